@@ -1,0 +1,34 @@
+//! A blob is a sequence of bytes with a digest: a layer, a manifest, an archive. This room gives
+//! random access into one, whatever it is compressed with, and knows nothing of what it holds.
+//!
+//! It works in two steps:
+//!
+//! 1. [`Pass`] reads the blob once, from front to back. While the decoded bytes stream by, it
+//!    hashes them, checks the digest, and cuts the output into [`Span`]s: pieces that can be
+//!    decoded again alone, each with a checksum of its decoded bytes.
+//! 2. [`SpanReader`] answers random reads from those spans. A decoded span goes into a
+//!    [`SpanCache`] that all blobs share; a span whose checksum has changed since the pass is an
+//!    I/O error and its bytes are never shown.
+//!
+//! Only this room decompresses. Bytes come from a [`ReadAt`], which may itself be a
+//! [`SpanReader`]: that is how a gzip layer in a gzip archive is read.
+
+mod cache;
+mod codec;
+mod digest;
+mod gzip;
+mod inflate;
+mod pass;
+mod plain;
+mod reader;
+mod source;
+mod spans;
+mod zstd;
+
+pub use cache::SpanCache;
+pub use codec::Codec;
+pub use digest::{Digest, DigestError, Hasher};
+pub use pass::{BlobError, Pass, PassResult};
+pub use reader::SpanReader;
+pub use source::{FileSource, ReadAt, Section, SequentialReader, read_all};
+pub use spans::{Span, SpanTable, spool_dir};

@@ -1,0 +1,261 @@
+//! Random reads in a blob's decoded bytes, span by span.
+
+use std::io;
+use std::sync::Arc;
+
+use super::spans::{Origin, Span};
+use super::{ReadAt, SpanCache, SpanTable, gzip, plain, zstd};
+
+/// A blob's decoded bytes, readable at any offset.
+pub struct SpanReader {
+    source: Arc<dyn ReadAt>,
+    table: SpanTable,
+    cache: Arc<SpanCache>,
+    /// This blob's number in the cache.
+    id: u32,
+}
+
+impl SpanReader {
+    /// Reads the spans of `table`, which a [`Pass`](super::Pass) over the same `source` made.
+    pub fn new(source: Arc<dyn ReadAt>, table: SpanTable, cache: Arc<SpanCache>) -> Self {
+        let id = cache.register();
+        Self {
+            source,
+            table,
+            cache,
+            id,
+        }
+    }
+
+    fn decode(&self, span: &Span) -> io::Result<Arc<[u8]>> {
+        let mut out = vec![0; span.len as usize];
+        let source = &*self.source;
+        match &span.origin {
+            Origin::Plain { at } => plain::decode(source, *at, &mut out)?,
+            Origin::GzipMember { at } => gzip::decode(source, *at, None, &mut out)?,
+            Origin::GzipBlock { at, bits, window } => {
+                gzip::decode(source, *at, Some((*bits, window)), &mut out)?;
+            }
+            Origin::ZstdFrame { at } => zstd::decode(source, *at, &mut out)?,
+            Origin::Spool { at, len } => {
+                let piece = self.table.read_spool(*at, *len)?;
+                out = ::zstd::bulk::decompress(&piece, out.len())?;
+            }
+        }
+        if out.len() != span.len as usize || crc32fast::hash(&out) != span.crc {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the bytes are not those that were verified when the image was opened",
+            ));
+        }
+        Ok(out.into())
+    }
+}
+
+impl ReadAt for SpanReader {
+    fn size(&self) -> u64 {
+        self.table.size()
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let Some((number, span)) = self.table.find(offset) else {
+            return Ok(0);
+        };
+        let number = u32::try_from(number).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let bytes = self.cache.get((self.id, number), || self.decode(span))?;
+        // `find` has put the offset inside the span, whose length fits a u32.
+        let from = bytes
+            .get((offset - span.start) as usize..)
+            .unwrap_or_default();
+        let n = from.len().min(buf.len());
+        if let (Some(to), Some(from)) = (buf.get_mut(..n), from.get(..n)) {
+            to.copy_from_slice(from);
+        }
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use proptest::prelude::*;
+
+    use super::super::source::tests::Memory;
+    use super::super::{BlobError, Codec, Hasher, Pass};
+    use super::*;
+
+    /// Bytes that compress a little, with runs of zeros that make long matches.
+    fn sample(len: usize) -> Vec<u8> {
+        let mut state = 1_u64;
+        let mut bytes = Vec::with_capacity(len);
+        while bytes.len() < len {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let word = state >> 33;
+            if word % 97 == 0 {
+                bytes.resize(bytes.len() + (word as usize % 40_000), 0);
+            }
+            bytes.extend_from_slice(&word.to_le_bytes()[..4]);
+        }
+        bytes.truncate(len);
+        bytes
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn open(stored: Vec<u8>) -> Result<(Vec<u8>, Codec, SpanReader), BlobError> {
+        let mut hasher = Hasher::sha256();
+        hasher.update(&stored);
+        let source: Arc<dyn ReadAt> = Arc::new(Memory(stored));
+        let mut pass = Pass::new(source.clone(), Some(hasher.finish()), None)?;
+        let mut decoded = Vec::new();
+        if let Err(e) = pass.read_to_end(&mut decoded) {
+            return Err(BlobError::from_io(e).unwrap());
+        }
+        let result = pass.finish()?;
+        let cache = Arc::new(SpanCache::new(8 << 20));
+        let reader = SpanReader::new(source, result.spans, cache);
+        Ok((decoded, result.codec, reader))
+    }
+
+    fn check(stored: Vec<u8>, codec: Codec, want: &[u8]) {
+        let (decoded, found, reader) = open(stored).unwrap();
+        assert_eq!(found, codec);
+        assert!(decoded == want, "the pass decodes all bytes");
+        assert_eq!(reader.size(), want.len() as u64);
+        let mut offset = 0;
+        let mut step = 7;
+        while offset < want.len() {
+            let mut buf = vec![0; (step * 31) % 300_000 + 1];
+            let n = reader.read_at(&mut buf, offset as u64).unwrap();
+            assert!(n > 0 && buf[..n] == want[offset..offset + n], "at {offset}");
+            step = step * 1_103_515_245 % 1_000_003;
+            offset += step % 700_001 + 1;
+        }
+    }
+
+    #[test]
+    fn gzip_of_one_member() {
+        let bytes = sample(9_000_000);
+        check(gzip(&bytes), Codec::Gzip, &bytes);
+    }
+
+    #[test]
+    fn gzip_of_many_members_and_padding() {
+        let bytes = sample(5_000_000);
+        let mut stored = Vec::new();
+        for chunk in bytes.chunks(70_001) {
+            stored.extend(gzip(chunk));
+        }
+        stored.extend(gzip(b""));
+        stored.extend([0; 100]);
+        check(stored, Codec::Gzip, &bytes);
+    }
+
+    #[test]
+    fn gzip_blocks_of_nothing_but_zeros_are_longer_than_a_span() {
+        let mut bytes = vec![0; 40 << 20];
+        bytes.extend(sample(100_000));
+        check(gzip(&bytes), Codec::Gzip, &bytes);
+    }
+
+    #[test]
+    fn zstd_of_one_frame() {
+        let bytes = sample(9_000_000);
+        check(
+            ::zstd::encode_all(&bytes[..], 1).unwrap(),
+            Codec::Zstd,
+            &bytes,
+        );
+    }
+
+    #[test]
+    fn zstd_of_many_frames_and_skippable_ones() {
+        let bytes = sample(5_000_000);
+        let skippable = [0x5e, 0x2a, 0x4d, 0x18, 5, 0, 0, 0, 1, 2, 3, 4, 5];
+        let mut stored = skippable.to_vec();
+        for chunk in bytes.chunks(300_007) {
+            stored.extend(::zstd::encode_all(chunk, 1).unwrap());
+            stored.extend(skippable);
+        }
+        check(stored, Codec::Zstd, &bytes);
+    }
+
+    #[test]
+    fn plain_and_empty() {
+        let bytes = sample(3_000_000);
+        check(bytes.clone(), Codec::Plain, &bytes);
+        check(Vec::new(), Codec::Plain, &[]);
+        check(gzip(b""), Codec::Gzip, &[]);
+    }
+
+    #[test]
+    fn a_byte_that_changed_after_the_pass_is_an_error() {
+        use std::os::unix::fs::FileExt;
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(&sample(100_000), 0).unwrap();
+        let source: Arc<dyn ReadAt> =
+            Arc::new(super::super::FileSource::new(file.try_clone().unwrap()).unwrap());
+        let result = Pass::new(source.clone(), None, None)
+            .unwrap()
+            .finish()
+            .unwrap();
+        let reader = SpanReader::new(source, result.spans, Arc::new(SpanCache::new(0)));
+        file.write_all_at(b"?", 500).unwrap();
+        let error = reader.read_at(&mut [0; 10], 90_000).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn damage_is_told_apart() {
+        let whole = gzip(&sample(200_000));
+        let cut = whole[..whole.len() / 2].to_vec();
+        assert!(matches!(open(cut), Err(BlobError::Truncated { .. })));
+        let mut garbage = whole.clone();
+        garbage.extend(b"garbage");
+        assert!(matches!(open(garbage), Err(BlobError::Corrupt { .. })));
+        let frame = ::zstd::encode_all(&sample(200_000)[..], 1).unwrap();
+        let cut = frame[..frame.len() / 2].to_vec();
+        assert!(matches!(open(cut), Err(BlobError::Truncated { .. })));
+        assert!(matches!(
+            open(b"\xfd7zXZ\0".to_vec()),
+            Err(BlobError::Unsupported("xz"))
+        ));
+    }
+
+    #[test]
+    fn the_wrong_digest_is_an_error_after_a_pass_without_any_other() {
+        let stored = gzip(b"hello");
+        let source: Arc<dyn ReadAt> = Arc::new(Memory(stored));
+        let wrong: super::super::Digest = format!("sha256:{}", "0".repeat(64)).parse().unwrap();
+        let pass = Pass::new(source.clone(), Some(wrong.clone()), None).unwrap();
+        assert!(matches!(pass.finish(), Err(BlobError::Digest { .. })));
+        let pass = Pass::new(source, None, Some(wrong)).unwrap();
+        assert!(matches!(pass.finish(), Err(BlobError::Digest { .. })));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn hostile_bytes_never_panic(
+            magic in prop_oneof![
+                Just(vec![0x1f, 0x8b, 8, 0]),
+                Just(vec![0x28, 0xb5, 0x2f, 0xfd]),
+                Just(vec![]),
+            ],
+            tail in proptest::collection::vec(any::<u8>(), 0..4000),
+        ) {
+            let mut stored = magic;
+            stored.extend(tail);
+            if let Ok((decoded, _, reader)) = open(stored) {
+                prop_assert_eq!(reader.size(), decoded.len() as u64);
+            }
+        }
+    }
+}

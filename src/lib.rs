@@ -1,0 +1,20 @@
+//! imgfs mounts a container image as one merged, read-only file system, without unpacking it, in
+//! which every executable says what it is.
+//!
+//! The rooms of the house, from the ground up; each imports only from those below it:
+//!
+//! | room | what it owns |
+//! |---|---|
+//! | [`blob`] | random access into one blob, whatever it is compressed with; digests |
+//! | [`inspect`] | the bytes of one executable in, what it is out |
+//! | [`image`] | image references, archives and layouts, platforms, documents |
+//! | [`layer`] | one pass over one layer: entries, whiteouts, where the data lies |
+//! | [`tree`] | layers merged into one immutable tree |
+//! | [`open()`] | the front door: from the name of an image to its tree |
+//! | [`view`] | the file system as the user sees it: files, sidecars, xattrs |
+//! | [`fuse`] | the kernel: a thin adapter, mounts and unmounts |
+//!
+//! The command line, `src/cli/`, stands on top and belongs to the program, not to the library.
+
+pub mod blob;
+
