@@ -17,4 +17,5 @@
 //! The command line, `src/cli/`, stands on top and belongs to the program, not to the library.
 
 pub mod blob;
+pub mod inspect;
 

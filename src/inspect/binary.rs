@@ -1,0 +1,189 @@
+//! [`Binary`]: what one executable file says of itself.
+//!
+//! Every field is a fact that the file's own bytes tell; what needs the rest of the image (does the
+//! interpreter exist, do the libraries resolve) is found elsewhere. `None` means that the fact does
+//! not apply to this file; where it applies but cannot be told, the value says `unknown`.
+
+/// The facts of one executable, library, object or script.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Binary {
+    /// The container format.
+    pub format: Format,
+    /// What kind of file it is within the format.
+    pub kind: Kind,
+    /// Operating system, in Go's names, and where the fact comes from. `None` for scripts.
+    pub os: Option<Sourced<String>>,
+    /// Machine, in Go's names, or the common one where Go has none.
+    pub arch: Option<Sourced<String>>,
+    /// Variant of the machine, such as GOARM: the name of Go's variable and its value.
+    pub variants: Vec<(&'static str, String)>,
+    /// Word size in bits.
+    pub bits: Option<u8>,
+    /// Byte order.
+    pub endian: Option<Endian>,
+    /// How it is linked. `None` for what cannot be started or loaded (objects, scripts).
+    pub linkage: Option<Linkage>,
+    /// The C library it was built against.
+    pub libc: Option<Libc>,
+    /// The highest version of the C library's symbols that it asks for: `GLIBC_2.34`.
+    pub libc_required: Option<String>,
+    /// PT_INTERP, or the interpreter of a script, as written.
+    pub interpreter: Option<Vec<u8>>,
+    /// The one argument that `#!` may give its interpreter.
+    pub interpreter_argument: Option<Vec<u8>>,
+    /// DT_NEEDED, in order.
+    pub needed: Vec<Vec<u8>>,
+    /// DT_RPATH, split at colons.
+    pub rpath: Vec<Vec<u8>>,
+    /// DT_RUNPATH, split at colons.
+    pub runpath: Vec<Vec<u8>>,
+    /// DT_SONAME.
+    pub soname: Option<Vec<u8>>,
+    /// Whether the symbol table is gone.
+    pub stripped: Option<bool>,
+    /// Position independent executable.
+    pub pie: Option<bool>,
+    /// How much of the relocation data is read-only after start.
+    pub relro: Option<Relro>,
+    /// Whether the stack is not executable.
+    pub nx: Option<bool>,
+    /// Whether functions check a stack canary.
+    pub canary: Option<bool>,
+    /// GNU build id, in hex.
+    pub build_id: Option<String>,
+    /// Go's build information.
+    pub go: Option<GoBuild>,
+}
+
+/// A fact and where in the file it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sourced<T> {
+    /// The fact.
+    pub value: T,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+/// Where a fact comes from. The header is the truth about the machine; build info is a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The file header or the program headers (the loader's path among them).
+    Header,
+    /// An ELF note.
+    Note,
+    /// EI_OSABI of the ELF header.
+    OsAbi,
+    /// Go's build information.
+    BuildInfo,
+    /// Nothing says so; it is what such a file nearly always is.
+    Assumed,
+}
+
+/// Container formats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// Executable and Linkable Format.
+    #[default]
+    Elf,
+    /// A text file that names its interpreter after `#!`.
+    Script,
+}
+
+/// What kind of file it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// Can be started.
+    #[default]
+    Executable,
+    /// Is loaded by something else.
+    SharedLibrary,
+    /// Input of a linker.
+    Object,
+    /// A module of the Linux kernel.
+    KernelModule,
+    /// The memory of a process that crashed.
+    Core,
+    /// A script.
+    Script,
+}
+
+/// Byte order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endian {
+    /// Least significant byte first.
+    Little,
+    /// Most significant byte first.
+    Big,
+}
+
+/// How an executable is linked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Linkage {
+    /// Needs nothing else, loaded at a fixed address.
+    Static,
+    /// Needs nothing else, relocates itself.
+    StaticPie,
+    /// Needs a loader and libraries.
+    Dynamic,
+    /// Names a loader and no library: it still dies without its loader.
+    InterpOnly,
+}
+
+/// C libraries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Libc {
+    /// The GNU C library.
+    Glibc,
+    /// musl.
+    Musl,
+    /// Android's.
+    Bionic,
+    /// uClibc and uClibc-ng.
+    Uclibc,
+    /// FreeBSD's.
+    FreeBsd,
+    /// NetBSD's.
+    NetBsd,
+    /// OpenBSD's.
+    OpenBsd,
+    /// That of Solaris and illumos.
+    Solaris,
+    /// None at all, as in most Go programs.
+    None,
+    /// There is one, and nothing tells which.
+    Unknown,
+}
+
+/// RELRO, as `checksec` defines it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relro {
+    /// PT_GNU_RELRO, and all symbols bound at start.
+    Full,
+    /// PT_GNU_RELRO alone.
+    Partial,
+    /// Neither.
+    No,
+}
+
+/// Go's build information (`debug/buildinfo`), and what imgfs reads out of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GoBuild {
+    /// Version of the toolchain: `go1.22.1`.
+    pub version: String,
+    /// Import path of the main package.
+    pub path: Option<String>,
+    /// Path of the main module.
+    pub module: Option<String>,
+    /// Version of the main module.
+    pub module_version: Option<String>,
+    /// `build` lines in the order they are written, unquoted.
+    pub settings: Vec<(String, String)>,
+}
+
+impl GoBuild {
+    /// The value of a `build` line.
+    pub fn setting(&self, key: &str) -> Option<&str> {
+        let found = self.settings.iter().find(|(k, _)| k == key);
+        found.map(|(_, value)| value.as_str())
+    }
+}

@@ -1,0 +1,195 @@
+//! ELF: reads each piece of a file by itself and puts the facts together.
+//!
+//! Two views of a file are kept apart. The program headers are what the kernel and the loader go by,
+//! and all that can be told from them is. The section headers are for linkers and debuggers; they
+//! may be missing or wrong in a file that runs, and only cost the facts that nothing else tells:
+//! whether it is stripped, the kind of a module, the variant of ARM.
+
+mod dynamic;
+mod golang;
+mod hardening;
+mod header;
+mod machine;
+mod note;
+mod os;
+mod section;
+mod segment;
+mod shape;
+mod symbol;
+mod variant;
+mod version;
+
+use object::elf::{ET_CORE, PT_INTERP, PT_LOAD};
+use object::endian::Endianness;
+
+use self::dynamic::Dynamic;
+use self::header::Header;
+use self::note::Notes;
+use self::section::Sections;
+use self::segment::Segments;
+use super::binary::{Binary, Endian, Format, Kind, Libc, Source as FactSource, Sourced};
+use super::libc;
+use super::source::Source;
+
+/// Decodes an ELF file. `None` if its header makes no sense under any class and byte order.
+pub(super) fn inspect(source: &dyn Source, head: &[u8]) -> Option<Binary> {
+    let header = Header::read(head)?;
+    Some(Elf::read(source, header).facts())
+}
+
+/// The pieces of a file. `None` where there should be one and it cannot be read.
+struct Elf<'a> {
+    source: &'a dyn Source,
+    header: Header,
+    segments: Option<Segments>,
+    sections: Option<Sections>,
+    dynamic: Dynamic,
+    interpreter: Option<Vec<u8>>,
+    notes: Notes,
+    debug_only: bool,
+}
+
+impl<'a> Elf<'a> {
+    fn read(source: &'a dyn Source, header: Header) -> Self {
+        let sections = Sections::read(source, &header);
+        let debug_only = sections.as_ref().is_some_and(Sections::is_debug_file);
+        // Where the program headers of a debug file point is not what they say.
+        let segments = Segments::read(source, &header).filter(|_| !debug_only);
+        let layout = header.layout;
+        // The notes of a core are about the process.
+        let notes = if header.file_type == ET_CORE {
+            Notes::default()
+        } else {
+            Notes::read(source, layout, segments.as_ref(), sections.as_ref())
+        };
+        let loaded = segments.as_ref();
+        Self {
+            source,
+            header,
+            dynamic: loaded.map_or_else(Dynamic::default, |s| Dynamic::read(source, layout, s)),
+            interpreter: loaded.and_then(|s| s.interpreter(source)),
+            notes,
+            segments,
+            sections,
+            debug_only,
+        }
+    }
+
+    fn facts(self) -> Binary {
+        let Self {
+            source,
+            header,
+            segments,
+            sections,
+            dynamic,
+            interpreter,
+            notes,
+            ..
+        } = &self;
+        let (segments, sections) = (segments.as_ref(), sections.as_ref());
+        let (kind, linkage, pie) = shape::classify(header.file_type, self.signs());
+        let golang = golang::Signs {
+            source: *source,
+            segments,
+            sections,
+            notes,
+        };
+        // In a core or a debug file there is nothing of it, or what is there is not its own.
+        let has_code = !self.debug_only && kind != Kind::Core;
+        let go = has_code.then(|| golang.build()).flatten();
+        let os = os::detect(header, interpreter.as_deref(), notes, go.as_ref());
+        let arch = machine::name(header);
+        let names = symbol::name_tables(dynamic, sections);
+        let libc_required = version::highest_glibc(*source, header.layout, dynamic);
+
+        let runs = matches!(kind, Kind::Executable | Kind::SharedLibrary);
+        let libc = runs.then(|| match linkage {
+            None => Libc::Unknown,
+            Some(linkage) => libc::detect(&libc::Evidence {
+                source: *source,
+                kind,
+                linkage,
+                os: &os.value,
+                interpreter: interpreter.as_deref(),
+                needed: &dynamic.needed,
+                soname: dynamic.soname.as_deref(),
+                glibc_versions: libc_required.is_some(),
+                os_note: notes.os,
+                gnu_linux_note: notes.gnu_linux,
+                toolchain: golang.toolchain(go.as_ref()),
+                read_only: &segments.map(Segments::read_only).unwrap_or_default(),
+            }),
+        });
+
+        Binary {
+            format: Format::Elf,
+            kind,
+            variants: variant::detect(
+                *source,
+                header,
+                &arch,
+                segments,
+                sections,
+                notes,
+                go.as_ref(),
+            ),
+            arch: Some(Sourced {
+                value: arch,
+                source: FactSource::Header,
+            }),
+            os: Some(os),
+            bits: Some(if header.layout.wide { 64 } else { 32 }),
+            endian: Some(match header.layout.endian {
+                Endianness::Little => Endian::Little,
+                Endianness::Big => Endian::Big,
+            }),
+            linkage,
+            libc,
+            libc_required,
+            interpreter_argument: None,
+            needed: dynamic.needed.clone(),
+            rpath: dynamic::split_path(dynamic.rpath.clone()),
+            runpath: dynamic::split_path(dynamic.runpath.clone()),
+            soname: dynamic.soname.clone(),
+            stripped: sections
+                .filter(|_| kind != Kind::Core)
+                .map(|s| !s.has_symbols()),
+            pie,
+            relro: segments
+                .filter(|_| runs)
+                .map(|s| hardening::relro(s, dynamic.bind_now)),
+            nx: segments.filter(|_| runs).map(hardening::nx),
+            canary: runs.then(|| symbol::canary(*source, &names)).flatten(),
+            build_id: notes.build_id.clone(),
+            go,
+            interpreter: self.interpreter,
+        }
+    }
+
+    fn signs(&self) -> shape::Signs {
+        let has = |kind| {
+            self.segments
+                .as_ref()
+                .is_some_and(|s| s.first(kind).is_some())
+        };
+        let sections = self.sections.as_ref();
+        let (interp, pie) = (has(PT_INTERP), self.dynamic.pie);
+        let (needed, soname) = (self.dynamic.needs, self.dynamic.soname.is_some());
+        shape::Signs {
+            loads: has(PT_LOAD),
+            interp,
+            pie,
+            needed,
+            soname,
+            entry: self.header.entry != 0,
+            // Only looked for where nothing else tells.
+            exports: !interp
+                && !pie
+                && !needed
+                && !soname
+                && symbol::exports(self.source, self.header.layout, &self.dynamic, sections),
+            modinfo: sections.is_some_and(|s| s.named(b".modinfo").is_some()),
+            debug_only: self.debug_only,
+        }
+    }
+}

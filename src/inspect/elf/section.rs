@@ -1,0 +1,206 @@
+//! The section headers: for linkers and debuggers, not for running. A file may do without, and what
+//! they say is a hint.
+
+use object::elf::{
+    SHF_ALLOC, SHF_EXECINSTR, SHN_XINDEX, SHT_NOBITS, SHT_NOTE, SHT_NULL, SHT_SYMTAB, SectionFlags,
+    SectionHeader32, SectionHeader64, SectionType,
+};
+use object::endian::Endianness;
+use object::pod::slice_from_all_bytes;
+use object::read::elf::SectionHeader;
+
+use super::header::Header;
+use crate::inspect::read;
+use crate::inspect::source::Source;
+
+/// A C++ object with a section for each function has tens of thousands.
+const TABLE_LIMIT: u64 = 16 << 20;
+
+/// And a name for each.
+const NAMES_LIMIT: u64 = 16 << 20;
+
+/// One section header.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Section {
+    name: u32,
+    pub kind: SectionType,
+    pub flags: SectionFlags,
+    pub addr: u64,
+    pub offset: u64,
+    pub size: u64,
+    pub link: u32,
+    pub align: u64,
+}
+
+/// The table and its names.
+#[derive(Debug, Default)]
+pub(super) struct Sections {
+    table: Vec<Section>,
+    names: Vec<u8>,
+}
+
+impl Sections {
+    /// Reads the table. Empty if the header says that there is none; `None` if it is not where the
+    /// header says. Without its names it still tells the types.
+    pub fn read(source: &dyn Source, header: &Header) -> Option<Self> {
+        if header.layout.wide {
+            Self::decode::<SectionHeader64<Endianness>>(source, header)
+        } else {
+            Self::decode::<SectionHeader32<Endianness>>(source, header)
+        }
+    }
+
+    fn decode<S>(source: &dyn Source, header: &Header) -> Option<Self>
+    where
+        S: SectionHeader<Endian = Endianness>,
+    {
+        if header.shoff == 0 {
+            return Some(Self::default());
+        }
+        let endian = header.layout.endian;
+        if usize::from(header.shentsize) != size_of::<S>() {
+            return None;
+        }
+        let first = read::record::<S>(source, header.shoff)?;
+        // Numbers that do not fit in the header are in section 0, which is otherwise unused (gABI).
+        let count = match header.shnum {
+            0 => first.sh_size(endian).into(),
+            count => count.into(),
+        };
+        let names = match header.shstrndx {
+            SHN_XINDEX_RAW => first.sh_link(endian),
+            index => index.into(),
+        };
+        let len = count.checked_mul(header.shentsize.into())?;
+        let table = source.piece(header.shoff, len, TABLE_LIMIT).ok()?;
+        let table = slice_from_all_bytes::<S>(&table).ok()?;
+        let mut sections = Self {
+            table: table
+                .iter()
+                .map(|s| Section {
+                    name: s.sh_name(endian),
+                    kind: s.sh_type(endian),
+                    flags: s.sh_flags(endian),
+                    addr: s.sh_addr(endian).into(),
+                    offset: s.sh_offset(endian).into(),
+                    size: s.sh_size(endian).into(),
+                    link: s.sh_link(endian),
+                    align: s.sh_addralign(endian).into(),
+                })
+                .collect(),
+            names: Vec::new(),
+        };
+        if let Some(names) = sections.at(names).filter(|s| s.kind != SHT_NOBITS) {
+            sections.names = source
+                .piece(names.offset, names.size, NAMES_LIMIT)
+                .unwrap_or_default();
+        }
+        Some(sections)
+    }
+
+    /// The section of that index.
+    pub fn at(&self, index: u32) -> Option<&Section> {
+        self.table.get(usize::try_from(index).ok()?)
+    }
+
+    /// All of one type.
+    pub fn of_kind(&self, kind: SectionType) -> impl Iterator<Item = &Section> {
+        self.table
+            .iter()
+            .filter(move |section| section.kind == kind)
+    }
+
+    /// The first of that name.
+    pub fn named(&self, name: &[u8]) -> Option<&Section> {
+        self.table.iter().find(|section| {
+            let start = usize::try_from(section.name).ok();
+            let at = start.and_then(|start| self.names.get(start..));
+            at.and_then(|at| at.strip_prefix(name))
+                .is_some_and(|rest| rest.first() == Some(&0))
+        })
+    }
+
+    /// Whether there is a symbol table: `strip` takes it away.
+    pub fn has_symbols(&self) -> bool {
+        self.of_kind(SHT_SYMTAB).next().is_some()
+    }
+
+    /// Whether the code and data have been taken away and only what debuggers want is left
+    /// (`objcopy --only-keep-debug`, `eu-strip -f`). Such a file keeps all its program headers, and
+    /// where they point there is something else. Notes are kept, as they hold the build id.
+    pub fn is_debug_file(&self) -> bool {
+        let loaded = |section: &&Section| {
+            section.flags.0 & SHF_ALLOC.0 != 0
+                && section.kind != SHT_NOTE
+                && section.kind != SHT_NULL
+        };
+        let code = |section: &&Section| section.flags.0 & SHF_EXECINSTR.0 != 0;
+        let mut loaded_code = self.table.iter().filter(loaded).filter(code).peekable();
+        loaded_code.peek().is_some() && loaded_code.all(|section| section.kind == SHT_NOBITS)
+    }
+}
+
+/// `e_shstrndx` of a file whose index does not fit.
+const SHN_XINDEX_RAW: u16 = SHN_XINDEX.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object::elf::SHT_PROGBITS;
+
+    fn section(name: u32, kind: SectionType, flags: u64) -> Section {
+        let flags = SectionFlags(flags);
+        Section {
+            name,
+            kind,
+            flags,
+            addr: 0,
+            offset: 0,
+            size: 0,
+            link: 0,
+            align: 1,
+        }
+    }
+
+    #[test]
+    fn names_are_whole() {
+        let table = vec![
+            section(1, SHT_PROGBITS, 0),
+            section(7, SHT_NOTE, 0),
+            section(99, SHT_NOTE, 0),
+        ];
+        let sections = Sections {
+            table,
+            names: b"\0.text\0.note\0".to_vec(),
+        };
+        assert_eq!(sections.named(b".text").unwrap().kind, SHT_PROGBITS);
+        assert_eq!(sections.named(b".note").unwrap().kind, SHT_NOTE);
+        assert!(sections.named(b".not").is_none());
+        assert!(sections.named(b"text").is_none());
+    }
+
+    #[test]
+    fn a_debug_file_has_no_code() {
+        let debug = |kinds: &[(SectionType, u64)]| {
+            let table = kinds
+                .iter()
+                .map(|&(kind, flags)| section(0, kind, flags))
+                .collect();
+            Sections {
+                table,
+                names: Vec::new(),
+            }
+            .is_debug_file()
+        };
+        // Flags 2 and 6 are A and AX in readelf -S.
+        assert!(debug(&[
+            (SHT_NULL, 0),
+            (SHT_NOTE, 2),
+            (SHT_NOBITS, 6),
+            (SHT_SYMTAB, 0)
+        ]));
+        assert!(!debug(&[(SHT_NULL, 0), (SHT_PROGBITS, 6), (SHT_NOBITS, 3)]));
+        assert!(!debug(&[(SHT_NULL, 0), (SHT_PROGBITS, 2), (SHT_NOBITS, 3)]));
+        assert!(!debug(&[]));
+    }
+}

@@ -1,0 +1,230 @@
+//! The program headers: what the kernel and the loader go by.
+
+use object::elf::{
+    PF_W, PF_X, PN_XNUM, PT_INTERP, PT_LOAD, ProgramFlags, ProgramHeader32, ProgramHeader64,
+    ProgramType, SectionHeader32, SectionHeader64,
+};
+use object::endian::Endianness;
+use object::pod::slice_from_all_bytes;
+use object::read::elf::{ProgramHeader, SectionHeader};
+
+use super::header::Header;
+use crate::inspect::go::Mapped;
+use crate::inspect::read;
+use crate::inspect::source::Source;
+
+/// The kernel takes 64 KiB of program headers; a core of many threads and mappings may have more.
+const TABLE_LIMIT: u64 = 4 << 20;
+
+/// PATH_MAX: the kernel refuses a longer PT_INTERP.
+const INTERP_LIMIT: u64 = 4096;
+
+/// One program header.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Segment {
+    pub kind: ProgramType,
+    pub flags: ProgramFlags,
+    pub offset: u64,
+    pub vaddr: u64,
+    pub filesz: u64,
+    pub align: u64,
+}
+
+/// The table. Empty where there is none.
+#[derive(Debug, Default)]
+pub(super) struct Segments(Vec<Segment>);
+
+impl Segments {
+    /// Reads the table. `None` if it is not where the header says, or not of its size.
+    pub fn read(source: &dyn Source, header: &Header) -> Option<Self> {
+        if header.layout.wide {
+            Self::decode::<ProgramHeader64<Endianness>, SectionHeader64<Endianness>>(source, header)
+        } else {
+            Self::decode::<ProgramHeader32<Endianness>, SectionHeader32<Endianness>>(source, header)
+        }
+    }
+
+    fn decode<P, S>(source: &dyn Source, header: &Header) -> Option<Self>
+    where
+        P: ProgramHeader<Endian = Endianness>,
+        S: SectionHeader<Endian = Endianness>,
+    {
+        let endian = header.layout.endian;
+        let count = match header.phnum {
+            0 => return Some(Self::default()),
+            // More than fit in the field: the number is in the first section header (gABI), and it
+            // would not be there if it did fit.
+            PN_XNUM => {
+                let section =
+                    read::record::<S>(source, header.shoff).filter(|_| header.shoff != 0)?;
+                let count = section.sh_info(endian);
+                if count < u32::from(PN_XNUM) {
+                    return None;
+                }
+                count
+            }
+            count => count.into(),
+        };
+        if usize::from(header.phentsize) != size_of::<P>() {
+            return None;
+        }
+        let len = u64::from(count).checked_mul(header.phentsize.into())?;
+        let table = source.piece(header.phoff, len, TABLE_LIMIT).ok()?;
+        let table = slice_from_all_bytes::<P>(&table).ok()?;
+        Some(Self(
+            table
+                .iter()
+                .map(|p| Segment {
+                    kind: p.p_type(endian),
+                    flags: p.p_flags(endian),
+                    offset: p.p_offset(endian).into(),
+                    vaddr: p.p_vaddr(endian).into(),
+                    filesz: p.p_filesz(endian).into(),
+                    align: p.p_align(endian).into(),
+                })
+                .collect(),
+        ))
+    }
+
+    /// All of one type, in the order of the table.
+    pub fn of_kind(&self, kind: ProgramType) -> impl Iterator<Item = &Segment> {
+        self.0.iter().filter(move |segment| segment.kind == kind)
+    }
+
+    /// The first of one type: where more than one makes no sense, that is the one the kernel takes.
+    pub fn first(&self, kind: ProgramType) -> Option<&Segment> {
+        self.of_kind(kind).next()
+    }
+
+    /// Where in the file the byte at a virtual address is, and where the bytes of its segment end.
+    pub fn offset_of(&self, vaddr: u64) -> Option<(u64, u64)> {
+        self.of_kind(PT_LOAD).find_map(|load| {
+            let into = vaddr
+                .checked_sub(load.vaddr)
+                .filter(|&into| into < load.filesz)?;
+            Some((
+                load.offset.checked_add(into)?,
+                load.offset.checked_add(load.filesz)?,
+            ))
+        })
+    }
+
+    /// PT_LOAD as Go's build information wants it.
+    pub fn mapped(&self) -> Vec<Mapped> {
+        let loads = self.of_kind(PT_LOAD);
+        loads
+            .map(|s| Mapped {
+                address: s.vaddr,
+                offset: s.offset,
+                len: s.filesz,
+            })
+            .collect()
+    }
+
+    /// The first segment of initialised data: loaded, writable, not executable.
+    pub fn data(&self) -> Option<&Segment> {
+        self.of_kind(PT_LOAD)
+            .find(|s| s.flags.0 & (PF_W.0 | PF_X.0) == PF_W.0)
+    }
+
+    /// The parts of the file that are loaded and never written, `(offset, end)`, in order and without
+    /// overlap: however many segments a file claims, no byte is looked at twice.
+    pub fn read_only(&self) -> Vec<(u64, u64)> {
+        let loads = self.of_kind(PT_LOAD).filter(|s| s.flags.0 & PF_W.0 == 0);
+        let mut ranges: Vec<_> = loads
+            .filter_map(|s| Some((s.offset, s.offset.checked_add(s.filesz)?)))
+            .collect();
+        ranges.sort_unstable();
+        let mut merged: Vec<(u64, u64)> = Vec::new();
+        for (start, end) in ranges {
+            match merged.last_mut() {
+                Some(last) if start <= last.1 => last.1 = last.1.max(end),
+                _ => merged.push((start, end)),
+            }
+        }
+        merged
+    }
+
+    /// PT_INTERP, as written, up to its NUL.
+    pub fn interpreter(&self, source: &dyn Source) -> Option<Vec<u8>> {
+        let interp = self.first(PT_INTERP)?;
+        let mut path = source
+            .piece(interp.offset, interp.filesz, INTERP_LIMIT)
+            .ok()?;
+        if let Some(nul) = memchr::memchr(0, &path) {
+            path.truncate(nul);
+        }
+        Some(path).filter(|path| !path.is_empty())
+    }
+}
+
+#[cfg(test)]
+impl Segments {
+    /// A table of segments without contents.
+    pub fn of(kinds: &[(ProgramType, u32)]) -> Self {
+        let segment = |&(kind, flags): &(ProgramType, u32)| Segment {
+            kind,
+            flags: ProgramFlags(flags),
+            offset: 0,
+            vaddr: 0,
+            filesz: 0,
+            align: 0,
+        };
+        Self(kinds.iter().map(segment).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object::elf::{PF_R, PT_NOTE};
+
+    fn segment(kind: ProgramType, flags: u32, offset: u64, vaddr: u64, filesz: u64) -> Segment {
+        Segment {
+            kind,
+            flags: ProgramFlags(flags),
+            offset,
+            vaddr,
+            filesz,
+            align: 0x1000,
+        }
+    }
+
+    fn table() -> Segments {
+        Segments(vec![
+            segment(PT_NOTE, PF_R.0, 0x300, 0x300, 0x20),
+            segment(PT_LOAD, PF_R.0, 0, 0x40_0000, 0x1000),
+            segment(PT_LOAD, PF_R.0 | PF_X.0, 0x800, 0x40_1800, 0x1000),
+            segment(PT_LOAD, PF_R.0 | PF_W.0, 0x3000, 0x60_3000, 0x100),
+        ])
+    }
+
+    #[test]
+    fn addresses_map_through_what_is_loaded() {
+        let table = table();
+        assert_eq!(table.offset_of(0x40_0000), Some((0, 0x1000)));
+        assert_eq!(table.offset_of(0x40_1804), Some((0x804, 0x1800)));
+        assert_eq!(table.offset_of(0x60_30ff), Some((0x30ff, 0x3100)));
+        assert_eq!(table.offset_of(0x60_3100), None);
+        assert_eq!(table.offset_of(0x300), None);
+        let hostile = Segments(vec![segment(PT_LOAD, 4, u64::MAX, 0, u64::MAX)]);
+        assert_eq!(hostile.offset_of(9), None);
+    }
+
+    #[test]
+    fn what_is_read_only_is_looked_at_once() {
+        assert_eq!(table().read_only(), [(0, 0x1800)]);
+        assert_eq!(table().data().unwrap().offset, 0x3000);
+    }
+
+    #[test]
+    fn an_interpreter_ends_at_its_nul() {
+        let file = b"/lib/ld.so\0junk".to_vec();
+        let interp = |len| Segments(vec![segment(PT_INTERP, 4, 0, 0, len)]).interpreter(&file);
+        assert_eq!(interp(11).as_deref(), Some(&b"/lib/ld.so"[..]));
+        assert_eq!(interp(15).as_deref(), Some(&b"/lib/ld.so"[..]));
+        assert_eq!(interp(16), None);
+        assert_eq!(interp(0), None);
+        assert_eq!(interp(u64::MAX), None);
+    }
+}

@@ -1,0 +1,248 @@
+//! What kind of file it is and how it is linked: one table, because neither can be told alone.
+//!
+//! ET_DYN is the type of libraries, of position independent executables, and of loaders, which are
+//! both. What tells them apart is whether they name a loader (PT_INTERP), whether their linker said
+//! so (DF_1_PIE), and whether they have a name for others to ask for (DT_SONAME).
+
+use object::elf::{ET_CORE, ET_DYN, ET_EXEC, FileType};
+
+use crate::inspect::binary::{Kind, Linkage};
+
+/// What the table is entered with.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Signs {
+    /// There is PT_LOAD: without, nothing can be started or loaded.
+    pub loads: bool,
+    /// There is PT_INTERP, readable or not.
+    pub interp: bool,
+    /// DF_1_PIE.
+    pub pie: bool,
+    /// There is DT_NEEDED.
+    pub needed: bool,
+    /// There is DT_SONAME.
+    pub soname: bool,
+    /// e_entry is not zero.
+    pub entry: bool,
+    /// It defines symbols for others.
+    pub exports: bool,
+    /// There is `.modinfo`.
+    pub modinfo: bool,
+    /// Only debug information is left.
+    pub debug_only: bool,
+}
+
+/// Kind, linkage, and whether it is a position independent executable.
+pub(super) fn classify(file_type: FileType, signs: Signs) -> (Kind, Option<Linkage>, Option<bool>) {
+    let kind = match file_type {
+        // What debuggers read has nothing to run. It is nearest to what linkers read.
+        _ if signs.debug_only => Kind::Object,
+        ET_EXEC => Kind::Executable,
+        ET_DYN if is_library(signs) => Kind::SharedLibrary,
+        ET_DYN => Kind::Executable,
+        ET_CORE => Kind::Core,
+        _ if signs.modinfo => Kind::KernelModule,
+        _ => Kind::Object,
+    };
+    let linkage = match kind {
+        _ if !signs.loads => None,
+        Kind::Executable => Some(match (signs.needed, signs.interp) {
+            (true, _) => Linkage::Dynamic,
+            (false, true) => Linkage::InterpOnly,
+            (false, false) if file_type == ET_DYN => Linkage::StaticPie,
+            (false, false) => Linkage::Static,
+        }),
+        Kind::SharedLibrary if signs.needed => Some(Linkage::Dynamic),
+        Kind::SharedLibrary => Some(Linkage::Static),
+        _ => None,
+    };
+    let pie = (kind == Kind::Executable).then_some(file_type == ET_DYN);
+    (kind, linkage, pie)
+}
+
+/// Whether an ET_DYN file is a library.
+fn is_library(signs: Signs) -> bool {
+    // The linker's own word. Before binutils 2.26 and in Go before 1.16 it was not given.
+    if signs.pie {
+        return false;
+    }
+    // A library that can be started: libc.so.6 prints its version.
+    if signs.interp {
+        return signs.soname;
+    }
+    // Without a loader, an old static PIE is left. It starts somewhere and serves nobody, while
+    // musl's libc.so, which has no soname in Debian, starts as a loader but exports all of libc.
+    signs.needed || signs.soname || !signs.entry || signs.exports || !signs.loads
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Linkage::{Dynamic, InterpOnly, Static, StaticPie};
+    use object::elf::ET_REL;
+
+    const LOADS: Signs = Signs {
+        loads: true,
+        interp: false,
+        pie: false,
+        needed: false,
+        soname: false,
+        entry: true,
+        exports: false,
+        modinfo: false,
+        debug_only: false,
+    };
+
+    #[test]
+    fn executables() {
+        let is = |file_type, signs| {
+            let (kind, linkage, pie) = classify(file_type, signs);
+            assert_eq!(kind, Kind::Executable);
+            (linkage.unwrap(), pie.unwrap())
+        };
+        assert_eq!(is(ET_EXEC, LOADS), (Static, false));
+        assert_eq!(
+            is(
+                ET_EXEC,
+                Signs {
+                    interp: true,
+                    needed: true,
+                    ..LOADS
+                }
+            ),
+            (Dynamic, false)
+        );
+        assert_eq!(
+            is(
+                ET_EXEC,
+                Signs {
+                    interp: true,
+                    ..LOADS
+                }
+            ),
+            (InterpOnly, false)
+        );
+        let pie = Signs { pie: true, ..LOADS };
+        assert_eq!(
+            is(
+                ET_DYN,
+                Signs {
+                    interp: true,
+                    needed: true,
+                    ..pie
+                }
+            ),
+            (Dynamic, true)
+        );
+        // Go with -buildmode=pie and no cgo; Go 1.15 did not set DF_1_PIE.
+        assert_eq!(
+            is(
+                ET_DYN,
+                Signs {
+                    interp: true,
+                    ..pie
+                }
+            ),
+            (InterpOnly, true)
+        );
+        assert_eq!(
+            is(
+                ET_DYN,
+                Signs {
+                    interp: true,
+                    ..LOADS
+                }
+            ),
+            (InterpOnly, true)
+        );
+        assert_eq!(is(ET_DYN, pie), (StaticPie, true));
+        // Static PIE from before DF_1_PIE.
+        assert_eq!(is(ET_DYN, LOADS), (StaticPie, true));
+        // An executable may have a soname, if its linker said what it is.
+        let named = Signs {
+            interp: true,
+            needed: true,
+            soname: true,
+            ..pie
+        };
+        assert_eq!(is(ET_DYN, named), (Dynamic, true));
+    }
+
+    #[test]
+    fn libraries() {
+        let is = |signs| {
+            let (kind, linkage, pie) = classify(ET_DYN, signs);
+            assert_eq!((kind, pie), (Kind::SharedLibrary, None));
+            linkage.unwrap()
+        };
+        assert_eq!(
+            is(Signs {
+                needed: true,
+                soname: true,
+                ..LOADS
+            }),
+            Dynamic
+        );
+        assert_eq!(
+            is(Signs {
+                needed: true,
+                ..LOADS
+            }),
+            Dynamic
+        );
+        // ld-linux-x86-64.so.2, then Debian's musl libc.so, then a library of plain functions.
+        assert_eq!(
+            is(Signs {
+                soname: true,
+                ..LOADS
+            }),
+            Static
+        );
+        assert_eq!(
+            is(Signs {
+                exports: true,
+                ..LOADS
+            }),
+            Static
+        );
+        assert_eq!(
+            is(Signs {
+                entry: false,
+                ..LOADS
+            }),
+            Static
+        );
+        // libc.so.6
+        assert_eq!(
+            is(Signs {
+                interp: true,
+                soname: true,
+                needed: true,
+                ..LOADS
+            }),
+            Dynamic
+        );
+    }
+
+    #[test]
+    fn what_is_not_loaded_is_not_linked() {
+        let nothing = Signs::default();
+        assert_eq!(classify(ET_REL, nothing), (Kind::Object, None, None));
+        let module = Signs {
+            modinfo: true,
+            ..nothing
+        };
+        assert_eq!(classify(ET_REL, module), (Kind::KernelModule, None, None));
+        assert_eq!(classify(ET_CORE, LOADS), (Kind::Core, None, None));
+        let debug = Signs {
+            debug_only: true,
+            interp: true,
+            ..LOADS
+        };
+        assert_eq!(classify(ET_DYN, debug), (Kind::Object, None, None));
+        assert_eq!(
+            classify(ET_EXEC, nothing),
+            (Kind::Executable, None, Some(false))
+        );
+        assert_eq!(classify(ET_DYN, nothing), (Kind::SharedLibrary, None, None));
+    }
+}

@@ -1,0 +1,116 @@
+//! Go programs without the header of the build information.
+//!
+//! They are real: esbuild 0.28 is one, on every platform. The linker still wrote the text of modules
+//! between its two marks, and the version of the toolchain as a string by itself, both among the
+//! constants; so they can be searched for, in a file that is known to be Go by other signs.
+
+use memchr::memmem;
+
+use super::header::{END, START};
+use super::modinfo;
+use crate::inspect::binary::GoBuild;
+use crate::inspect::read;
+use crate::inspect::source::Source;
+
+/// As `header`, with the marks.
+const MODINFO_LIMIT: u64 = 4 << 20;
+
+/// More than any version is long, and than a mark.
+const OVERLAP: u64 = 64;
+
+/// What the linker says if it does not know.
+const UNKNOWN: &str = "unknown";
+
+/// Searches the read-only data, given as `(offset, end)`. `None` if neither is there.
+pub(super) fn find(source: &dyn Source, read_only: &[(u64, u64)]) -> Option<GoBuild> {
+    let mark = memmem::Finder::new(&START);
+    let prefix = memmem::Finder::new(b"\0go1.");
+    let mut text_at = None;
+    let mut version = None;
+    for &(offset, end) in read_only {
+        let len = end.saturating_sub(offset);
+        read::scan(source, offset, len, OVERLAP, |base, window| {
+            text_at = text_at.or_else(|| base.checked_add(mark.find(window)? as u64));
+            if version.is_none() {
+                let mut found = prefix.find_iter(window);
+                version = found.find_map(|at| version_at(window.get(at + 1..)?));
+            }
+            (text_at.is_some() && version.is_some()).then_some(())
+        });
+    }
+    let text = text_at.and_then(|at| text(source, at));
+    if text.is_none() && version.is_none() {
+        return None;
+    }
+    let mut build = text.as_deref().map(modinfo::parse).unwrap_or_default();
+    build.version = version.unwrap_or_else(|| UNKNOWN.into());
+    Some(build)
+}
+
+/// What stands between the marks.
+fn text(source: &dyn Source, at: u64) -> Option<Vec<u8>> {
+    let at = at.checked_add(START.len() as u64)?;
+    // Nearly always within the first step.
+    for limit in [16 << 10, MODINFO_LIMIT] {
+        let mut bytes = read::prefix(source, at, limit, limit)?;
+        if let Some(end) = memmem::find(&bytes, &END) {
+            bytes.truncate(end);
+            return Some(bytes);
+        }
+    }
+    None
+}
+
+/// `go1.26.5`, `go1.27rc1`: up to a NUL, and nothing else.
+fn version_at(bytes: &[u8]) -> Option<String> {
+    let end = bytes
+        .iter()
+        .take(OVERLAP as usize)
+        .position(|&byte| byte == 0)?;
+    let version = std::str::from_utf8(bytes.get(..end)?).ok()?;
+    let number = version.strip_prefix("go1.")?;
+    let fits = number.starts_with(|c: char| c.is_ascii_digit())
+        && number
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || ".-+_: ".contains(c));
+    fits.then(|| version.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_and_the_version_stand_alone() {
+        let text = b"path\tgithub.com/evanw/esbuild/cmd/esbuild\nbuild\tGOOS=linux\n";
+        let file = [
+            b"go1.2\0go1.go1.\0\0go1.26.5\0\0",
+            &START[..],
+            text,
+            &END,
+            b"junk",
+        ]
+        .concat();
+        let build = find(&file, &[(0, file.len() as u64)]).unwrap();
+        assert_eq!(build.version, "go1.26.5");
+        assert_eq!(
+            build.path.as_deref(),
+            Some("github.com/evanw/esbuild/cmd/esbuild")
+        );
+        assert_eq!(build.setting("GOOS"), Some("linux"));
+    }
+
+    #[test]
+    fn either_may_be_missing() {
+        let of = |bytes: &[u8]| find(&bytes.to_vec(), &[(0, bytes.len() as u64)]);
+        assert_eq!(
+            of(&[&START[..], b"path\tx\n", &END].concat())
+                .unwrap()
+                .version,
+            "unknown"
+        );
+        assert_eq!(of(b"\0go1.27rc1\0").unwrap().path, None);
+        assert_eq!(of(&[&START[..], b"path\tx\n"].concat()), None);
+        assert_eq!(of(b"\0go1.org\0"), None);
+    }
+}

@@ -1,0 +1,341 @@
+//! Which C library a file was built against, from the names it asks for or, where it brings its own,
+//! from what that leaves behind.
+//!
+//! A file that is linked dynamically says so in the path of its loader, in the libraries it needs, in
+//! the versions of their symbols. A static one is told by the note of glibc's start files and by
+//! strings that only one library has; which ones was measured (every static executable with `printf`
+//! or `strerror` of either library has them, none of the other library and no Go program has).
+//! Where nothing tells, the answer is that nothing tells.
+
+use memchr::memmem;
+
+use super::binary::{Kind, Libc, Linkage};
+use super::read;
+use super::source::Source;
+
+/// What made the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Toolchain {
+    /// A compiler that uses the C library: for C, C++, Rust and all others.
+    C,
+    /// Go, linked by its own linker: static, it has no C at all, cgo or not.
+    Go,
+    /// Go that may have used cgo; nothing but its strings could tell.
+    GoWithCgo,
+    /// Go, linked by the linker of a C toolchain.
+    GoLinkedByC,
+}
+
+/// What is known of the file.
+pub(super) struct Evidence<'a> {
+    pub source: &'a dyn Source,
+    pub kind: Kind,
+    pub linkage: Linkage,
+    pub os: &'a str,
+    pub interpreter: Option<&'a [u8]>,
+    pub needed: &'a [Vec<u8>],
+    pub soname: Option<&'a [u8]>,
+    /// It needs symbols of a version `GLIBC_…`.
+    pub glibc_versions: bool,
+    /// The system that its notes name.
+    pub os_note: Option<&'static str>,
+    /// It has the ABI tag note of glibc's start files.
+    pub gnu_linux_note: bool,
+    pub toolchain: Toolchain,
+    /// Where its read-only data is in the file, `(offset, end)`.
+    pub read_only: &'a [(u64, u64)],
+}
+
+/// The C library of an executable or a library.
+pub(super) fn detect(e: &Evidence<'_>) -> Libc {
+    // A loader without a library to load: Go with -buildmode=pie, and programs without any libc.
+    if e.linkage == Linkage::InterpOnly && !e.glibc_versions {
+        return Libc::None;
+    }
+    let system = of_system(e.os);
+    if e.linkage == Linkage::Dynamic {
+        let named = system
+            .or_else(|| e.interpreter.and_then(of_loader))
+            .or_else(|| of_needed(e.needed, e.os_note))
+            .or_else(|| e.glibc_versions.then_some(Libc::Glibc))
+            .or_else(|| e.soname.and_then(of_soname));
+        return named.unwrap_or(Libc::Unknown);
+    }
+    if e.kind == Kind::SharedLibrary {
+        // It needs nothing: it is a C library, or it has no use for one.
+        let itself = e.soname.and_then(of_soname);
+        return itself
+            .or_else(|| of_strings(e.source, e.read_only))
+            .unwrap_or(Libc::None);
+    }
+    of_static(e, system)
+}
+
+/// The library that a static executable brings.
+fn of_static(e: &Evidence<'_>, system: Option<Libc>) -> Libc {
+    if e.toolchain == Toolchain::Go {
+        return Libc::None;
+    }
+    if e.gnu_linux_note || e.glibc_versions {
+        return Libc::Glibc;
+    }
+    match (of_strings(e.source, e.read_only), e.toolchain) {
+        (Some(libc), _) => libc,
+        (None, Toolchain::GoWithCgo) => Libc::None,
+        // The other systems have one libc each, and their start files left the note that named them.
+        (None, _) if e.os_note.is_some() => system.unwrap_or(Libc::Unknown),
+        (None, _) => Libc::Unknown,
+    }
+}
+
+/// The one C library of a system that has only one.
+fn of_system(os: &str) -> Option<Libc> {
+    Some(match os {
+        "freebsd" => Libc::FreeBsd,
+        "netbsd" => Libc::NetBsd,
+        "openbsd" => Libc::OpenBsd,
+        "solaris" | "illumos" => Libc::Solaris,
+        "android" => Libc::Bionic,
+        _ => return None,
+    })
+}
+
+/// By the path of the loader on Linux. Only the name counts: nix and bundles bring their own.
+fn of_loader(path: &[u8]) -> Option<Libc> {
+    let name = path.rsplit(|&byte| byte == b'/').next()?;
+    if name.starts_with(b"ld-musl-") {
+        Some(Libc::Musl)
+    } else if name.starts_with(b"ld-uClibc") || name.starts_with(b"ld64-uClibc") {
+        Some(Libc::Uclibc)
+    } else if matches!(
+        name,
+        b"linker" | b"linker64" | b"linker_asan" | b"linker_asan64"
+    ) {
+        Some(Libc::Bionic)
+    } else if name.starts_with(b"ld-linux")
+        || matches!(name, b"ld64.so.1" | b"ld64.so.2" | b"ld.so.1")
+    {
+        Some(Libc::Glibc)
+    } else {
+        None
+    }
+}
+
+/// By the names of the libraries it needs on Linux.
+fn of_needed(needed: &[Vec<u8>], os_note: Option<&str>) -> Option<Libc> {
+    let has = |name: &[u8]| needed.iter().any(|library| library == name);
+    let glibc = |library: &Vec<u8>| {
+        matches!(
+            &library[..],
+            b"libc.so.6" | b"libc.so.6.1" | b"libm.so.6" | b"libm.so.6.1"
+        ) || library.starts_with(b"ld-linux")
+    };
+    if needed.iter().any(glibc) {
+        return Some(Libc::Glibc);
+    }
+    if needed
+        .iter()
+        .any(|library| library.starts_with(b"libc.musl-"))
+    {
+        return Some(Libc::Musl);
+    }
+    if has(b"libc.so.0") || has(b"libc.so.1") {
+        return Some(Libc::Uclibc);
+    }
+    if has(b"libc.so") {
+        // musl has everything in this one; bionic has libdl apart.
+        let bionic = has(b"libdl.so") || os_note == Some("android");
+        return Some(if bionic { Libc::Bionic } else { Libc::Musl });
+    }
+    None
+}
+
+/// By the name of the library itself, if it is a part of a C library.
+fn of_soname(soname: &[u8]) -> Option<Libc> {
+    if soname.starts_with(b"libc.musl-") || soname.starts_with(b"ld-musl-") {
+        Some(Libc::Musl)
+    } else if soname.starts_with(b"ld-uClibc") || matches!(soname, b"libc.so.0" | b"libc.so.1") {
+        Some(Libc::Uclibc)
+    } else if soname.starts_with(b"ld-linux")
+        || matches!(
+            soname,
+            b"libc.so.6" | b"libc.so.6.1" | b"ld64.so.1" | b"ld64.so.2" | b"ld.so.1"
+        )
+    {
+        Some(Libc::Glibc)
+    } else {
+        None
+    }
+}
+
+/// Strings of glibc alone: its tunables and the path of its converters.
+const GLIBC: [&[u8]; 3] = [b"glibc.malloc.", b"GLIBC_TUNABLES", b"GCONV_PATH"];
+
+/// Strings of musl alone: the first of `strerror` (`src/errno/__strerror.h`), and the prefixes of
+/// numbers in `printf` (`src/stdio/vfprintf.c`), which it writes in this way only.
+const MUSL: [&[u8]; 4] = [
+    b"No error information\0",
+    b"Illegal byte sequence\0Domain error\0",
+    b"-+   0X0x\0",
+    b"-0X+0X 0X-0x+0x 0x\0",
+];
+
+/// Longer than any of them, so that none falls between two windows.
+const OVERLAP: u64 = 64;
+
+/// By what the library itself has among its constants.
+fn of_strings(source: &dyn Source, read_only: &[(u64, u64)]) -> Option<Libc> {
+    let finders: Vec<_> = (GLIBC.iter().map(|s| (Libc::Glibc, memmem::Finder::new(s))))
+        .chain(MUSL.iter().map(|s| (Libc::Musl, memmem::Finder::new(s))))
+        .collect();
+    read_only.iter().find_map(|&(offset, end)| {
+        read::scan(
+            source,
+            offset,
+            end.saturating_sub(offset),
+            OVERLAP,
+            |_, window| {
+                finders
+                    .iter()
+                    .find_map(|(libc, finder)| finder.find(window).map(|_| *libc))
+            },
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn evidence(source: &Vec<u8>) -> Evidence<'_> {
+        Evidence {
+            source,
+            kind: Kind::Executable,
+            linkage: Linkage::Dynamic,
+            os: "linux",
+            interpreter: None,
+            needed: &[],
+            soname: None,
+            glibc_versions: false,
+            os_note: None,
+            gnu_linux_note: false,
+            toolchain: Toolchain::C,
+            read_only: &[(0, u64::MAX)],
+        }
+    }
+
+    fn dynamic(interpreter: Option<&str>, needed: &[&str], os_note: Option<&'static str>) -> Libc {
+        let needed: Vec<_> = needed.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let interpreter = interpreter.map(str::as_bytes);
+        detect(&Evidence {
+            interpreter,
+            needed: &needed,
+            os_note,
+            ..evidence(&Vec::new())
+        })
+    }
+
+    #[test]
+    fn by_loader() {
+        for (path, expected) in [
+            ("/lib64/ld-linux-x86-64.so.2", Libc::Glibc),
+            ("/lib64/ld64.so.2", Libc::Glibc),
+            ("/lib32/ld.so.1", Libc::Glibc),
+            ("/lib/ld-musl-mips-sf.so.1", Libc::Musl),
+            ("/lib/ld-uClibc.so.0", Libc::Uclibc),
+            ("/system/bin/linker64", Libc::Bionic),
+            ("/opt/loader", Libc::Unknown),
+        ] {
+            assert_eq!(dynamic(Some(path), &[], None), expected, "{path}");
+        }
+        // The loader is what will run, whatever it was linked with.
+        assert_eq!(
+            dynamic(Some("/lib/ld-linux.so.2"), &["libc.so"], None),
+            Libc::Glibc
+        );
+    }
+
+    #[test]
+    fn by_libraries() {
+        for (needed, note, expected) in [
+            (&["libanswer.so.1", "libc.so.6"][..], None, Libc::Glibc),
+            (&["libc.so.6.1"], None, Libc::Glibc),
+            (&["libc.musl-x86_64.so.1"], None, Libc::Musl),
+            (&["libc.so"], None, Libc::Musl),
+            (&["libc.so", "libdl.so"], None, Libc::Bionic),
+            (&["libc.so"], Some("android"), Libc::Bionic),
+            (&["libc.so.1"], None, Libc::Uclibc),
+            (&["libz.so.1"], None, Libc::Unknown),
+        ] {
+            assert_eq!(dynamic(None, needed, note), expected, "{needed:?}");
+        }
+    }
+
+    #[test]
+    fn by_system() {
+        let file = Vec::new();
+        let on = |os| {
+            detect(&Evidence {
+                os,
+                ..evidence(&file)
+            })
+        };
+        assert_eq!(on("freebsd"), Libc::FreeBsd);
+        assert_eq!(on("illumos"), Libc::Solaris);
+        assert_eq!(on("dragonfly"), Libc::Unknown);
+    }
+
+    #[test]
+    fn a_loader_without_libraries_is_no_libc() {
+        let loader: Option<&[u8]> = Some(b"/lib64/ld-linux-x86-64.so.2");
+        let file = Vec::new();
+        let only = Evidence {
+            linkage: Linkage::InterpOnly,
+            interpreter: loader,
+            ..evidence(&file)
+        };
+        assert_eq!(detect(&only), Libc::None);
+    }
+
+    #[test]
+    fn static_executables() {
+        let of = |bytes: &[u8], toolchain, gnu_linux_note| {
+            let linkage = Linkage::Static;
+            let file = bytes.to_vec();
+            detect(&Evidence {
+                linkage,
+                toolchain,
+                gnu_linux_note,
+                ..evidence(&file)
+            })
+        };
+        let musl = b"xx\0No error information\0";
+        assert_eq!(of(b"", Toolchain::C, true), Libc::Glibc);
+        assert_eq!(of(b"\0GCONV_PATH\0", Toolchain::C, false), Libc::Glibc);
+        assert_eq!(of(musl, Toolchain::C, false), Libc::Musl);
+        assert_eq!(of(b"-+   0X0x", Toolchain::C, false), Libc::Unknown);
+        assert_eq!(of(b"", Toolchain::C, false), Libc::Unknown);
+        // Go carries any string as data, and no libc.
+        assert_eq!(of(musl, Toolchain::Go, false), Libc::None);
+        assert_eq!(of(musl, Toolchain::GoLinkedByC, false), Libc::Musl);
+        assert_eq!(of(b"", Toolchain::GoWithCgo, false), Libc::None);
+        assert_eq!(of(b"", Toolchain::GoLinkedByC, false), Libc::Unknown);
+    }
+
+    #[test]
+    fn libraries_that_need_nothing() {
+        let of = |bytes: &[u8], soname| {
+            let (kind, linkage) = (Kind::SharedLibrary, Linkage::Static);
+            let file = bytes.to_vec();
+            detect(&Evidence {
+                kind,
+                linkage,
+                soname,
+                ..evidence(&file)
+            })
+        };
+        assert_eq!(of(b"", Some(b"ld-linux-x86-64.so.2")), Libc::Glibc);
+        assert_eq!(of(b"", Some(b"libanswer.so.1")), Libc::None);
+        assert_eq!(of(b"\0No error information\0", None), Libc::Musl);
+    }
+}

@@ -1,0 +1,34 @@
+//! An executable's bytes in, a [`Binary`] out. Pure: it gets a byte source, never a path, and looks
+//! at no other file.
+//!
+//! [`detect()`] tells from a file's first bytes whether it is worth keeping while a layer streams
+//! past. [`inspect`] then reads it, a piece at a time; each piece fails alone, so that a bad section
+//! header costs the facts that sections tell and no others.
+//!
+//! Every number in a file is a claim. Counts are capped, offsets are added with checks, nothing is
+//! allocated before it is known that the file is that long, and nothing recurses.
+
+mod binary;
+mod detect;
+mod elf;
+mod go;
+mod libc;
+mod read;
+mod script;
+mod source;
+
+pub use binary::{
+    Binary, Endian, Format, GoBuild, Kind, Libc, Linkage, Relro, Source as FactSource, Sourced,
+};
+pub use detect::{Candidate, HEAD_LEN, detect};
+pub use source::Source;
+
+/// Decodes one file. `None` if it is not of a format that is known, or ends before its header does.
+pub fn inspect(source: &dyn Source) -> Option<Binary> {
+    let len = source.len().min(HEAD_LEN as u64);
+    let head = source.piece(0, len, HEAD_LEN as u64).ok()?;
+    match detect(&head)? {
+        Candidate::Elf => elf::inspect(source, &head),
+        Candidate::Script => script::inspect(&head),
+    }
+}

@@ -1,0 +1,88 @@
+//! Where the bytes of an executable come from: never a path, always something that can be read at
+//! an offset, a piece at a time.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// The bytes of one file.
+pub trait Source {
+    /// Length in bytes.
+    fn len(&self) -> u64;
+
+    /// Fills `buf` from `offset`.
+    ///
+    /// # Errors
+    /// If the file is shorter, or the storage fails.
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()>;
+
+    /// Whether there are no bytes.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Reads `len` bytes at `offset`. Nothing is allocated before it is known that the file is
+    /// that long, and never more than `limit` bytes: sizes inside a file are claims.
+    ///
+    /// # Errors
+    /// If the file is shorter, the piece is larger than `limit`, or the storage fails.
+    fn piece(&self, offset: u64, len: u64, limit: u64) -> io::Result<Vec<u8>> {
+        let end = offset.checked_add(len).ok_or(io::ErrorKind::InvalidData)?;
+        if end > self.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if len > limit {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let len = usize::try_from(len).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let mut bytes = vec![0; len];
+        self.read_exact_at(&mut bytes, offset)?;
+        Ok(bytes)
+    }
+}
+
+impl Source for [u8] {
+    fn len(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        let from = usize::try_from(offset)
+            .ok()
+            .and_then(|from| self.get(from..from.checked_add(buf.len())?))
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
+        buf.copy_from_slice(from);
+        Ok(())
+    }
+}
+
+impl Source for Vec<u8> {
+    fn len(&self) -> u64 {
+        Source::len(self.as_slice())
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        Source::read_exact_at(self.as_slice(), buf, offset)
+    }
+}
+
+/// So that a slice, which has no size of its own, can be a `&dyn Source` too.
+impl<S: Source + ?Sized> Source for &S {
+    fn len(&self) -> u64 {
+        (**self).len()
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        (**self).read_exact_at(buf, offset)
+    }
+}
+
+impl Source for File {
+    fn len(&self) -> u64 {
+        self.metadata().map_or(0, |m| m.len())
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        FileExt::read_exact_at(self, buf, offset)
+    }
+}
