@@ -17,5 +17,6 @@
 //! The command line, `src/cli/`, stands on top and belongs to the program, not to the library.
 
 pub mod blob;
+pub mod image;
 pub mod inspect;
 

@@ -1,0 +1,223 @@
+//! An archive: the files of an image in one tar, itself plain, gzip or zstd.
+//!
+//! A plain tar on disk is only skimmed: headers are read and contents are seeked over. A compressed
+//! one is decoded once, which makes its spans; its members are then read through them. An archive
+//! that comes through a pipe is first written to a file without a name.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use super::{ImageError, Reference};
+use crate::blob::{
+    BlobError, Codec, FileSource, Pass, ReadAt, Section, SequentialReader, SpanCache, SpanReader,
+    spool_dir,
+};
+
+/// More files than this are no image archive: those have a few for each layer.
+const MAX_MEMBERS: usize = 100_000;
+
+/// Links in an archive that lead to links; `docker save` writes one level.
+const MAX_LINKS: usize = 8;
+
+/// An opened archive.
+pub(crate) struct Archive {
+    source: Arc<dyn ReadAt>,
+    members: HashMap<String, Member>,
+}
+
+enum Member {
+    File {
+        at: u64,
+        size: u64,
+    },
+    /// To another path of the archive: old `docker save` writes each shared layer once.
+    Link(String),
+}
+
+impl Archive {
+    /// Reads an archive from a stream that cannot seek.
+    pub(crate) fn from_stream(
+        reference: &Reference,
+        mut stream: impl Read,
+        cache: &Arc<SpanCache>,
+    ) -> Result<Self, ImageError> {
+        let io = |error: io::Error| ImageError::Io {
+            image: reference.to_string(),
+            error,
+        };
+        let dir = spool_dir();
+        let mut spool = || -> io::Result<FileSource> {
+            let mut file: File = tempfile::tempfile_in(&dir)?;
+            if io::copy(&mut stream, &mut file)? == 0 {
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "nothing arrived; did the command before the pipe fail?",
+                ));
+            }
+            FileSource::new(file)
+        };
+        Self::open(reference, Arc::new(spool().map_err(io)?), cache)
+    }
+
+    /// Opens an archive.
+    pub(crate) fn open(
+        reference: &Reference,
+        source: Arc<dyn ReadAt>,
+        cache: &Arc<SpanCache>,
+    ) -> Result<Self, ImageError> {
+        let image = reference.to_string();
+        let mut head = [0; 8];
+        let io = |error| ImageError::Io {
+            image: image.clone(),
+            error,
+        };
+        let mut filled = 0;
+        while let Some(room) = head.get_mut(filled..).filter(|r| !r.is_empty()) {
+            match source.read_at(room, filled as u64).map_err(io)? {
+                0 => break,
+                n => filled += n,
+            }
+        }
+        let codec = Codec::sniff(head.get(..filled).unwrap_or_default());
+        let codec = codec.map_err(|name| ImageError::Archive {
+            image: image.clone(),
+            error: BlobError::Unsupported(name),
+        })?;
+        if codec == Codec::Plain {
+            let mut tar = tar::Archive::new(SequentialReader::new(source.clone()));
+            let entries = tar.entries_with_seek().map_err(io)?;
+            let members = collect(&image, entries, source.size())?;
+            return Ok(Self { source, members });
+        }
+        let archive = |error| ImageError::Archive {
+            image: image.clone(),
+            error,
+        };
+        let mut pass = Pass::new(source.clone(), None, None).map_err(archive)?;
+        let members = {
+            let mut tar = tar::Archive::new(&mut pass);
+            let entries = tar.entries().map_err(io)?;
+            collect(&image, entries, u64::MAX)?
+        };
+        let spans = pass.finish().map_err(archive)?.spans;
+        let source = Arc::new(SpanReader::new(source, spans, cache.clone()));
+        Ok(Self { source, members })
+    }
+
+    /// The member of that path.
+    pub(crate) fn get(&self, path: &str) -> Option<Arc<dyn ReadAt>> {
+        let mut path = clean(path)?;
+        for _ in 0..MAX_LINKS {
+            match self.members.get(&path)? {
+                Member::File { at, size } => {
+                    let section = Section::new(self.source.clone(), *at, *size);
+                    return Some(Arc::new(section));
+                }
+                Member::Link(target) => path = target.clone(),
+            }
+        }
+        None
+    }
+}
+
+/// Notes where each member lies in an archive of `len` bytes.
+fn collect<R: Read>(
+    image: &str,
+    entries: tar::Entries<'_, R>,
+    len: u64,
+) -> Result<HashMap<String, Member>, ImageError> {
+    let mut members = HashMap::new();
+    let mut last = String::new();
+    for entry in entries {
+        let entry = entry.map_err(|e| broken(image, e, &last, members.is_empty()))?;
+        let path = entry.path_bytes();
+        let Some(path) = std::str::from_utf8(&path).ok().and_then(clean) else {
+            continue;
+        };
+        last.clone_from(&path);
+        let kind = entry.header().entry_type();
+        let member = if kind.is_file() || kind.is_contiguous() {
+            let (at, size) = (entry.raw_file_position(), entry.size());
+            if at.checked_add(size).is_none_or(|end| end > len) {
+                return Err(ImageError::Incomplete {
+                    image: image.to_owned(),
+                    detail: format!("it ends inside {path}"),
+                });
+            }
+            Member::File { at, size }
+        } else if kind.is_symlink() || kind.is_hard_link() {
+            let target = entry.link_name_bytes().unwrap_or_default();
+            let target = std::str::from_utf8(&target).unwrap_or_default();
+            // A symbolic link is relative to its directory, a hard link to the archive's root.
+            let dir = match path.rsplit_once('/') {
+                Some((dir, _)) if kind.is_symlink() => format!("{dir}/"),
+                _ => String::new(),
+            };
+            match clean(&format!("{dir}{target}")) {
+                Some(target) => Member::Link(target),
+                None => continue,
+            }
+        } else {
+            continue;
+        };
+        members.insert(path, member);
+        if members.len() > MAX_MEMBERS {
+            return Err(ImageError::NotAnImage {
+                image: image.to_owned(),
+                detail: format!("it is a tar of more than {MAX_MEMBERS} files"),
+            });
+        }
+    }
+    Ok(members)
+}
+
+/// What an error of the tar reader means: compressed data may be at fault, or the file may end.
+fn broken(image: &str, error: io::Error, last: &str, first: bool) -> ImageError {
+    let image = image.to_owned();
+    let error = match BlobError::from_io(error) {
+        Ok(error) => return ImageError::Archive { image, error },
+        Err(error) => error,
+    };
+    if first {
+        return ImageError::NotAnImage {
+            image,
+            detail: "it is neither a tar archive nor an image layout directory".to_owned(),
+        };
+    }
+    ImageError::Incomplete {
+        image,
+        detail: format!("it is damaged or cut off after {last} ({error})"),
+    }
+}
+
+/// A path as a key: without `.`, `..` resolved. `None` if it leads outside.
+fn clean(path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_between_layers_are_followed() {
+        assert_eq!(clean("./a/../b//c").as_deref(), Some("b/c"));
+        assert_eq!(clean("../x"), None);
+        assert_eq!(
+            clean("abc/../def/layer.tar").as_deref(),
+            Some("def/layer.tar")
+        );
+    }
+}

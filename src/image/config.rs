@@ -1,0 +1,103 @@
+//! An image's config: platform, history, diff_ids (OCI image-spec, config.md; Docker's is the same
+//! document).
+
+use oci_spec::image::ImageConfiguration;
+
+use super::Platform;
+use crate::blob::Digest;
+
+/// What imgfs uses of a config.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The platform that it declares.
+    pub platform: Platform,
+    /// Digests of the decoded layers, the lowest first.
+    pub diff_ids: Vec<Digest>,
+    /// The history, the oldest line first.
+    pub history: Vec<HistoryEntry>,
+}
+
+/// One line of the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// The command that made it.
+    pub created_by: Option<String>,
+    /// Whether it made no layer.
+    pub empty_layer: bool,
+}
+
+impl Config {
+    /// Parses a config document.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let document: ImageConfiguration = serde_json::from_slice(bytes)
+            .map_err(|e| format!("is not the config of an image: {e}"))?;
+        let diff_ids = document.rootfs().diff_ids().iter();
+        let diff_ids = diff_ids
+            .map(|d| d.parse().map_err(|e| format!("has a bad diff_id: {e}")))
+            .collect::<Result<_, String>>()?;
+        let history = document.history().iter().flatten();
+        let history = history.map(|line| HistoryEntry {
+            created_by: line.created_by().clone(),
+            empty_layer: line.empty_layer().unwrap_or(false),
+        });
+        Ok(Self {
+            platform: Platform {
+                os: document.os().to_string(),
+                arch: document.architecture().to_string(),
+                variant: document.variant().clone().filter(|v| !v.is_empty()),
+            },
+            diff_ids,
+            history: history.collect(),
+        })
+    }
+
+    /// The history line of each of `count` layers: lines that made no layer are left out. A history
+    /// of the wrong length says nothing certain, so then there are none.
+    pub fn created_by(&self, count: usize) -> Vec<Option<String>> {
+        let made: Vec<_> = self.history.iter().filter(|h| !h.empty_layer).collect();
+        if made.len() != count {
+            return vec![None; count];
+        }
+        made.into_iter().map(|h| h.created_by.clone()).collect()
+    }
+
+    /// Whether there is a history that does not fit `count` layers.
+    pub fn history_mismatch(&self, count: usize) -> bool {
+        let made = self.history.iter().filter(|h| !h.empty_layer).count();
+        !self.history.is_empty() && made != count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = r#"{"architecture":"arm","variant":"v7","os":"linux","config":null,
+        "rootfs":{"type":"layers","diff_ids":[]},
+        "history":[{"created_by":"ADD rootfs"},{"created_by":"ENV A=b","empty_layer":true},
+                   {"created_by":"COPY app"}]}"#;
+
+    #[test]
+    fn history_is_aligned_over_lines_without_a_layer() {
+        let config = Config::parse(CONFIG.as_bytes()).unwrap();
+        assert_eq!(config.platform.to_string(), "linux/arm/v7");
+        let lines = config.created_by(2);
+        assert_eq!(lines[1].as_deref(), Some("COPY app"));
+        assert_eq!(config.created_by(3), [None, None, None]);
+        assert!(config.history_mismatch(3) && !config.history_mismatch(2));
+    }
+
+    #[test]
+    fn a_bad_diff_id_is_an_error() {
+        let bad = CONFIG.replace(r#""diff_ids":[]"#, r#""diff_ids":["sha256:12"]"#);
+        assert!(
+            Config::parse(bad.as_bytes())
+                .unwrap_err()
+                .contains("diff_id")
+        );
+        assert!(Config::parse(b"{}").is_err());
+    }
+}

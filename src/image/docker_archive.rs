@@ -1,0 +1,153 @@
+//! docker-archive: what `docker save`, `podman save` and `skopeo copy` to `docker-archive:` write.
+//! `manifest.json` lists the images, each with a config and layers by path
+//! (moby image/spec/v1.2.md, "Combined Image JSON + Filesystem Changeset Format").
+
+use serde::Deserialize;
+
+use super::files::Files;
+use super::{Config, Documents, Image, ImageError, LayerBlob, Platform, Reference};
+
+/// One image of `manifest.json`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Item {
+    config: String,
+    repo_tags: Option<Vec<String>>,
+    layers: Option<Vec<String>>,
+}
+
+/// Opens an image of a docker-archive.
+pub(crate) fn open(
+    reference: &Reference,
+    files: &Files,
+    platform: Option<&Platform>,
+) -> Result<Image, ImageError> {
+    let manifest = files.document(reference, "manifest.json")?;
+    let document = |document: &str, detail: String| ImageError::Document {
+        image: reference.to_string(),
+        document: document.to_owned(),
+        detail,
+    };
+    let items: Vec<Item> = serde_json::from_slice(&manifest)
+        .map_err(|e| document("manifest.json", format!("cannot be understood: {e}")))?;
+    let item = choose(reference, &items)?;
+    let config_bytes = files.document(reference, &item.config)?;
+    let config = Config::parse(&config_bytes).map_err(|detail| document(&item.config, detail))?;
+    if let Some(wanted) = platform
+        && wanted.accepts(&config.platform).is_none()
+    {
+        return Err(ImageError::NoSuchPlatform {
+            image: reference.to_string(),
+            wanted: wanted.clone(),
+            platforms: vec![config.platform.to_string()],
+        });
+    }
+    let paths = item.layers.as_deref().unwrap_or_default();
+    if paths.len() != config.diff_ids.len() {
+        let (layers, diff_ids) = (paths.len(), config.diff_ids.len());
+        return Err(document(
+            "manifest.json",
+            format!("lists {layers} layers where the config has {diff_ids} diff_ids"),
+        ));
+    }
+    let mut layers = Vec::with_capacity(paths.len());
+    let lines = config.created_by(paths.len());
+    for ((path, diff_id), created_by) in paths.iter().zip(&config.diff_ids).zip(lines) {
+        let source = files
+            .get(reference, path)?
+            .ok_or_else(|| ImageError::MissingBlob {
+                image: reference.to_string(),
+                blob: path.clone(),
+            })?;
+        layers.push(LayerBlob {
+            source,
+            digest: None,
+            diff_id: Some(diff_id.clone()),
+            size: None,
+            media_type: None,
+            created_by,
+            name: path.clone(),
+        });
+    }
+    let mut warnings = Vec::new();
+    if config.history_mismatch(layers.len()) {
+        warnings.push("the config's history does not fit its layers".to_owned());
+    }
+    Ok(Image {
+        name: reference.to_string(),
+        tag: item.repo_tags.iter().flatten().next().cloned(),
+        platform: config.platform.clone(),
+        documents: Documents {
+            index: None,
+            manifest,
+            config: config_bytes,
+        },
+        config,
+        layers,
+        warnings,
+    })
+}
+
+fn choose<'a>(reference: &Reference, items: &'a [Item]) -> Result<&'a Item, ImageError> {
+    let names = || -> Vec<String> {
+        let named = |(i, item): (usize, &Item)| {
+            let tag = item.repo_tags.iter().flatten().next().cloned();
+            tag.unwrap_or_else(|| format!("@{i}"))
+        };
+        items.iter().enumerate().map(named).collect()
+    };
+    match (&reference.name, items) {
+        (None, [item]) => Ok(item),
+        (None, []) => Err(ImageError::NotAnImage {
+            image: reference.to_string(),
+            detail: "its manifest.json lists no image".to_owned(),
+        }),
+        (None, _) => {
+            let path = reference.path.display();
+            Err(ImageError::Ambiguous {
+                image: reference.to_string(),
+                names: names()
+                    .into_iter()
+                    .map(|name| format!("docker-archive:{path}:{name}"))
+                    .collect(),
+            })
+        }
+        (Some(wanted), _) => {
+            // `@2` is the third image, as in containers-transports(5).
+            let number = wanted
+                .strip_prefix('@')
+                .and_then(|n| n.parse::<usize>().ok());
+            let found = match number {
+                Some(number) => items.get(number),
+                None => items.iter().find(|item| {
+                    let mut tags = item.repo_tags.iter().flatten();
+                    tags.any(|tag| short(tag) == short(wanted))
+                }),
+            };
+            found.ok_or_else(|| ImageError::NoSuchName {
+                image: reference.to_string(),
+                wanted: wanted.clone(),
+                names: names(),
+            })
+        }
+    }
+}
+
+/// A name without what docker leaves out and podman writes: `docker.io/library/app:latest`.
+pub(crate) fn short(name: &str) -> &str {
+    let name = name.strip_prefix("docker.io/").unwrap_or(name);
+    let name = name.strip_prefix("library/").unwrap_or(name);
+    name.strip_suffix(":latest").unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_as_docker_and_podman_write_them() {
+        assert_eq!(short("docker.io/library/app:latest"), "app");
+        assert_eq!(short("app"), "app");
+        assert_eq!(short("quay.io/app:1"), "quay.io/app:1");
+    }
+}

@@ -1,0 +1,130 @@
+//! Why an image could not be opened. Each message names the image, what is wrong with it, and the
+//! way out.
+
+use std::io;
+
+use super::Platform;
+use crate::blob::BlobError;
+
+/// Why an image could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// The file or directory could not be read.
+    #[error("{image}: {error}")]
+    Io {
+        /// The image.
+        image: String,
+        /// What the system says.
+        #[source]
+        error: io::Error,
+    },
+    /// It is something else.
+    #[error(
+        "{image} is not a container image: {detail} (make one with `docker save` or `skopeo copy`)"
+    )]
+    NotAnImage {
+        /// The image.
+        image: String,
+        /// What is missing or wrong.
+        detail: String,
+    },
+    /// The archive ends early.
+    #[error("{image} is incomplete: {detail}; copy or save it again")]
+    Incomplete {
+        /// The image.
+        image: String,
+        /// Where it ends.
+        detail: String,
+    },
+    /// The archive itself is compressed, and that went wrong.
+    #[error("{image}: the archive cannot be decompressed: {error}")]
+    Archive {
+        /// The image.
+        image: String,
+        /// What went wrong.
+        #[source]
+        error: BlobError,
+    },
+    /// A document is not what it should be.
+    #[error("{image}: {document} {detail}")]
+    Document {
+        /// The image.
+        image: String,
+        /// Which document.
+        document: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A blob is not there.
+    #[error("{image}: blob {blob} is missing; the image is incomplete, copy or pull it again")]
+    MissingBlob {
+        /// The image.
+        image: String,
+        /// Its digest or path.
+        blob: String,
+    },
+    /// Several images, and nothing says which.
+    #[error("{image} holds {} images; choose one: {}", names.len(), names.join(" "))]
+    Ambiguous {
+        /// The image.
+        image: String,
+        /// References that choose one.
+        names: Vec<String>,
+    },
+    /// No image of that name.
+    #[error(
+        "{image}: there is no image {wanted:?} in it; there is: {}",
+        list(names)
+    )]
+    NoSuchName {
+        /// The image.
+        image: String,
+        /// The name asked for.
+        wanted: String,
+        /// The names that exist.
+        names: Vec<String>,
+    },
+    /// No image of that platform.
+    #[error(
+        "{image} has no image for {wanted}; choose one with --platform: {}",
+        list(platforms)
+    )]
+    NoSuchPlatform {
+        /// The image.
+        image: String,
+        /// The platform asked for.
+        wanted: Platform,
+        /// The platforms that exist.
+        platforms: Vec<String>,
+    },
+    /// The manifest has no layers.
+    #[error("{image}: its manifest has no layers")]
+    NoLayers {
+        /// The image.
+        image: String,
+    },
+    /// The manifest's config is not that of an image.
+    #[error("{image}: it is an artifact ({media_type}), not a container image")]
+    NoConfig {
+        /// The image.
+        image: String,
+        /// The media type of its config.
+        media_type: String,
+    },
+    /// Something that imgfs does not do yet.
+    #[error("{image}: {detail}")]
+    Unsupported {
+        /// The image.
+        image: String,
+        /// What, and what to do instead.
+        detail: String,
+    },
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() {
+        "nothing with a name".to_owned()
+    } else {
+        names.join(" ")
+    }
+}

@@ -1,0 +1,165 @@
+//! The files that an image consists of, whether they lie in a directory or in an archive.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::archive::Archive;
+use super::{ImageError, Reference, Transport};
+use crate::blob::{Digest, FileSource, ReadAt, SpanCache, read_all};
+
+/// A document larger than this is none: real manifests and configs have some kilobytes.
+const MAX_DOCUMENT: u64 = 16 << 20;
+
+/// The files of an image.
+pub(crate) enum Files {
+    Directory(PathBuf),
+    Archive(Archive),
+}
+
+impl Files {
+    /// Opens what a reference points to.
+    pub(crate) fn open(reference: &Reference, cache: &Arc<SpanCache>) -> Result<Self, ImageError> {
+        let io = |error| ImageError::Io {
+            image: reference.to_string(),
+            error,
+        };
+        if reference.transport == Transport::Stdin {
+            let archive = Archive::from_stream(reference, io::stdin().lock(), cache)?;
+            return Ok(Self::Archive(archive));
+        }
+        let path = &reference.path;
+        let kind = std::fs::metadata(path).map_err(io)?;
+        if kind.is_dir() {
+            if matches!(
+                reference.transport,
+                Transport::DockerArchive | Transport::OciArchive
+            ) {
+                return Err(ImageError::NotAnImage {
+                    image: reference.to_string(),
+                    detail: "it is a directory, not an archive; write oci:DIR".to_owned(),
+                });
+            }
+            return Ok(Self::Directory(path.clone()));
+        }
+        if reference.transport == Transport::Oci {
+            return Err(ImageError::NotAnImage {
+                image: reference.to_string(),
+                detail: "it is not a directory; write oci-archive:PATH".to_owned(),
+            });
+        }
+        let file = File::open(path).map_err(io)?;
+        let archive = if kind.is_file() {
+            let source = FileSource::new(file).map_err(io)?;
+            Archive::open(reference, Arc::new(source), cache)?
+        } else {
+            // A pipe, as from `<(docker save app)`.
+            Archive::from_stream(reference, file, cache)?
+        };
+        Ok(Self::Archive(archive))
+    }
+
+    /// Whether there is a file of that path.
+    pub(crate) fn contains(&self, path: &str) -> bool {
+        match self {
+            Self::Directory(dir) => dir.join(path).is_file(),
+            Self::Archive(archive) => archive.get(path).is_some(),
+        }
+    }
+
+    /// The file of that path, if there is one. Paths come from documents and are not trusted.
+    pub(crate) fn get(
+        &self,
+        reference: &Reference,
+        path: &str,
+    ) -> Result<Option<Arc<dyn ReadAt>>, ImageError> {
+        let dir = match self {
+            Self::Archive(archive) => return Ok(archive.get(path)),
+            Self::Directory(dir) => dir,
+        };
+        if !is_inside(Path::new(path)) {
+            return Ok(None);
+        }
+        let open = || FileSource::new(File::open(dir.join(path))?);
+        match open() {
+            Ok(source) => Ok(Some(Arc::new(source))),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(ImageError::Io {
+                image: format!("{reference}: {path}"),
+                error,
+            }),
+        }
+    }
+
+    /// A document's bytes.
+    pub(crate) fn document(
+        &self,
+        reference: &Reference,
+        path: &str,
+    ) -> Result<Vec<u8>, ImageError> {
+        let source = self
+            .get(reference, path)?
+            .ok_or_else(|| ImageError::MissingBlob {
+                image: reference.to_string(),
+                blob: path.to_owned(),
+            })?;
+        read_all(&*source, MAX_DOCUMENT).map_err(|error| ImageError::Io {
+            image: format!("{reference}: {path}"),
+            error,
+        })
+    }
+
+    /// The blob of a digest (OCI image-layout.md, "Blobs").
+    pub(crate) fn blob(
+        &self,
+        reference: &Reference,
+        digest: &Digest,
+    ) -> Result<Arc<dyn ReadAt>, ImageError> {
+        self.get(reference, &blob_path(digest))?
+            .ok_or_else(|| ImageError::MissingBlob {
+                image: reference.to_string(),
+                blob: digest.to_string(),
+            })
+    }
+
+    /// A document that a descriptor names, checked against its digest.
+    pub(crate) fn verified(
+        &self,
+        reference: &Reference,
+        digest: &Digest,
+    ) -> Result<Vec<u8>, ImageError> {
+        self.blob(reference, digest)?;
+        let bytes = self.document(reference, &blob_path(digest))?;
+        if !digest.matches(&bytes) {
+            return Err(ImageError::Document {
+                image: reference.to_string(),
+                document: format!("blob {digest}"),
+                detail: "does not match its digest; copy or pull the image again".to_owned(),
+            });
+        }
+        Ok(bytes)
+    }
+}
+
+fn blob_path(digest: &Digest) -> String {
+    format!("blobs/{}/{}", digest.algorithm(), digest.hex())
+}
+
+fn is_inside(path: &Path) -> bool {
+    use std::path::Component;
+    let mut components = path.components();
+    components.all(|c| matches!(c, Component::Normal(_) | Component::CurDir))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_in_documents_stay_inside() {
+        assert!(is_inside(Path::new("blobs/sha256/abc")));
+        assert!(!is_inside(Path::new("../../etc/passwd")));
+        assert!(!is_inside(Path::new("/etc/passwd")));
+    }
+}

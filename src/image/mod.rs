@@ -1,0 +1,129 @@
+//! An image is a manifest that names a config and layers by digest (OCI image-spec, manifest.md),
+//! packed in one of several ways. This room finds out which image is meant, reads its documents,
+//! and says where the layers' bytes are; it never looks into a layer.
+//!
+//! [`Reference`] is what the user typed. [`open`] turns it into an [`Image`]: kind sniffed,
+//! container opened, image and platform chosen, documents verified against their digests.
+
+mod archive;
+mod config;
+mod docker_archive;
+mod error;
+mod files;
+mod oci_layout;
+mod platform;
+mod reference;
+
+use std::sync::Arc;
+
+pub use config::{Config, HistoryEntry};
+pub use error::ImageError;
+pub use platform::{Platform, PlatformError};
+pub use reference::{Reference, ReferenceError, Transport};
+
+use crate::blob::{Digest, ReadAt, SpanCache};
+use files::Files;
+
+/// One image of one platform, its layers not read yet.
+pub struct Image {
+    /// The reference it was opened by, for messages.
+    pub name: String,
+    /// The name it has in its archive, if it has one.
+    pub tag: Option<String>,
+    /// The platform that its config declares.
+    pub platform: Platform,
+    /// The documents as shipped.
+    pub documents: Documents,
+    /// What of the config is used.
+    pub config: Config,
+    /// The layers, the lowest first.
+    pub layers: Vec<LayerBlob>,
+    /// What is odd about it but stops nothing, for people.
+    pub warnings: Vec<String>,
+}
+
+/// An image's documents, byte for byte.
+#[derive(Clone, Debug, Default)]
+pub struct Documents {
+    /// `index.json`, if the image came through one.
+    pub index: Option<Vec<u8>>,
+    /// The manifest: that of the image, or `manifest.json` of a docker-archive.
+    pub manifest: Vec<u8>,
+    /// The config.
+    pub config: Vec<u8>,
+}
+
+/// A layer's blob, where it lies and what it must be.
+pub struct LayerBlob {
+    /// Its stored bytes.
+    pub source: Arc<dyn ReadAt>,
+    /// Digest of the stored bytes, where the image gives one.
+    pub digest: Option<Digest>,
+    /// Digest of the decoded bytes by the config.
+    pub diff_id: Option<Digest>,
+    /// Length of the stored bytes by the descriptor.
+    pub size: Option<u64>,
+    /// Media type by the descriptor.
+    pub media_type: Option<String>,
+    /// The line of the config's history that made it (`created_by`).
+    pub created_by: Option<String>,
+    /// How to name it in messages.
+    pub name: String,
+}
+
+impl LayerBlob {
+    /// The digest that identifies the layer: of its stored bytes if there is one, else its diff_id.
+    pub fn id(&self) -> Option<&Digest> {
+        self.digest.as_ref().or(self.diff_id.as_ref())
+    }
+}
+
+/// Opens the image that a reference names. `platform` chooses from an index; without it, the
+/// host's. The cache serves archives that are themselves compressed.
+///
+/// # Errors
+/// If there is no such image, it is not one, or several could be meant.
+pub fn open(
+    reference: &Reference,
+    platform: Option<&Platform>,
+    cache: &Arc<SpanCache>,
+) -> Result<Image, ImageError> {
+    let files = Files::open(reference, cache)?;
+    let kind = match reference.transport {
+        Transport::DockerArchive => Kind::DockerArchive,
+        Transport::OciArchive | Transport::Oci => Kind::OciLayout,
+        Transport::Sniffed | Transport::Stdin => sniff(reference, &files)?,
+    };
+    match kind {
+        Kind::OciLayout => oci_layout::open(reference, &files, platform),
+        Kind::DockerArchive => docker_archive::open(reference, &files, platform),
+        Kind::Both => match oci_layout::open(reference, &files, platform) {
+            // Docker 25 and later write a manifest without layers for images that they did not
+            // pull; what they mean stands in manifest.json, as before.
+            Err(ImageError::NoLayers { .. } | ImageError::NoConfig { .. }) => {
+                docker_archive::open(reference, &files, platform)
+            }
+            other => other,
+        },
+    }
+}
+
+enum Kind {
+    OciLayout,
+    DockerArchive,
+    Both,
+}
+
+fn sniff(reference: &Reference, files: &Files) -> Result<Kind, ImageError> {
+    let oci = files.contains("index.json");
+    let docker = files.contains("manifest.json");
+    match (oci, docker) {
+        (true, true) => Ok(Kind::Both),
+        (true, false) => Ok(Kind::OciLayout),
+        (false, true) => Ok(Kind::DockerArchive),
+        (false, false) => Err(ImageError::NotAnImage {
+            image: reference.to_string(),
+            detail: "it holds neither index.json nor manifest.json".to_owned(),
+        }),
+    }
+}

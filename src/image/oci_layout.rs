@@ -1,0 +1,349 @@
+//! OCI image layout (OCI image-spec, image-layout.md): `index.json` names manifests or further
+//! indexes, blobs lie under their digests. In a directory or in an archive, it is the same.
+
+use std::collections::HashMap;
+
+use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
+
+use super::docker_archive::short;
+use super::files::Files;
+use super::{Config, Documents, Image, ImageError, LayerBlob, Platform, Reference};
+use crate::blob::Digest;
+
+/// Indexes may name indexes; real ones do so once.
+const MAX_DEPTH: usize = 4;
+/// More manifests than this in all indexes together are a trick.
+const MAX_MANIFESTS: usize = 4096;
+
+/// The annotation that marks an attestation manifest (BuildKit, attestation-storage.md).
+const REFERENCE_TYPE: &str = "vnd.docker.reference.type";
+/// The name of an image in a layout (OCI image-spec, annotations.md), and that of containerd.
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+const CONTAINERD_NAME: &str = "io.containerd.image.name";
+
+/// A manifest that could be the one.
+struct Found {
+    descriptor: Descriptor,
+    /// Names on the way to it.
+    names: Vec<String>,
+    /// The entry of `index.json` that it was reached through.
+    root: usize,
+}
+
+/// Opens an image of a layout.
+pub(crate) fn open(
+    reference: &Reference,
+    files: &Files,
+    platform: Option<&Platform>,
+) -> Result<Image, ImageError> {
+    let index = files.document(reference, "index.json")?;
+    let mut found = Vec::new();
+    collect(
+        reference,
+        files,
+        &parse_index(reference, "index.json", &index)?,
+        &mut found,
+    )?;
+    let found = choose_name(reference, found)?;
+    let (chosen, single) = choose_platform(reference, files, found, platform)?;
+
+    let digest = digest_of(reference, &chosen.descriptor)?;
+    let manifest = files.verified(reference, &digest)?;
+    let name = format!("manifest {digest}");
+    let parsed: ImageManifest =
+        serde_json::from_slice(&manifest).map_err(|e| ImageError::Document {
+            image: reference.to_string(),
+            document: name.clone(),
+            detail: format!("cannot be understood: {e}"),
+        })?;
+    if parsed.layers().is_empty() {
+        return Err(ImageError::NoLayers {
+            image: reference.to_string(),
+        });
+    }
+    let media_type = parsed.config().media_type().to_string();
+    let is_config = media_type.starts_with("application/vnd.oci.image.config.")
+        || media_type.starts_with("application/vnd.docker.container.image.")
+        || media_type == "application/octet-stream";
+    if !is_config {
+        return Err(ImageError::NoConfig {
+            image: reference.to_string(),
+            media_type,
+        });
+    }
+    let config_digest = digest_of(reference, parsed.config())?;
+    let config_bytes = files.verified(reference, &config_digest)?;
+    let config = Config::parse(&config_bytes).map_err(|detail| ImageError::Document {
+        image: reference.to_string(),
+        document: format!("config {config_digest}"),
+        detail,
+    })?;
+    if single
+        && let Some(wanted) = platform
+        && wanted.accepts(&config.platform).is_none()
+    {
+        return Err(ImageError::NoSuchPlatform {
+            image: reference.to_string(),
+            wanted: wanted.clone(),
+            platforms: vec![config.platform.to_string()],
+        });
+    }
+    let mut warnings = Vec::new();
+    let layers = layers(reference, files, &parsed, &config, &mut warnings)?;
+    Ok(Image {
+        name: reference.to_string(),
+        tag: chosen.names.first().cloned(),
+        platform: config.platform.clone(),
+        documents: Documents {
+            index: Some(index),
+            manifest,
+            config: config_bytes,
+        },
+        config,
+        layers,
+        warnings,
+    })
+}
+
+fn layers(
+    reference: &Reference,
+    files: &Files,
+    manifest: &ImageManifest,
+    config: &Config,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<LayerBlob>, ImageError> {
+    let count = manifest.layers().len();
+    if config.diff_ids.len() != count {
+        let diff_ids = config.diff_ids.len();
+        warnings.push(format!(
+            "the manifest has {count} layers where the config has {diff_ids} diff_ids"
+        ));
+    }
+    if config.history_mismatch(count) {
+        warnings.push("the config's history does not fit its layers".to_owned());
+    }
+    let lines = config.created_by(count);
+    let mut layers = Vec::with_capacity(count);
+    for (number, (descriptor, created_by)) in manifest.layers().iter().zip(lines).enumerate() {
+        let digest = digest_of(reference, descriptor)?;
+        let has_urls = descriptor.urls().as_ref().is_some_and(|u| !u.is_empty());
+        let source = files
+            .blob(reference, &digest)
+            .map_err(|error| match error {
+                ImageError::MissingBlob { image, blob } if has_urls => ImageError::Unsupported {
+                    image,
+                    detail: format!("layer {blob} is a foreign layer that is not in the image"),
+                },
+                error => error,
+            })?;
+        layers.push(LayerBlob {
+            source,
+            name: digest.to_string(),
+            digest: Some(digest),
+            diff_id: config.diff_ids.get(number).cloned(),
+            size: Some(descriptor.size()),
+            media_type: Some(descriptor.media_type().to_string()),
+            created_by,
+        });
+    }
+    Ok(layers)
+}
+
+fn parse_index(reference: &Reference, name: &str, bytes: &[u8]) -> Result<ImageIndex, ImageError> {
+    serde_json::from_slice(bytes).map_err(|e| ImageError::Document {
+        image: reference.to_string(),
+        document: name.to_owned(),
+        detail: format!("cannot be understood: {e}"),
+    })
+}
+
+fn digest_of(reference: &Reference, descriptor: &Descriptor) -> Result<Digest, ImageError> {
+    let text = descriptor.digest().to_string();
+    text.parse().map_err(|e| ImageError::Document {
+        image: reference.to_string(),
+        document: "a descriptor".to_owned(),
+        detail: format!("has a bad digest: {e}"),
+    })
+}
+
+fn is_index(descriptor: &Descriptor) -> bool {
+    matches!(
+        descriptor.media_type().as_ref(),
+        "application/vnd.oci.image.index.v1+json"
+            | "application/vnd.docker.distribution.manifest.list.v2+json"
+    )
+}
+
+fn annotation<'a>(annotations: &'a Option<HashMap<String, String>>, key: &str) -> Option<&'a str> {
+    annotations.as_ref()?.get(key).map(String::as_str)
+}
+
+/// Gathers the image manifests that an index leads to, attestations left out.
+fn collect(
+    reference: &Reference,
+    files: &Files,
+    index: &ImageIndex,
+    found: &mut Vec<Found>,
+) -> Result<(), ImageError> {
+    let mut pending: Vec<(Descriptor, Vec<String>, usize, usize)> = Vec::new();
+    for (root, descriptor) in index.manifests().iter().enumerate() {
+        pending.push((descriptor.clone(), Vec::new(), root, 0));
+    }
+    // The order of the documents is kept: what comes first is taken first.
+    pending.reverse();
+    while let Some((descriptor, mut names, root, depth)) = pending.pop() {
+        if found.len() + pending.len() > MAX_MANIFESTS || depth > MAX_DEPTH {
+            return Err(ImageError::Document {
+                image: reference.to_string(),
+                document: "index.json".to_owned(),
+                detail: "leads to more manifests than any image has".to_owned(),
+            });
+        }
+        let annotations = descriptor.annotations();
+        if annotation(annotations, REFERENCE_TYPE).is_some() {
+            continue;
+        }
+        for key in [CONTAINERD_NAME, REF_NAME] {
+            names.extend(annotation(annotations, key).map(str::to_owned));
+        }
+        if !is_index(&descriptor) {
+            found.push(Found {
+                descriptor,
+                names,
+                root,
+            });
+            continue;
+        }
+        let digest = digest_of(reference, &descriptor)?;
+        let bytes = files.verified(reference, &digest)?;
+        let index = parse_index(reference, &format!("index {digest}"), &bytes)?;
+        for child in index.manifests().iter().rev() {
+            pending.push((child.clone(), names.clone(), root, depth + 1));
+        }
+    }
+    Ok(())
+}
+
+/// The manifests of the one entry of `index.json` that is meant.
+fn choose_name(reference: &Reference, mut found: Vec<Found>) -> Result<Vec<Found>, ImageError> {
+    let image = reference.to_string();
+    if found.is_empty() {
+        return Err(ImageError::NotAnImage {
+            image,
+            detail: "its index.json leads to no manifest".to_owned(),
+        });
+    }
+    let name_of = |f: &Found| {
+        let name = f.names.last().cloned();
+        name.unwrap_or_else(|| f.descriptor.digest().to_string())
+    };
+    let names = |found: &[Found]| {
+        let mut names: Vec<String> = found.iter().map(name_of).collect();
+        names.dedup();
+        names
+    };
+    if let Some(wanted) = &reference.name {
+        let all = names(&found);
+        found.retain(|f| {
+            let mut known = f.names.iter();
+            known.any(|n| short(n) == short(wanted)) || f.descriptor.digest().as_ref() == *wanted
+        });
+        if found.is_empty() {
+            let (wanted, names) = (wanted.clone(), all);
+            return Err(ImageError::NoSuchName {
+                image,
+                wanted,
+                names,
+            });
+        }
+        return Ok(found);
+    }
+    // `skopeo copy` of an index, or an index written flat: one image of several platforms. Entries
+    // with names of their own are several images.
+    let mut roots: Vec<(usize, &[String])> =
+        found.iter().map(|f| (f.root, f.names.as_slice())).collect();
+    roots.dedup();
+    let several = roots.len() > 1
+        && roots.windows(2).any(|w| match w {
+            [a, b] => a.1 != b.1,
+            _ => false,
+        });
+    if several {
+        let path = reference.path.display();
+        let kind = if reference.path.is_dir() {
+            "oci"
+        } else {
+            "oci-archive"
+        };
+        let names = names(&found);
+        return Err(ImageError::Ambiguous {
+            image,
+            names: names
+                .into_iter()
+                .map(|n| format!("{kind}:{path}:{n}"))
+                .collect(),
+        });
+    }
+    Ok(found)
+}
+
+/// The manifest of the platform that is wanted, and whether there was no choice.
+fn choose_platform(
+    reference: &Reference,
+    files: &Files,
+    mut found: Vec<Found>,
+    platform: Option<&Platform>,
+) -> Result<(Found, bool), ImageError> {
+    if found.len() == 1
+        && let Some(only) = found.pop()
+    {
+        return Ok((only, true));
+    }
+    let host = Platform::host();
+    let wanted = platform.unwrap_or(&host);
+    let mut offered = Vec::new();
+    let mut best: Option<(u8, usize)> = None;
+    for (i, candidate) in found.iter().enumerate() {
+        let Some(platform) = platform_of(reference, files, &candidate.descriptor)? else {
+            continue;
+        };
+        if let Some(rank) = wanted.accepts(&platform)
+            && best.is_none_or(|(r, _)| rank > r)
+        {
+            best = Some((rank, i));
+        }
+        offered.push(platform.to_string());
+    }
+    match best {
+        Some((_, i)) => Ok((found.swap_remove(i), false)),
+        None => {
+            offered.dedup();
+            Err(ImageError::NoSuchPlatform {
+                image: reference.to_string(),
+                wanted: wanted.clone(),
+                platforms: offered,
+            })
+        }
+    }
+}
+
+/// The platform of a manifest: its descriptor says it, else its config does.
+fn platform_of(
+    reference: &Reference,
+    files: &Files,
+    descriptor: &Descriptor,
+) -> Result<Option<Platform>, ImageError> {
+    if let Some(platform) = descriptor.platform() {
+        return Ok(Some(Platform {
+            os: platform.os().to_string(),
+            arch: platform.architecture().to_string(),
+            variant: platform.variant().clone().filter(|v| !v.is_empty()),
+        }));
+    }
+    let bytes = files.verified(reference, &digest_of(reference, descriptor)?)?;
+    let Ok(manifest) = serde_json::from_slice::<ImageManifest>(&bytes) else {
+        return Ok(None);
+    };
+    let bytes = files.verified(reference, &digest_of(reference, manifest.config())?)?;
+    Ok(Config::parse(&bytes).ok().map(|c| c.platform))
+}

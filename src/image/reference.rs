@@ -1,0 +1,140 @@
+//! What a user types to name an image. The words are those of containers-transports(5).
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// An image as the user names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// How it is packed, or how to find out.
+    pub transport: Transport,
+    /// The file or directory. Empty for standard input.
+    pub path: PathBuf,
+    /// Which of several images in it.
+    pub name: Option<String>,
+    text: String,
+}
+
+/// How an image is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// A path; the kind is told by what is there.
+    Sniffed,
+    /// `docker-archive:PATH[:REF]`: what `docker save` writes.
+    DockerArchive,
+    /// `oci-archive:PATH[:REF]`: an image layout in a tar.
+    OciArchive,
+    /// `oci:DIR[:REF]`: an image layout in a directory.
+    Oci,
+    /// `-`: an archive on standard input.
+    Stdin,
+}
+
+/// Why a reference cannot be understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReferenceError {
+    /// Nothing was given.
+    #[error("an image is needed: a path, docker-archive:PATH, oci-archive:PATH, oci:DIR or -")]
+    Empty,
+    /// A transport that is not read.
+    #[error(
+        "{0} images are not read directly; copy it first: skopeo copy {1} oci-archive:image.tar"
+    )]
+    Transport(String, String),
+}
+
+/// Transports of containers-transports(5) that imgfs does not read.
+const OTHERS: [&str; 6] = [
+    "docker",
+    "containers-storage",
+    "docker-daemon",
+    "ostree",
+    "sif",
+    "dir",
+];
+
+impl FromStr for Reference {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        let (transport, rest) = match text.split_once(':') {
+            Some(("docker-archive", rest)) => (Transport::DockerArchive, rest),
+            Some(("oci-archive", rest)) => (Transport::OciArchive, rest),
+            Some(("oci", rest)) => (Transport::Oci, rest),
+            Some((other, _)) if OTHERS.contains(&other) => {
+                return Err(ReferenceError::Transport(other.to_owned(), text.to_owned()));
+            }
+            _ if text == "-" => (Transport::Stdin, ""),
+            // A bare path may hold colons itself.
+            _ => (Transport::Sniffed, text),
+        };
+        let (path, name) = match transport {
+            Transport::Sniffed | Transport::Stdin => (rest, None),
+            _ => match rest.split_once(':') {
+                Some((path, name)) if !name.is_empty() => (path, Some(name.to_owned())),
+                _ => (rest.strip_suffix(':').unwrap_or(rest), None),
+            },
+        };
+        if path.is_empty() && transport != Transport::Stdin {
+            return Err(ReferenceError::Empty);
+        }
+        Ok(Self {
+            transport,
+            path: PathBuf::from(path),
+            name,
+            text: text.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.transport {
+            Transport::Stdin => f.write_str("standard input"),
+            _ => f.write_str(&self.text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> (Transport, String, Option<String>) {
+        let reference: Reference = text.parse().unwrap();
+        let path = reference.path.display().to_string();
+        (reference.transport, path, reference.name)
+    }
+
+    #[test]
+    fn the_words_of_containers_transports() {
+        let name = |s: &str| Some(s.to_owned());
+        let path = |s: &str| s.to_owned();
+        assert_eq!(
+            parse("docker-archive:/a/b.tar:app:1.0"),
+            (Transport::DockerArchive, path("/a/b.tar"), name("app:1.0"))
+        );
+        assert_eq!(
+            parse("oci-archive:b.tar"),
+            (Transport::OciArchive, path("b.tar"), None)
+        );
+        assert_eq!(
+            parse("oci:dir:v1"),
+            (Transport::Oci, path("dir"), name("v1"))
+        );
+        assert_eq!(parse("-"), (Transport::Stdin, path(""), None));
+        assert_eq!(
+            parse("./app:1.tar"),
+            (Transport::Sniffed, path("./app:1.tar"), None)
+        );
+    }
+
+    #[test]
+    fn what_is_not_read_says_what_to_do() {
+        let error = "docker://alpine".parse::<Reference>().unwrap_err();
+        assert!(error.to_string().contains("skopeo copy docker://alpine"));
+        assert_eq!("".parse::<Reference>(), Err(ReferenceError::Empty));
+        assert_eq!("oci:".parse::<Reference>(), Err(ReferenceError::Empty));
+    }
+}
