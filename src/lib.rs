@@ -19,4 +19,5 @@
 pub mod blob;
 pub mod image;
 pub mod inspect;
+pub mod layer;
 

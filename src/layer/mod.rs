@@ -1,0 +1,24 @@
+//! A layer is a tar stream that says what changed against the layers below it
+//! (OCI image-spec, layer.md). This room reads one, once, and keeps what was learned.
+//!
+//! [`scan`] makes the one pass: it decodes the blob, reads the tar headers, notes where each file's
+//! bytes lie, and decodes every executable while it streams past. The result is a [`LayerIndex`]:
+//! the entries as shipped, whiteouts among them under their tar names. What they mean together with
+//! other layers is decided elsewhere.
+
+mod entry;
+mod header;
+mod index;
+mod pax;
+mod problem;
+mod scan;
+mod sparse;
+mod tar;
+mod whiteout;
+
+pub use entry::{Data, Entry, EntryKind, Extent, Mtime, Xattr};
+pub use index::LayerIndex;
+pub use problem::{Problem, ProblemKind, printable};
+pub use scan::{LayerError, LayerInput, Scanned, scan};
+pub use tar::TarError;
+pub use whiteout::{Marker, WHITEOUT_PREFIX, marker};

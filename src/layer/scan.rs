@@ -1,0 +1,251 @@
+//! The one pass over a layer.
+//!
+//! Tar headers become entries; the bytes of most files are skipped as they stream by. Of each
+//! regular file the first 64 KiB are looked at, and if they begin like an executable, all of it is
+//! kept, in memory up to [`MEMORY_LIMIT`] and in a temporary file beyond, and decoded on the spot.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+use super::entry::{Data, Entry, EntryKind};
+use super::index::LayerIndex;
+use super::problem::{Problem, ProblemKind};
+use super::tar::{Member, TarError, TarReader};
+use crate::blob::{BlobError, Digest, Pass, ReadAt, SpanTable};
+use crate::inspect::{self, Binary, Candidate};
+
+/// Executables up to this many bytes are decoded from memory. Two layers are read at a time, so
+/// twice this bounds the memory of the first pass.
+const MEMORY_LIMIT: u64 = 32 << 20;
+
+/// A layer to be read.
+pub struct LayerInput {
+    /// Its number in the manifest, from 0.
+    pub number: usize,
+    /// Its bytes as stored.
+    pub source: Arc<dyn ReadAt>,
+    /// The digest of the stored bytes, where the image gives one.
+    pub digest: Option<Digest>,
+    /// The digest of the decoded bytes (diff_id), where that is to be checked.
+    pub diff_id: Option<Digest>,
+    /// Length of the stored bytes by the descriptor.
+    pub size: Option<u64>,
+}
+
+/// Why a layer could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LayerError {
+    /// Its blob is not what it should be.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// Its tar stream is malformed.
+    #[error(transparent)]
+    Tar(TarError),
+}
+
+/// A layer that has been read.
+pub struct Scanned {
+    /// What it holds.
+    pub index: LayerIndex,
+    /// How to read its decoded bytes again.
+    pub spans: SpanTable,
+}
+
+/// Reads a layer from front to back. `progress` is told how many stored bytes are read, now and
+/// then.
+///
+/// # Errors
+/// If the blob's bytes cannot be read or decoded, are not those of its digest, or are not tar.
+pub fn scan(input: &LayerInput, progress: &mut dyn FnMut(u64)) -> Result<Scanned, LayerError> {
+    if let Some(expected) = input.size
+        && expected != input.source.size()
+    {
+        let actual = input.source.size();
+        return Err(BlobError::Size { expected, actual }.into());
+    }
+    let pass = Pass::new(
+        input.source.clone(),
+        input.digest.clone(),
+        input.diff_id.clone(),
+    )?;
+    let mut tar = TarReader::new(pass);
+    let mut entries = Vec::new();
+    let mut problems = Vec::new();
+    let read = loop {
+        match tar.next() {
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+            Ok(Some(member)) => match entry(&mut tar, member) {
+                Err(error) => break Err(TarError::Io(error)),
+                Ok(Err((path, kind))) => problems.push(Problem {
+                    layer: input.number,
+                    path: path.into(),
+                    kind,
+                }),
+                Ok(Ok((entry, truncated))) => {
+                    if truncated {
+                        problems.push(Problem {
+                            layer: input.number,
+                            path: entry.path.clone(),
+                            kind: ProblemKind::TruncatedBinary,
+                        });
+                    }
+                    entries.push(entry);
+                }
+            },
+        }
+        progress(tar.get_ref().stored_position());
+    };
+    let pass = tar.into_inner();
+    if let Err(error) = read {
+        return Err(explain(pass, error));
+    }
+    let result = pass.finish()?;
+    progress(result.stored_size);
+    Ok(Scanned {
+        index: LayerIndex {
+            entries,
+            problems,
+            codec: result.codec,
+            stored_size: result.stored_size,
+        },
+        spans: result.spans,
+    })
+}
+
+/// The better of two errors: if the blob is not the one that its digest names, that is the cause.
+fn explain(pass: Pass, error: TarError) -> LayerError {
+    let io = match error {
+        TarError::Io(io) => io,
+        other => {
+            // The digest has the last word on whether these bytes are the layer at all.
+            return match pass.finish() {
+                Err(cause @ BlobError::Digest { .. }) => cause.into(),
+                _ => LayerError::Tar(other),
+            };
+        }
+    };
+    match BlobError::from_io(io) {
+        Ok(blob) => pass.explain(blob).into(),
+        Err(io) => LayerError::Tar(TarError::Io(io)),
+    }
+}
+
+type Rejected = (Vec<u8>, ProblemKind);
+
+/// Makes the entry of a tar member, or says why it makes none. The flag tells of an executable
+/// whose header is cut off.
+fn entry(tar: &mut TarReader<Pass>, member: Member) -> io::Result<Result<(Entry, bool), Rejected>> {
+    let (major, minor) = member.device;
+    let kind = match member.type_flag {
+        b'0' | b'S' => EntryKind::Regular,
+        b'1' => EntryKind::HardLink(member.link.into()),
+        b'2' => EntryKind::Symlink(member.link.into()),
+        b'3' => EntryKind::CharDevice(major, minor),
+        b'4' => EntryKind::BlockDevice(major, minor),
+        b'5' | b'D' => EntryKind::Directory,
+        b'6' => EntryKind::Fifo,
+        flag => return Ok(Err((member.path, ProblemKind::UnknownType(flag)))),
+    };
+    let (binary, truncated) = match kind {
+        EntryKind::Regular => examine(tar, &member.data, member.size)?,
+        _ => (None, false),
+    };
+    let entry = Entry {
+        path: member.path.into(),
+        kind,
+        mode: member.mode,
+        uid: member.uid,
+        gid: member.gid,
+        mtime: member.mtime,
+        size: member.size,
+        xattrs: member.xattrs,
+        data: member.data,
+        binary: binary.map(Arc::new),
+    };
+    Ok(Ok((entry, truncated)))
+}
+
+/// Decodes the current file if it is an executable.
+fn examine(
+    tar: &mut TarReader<Pass>,
+    data: &Data,
+    size: u64,
+) -> io::Result<(Option<Binary>, bool)> {
+    let mut content = Content::new(tar, data, size);
+    let mut head = Vec::new();
+    Read::take(&mut content, inspect::HEAD_LEN as u64).read_to_end(&mut head)?;
+    let binary = match inspect::detect(&head) {
+        None => return Ok((None, head.starts_with(b"\x7fELF"))),
+        // A script is told by its first line.
+        Some(Candidate::Script) => inspect::inspect(&head),
+        Some(_) if size <= MEMORY_LIMIT => {
+            content.read_to_end(&mut head)?;
+            inspect::inspect(&head)
+        }
+        Some(_) => {
+            let mut file: File = tempfile::tempfile_in(crate::blob::spool_dir())?;
+            file.write_all(&head)?;
+            io::copy(&mut content, &mut file)?;
+            inspect::inspect(&file)
+        }
+    };
+    Ok((binary, false))
+}
+
+/// The bytes of the current file as a reader of it would see them, holes as zeros.
+struct Content<'a> {
+    tar: &'a mut TarReader<Pass>,
+    extents: &'a [super::entry::Extent],
+    sparse: bool,
+    position: u64,
+    size: u64,
+}
+
+impl<'a> Content<'a> {
+    fn new(tar: &'a mut TarReader<Pass>, data: &'a Data, size: u64) -> Self {
+        let (extents, sparse) = match data {
+            Data::Sparse(extents) => (&**extents, true),
+            Data::None | Data::Whole(_) => (&[][..], false),
+        };
+        Self {
+            tar,
+            extents,
+            sparse,
+            position: 0,
+            size,
+        }
+    }
+}
+
+impl Read for Content<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if !self.sparse {
+            return self.tar.read(buf);
+        }
+        while let Some(extent) = self.extents.first()
+            && extent.offset + extent.len <= self.position
+        {
+            self.extents = self.extents.get(1..).unwrap_or_default();
+        }
+        let (stored, end) = match self.extents.first() {
+            Some(e) if e.offset <= self.position => (true, e.offset + e.len),
+            Some(e) => (false, e.offset),
+            None => (false, self.size),
+        };
+        let room = usize::try_from(end.saturating_sub(self.position)).unwrap_or(usize::MAX);
+        let n = room.min(buf.len());
+        let Some(room) = buf.get_mut(..n) else {
+            return Ok(0);
+        };
+        let n = if stored {
+            self.tar.read(room)?
+        } else {
+            room.fill(0);
+            n
+        };
+        self.position += n as u64;
+        Ok(n)
+    }
+}
