@@ -20,4 +20,5 @@ pub mod blob;
 pub mod image;
 pub mod inspect;
 pub mod layer;
+pub mod tree;
 

@@ -1,0 +1,37 @@
+//! Paths as bytes.
+
+/// The names of a path, empty ones left out; `.` and `..` are names here.
+pub fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    path.split(|&b| b == b'/').filter(|name| !name.is_empty())
+}
+
+/// The names of a path from the root, `.` and `..` resolved by the letter, and whether it tried to
+/// climb out. Tar paths are cleaned this way before any link is followed, as by umoci and Docker.
+pub fn clean(path: &[u8]) -> (Vec<&[u8]>, bool) {
+    let mut names = Vec::new();
+    let mut escaped = false;
+    for name in components(path) {
+        match name {
+            b"." => {}
+            b".." => escaped |= names.pop().is_none(),
+            name => names.push(name),
+        }
+    }
+    (names, escaped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cleaning_by_the_letter() {
+        let clean = |path: &'static str| {
+            let (names, escaped) = clean(path.as_bytes());
+            (names.join(&b'/'), escaped)
+        };
+        assert_eq!(clean("./a//b/"), (b"a/b".to_vec(), false));
+        assert_eq!(clean("/a/../../b"), (b"b".to_vec(), true));
+        assert_eq!(clean("./"), (Vec::new(), false));
+    }
+}
