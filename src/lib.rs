@@ -20,5 +20,8 @@ pub mod blob;
 pub mod image;
 pub mod inspect;
 pub mod layer;
+pub mod open;
 pub mod tree;
+pub mod view;
 
+pub use open::open;

@@ -1,0 +1,304 @@
+//! The one schema of keys. Sidecars, xattrs, tables and JSON are spellings of the list that
+//! [`of_binary`] makes; no other place turns a fact into a key.
+
+use crate::inspect::{
+    Binary, Endian, FactSource, Format, GoBuild, Kind as BinaryKind, Libc, Linkage, Relro,
+};
+use crate::layer::Entry;
+use crate::open::OpenLayer;
+
+/// The version of the sidecar format, the value of `IMGFS_ARCH`.
+const VERSION: &str = "1";
+
+/// One fact: a key and its value, not escaped yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// The key, in upper case.
+    pub key: &'static str,
+    /// The value.
+    pub value: Value,
+}
+
+/// A fact's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// One value.
+    One(Vec<u8>),
+    /// Several.
+    List(Vec<Vec<u8>>),
+}
+
+impl Value {
+    /// The value as it is written: bytes below 0x20 and `\`, and in lists spaces, as `\xNN`; list
+    /// members separated by single spaces.
+    pub fn escaped(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        match self {
+            Self::One(value) => escape(value, false, &mut text),
+            Self::List(values) => {
+                for (i, value) in values.iter().enumerate() {
+                    if i > 0 {
+                        text.push(b' ');
+                    }
+                    escape(value, true, &mut text);
+                }
+            }
+        }
+        text
+    }
+}
+
+fn escape(value: &[u8], in_list: bool, text: &mut Vec<u8>) {
+    for &byte in value {
+        if byte < 0x20 || byte == b'\\' || (in_list && byte == b' ') {
+            text.extend_from_slice(format!("\\x{byte:02x}").as_bytes());
+        } else {
+            text.push(byte);
+        }
+    }
+}
+
+/// Collects facts in order; what does not apply is not added.
+struct Facts(Vec<Fact>);
+
+impl Facts {
+    fn one(&mut self, key: &'static str, value: impl AsRef<[u8]>) {
+        let value = Value::One(value.as_ref().to_vec());
+        self.0.push(Fact { key, value });
+    }
+
+    fn some(&mut self, key: &'static str, value: Option<impl AsRef<[u8]>>) {
+        if let Some(value) = value {
+            self.one(key, value);
+        }
+    }
+
+    fn flag(&mut self, key: &'static str, value: Option<bool>) {
+        self.some(key, value.map(|yes| if yes { "yes" } else { "no" }));
+    }
+
+    fn list(&mut self, key: &'static str, values: &[Vec<u8>]) {
+        if !values.is_empty() {
+            let value = Value::List(values.to_vec());
+            self.0.push(Fact { key, value });
+        }
+    }
+}
+
+/// All facts of one executable at one path, in the order of the format.
+pub fn of_binary(
+    path: &[u8],
+    binary: &Binary,
+    entry: &Entry,
+    number: u32,
+    layer: &OpenLayer,
+) -> Vec<Fact> {
+    let mut facts = Facts(Vec::with_capacity(48));
+    facts.one("IMGFS_ARCH", VERSION);
+    facts.one("PATH", path);
+    facts.one("FORMAT", format(binary.format));
+    facts.one("TYPE", kind(binary.kind));
+    platform(&mut facts, binary);
+    linking(&mut facts, binary);
+    hardening(&mut facts, binary);
+    if let Some(go) = &binary.go {
+        go_build(&mut facts, binary, go);
+    }
+    facts.flag("EXECUTABLE", Some(entry.mode & 0o111 != 0));
+    facts.one("SIZE", entry.size.to_string());
+    facts.one("MODE", format!("{:04o}", entry.mode));
+    facts.one("UID", entry.uid.to_string());
+    facts.one("GID", entry.gid.to_string());
+    facts.0.extend(of_layer(number, layer));
+    facts.0
+}
+
+/// Which layer brought a file. These facts every regular file and directory has.
+pub fn of_layer(number: u32, layer: &OpenLayer) -> Vec<Fact> {
+    let mut facts = Facts(Vec::with_capacity(3));
+    facts.one("LAYER", number.to_string());
+    facts.some("LAYER_DIGEST", layer.digest.as_ref().map(|d| d.to_string()));
+    facts.some("CREATED_BY", layer.created_by.as_ref());
+    facts.0
+}
+
+fn platform(facts: &mut Facts, binary: &Binary) {
+    facts.some("GOOS", binary.os.as_ref().map(|os| &os.value));
+    facts.some("GOARCH", binary.arch.as_ref().map(|arch| &arch.value));
+    let os_source = binary.os.as_ref().map(|os| source(os.source));
+    facts.some("GOOS_SOURCE", os_source);
+    let arch_source = binary.arch.as_ref().map(|arch| source(arch.source));
+    facts.some("GOARCH_SOURCE", arch_source);
+    for key in VARIANTS {
+        let found = binary.variants.iter().find(|(name, _)| *name == key);
+        facts.some(key, found.map(|(_, value)| value));
+    }
+    if let (Some(os), Some(arch)) = (&binary.os, &binary.arch) {
+        let mut text = format!("{}/{}", os.value, arch.value);
+        if let Some(variant) = oci_variant(binary, &arch.value) {
+            text.push('/');
+            text.push_str(&variant);
+        }
+        facts.one("PLATFORM", text);
+    }
+    facts.some("BITS", binary.bits.map(|bits| bits.to_string()));
+    facts.some("ENDIAN", binary.endian.map(endian));
+}
+
+/// Go's variables for variants of a machine, in the order of the format.
+const VARIANTS: [&str; 8] = [
+    "GOAMD64",
+    "GO386",
+    "GOARM",
+    "GOARM64",
+    "GOMIPS",
+    "GOMIPS64",
+    "GOPPC64",
+    "GORISCV64",
+];
+
+/// The variant in OCI's words (image-index.md, "platform": `v6`, `v7`, `v8`), where Go's tell it.
+fn oci_variant(binary: &Binary, arch: &str) -> Option<String> {
+    let of = |key| {
+        let found = binary.variants.iter().find(|(name, _)| *name == key);
+        found.map(|(_, value)| value.as_str())
+    };
+    match arch {
+        // GOARM may be `6,softfloat`.
+        "arm" => of("GOARM")?.split(',').next().map(|v| format!("v{v}")),
+        // v1 is what amd64 without a variant means.
+        "amd64" => of("GOAMD64").filter(|v| *v != "v1").map(str::to_owned),
+        _ => None,
+    }
+}
+
+fn linking(facts: &mut Facts, binary: &Binary) {
+    facts.some("LINKAGE", binary.linkage.map(linkage));
+    let is_static = binary
+        .linkage
+        .map(|l| matches!(l, Linkage::Static | Linkage::StaticPie));
+    facts.flag("STATIC", is_static);
+    facts.some("LIBC", binary.libc.map(libc));
+    facts.some("LIBC_REQUIRED", binary.libc_required.as_ref());
+    facts.some("INTERPRETER", binary.interpreter.as_ref());
+    facts.list("NEEDED", &binary.needed);
+    facts.list("RPATH", &binary.rpath);
+    facts.list("RUNPATH", &binary.runpath);
+    facts.some("SONAME", binary.soname.as_ref());
+}
+
+fn hardening(facts: &mut Facts, binary: &Binary) {
+    facts.flag("STRIPPED", binary.stripped);
+    facts.flag("PIE", binary.pie);
+    facts.some("RELRO", binary.relro.map(relro));
+    facts.flag("NX", binary.nx);
+    facts.flag("CANARY", binary.canary);
+    facts.some("BUILD_ID", binary.build_id.as_ref());
+}
+
+fn go_build(facts: &mut Facts, binary: &Binary, go: &GoBuild) {
+    facts.some("GO_VERSION", Some(&go.version).filter(|v| !v.is_empty()));
+    facts.some("GO_PATH", go.path.as_ref());
+    facts.some("GO_MODULE", go.module.as_ref());
+    facts.some("GO_MODULE_VERSION", go.module_version.as_ref());
+    for (key, setting) in [
+        ("CGO_ENABLED", "CGO_ENABLED"),
+        ("GO_BUILDMODE", "-buildmode"),
+        ("GO_LDFLAGS", "-ldflags"),
+        ("GO_TAGS", "-tags"),
+        ("GO_TRIMPATH", "-trimpath"),
+        ("VCS_REVISION", "vcs.revision"),
+        ("VCS_TIME", "vcs.time"),
+        ("VCS_MODIFIED", "vcs.modified"),
+        ("BUILD_GOOS", "GOOS"),
+        ("BUILD_GOARCH", "GOARCH"),
+    ] {
+        facts.some(key, go.setting(setting));
+    }
+    // `go env GOHOSTOS` prints what the go command itself was built for (internal/buildcfg,
+    // zbootstrap.go).
+    if go.path.as_deref() == Some("cmd/go") {
+        facts.some("GOHOSTOS", binary.os.as_ref().map(|os| &os.value));
+        facts.some("GOHOSTARCH", binary.arch.as_ref().map(|arch| &arch.value));
+    }
+}
+
+fn format(format: Format) -> &'static str {
+    match format {
+        Format::Elf => "elf",
+        Format::Script => "script",
+    }
+}
+
+fn kind(kind: BinaryKind) -> &'static str {
+    match kind {
+        BinaryKind::Executable => "executable",
+        BinaryKind::SharedLibrary => "shared-library",
+        BinaryKind::Object => "object",
+        BinaryKind::KernelModule => "kernel-module",
+        BinaryKind::Core => "core",
+        BinaryKind::Script => "script",
+    }
+}
+
+fn source(source: FactSource) -> &'static str {
+    match source {
+        FactSource::Header => "header",
+        FactSource::Note => "note",
+        FactSource::OsAbi => "osabi",
+        FactSource::BuildInfo => "buildinfo",
+        FactSource::Assumed => "assumed",
+    }
+}
+
+fn endian(endian: Endian) -> &'static str {
+    match endian {
+        Endian::Little => "little",
+        Endian::Big => "big",
+    }
+}
+
+fn linkage(linkage: Linkage) -> &'static str {
+    match linkage {
+        Linkage::Static => "static",
+        Linkage::StaticPie => "static-pie",
+        Linkage::Dynamic => "dynamic",
+        Linkage::InterpOnly => "interp-only",
+    }
+}
+
+fn libc(libc: Libc) -> &'static str {
+    match libc {
+        Libc::Glibc => "glibc",
+        Libc::Musl => "musl",
+        Libc::Bionic => "bionic",
+        Libc::Uclibc => "uclibc",
+        Libc::FreeBsd => "freebsd",
+        Libc::NetBsd => "netbsd",
+        Libc::OpenBsd => "openbsd",
+        Libc::Solaris => "solaris",
+        Libc::None => "none",
+        Libc::Unknown => "unknown",
+    }
+}
+
+fn relro(relro: Relro) -> &'static str {
+    match relro {
+        Relro::Full => "full",
+        Relro::Partial => "partial",
+        Relro::No => "no",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_never_break_a_line_or_a_list() {
+        let one = Value::One(b"a b\n\\\x7f\xff".to_vec());
+        assert_eq!(one.escaped(), b"a b\\x0a\\x5c\x7f\xff");
+        let list = Value::List(vec![b"lib a.so".to_vec(), b"b".to_vec()]);
+        assert_eq!(list.escaped(), b"lib\\x20a.so b");
+    }
+}

@@ -1,0 +1,307 @@
+//! The file system as the user sees it: the files of the image, a sidecar beside each executable,
+//! facts as xattrs, and `/.imgfs`. Every operation returns a `Result` and needs no mount, so all of
+//! it can be tested without the kernel; the FUSE adapter only translates.
+
+mod attr;
+mod control;
+mod directory;
+mod facts;
+mod ino;
+mod sidecar;
+mod xattr;
+
+use std::borrow::Cow;
+use std::io;
+use std::sync::Arc;
+
+pub use facts::{Fact, Value};
+pub use sidecar::Sidecars;
+
+use crate::inspect::Format;
+use crate::layer::Mtime;
+use crate::open::OpenImage;
+use crate::tree::{DentryId, Kind, NodeId, Tree};
+use ino::Ino;
+
+/// Why an operation failed; each has its errno.
+#[derive(Debug, thiserror::Error)]
+pub enum ViewError {
+    /// ENOENT.
+    #[error("no such file")]
+    NotFound,
+    /// ENOTDIR.
+    #[error("not a directory")]
+    NotDirectory,
+    /// EISDIR.
+    #[error("is a directory")]
+    IsDirectory,
+    /// EINVAL: a link was wanted, or a regular file.
+    #[error("wrong type of file")]
+    WrongType,
+    /// ENODATA.
+    #[error("no such attribute")]
+    NoAttribute,
+    /// EIO, with the cause for the log.
+    #[error("{path}: {error}")]
+    Io {
+        /// The file, for people.
+        path: String,
+        /// What went wrong.
+        #[source]
+        error: io::Error,
+    },
+}
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileType {
+    /// A regular file.
+    Regular,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A character device.
+    CharDevice,
+    /// A block device.
+    BlockDevice,
+    /// A named pipe.
+    Fifo,
+}
+
+/// What stat(2) tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attr {
+    /// Inode number.
+    pub ino: u64,
+    /// Type.
+    pub kind: FileType,
+    /// Permission bits with setuid, setgid and sticky.
+    pub mode: u16,
+    /// Names that lead to it.
+    pub nlink: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Major and minor number of a device.
+    pub device: (u32, u32),
+    /// Length in bytes.
+    pub size: u64,
+    /// Stored bytes in units of 512.
+    pub blocks: u64,
+    /// Time of last modification.
+    pub mtime: Mtime,
+}
+
+/// A directory entry as readdir(3) gives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirEntry<'a> {
+    /// Inode number.
+    pub ino: u64,
+    /// Type.
+    pub kind: FileType,
+    /// Name.
+    pub name: Cow<'a, [u8]>,
+}
+
+/// What statfs(2) tells. Nothing is free: it is read-only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Length of all files together, each rounded up to blocks of [`Stats::BLOCK`] bytes.
+    pub blocks: u64,
+    /// Inodes.
+    pub files: u64,
+}
+
+impl Stats {
+    /// Size of a block, in bytes.
+    pub const BLOCK: u32 = 4096;
+}
+
+/// The view of an opened image.
+pub struct ImageFs {
+    image: Arc<OpenImage>,
+    sidecars: Sidecars,
+    /// For each directory entry, the executable that its sidecar describes: itself, or what a
+    /// symbolic link leads to, and the entry whose path the sidecar gives.
+    described: Vec<Option<Described>>,
+    /// For each node, an entry that leads to it.
+    names: Vec<Option<DentryId>>,
+    /// For each node, whether `/.imgfs/arch` has a directory for it.
+    has_texts: Vec<bool>,
+    stats: Stats,
+}
+
+#[derive(Clone, Copy)]
+struct Described {
+    node: NodeId,
+    path: DentryId,
+}
+
+impl ImageFs {
+    /// The view of an image.
+    pub fn new(image: Arc<OpenImage>, sidecars: Sidecars) -> Self {
+        let tree = &image.tree;
+        let nodes = tree
+            .nodes()
+            .map(|(id, _)| id.0 as usize + 1)
+            .max()
+            .unwrap_or(0);
+        let mut described = Vec::with_capacity(tree.dentries().count());
+        let mut names = vec![None; nodes];
+        let mut has_texts = vec![false; nodes];
+        for (id, dentry) in tree.dentries() {
+            if let Some(name) = names.get_mut(dentry.node.0 as usize) {
+                name.get_or_insert(id);
+            }
+            let found = describe(tree, id);
+            described.push(found);
+            let mut dir = found.map(|_| dentry.parent);
+            while let Some(at) = dir
+                && let Some(has) = has_texts.get_mut(at.0 as usize)
+                && !*has
+            {
+                *has = true;
+                dir = (at != Tree::ROOT).then(|| tree.parent(at));
+            }
+        }
+        let mut stats = Stats::default();
+        for (id, _) in tree.nodes() {
+            let size = tree.entry(id).map_or(0, |e| e.size);
+            stats.files += 1;
+            let blocks = size.div_ceil(u64::from(Stats::BLOCK));
+            stats.blocks = stats.blocks.saturating_add(blocks);
+        }
+        Self {
+            image,
+            sidecars,
+            described,
+            names,
+            has_texts,
+            stats,
+        }
+    }
+
+    fn tree(&self) -> &Tree {
+        &self.image.tree
+    }
+
+    // What the other files of this room share.
+
+    fn described(&self, id: DentryId) -> Option<Described> {
+        *self.described.get(id.0 as usize)?
+    }
+
+    /// The name of an entry's sidecar, if it has one.
+    fn sidecar_name(&self, id: DentryId) -> Option<Vec<u8>> {
+        self.described(id)?;
+        sidecar::name(&self.tree().dentry(id)?.name)
+    }
+
+    fn has_texts(&self, id: NodeId) -> bool {
+        self.has_texts.get(id.0 as usize).copied().unwrap_or(false)
+    }
+
+    fn ino(&self, number: u64) -> Result<Ino, ViewError> {
+        Ino::of(number).ok_or(ViewError::NotFound)
+    }
+
+    // Contents.
+
+    /// Reads a file. Returns less than `len` bytes only at its end.
+    ///
+    /// # Errors
+    /// `IsDirectory`, or `Io` if the image cannot be read or has changed.
+    pub fn read(&self, ino: u64, offset: u64, len: usize) -> Result<Vec<u8>, ViewError> {
+        match self.ino(ino)? {
+            Ino::Node(id) => {
+                let node = self.tree().node(id).ok_or(ViewError::NotFound)?;
+                match node.kind {
+                    Kind::Regular => {}
+                    Kind::Directory { .. } => return Err(ViewError::IsDirectory),
+                    _ => return Err(ViewError::WrongType),
+                }
+                let left = self.node_attr(id)?.size.saturating_sub(offset);
+                let mut bytes = vec![0; len.min(usize::try_from(left).unwrap_or(usize::MAX))];
+                let read = self.image.read(id, &mut bytes, offset);
+                let n = read.map_err(|error| ViewError::Io {
+                    path: crate::layer::printable(&self.path_of(id)),
+                    error,
+                })?;
+                bytes.truncate(n);
+                Ok(bytes)
+            }
+            Ino::Sidecar(id) | Ino::ArchText(id) => {
+                let text = self.sidecar_text(id)?;
+                let from = usize::try_from(offset)
+                    .unwrap_or(usize::MAX)
+                    .min(text.len());
+                let to = from.saturating_add(len).min(text.len());
+                Ok(text.get(from..to).unwrap_or_default().to_vec())
+            }
+            Ino::Control | Ino::ArchDirectory(_) => Err(ViewError::IsDirectory),
+        }
+    }
+
+    fn path_of(&self, id: NodeId) -> Vec<u8> {
+        let name = self.names.get(id.0 as usize).copied().flatten();
+        name.map_or_else(|| b"/".to_vec(), |name| self.tree().path(name))
+    }
+
+    fn sidecar_text(&self, id: DentryId) -> Result<Vec<u8>, ViewError> {
+        let found = self.described(id).ok_or(ViewError::NotFound)?;
+        let facts = self.facts_at(found.node, &self.tree().path(found.path));
+        Ok(sidecar::text(&facts))
+    }
+
+    /// The facts of a node: all of them for an executable, its layer for other files and
+    /// directories, none for the rest.
+    pub fn facts(&self, ino: u64) -> Result<Vec<Fact>, ViewError> {
+        match self.ino(ino)? {
+            Ino::Node(id) => Ok(self.facts_at(id, &self.path_of(id))),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn facts_at(&self, id: NodeId, path: &[u8]) -> Vec<Fact> {
+        let tree = self.tree();
+        let Some(node) = tree.node(id) else {
+            return Vec::new();
+        };
+        if !matches!(node.kind, Kind::Regular | Kind::Directory { .. }) {
+            return Vec::new();
+        }
+        let Some(layer) = self.image.layers.get(node.layer as usize) else {
+            return Vec::new();
+        };
+        match tree.entry(id) {
+            Some(entry) if is_described(tree, id) => match &entry.binary {
+                Some(binary) => facts::of_binary(path, binary, entry, node.layer, layer),
+                None => facts::of_layer(node.layer, layer),
+            },
+            _ => facts::of_layer(node.layer, layer),
+        }
+    }
+}
+
+/// Whether a file has a sidecar: every decoded binary, and every script that may be executed.
+fn is_described(tree: &Tree, id: NodeId) -> bool {
+    let Some(binary) = tree.binary(id) else {
+        return false;
+    };
+    binary.format != Format::Script || tree.mode(id) & 0o111 != 0
+}
+
+fn describe(tree: &Tree, id: DentryId) -> Option<Described> {
+    let dentry = tree.dentry(id)?;
+    let (path, node) = match tree.target(dentry.node) {
+        None => (id, dentry.node),
+        // Resolved inside the image's root, as from the directory that holds the link.
+        Some(target) => {
+            let (path, node) = tree.resolve(dentry.parent, target)?;
+            (path?, node)
+        }
+    };
+    is_described(tree, node).then_some(Described { node, path })
+}

@@ -1,0 +1,70 @@
+//! Extended attributes: those of the image, byte for byte, and the facts under `user.imgfs.`.
+//!
+//! An image may ship attributes under that prefix itself. They are shown under
+//! `user.imgfs.image.`, so that nothing an image says can pass for what imgfs found.
+
+use super::facts::Fact;
+use crate::layer::Xattr;
+
+const PREFIX: &[u8] = b"user.imgfs.";
+const SHIPPED: &[u8] = b"user.imgfs.image.";
+
+/// The attribute's name for a key: `GO_VERSION` is `user.imgfs.go.version`.
+fn name_of(key: &str) -> Vec<u8> {
+    let key = key.to_ascii_lowercase().replace('_', ".");
+    [PREFIX, key.as_bytes()].concat()
+}
+
+/// The name under which an image's attribute is shown.
+fn shown(shipped: &[u8]) -> Vec<u8> {
+    match shipped.strip_prefix(PREFIX) {
+        Some(rest) => [SHIPPED, rest].concat(),
+        None => shipped.to_vec(),
+    }
+}
+
+/// All names, each with a NUL after it, as listxattr(2) wants them.
+pub fn list(shipped: &[Xattr], facts: &[Fact]) -> Vec<u8> {
+    let mut names = Vec::new();
+    let shipped = shipped.iter().map(|x| shown(&x.name));
+    for name in shipped.chain(facts.iter().map(|f| name_of(f.key))) {
+        names.extend_from_slice(&name);
+        names.push(0);
+    }
+    names
+}
+
+/// The value of an attribute.
+pub fn get(name: &[u8], shipped: &[Xattr], facts: &[Fact]) -> Option<Vec<u8>> {
+    if let Some(xattr) = shipped.iter().find(|x| shown(&x.name) == name) {
+        return Some(xattr.value.to_vec());
+    }
+    let fact = facts.iter().find(|f| name_of(f.key) == name)?;
+    Some(fact.value.escaped())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::Value;
+    use super::*;
+
+    #[test]
+    fn an_image_cannot_forge_a_fact() {
+        let forged = Xattr {
+            name: b"user.imgfs.goarch"[..].into(),
+            value: b"arm64"[..].into(),
+        };
+        let fact = Fact {
+            key: "GOARCH",
+            value: Value::One(b"amd64".to_vec()),
+        };
+        let (shipped, facts) = ([forged], [fact]);
+        let get = |name: &[u8]| get(name, &shipped, &facts);
+        assert_eq!(get(b"user.imgfs.goarch").unwrap(), b"amd64");
+        assert_eq!(get(b"user.imgfs.image.goarch").unwrap(), b"arm64");
+        assert_eq!(
+            list(&shipped, &facts),
+            b"user.imgfs.image.goarch\0user.imgfs.goarch\0"
+        );
+    }
+}
