@@ -15,8 +15,23 @@
 //! | [`fuse`] | the kernel: a thin adapter, mounts and unmounts |
 //!
 //! The command line, `src/cli/`, stands on top and belongs to the program, not to the library.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use imgfs::{fuse, open, view};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let image = open::open(&"image.tar".parse()?, &open::OpenOptions::default(), &())?;
+//! let view = view::ImageFs::new(Arc::new(image), view::Sidecars::Listed);
+//! let options = fuse::MountOptions { source: "image.tar".into(), ..Default::default() };
+//! let mount = fuse::mount(Arc::new(view), "/mnt".as_ref(), &options)?;
+//! mount.wait()?;
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod blob;
+pub mod fuse;
 pub mod image;
 pub mod inspect;
 pub mod layer;

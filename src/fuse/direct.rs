@@ -1,0 +1,49 @@
+//! mount(2) without a helper, for root. fuser can do this too, but not under a type of its own: only
+//! with `fuse.imgfs` as type do `mount` and `findmnt -t` tell our mounts from others.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use rustix::mount::{MountFlags, mount};
+use rustix::process::{getegid, geteuid};
+
+use super::mountinfo::FS_TYPE;
+use super::session::MountOptions;
+
+/// Mounts at `path`; the descriptor is the connection to the kernel.
+///
+/// # Errors
+/// `PermissionDenied` for who is not root: then the helper is the way.
+pub(super) fn mount_direct(path: &Path, options: &MountOptions) -> io::Result<OwnedFd> {
+    let mode = std::fs::metadata(path)?.permissions().mode();
+    let device: File = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/fuse")?;
+    let mut data = format!(
+        "fd={},rootmode={mode:o},user_id={},group_id={}",
+        device.as_raw_fd(),
+        geteuid().as_raw(),
+        getegid().as_raw()
+    );
+    if options.allow_other {
+        data.push_str(",allow_other,default_permissions");
+    }
+    let mut flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
+    if !options.exec {
+        flags |= MountFlags::NOEXEC;
+    }
+    // The kernel takes no NUL in a source; a path has none.
+    let data = std::ffi::CString::new(data)?;
+    mount(
+        options.source.as_str(),
+        path,
+        FS_TYPE,
+        flags,
+        data.as_c_str(),
+    )?;
+    Ok(device.into())
+}

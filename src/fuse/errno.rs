@@ -1,0 +1,16 @@
+//! One match from the view's errors to the kernel's.
+
+use fuser::Errno;
+
+use crate::view::ViewError;
+
+pub(super) fn errno(error: &ViewError) -> Errno {
+    match error {
+        ViewError::NotFound => Errno::ENOENT,
+        ViewError::NotDirectory => Errno::ENOTDIR,
+        ViewError::IsDirectory => Errno::EISDIR,
+        ViewError::WrongType => Errno::EINVAL,
+        ViewError::NoAttribute => Errno::ENODATA,
+        ViewError::Io { .. } => Errno::EIO,
+    }
+}

@@ -1,0 +1,256 @@
+//! The life of a mount: checked, mounted, served by several threads, taken away.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fuser::{BackgroundSession, Config, MountOption, Session, SessionACL};
+use rustix::process::geteuid;
+
+use super::adapter::Adapter;
+use super::direct::mount_direct;
+use super::mountinfo::{FS_TYPE, mounted_at};
+use super::umount::{UmountError, Unmounted, absolute, umount};
+use crate::view::ImageFs;
+
+/// How to mount.
+#[derive(Clone, Debug, Default)]
+pub struct MountOptions {
+    /// What `/proc/mounts` shows as the source.
+    pub source: String,
+    /// Let other users in; the kernel then checks permissions.
+    pub allow_other: bool,
+    /// Let programs of the image be started.
+    pub exec: bool,
+}
+
+/// Why a mount failed.
+#[derive(Debug, thiserror::Error)]
+pub enum MountError {
+    /// The mountpoint is not there.
+    #[error("mountpoint {path} does not exist; make it: mkdir -p {path}", path = .0.display())]
+    Missing(PathBuf),
+    /// The mountpoint is a file.
+    #[error("mountpoint {} is not a directory", .0.display())]
+    NotDirectory(PathBuf),
+    /// A mount of ours is there, alive.
+    #[error("{path} already shows {1}; unmount it first: imgfs umount {path}", path = .0.display())]
+    Mounted(PathBuf, String),
+    /// A mount is there whose daemon is gone.
+    #[error("{path} is a mount whose daemon is gone (killed?); clear it: {1} {path}", path = .0.display())]
+    Dead(PathBuf, &'static str),
+    /// There is no FUSE.
+    #[error(
+        "there is no /dev/fuse; load the module (modprobe fuse), or give the container \
+         --device /dev/fuse --cap-add SYS_ADMIN"
+    )]
+    NoDevice,
+    /// FUSE is not for this user.
+    #[error("/dev/fuse may not be opened by you: {0}; as root: chmod 666 /dev/fuse")]
+    DeviceDenied(io::Error),
+    /// The helper is missing.
+    #[error("to mount as an ordinary user, fusermount3 is needed; install the package fuse3")]
+    NoHelper,
+    /// Other users may not be let in.
+    #[error("--allow-other needs the line user_allow_other in /etc/fuse.conf, or root")]
+    AllowOther,
+    /// The system refuses.
+    #[error("cannot mount at {}: {error}", path.display())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// What the system, or `fusermount3`, says.
+        #[source]
+        error: io::Error,
+    },
+}
+
+/// A mount that is served. Unmounts when dropped.
+pub struct Mount {
+    path: PathBuf,
+    session: Option<BackgroundSession>,
+}
+
+/// Checks a mountpoint and gives its path without links.
+///
+/// # Errors
+/// If nothing can be mounted there.
+fn check(mountpoint: &Path) -> Result<PathBuf, MountError> {
+    let io = |error| MountError::Io {
+        path: mountpoint.to_owned(),
+        error,
+    };
+    let missing = || MountError::Missing(mountpoint.to_owned());
+    let path = match absolute(mountpoint) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(missing()),
+        other => other.map_err(io)?,
+    };
+    let mounted = mounted_at(&path).map_err(io)?;
+    match std::fs::metadata(&path) {
+        Ok(meta) if !meta.is_dir() => return Err(MountError::NotDirectory(path)),
+        Ok(_) => {}
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(missing()),
+        // ENOTCONN: the mount is there, the process that served it is not.
+        Err(e) if e.raw_os_error() == Some(rustix::io::Errno::NOTCONN.raw_os_error()) => {
+            let ours = mounted.is_some_and(|m| m.is_imgfs());
+            let cure = if ours { "imgfs umount" } else { "umount" };
+            return Err(MountError::Dead(path, cure));
+        }
+        Err(error) => return Err(io(error)),
+    }
+    if let Some(mount) = mounted
+        && mount.is_imgfs()
+    {
+        return Err(MountError::Mounted(path, mount.source));
+    }
+    Ok(path)
+}
+
+/// Says whether something could be mounted here by this user, before work is done for it.
+///
+/// # Errors
+/// What stands in the way.
+pub fn precheck(mountpoint: &Path) -> Result<(), MountError> {
+    check(mountpoint)?;
+    let device = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/fuse");
+    match device {
+        Ok(_) => {}
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+            return Err(MountError::DeviceDenied(e));
+        }
+        // ENOENT, or ENXIO and ENODEV where the file is there and the module is not.
+        Err(_) => return Err(MountError::NoDevice),
+    }
+    let helper = || {
+        ["fusermount3", "fusermount"].iter().any(|name| {
+            let run = std::process::Command::new(name).arg("-V").output();
+            run.is_ok()
+        })
+    };
+    if !geteuid().is_root() && !helper() {
+        return Err(MountError::NoHelper);
+    }
+    Ok(())
+}
+
+/// Mounts a view. When this returns, it can be read.
+///
+/// # Errors
+/// What stands in the way; nothing stays mounted then.
+pub fn mount(
+    view: Arc<ImageFs>,
+    mountpoint: &Path,
+    options: &MountOptions,
+) -> Result<Mount, MountError> {
+    precheck(mountpoint)?;
+    let path = check(mountpoint)?;
+    let io = |error: io::Error| {
+        let text = error.to_string();
+        if text.contains("user_allow_other") {
+            return MountError::AllowOther;
+        }
+        MountError::Io {
+            path: path.clone(),
+            error: io::Error::new(error.kind(), text.trim().to_owned()),
+        }
+    };
+    let adapter = Adapter::new(view);
+    let config = config(options);
+    let session = match mount_direct(&path, options) {
+        Ok(connection) => {
+            let session = Session::from_fd(adapter, connection, config.acl, config);
+            if session.is_err() {
+                // Nobody serves it: nothing may stay behind.
+                let _ = umount(&path);
+            }
+            session
+        }
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+            Session::new(adapter, &path, &config)
+        }
+        Err(error) => Err(error),
+    };
+    let session = session.and_then(Session::spawn).map_err(io)?;
+    Ok(Mount {
+        path: path.clone(),
+        session: Some(session),
+    })
+}
+
+/// What fuser must know. The mount options serve the helper; mount(2) gets its own.
+fn config(options: &MountOptions) -> Config {
+    let subtype = FS_TYPE.strip_prefix("fuse.").unwrap_or(FS_TYPE);
+    // The helper takes its options in one string.
+    let source = options.source.replace('\\', r"\\").replace(',', r"\,");
+    let mut config = Config::default();
+    config.mount_options = vec![
+        MountOption::RO,
+        MountOption::NoSuid,
+        MountOption::NoDev,
+        MountOption::FSName(source),
+        MountOption::Subtype(subtype.to_owned()),
+    ];
+    if !options.exec {
+        config.mount_options.push(MountOption::NoExec);
+    }
+    if options.allow_other {
+        config.mount_options.push(MountOption::DefaultPermissions);
+        config.acl = SessionACL::All;
+    }
+    // Requests are short; a few threads keep a few readers busy.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    config.n_threads = Some(threads.clamp(2, 8));
+    config.clone_fd = true;
+    config
+}
+
+impl Mount {
+    /// Where it is mounted, without links.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Waits until somebody unmounts it.
+    ///
+    /// # Errors
+    /// If the connection to the kernel breaks.
+    pub fn wait(mut self) -> io::Result<()> {
+        match self.session.take() {
+            Some(session) => session.join(),
+            None => Ok(()),
+        }
+    }
+
+    /// Unmounts, lazily if it is in use, and waits for the threads that serve it if it was not.
+    ///
+    /// # Errors
+    /// If it is still mounted.
+    pub fn umount(mut self) -> Result<Unmounted, UmountError> {
+        let how = match umount(&self.path) {
+            // Somebody was faster.
+            Err(UmountError::NotMounted(_)) => Unmounted::Clean,
+            other => other?,
+        };
+        if let Some(session) = self.session.take()
+            && how == Unmounted::Clean
+            && let Err(error) = session.join()
+        {
+            tracing::warn!("the session ended with an error: {error}");
+        }
+        Ok(how)
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        if self.session.is_some()
+            && let Err(error) = umount(&self.path)
+            && !matches!(error, UmountError::NotMounted(_))
+        {
+            tracing::warn!("{error}");
+        }
+    }
+}
