@@ -1,0 +1,107 @@
+//! The arguments of all commands, one table: help, completions and the man page come from it.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use imgfs::image::{Platform, Reference};
+use imgfs::view::Sidecars;
+
+/// Mount a container image as one merged, read-only tree in which every executable says what it is.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Mount an image.
+    Mount(MountArgs),
+    /// Unmount an image, lazily if it is in use.
+    #[command(alias = "unmount")]
+    Umount(UmountArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct MountArgs {
+    /// The image: a path (docker-archive, oci-archive or OCI layout directory, told by what is
+    /// there), docker-archive:PATH[:REF], oci-archive:PATH[:REF], oci:DIR[:REF], or - for an
+    /// archive on standard input.
+    pub image: Reference,
+
+    /// An existing directory to mount it on.
+    pub mountpoint: PathBuf,
+
+    /// Which platform of an image for several. The default is this host's.
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub platform: Option<Platform>,
+
+    /// How the .arch file beside each executable appears.
+    #[arg(long, value_enum, default_value_t = SidecarMode::Listed)]
+    pub sidecars: SidecarMode,
+
+    /// Let other users read the mount; permissions of the image's files are then checked.
+    #[arg(long)]
+    pub allow_other: bool,
+
+    /// Let programs of the image be started from the mount.
+    #[arg(long)]
+    pub exec: bool,
+
+    /// Stay in front instead of going into the background.
+    #[arg(short = 'f', long)]
+    pub foreground: bool,
+
+    /// Say more, on standard error and in the log; twice for everything.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Where the background process writes its log. The default is a file for each mountpoint in
+    /// $XDG_STATE_HOME/imgfs (~/.local/state/imgfs).
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+
+    /// This is the background process of a mount; its parent reads standard output.
+    #[arg(long, hide = true)]
+    pub daemon: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct UmountArgs {
+    /// The mountpoints.
+    #[arg(required = true)]
+    pub mountpoints: Vec<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SidecarMode {
+    /// Listed like any file.
+    Listed,
+    /// Not listed, but there for who asks by name.
+    Hidden,
+    /// Not there; /.imgfs/arch still has them.
+    Off,
+}
+
+impl From<SidecarMode> for Sidecars {
+    fn from(mode: SidecarMode) -> Self {
+        match mode {
+            SidecarMode::Listed => Self::Listed,
+            SidecarMode::Hidden => Self::Hidden,
+            SidecarMode::Off => Self::Off,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_table_is_consistent() {
+        Args::command().debug_assert();
+    }
+}

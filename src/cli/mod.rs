@@ -1,0 +1,33 @@
+//! The command line: arguments in, exit code out, one file a command. Holds no logic that another
+//! front end would need.
+
+mod args;
+mod daemon;
+mod log;
+mod mount;
+mod progress;
+mod signals;
+mod umount;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+
+/// Runs the command that the process was started with.
+pub(crate) fn main() -> ExitCode {
+    let args = Args::parse();
+    let result = match &args.command {
+        Command::Mount(args) => mount::run(args),
+        Command::Umount(args) => umount::run(args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            // Causes are part of the messages: one line tells it all.
+            eprintln!("imgfs: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

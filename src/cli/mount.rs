@@ -1,0 +1,133 @@
+//! `imgfs mount`.
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::args::MountArgs;
+use super::progress::Bar;
+use super::signals::{self, Ending};
+use super::{daemon, log};
+use imgfs::fuse::{self, MountOptions};
+use imgfs::image::Transport;
+use imgfs::open::{self, OpenImage, OpenOptions};
+use imgfs::view::ImageFs;
+
+/// So many of an image's problems are shown; the rest are counted.
+const SHOWN_PROBLEMS: usize = 10;
+
+/// After a lazy unmount by a signal, who still reads has so long to finish.
+const GRACE: Duration = Duration::from_secs(2);
+
+pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
+    // What can be said at once is said before the image is read.
+    if !args.daemon {
+        if args.image.transport == Transport::Stdin && io::stdin().is_terminal() {
+            anyhow::bail!(
+                "standard input is a terminal; pipe an archive into it: docker save app | imgfs mount - DIR"
+            );
+        }
+        fuse::precheck(&args.mountpoint)?;
+        if !args.foreground {
+            return daemon::start().context("cannot start the background process");
+        }
+    }
+    log::init(args.verbose);
+
+    let bar = Bar::new();
+    let options = OpenOptions {
+        platform: args.platform.clone(),
+        ..OpenOptions::default()
+    };
+    let image = open::open(&args.image, &options, &bar);
+    bar.clear();
+    let image = image?;
+    report(&image);
+
+    let view = ImageFs::new(Arc::new(image), args.sidecars.into());
+    let options = MountOptions {
+        source: source(args),
+        allow_other: args.allow_other,
+        exec: args.exec,
+    };
+    // Before the mount, so that a signal never finds it without a way to end.
+    let (sender, endings) = signals::endings().context("cannot catch signals")?;
+    let mount = fuse::mount(Arc::new(view), &args.mountpoint, &options)?;
+    let path = mount.path().to_owned();
+    tracing::info!("{} is mounted at {}", args.image, path.display());
+    if args.daemon {
+        let file = args.log.clone();
+        let file = file.unwrap_or_else(|| log::default_file(&args.mountpoint));
+        // Failing here drops the mount, which unmounts it.
+        daemon::detach(&file)
+            .with_context(|| format!("cannot write the log {} (see --log)", file.display()))?;
+    }
+
+    std::thread::Builder::new()
+        .name("session".to_owned())
+        .spawn(move || {
+            if let Err(error) = mount.wait() {
+                tracing::error!("the connection to the kernel broke: {error}");
+            }
+            // The receiver is gone only if the command is ending already.
+            let _ = sender.send(Ending::Unmounted);
+        })
+        .context("cannot start a thread")?;
+    match endings.recv() {
+        Ok(Ending::Signal(signal)) => {
+            tracing::info!("signal {signal}: unmounting {}", path.display());
+            match fuse::umount(&path) {
+                Ok(_) | Err(fuse::UmountError::NotMounted(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+            // A second signal, or the end of the last reader, cuts this short.
+            let _ = endings.recv_timeout(GRACE);
+        }
+        Ok(Ending::Unmounted) | Err(_) => {}
+    }
+    tracing::info!("{} is unmounted", path.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What `/proc/mounts` shows: the image's absolute path, with its transport and name if given.
+fn source(args: &MountArgs) -> String {
+    let image = &args.image;
+    if image.transport == Transport::Stdin {
+        return "-".to_owned();
+    }
+    let path = std::path::absolute(&image.path).unwrap_or_else(|_| image.path.clone());
+    let path = path.to_string_lossy();
+    let prefix = match image.transport {
+        Transport::DockerArchive => "docker-archive:",
+        Transport::OciArchive => "oci-archive:",
+        Transport::Oci => "oci:",
+        Transport::Sniffed | Transport::Stdin => "",
+    };
+    match &image.name {
+        Some(name) => format!("{prefix}{path}:{name}"),
+        None => format!("{prefix}{path}"),
+    }
+}
+
+/// Says what is odd about an image: on standard error, a line each.
+fn report(image: &OpenImage) {
+    for warning in &image.warnings {
+        tracing::warn!("{}: {warning}", image.name);
+    }
+    let more = image.problems.len().saturating_sub(SHOWN_PROBLEMS);
+    for problem in image.problems.iter().take(SHOWN_PROBLEMS) {
+        tracing::warn!("{}: {problem}", image.name);
+    }
+    for problem in image.problems.iter().skip(SHOWN_PROBLEMS) {
+        tracing::info!("{}: {problem}", image.name);
+    }
+    if more > 0 {
+        tracing::warn!("{}: {more} more problems; -v shows them all", image.name);
+    }
+    let nodes = image.tree.nodes().count();
+    let layers = image.layers.len();
+    tracing::info!("{}: {} layers, {nodes} inodes", image.name, layers);
+}
