@@ -1,0 +1,217 @@
+//! Merging against a model: random stacks of layers over a tiny alphabet, applied to a naive map
+//! from paths to contents, and compared with a real mount of the same layers: once by readdir from
+//! the root, once by lookup of every path there could be.
+//!
+//! The model knows nothing of nodes or of the order of whiteouts: per layer it first deletes from
+//! the map by string prefix what the layer's whiteouts name, then adds. It has no symbolic links;
+//! tests/merge_cases.rs has those.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use common::{Layer, mount_layers};
+use proptest::prelude::*;
+
+/// One entry of a layer. Paths are built of the names a, b, c, at most three deep.
+#[derive(Clone, Debug)]
+enum Op {
+    File(String, u8),
+    Dir(String, u32),
+    Link(String, String),
+    Whiteout(String),
+    Opaque(String),
+}
+
+/// What the model has at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Thing {
+    Dir(u32),
+    /// Content, and a number shared by all names of one file.
+    File(u8, usize),
+}
+
+type Model = BTreeMap<String, Thing>;
+
+const IMPLIED: u32 = 0o755;
+
+fn remove(model: &mut Model, path: &str) {
+    let below = format!("{path}/");
+    model.retain(|p, _| p != path && !p.starts_with(&below));
+}
+
+/// Makes the parents of a path directories.
+fn parents(model: &mut Model, path: &str) {
+    for (end, _) in path.match_indices('/') {
+        let parent = &path[..end];
+        if !matches!(model.get(parent), Some(Thing::Dir(_))) {
+            remove(model, parent);
+            model.insert(parent.to_owned(), Thing::Dir(IMPLIED));
+        }
+    }
+}
+
+fn apply(model: &mut Model, layer: &[Op], files: &mut usize) {
+    let before = model.clone();
+    for op in layer {
+        match op {
+            Op::Whiteout(path) => remove(model, path),
+            Op::Opaque(dir) => {
+                let below = if dir.is_empty() {
+                    String::new()
+                } else {
+                    format!("{dir}/")
+                };
+                model.retain(|p, _| !p.starts_with(&below));
+            }
+            _ => {}
+        }
+    }
+    let lower = model.clone();
+    for op in layer {
+        match op {
+            Op::File(path, content) => {
+                parents(model, path);
+                remove(model, path);
+                *files += 1;
+                model.insert(path.clone(), Thing::File(*content, *files));
+            }
+            Op::Dir(path, mode) => {
+                parents(model, path);
+                if let Some(Thing::File(..)) = model.get(path) {
+                    model.remove(path);
+                }
+                model.insert(path.clone(), Thing::Dir(*mode));
+            }
+            Op::Link(path, target) => {
+                // A target that a whiteout of this layer took away may still be linked to, unless
+                // something of this layer stands at its place or at that of a parent.
+                let hidden = !lower.contains_key(target) && !overlaid(model, &lower, target);
+                let found = match model.get(target) {
+                    Some(thing) => Some(thing.clone()),
+                    None if hidden => before.get(target).cloned(),
+                    None => None,
+                };
+                // A link to nothing leaves no trace.
+                if let Some(Thing::File(content, id)) = found {
+                    parents(model, path);
+                    remove(model, path);
+                    model.insert(path.clone(), Thing::File(content, id));
+                }
+            }
+            Op::Whiteout(_) | Op::Opaque(_) => {}
+        }
+    }
+}
+
+/// Whether this layer has put something at a path or above it that lower layers did not have.
+fn overlaid(model: &Model, lower: &Model, path: &str) -> bool {
+    let ends = path
+        .match_indices('/')
+        .map(|(end, _)| end)
+        .chain([path.len()]);
+    ends.map(|end| &path[..end])
+        .any(|p| model.contains_key(p) && model.get(p) != lower.get(p))
+}
+
+fn names() -> impl Strategy<Value = String> {
+    proptest::collection::vec(prop_oneof!["a", "b", "c"], 1..4).prop_map(|names| names.join("/"))
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        4 => (names(), any::<u8>()).prop_map(|(p, c)| Op::File(p, c)),
+        3 => (names(), prop_oneof![Just(0o700), Just(0o1777)]).prop_map(|(p, m)| Op::Dir(p, m)),
+        2 => (names(), names()).prop_map(|(p, t)| Op::Link(p, t)),
+        3 => names().prop_map(Op::Whiteout),
+        1 => prop_oneof![2 => names(), 1 => Just(String::new())].prop_map(Op::Opaque),
+    ]
+}
+
+fn layer(ops: &[Op]) -> Layer {
+    ops.iter().fold(Layer::new(), |layer, op| match op {
+        Op::File(path, content) => layer.file(path, [*content]),
+        Op::Dir(path, mode) => layer.dir_mode(path, *mode),
+        Op::Link(path, target) => layer.hardlink(path, target),
+        Op::Whiteout(path) => layer.whiteout(path),
+        Op::Opaque(dir) => layer.opaque(dir),
+    })
+}
+
+/// Walks a mount by readdir.
+fn walk(root: &Path, dir: &str, seen: &mut BTreeMap<String, (u32, Option<u8>, u64)>) {
+    for entry in fs::read_dir(root.join(dir)).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let path = if dir.is_empty() {
+            name
+        } else {
+            format!("{dir}/{name}")
+        };
+        let meta = fs::symlink_metadata(root.join(&path)).unwrap();
+        if meta.is_dir() {
+            seen.insert(path.clone(), (meta.mode() & 0o7777, None, 0));
+            walk(root, &path, seen);
+        } else {
+            let content = fs::read(root.join(&path)).unwrap();
+            seen.insert(path, (0, Some(content[0]), meta.ino()));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #[test]
+    fn a_mount_shows_what_the_model_has(
+        stack in proptest::collection::vec(proptest::collection::vec(op(), 0..12), 1..5)
+    ) {
+        let mut model = Model::new();
+        let mut files = 0;
+        for ops in &stack {
+            apply(&mut model, ops, &mut files);
+        }
+        let mounted = mount_layers(stack.iter().map(|ops| layer(ops)).collect());
+
+        let mut seen = BTreeMap::new();
+        walk(mounted.path(), "", &mut seen);
+        let paths: Vec<_> = seen.keys().collect();
+        prop_assert_eq!(paths, model.keys().collect::<Vec<_>>());
+        let mut inodes: BTreeMap<usize, u64> = BTreeMap::new();
+        for (path, thing) in &model {
+            let (mode, content, ino) = seen[path];
+            match thing {
+                Thing::Dir(want) => prop_assert_eq!((mode, content), (*want, None), "{}", path),
+                Thing::File(want, id) => {
+                    prop_assert_eq!(content, Some(*want), "{}", path);
+                    // All names of one file have one inode.
+                    let known = *inodes.entry(*id).or_insert(ino);
+                    prop_assert_eq!(known, ino, "{}", path);
+                    let links = model.values().filter(|t| **t == Thing::File(*want, *id)).count();
+                    let meta = fs::metadata(mounted.join(path)).unwrap();
+                    prop_assert_eq!(meta.nlink(), links as u64, "{}", path);
+                }
+            }
+        }
+        let distinct: std::collections::BTreeSet<_> = inodes.values().collect();
+        prop_assert_eq!(distinct.len(), inodes.len(), "different files have different inodes");
+
+        // By lookup, in a mount whose directories were never listed.
+        let fresh = mount_layers(stack.iter().map(|ops| layer(ops)).collect());
+        let alphabet = ["a", "b", "c"];
+        let mut all: Vec<String> = alphabet.iter().map(|&n| n.to_owned()).collect();
+        for depth in [0, 3] {
+            for i in depth..all.len() {
+                for name in alphabet {
+                    all.push(format!("{}/{name}", all[i]));
+                }
+            }
+        }
+        for path in &all {
+            let found = fs::symlink_metadata(fresh.join(path)).ok().map(|m| m.is_dir());
+            let want = model.get(path).map(|t| matches!(t, Thing::Dir(_)));
+            prop_assert_eq!(found, want, "{}", path);
+        }
+    }
+}

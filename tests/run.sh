@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Passes all tests on a fresh Debian 12 (root, Rust): installs what they need, then runs them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# Oracles and tools that the tests compare with. None is needed to use imgfs, except fuse3 by
+# ordinary users.
+packages="attr binutils bsdutils buildah ca-certificates file fuse3 gcc golang-go libarchive-tools \
+libcap2-bin mount procps rsync skopeo umoci util-linux xz-utils zstd"
+
+missing=()
+for package in $packages; do
+  dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed ||
+    missing+=("$package")
+done
+if [ "${#missing[@]}" -gt 0 ]; then
+  echo "installing: ${missing[*]}"
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+# What udev does where it runs: every user may use FUSE.
+[ -c /dev/fuse ] || { echo "there is no /dev/fuse: modprobe fuse" >&2; exit 1; }
+chmod 666 /dev/fuse
+
+cargo test --locked --doc "$@"
+exec cargo test --locked --lib --bins --tests --examples "$@"
