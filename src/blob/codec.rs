@@ -14,8 +14,8 @@ pub enum Codec {
     Zstd,
 }
 
-/// How many bytes [`Codec::sniff`] wants to see.
-pub(crate) const MAGIC_LEN: usize = 6;
+/// How many bytes [`Codec::sniff`] wants to see: up to the magic of a tar header.
+pub(crate) const MAGIC_LEN: usize = 262;
 
 impl Codec {
     /// Tells the compression from the first bytes of a blob.
@@ -23,6 +23,10 @@ impl Codec {
     /// # Errors
     /// The name of a compression that was recognised but that no image format allows.
     pub fn sniff(head: &[u8]) -> Result<Self, &'static str> {
+        // A tar may begin with a file whose name looks like a magic number.
+        if head.get(257..262) == Some(b"ustar") {
+            return Ok(Self::Plain);
+        }
         match head {
             [0x1f, 0x8b, ..] => Ok(Self::Gzip),
             // RFC 8878, 3.1.1 and 3.1.2: a frame, or one of the sixteen skippable frame magics.
@@ -74,6 +78,10 @@ mod tests {
         assert_eq!(Codec::sniff(b"\xfd7zXZ\0"), Err("xz"));
         assert_eq!(Codec::sniff(b"etc/passwd"), Ok(Codec::Plain));
         assert_eq!(Codec::sniff(b""), Ok(Codec::Plain));
+        let mut tar = b"BZh1".to_vec();
+        tar.resize(257, 0);
+        tar.extend(b"ustar\x0000");
+        assert_eq!(Codec::sniff(&tar), Ok(Codec::Plain));
     }
 
     #[test]

@@ -10,6 +10,8 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
+use rustix::process::Signal;
+
 const READY: &[u8] = b"ready";
 
 /// Starts this command again as a background process; returns when it serves or has failed.
@@ -44,10 +46,17 @@ pub(crate) fn start() -> io::Result<ExitCode> {
     })
 }
 
+/// In the child, until it detaches: if the command is killed, this process ends with it.
+pub(crate) fn follow_parent() -> io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
+    Ok(())
+}
+
 /// In the child: leaves the terminal and tells the parent that all is well.
 pub(crate) fn detach(log: &Path) -> io::Result<()> {
     let file = super::log::create(log)?;
     let null = std::fs::File::options().read(true).open("/dev/null")?;
+    rustix::process::set_parent_process_death_signal(None)?;
     // Fails only for a process group leader, which a child is not.
     rustix::process::setsid()?;
     std::env::set_current_dir("/")?;

@@ -35,6 +35,9 @@ pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
             return daemon::start().context("cannot start the background process");
         }
     }
+    if args.daemon {
+        daemon::follow_parent().context("cannot watch the command")?;
+    }
     log::init(args.verbose);
 
     let bar = Bar::new();
@@ -115,17 +118,20 @@ fn source(args: &MountArgs) -> String {
 /// Says what is odd about an image: on standard error, a line each.
 fn report(image: &OpenImage) {
     for warning in &image.warnings {
-        tracing::warn!("{}: {warning}", image.name);
+        eprintln!("imgfs: warning: {}: {warning}", image.name);
     }
     let more = image.problems.len().saturating_sub(SHOWN_PROBLEMS);
     for problem in image.problems.iter().take(SHOWN_PROBLEMS) {
-        tracing::warn!("{}: {problem}", image.name);
+        eprintln!("imgfs: warning: {}: {problem}", image.name);
     }
     for problem in image.problems.iter().skip(SHOWN_PROBLEMS) {
         tracing::info!("{}: {problem}", image.name);
     }
     if more > 0 {
-        tracing::warn!("{}: {more} more problems; -v shows them all", image.name);
+        eprintln!(
+            "imgfs: warning: {}: {more} more; -v shows them all",
+            image.name
+        );
     }
     let nodes = image.tree.nodes().count();
     let layers = image.layers.len();

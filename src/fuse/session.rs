@@ -51,6 +51,12 @@ pub enum MountError {
     /// The helper is missing.
     #[error("to mount as an ordinary user, fusermount3 is needed; install the package fuse3")]
     NoHelper,
+    /// Root, but not of this machine: a container.
+    #[error(
+        "mount(2) is not allowed here; give the container --device /dev/fuse --cap-add SYS_ADMIN, \
+         or install fuse3"
+    )]
+    NotAllowed,
     /// Other users may not be let in.
     #[error("--allow-other needs the line user_allow_other in /etc/fuse.conf, or root")]
     AllowOther,
@@ -151,6 +157,10 @@ pub fn mount(
         let text = error.to_string();
         if text.contains("user_allow_other") {
             return MountError::AllowOther;
+        }
+        // fuser looked for a helper, which is needed only where mount(2) was refused.
+        if error.kind() == io::ErrorKind::NotFound {
+            return MountError::NotAllowed;
         }
         MountError::Io {
             path: path.clone(),

@@ -68,7 +68,7 @@ impl Archive {
         cache: &Arc<SpanCache>,
     ) -> Result<Self, ImageError> {
         let image = reference.to_string();
-        let mut head = [0; 8];
+        let mut head = [0; 512];
         let io = |error| ImageError::Io {
             image: image.clone(),
             error,

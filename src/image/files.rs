@@ -81,7 +81,14 @@ impl Files {
         if !is_inside(Path::new(path)) {
             return Ok(None);
         }
-        let open = || FileSource::new(File::open(dir.join(path))?);
+        let path_in_dir = dir.join(path);
+        let open = || {
+            // A pipe of that name would hang whoever opens it.
+            if !std::fs::metadata(&path_in_dir)?.is_file() {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            FileSource::new(File::open(&path_in_dir)?)
+        };
         match open() {
             Ok(source) => Ok(Some(Arc::new(source))),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -1,7 +1,7 @@
 //! A layer is a tar stream that says what changed against the layers below it
 //! (OCI image-spec, layer.md). This room reads one, once, and keeps what was learned.
 //!
-//! [`scan`] makes the one pass: it decodes the blob, reads the tar headers, notes where each file's
+//! [`scan()`] makes the one pass: it decodes the blob, reads the tar headers, notes where each file's
 //! bytes lie, and decodes every executable while it streams past. The result is a [`LayerIndex`]:
 //! the entries as shipped, whiteouts among them under their tar names. What they mean together with
 //! other layers is decided elsewhere.

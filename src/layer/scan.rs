@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::entry::{Data, Entry, EntryKind};
 use super::index::LayerIndex;
 use super::problem::{Problem, ProblemKind};
-use super::tar::{Member, TarError, TarReader};
+use super::tar::{MAX_ENTRIES, MAX_WEIGHT, Member, TarError, TarReader};
 use crate::blob::{BlobError, Digest, Pass, ReadAt, SpanTable};
 use crate::inspect::{self, Binary, Candidate};
 
@@ -70,37 +70,12 @@ pub fn scan(input: &LayerInput, progress: &mut dyn FnMut(u64)) -> Result<Scanned
         input.diff_id.clone(),
     )?;
     let mut tar = TarReader::new(pass);
-    let mut entries = Vec::new();
-    let mut problems = Vec::new();
-    let read = loop {
-        match tar.next() {
-            Ok(None) => break Ok(()),
-            Err(error) => break Err(error),
-            Ok(Some(member)) => match entry(&mut tar, member) {
-                Err(error) => break Err(TarError::Io(error)),
-                Ok(Err((path, kind))) => problems.push(Problem {
-                    layer: input.number,
-                    path: path.into(),
-                    kind,
-                }),
-                Ok(Ok((entry, truncated))) => {
-                    if truncated {
-                        problems.push(Problem {
-                            layer: input.number,
-                            path: entry.path.clone(),
-                            kind: ProblemKind::TruncatedBinary,
-                        });
-                    }
-                    entries.push(entry);
-                }
-            },
-        }
-        progress(tar.get_ref().stored_position());
-    };
+    let read = read_entries(&mut tar, input.number, progress);
     let pass = tar.into_inner();
-    if let Err(error) = read {
-        return Err(explain(pass, error));
-    }
+    let (entries, problems) = match read {
+        Ok(read) => read,
+        Err(error) => return Err(explain(pass, error)),
+    };
     let result = pass.finish()?;
     progress(result.stored_size);
     Ok(Scanned {
@@ -112,6 +87,39 @@ pub fn scan(input: &LayerInput, progress: &mut dyn FnMut(u64)) -> Result<Scanned
         },
         spans: result.spans,
     })
+}
+
+/// Reads the tar stream to its end.
+fn read_entries(
+    tar: &mut TarReader<Pass>,
+    number: usize,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(Vec<Entry>, Vec<Problem>), TarError> {
+    let mut entries = Vec::new();
+    let mut problems = Vec::new();
+    let mut weight = 0;
+    while let Some(member) = tar.next()? {
+        weight += member.weight();
+        if weight > MAX_WEIGHT || entries.len() + problems.len() > MAX_ENTRIES {
+            return Err(TarError::TooMuch);
+        }
+        let problem = |path, kind| Problem {
+            layer: number,
+            path,
+            kind,
+        };
+        match entry(tar, member)? {
+            Err((path, kind)) => problems.push(problem(path.into(), kind)),
+            Ok((entry, truncated)) => {
+                if truncated {
+                    problems.push(problem(entry.path.clone(), ProblemKind::TruncatedBinary));
+                }
+                entries.push(entry);
+            }
+        }
+        progress(tar.get_ref().stored_position());
+    }
+    Ok((entries, problems))
 }
 
 /// The better of two errors: if the blob is not the one that its digest names, that is the cause.

@@ -16,6 +16,11 @@ use super::sparse::{self, DataMap, Map};
 /// An extended header or a long name is at most this long, as in Go's archive/tar.
 const MAX_META: u64 = 1 << 20;
 
+/// A layer has at most so many entries, and so many bytes of names, links, attributes and maps:
+/// what is kept of a layer is held in memory, and a hostile one compresses well.
+pub(crate) const MAX_ENTRIES: usize = 16 << 20;
+pub(crate) const MAX_WEIGHT: u64 = 2 << 30;
+
 /// What is wrong with a tar stream. Offsets are bytes of the decoded layer.
 #[derive(Debug, thiserror::Error)]
 pub enum TarError {
@@ -36,6 +41,14 @@ pub enum TarError {
         /// Where the stream ends.
         at: u64,
     },
+    /// There is more in it than any real layer has.
+    #[error(
+        "it describes more than {} million files, or more than {} GiB of names and attributes; \
+         no real layer does",
+        MAX_ENTRIES >> 20,
+        MAX_WEIGHT >> 30
+    )]
+    TooMuch,
     /// A field cannot be read.
     #[error("{path}: the {field} in its tar header at byte {at} makes no sense")]
     Field {
@@ -62,6 +75,21 @@ pub(crate) struct Member {
     pub device: (u32, u32),
     pub xattrs: Vec<Xattr>,
     pub data: Data,
+}
+
+impl Member {
+    /// Bytes of memory that it takes to keep it, roughly.
+    pub(crate) fn weight(&self) -> u64 {
+        let xattrs = self
+            .xattrs
+            .iter()
+            .map(|x| x.name.len() + x.value.len() + 64);
+        let map = match &self.data {
+            Data::Sparse(extents) => size_of_val(&**extents),
+            Data::None | Data::Whole(_) => 0,
+        };
+        (256 + self.path.len() + self.link.len() + xattrs.sum::<usize>() + map) as u64
+    }
 }
 
 /// A tar stream.
