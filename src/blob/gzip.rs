@@ -8,10 +8,11 @@
 
 use std::io;
 
+use super::BlobError;
 use super::Codec;
 use super::ReadAt;
 use super::inflate::{Inflater, Stop, Wrapper};
-use super::pass::{BlobError, Input};
+use super::input::Input;
 use super::spans::{Origin, SpanBuilder};
 
 /// CRC-32 and length at the end of a member (RFC 1952, 2.3.1).

@@ -4,176 +4,14 @@ use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 
 use super::gzip::GzipPass;
+use super::input::{Input, check};
 use super::plain::PlainPass;
 use super::spans::{Origin, SpanBuilder, SpanTable};
 use super::zstd::ZstdPass;
-use super::{Codec, Digest, Hasher, ReadAt};
+use super::{BlobError, Codec, Digest, Hasher, ReadAt};
 
-/// Compressed bytes are read in pieces of this size.
-const INPUT_LEN: usize = 256 * 1024;
 /// Decoded bytes are handed on in pieces of at most this size.
 const OUTPUT_LEN: usize = 256 * 1024;
-
-/// What is wrong with a blob. Says nothing of which blob: whoever opened it knows.
-#[derive(Debug, thiserror::Error)]
-pub enum BlobError {
-    /// The storage failed.
-    #[error("cannot read it: {0}")]
-    Io(#[source] io::Error),
-    /// The temporary file failed.
-    #[error("cannot write a temporary file: {0}")]
-    Spool(#[source] io::Error),
-    /// The compressed data ends early.
-    #[error("the {codec} data is cut off after {at} bytes; copy or pull the image again")]
-    Truncated {
-        /// The compression.
-        codec: Codec,
-        /// Length of what is there, in bytes.
-        at: u64,
-    },
-    /// The compressed data is damaged.
-    #[error("the {codec} data is damaged near byte {at}: {detail}")]
-    Corrupt {
-        /// The compression.
-        codec: Codec,
-        /// Offset in the blob, in bytes.
-        at: u64,
-        /// What the decoder says.
-        detail: String,
-    },
-    /// A compression that image formats do not have.
-    #[error("it is compressed with {0}, which no image format allows; use gzip, zstd or none")]
-    Unsupported(&'static str),
-    /// The bytes are not those that the descriptor names.
-    #[error(
-        "digest mismatch: the bytes hash to {actual}, expected {expected}; the blob is damaged or \
-         was changed, copy or pull the image again"
-    )]
-    Digest {
-        /// What the descriptor says.
-        expected: Digest,
-        /// What the bytes are.
-        actual: Digest,
-    },
-    /// The blob is not as long as its descriptor says.
-    #[error(
-        "it is {actual} bytes long where its descriptor says {expected}; copy or pull the image \
-         again"
-    )]
-    Size {
-        /// Bytes by the descriptor.
-        expected: u64,
-        /// Bytes that are there.
-        actual: u64,
-    },
-}
-
-impl BlobError {
-    pub(crate) fn corrupt(codec: Codec, at: u64, error: &io::Error) -> Self {
-        Self::Corrupt {
-            codec,
-            at,
-            detail: error.to_string(),
-        }
-    }
-
-    /// Finds the blob's error inside an I/O error that went through a reader.
-    ///
-    /// # Errors
-    /// Gives the error back if it is of another kind.
-    pub fn from_io(error: io::Error) -> Result<Self, io::Error> {
-        error.downcast::<Self>()
-    }
-}
-
-impl From<BlobError> for io::Error {
-    fn from(error: BlobError) -> Self {
-        let kind = match &error {
-            BlobError::Io(e) | BlobError::Spool(e) => e.kind(),
-            BlobError::Truncated { .. } => io::ErrorKind::UnexpectedEof,
-            _ => io::ErrorKind::InvalidData,
-        };
-        Self::new(kind, error)
-    }
-}
-
-/// The compressed bytes of a pass, hashed as they are read.
-pub(crate) struct Input {
-    source: Arc<dyn ReadAt>,
-    buf: Box<[u8]>,
-    used: usize,
-    filled: usize,
-    /// Offset in the source of the next byte to be read into `buf`.
-    read: u64,
-    hasher: Option<Hasher>,
-}
-
-impl Input {
-    /// The bytes that are not used yet, at least one unless the source has ended.
-    pub(crate) fn fill(&mut self) -> Result<&[u8], BlobError> {
-        self.peek(1)
-    }
-
-    /// Like [`Input::fill`], but at least `n` bytes (at most [`INPUT_LEN`]) if there are as many.
-    pub(crate) fn peek(&mut self, n: usize) -> Result<&[u8], BlobError> {
-        if self.filled - self.used < n {
-            self.buf.copy_within(self.used..self.filled, 0);
-            self.filled -= self.used;
-            self.used = 0;
-            while self.filled < n {
-                let room = self.buf.get_mut(self.filled..).unwrap_or_default();
-                let got = match self.source.read_at(room, self.read) {
-                    Ok(0) => break,
-                    Ok(got) => got,
-                    Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(e) => return Err(BlobError::Io(e)),
-                };
-                if let Some(hasher) = &mut self.hasher {
-                    hasher.update(room.get(..got).unwrap_or_default());
-                }
-                self.filled += got;
-                self.read += got as u64;
-            }
-        }
-        Ok(self.buf.get(self.used..self.filled).unwrap_or_default())
-    }
-
-    pub(crate) fn consume(&mut self, n: usize) {
-        self.used = (self.used + n).min(self.filled);
-    }
-
-    /// Offset in the source of the next byte that is not used.
-    pub(crate) fn position(&self) -> u64 {
-        self.read - (self.filled - self.used) as u64
-    }
-
-    /// Reads to the end, which must be zeros.
-    pub(crate) fn only_zeros_left(&mut self) -> Result<(), BlobError> {
-        loop {
-            let at = self.position();
-            let chunk = self.fill()?;
-            if chunk.is_empty() {
-                return Ok(());
-            }
-            if chunk.iter().any(|&b| b != 0) {
-                let error = io::Error::other("garbage after the last member");
-                return Err(BlobError::corrupt(Codec::Gzip, at, &error));
-            }
-            let n = chunk.len();
-            self.consume(n);
-        }
-    }
-
-    fn drain(&mut self) -> Result<(), BlobError> {
-        loop {
-            let n = self.fill()?.len();
-            if n == 0 {
-                return Ok(());
-            }
-            self.consume(n);
-        }
-    }
-}
 
 enum Decoder {
     Plain(PlainPass),
@@ -191,7 +29,6 @@ pub struct Pass {
     out: Box<[u8]>,
     out_used: usize,
     out_filled: usize,
-    expected: Option<Digest>,
     decoded: Option<(Digest, Hasher)>,
 }
 
@@ -216,14 +53,7 @@ impl Pass {
         expected: Option<Digest>,
         decoded: Option<Digest>,
     ) -> Result<Self, BlobError> {
-        let mut input = Input {
-            source,
-            buf: vec![0; INPUT_LEN].into_boxed_slice(),
-            used: 0,
-            filled: 0,
-            read: 0,
-            hasher: expected.as_ref().map(Hasher::like),
-        };
+        let mut input = Input::new(source, expected);
         let head = input.peek(super::codec::MAGIC_LEN)?;
         let codec = Codec::sniff(head).map_err(BlobError::Unsupported)?;
         let (decoder, origin) = match codec {
@@ -242,7 +72,6 @@ impl Pass {
             out: vec![0; OUTPUT_LEN].into_boxed_slice(),
             out_used: 0,
             out_filled: 0,
-            expected,
             decoded: decoded.map(|d| {
                 let hasher = Hasher::like(&d);
                 (d, hasher)
@@ -293,18 +122,10 @@ impl Pass {
         let rest: Result<(), BlobError> = decode_rest();
         self.input.drain()?;
         let stored_size = self.input.position();
-        if let (Some(expected), Some(hasher)) = (self.expected, self.input.hasher) {
-            let actual = hasher.finish();
-            if actual != expected {
-                return Err(BlobError::Digest { expected, actual });
-            }
-        }
+        self.input.check()?;
         rest?;
         if let Some((expected, hasher)) = self.decoded {
-            let actual = hasher.finish();
-            if actual != expected {
-                return Err(BlobError::Digest { expected, actual });
-            }
+            check(expected, hasher)?;
         }
         Ok(PassResult {
             codec: self.codec,
@@ -316,16 +137,10 @@ impl Pass {
     /// After a failure: reads the rest of the stored bytes to tell a damaged blob from one that was
     /// broken when the image was built. The digest decides, so it is the better message.
     pub fn explain(mut self, error: BlobError) -> BlobError {
-        if self.input.drain().is_err() {
-            return error;
+        match self.input.drain().and_then(|()| self.input.check()) {
+            Err(cause @ BlobError::Digest { .. }) => cause,
+            _ => error,
         }
-        if let (Some(expected), Some(hasher)) = (self.expected, self.input.hasher) {
-            let actual = hasher.finish();
-            if actual != expected {
-                return BlobError::Digest { expected, actual };
-            }
-        }
-        error
     }
 }
 

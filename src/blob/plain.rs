@@ -3,7 +3,8 @@
 
 use std::io;
 
-use super::pass::{BlobError, Input};
+use super::BlobError;
+use super::input::Input;
 use super::spans::{Origin, SPAN_TARGET, SpanBuilder};
 
 /// The first pass over plain bytes.

@@ -5,9 +5,10 @@ use std::io;
 
 use zstd::zstd_safe::{DCtx, InBuffer, OutBuffer, ResetDirective, get_error_name};
 
+use super::BlobError;
 use super::Codec;
 use super::ReadAt;
-use super::pass::{BlobError, Input};
+use super::input::Input;
 use super::spans::{Origin, SpanBuilder};
 
 /// The first pass over zstd bytes.

@@ -11,7 +11,7 @@ use rustix::mount::{MountFlags, mount};
 use rustix::process::{getegid, geteuid};
 
 use super::mountinfo::FS_TYPE;
-use super::session::MountOptions;
+use super::options::MountOptions;
 
 /// Mounts at `path`; the descriptor is the connection to the kernel.
 ///

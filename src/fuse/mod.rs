@@ -8,10 +8,14 @@ mod adapter;
 mod capabilities;
 mod direct;
 mod errno;
+mod error;
 mod mountinfo;
+mod options;
 mod session;
 mod umount;
 
+pub use error::MountError;
 pub use mountinfo::{MountPoint, mounted_at};
-pub use session::{Mount, MountError, MountOptions, mount, precheck};
+pub use options::MountOptions;
+pub use session::{Mount, mount, precheck};
 pub use umount::{UmountError, Unmounted, umount};

@@ -1,0 +1,88 @@
+//! What can be wrong with a blob.
+
+use std::io;
+
+use super::{Codec, Digest};
+
+/// What is wrong with a blob. Says nothing of which blob: whoever opened it knows.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// The storage failed.
+    #[error("cannot read it: {0}")]
+    Io(#[source] io::Error),
+    /// The temporary file failed.
+    #[error("cannot write a temporary file: {0}")]
+    Spool(#[source] io::Error),
+    /// The compressed data ends early.
+    #[error("the {codec} data is cut off after {at} bytes; copy or pull the image again")]
+    Truncated {
+        /// The compression.
+        codec: Codec,
+        /// Length of what is there, in bytes.
+        at: u64,
+    },
+    /// The compressed data is damaged.
+    #[error("the {codec} data is damaged near byte {at}: {detail}")]
+    Corrupt {
+        /// The compression.
+        codec: Codec,
+        /// Offset in the blob, in bytes.
+        at: u64,
+        /// What the decoder says.
+        detail: String,
+    },
+    /// A compression that image formats do not have.
+    #[error("it is compressed with {0}, which no image format allows; use gzip, zstd or none")]
+    Unsupported(&'static str),
+    /// The bytes are not those that the descriptor names.
+    #[error(
+        "digest mismatch: the bytes hash to {actual}, expected {expected}; the blob is damaged or \
+         was changed, copy or pull the image again"
+    )]
+    Digest {
+        /// What the descriptor says.
+        expected: Digest,
+        /// What the bytes are.
+        actual: Digest,
+    },
+    /// The blob is not as long as its descriptor says.
+    #[error(
+        "it is {actual} bytes long where its descriptor says {expected}; copy or pull the image \
+         again"
+    )]
+    Size {
+        /// Bytes by the descriptor.
+        expected: u64,
+        /// Bytes that are there.
+        actual: u64,
+    },
+}
+
+impl BlobError {
+    pub(crate) fn corrupt(codec: Codec, at: u64, error: &io::Error) -> Self {
+        Self::Corrupt {
+            codec,
+            at,
+            detail: error.to_string(),
+        }
+    }
+
+    /// Finds the blob's error inside an I/O error that went through a reader.
+    ///
+    /// # Errors
+    /// Gives the error back if it is of another kind.
+    pub fn from_io(error: io::Error) -> Result<Self, io::Error> {
+        error.downcast::<Self>()
+    }
+}
+
+impl From<BlobError> for io::Error {
+    fn from(error: BlobError) -> Self {
+        let kind = match &error {
+            BlobError::Io(e) | BlobError::Spool(e) => e.kind(),
+            BlobError::Truncated { .. } => io::ErrorKind::UnexpectedEof,
+            _ => io::ErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
+    }
+}

@@ -1,0 +1,120 @@
+//! The stored bytes of a blob on their way into a decoder, hashed as they pass.
+
+use std::io;
+use std::sync::Arc;
+
+use super::{BlobError, Codec, Digest, Hasher, ReadAt};
+
+/// Stored bytes are read in pieces of this size.
+const INPUT_LEN: usize = 256 * 1024;
+
+/// The compressed bytes of a pass, hashed as they are read.
+pub(crate) struct Input {
+    source: Arc<dyn ReadAt>,
+    buf: Box<[u8]>,
+    used: usize,
+    filled: usize,
+    /// Offset in the source of the next byte to be read into `buf`.
+    read: u64,
+    expected: Option<(Digest, Hasher)>,
+}
+
+/// Compares what was hashed with what was expected.
+pub(crate) fn check(expected: Digest, hasher: Hasher) -> Result<(), BlobError> {
+    let actual = hasher.finish();
+    if actual == expected {
+        return Ok(());
+    }
+    Err(BlobError::Digest { expected, actual })
+}
+
+impl Input {
+    /// Starts at the first byte. With a digest, all bytes are hashed.
+    pub(crate) fn new(source: Arc<dyn ReadAt>, expected: Option<Digest>) -> Self {
+        Self {
+            source,
+            buf: vec![0; INPUT_LEN].into_boxed_slice(),
+            used: 0,
+            filled: 0,
+            read: 0,
+            expected: expected.map(|digest| {
+                let hasher = Hasher::like(&digest);
+                (digest, hasher)
+            }),
+        }
+    }
+
+    /// The bytes that are not used yet, at least one unless the source has ended.
+    pub(crate) fn fill(&mut self) -> Result<&[u8], BlobError> {
+        self.peek(1)
+    }
+
+    /// Like [`Input::fill`], but at least `n` bytes (at most [`INPUT_LEN`]) if there are as many.
+    pub(crate) fn peek(&mut self, n: usize) -> Result<&[u8], BlobError> {
+        if self.filled - self.used < n {
+            self.buf.copy_within(self.used..self.filled, 0);
+            self.filled -= self.used;
+            self.used = 0;
+            while self.filled < n {
+                let room = self.buf.get_mut(self.filled..).unwrap_or_default();
+                let got = match self.source.read_at(room, self.read) {
+                    Ok(0) => break,
+                    Ok(got) => got,
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(e) => return Err(BlobError::Io(e)),
+                };
+                if let Some((_, hasher)) = &mut self.expected {
+                    hasher.update(room.get(..got).unwrap_or_default());
+                }
+                self.filled += got;
+                self.read += got as u64;
+            }
+        }
+        Ok(self.buf.get(self.used..self.filled).unwrap_or_default())
+    }
+
+    pub(crate) fn consume(&mut self, n: usize) {
+        self.used = (self.used + n).min(self.filled);
+    }
+
+    /// Offset in the source of the next byte that is not used.
+    pub(crate) fn position(&self) -> u64 {
+        self.read - (self.filled - self.used) as u64
+    }
+
+    /// Reads to the end, which must be zeros.
+    pub(crate) fn only_zeros_left(&mut self) -> Result<(), BlobError> {
+        loop {
+            let at = self.position();
+            let chunk = self.fill()?;
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            if chunk.iter().any(|&b| b != 0) {
+                let error = io::Error::other("garbage after the last member");
+                return Err(BlobError::corrupt(Codec::Gzip, at, &error));
+            }
+            let n = chunk.len();
+            self.consume(n);
+        }
+    }
+
+    /// Checks the digest; the bytes must have been read to their end.
+    pub(crate) fn check(&mut self) -> Result<(), BlobError> {
+        match self.expected.take() {
+            Some((expected, hasher)) => check(expected, hasher),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads to the end, for the digest.
+    pub(crate) fn drain(&mut self) -> Result<(), BlobError> {
+        loop {
+            let n = self.fill()?.len();
+            if n == 0 {
+                return Ok(());
+            }
+            self.consume(n);
+        }
+    }
+}
