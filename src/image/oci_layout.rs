@@ -233,8 +233,9 @@ fn choose_name(reference: &Reference, mut found: Vec<Found>) -> Result<Vec<Found
             detail: "its index.json leads to no manifest".to_owned(),
         });
     }
+    // containerd's name comes first: the other may be a mere tag, the same for several images.
     let name_of = |f: &Found| {
-        let name = f.names.last().cloned();
+        let name = f.names.first().cloned();
         name.unwrap_or_else(|| f.descriptor.digest().to_string())
     };
     let names = |found: &[Found]| {
