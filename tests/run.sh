@@ -13,9 +13,10 @@ for package in $packages; do
   dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed ||
     missing+=("$package")
 done
+# Some tests make images of packages that they download, for which the lists must be fresh.
+find /var/lib/apt/lists -name '*Packages*' -mtime -1 | grep -q . || apt-get update -qq
 if [ "${#missing[@]}" -gt 0 ]; then
   echo "installing: ${missing[*]}"
-  apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
