@@ -22,7 +22,10 @@ pub enum BlobError {
         at: u64,
     },
     /// The compressed data is damaged.
-    #[error("the {codec} data is damaged near byte {at}: {detail}")]
+    #[error(
+        "the {codec} data is damaged near byte {at}: {detail}; copy or pull the image again, or \
+         build it again if that does not help"
+    )]
     Corrupt {
         /// The compression.
         codec: Codec,

@@ -36,14 +36,13 @@ pub(super) fn mount_direct(path: &Path, options: &MountOptions) -> io::Result<Ow
     if !options.exec {
         flags |= MountFlags::NOEXEC;
     }
+    // The kernel wants a source that is not empty.
+    let source = match options.source.as_str() {
+        "" => "imgfs",
+        source => source,
+    };
     // The kernel takes no NUL in a source; a path has none.
     let data = std::ffi::CString::new(data)?;
-    mount(
-        options.source.as_str(),
-        path,
-        FS_TYPE,
-        flags,
-        data.as_c_str(),
-    )?;
+    mount(source, path, FS_TYPE, flags, data.as_c_str())?;
     Ok(device.into())
 }

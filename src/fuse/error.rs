@@ -36,6 +36,9 @@ pub enum MountError {
          or install fuse3"
     )]
     NotAllowed,
+    /// The helper looks for the user's name.
+    #[error("fusermount3 wants a user with a name; add uid {0} to /etc/passwd, or mount as root")]
+    NoUser(u32),
     /// Other users may not be let in.
     #[error("--allow-other needs the line user_allow_other in /etc/fuse.conf, or root")]
     AllowOther,

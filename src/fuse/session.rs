@@ -102,6 +102,9 @@ pub fn mount(
         if text.contains("user_allow_other") {
             return MountError::AllowOther;
         }
+        if text.contains("could not determine username") {
+            return MountError::NoUser(geteuid().as_raw());
+        }
         // fuser looked for a helper, which is needed only where mount(2) was refused.
         if error.kind() == io::ErrorKind::NotFound {
             return MountError::NotAllowed;

@@ -46,7 +46,7 @@ pub enum ImageError {
         error: BlobError,
     },
     /// A document is not what it should be.
-    #[error("{image}: {document} {detail}")]
+    #[error("{image}: {document} {detail}; copy or build the image again")]
     Document {
         /// The image.
         image: String,
@@ -104,7 +104,7 @@ pub enum ImageError {
         image: String,
     },
     /// The manifest's config is not that of an image.
-    #[error("{image}: it is an artifact ({media_type}), not a container image")]
+    #[error("{image}: it is an artifact ({media_type}), not a container image; name another one")]
     NoConfig {
         /// The image.
         image: String,

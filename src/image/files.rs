@@ -142,7 +142,7 @@ impl Files {
             return Err(ImageError::Document {
                 image: reference.to_string(),
                 document: format!("blob {digest}"),
-                detail: "does not match its digest; copy or pull the image again".to_owned(),
+                detail: "does not match its digest".to_owned(),
             });
         }
         Ok(bytes)

@@ -28,13 +28,19 @@ pub enum TarError {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// There is no header where one should be.
-    #[error("there is no tar header at byte {at}; it is not a layer, or damaged")]
+    #[error(
+        "there is no tar header at byte {at}; it is not a layer, or damaged: copy or build the \
+         image again"
+    )]
     NotAHeader {
         /// Where it should be.
         at: u64,
     },
     /// The stream ends inside an entry.
-    #[error("the tar stream ends inside {path} (byte {at}); the layer is incomplete")]
+    #[error(
+        "the tar stream ends inside {path} (byte {at}); the layer is incomplete: copy or build the \
+         image again"
+    )]
     Truncated {
         /// The entry, or what is read instead of one.
         path: String,
@@ -50,7 +56,9 @@ pub enum TarError {
     )]
     TooMuch,
     /// A field cannot be read.
-    #[error("{path}: the {field} in its tar header at byte {at} makes no sense")]
+    #[error(
+        "{path}: the {field} in its tar header at byte {at} makes no sense; build the image again"
+    )]
     Field {
         /// The entry.
         path: String,
