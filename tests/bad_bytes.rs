@@ -1,0 +1,381 @@
+//! Images that lost or changed some bytes on the way. The real program refuses what is cut or
+//! flipped and says what to do; the library takes any bytes at all without a panic.
+
+mod common;
+mod program;
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use common::{Layer, OciImage, TAR_GZIP, TAR_ZSTD, gzip, oci_dir, sha256};
+use imgfs::open::{self, OpenImage, OpenOptions};
+use imgfs::view::{ImageFs, Sidecars};
+use program::images::{docker_archive, oci_archive};
+use program::{Place, fail, refused, str};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+/// Bytes that do not compress, the same in every run (xorshift64).
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[0]
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// An image of two layers, most of it noise.
+fn large() -> OciImage {
+    let layer = |name: &str| {
+        Layer::new()
+            .file(name, noise(60_000))
+            .file("end", "end")
+            .tar()
+    };
+    OciImage::plain(&[layer("one"), layer("two")])
+}
+
+/// Half an image: cut at every 7% of it, in each packing, as after a download that broke off. The
+/// message names the file and says that it is incomplete or what is missing from it.
+#[test]
+fn archives_cut_off() {
+    let archives = [docker_archive(&large(), &[]), oci_archive(&large())];
+    for (kind, archive) in archives.into_iter().enumerate() {
+        let zstd = zstd::encode_all(&*archive, 3).unwrap();
+        for (packing, bytes) in [
+            ("tar", archive.clone()),
+            ("gz", gzip(&archive)),
+            ("zst", zstd),
+        ] {
+            for percent in (0..100).step_by(7) {
+                let place = Place::new();
+                let cut = &bytes[..bytes.len() * percent / 100];
+                let path = place.file(&format!("{kind}-{percent}.{packing}"), cut);
+                let said = fail(&mut place.mount_command(&[], &path));
+                assert!(said.contains(str(&path)), "{percent}% {packing}: {said}");
+                // Nothing at all is no image; anything more is one that must be fetched again.
+                let way_out = if percent == 0 { "docker save" } else { "again" };
+                assert!(said.contains(way_out), "{percent}% {packing}: {said}");
+                place.assert_gone();
+            }
+        }
+    }
+}
+
+/// One flipped bit in a layer, anywhere in it and however it is compressed: the digest does not
+/// match, and the message names the layer.
+#[test]
+fn a_flipped_bit_in_a_layer() {
+    let mut images = [large(), OciImage::gzip(&large().layers.map_tars()), large()];
+    for layer in &mut images[2].layers {
+        layer.0 = zstd::encode_all(&*layer.0, 3).unwrap();
+        layer.1 = TAR_ZSTD;
+    }
+    for image in images {
+        let place = Place::new();
+        let dir = oci_dir(&image);
+        for (number, (bytes, kind, _)) in image.layers.iter().enumerate() {
+            let digest = sha256(bytes);
+            let path = dir.path().join("blobs/sha256").join(&digest[7..]);
+            let words = [
+                str(dir.path()),
+                &format!("layer {number}"),
+                &digest,
+                "digest mismatch",
+            ];
+            for part in 0..12 {
+                // The first and the last byte too.
+                let at = (bytes.len() - 1) * part / 11;
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1;
+                fs::write(&path, flipped).unwrap();
+                let said = refused(&place, &[], dir.path(), &words);
+                assert!(said.contains("again"), "{kind}, byte {at}: {said}");
+            }
+            fs::write(&path, bytes).unwrap();
+        }
+    }
+}
+
+/// One flipped bit in a layer of a docker-archive: there the config's diff_id tells, and the
+/// layer's path names it. In a compressed one the decoder may be the first to see it.
+#[test]
+fn a_flipped_bit_in_a_docker_archive() {
+    let place = Place::new();
+    for image in [large(), OciImage::gzip(&large().layers.map_tars())] {
+        let archive = docker_archive(&image, &[]);
+        let layer = &image.layers[1].0;
+        let start = archive
+            .windows(64)
+            .rposition(|w| w == &layer[..64])
+            .unwrap();
+        for part in 1..8 {
+            let mut flipped = archive.clone();
+            flipped[start + layer.len() * part / 8] ^= 0x10;
+            let path = place.file("flipped.tar", flipped);
+            refused(&place, &[], &path, &[str(&path), "layer 1", "1/layer.tar"]);
+        }
+    }
+}
+
+/// One changed byte in a manifest or a config: its digest is named.
+#[test]
+fn a_changed_document() {
+    let place = Place::new();
+    let image = large();
+    let dir = oci_dir(&image);
+    for blob in fs::read_dir(dir.path().join("blobs/sha256")).unwrap() {
+        let path = blob.unwrap().path();
+        let bytes = fs::read(&path).unwrap();
+        if bytes[0] != b'{' {
+            continue;
+        }
+        let digest = format!("sha256:{}", path.file_name().unwrap().to_str().unwrap());
+        let changed = String::from_utf8(bytes.clone())
+            .unwrap()
+            .replacen("sha256:", "sha256: ", 1);
+        for changed in [
+            changed.into_bytes(),
+            [&bytes[..], b" "].concat(),
+            Vec::new(),
+        ] {
+            fs::write(&path, changed).unwrap();
+            let words = [str(dir.path()), &digest, "does not match its digest"];
+            refused(&place, &[], dir.path(), &words);
+        }
+        fs::write(&path, bytes).unwrap();
+    }
+}
+
+/// The tars of an image's layers.
+trait Tars {
+    fn map_tars(self) -> Vec<Vec<u8>>;
+}
+
+impl Tars for Vec<(Vec<u8>, &'static str, String)> {
+    fn map_tars(self) -> Vec<Vec<u8>> {
+        self.into_iter().map(|layer| layer.0).collect()
+    }
+}
+
+/// A change of some bytes.
+#[derive(Clone, Debug)]
+enum Change {
+    Set(Index, u8),
+    Flip(Index, u8),
+    Cut(Index),
+    Remove(Index, usize),
+    Insert(Index, Vec<u8>),
+    Copy(Index, Index, usize),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let at = any::<Index>;
+    prop_oneof![
+        4 => (at(), any::<u8>()).prop_map(|(i, b)| Change::Set(i, b)),
+        4 => (at(), 0..8_u8).prop_map(|(i, b)| Change::Flip(i, b)),
+        1 => at().prop_map(Change::Cut),
+        1 => (at(), 1..600_usize).prop_map(|(i, n)| Change::Remove(i, n)),
+        1 => (at(), prop::collection::vec(any::<u8>(), 1..600))
+            .prop_map(|(i, b)| Change::Insert(i, b)),
+        1 => (at(), at(), 1..600_usize).prop_map(|(i, j, n)| Change::Copy(i, j, n)),
+    ]
+}
+
+fn apply(bytes: &mut Vec<u8>, changes: &[Change]) {
+    for change in changes {
+        if bytes.is_empty() {
+            return;
+        }
+        let len = bytes.len();
+        match change {
+            Change::Set(i, byte) => bytes[i.index(len)] = *byte,
+            Change::Flip(i, bit) => bytes[i.index(len)] ^= 1 << bit,
+            Change::Cut(i) => bytes.truncate(i.index(len)),
+            Change::Remove(i, n) => drop(bytes.drain(i.index(len)..len.min(i.index(len) + n))),
+            Change::Insert(i, new) => {
+                let at = i.index(len);
+                drop(bytes.splice(at..at, new.iter().copied()));
+            }
+            Change::Copy(i, j, n) => {
+                let (from, to) = (i.index(len), j.index(len));
+                let n = (*n).min(len - from.max(to));
+                bytes.copy_within(from..from + n, to);
+            }
+        }
+    }
+}
+
+/// Small, with everything that a layer may hold.
+fn varied() -> OciImage {
+    let lower = Layer::new()
+        .dir("d")
+        .file("d/a", "text\n".repeat(50))
+        .file_mode("d/run", "#!/bin/sh\n", 0o755)
+        .file(
+            "d/elf",
+            [b"\x7fELF\x02\x01\x01\0".as_slice(), &noise(200)].concat(),
+        )
+        .pax(&[
+            ("path", b"d/long"),
+            ("SCHILY.xattr.user.x", b"value"),
+            ("mtime", b"1.5"),
+        ])
+        .file("d/short", "pax\n");
+    let upper = Layer::new()
+        .whiteout("d/a")
+        .hardlink("d/again", "d/run")
+        .symlink("d/link", "run")
+        .opaque("e")
+        .file(&"n/".repeat(80), "long name\n")
+        .device("null", 1, 3)
+        .fifo("fifo");
+    OciImage::plain(&[lower.tar(), upper.tar()])
+}
+
+/// The image, or what the error says.
+fn try_open(path: &Path) -> Result<OpenImage, String> {
+    let image = open::open(&str(path).parse().unwrap(), &OpenOptions::default(), &());
+    image.map_err(|error| error.to_string())
+}
+
+/// Looks at all that the image shows: any answer is fine, a panic is not. How much there was.
+fn walk(image: OpenImage) -> usize {
+    let nodes: Vec<_> = image.tree.nodes().map(|(id, _)| id).collect();
+    let mut buf = vec![0; 8192];
+    for node in nodes {
+        let _ = image.read(node, &mut buf, 0);
+        let _ = image.read(node, &mut buf, 100);
+    }
+    let view = ImageFs::new(Arc::new(image), Sidecars::Listed);
+    let mut pending = vec![1];
+    let mut seen = 0;
+    while let Some(ino) = pending.pop() {
+        let mut names = Vec::new();
+        let _ = view.list(ino, 0, &mut |_, entry| {
+            names.push(entry.name.to_vec());
+            true
+        });
+        for name in names
+            .iter()
+            .filter(|name| **name != b"." && **name != b"..")
+        {
+            let Ok(attr) = view.lookup(ino, name) else {
+                continue;
+            };
+            let _ = (
+                view.read(attr.ino, 0, 4096),
+                view.readlink(attr.ino),
+                view.listxattr(attr.ino),
+            );
+            pending.push(attr.ino);
+            seen += 1;
+        }
+    }
+    seen
+}
+
+fn check(path: &Path) -> Result<(), TestCaseError> {
+    match try_open(path) {
+        Ok(image) => drop(walk(image)),
+        Err(error) => {
+            prop_assert!(
+                error.contains(str(path)),
+                "it does not name the image: {}",
+                error
+            );
+        }
+    }
+    Ok(())
+}
+
+/// What is changed below is read to its end when it is not changed: five names beside `d/` with
+/// four of its own and `d/run.arch`, and eighty directories.
+#[test]
+fn the_varied_image_is_whole() {
+    let dir = oci_dir(&varied());
+    let image = try_open(dir.path()).unwrap_or_else(|e| panic!("{e}"));
+    assert!(walk(image) > 90);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 150, failure_persistence: None, ..Default::default()
+    })]
+
+    /// Any change of an archive's bytes: opened, or an error that names it.
+    #[test]
+    fn changed_archives_never_panic(
+        kind in 0..4, changes in prop::collection::vec(change(), 1..6),
+    ) {
+        let image = varied();
+        let mut bytes = match kind {
+            0 | 1 => docker_archive(&image, &["a:1"]),
+            _ => oci_archive(&image),
+        };
+        if kind % 2 == 1 {
+            bytes = gzip(&bytes);
+        }
+        apply(&mut bytes, &changes);
+        let place = Place::new();
+        check(&place.file("image.tar", bytes))?;
+    }
+
+    /// Any change of a layer's bytes, stored or decoded, with the digests of what came out: the
+    /// digest protects nothing here, the readers of tar, gzip and zstd are on their own.
+    #[test]
+    fn changed_layers_never_panic(
+        kind in 0..5, changes in prop::collection::vec(change(), 1..6), number in 0..2_usize,
+    ) {
+        let mut image = varied();
+        let (bytes, media_type, _) = &mut image.layers[number];
+        if kind < 3 {
+            apply(bytes, &changes);
+        }
+        match kind {
+            1 | 3 => (*bytes, *media_type) = (gzip(bytes), TAR_GZIP),
+            2 | 4 => (*bytes, *media_type) = (zstd::encode_all(&**bytes, 1).unwrap(), TAR_ZSTD),
+            _ => {}
+        }
+        if kind >= 3 {
+            apply(bytes, &changes);
+        }
+        check(oci_dir(&image).path())?;
+    }
+
+    /// Any change of a document, where there is no digest over it.
+    #[test]
+    fn changed_documents_never_panic(
+        docker in any::<bool>(), changes in prop::collection::vec(change(), 1..4),
+    ) {
+        let place = Place::new();
+        let image = varied();
+        if docker {
+            let mut tar = Layer::new();
+            let whole = docker_archive(&image, &["a:1"]);
+            for entry in tar::Archive::new(&*whole).entries().unwrap() {
+                let mut entry = entry.unwrap();
+                let name = entry.path().unwrap().to_str().unwrap().to_owned();
+                let mut bytes = Vec::new();
+                entry.read_to_end(&mut bytes).unwrap();
+                if name.ends_with(".json") {
+                    apply(&mut bytes, &changes);
+                }
+                tar = tar.file(&name, bytes);
+            }
+            check(&place.file("image.tar", tar.tar()))?;
+        } else {
+            let dir = oci_dir(&image);
+            let path = dir.path().join("index.json");
+            let mut bytes = fs::read(&path).unwrap();
+            apply(&mut bytes, &changes);
+            fs::write(&path, bytes).unwrap();
+            check(dir.path())?;
+        }
+    }
+}

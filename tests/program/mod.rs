@@ -1,0 +1,347 @@
+//! The real program, run as a user runs it. What a test mounts or leaves running below its place
+//! goes away with it, also when the test fails.
+#![allow(dead_code)] // Each test program uses its own part of this.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use rustix::mount::{UnmountFlags, unmount};
+use rustix::process::{
+    Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid,
+};
+use tempfile::TempDir;
+
+use crate::common;
+
+pub mod images;
+
+/// What the program promises to do at once, it does within this time.
+pub const SOON: Duration = Duration::from_secs(5);
+/// No command of a test runs longer.
+const TOO_LONG: Duration = Duration::from_secs(120);
+
+/// A directory for one test: an empty mountpoint `mnt`, a state directory, the test's files.
+pub struct Place(TempDir);
+
+/// A line of `/proc/mounts`.
+#[derive(Debug)]
+pub struct MountLine {
+    pub source: String,
+    pub path: PathBuf,
+    pub kind: String,
+    pub options: Vec<String>,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        fs::create_dir(place.mnt()).unwrap();
+        fs::create_dir(place.join("state")).unwrap();
+        // Other users pass through it.
+        fs::set_permissions(place.0.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        place
+    }
+
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub fn mnt(&self) -> PathBuf {
+        self.join("mnt")
+    }
+
+    /// Writes a file and gives its path.
+    pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    /// A small image in a docker-archive.
+    pub fn image(&self) -> PathBuf {
+        self.file(
+            "image.tar",
+            images::docker_archive(&images::sample(), &["sample:1"]),
+        )
+    }
+
+    /// A command whose processes are known to be this test's.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        self.with_state(Command::new(program))
+    }
+
+    pub fn imgfs(&self) -> Command {
+        self.with_state(common::imgfs())
+    }
+
+    fn with_state(&self, mut command: Command) -> Command {
+        command.env("XDG_STATE_HOME", self.join("state"));
+        command.env_remove("IMGFS_LOG").stdin(Stdio::null());
+        command
+    }
+
+    /// `imgfs mount OPTIONS IMAGE mnt`, not started yet.
+    pub fn mount_command(&self, options: &[&str], image: impl AsRef<Path>) -> Command {
+        let mut command = self.imgfs();
+        command.arg("mount").args(options).arg(image.as_ref());
+        command.arg(self.mnt());
+        command
+    }
+
+    /// Mounts an image at `mnt`; what the program says on standard error.
+    pub fn mount(&self, options: &[&str], image: impl AsRef<Path>) -> String {
+        succeed(&mut self.mount_command(options, image))
+    }
+
+    /// Mounts the small image and gives its background process.
+    pub fn mount_daemon(&self, options: &[&str]) -> Daemon {
+        set_child_subreaper(Some(getpid())).unwrap();
+        assert_eq!(self.mount(options, self.image()), "");
+        Daemon(self.daemon())
+    }
+
+    pub fn umount(&self) -> String {
+        succeed(self.imgfs().arg("umount").arg(self.mnt()))
+    }
+
+    /// The text of a file in the mount.
+    pub fn text(&self, path: &str) -> String {
+        let path = self.mnt().join(path);
+        fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    }
+
+    /// What is mounted below this place.
+    pub fn mounts(&self) -> Vec<MountLine> {
+        let mut mounts = mounts();
+        mounts.retain(|m| m.path.starts_with(self.0.path()));
+        mounts
+    }
+
+    /// The one thing that is mounted.
+    pub fn only_mount(&self) -> MountLine {
+        let mut mounts = self.mounts();
+        assert_eq!(mounts.len(), 1, "{mounts:?}");
+        mounts.remove(0)
+    }
+
+    /// The processes of this place that live, told by its name in their environment.
+    pub fn processes(&self) -> Vec<Pid> {
+        let mark = self.join("state");
+        let mark = mark.as_os_str().as_bytes();
+        let ours = |pid: &i32| {
+            let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            let mut variables = environ.split(|&b| b == 0);
+            variables.any(|v| v.strip_prefix(b"XDG_STATE_HOME=") == Some(mark))
+        };
+        let names = fs::read_dir("/proc")
+            .unwrap()
+            .map(|e| e.unwrap().file_name());
+        let pids = names.filter_map(|name| name.to_str()?.parse().ok());
+        pids.filter(ours).filter_map(Pid::from_raw).collect()
+    }
+
+    /// The one process that a mount in the background leaves.
+    pub fn daemon(&self) -> Pid {
+        // The command itself may still be about to go.
+        within(SOON, "one process", || self.processes().len() == 1);
+        self.processes().remove(0)
+    }
+
+    /// Nothing is mounted and no process is left.
+    pub fn assert_gone(&self) {
+        within(SOON, "the mount to be gone", || self.mounts().is_empty());
+        within(SOON, "the process to be gone", || {
+            self.processes().is_empty()
+        });
+    }
+}
+
+/// The background process of a mount, its exit status to be had: it becomes a child of the test
+/// when the command that started it is gone.
+pub struct Daemon(pub Pid);
+
+impl Daemon {
+    pub fn assert_ends_cleanly(&self) {
+        let mut status = None;
+        within(SOON, "the background process to end", || {
+            status = waitpid(Some(self.0), WaitOptions::NOHANG).unwrap();
+            status.is_some()
+        });
+        assert_eq!(status.unwrap().1.exit_status(), Some(0), "{status:?}");
+    }
+
+    /// One of its files in `/proc`.
+    pub fn proc(&self, name: &str) -> PathBuf {
+        Path::new("/proc")
+            .join(self.0.as_raw_nonzero().to_string())
+            .join(name)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        for mount in self.mounts().iter().rev() {
+            let _ = unmount(&mount.path, UnmountFlags::DETACH);
+        }
+        for pid in self.processes() {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+}
+
+pub fn mounts() -> Vec<MountLine> {
+    let table = fs::read("/proc/mounts").unwrap();
+    let lines = table.split(|&b| b == b'\n').filter(|l| !l.is_empty());
+    let mount = |line: &[u8]| {
+        let mut fields = line.split(|&b| b == b' ').map(unescape);
+        let mut text = || fields.next().unwrap().into_string().unwrap();
+        MountLine {
+            source: text(),
+            path: PathBuf::from(text()),
+            kind: text(),
+            options: text().split(',').map(str::to_owned).collect(),
+        }
+    };
+    lines.map(mount).collect()
+}
+
+/// fstab(5): a blank, tab, newline or backslash stands there as three octal digits.
+fn unescape(field: &[u8]) -> OsString {
+    let mut bytes = Vec::new();
+    let mut rest = field;
+    while let [byte, tail @ ..] = rest {
+        rest = tail;
+        let digits = (*byte == b'\\').then(|| tail.get(..3)).flatten();
+        let digits = digits.and_then(|d| std::str::from_utf8(d).ok());
+        match digits.and_then(|d| u8::from_str_radix(d, 8).ok()) {
+            Some(value) => {
+                bytes.push(value);
+                rest = &tail[3..];
+            }
+            None => bytes.push(*byte),
+        }
+    }
+    OsString::from_vec(bytes)
+}
+
+/// Waits until something is so.
+pub fn within(time: Duration, what: &str, mut so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !so() {
+        assert!(start.elapsed() < time, "waited {time:?} for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Starts a command with its output in pipes.
+pub fn start(command: &mut Command) -> Child {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn();
+    child.unwrap_or_else(|e| panic!("{command:?}: {e} (tests/run.sh installs what tests need)"))
+}
+
+/// Waits for a process and the end of its output, but not for ever.
+pub fn finish(child: Child) -> Output {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    let output = receiver.recv_timeout(TOO_LONG);
+    output
+        .expect("a command hangs, or left its output to another process")
+        .unwrap()
+}
+
+pub fn output(command: &mut Command) -> Output {
+    finish(start(command))
+}
+
+/// Runs a command that must succeed and print nothing; what it says on standard error.
+pub fn succeed(command: &mut Command) -> String {
+    let output = output(command);
+    let said = stderr(&output);
+    assert!(
+        output.status.success(),
+        "{command:?}: {}: {said}",
+        output.status
+    );
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{command:?}");
+    said
+}
+
+/// Runs a command that must fail without a panic; what it says, at most two lines.
+pub fn fail(command: &mut Command) -> String {
+    let output = output(command);
+    let said = stderr(&output);
+    assert!(!output.status.success(), "{command:?} succeeded: {said}");
+    // Death by a signal has no code; 101 is that of a panic.
+    assert!(
+        output.status.code().is_some_and(|c| c != 101),
+        "{}: {said}",
+        output.status
+    );
+    assert!(!said.contains("panicked"), "{said}");
+    let lines = said.lines().filter(|l| !l.trim().is_empty()).count();
+    assert!((1..=2).contains(&lines), "{lines} lines: {said}");
+    said
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// All of these words are in the text.
+#[track_caller]
+pub fn assert_says(text: &str, words: &[&str]) {
+    for word in words {
+        assert!(text.contains(word), "{word:?} is missing: {text}");
+    }
+}
+
+/// One of these tells what to do.
+const WAYS_OUT: [&str; 12] = [
+    "again",
+    "docker save",
+    "skopeo copy",
+    "choose",
+    "mkdir -p",
+    "imgfs umount",
+    "modprobe fuse",
+    "--platform",
+    "there is:",
+    "; use ",
+    "; write ",
+    "build",
+];
+
+/// Refused in the background and in front. The message has these words and a way out.
+#[track_caller]
+pub fn refused(place: &Place, options: &[&str], image: impl AsRef<Path>, words: &[&str]) -> String {
+    let said = refused_plainly(place, options, image.as_ref(), words);
+    assert!(
+        WAYS_OUT.iter().any(|way| said.contains(way)),
+        "no way out: {said}"
+    );
+    said
+}
+
+/// The same where the fault tells its cure by itself.
+#[track_caller]
+pub fn refused_plainly(place: &Place, options: &[&str], image: &Path, words: &[&str]) -> String {
+    let front = [options, &["-f"]].concat();
+    let said = fail(&mut place.mount_command(&front, image));
+    assert_says(&said, words);
+    place.assert_gone();
+    assert_eq!(fail(&mut place.mount_command(options, image)), said);
+    place.assert_gone();
+    said
+}
+
+/// A path as text.
+pub fn str(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
