@@ -94,7 +94,7 @@ mod tests {
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1);
             let word = state >> 33;
-            if word % 97 == 0 {
+            if word.is_multiple_of(97) {
                 bytes.resize(bytes.len() + (word as usize % 40_000), 0);
             }
             bytes.extend_from_slice(&word.to_le_bytes()[..4]);

@@ -248,7 +248,7 @@ mod tests {
     fn a_stretch_without_seek_points_goes_to_the_spool() {
         let mut builder = SpanBuilder::new(Origin::ZstdFrame { at: 0 });
         let total = u64::from(SPAN_LIMIT) + 2 * u64::from(SPAN_TARGET) + 17;
-        let bytes: Vec<u8> = (0..total).map(|i| (i * i >> 7) as u8).collect();
+        let bytes: Vec<u8> = (0..total).map(|i| ((i * i) >> 7) as u8).collect();
         for chunk in bytes.chunks(100_003) {
             builder.bytes(chunk).unwrap();
         }
