@@ -242,10 +242,12 @@ fn file_reads_the_mount() {
     let mounted = image(&paths, 0o755);
     for path in &paths {
         let inside = mounted.join(path.to_str().unwrap().trim_start_matches('/'));
-        assert_eq!(
-            output("file", &["-b"], &inside),
-            output("file", &["-b"], path)
-        );
+        // The image's modes are the test's own; `file` names the special bits of the system's.
+        let outside = output("file", &["-b"], path);
+        let outside = ["setuid ", "setgid "]
+            .iter()
+            .fold(outside.as_str(), |text, bit| text.trim_start_matches(bit));
+        assert_eq!(output("file", &["-b"], &inside), outside);
     }
 }
 

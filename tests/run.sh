@@ -25,4 +25,4 @@ fi
 chmod 666 /dev/fuse
 
 cargo test --locked --doc "$@"
-exec cargo test --locked --lib --bins --tests --examples "$@"
+exec cargo test --locked --no-fail-fast --lib --bins --tests --examples "$@"
