@@ -24,5 +24,6 @@ fi
 [ -c /dev/fuse ] || { echo "there is no /dev/fuse: modprobe fuse" >&2; exit 1; }
 chmod 666 /dev/fuse
 
-cargo test --locked --doc "$@"
-exec cargo test --locked --no-fail-fast --lib --bins --tests --examples "$@"
+cargo build --locked --examples
+cargo test --locked --doc
+exec cargo test --locked --no-fail-fast --lib --bins --tests "$@"
