@@ -1,0 +1,219 @@
+//! The rooms, one by one, on data made here: how fast a layer is decoded, scanned, merged, and how
+//! fast names and bytes are found again. For whole images against other tools, see
+//! docs/performance.md.
+//!
+//! ```console
+//! $ cargo bench
+//! ```
+
+use std::hint::black_box;
+use std::io::Write;
+use std::sync::Arc;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use imgfs::blob::{Pass, ReadAt, SpanCache, SpanReader};
+use imgfs::layer::{LayerIndex, LayerInput, scan};
+use imgfs::open::{self, OpenOptions};
+use imgfs::tree::Tree;
+use imgfs::view::{ImageFs, Sidecars};
+
+/// Bytes in memory as a blob.
+struct Memory(Vec<u8>);
+
+impl ReadAt for Memory {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> std::io::Result<usize> {
+        let from = &self.0[(offset as usize).min(self.0.len())..];
+        let n = buf.len().min(from.len());
+        buf[..n].copy_from_slice(&from[..n]);
+        Ok(n)
+    }
+}
+
+/// A tar of `files` small files in directories of 50, and this program itself as an executable. The
+/// texts compress about as well as real ones.
+fn layer(files: usize) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(0o755);
+    let program = std::fs::read(std::env::current_exe().expect("this runs")).expect("it is there");
+    let program = &program[..program.len().min(8 << 20)];
+    header.set_size(program.len() as u64);
+    builder
+        .append_data(&mut header, "bin/program", program)
+        .expect("memory");
+    let mut state = 1_u64;
+    for i in 0..files {
+        let mut text = Vec::new();
+        while text.len() < 3000 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            text.extend_from_slice(format!("word{} ", (state >> 33) % 5000).as_bytes());
+        }
+        header.set_size(text.len() as u64);
+        let path = format!("usr/share/d{}/file{i}", i / 50);
+        builder
+            .append_data(&mut header, path, text.as_slice())
+            .expect("memory");
+    }
+    builder.into_inner().expect("memory")
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
+    encoder.write_all(bytes).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+fn input(stored: &[u8]) -> LayerInput {
+    LayerInput {
+        number: 0,
+        source: Arc::new(Memory(stored.to_vec())),
+        digest: None,
+        diff_id: None,
+        size: None,
+    }
+}
+
+fn index(stored: &[u8]) -> Arc<LayerIndex> {
+    Arc::new(scan(&input(stored), &mut |_| {}).expect("a layer").index)
+}
+
+fn decode_and_scan(c: &mut Criterion) {
+    let tar = layer(10_000);
+    let zstd = zstd::encode_all(tar.as_slice(), 3).expect("memory");
+    for (name, stored) in [("plain", tar.clone()), ("gzip", gzip(&tar)), ("zstd", zstd)] {
+        let mut group = c.benchmark_group(name);
+        // Bytes a second are those of the decoded layer.
+        group
+            .throughput(Throughput::Bytes(tar.len() as u64))
+            .sample_size(10);
+        let source: Arc<dyn ReadAt> = Arc::new(Memory(stored.clone()));
+        group.bench_function("decode", |b| {
+            b.iter(|| {
+                let mut pass = Pass::new(source.clone(), None, None).expect("a blob");
+                std::io::copy(&mut pass, &mut std::io::sink()).expect("it decodes");
+                pass.finish().expect("it ends").spans.size()
+            });
+        });
+        let input = input(&stored);
+        group.bench_function("scan", |b| {
+            b.iter(|| {
+                scan(&input, &mut |_| {})
+                    .expect("a layer")
+                    .index
+                    .entries
+                    .len()
+            });
+        });
+        group.finish();
+    }
+}
+
+fn merge(c: &mut Criterion) {
+    let one = index(&layer(10_000));
+    let mut group = c.benchmark_group("merge");
+    group
+        .throughput(Throughput::Elements(8 * 10_000))
+        .sample_size(10);
+    group.bench_function("8 layers of 10,000 files", |b| {
+        b.iter_batched(
+            || vec![one.clone(); 8],
+            |layers| Tree::merge(layers).0.nodes().count(),
+            BatchSize::LargeInput,
+        );
+    });
+    group.finish();
+}
+
+fn read(c: &mut Criterion) {
+    let tar = layer(10_000);
+    let source: Arc<dyn ReadAt> = Arc::new(Memory(gzip(&tar)));
+    let spans = || {
+        let pass = Pass::new(source.clone(), None, None).expect("a blob");
+        pass.finish().expect("it ends").spans
+    };
+    let mut group = c.benchmark_group("read");
+    for (name, budget) in [("cached", 1 << 30), ("cold", 0)] {
+        let reader = SpanReader::new(source.clone(), spans(), Arc::new(SpanCache::new(budget)));
+        let mut offset = 0_u64;
+        group.bench_function(format!("4 KiB of gzip, {name}"), |b| {
+            b.iter(|| {
+                offset = (offset + 7_777_777) % (tar.len() as u64 - 4096);
+                let mut buf = [0; 4096];
+                reader.read_exact_at(&mut buf, offset).expect("it is there");
+                black_box(buf[0])
+            });
+        });
+    }
+    group.finish();
+}
+
+/// An image of one layer, in a docker-archive on disk.
+fn image(tar: &[u8]) -> tempfile::TempDir {
+    let mut hasher = imgfs::blob::Hasher::sha256();
+    hasher.update(tar);
+    let config = format!(
+        r#"{{"os":"linux","architecture":"amd64","rootfs":{{"type":"layers","diff_ids":["{}"]}}}}"#,
+        hasher.finish()
+    );
+    let dir = tempfile::tempdir().expect("a directory");
+    let manifest = r#"[{"Config":"config.json","Layers":["layer.tar"]}]"#;
+    for (name, bytes) in [
+        ("manifest.json", manifest.as_bytes()),
+        ("config.json", config.as_bytes()),
+        ("layer.tar", tar),
+    ] {
+        std::fs::write(dir.path().join(name), bytes).expect("room");
+    }
+    dir
+}
+
+fn lookup(c: &mut Criterion) {
+    let dir = image(&layer(10_000));
+    let reference = dir.path().to_str().expect("text").parse().expect("a path");
+    let opened = open::open(&reference, &OpenOptions::default(), &()).expect("an image");
+    let view = ImageFs::new(Arc::new(opened), Sidecars::Listed);
+    let walk = |path: &str| {
+        let names = path.split('/');
+        names.fold(1, |dir, name| {
+            view.lookup(dir, name.as_bytes()).expect("there").ino
+        })
+    };
+    let dir = walk("usr/share/d100");
+    let mut group = c.benchmark_group("view");
+    group.bench_function("lookup of a file", |b| {
+        b.iter(|| {
+            view.lookup(dir, black_box(b"file5025"))
+                .expect("there")
+                .size
+        });
+    });
+    let bin = walk("bin");
+    group.bench_function("lookup of a sidecar", |b| {
+        b.iter(|| {
+            view.lookup(bin, black_box(b"program.arch"))
+                .expect("there")
+                .size
+        });
+    });
+    group.bench_function("list of 50 names", |b| {
+        b.iter(|| {
+            let mut names = 0;
+            view.list(dir, 0, &mut |_, _| {
+                names += 1;
+                true
+            })
+            .expect("a directory");
+            names
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, decode_and_scan, merge, read, lookup);
+criterion_main!(benches);
