@@ -4,7 +4,7 @@
 //! interpreter exist, do the libraries resolve) is found elsewhere. `None` means that the fact does
 //! not apply to this file; where it applies but cannot be told, the value says `unknown`.
 
-/// The facts of one executable, library, object or script.
+/// The facts of one executable, library, object, archive or script.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Binary {
     /// The container format.
@@ -15,6 +15,10 @@ pub struct Binary {
     pub os: Option<Sourced<String>>,
     /// Machine, in Go's names, or the common one where Go has none.
     pub arch: Option<Sourced<String>>,
+    /// What else it holds: the platforms of a universal binary's slices, or of an archive's members,
+    /// in the order of the file and each once. Empty unless there can be several. All other facts
+    /// are those of the first slice.
+    pub slices: Vec<Slice>,
     /// Variant of the machine, such as GOARM: the name of Go's variable and its value.
     pub variants: Vec<(&'static str, String)>,
     /// Word size in bits.
@@ -27,21 +31,21 @@ pub struct Binary {
     pub libc: Option<Libc>,
     /// The highest version of the C library's symbols that it asks for: `GLIBC_2.34`.
     pub libc_required: Option<String>,
-    /// PT_INTERP, or the interpreter of a script, as written.
+    /// PT_INTERP, LC_LOAD_DYLINKER, or the interpreter of a script, as written.
     pub interpreter: Option<Vec<u8>>,
     /// The one argument that `#!` may give its interpreter.
     pub interpreter_argument: Option<Vec<u8>>,
-    /// DT_NEEDED, in order.
+    /// DT_NEEDED, LC_LOAD_DYLIB, the imported DLLs: in order.
     pub needed: Vec<Vec<u8>>,
-    /// DT_RPATH, split at colons.
+    /// DT_RPATH, split at colons; LC_RPATH.
     pub rpath: Vec<Vec<u8>>,
-    /// DT_RUNPATH, split at colons.
+    /// DT_RUNPATH, split at colons; LIBPATH of XCOFF.
     pub runpath: Vec<Vec<u8>>,
-    /// DT_SONAME.
+    /// DT_SONAME; LC_ID_DYLIB.
     pub soname: Option<Vec<u8>>,
     /// Whether the symbol table is gone.
     pub stripped: Option<bool>,
-    /// Position independent executable.
+    /// Position independent executable: ET_DYN, DYNAMICBASE, MH_PIE.
     pub pie: Option<bool>,
     /// How much of the relocation data is read-only after start.
     pub relro: Option<Relro>,
@@ -49,10 +53,23 @@ pub struct Binary {
     pub nx: Option<bool>,
     /// Whether functions check a stack canary.
     pub canary: Option<bool>,
-    /// GNU build id, in hex.
+    /// What debuggers know it by, in hex: the GNU build id, LC_UUID, the GUID of its PDB.
     pub build_id: Option<String>,
+    /// Packed (UPX): what is in it shows only when it runs.
+    pub packed: bool,
     /// Go's build information.
     pub go: Option<GoBuild>,
+}
+
+/// One platform of several in one file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Slice {
+    /// Operating system.
+    pub os: Option<String>,
+    /// Machine.
+    pub arch: Option<String>,
+    /// Variant of the machine, as in [`Binary`].
+    pub variants: Vec<(&'static str, String)>,
 }
 
 /// A fact and where in the file it was found.
@@ -85,6 +102,22 @@ pub enum Format {
     /// Executable and Linkable Format.
     #[default]
     Elf,
+    /// Portable Executable: Windows, EFI, .NET.
+    Pe,
+    /// Mach-O: macOS and its relatives.
+    MachO,
+    /// Several Mach-O files in one.
+    MachOUniversal,
+    /// WebAssembly, a module or a component.
+    Wasm,
+    /// AIX.
+    Xcoff,
+    /// `a.out` of Plan 9.
+    Plan9,
+    /// A package that Go's compiler wrote.
+    GoArchive,
+    /// An archive of objects for a linker, thin or not.
+    Ar,
     /// A text file that names its interpreter after `#!`.
     Script,
 }
@@ -99,7 +132,9 @@ pub enum Kind {
     SharedLibrary,
     /// Input of a linker.
     Object,
-    /// A module of the Linux kernel.
+    /// An archive of objects.
+    Archive,
+    /// A module of a kernel.
     KernelModule,
     /// The memory of a process that crashed.
     Core,
@@ -148,6 +183,12 @@ pub enum Libc {
     OpenBsd,
     /// That of Solaris and illumos.
     Solaris,
+    /// The Universal C Runtime of Windows.
+    Ucrt,
+    /// The older ones of Windows: `msvcrt.dll`, `msvcr120.dll`.
+    Msvcrt,
+    /// That of macOS and its relatives.
+    LibSystem,
     /// None at all, as in most Go programs.
     None,
     /// There is one, and nothing tells which.
@@ -178,6 +219,9 @@ pub struct GoBuild {
     pub module_version: Option<String>,
     /// `build` lines in the order they are written, unquoted.
     pub settings: Vec<(String, String)>,
+    /// Variables that were given a value at link time (`-ldflags "-X main.version=1.2"`), from the
+    /// recorded flags or, where those are not recorded, from the symbols: `(main.version, 1.2)`.
+    pub injected: Vec<(String, String)>,
 }
 
 impl GoBuild {

@@ -1,30 +1,72 @@
 //! Whether a file's first bytes are those of something that can be decoded.
 //!
-//! By magic number alone, which is how the kernel tells, and never by name or mode. The answer is
-//! cheap and may be wrong in one direction only: a candidate may turn out to be undecodable, what is
-//! not a candidate would never have been decoded.
+//! By magic number alone, which is how the kernel tells, and never by name or mode; where the magic
+//! number is weak, by the fields after it. The answer is cheap and may be wrong in one direction only:
+//! a candidate may turn out to be undecodable, what is not a candidate would never have been decoded.
 
 use object::elf::{ELFCLASS64, ELFMAG, FileHeader32, FileHeader64};
 use object::endian::Endianness;
 
+use super::{archive, macho, pe, plan9, wasm, xcoff};
+
 /// How much of the beginning of a file [`detect`] wants to see: all of it, if it is shorter.
 pub const HEAD_LEN: usize = 64 << 10;
 
-/// What a file looks like.
+/// What a file looks like. All but a script must be seen in full to be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Candidate {
     /// Executable and Linkable Format.
     Elf,
-    /// A text file that begins with `#!`.
+    /// Portable Executable.
+    Pe,
+    /// Mach-O.
+    MachO,
+    /// Several Mach-O files in one.
+    MachOUniversal,
+    /// WebAssembly.
+    Wasm,
+    /// XCOFF.
+    Xcoff,
+    /// `a.out` of Plan 9.
+    Plan9,
+    /// An archive of objects, or a package of Go.
+    Archive,
+    /// A text file that begins with `#!`. What these first bytes say is all that counts.
     Script,
 }
 
 /// Recognises a file by its first bytes.
 pub fn detect(head: &[u8]) -> Option<Candidate> {
-    if head.starts_with(b"#!") {
-        return Some(Candidate::Script);
+    Some(match *head.get(..2)? {
+        [b'#', b'!'] => Candidate::Script,
+        [0x7f, b'E'] if head.starts_with(&ELFMAG) && head.len() >= elf_header_len(head) => {
+            Candidate::Elf
+        }
+        [b'M', b'Z'] if is_pe(head) => Candidate::Pe,
+        [0xfe, 0xed] | [0xce | 0xcf, 0xfa] if macho::is_macho(head) => Candidate::MachO,
+        [0xca, 0xfe] if macho::is_universal(head) => Candidate::MachOUniversal,
+        [0, b'a'] if wasm::is_wasm(head) => Candidate::Wasm,
+        [0x01, 0xdf | 0xf7] if xcoff::is_xcoff(head) => Candidate::Xcoff,
+        [0, 0] if plan9::is_plan9(head) => Candidate::Plan9,
+        _ if [archive::MAGIC, archive::THIN_MAGIC, archive::GO_OBJECT]
+            .into_iter()
+            .any(|magic| head.starts_with(magic)) =>
+        {
+            Candidate::Archive
+        }
+        _ => return None,
+    })
+}
+
+/// Whether there is a PE header where the stub of DOS says, or may be, if that is further on.
+fn is_pe(head: &[u8]) -> bool {
+    let Some(at) = pe::header_offset(head).and_then(|at| usize::try_from(at).ok()) else {
+        return false;
+    };
+    match head.get(at..) {
+        Some(rest) if rest.len() >= 24 => rest.starts_with(b"PE\0\0"),
+        _ => head.len() >= HEAD_LEN,
     }
-    (head.starts_with(&ELFMAG) && head.len() >= elf_header_len(head)).then_some(Candidate::Elf)
 }
 
 /// Length of the ELF header that EI_CLASS announces. What is neither of the two classes may still be
@@ -64,9 +106,41 @@ mod tests {
     }
 
     #[test]
+    fn a_dos_program_is_none() {
+        let mz = |at: u32, len: usize| {
+            let mut bytes = b"MZ".to_vec();
+            bytes.resize(0x3c, 0);
+            bytes.extend(at.to_le_bytes());
+            bytes.resize(len, 0);
+            bytes
+        };
+        let mut pe = mz(0x40, 0x58);
+        assert_eq!(detect(&pe), None);
+        pe[0x40..0x44].copy_from_slice(b"PE\0\0");
+        assert_eq!(detect(&pe), Some(Candidate::Pe));
+        assert_eq!(detect(&pe[..0x57]), None);
+        assert_eq!(detect(&mz(0x10_0000, 1000)), None);
+        assert_eq!(detect(&mz(0x10_0000, HEAD_LEN)), Some(Candidate::Pe));
+        assert_eq!(detect(b"MZqFpD='\n"), None);
+    }
+
+    #[test]
     fn other_files_are_nothing() {
-        for head in [&b""[..], b"#", b"MZ", b"echo hello\n", b"!<arch>\n"] {
+        for head in [
+            &b""[..],
+            b"#",
+            b"MZ",
+            b"echo hello\n",
+            b"\xca\xfe\xba\xbe\0\0\0\x34\0\x1d\x0a\0\x06\0\x0f\x09",
+            b"BC\xc0\xde5\x14\0\0",
+            b"\0asm\x02\0\0\0",
+            b"\0\0\x01\xeb\0\0",
+            b"\x01\xf7",
+            b"\xce\xfa\xed\xfe",
+        ] {
             assert_eq!(detect(head), None, "{head:?}");
         }
+        assert_eq!(detect(b"!<arch>\n"), Some(Candidate::Archive));
+        assert_eq!(detect(b"\0asm\x0d\0\x01\0"), Some(Candidate::Wasm));
     }
 }

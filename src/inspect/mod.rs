@@ -6,29 +6,46 @@
 //! header costs the facts that sections tell and no others.
 //!
 //! Every number in a file is a claim. Counts are capped, offsets are added with checks, nothing is
-//! allocated before it is known that the file is that long, and nothing recurses.
+//! allocated before it is known that the file is that long, and nothing recurses: an archive or a
+//! universal binary is looked into once. What is read in all has a budget, a few times the length of
+//! the file. The rules, format by format, are in `docs/decoding.md`.
 
+mod archive;
 mod binary;
 mod detect;
 mod elf;
 mod go;
 mod libc;
+mod macho;
+mod pe;
+mod plan9;
 mod read;
 mod script;
 mod source;
+mod wasm;
+mod xcoff;
 
 pub use binary::{
-    Binary, Endian, Format, GoBuild, Kind, Libc, Linkage, Relro, Source as FactSource, Sourced,
+    Binary, Endian, Format, GoBuild, Kind, Libc, Linkage, Relro, Slice, Source as FactSource,
+    Sourced,
 };
 pub use detect::{Candidate, HEAD_LEN, detect};
 pub use source::Source;
 
 /// Decodes one file. `None` if it is not of a format that is known, or ends before its header does.
 pub fn inspect(source: &dyn Source) -> Option<Binary> {
+    let source = &source::Budget::new(source);
     let len = source.len().min(HEAD_LEN as u64);
     let head = source.piece(0, len, HEAD_LEN as u64).ok()?;
     match detect(&head)? {
         Candidate::Elf => elf::inspect(source, &head),
+        Candidate::Pe => pe::inspect(source),
+        Candidate::MachO => macho::inspect(source),
+        Candidate::MachOUniversal => macho::inspect_universal(source),
+        Candidate::Wasm => wasm::inspect(source),
+        Candidate::Xcoff => xcoff::inspect(source, &head),
+        Candidate::Plan9 => plan9::inspect(source, &head),
+        Candidate::Archive => archive::inspect(source, &head),
         Candidate::Script => script::inspect(&head),
     }
 }

@@ -79,6 +79,30 @@ pub(super) fn uvarint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     None
 }
 
+/// Ranges of a file, `(offset, end)`, in order and without overlap: however many there are, no byte
+/// is looked at twice.
+pub(super) fn merged(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
+    ranges.sort_unstable();
+    let mut merged: Vec<(u64, u64)> = Vec::new();
+    for (start, end) in ranges {
+        match merged.last_mut() {
+            Some(last) if start <= last.1 => last.1 = last.1.max(end),
+            _ => merged.push((start, end)),
+        }
+    }
+    merged
+}
+
+/// Two digits a byte.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether UPX left its mark after the headers (`l_info` in UPX's `p_unix.h`).
+pub(super) fn has_upx_mark(head: &[u8]) -> bool {
+    memchr::memmem::find(head, b"UPX!").is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! Where the bytes of an executable come from: never a path, always something that can be read at
 //! an offset, a piece at a time.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -74,6 +75,74 @@ impl<S: Source + ?Sized> Source for &S {
 
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
         (**self).read_exact_at(buf, offset)
+    }
+}
+
+/// A part of a file, read as a file of its own: a slice of a universal binary, a member of an archive.
+pub(super) struct Window<'a> {
+    source: &'a dyn Source,
+    offset: u64,
+    len: u64,
+}
+
+impl<'a> Window<'a> {
+    /// As much of the part as there is.
+    pub fn new(source: &'a dyn Source, offset: u64, len: u64) -> Self {
+        let there = source.len().saturating_sub(offset);
+        let len = len.min(there);
+        Self {
+            source,
+            offset,
+            len,
+        }
+    }
+}
+
+impl Source for Window<'_> {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        let end = offset.checked_add(buf.len() as u64);
+        if end.is_none_or(|end| end > self.len) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let at = self.offset.checked_add(offset);
+        self.source
+            .read_exact_at(buf, at.ok_or(io::ErrorKind::InvalidData)?)
+    }
+}
+
+/// A source that runs dry: what a file claims decides how much of it is read, and how often.
+pub(super) struct Budget<'a> {
+    source: &'a dyn Source,
+    len: u64,
+    left: Cell<u64>,
+}
+
+impl<'a> Budget<'a> {
+    /// Honest files are read once where their names and strings are, if at all.
+    pub fn new(source: &'a dyn Source) -> Self {
+        // Asked once: of a file it is a system call.
+        let len = source.len();
+        let left = Cell::new(len.saturating_mul(3).saturating_add(16 << 20));
+        Self { source, len, left }
+    }
+}
+
+impl Source for Budget<'_> {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        // Each reading has a price, too.
+        let price = (buf.len() as u64).saturating_add(64);
+        let left = self.left.get().checked_sub(price);
+        self.left.set(left.unwrap_or_default());
+        left.ok_or(io::ErrorKind::QuotaExceeded)?;
+        self.source.read_exact_at(buf, offset)
     }
 }
 

@@ -182,13 +182,16 @@ fn examine(
     size: u64,
 ) -> io::Result<(Option<Binary>, bool)> {
     let mut content = Content::new(tar, data, size);
-    let mut head = Vec::new();
+    // Sizes are claims, but these are small.
+    let whole = usize::try_from(size.min(MEMORY_LIMIT)).unwrap_or_default();
+    let mut head = Vec::with_capacity(whole.min(inspect::HEAD_LEN));
     Read::take(&mut content, inspect::HEAD_LEN as u64).read_to_end(&mut head)?;
     let binary = match inspect::detect(&head) {
         None => return Ok((None, head.starts_with(b"\x7fELF"))),
         // A script is told by its first line.
         Some(Candidate::Script) => inspect::inspect(&head),
         Some(_) if size <= MEMORY_LIMIT => {
+            head.reserve_exact(whole.saturating_sub(head.len()));
             content.read_to_end(&mut head)?;
             inspect::inspect(&head)
         }

@@ -4,7 +4,6 @@
 use crate::inspect::{
     Binary, Endian, FactSource, Format, GoBuild, Kind as BinaryKind, Libc, Linkage, Relro,
 };
-use crate::layer::Entry;
 use crate::open::OpenLayer;
 
 /// The version of the sidecar format, the value of `IMGFS_ARCH`.
@@ -85,17 +84,26 @@ impl Facts {
     }
 }
 
-/// All facts of one executable at one path, in the order of the format.
-pub fn of_binary(
-    path: &[u8],
-    binary: &Binary,
-    entry: &Entry,
-    number: u32,
-    layer: &OpenLayer,
-) -> Vec<Fact> {
+/// What is told of a file besides its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// Its path, in the image or as it was given.
+    pub path: &'a [u8],
+    /// Length in bytes.
+    pub size: u64,
+    /// Permission bits with setuid, setgid and sticky.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+/// All facts of one executable, in the order of the format; those of its layer come after them.
+pub fn of_binary(subject: Subject<'_>, binary: &Binary) -> Vec<Fact> {
     let mut facts = Facts(Vec::with_capacity(48));
     facts.one("IMGFS_ARCH", VERSION);
-    facts.one("PATH", path);
+    facts.one("PATH", subject.path);
     facts.one("FORMAT", format(binary.format));
     facts.one("TYPE", kind(binary.kind));
     platform(&mut facts, binary);
@@ -104,12 +112,11 @@ pub fn of_binary(
     if let Some(go) = &binary.go {
         go_build(&mut facts, binary, go);
     }
-    facts.flag("EXECUTABLE", Some(entry.mode & 0o111 != 0));
-    facts.one("SIZE", entry.size.to_string());
-    facts.one("MODE", format!("{:04o}", entry.mode));
-    facts.one("UID", entry.uid.to_string());
-    facts.one("GID", entry.gid.to_string());
-    facts.0.extend(of_layer(number, layer));
+    facts.flag("EXECUTABLE", Some(subject.mode & 0o111 != 0));
+    facts.one("SIZE", subject.size.to_string());
+    facts.one("MODE", format!("{:04o}", subject.mode));
+    facts.one("UID", subject.uid.to_string());
+    facts.one("GID", subject.gid.to_string());
     facts.0
 }
 
@@ -123,8 +130,17 @@ pub fn of_layer(number: u32, layer: &OpenLayer) -> Vec<Fact> {
 }
 
 fn platform(facts: &mut Facts, binary: &Binary) {
-    facts.some("GOOS", binary.os.as_ref().map(|os| &os.value));
-    facts.some("GOARCH", binary.arch.as_ref().map(|arch| &arch.value));
+    if binary.slices.is_empty() {
+        facts.some("GOOS", binary.os.as_ref().map(|os| &os.value));
+        facts.some("GOARCH", binary.arch.as_ref().map(|arch| &arch.value));
+    } else {
+        let slices = &binary.slices;
+        facts.list("GOOS", &each_once(slices.iter().flat_map(|s| s.os.clone())));
+        facts.list(
+            "GOARCH",
+            &each_once(slices.iter().flat_map(|s| s.arch.clone())),
+        );
+    }
     let os_source = binary.os.as_ref().map(|os| source(os.source));
     facts.some("GOOS_SOURCE", os_source);
     let arch_source = binary.arch.as_ref().map(|arch| source(arch.source));
@@ -133,14 +149,16 @@ fn platform(facts: &mut Facts, binary: &Binary) {
         let found = binary.variants.iter().find(|(name, _)| *name == key);
         facts.some(key, found.map(|(_, value)| value));
     }
-    if let (Some(os), Some(arch)) = (&binary.os, &binary.arch) {
-        let mut text = format!("{}/{}", os.value, arch.value);
-        if let Some(variant) = oci_variant(binary, &arch.value) {
-            text.push('/');
-            text.push_str(&variant);
-        }
+    let platforms = binary.slices.iter().filter_map(|slice| {
+        let (os, arch) = (slice.os.as_ref()?, slice.arch.as_ref()?);
+        Some(oci_platform(os, arch, &slice.variants))
+    });
+    let platforms = each_once(platforms);
+    if let ([], Some(os), Some(arch)) = (&binary.slices[..], &binary.os, &binary.arch) {
+        let text = oci_platform(&os.value, &arch.value, &binary.variants);
         facts.one("PLATFORM", text);
     }
+    facts.list("PLATFORM", &platforms);
     facts.some("BITS", binary.bits.map(|bits| bits.to_string()));
     facts.some("ENDIAN", binary.endian.map(endian));
 }
@@ -157,10 +175,29 @@ const VARIANTS: [&str; 8] = [
     "GORISCV64",
 ];
 
+/// The values of a list, without those that are there before.
+fn each_once(values: impl Iterator<Item = String>) -> Vec<Vec<u8>> {
+    let mut list: Vec<Vec<u8>> = Vec::new();
+    for value in values.map(String::into_bytes) {
+        if !list.contains(&value) {
+            list.push(value);
+        }
+    }
+    list
+}
+
+/// OCI's form of a platform.
+fn oci_platform(os: &str, arch: &str, variants: &[(&'static str, String)]) -> String {
+    match oci_variant(arch, variants) {
+        Some(variant) => format!("{os}/{arch}/{variant}"),
+        None => format!("{os}/{arch}"),
+    }
+}
+
 /// The variant in OCI's words (image-index.md, "platform": `v6`, `v7`, `v8`), where Go's tell it.
-fn oci_variant(binary: &Binary, arch: &str) -> Option<String> {
+fn oci_variant(arch: &str, variants: &[(&'static str, String)]) -> Option<String> {
     let of = |key| {
-        let found = binary.variants.iter().find(|(name, _)| *name == key);
+        let found = variants.iter().find(|(name, _)| *name == key);
         found.map(|(_, value)| value.as_str())
     };
     match arch {
@@ -226,6 +263,14 @@ fn go_build(facts: &mut Facts, binary: &Binary, go: &GoBuild) {
 fn format(format: Format) -> &'static str {
     match format {
         Format::Elf => "elf",
+        Format::Pe => "pe",
+        Format::MachO => "macho",
+        Format::MachOUniversal => "macho-universal",
+        Format::Wasm => "wasm",
+        Format::Xcoff => "xcoff",
+        Format::Plan9 => "plan9",
+        Format::GoArchive => "go-archive",
+        Format::Ar => "ar",
         Format::Script => "script",
     }
 }
@@ -235,6 +280,7 @@ fn kind(kind: BinaryKind) -> &'static str {
         BinaryKind::Executable => "executable",
         BinaryKind::SharedLibrary => "shared-library",
         BinaryKind::Object => "object",
+        BinaryKind::Archive => "archive",
         BinaryKind::KernelModule => "kernel-module",
         BinaryKind::Core => "core",
         BinaryKind::Script => "script",
@@ -277,6 +323,9 @@ fn libc(libc: Libc) -> &'static str {
         Libc::NetBsd => "netbsd",
         Libc::OpenBsd => "openbsd",
         Libc::Solaris => "solaris",
+        Libc::Ucrt => "ucrt",
+        Libc::Msvcrt => "msvcrt",
+        Libc::LibSystem => "libsystem",
         Libc::None => "none",
         Libc::Unknown => "unknown",
     }
@@ -293,6 +342,7 @@ fn relro(relro: Relro) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inspect::Slice;
 
     #[test]
     fn values_never_break_a_line_or_a_list() {
@@ -300,5 +350,34 @@ mod tests {
         assert_eq!(one.escaped(), b"a b\\x0a\\x5c\x7f\xff");
         let list = Value::List(vec![b"lib a.so".to_vec(), b"b".to_vec()]);
         assert_eq!(list.escaped(), b"lib\\x20a.so b");
+    }
+
+    #[test]
+    fn several_platforms_are_a_list() {
+        let slice = |arch: &str, variants| Slice {
+            os: Some("darwin".into()),
+            arch: Some(arch.into()),
+            variants,
+        };
+        let binary = Binary {
+            slices: vec![
+                slice("amd64", vec![("GOAMD64", "v3".to_owned())]),
+                slice("arm64", Vec::new()),
+            ],
+            ..Binary::default()
+        };
+        let mut facts = Facts(Vec::new());
+        platform(&mut facts, &binary);
+        let lines: Vec<_> = facts
+            .0
+            .iter()
+            .map(|f| format!("{}={}", f.key, String::from_utf8_lossy(&f.value.escaped())))
+            .collect();
+        let expected = [
+            "GOOS=darwin",
+            "GOARCH=amd64 arm64",
+            "PLATFORM=darwin/amd64/v3 darwin/arm64",
+        ];
+        assert_eq!(lines, expected);
     }
 }

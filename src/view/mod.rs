@@ -5,16 +5,17 @@
 mod attr;
 mod control;
 mod directory;
-mod facts;
+pub mod facts;
 mod ino;
-mod sidecar;
+pub mod json;
+pub mod sidecar;
 mod xattr;
 
 use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
-pub use facts::{Fact, Value};
+pub use facts::{Fact, Subject, Value};
 pub use sidecar::Sidecars;
 
 use crate::inspect::Format;
@@ -277,7 +278,18 @@ impl ImageFs {
         };
         match tree.entry(id) {
             Some(entry) if is_described(tree, id) => match &entry.binary {
-                Some(binary) => facts::of_binary(path, binary, entry, node.layer, layer),
+                Some(binary) => {
+                    let subject = Subject {
+                        path,
+                        size: entry.size,
+                        mode: entry.mode.into(),
+                        uid: entry.uid,
+                        gid: entry.gid,
+                    };
+                    let mut facts = facts::of_binary(subject, binary);
+                    facts.extend(facts::of_layer(node.layer, layer));
+                    facts
+                }
                 None => facts::of_layer(node.layer, layer),
             },
             _ => facts::of_layer(node.layer, layer),

@@ -4,9 +4,9 @@
 //! section headers, which need not be there.
 
 use object::elf::{
-    DF_1_NOW, DF_1_PIE, DF_BIND_NOW, DT_BIND_NOW, DT_FLAGS, DT_FLAGS_1, DT_NEEDED, DT_NULL,
-    DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_VERNEED, DT_VERNEEDNUM,
-    Dyn32, Dyn64, DynamicTag, PT_DYNAMIC,
+    DF_1_NOW, DF_1_PIE, DF_BIND_NOW, DT_BIND_NOW, DT_DEBUG, DT_FLAGS, DT_FLAGS_1, DT_MIPS_RLD_MAP,
+    DT_MIPS_RLD_MAP_REL, DT_NEEDED, DT_NULL, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB,
+    DT_SYMTAB, DT_VERNEED, DT_VERNEEDNUM, Dyn32, Dyn64, DynamicTag, PT_DYNAMIC,
 };
 use object::endian::Endianness;
 use object::pod::slice_from_bytes;
@@ -48,6 +48,9 @@ pub(super) struct Dynamic {
     pub verneed: Option<(u64, u64)>,
     /// Whether DT_NEEDED is there at all, though its name may be unreadable.
     pub needs: bool,
+    /// There are entries, and none is the one that linkers leave in executables alone, for debuggers:
+    /// DT_DEBUG, or on MIPS DT_MIPS_RLD_MAP.
+    pub of_library: bool,
 }
 
 impl Dynamic {
@@ -100,6 +103,10 @@ impl Dynamic {
             symbols: offset_of(DT_SYMTAB).map(|(offset, _)| offset),
             verneed: offset_of(DT_VERNEED).map(|o| o.0).zip(last(DT_VERNEEDNUM)),
             needs: last(DT_NEEDED).is_some(),
+            of_library: !entries.is_empty()
+                && [DT_DEBUG, DT_MIPS_RLD_MAP, DT_MIPS_RLD_MAP_REL]
+                    .into_iter()
+                    .all(|tag| last(tag).is_none()),
         }
     }
 

@@ -1,16 +1,21 @@
 //! Go in an ELF file: where its build information is, and whether C had a hand in it.
 
+use object::elf::{Sym32, Sym64};
+use object::endian::Endianness;
+
+use super::header::Layout;
 use super::note::Notes;
 use super::section::Sections;
 use super::segment::Segments;
 use crate::inspect::binary::GoBuild;
-use crate::inspect::go::{self, Region};
+use crate::inspect::go::{self, Mapped, Region, injected::Names};
 use crate::inspect::libc::Toolchain;
 use crate::inspect::source::Source;
 
 /// The pieces of the file that tell.
 pub(super) struct Signs<'a> {
     pub source: &'a dyn Source,
+    pub layout: Layout,
     pub segments: Option<&'a Segments>,
     pub sections: Option<&'a Sections>,
     pub notes: &'a Notes,
@@ -35,10 +40,38 @@ impl Signs<'_> {
         let mapped = self.segments.map(Segments::mapped).unwrap_or_default();
         let mut places = section.into_iter().chain(segment);
         let build = places.find_map(|place| go::read(self.source, place, &mapped));
-        build.or_else(|| {
-            let bare = self.segments.filter(|_| self.has_go_tables());
-            go::read_bare(self.source, &bare?.read_only())
-        })
+        let mut build = build.or_else(|| self.bare())?;
+        build.inject(|| self.injected(&mapped));
+        Some(build)
+    }
+
+    /// What there is in a program without build information. What has no section headers is asked for
+    /// the tables of Go's runtime themselves.
+    fn bare(&self) -> Option<GoBuild> {
+        let segments = self.segments?;
+        let nameless = || self.sections.is_none_or(|s| s.named(b".text").is_none());
+        let is_go =
+            self.has_go_tables() || (nameless() && go::has_tables(self.source, &segments.loaded()));
+        is_go.then(|| go::read_bare(self.source, &segments.loaded()))
+    }
+
+    /// The variables that were given a value at link time.
+    fn injected(&self, mapped: &[Mapped]) -> Vec<(String, String)> {
+        let Some((symbols, names)) = self.sections.and_then(Sections::symbols) else {
+            return Vec::new();
+        };
+        let names = Names::find(self.source, names.offset, names.size);
+        let table = (symbols.offset, symbols.size);
+        let endian = self.layout.endian;
+        if self.layout.wide {
+            names.values(self.source, table, mapped, |s: &Sym64<Endianness>| {
+                (s.st_name.get(endian).into(), s.st_value.get(endian))
+            })
+        } else {
+            names.values(self.source, table, mapped, |s: &Sym32<Endianness>| {
+                (s.st_name.get(endian).into(), s.st_value.get(endian).into())
+            })
+        }
     }
 
     /// What made the file, as far as it matters to its C library.

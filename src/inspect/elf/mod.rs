@@ -5,6 +5,7 @@
 //! may be missing or wrong in a file that runs, and only cost the facts that nothing else tells:
 //! whether it is stripped, the kind of a module, the variant of ARM.
 
+mod attributes;
 mod dynamic;
 mod golang;
 mod hardening;
@@ -12,6 +13,7 @@ mod header;
 mod machine;
 mod note;
 mod os;
+mod riscv;
 mod section;
 mod segment;
 mod shape;
@@ -19,7 +21,7 @@ mod symbol;
 mod variant;
 mod version;
 
-use object::elf::{ET_CORE, PT_INTERP, PT_LOAD};
+use object::elf::{ELFMAG, ET_CORE, PT_INTERP, PT_LOAD};
 use object::endian::Endianness;
 
 use self::dynamic::Dynamic;
@@ -29,12 +31,40 @@ use self::section::Sections;
 use self::segment::Segments;
 use super::binary::{Binary, Endian, Format, Kind, Libc, Source as FactSource, Sourced};
 use super::libc;
+use super::read;
 use super::source::Source;
 
 /// Decodes an ELF file. `None` if its header makes no sense under any class and byte order.
 pub(super) fn inspect(source: &dyn Source, head: &[u8]) -> Option<Binary> {
     let header = Header::read(head)?;
     Some(Elf::read(source, header).facts())
+}
+
+/// What the header of an object says: its machine, and its system if that has a field. `None` if it is
+/// no ELF file.
+pub(super) fn platform(head: &[u8]) -> Option<Binary> {
+    let header = head.starts_with(&ELFMAG).then(|| Header::read(head))??;
+    Some(Binary {
+        os: Some(os::detect(&header, None, &Notes::default(), None)),
+        arch: Some(Sourced {
+            value: machine::name(&header),
+            source: FactSource::Header,
+        }),
+        bits: Some(bits(&header)),
+        endian: Some(endian(&header)),
+        ..Binary::default()
+    })
+}
+
+fn bits(header: &Header) -> u8 {
+    if header.layout.wide { 64 } else { 32 }
+}
+
+fn endian(header: &Header) -> Endian {
+    match header.layout.endian {
+        Endianness::Little => Endian::Little,
+        Endianness::Big => Endian::Big,
+    }
 }
 
 /// The pieces of a file. `None` where there should be one and it cannot be read.
@@ -90,12 +120,14 @@ impl<'a> Elf<'a> {
         let (kind, linkage, pie) = shape::classify(header.file_type, self.signs());
         let golang = golang::Signs {
             source: *source,
+            layout: header.layout,
             segments,
             sections,
             notes,
         };
         // In a core or a debug file there is nothing of it, or what is there is not its own.
-        let has_code = !self.debug_only && kind != Kind::Core;
+        let packed = self.is_packed();
+        let has_code = !self.debug_only && kind != Kind::Core && !packed;
         let go = has_code.then(|| golang.build()).flatten();
         let os = os::detect(header, interpreter.as_deref(), notes, go.as_ref());
         let arch = machine::name(header);
@@ -104,6 +136,8 @@ impl<'a> Elf<'a> {
 
         let runs = matches!(kind, Kind::Executable | Kind::SharedLibrary);
         let libc = runs.then(|| match linkage {
+            // What the packed program is linked with shows only when it runs.
+            _ if packed => Libc::Unknown,
             None => Libc::Unknown,
             Some(linkage) => libc::detect(&libc::Evidence {
                 source: *source,
@@ -138,11 +172,8 @@ impl<'a> Elf<'a> {
                 source: FactSource::Header,
             }),
             os: Some(os),
-            bits: Some(if header.layout.wide { 64 } else { 32 }),
-            endian: Some(match header.layout.endian {
-                Endianness::Little => Endian::Little,
-                Endianness::Big => Endian::Big,
-            }),
+            bits: Some(bits(header)),
+            endian: Some(endian(header)),
             linkage,
             libc,
             libc_required,
@@ -161,9 +192,20 @@ impl<'a> Elf<'a> {
             nx: segments.filter(|_| runs).map(hardening::nx),
             canary: runs.then(|| symbol::canary(*source, &names)).flatten(),
             build_id: notes.build_id.clone(),
+            packed,
             go,
             interpreter: self.interpreter,
+            ..Binary::default()
         }
+    }
+
+    /// UPX leaves no sections, and its mark after the program headers.
+    fn is_packed(&self) -> bool {
+        let count = u64::from(self.header.phnum);
+        let end = count.saturating_mul(self.header.phentsize.into());
+        let end = self.header.phoff.saturating_add(end);
+        self.header.shnum == 0
+            && read::prefix(self.source, end, 64, 64).is_some_and(|b| read::has_upx_mark(&b))
     }
 
     fn signs(&self) -> shape::Signs {
@@ -182,6 +224,7 @@ impl<'a> Elf<'a> {
             needed,
             soname,
             entry: self.header.entry != 0,
+            of_library: self.dynamic.of_library,
             // Only looked for where nothing else tells.
             exports: !interp
                 && !pie

@@ -119,13 +119,7 @@ impl Notes {
                 });
             }
             ELF_NOTE_GNU if kind == NT_GNU_BUILD_ID && !note.desc().is_empty() => {
-                let hex = || {
-                    note.desc()
-                        .iter()
-                        .map(|byte| format!("{byte:02x}"))
-                        .collect()
-                };
-                self.build_id.get_or_insert_with(hex);
+                self.build_id.get_or_insert_with(|| read::hex(note.desc()));
             }
             ELF_NOTE_GNU => {
                 for property in note

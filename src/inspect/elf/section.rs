@@ -125,6 +125,13 @@ impl Sections {
         self.of_kind(SHT_SYMTAB).next().is_some()
     }
 
+    /// The symbol table and its names.
+    pub fn symbols(&self) -> Option<(&Section, &Section)> {
+        let symbols = self.of_kind(SHT_SYMTAB).next()?;
+        let names = self.at(symbols.link).filter(|s| s.kind != SHT_NOBITS)?;
+        Some((symbols, names))
+    }
+
     /// Whether the code and data have been taken away and only what debuggers want is left
     /// (`objcopy --only-keep-debug`, `eu-strip -f`). Such a file keeps all its program headers, and
     /// where they point there is something else. Notes are kept, as they hold the build id.

@@ -131,18 +131,16 @@ impl Segments {
     /// overlap: however many segments a file claims, no byte is looked at twice.
     pub fn read_only(&self) -> Vec<(u64, u64)> {
         let loads = self.of_kind(PT_LOAD).filter(|s| s.flags.0 & PF_W.0 == 0);
-        let mut ranges: Vec<_> = loads
-            .filter_map(|s| Some((s.offset, s.offset.checked_add(s.filesz)?)))
-            .collect();
-        ranges.sort_unstable();
-        let mut merged: Vec<(u64, u64)> = Vec::new();
-        for (start, end) in ranges {
-            match merged.last_mut() {
-                Some(last) if start <= last.1 => last.1 = last.1.max(end),
-                _ => merged.push((start, end)),
-            }
-        }
-        merged
+        let ranges = loads.filter_map(|s| Some((s.offset, s.offset.checked_add(s.filesz)?)));
+        read::merged(ranges.collect())
+    }
+
+    /// All that is loaded, `(offset, end)`. A position independent Go program has its tables among
+    /// what is written by the loader and read-only after.
+    pub fn loaded(&self) -> Vec<(u64, u64)> {
+        let loads = self.of_kind(PT_LOAD);
+        let ranges = loads.filter_map(|s| Some((s.offset, s.offset.checked_add(s.filesz)?)));
+        read::merged(ranges.collect())
     }
 
     /// PT_INTERP, as written, up to its NUL.

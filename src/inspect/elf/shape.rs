@@ -21,6 +21,8 @@ pub(super) struct Signs {
     pub needed: bool,
     /// There is DT_SONAME.
     pub soname: bool,
+    /// Its dynamic section is one that linkers make for libraries.
+    pub of_library: bool,
     /// e_entry is not zero.
     pub entry: bool,
     /// It defines symbols for others.
@@ -65,9 +67,9 @@ fn is_library(signs: Signs) -> bool {
     if signs.pie {
         return false;
     }
-    // A library that can be started: libc.so.6 prints its version.
+    // A library that can be started: libc.so.6 prints its version. It need not have a name.
     if signs.interp {
-        return signs.soname;
+        return signs.soname || signs.of_library;
     }
     // Without a loader, an old static PIE is left. It starts somewhere and serves nobody, while
     // musl's libc.so, which has no soname in Debian, starts as a loader but exports all of libc.
@@ -87,6 +89,7 @@ mod tests {
         needed: false,
         soname: false,
         entry: true,
+        of_library: false,
         exports: false,
         modinfo: false,
         debug_only: false,
@@ -210,6 +213,18 @@ mod tests {
                 ..LOADS
             }),
             Static
+        );
+        let startable = Signs {
+            interp: true,
+            needed: true,
+            ..LOADS
+        };
+        assert_eq!(
+            is(Signs {
+                of_library: true,
+                ..startable
+            }),
+            Dynamic
         );
         // libc.so.6
         assert_eq!(

@@ -18,33 +18,42 @@ const MODINFO_LIMIT: u64 = 4 << 20;
 /// More than any version is long, and than a mark.
 const OVERLAP: u64 = 64;
 
+/// How much may begin like a version and not be one: names of files in the standard library do.
+const ATTEMPTS: usize = 1 << 12;
+
 /// What the linker says if it does not know.
 const UNKNOWN: &str = "unknown";
 
-/// Searches the read-only data, given as `(offset, end)`. `None` if neither is there.
-pub(super) fn find(source: &dyn Source, read_only: &[(u64, u64)]) -> Option<GoBuild> {
+/// Searches the read-only data, given as `(offset, end)`. If neither is there, it is still Go, of a
+/// version that is not known.
+pub(super) fn find(source: &dyn Source, read_only: &[(u64, u64)]) -> GoBuild {
     let mark = memmem::Finder::new(&START);
-    let prefix = memmem::Finder::new(b"\0go1.");
+    let prefix = memmem::Finder::new(b"go1.");
     let mut text_at = None;
     let mut version = None;
+    let mut attempts = ATTEMPTS;
     for &(offset, end) in read_only {
         let len = end.saturating_sub(offset);
         read::scan(source, offset, len, OVERLAP, |base, window| {
             text_at = text_at.or_else(|| base.checked_add(mark.find(window)? as u64));
             if version.is_none() {
-                let mut found = prefix.find_iter(window);
-                version = found.find_map(|at| version_at(window.get(at + 1..)?));
+                let left = attempts;
+                let hits = prefix.find_iter(window).take(left);
+                let mut found = hits.inspect(|_| attempts -= 1);
+                // It begins after a NUL, or is aligned, as the constant before it may have any end.
+                version = found.find_map(|at| {
+                    let after_nul = at.checked_sub(1).and_then(|at| window.get(at)) == Some(&0);
+                    let aligned = base.checked_add(at as u64)? % 8 == 0;
+                    version_at(window.get(at..)?).filter(|_| after_nul || aligned)
+                });
             }
             (text_at.is_some() && version.is_some()).then_some(())
         });
     }
     let text = text_at.and_then(|at| text(source, at));
-    if text.is_none() && version.is_none() {
-        return None;
-    }
     let mut build = text.as_deref().map(modinfo::parse).unwrap_or_default();
     build.version = version.unwrap_or_else(|| UNKNOWN.into());
-    Some(build)
+    build
 }
 
 /// What stands between the marks.
@@ -84,14 +93,14 @@ mod tests {
     fn the_text_and_the_version_stand_alone() {
         let text = b"path\tgithub.com/evanw/esbuild/cmd/esbuild\nbuild\tGOOS=linux\n";
         let file = [
-            b"go1.2\0go1.go1.\0\0go1.26.5\0\0",
+            b"(go1.2\0go1.go1.\0\0go1.26.5\0\0",
             &START[..],
             text,
             &END,
             b"junk",
         ]
         .concat();
-        let build = find(&file, &[(0, file.len() as u64)]).unwrap();
+        let build = find(&file, &[(0, file.len() as u64)]);
         assert_eq!(build.version, "go1.26.5");
         assert_eq!(
             build.path.as_deref(),
@@ -103,14 +112,14 @@ mod tests {
     #[test]
     fn either_may_be_missing() {
         let of = |bytes: &[u8]| find(&bytes.to_vec(), &[(0, bytes.len() as u64)]);
+        let version = |bytes: &[u8]| of(bytes).version;
         assert_eq!(
-            of(&[&START[..], b"path\tx\n", &END].concat())
-                .unwrap()
-                .version,
+            version(&[&START[..], b"path\tx\n", &END].concat()),
             "unknown"
         );
-        assert_eq!(of(b"\0go1.27rc1\0").unwrap().path, None);
-        assert_eq!(of(&[&START[..], b"path\tx\n"].concat()), None);
-        assert_eq!(of(b"\0go1.org\0"), None);
+        assert_eq!(of(b"\0go1.27rc1\0").path, None);
+        assert_eq!(version(b"\0go1.27rc1\0"), "go1.27rc1");
+        assert_eq!(of(&[&START[..], b"path\tx\n"].concat()).path, None);
+        assert_eq!(version(b"\0go1.org\0"), "unknown");
     }
 }

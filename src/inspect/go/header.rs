@@ -36,6 +36,9 @@ pub(super) const END: [u8; 16] =
 /// How many headers may turn out not to be one. Any program may have the magic among its data.
 const ATTEMPTS: usize = 64;
 
+/// And how many are not even aligned.
+const HITS: usize = 1 << 14;
+
 /// The two strings.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Strings {
@@ -47,14 +50,16 @@ pub(super) struct Strings {
 pub(super) fn find(source: &dyn Source, place: Region, mapped: &[Mapped]) -> Option<Strings> {
     let finder = memmem::Finder::new(MAGIC);
     let mut left = ATTEMPTS;
+    let mut hits = HITS;
     let found = read::scan(source, place.offset, place.len, LEN, |base, window| {
-        for index in finder.find_iter(window) {
+        for index in finder.find_iter(window).take(hits) {
+            hits -= 1;
             let at = base.checked_add(index as u64)?;
             let address = place.address.wrapping_add(at.wrapping_sub(place.offset));
             if address % ALIGN != 0 {
                 continue;
             }
-            if left == 0 {
+            if left == 0 || hits == 0 {
                 // Ends the scan.
                 return Some(None);
             }

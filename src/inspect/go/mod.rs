@@ -7,9 +7,13 @@
 
 mod bare;
 mod header;
+pub(super) mod injected;
 mod modinfo;
+mod tables;
 mod unquote;
+mod variable;
 
+pub(super) use self::variable::of_machine as variable;
 use super::binary::GoBuild;
 use super::source::Source;
 
@@ -34,6 +38,11 @@ pub(super) fn read(source: &dyn Source, place: Region, mapped: &[Mapped]) -> Opt
 
 /// Reads what there is of it in a Go program that has no header, from its read-only data, which is
 /// given as `(offset, end)`.
-pub(super) fn read_bare(source: &dyn Source, read_only: &[(u64, u64)]) -> Option<GoBuild> {
+pub(super) fn read_bare(source: &dyn Source, read_only: &[(u64, u64)]) -> GoBuild {
     bare::find(source, read_only)
+}
+
+/// Whether the parts of the file that are given as `(offset, end)` have the tables of Go's runtime.
+pub(super) fn has_tables(source: &dyn Source, places: &[(u64, u64)]) -> bool {
+    tables::find(source, places)
 }

@@ -1,0 +1,60 @@
+//! The header of .NET (ECMA-335, II.25.3.3).
+//!
+//! An assembly of IL alone runs wherever there is a runtime, and on any machine, though its header
+//! must name one and says i386; unless its flags say that it wants 32 bits (ECMA-335, II.25.3.3.1).
+
+use object::endian::LittleEndian as LE;
+use object::pe::{
+    COMIMAGE_FLAGS_32BITPREFERRED, COMIMAGE_FLAGS_32BITREQUIRED, COMIMAGE_FLAGS_ILONLY,
+    IMAGE_FILE_MACHINE_I386, ImageCor20Header,
+};
+
+use super::image::Image;
+use crate::inspect::read;
+use crate::inspect::source::Source;
+
+/// IMAGE_DIRECTORY_ENTRY_COM_DESCRIPTOR.
+const DIRECTORY: usize = 14;
+
+/// What of the header counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clr {
+    flags: u32,
+    /// It has native code too, compiled ahead of time (ReadyToRun).
+    precompiled: bool,
+}
+
+impl Clr {
+    /// `None` if it is no assembly. If the header is not where it should be, nothing more is known.
+    pub fn read(source: &dyn Source, image: &Image) -> Option<Self> {
+        let (address, _) = image.directory(DIRECTORY)?;
+        let header = image
+            .offset_of(address)
+            .and_then(|(offset, _)| read::record::<ImageCor20Header>(source, offset));
+        Some(header.map_or(
+            Self {
+                flags: 0,
+                precompiled: false,
+            },
+            |header| Self {
+                flags: header.flags.get(LE).0,
+                precompiled: header.managed_native_header.virtual_address.get(LE) != 0,
+            },
+        ))
+    }
+
+    /// No native code in it.
+    pub fn is_il_only(self) -> bool {
+        self.flags & COMIMAGE_FLAGS_ILONLY.0 != 0 && !self.precompiled
+    }
+
+    /// For any machine ("AnyCPU").
+    pub fn runs_anywhere(self, image: &Image) -> bool {
+        // Preferring 32 bits sets both flags; requiring them, one.
+        let flags = self.flags & (COMIMAGE_FLAGS_32BITREQUIRED.0 | COMIMAGE_FLAGS_32BITPREFERRED.0);
+        self.is_il_only()
+            && image.machine == IMAGE_FILE_MACHINE_I386
+            && image.wide() == Some(false)
+            && flags != COMIMAGE_FLAGS_32BITREQUIRED.0
+    }
+}

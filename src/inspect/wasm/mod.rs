@@ -1,0 +1,117 @@
+//! WebAssembly: modules and components (webassembly.github.io/spec, "Binary Format";
+//! component-model, `Binary.md`).
+//!
+//! There is one machine. The system is the host that a module expects, told by the modules that it
+//! imports from: WASI, or JavaScript in Go's or `wasm-bindgen`'s way. Where none of these is asked
+//! for, any host may be meant.
+
+mod parse;
+mod section;
+
+use self::section::Sections;
+use super::binary::{
+    Binary, Endian, Format, GoBuild, Kind, Libc, Linkage, Source as FactSource, Sourced,
+};
+use super::go;
+use super::source::Source;
+
+/// Magic, version 1, layer 0: a module. Version 13, layer 1: a component.
+const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+
+/// Whether these are the first bytes of either.
+pub(super) fn is_wasm(head: &[u8]) -> bool {
+    head.starts_with(MODULE) || head.starts_with(COMPONENT)
+}
+
+/// Decodes a module or a component.
+pub(super) fn inspect(source: &dyn Source) -> Option<Binary> {
+    let head = source.piece(0, 8, 8).ok()?;
+    let component = match &head[..] {
+        MODULE => false,
+        COMPONENT => true,
+        _ => return None,
+    };
+    let sections = Sections::read(source, component);
+    let go = go_build(source, &sections);
+    let kind = kind(&sections, go.is_some());
+    let os = os(&sections, go.as_ref());
+    let runs = kind != Kind::Object;
+    let dynamic = sections.has_custom(b"dylink.0") || sections.has_custom(b"dylink");
+    Some(Binary {
+        format: Format::Wasm,
+        kind,
+        os: Some(os),
+        arch: Some(Sourced {
+            value: if sections.wide { "wasm64" } else { "wasm" }.into(),
+            source: FactSource::Header,
+        }),
+        bits: Some(if sections.wide { 64 } else { 32 }),
+        endian: Some(Endian::Little),
+        linkage: runs.then_some(if dynamic {
+            Linkage::Dynamic
+        } else {
+            Linkage::Static
+        }),
+        // wasi-libc has no word, and nothing that tells it from none at all.
+        libc: runs.then_some(match go {
+            Some(_) => Libc::None,
+            None => Libc::Unknown,
+        }),
+        stripped: (runs && !component).then_some(!sections.has_custom(b"name")),
+        build_id: sections.build_id.clone(),
+        go,
+        ..Binary::default()
+    })
+}
+
+fn kind(sections: &Sections, go: bool) -> Kind {
+    // What the linker is told of (tool-conventions, `Linking.md`).
+    if sections.has_custom(b"linking") {
+        return Kind::Object;
+    }
+    let starts = sections.exports.iter().any(|name| {
+        // WASI's command; Go's for JavaScript, whose `wasm_exec.js` calls `run`; a component's.
+        name == b"_start" || (go && name == b"run") || name.starts_with(b"wasi:cli/run@")
+    });
+    if starts {
+        Kind::Executable
+    } else {
+        Kind::SharedLibrary
+    }
+}
+
+/// The host, by the names that are imported from.
+fn os(sections: &Sections, go: Option<&GoBuild>) -> Sourced<String> {
+    let imported = sections.imports.iter().find_map(|name| match &name[..] {
+        b"wasi_snapshot_preview1" | b"wasi_unstable" => Some("wasip1"),
+        // Go since 1.21 and before; wasm-bindgen; JavaScript strings as builtins.
+        b"gojs" | b"go" | b"__wbindgen_placeholder__" | b"wbg" | b"wasm:js-string" => Some("js"),
+        name if name.starts_with(b"./") && name.ends_with(b".js") => Some("js"),
+        name if name.starts_with(b"wasi:") => Some("wasip2"),
+        _ => None,
+    });
+    let claimed = go.and_then(|go| go.setting("GOOS"));
+    let (value, source) = match (imported, claimed) {
+        (Some(os), _) => (os, FactSource::Header),
+        (None, Some(os)) => (os, FactSource::BuildInfo),
+        (None, None) => ("unknown", FactSource::Assumed),
+    };
+    Sourced {
+        value: value.to_owned(),
+        source,
+    }
+}
+
+/// There is no header of the build information here; its text is among the data. What is made by Go
+/// says so in the section of producers, or has the build id of Go's linker.
+fn go_build(source: &dyn Source, sections: &Sections) -> Option<GoBuild> {
+    let version = sections.producer_go.clone();
+    if version.is_none() && !sections.has_custom(b"go:buildid") {
+        return None;
+    }
+    let mut build = go::read_bare(source, &sections.data);
+    build.version = version.unwrap_or(build.version);
+    build.inject(Vec::new);
+    Some(build)
+}
