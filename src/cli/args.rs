@@ -22,6 +22,8 @@ pub(crate) enum Command {
     /// Unmount an image, lazily if it is in use.
     #[command(alias = "unmount")]
     Umount(UmountArgs),
+    /// Say what files of this host are, in the words of a sidecar.
+    Inspect(InspectArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -73,6 +75,17 @@ pub(crate) struct UmountArgs {
     /// The mountpoints.
     #[arg(required = true)]
     pub mountpoints: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct InspectArgs {
+    /// Executables, libraries, objects or scripts.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// One JSON object a line, with the keys of the sidecar; lists are arrays.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

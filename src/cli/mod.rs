@@ -3,6 +3,7 @@
 
 mod args;
 mod daemon;
+mod inspect;
 mod log;
 mod mount;
 mod progress;
@@ -21,6 +22,7 @@ pub(crate) fn main() -> ExitCode {
     let result = match &args.command {
         Command::Mount(args) => mount::run(args),
         Command::Umount(args) => umount::run(args),
+        Command::Inspect(args) => inspect::run(args),
     };
     match result {
         Ok(code) => code,
