@@ -53,6 +53,8 @@ pub struct Binary {
     pub nx: Option<bool>,
     /// Whether functions check a stack canary.
     pub canary: Option<bool>,
+    /// Whether it calls checked variants of functions (`-D_FORTIFY_SOURCE`).
+    pub fortify: Option<bool>,
     /// What debuggers know it by, in hex: the GNU build id, LC_UUID, the GUID of its PDB.
     pub build_id: Option<String>,
     /// Packed (UPX): what is in it shows only when it runs.

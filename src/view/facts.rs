@@ -230,6 +230,7 @@ fn hardening(facts: &mut Facts, binary: &Binary) {
     facts.some("RELRO", binary.relro.map(relro));
     facts.flag("NX", binary.nx);
     facts.flag("CANARY", binary.canary);
+    facts.flag("FORTIFY", binary.fortify);
     facts.some("BUILD_ID", binary.build_id.as_ref());
 }
 

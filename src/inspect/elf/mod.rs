@@ -191,6 +191,10 @@ impl<'a> Elf<'a> {
                 .map(|s| hardening::relro(s, dynamic.bind_now)),
             nx: segments.filter(|_| runs).map(hardening::nx),
             canary: runs.then(|| symbol::canary(*source, &names)).flatten(),
+            // Both C libraries have such functions, no other has.
+            fortify: (runs && matches!(libc, Some(Libc::Glibc | Libc::Bionic)))
+                .then(|| symbol::fortify(*source, &names))
+                .flatten(),
             build_id: notes.build_id.clone(),
             packed,
             go,

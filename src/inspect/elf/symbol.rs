@@ -21,6 +21,10 @@ const CANARIES: [&[u8]; 3] = [
     b"__intel_security_cookie",
 ];
 
+/// What the names of glibc's checked functions end with, and more than the longest of them has.
+const CHECKED: &[u8] = b"_chk";
+const LONGEST_CHECKED: u64 = 64;
+
 /// How many dynamic symbols are looked at to tell whether there are any of its own.
 const EXPORTS_LIMIT: usize = 1024;
 
@@ -42,6 +46,33 @@ pub(super) fn name_tables(dynamic: &Dynamic, sections: Option<&Sections>) -> Vec
 /// executable that is stripped.
 pub(super) fn canary(source: &dyn Source, tables: &[(u64, u64)]) -> Option<bool> {
     (!tables.is_empty()).then(|| CANARIES.iter().any(|name| occurs(source, tables, name)))
+}
+
+/// Whether it calls the checked variants of functions that `-D_FORTIFY_SOURCE` puts in, such as
+/// `__memcpy_chk` (as `checksec`). `None` if there is no name left to tell by.
+pub(super) fn fortify(source: &dyn Source, tables: &[(u64, u64)]) -> Option<bool> {
+    let finder = memmem::Finder::new(CHECKED);
+    let find = |_, window: &[u8]| {
+        let mut hits = finder.find_iter(window);
+        hits.any(|at| is_checked(window, at)).then_some(())
+    };
+    let any = || {
+        tables.iter().any(|&(offset, end)| {
+            let len = end.saturating_sub(offset);
+            read::scan(source, offset, len, LONGEST_CHECKED, find).is_some()
+        })
+    };
+    (!tables.is_empty()).then(any)
+}
+
+/// Whether the `_chk` at `at` ends a name that begins with two underscores. Older linkers append
+/// the version.
+fn is_checked(window: &[u8], at: usize) -> bool {
+    let (before, rest) = window.split_at_checked(at).unwrap_or_default();
+    let start = before.iter().rposition(|&byte| byte == 0);
+    let name = start.and_then(|nul| before.get(nul + 1..));
+    name.is_some_and(|name| name.starts_with(b"__"))
+        && matches!(rest.get(CHECKED.len()), Some(0 | b'@'))
 }
 
 /// Whether a name occurs in one of the tables.
@@ -95,6 +126,19 @@ fn defines<S: Sym<Endian = Endianness>>(bytes: &[u8], endian: Endianness) -> boo
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn checked_functions_by_their_whole_name() {
+        let fortified = |names: &[u8]| {
+            let table = names.to_vec();
+            fortify(&table, &[(0, names.len() as u64)])
+        };
+        assert_eq!(fortified(b"\0__stack_chk_fail\0puts\0"), Some(false));
+        assert_eq!(fortified(b"\0my_chk\0__chk_sum\0"), Some(false));
+        assert_eq!(fortified(b"\0puts\0__printf_chk\0"), Some(true));
+        assert_eq!(fortified(b"\0__memcpy_chk@GLIBC_2.3.4\0"), Some(true));
+        assert_eq!(fortify(&Vec::new(), &[]), None);
+    }
 
     #[test]
     fn a_canary_is_a_name() {
