@@ -146,7 +146,12 @@ fn object(window: &Window<'_>, member: &Member) -> Option<Object> {
             variants: Vec::new(),
         },
         os_source: FactSource::Header,
-        bits: None,
+        // A COFF header has no word for it; the machine says it.
+        bits: match arch {
+            "386" | "arm" => Some(32),
+            "amd64" | "arm64" | "arm64ec" | "ia64" => Some(64),
+            _ => None,
+        },
         endian: Some(Endian::Little),
     })
 }
