@@ -24,6 +24,10 @@ pub(crate) const SPAN_TARGET: u32 = 1 << 20;
 /// No span decodes to more bytes than this.
 pub(crate) const SPAN_LIMIT: u32 = 4 << 20;
 
+/// How hard pieces of the spool are compressed: it is written once and read a few times, so speed
+/// counts. Negative levels are zstd's fast ones.
+const SPOOL_LEVEL: i32 = -5;
+
 /// One piece of a blob's decoded bytes.
 #[derive(Debug)]
 pub struct Span {
@@ -99,6 +103,7 @@ pub(crate) struct SpanBuilder {
     size: u64,
     /// The piece that waits to be written to the spool. Empty unless the open span is spooled.
     pending: Vec<u8>,
+    compressor: Option<zstd::bulk::Compressor<'static>>,
     spool_len: u64,
 }
 
@@ -129,6 +134,7 @@ impl SpanBuilder {
             open: Some(OpenSpan::new(0, Some(origin))),
             size: 0,
             pending: Vec::new(),
+            compressor: None,
             spool_len: 0,
         }
     }
@@ -209,8 +215,13 @@ impl SpanBuilder {
                 file
             }
         };
-        // Level 1: the spool is read and written once or twice, so speed counts, not size.
-        let piece = zstd::bulk::compress(&self.pending, 1)?;
+        let compressor = match &mut self.compressor {
+            Some(compressor) => compressor,
+            None => self
+                .compressor
+                .insert(zstd::bulk::Compressor::new(SPOOL_LEVEL)?),
+        };
+        let piece = compressor.compress(&self.pending)?;
         self.pending.clear();
         file.write_all_at(&piece, self.spool_len)?;
         let at = self.spool_len;
