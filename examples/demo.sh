@@ -7,7 +7,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-command -v getfattr >/dev/null || { apt-get update -qq && apt-get install -qq -y attr >/dev/null; }
+install_attr() { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y attr; }
+command -v getfattr >/dev/null || install_attr >/dev/null 2>&1 ||
+  { echo "getfattr is missing and cannot be installed (package attr)" >&2; exit 1; }
 imgfs=${IMGFS:-}
 if [ -z "$imgfs" ]; then
   cargo build --release --quiet
