@@ -468,3 +468,25 @@ fn m42_unknown_types() {
     assert_eq!(m.names(""), ["ok"]);
     assert_eq!(kinds(&m), ["unknown-type"]);
 }
+
+/// imgfs: links that go on for long without a circle cost no more than a circle does: each of 20
+/// leads twice through the next, a million steps in all.
+#[test]
+fn m43_links_that_double() {
+    let mut base = Layer::new().dir("d");
+    for i in 0..20 {
+        let next = format!("l{}/../l{}", i + 1, i + 1);
+        base = base.symlink(&format!("l{i}"), &next);
+    }
+    let base = base.symlink("l20", "d");
+    let long = "x/../".repeat(2000);
+    let m = mount_layers(vec![
+        base.symlink("long", &long),
+        Layer::new()
+            .file("l0/f", "f")
+            .file("long/g", "g")
+            .file("d/h", "h"),
+    ]);
+    assert_eq!(m.names("d"), ["h"]);
+    assert_eq!(kinds(&m), ["symlink-loop"; 2]);
+}

@@ -1,12 +1,42 @@
 //! PAX extended headers: records of a key and a value that override a header's fields and carry
 //! what it has no field for (POSIX.1-2017, pax, "pax Extended Header").
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use super::entry::{Mtime, Xattr};
 
-/// The records of one extended header, those of the global ones among them, in order.
+/// Global headers hold at most so many bytes of keys and values together. `git archive` writes one
+/// comment; each entry looks its keys up among them.
+const MAX_GLOBAL: usize = 64 << 10;
+
+type Records = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// The records that hold for one entry: those of its own header before those of global ones.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pax {
-    records: Vec<(Vec<u8>, Vec<u8>)>,
+    records: Records,
+    global: Arc<Records>,
+}
+
+/// The records of all global headers so far, the later ones last.
+#[derive(Debug, Default)]
+pub(crate) struct Global {
+    records: Arc<Records>,
+    bytes: usize,
+}
+
+impl Global {
+    /// Takes in a later header. `None` if there is more than any writer writes.
+    pub(crate) fn add(&mut self, later: Pax) -> Option<()> {
+        let bytes = |(k, v): &(Vec<u8>, Vec<u8>)| k.len() + v.len();
+        self.bytes += later.records.iter().map(bytes).sum::<usize>();
+        if self.bytes > MAX_GLOBAL {
+            return None;
+        }
+        Arc::make_mut(&mut self.records).extend(later.records);
+        Some(())
+    }
 }
 
 impl Pax {
@@ -28,34 +58,31 @@ impl Pax {
             records.push((key.to_vec(), value.get(1..)?.to_vec()));
             bytes = bytes.get(len..)?;
         }
-        Some(Self { records })
-    }
-
-    /// Takes in a later global header: its records count before those of earlier ones.
-    pub(crate) fn merge(&mut self, later: Self) {
-        for (key, _) in &later.records {
-            self.records.retain(|(k, _)| k != key);
-        }
-        self.records.extend(later.records);
+        Some(Self {
+            records,
+            global: Arc::default(),
+        })
     }
 
     /// This header's records over those of the global ones.
-    pub(crate) fn over(self, global: &Self) -> Self {
-        let mut all = global.clone();
-        all.merge(self);
-        all
+    pub(crate) fn over(mut self, global: &Global) -> Self {
+        self.global = global.records.clone();
+        self
     }
 
-    /// The last value of a key. An empty value means that there is none (POSIX, same section).
+    /// The last value of a key. An empty value means that there is none, also no global one (POSIX,
+    /// same section).
     pub(crate) fn get(&self, key: &[u8]) -> Option<&[u8]> {
-        let last = self.records.iter().rev().find(|(k, _)| k == key);
-        last.map(|(_, value)| value.as_slice())
-            .filter(|value| !value.is_empty())
+        let own = self.records.iter().rev();
+        let mut all = own.chain(self.global.iter().rev());
+        let (_, value) = all.find(|(k, _)| k == key)?;
+        Some(value.as_slice()).filter(|value| !value.is_empty())
     }
 
-    /// All records, in order.
+    /// All records, in order, the global ones first.
     pub(crate) fn records(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.records.iter().map(|(k, v)| (&**k, &**v))
+        let all = self.global.iter().chain(&self.records);
+        all.map(|(k, v)| (&**k, &**v))
     }
 
     /// A whole number. `Some(None)` if it is there and is none.
@@ -75,12 +102,17 @@ impl Pax {
     /// and a base64 value (bsdtar, which writes both; the first form then counts).
     pub(crate) fn xattrs(&self) -> Vec<Xattr> {
         let mut xattrs: Vec<Xattr> = Vec::new();
+        // A header may hold very many.
+        let mut known: HashMap<Box<[u8]>, usize> = HashMap::new();
         let mut set = |name: Vec<u8>, value: Vec<u8>, replace: bool| {
             let (name, value) = (name.into_boxed_slice(), value.into_boxed_slice());
-            match xattrs.iter_mut().find(|x| x.name == name) {
-                Some(known) if replace => known.value = value,
+            match known.get(&name).and_then(|&at| xattrs.get_mut(at)) {
+                Some(xattr) if replace => xattr.value = value,
                 Some(_) => {}
-                None => xattrs.push(Xattr { name, value }),
+                None => {
+                    known.insert(name.clone(), xattrs.len());
+                    xattrs.push(Xattr { name, value });
+                }
             }
         };
         for (key, value) in self.records() {
@@ -227,10 +259,28 @@ mod tests {
 
     #[test]
     fn a_local_record_counts_before_a_global_one_and_may_take_it_away() {
-        let mut global = Pax::parse(b"9 path=a\n9 size=7\n").unwrap();
-        global.merge(Pax::parse(b"9 path=b\n").unwrap());
+        let mut global = Global::default();
+        global.add(Pax::parse(b"9 path=a\n9 size=7\n").unwrap());
+        global.add(Pax::parse(b"9 path=b\n").unwrap());
         let local = Pax::parse(b"8 size=\n").unwrap().over(&global);
         assert_eq!(local.get(b"path"), Some(&b"b"[..]));
         assert_eq!(local.get(b"size"), None);
+    }
+
+    #[test]
+    fn hostile_headers_cost_what_they_weigh() {
+        let many: Vec<u8> = (0..40_000)
+            .flat_map(|i| record(&format!("SCHILY.xattr.user.{i:05}"), b"v"))
+            .collect();
+        let pax = Pax::parse(&many).unwrap();
+        let started = std::time::Instant::now();
+        assert_eq!(pax.xattrs().len(), 40_000);
+        // Quadratic time would be minutes.
+        assert!(started.elapsed() < std::time::Duration::from_secs(5));
+        assert_eq!(
+            Global::default().add(pax),
+            None,
+            "no global header is so long"
+        );
     }
 }

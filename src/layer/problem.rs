@@ -90,7 +90,7 @@ impl fmt::Display for Problem {
                 f.write_str("its parent is not a directory; replaced by one")
             }
             ProblemKind::SymlinkLoop => {
-                f.write_str("symbolic links among its parents go in circles; left out")
+                f.write_str("symbolic links among its parents lead nowhere; left out")
             }
             ProblemKind::UnknownType(flag) => {
                 write!(f, "tar type {flag:#04x} makes no file; left out")

@@ -9,7 +9,7 @@ use std::io::{self, BufRead, Read};
 
 use super::entry::{Data, Extent, Mtime, Xattr};
 use super::header::{BLOCK, Header};
-use super::pax::Pax;
+use super::pax::{Global, Pax};
 use super::problem::printable;
 use super::sparse::{self, DataMap, Map};
 
@@ -107,7 +107,7 @@ pub(crate) struct TarReader<R> {
     /// Bytes of the current entry that are not read yet, and padding after them.
     left: u64,
     padding: u64,
-    global: Pax,
+    global: Global,
     path: Vec<u8>,
 }
 
@@ -118,7 +118,7 @@ impl<R: BufRead> TarReader<R> {
             offset: 0,
             left: 0,
             padding: 0,
-            global: Pax::default(),
+            global: Global::default(),
             path: Vec::new(),
         }
     }
@@ -166,8 +166,8 @@ impl<R: BufRead> TarReader<R> {
                 }
                 b'g' => {
                     let bytes = self.meta(&header, at)?;
-                    let global = Pax::parse(&bytes).ok_or_else(|| self.field("PAX header", at))?;
-                    self.global.merge(global);
+                    let taken = Pax::parse(&bytes).and_then(|global| self.global.add(global));
+                    taken.ok_or_else(|| self.field("global PAX header", at))?;
                     first = None;
                 }
                 b'L' => long_path = Some(until_nul(self.meta(&header, at)?)),

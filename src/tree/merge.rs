@@ -18,6 +18,9 @@ use crate::layer::{Entry, EntryKind, LayerIndex, Marker, Problem, ProblemKind, m
 /// Symbolic links on one path while merging. Higher than the kernel's limit, as in umoci's
 /// securejoin: what was built by an unpacker must merge.
 const MAX_LINKS: usize = 255;
+/// Names on one path, those of links among them: links that double with each one would else go on
+/// for ever without a circle.
+const MAX_STEPS: usize = 16 << 10;
 /// NAME_MAX and PATH_MAX (Linux, limits.h).
 const MAX_NAME: usize = 255;
 const MAX_PATH: usize = 4096;
@@ -62,7 +65,7 @@ enum What {
 enum Stop {
     /// A name is not there.
     Missing,
-    /// Links go in circles.
+    /// Links go in circles, or on for too long.
     Loop,
 }
 
@@ -261,8 +264,13 @@ impl Merger {
     fn walk(&mut self, names: &[&[u8]], make: bool, removed: bool) -> Result<u32, Stop> {
         let mut at = ROOT;
         let mut links = 0;
+        let mut steps = 0;
         let mut pending: Vec<Box<[u8]>> = names.iter().rev().map(|&n| n.into()).collect();
         while let Some(name) = pending.pop() {
+            steps += 1;
+            if steps > MAX_STEPS {
+                return Err(Stop::Loop);
+            }
             match &*name {
                 b"." => continue,
                 b".." => {
@@ -283,7 +291,7 @@ impl Merger {
                 (Some(child), Some(What::Directory { .. })) => at = child,
                 (_, Some(What::Symlink(target))) => {
                     links += 1;
-                    if links > MAX_LINKS {
+                    if links > MAX_LINKS || target.len() > MAX_PATH {
                         return Err(Stop::Loop);
                     }
                     if target.starts_with(b"/") {

@@ -21,6 +21,12 @@ use crate::layer::{Entry, EntryKind, LayerIndex, Mtime};
 /// A path leads through at most this many symbolic links (Linux, namei.h, `MAXSYMLINKS`).
 const MAX_LINKS: usize = 40;
 
+/// Names on one path, those of its links among them: else a few links in a row could cost much.
+const MAX_STEPS: usize = 8 << 10;
+
+/// A longer target is none that the kernel follows (PATH_MAX).
+const MAX_TARGET: usize = 4096;
+
 /// The merged tree of an image.
 pub struct Tree {
     layers: Vec<Arc<LayerIndex>>,
@@ -152,7 +158,12 @@ impl Tree {
         let mut at = (None, start);
         let mut pending: Vec<&[u8]> = components(path).rev().collect();
         let mut links = 0;
+        let mut steps = 0;
         while let Some(name) = pending.pop() {
+            steps += 1;
+            if steps > MAX_STEPS {
+                return None;
+            }
             if !matches!(self.node(at.1)?.kind, Kind::Directory { .. }) {
                 return None;
             }
@@ -165,7 +176,7 @@ impl Tree {
                         None => at = (Some(id), dentry.node),
                         Some(target) => {
                             links += 1;
-                            if links > MAX_LINKS {
+                            if links > MAX_LINKS || target.len() > MAX_TARGET {
                                 return None;
                             }
                             if target.starts_with(b"/") {

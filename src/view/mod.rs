@@ -13,7 +13,7 @@ mod xattr;
 
 use std::borrow::Cow;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use facts::{Fact, Subject, Value};
 pub use sidecar::Sidecars;
@@ -124,16 +124,15 @@ impl Stats {
 pub struct ImageFs {
     image: Arc<OpenImage>,
     sidecars: Sidecars,
-    /// For each directory entry, the executable that its sidecar describes: itself, or what a
-    /// symbolic link leads to, and the entry whose path the sidecar gives.
-    described: Vec<Option<Described>>,
     /// For each node, an entry that leads to it.
     names: Vec<Option<DentryId>>,
-    /// For each node, whether `/.imgfs/arch` has a directory for it.
-    has_texts: Vec<bool>,
+    /// For each node, whether `/.imgfs/arch` has a directory for it. Found out when somebody enters
+    /// it, since every link of the image has to be followed for that.
+    has_texts: OnceLock<Vec<bool>>,
     stats: Stats,
 }
 
+/// What a sidecar describes: an executable, and the entry whose path it gives.
 #[derive(Clone, Copy)]
 struct Described {
     node: NodeId,
@@ -149,22 +148,10 @@ impl ImageFs {
             .map(|(id, _)| id.0 as usize + 1)
             .max()
             .unwrap_or(0);
-        let mut described = Vec::with_capacity(tree.dentries().count());
         let mut names = vec![None; nodes];
-        let mut has_texts = vec![false; nodes];
         for (id, dentry) in tree.dentries() {
             if let Some(name) = names.get_mut(dentry.node.0 as usize) {
                 name.get_or_insert(id);
-            }
-            let found = describe(tree, id);
-            described.push(found);
-            let mut dir = found.map(|_| dentry.parent);
-            while let Some(at) = dir
-                && let Some(has) = has_texts.get_mut(at.0 as usize)
-                && !*has
-            {
-                *has = true;
-                dir = (at != Tree::ROOT).then(|| tree.parent(at));
             }
         }
         let mut stats = Stats::default();
@@ -177,9 +164,8 @@ impl ImageFs {
         Self {
             image,
             sidecars,
-            described,
             names,
-            has_texts,
+            has_texts: OnceLock::new(),
             stats,
         }
     }
@@ -190,8 +176,9 @@ impl ImageFs {
 
     // What the other files of this room share.
 
+    /// The executable that an entry's sidecar describes: itself, or what a symbolic link leads to.
     fn described(&self, id: DentryId) -> Option<Described> {
-        *self.described.get(id.0 as usize)?
+        describe(self.tree(), id)
     }
 
     /// The name of an entry's sidecar, if it has one.
@@ -201,7 +188,25 @@ impl ImageFs {
     }
 
     fn has_texts(&self, id: NodeId) -> bool {
-        self.has_texts.get(id.0 as usize).copied().unwrap_or(false)
+        let has_texts = self.has_texts.get_or_init(|| self.find_texts());
+        has_texts.get(id.0 as usize).copied().unwrap_or(false)
+    }
+
+    /// Which directories have an executable in them or below.
+    fn find_texts(&self) -> Vec<bool> {
+        let tree = self.tree();
+        let mut has_texts = vec![false; self.names.len()];
+        for (id, dentry) in tree.dentries() {
+            let mut dir = self.described(id).map(|_| dentry.parent);
+            while let Some(at) = dir
+                && let Some(has) = has_texts.get_mut(at.0 as usize)
+                && !*has
+            {
+                *has = true;
+                dir = (at != Tree::ROOT).then(|| tree.parent(at));
+            }
+        }
+        has_texts
     }
 
     fn ino(&self, number: u64) -> Result<Ino, ViewError> {
