@@ -21,6 +21,9 @@ const MAX_META: u64 = 1 << 20;
 pub(crate) const MAX_ENTRIES: usize = 16 << 20;
 pub(crate) const MAX_WEIGHT: u64 = 2 << 30;
 
+/// No file is longer: off_t is signed. Sums of an offset, a size and padding then fit a u64.
+const MAX_SIZE: u64 = i64::MAX as u64;
+
 /// What is wrong with a tar stream. Offsets are bytes of the decoded layer.
 #[derive(Debug, thiserror::Error)]
 pub enum TarError {
@@ -241,6 +244,9 @@ impl<R: BufRead> TarReader<R> {
             b'1'..=b'6' => 0,
             _ => number(self, b"size", header.size(), "size")?,
         };
+        if stored > MAX_SIZE {
+            return Err(self.field("size", at));
+        }
         self.left = stored;
         self.padding = stored.wrapping_neg() % BLOCK as u64;
         let (data, size) = match type_flag {
@@ -284,6 +290,9 @@ impl<R: BufRead> TarReader<R> {
             };
             return Ok((data, self.left));
         };
+        if size > MAX_SIZE {
+            return Err(bad(self));
+        }
         let pieces = match map {
             Map::Known(pieces) => pieces,
             Map::Blocks(mut pieces) => {
@@ -502,6 +511,32 @@ mod tests {
         assert!(matches!(error, TarError::NotAHeader { at: 0 }));
         let bad = raw("x", b'x', b"99999 path=a\n");
         assert!(matches!(read(&bad), Err(TarError::Field { .. })));
+    }
+
+    #[test]
+    fn sizes_that_no_file_has_are_refused() {
+        for records in [
+            &b"29 size=18446744073709551615"[..],
+            b"29 size=18446744073709551105",
+            b"28 size=9223372036854775808",
+        ] {
+            let mut stream = raw("x", b'x', &[records, b"\n"].concat());
+            stream.extend(raw("f", b'0', b"data"));
+            let error = read(&stream).err().unwrap();
+            assert!(
+                matches!(error, TarError::Field { field: "size", .. }),
+                "{error}"
+            );
+        }
+        let records = b"26 GNU.sparse.map=0,1,9,0\n40 GNU.sparse.size=18446744073709551615\n";
+        let mut stream = raw("x", b'x', records);
+        stream.extend(raw("f", b'0', b"d"));
+        let error = read(&stream).err().unwrap();
+        let sparse = "sparse map";
+        assert!(
+            matches!(error, TarError::Field { field, .. } if field == sparse),
+            "{error}"
+        );
     }
 
     #[test]
