@@ -31,6 +31,7 @@
 //! ```
 
 pub mod blob;
+pub mod cache;
 pub mod fuse;
 pub mod image;
 pub mod inspect;

@@ -1,0 +1,315 @@
+//! A file of the cache, mapped and checked as far as it is read.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use memmap2::Mmap;
+
+use super::dir::Kind;
+use super::format::{BLOCK, HEADER_LEN, Header, SECTION_LEN, Section, invalid, u32_at};
+use super::map::map;
+
+/// A file whose header is sound. Its blocks are checked one by one, each when it is first touched.
+#[derive(Debug)]
+pub struct CacheFile {
+    map: Mmap,
+    sections: Vec<Section>,
+    /// Where the checksums of the blocks begin.
+    sums: usize,
+    /// Where the blocks end.
+    end: u64,
+    /// A bit for each block that has been checked.
+    checked: Box<[AtomicU64]>,
+    damaged: AtomicBool,
+}
+
+impl CacheFile {
+    /// Maps a file and checks its header.
+    pub(super) fn open(file: &File, kind: Kind, key: &[u8; 32]) -> io::Result<Self> {
+        let opened = Self::of_any(file)?;
+        let header = opened.header()?;
+        if header.kind != kind.number() || header.key != *key {
+            return Err(invalid("it is of something else"));
+        }
+        Ok(opened)
+    }
+
+    /// The same for a file of which nothing is expected.
+    pub(super) fn of_any(file: &File) -> io::Result<Self> {
+        let len = file.metadata()?.len();
+        if len < HEADER_LEN as u64 {
+            return Err(invalid("it is not as long as it should be"));
+        }
+        let map = map(file)?;
+        let header = Self::parse(&map)?;
+        let at = usize::try_from(header.directory).map_err(io::Error::other)?;
+        let tail = map.get(at..).unwrap_or_default();
+        if crc32fast::hash(tail) != header.directory_crc {
+            return Err(invalid("its list of sections is damaged"));
+        }
+        let records = header.sections as usize * SECTION_LEN;
+        let mut sections = Vec::new();
+        for record in tail.get(..records).unwrap_or_default().chunks(SECTION_LEN) {
+            sections.push(Section::parse(record, header.directory)?);
+        }
+        let blocks = header.directory.div_ceil(BLOCK);
+        Ok(Self {
+            sums: at + records,
+            end: header.directory,
+            checked: (0..blocks.div_ceil(64))
+                .map(|_| AtomicU64::new(0))
+                .collect(),
+            damaged: AtomicBool::new(false),
+            sections,
+            map,
+        })
+    }
+
+    fn parse(map: &Mmap) -> io::Result<Header> {
+        let bytes = map
+            .first_chunk()
+            .ok_or_else(|| invalid("it is too short"))?;
+        Header::parse(bytes, map.len() as u64)
+    }
+
+    fn header(&self) -> io::Result<Header> {
+        Self::parse(&self.map)
+    }
+
+    /// Length of the file in bytes.
+    pub fn size(&self) -> u64 {
+        self.map.len() as u64
+    }
+
+    /// Whether a block was found damaged. Whatever was read before this is asked is to be thrown
+    /// away if it says yes: damaged bytes read as if they were not there.
+    pub fn is_damaged(&self) -> bool {
+        self.damaged.load(Ordering::Relaxed)
+    }
+
+    /// Says that the contents make no sense although their checksums are right.
+    pub fn set_damaged(&self) {
+        self.damaged.store(true, Ordering::Relaxed);
+    }
+
+    /// Checks all blocks.
+    pub fn verify(&self) -> bool {
+        let blocks = self.end.div_ceil(BLOCK);
+        (0..blocks).all(|block| self.check(block))
+    }
+
+    /// A section; an empty one if the file has none of that number.
+    pub fn part(self: &Arc<Self>, id: u32) -> Part {
+        let found = self.sections.iter().find(|s| s.id == id);
+        Part {
+            file: self.clone(),
+            at: found.map_or(self.end, |s| s.at),
+            len: found.map_or(0, |s| s.len),
+        }
+    }
+
+    /// Bytes of the file, all their blocks checked. `None` if one is damaged, or they lie outside.
+    fn get(&self, at: u64, len: u64) -> Option<&[u8]> {
+        let end = at.checked_add(len).filter(|end| *end <= self.end)?;
+        if len > 0 {
+            for block in at / BLOCK..=(end - 1) / BLOCK {
+                if !self.is_checked(block) && !self.check(block) {
+                    return None;
+                }
+            }
+        }
+        self.map
+            .get(usize::try_from(at).ok()?..usize::try_from(end).ok()?)
+    }
+
+    fn is_checked(&self, block: u64) -> bool {
+        let word = self.checked.get((block / 64) as usize);
+        word.is_some_and(|word| word.load(Ordering::Relaxed) & (1 << (block % 64)) != 0)
+    }
+
+    fn check(&self, block: u64) -> bool {
+        let from = (block * BLOCK).max(HEADER_LEN as u64).min(self.end);
+        let to = ((block + 1) * BLOCK).min(self.end);
+        // Both lie inside the map, whose length is a usize.
+        let bytes = self.map.get(from as usize..to as usize);
+        let sum = u32_at(&self.map, self.sums + block as usize * 4);
+        if bytes.is_none_or(|bytes| crc32fast::hash(bytes) != sum) {
+            self.set_damaged();
+            return false;
+        }
+        if let Some(word) = self.checked.get((block / 64) as usize) {
+            word.fetch_or(1 << (block % 64), Ordering::Relaxed);
+        }
+        true
+    }
+}
+
+/// One section of a file.
+#[derive(Clone, Debug)]
+pub struct Part {
+    file: Arc<CacheFile>,
+    at: u64,
+    len: u64,
+}
+
+impl Part {
+    /// Length in bytes.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes of the section. What lies outside or is damaged is empty, and marks the file damaged.
+    pub fn get(&self, at: u64, len: u64) -> &[u8] {
+        let inside = at.checked_add(len).is_some_and(|end| end <= self.len);
+        let bytes = inside.then(|| self.file.get(self.at + at, len)).flatten();
+        if bytes.is_none() {
+            self.file.set_damaged();
+        }
+        bytes.unwrap_or_default()
+    }
+
+    /// The record of that number, where all are `N` bytes long. `None` past the last one, or if it
+    /// is damaged.
+    pub fn record<const N: usize>(&self, number: u64) -> Option<&[u8; N]> {
+        let at = number.checked_mul(N as u64)?;
+        if at.checked_add(N as u64)? > self.len {
+            return None;
+        }
+        self.get(at, N as u64).first_chunk()
+    }
+
+    /// How many records of `N` bytes there are.
+    pub fn records<const N: usize>(&self) -> u64 {
+        self.len / N as u64
+    }
+
+    /// The file that it is a part of.
+    pub fn file(&self) -> &Arc<CacheFile> {
+        &self.file
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{CacheDir, Key};
+    use super::*;
+
+    fn key() -> Key {
+        Key::layer("sha256:00")
+    }
+
+    /// A file of two sections, the second of three blocks.
+    fn written(dir: &CacheDir) -> super::super::Unpublished {
+        let mut writer = dir.create(&key()).unwrap();
+        writer.section(1).unwrap();
+        assert_eq!(writer.append(b"one").unwrap(), 0);
+        assert_eq!(writer.append(b"two").unwrap(), 3);
+        writer.section(9).unwrap();
+        for i in 0..50_000_u32 {
+            writer.append(&i.to_le_bytes()).unwrap();
+        }
+        writer.section(5).unwrap();
+        writer.finish().unwrap()
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let file = written(&CacheDir::none()).file;
+        assert_eq!(file.part(1).get(0, 6), b"onetwo");
+        assert_eq!(file.part(9).records::<4>(), 50_000);
+        for i in [0, 16_351, 16_352, 49_999_u32] {
+            assert_eq!(file.part(9).record(i.into()), Some(&i.to_le_bytes()));
+        }
+        assert_eq!(file.part(9).record::<4>(50_000), None);
+        assert!(file.part(5).is_empty() && file.part(77).is_empty());
+        assert!(file.verify() && !file.is_damaged());
+        assert_eq!(file.part(1).get(0, 7), b"", "outside");
+        assert!(file.is_damaged());
+    }
+
+    #[test]
+    fn every_changed_byte_is_seen_and_only_where_it_is_read() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = CacheDir::open(temp.path()).unwrap();
+        written(&dir).publish().unwrap();
+        let path = dir.file_path(&key()).unwrap();
+        let good = std::fs::read(&path).unwrap();
+        for at in (0..good.len())
+            .step_by(997)
+            .chain(0..140)
+            .chain(good.len() - 40..good.len())
+        {
+            let mut bad = good.clone();
+            bad[at] ^= 0x10;
+            std::fs::write(&path, &bad).unwrap();
+            let file = File::open(&path).unwrap();
+            match CacheFile::open(&file, key().kind(), &key().hash()) {
+                Ok(file) => assert!(!file.verify(), "byte {at}"),
+                Err(_) => assert!(at < HEADER_LEN || at > 200_000, "byte {at}"),
+            }
+        }
+        let mut bad = good.clone();
+        bad[100_000] ^= 1;
+        std::fs::write(&path, &bad).unwrap();
+        let file = dir.load(&key()).unwrap();
+        assert_eq!(file.part(9).record(0), Some(&0_u32.to_le_bytes()));
+        assert!(!file.is_damaged());
+        assert_eq!(file.part(9).record::<4>(100_000 / 4 - 34), None);
+        assert!(file.is_damaged());
+    }
+
+    #[test]
+    fn a_file_that_is_cut_or_of_something_else_is_refused_and_removed() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = CacheDir::open(temp.path()).unwrap();
+        let path = dir.file_path(&key()).unwrap();
+        written(&dir).publish().unwrap();
+        let good = std::fs::read(&path).unwrap();
+        for len in [0, 5, HEADER_LEN - 1, HEADER_LEN, 70_000, good.len() - 1] {
+            std::fs::write(&path, &good[..len]).unwrap();
+            assert!(dir.load(&key()).is_none(), "{len} bytes");
+            assert!(!path.exists());
+        }
+        let other = Key::layer("sha256:11");
+        std::fs::write(dir.file_path(&other).unwrap(), &good).unwrap();
+        assert!(dir.load(&other).is_none(), "the key is in the header");
+        std::fs::write(&path, &good).unwrap();
+        assert!(dir.load(&key()).is_some());
+    }
+
+    #[test]
+    fn a_file_is_not_found_before_it_is_published() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = CacheDir::open(temp.path()).unwrap();
+        let new = written(&dir);
+        assert!(dir.load(&key()).is_none());
+        assert!(dir.list().unwrap().is_empty());
+        drop(new);
+        let layers = std::fs::read_dir(dir.path().unwrap().join("layer")).unwrap();
+        assert_eq!(layers.count(), 0, "what was not published leaves nothing");
+        let (first, second) = (written(&dir), written(&dir));
+        first.publish().unwrap();
+        second.publish().unwrap();
+        assert_eq!(dir.list().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_others_may_write_is_not_believed() {
+        use std::os::unix::fs::PermissionsExt;
+        let temp = tempfile::tempdir().unwrap();
+        let dir = CacheDir::open(temp.path()).unwrap();
+        written(&dir).publish().unwrap();
+        let path = dir.file_path(&key()).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+        assert!(dir.load(&key()).is_none());
+        std::fs::set_permissions(temp.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(CacheDir::open(temp.path()).is_err());
+    }
+}

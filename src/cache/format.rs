@@ -1,0 +1,199 @@
+//! The container's layout: offsets, sizes, and the header. All numbers are little-endian.
+
+use std::io;
+
+/// What a file begins with.
+pub(super) const MAGIC: [u8; 8] = *b"imgfsidx";
+
+/// Goes up with every change of the container or of what is in it: the facts that are told of a
+/// binary, the rules of merging. A file of another version is made again.
+pub(super) const VERSION: u32 = 1;
+
+/// The header's length; the first section follows it.
+pub(super) const HEADER_LEN: usize = 128;
+
+/// Where in the header its own checksum stands.
+const HEADER_CRC: usize = HEADER_LEN - 4;
+
+/// Each block of this many bytes, counted from the start of the file, has a checksum.
+pub(super) const BLOCK: u64 = 64 << 10;
+
+/// Length of a section's record.
+pub(super) const SECTION_LEN: usize = 24;
+
+/// More sections than this has no file.
+pub(super) const MAX_SECTIONS: u32 = 64;
+
+/// What the header says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    /// What kind of file it is.
+    pub kind: u32,
+    /// Length of the file in bytes.
+    pub len: u64,
+    /// Where the records of the sections begin; the checksums of the blocks follow them.
+    pub directory: u64,
+    /// How many sections there are.
+    pub sections: u32,
+    /// SHA-256 of what the file is kept under.
+    pub key: [u8; 32],
+    /// CRC-32 of the records and the checksums.
+    pub directory_crc: u32,
+}
+
+/// One section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Section {
+    /// Which one.
+    pub id: u32,
+    /// Where it begins in the file.
+    pub at: u64,
+    /// Its length in bytes.
+    pub len: u64,
+}
+
+pub(super) fn invalid(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+/// The four bytes at an offset; zero outside.
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    let bytes = bytes.get(at..).and_then(|b| b.first_chunk());
+    bytes.map_or(0, |b| u32::from_le_bytes(*b))
+}
+
+/// The eight bytes at an offset; zero outside.
+pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    let bytes = bytes.get(at..).and_then(|b| b.first_chunk());
+    bytes.map_or(0, |b| u64::from_le_bytes(*b))
+}
+
+impl Header {
+    pub(super) fn bytes(&self) -> [u8; HEADER_LEN] {
+        let mut text = Vec::with_capacity(HEADER_LEN);
+        text.extend_from_slice(&MAGIC);
+        text.extend_from_slice(&VERSION.to_le_bytes());
+        text.extend_from_slice(&self.kind.to_le_bytes());
+        text.extend_from_slice(&self.len.to_le_bytes());
+        text.extend_from_slice(&self.directory.to_le_bytes());
+        text.extend_from_slice(&self.sections.to_le_bytes());
+        text.extend_from_slice(&self.directory_crc.to_le_bytes());
+        text.extend_from_slice(&self.key);
+        text.resize(HEADER_CRC, 0);
+        text.extend_from_slice(&crc32fast::hash(&text).to_le_bytes());
+        let mut header = [0; HEADER_LEN];
+        // Both are HEADER_LEN long.
+        header.copy_from_slice(&text);
+        header
+    }
+
+    /// Reads a header and checks all that can be checked without the rest of the file.
+    pub(super) fn parse(bytes: &[u8; HEADER_LEN], file_len: u64) -> io::Result<Self> {
+        if !bytes.starts_with(&MAGIC) {
+            return Err(invalid("it is not an index"));
+        }
+        let (text, crc) = bytes.split_at(HEADER_CRC);
+        if crc32fast::hash(text) != u32_at(crc, 0) {
+            return Err(invalid("its header is damaged"));
+        }
+        if u32_at(bytes, 8) != VERSION {
+            return Err(invalid("it is of another version"));
+        }
+        let mut key = [0; 32];
+        key.copy_from_slice(bytes.get(40..72).unwrap_or(&[0; 32]));
+        let header = Self {
+            kind: u32_at(bytes, 12),
+            len: u64_at(bytes, 16),
+            directory: u64_at(bytes, 24),
+            sections: u32_at(bytes, 32),
+            directory_crc: u32_at(bytes, 36),
+            key,
+        };
+        header.check(file_len)
+    }
+
+    fn check(self, file_len: u64) -> io::Result<Self> {
+        if self.len != file_len {
+            return Err(invalid("it is not as long as it should be"));
+        }
+        if self.sections > MAX_SECTIONS
+            || self.directory < HEADER_LEN as u64
+            || self.directory > self.len
+            || self.len - self.directory != self.directory_len()
+        {
+            return Err(invalid("its header makes no sense"));
+        }
+        Ok(self)
+    }
+
+    /// Bytes of the records and the checksums after them.
+    fn directory_len(&self) -> u64 {
+        let records = u64::from(self.sections) * SECTION_LEN as u64;
+        records + self.directory.div_ceil(BLOCK) * 4
+    }
+}
+
+impl Section {
+    pub(super) fn bytes(&self) -> [u8; SECTION_LEN] {
+        let mut record = [0; SECTION_LEN];
+        let (id, rest) = record.split_at_mut(8);
+        id.copy_from_slice(&u64::from(self.id).to_le_bytes());
+        let (at, len) = rest.split_at_mut(8);
+        at.copy_from_slice(&self.at.to_le_bytes());
+        len.copy_from_slice(&self.len.to_le_bytes());
+        record
+    }
+
+    /// Reads a record; the section must lie between the header and `directory`.
+    pub(super) fn parse(record: &[u8], directory: u64) -> io::Result<Self> {
+        let section = Self {
+            id: u32_at(record, 0),
+            at: u64_at(record, 8),
+            len: u64_at(record, 16),
+        };
+        let end = section.at.checked_add(section.len);
+        if section.at < HEADER_LEN as u64 || end.is_none_or(|end| end > directory) {
+            return Err(invalid("one of its sections lies outside"));
+        }
+        Ok(section)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_reads_back_and_every_flipped_bit_is_seen() {
+        let header = Header {
+            kind: 7,
+            len: 128 + 100 + 2 * 24 + 4,
+            directory: 128 + 100,
+            sections: 2,
+            key: std::array::from_fn(|i| i as u8),
+            directory_crc: 0xdead_beef,
+        };
+        let bytes = header.bytes();
+        assert_eq!(Header::parse(&bytes, header.len).unwrap(), header);
+        assert!(Header::parse(&bytes, header.len + 1).is_err());
+        for bit in 0..HEADER_LEN * 8 {
+            let mut bad = bytes;
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert!(Header::parse(&bad, header.len).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn sections_outside_the_file_are_refused() {
+        let section = |at, len| Section { id: 1, at, len };
+        for (good, s) in [
+            (true, section(128, 72)),
+            (true, section(200, 0)),
+            (false, section(127, 1)),
+            (false, section(128, 73)),
+            (false, section(u64::MAX, 2)),
+        ] {
+            assert_eq!(Section::parse(&s.bytes(), 200).is_ok(), good, "{s:?}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Writing a file of the cache: front to back, aside, and renamed when it is whole.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::dir::{Key, Kind};
+use super::file::CacheFile;
+use super::format::{BLOCK, HEADER_LEN, Header, Section};
+use tempfile::TempPath;
+
+/// Sections begin at multiples of this, so that records in them are aligned.
+const ALIGN: u64 = 8;
+
+/// Where a file will stand once it is whole.
+pub(super) struct Place {
+    pub temporary: TempPath,
+    pub target: PathBuf,
+}
+
+/// A file that is being written.
+pub struct Writer {
+    file: File,
+    place: Option<Place>,
+    kind: Kind,
+    key: [u8; 32],
+    /// What is not written yet: the last block, from its start or from the end of the header.
+    pending: Vec<u8>,
+    /// Where `pending` begins in the file.
+    written: u64,
+    sums: Vec<u32>,
+    sections: Vec<Section>,
+}
+
+/// A file that is whole and can be read, and is not found by others yet.
+pub struct Unpublished {
+    /// The file, mapped.
+    pub file: Arc<CacheFile>,
+    handle: File,
+    place: Option<Place>,
+}
+
+impl Writer {
+    /// Begins a file. Without a place it has no name, and is gone when it is closed.
+    pub(super) fn new(file: File, place: Option<Place>, key: &Key) -> Self {
+        Self {
+            file,
+            place,
+            kind: key.kind(),
+            key: key.hash(),
+            pending: Vec::with_capacity(BLOCK as usize),
+            written: HEADER_LEN as u64,
+            sums: Vec::new(),
+            sections: Vec::new(),
+        }
+    }
+
+    fn position(&self) -> u64 {
+        self.written + self.pending.len() as u64
+    }
+
+    /// Begins a section, which ends where the next one begins.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn section(&mut self, id: u32) -> io::Result<()> {
+        let padding = self.position().wrapping_neg() % ALIGN;
+        self.close();
+        self.take(&[0; ALIGN as usize][..padding as usize])?;
+        self.sections.push(Section {
+            id,
+            at: self.position(),
+            len: 0,
+        });
+        Ok(())
+    }
+
+    /// Adds bytes to the open section and says where in it they begin.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn append(&mut self, bytes: &[u8]) -> io::Result<u64> {
+        let start = self.sections.last().map_or(0, |s| s.at);
+        let at = self.position() - start;
+        self.take(bytes)?;
+        Ok(at)
+    }
+
+    fn close(&mut self) {
+        let position = self.position();
+        if let Some(open) = self.sections.last_mut()
+            && open.len == 0
+        {
+            open.len = position - open.at;
+        }
+    }
+
+    fn take(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let room = BLOCK - self.position() % BLOCK;
+            let (now, later) = bytes.split_at(bytes.len().min(room as usize));
+            self.pending.extend_from_slice(now);
+            bytes = later;
+            if self.position().is_multiple_of(BLOCK) {
+                self.flush_block()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush_block(&mut self) -> io::Result<()> {
+        self.file.write_all_at(&self.pending, self.written)?;
+        self.sums.push(crc32fast::hash(&self.pending));
+        self.written += self.pending.len() as u64;
+        self.pending.clear();
+        Ok(())
+    }
+
+    /// Ends the file and maps it.
+    ///
+    /// # Errors
+    /// If it cannot be written or mapped.
+    pub fn finish(mut self) -> io::Result<Unpublished> {
+        self.close();
+        // A last block that holds nothing but the header has a checksum too: of nothing.
+        if !self.pending.is_empty() || self.sums.is_empty() {
+            self.flush_block()?;
+        }
+        let directory = self.written;
+        let mut tail = Vec::new();
+        for section in &self.sections {
+            tail.extend_from_slice(&section.bytes());
+        }
+        for sum in &self.sums {
+            tail.extend_from_slice(&sum.to_le_bytes());
+        }
+        self.file.write_all_at(&tail, directory)?;
+        let header = Header {
+            kind: self.kind.number(),
+            len: directory + tail.len() as u64,
+            directory,
+            // Their number is that of the calls of `section`, a handful.
+            sections: self.sections.len() as u32,
+            key: self.key,
+            directory_crc: crc32fast::hash(&tail),
+        };
+        self.file.write_all_at(&header.bytes(), 0)?;
+        let file = CacheFile::open(&self.file, self.kind, &self.key)?;
+        Ok(Unpublished {
+            file: Arc::new(file),
+            handle: self.file,
+            place: self.place,
+        })
+    }
+}
+
+impl Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.take(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Unpublished {
+    /// Lets others find the file: its bytes are on the disk before its name is, so that a crash
+    /// leaves either all of it or nothing. Of two writers the later one wins; both wrote the same.
+    ///
+    /// # Errors
+    /// If the disk cannot be written.
+    pub fn publish(self) -> io::Result<()> {
+        let Some(place) = self.place else {
+            return Ok(());
+        };
+        self.handle.sync_data()?;
+        place.temporary.persist(&place.target).map_err(|e| e.error)
+    }
+}
