@@ -197,7 +197,7 @@ impl CacheDir {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => return self.refuse(&path, &error),
         };
-        match CacheFile::open(&file, key.kind, &key.hash()) {
+        match CacheFile::open(&file, key) {
             Ok(opened) => {
                 // The time of last use; that it cannot be set costs the file its turn, no more.
                 let _ = file.set_modified(SystemTime::now());
@@ -220,15 +220,16 @@ impl CacheDir {
         }
     }
 
-    /// Begins the file of a key. Where the directory cannot be written, it has no name.
+    /// Begins a file. Where the directory cannot be written, it has no name.
     ///
     /// # Errors
     /// If there is no room for a temporary file either.
-    pub fn create(&self, key: &Key) -> io::Result<Writer> {
-        if let Some(target) = self.file_path(key) {
-            match self.create_aside(&target) {
-                Ok((file, place)) => return Ok(Writer::new(file, Some(place), key)),
-                Err(error) => tracing::warn!("{}: {error}; nothing is kept", target.display()),
+    pub fn create(&self, kind: Kind) -> io::Result<Writer> {
+        if let Some(root) = &self.root {
+            let dir = root.join(kind.name());
+            match self.create_aside(&dir) {
+                Ok((file, place)) => return Ok(Writer::new(file, Some(place), kind)),
+                Err(error) => tracing::warn!("{}: {error}; nothing is kept", dir.display()),
             }
         }
         let dir = temporary_dir();
@@ -236,17 +237,16 @@ impl CacheDir {
             let hint = "set TMPDIR to a directory with room";
             io::Error::new(e.kind(), format!("{}: {e} ({hint})", dir.display()))
         })?;
-        Ok(Writer::new(file, None, key))
+        Ok(Writer::new(file, None, kind))
     }
 
-    fn create_aside(&self, target: &Path) -> io::Result<(File, Place)> {
-        let dir = target.parent().ok_or(io::ErrorKind::NotFound)?;
+    fn create_aside(&self, dir: &Path) -> io::Result<(File, Place)> {
         let named = tempfile::Builder::new()
             .prefix(list::ASIDE)
             .tempfile_in(dir)?;
         let (file, temporary) = named.into_parts();
-        let target = target.to_owned();
-        Ok((file, Place { temporary, target }))
+        let dir = self.clone();
+        Ok((file, Place { temporary, dir }))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use memmap2::Mmap;
 
-use super::dir::Kind;
+use super::dir::Key;
 use super::format::{BLOCK, HEADER_LEN, Header, SECTION_LEN, Section, invalid, u32_at};
 use super::map::map;
 
@@ -27,10 +27,10 @@ pub struct CacheFile {
 
 impl CacheFile {
     /// Maps a file and checks its header.
-    pub(super) fn open(file: &File, kind: Kind, key: &[u8; 32]) -> io::Result<Self> {
+    pub(super) fn open(file: &File, key: &Key) -> io::Result<Self> {
         let opened = Self::of_any(file)?;
         let header = opened.header()?;
-        if header.kind != kind.number() || header.key != *key {
+        if header.kind != key.kind().number() || header.key != key.hash() {
             return Err(invalid("it is of something else"));
         }
         Ok(opened)
@@ -198,7 +198,7 @@ impl Part {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{CacheDir, Key};
+    use super::super::{CacheDir, Kind};
     use super::*;
 
     fn key() -> Key {
@@ -207,7 +207,7 @@ mod tests {
 
     /// A file of two sections, the second of three blocks.
     fn written(dir: &CacheDir) -> super::super::Unpublished {
-        let mut writer = dir.create(&key()).unwrap();
+        let mut writer = dir.create(Kind::Layer).unwrap();
         writer.section(1).unwrap();
         assert_eq!(writer.append(b"one").unwrap(), 0);
         assert_eq!(writer.append(b"two").unwrap(), 3);
@@ -216,7 +216,7 @@ mod tests {
             writer.append(&i.to_le_bytes()).unwrap();
         }
         writer.section(5).unwrap();
-        writer.finish().unwrap()
+        writer.finish(&key()).unwrap()
     }
 
     #[test]
@@ -250,9 +250,9 @@ mod tests {
             bad[at] ^= 0x10;
             std::fs::write(&path, &bad).unwrap();
             let file = File::open(&path).unwrap();
-            match CacheFile::open(&file, key().kind(), &key().hash()) {
+            match CacheFile::open(&file, &key()) {
                 Ok(file) => assert!(!file.verify(), "byte {at}"),
-                Err(_) => assert!(at < HEADER_LEN || at > 200_000, "byte {at}"),
+                Err(_) => assert!(!(HEADER_LEN..=200_000).contains(&at), "byte {at}"),
             }
         }
         let mut bad = good.clone();

@@ -144,10 +144,10 @@ mod tests {
 
     fn write(dir: &CacheDir, name: &str, len: usize, age: u64) {
         let key = Key::layer(name);
-        let mut writer = dir.create(&key).unwrap();
+        let mut writer = dir.create(Kind::Layer).unwrap();
         writer.section(1).unwrap();
         writer.append(&vec![7; len]).unwrap();
-        writer.finish().unwrap().publish().unwrap();
+        writer.finish(&key).unwrap().publish().unwrap();
         let file = fs::File::open(dir.file_path(&key).unwrap()).unwrap();
         file.set_modified(SystemTime::now() - Duration::from_secs(age))
             .unwrap();

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::dir::{Key, Kind};
+use super::dir::{CacheDir, Key, Kind};
 use super::file::CacheFile;
 use super::format::{BLOCK, HEADER_LEN, Header, Section};
 use tempfile::TempPath;
@@ -14,10 +14,10 @@ use tempfile::TempPath;
 /// Sections begin at multiples of this, so that records in them are aligned.
 const ALIGN: u64 = 8;
 
-/// Where a file will stand once it is whole.
+/// Where a file is until it is whole, and the directory that it then stands in.
 pub(super) struct Place {
     pub temporary: TempPath,
-    pub target: PathBuf,
+    pub dir: CacheDir,
 }
 
 /// A file that is being written.
@@ -25,7 +25,6 @@ pub struct Writer {
     file: File,
     place: Option<Place>,
     kind: Kind,
-    key: [u8; 32],
     /// What is not written yet: the last block, from its start or from the end of the header.
     pending: Vec<u8>,
     /// Where `pending` begins in the file.
@@ -39,17 +38,17 @@ pub struct Unpublished {
     /// The file, mapped.
     pub file: Arc<CacheFile>,
     handle: File,
-    place: Option<Place>,
+    /// Its temporary name, and the one that it gets.
+    names: Option<(TempPath, PathBuf)>,
 }
 
 impl Writer {
     /// Begins a file. Without a place it has no name, and is gone when it is closed.
-    pub(super) fn new(file: File, place: Option<Place>, key: &Key) -> Self {
+    pub(super) fn new(file: File, place: Option<Place>, kind: Kind) -> Self {
         Self {
             file,
             place,
-            kind: key.kind(),
-            key: key.hash(),
+            kind,
             pending: Vec::with_capacity(BLOCK as usize),
             written: HEADER_LEN as u64,
             sums: Vec::new(),
@@ -118,11 +117,11 @@ impl Writer {
         Ok(())
     }
 
-    /// Ends the file and maps it.
+    /// Ends the file, which is to be found under `key`, and maps it.
     ///
     /// # Errors
-    /// If it cannot be written or mapped.
-    pub fn finish(mut self) -> io::Result<Unpublished> {
+    /// If it cannot be written or mapped, or the key is one of another kind.
+    pub fn finish(mut self, key: &Key) -> io::Result<Unpublished> {
         self.close();
         // A last block that holds nothing but the header has a checksum too: of nothing.
         if !self.pending.is_empty() || self.sums.is_empty() {
@@ -143,15 +142,19 @@ impl Writer {
             directory,
             // Their number is that of the calls of `section`, a handful.
             sections: self.sections.len() as u32,
-            key: self.key,
+            key: key.hash(),
             directory_crc: crc32fast::hash(&tail),
         };
         self.file.write_all_at(&header.bytes(), 0)?;
-        let file = CacheFile::open(&self.file, self.kind, &self.key)?;
+        let file = CacheFile::open(&self.file, key)?;
+        let names = self.place.and_then(|place| {
+            let target = place.dir.file_path(key)?;
+            Some((place.temporary, target))
+        });
         Ok(Unpublished {
             file: Arc::new(file),
             handle: self.file,
-            place: self.place,
+            names,
         })
     }
 }
@@ -174,10 +177,10 @@ impl Unpublished {
     /// # Errors
     /// If the disk cannot be written.
     pub fn publish(self) -> io::Result<()> {
-        let Some(place) = self.place else {
+        let Some((temporary, target)) = self.names else {
             return Ok(());
         };
         self.handle.sync_data()?;
-        place.temporary.persist(&place.target).map_err(|e| e.error)
+        temporary.persist(&target).map_err(|e| e.error)
     }
 }
