@@ -11,7 +11,8 @@ use std::io::Write;
 use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use imgfs::blob::{Pass, ReadAt, SpanCache, SpanReader};
+use imgfs::blob::{Pass, ReadAt, SpanCache, SpanReader, SpanTable};
+use imgfs::cache::{CacheDir, Key, Kind, Writer};
 use imgfs::layer::{LayerIndex, LayerInput, scan};
 use imgfs::open::{self, OpenOptions};
 use imgfs::tree::Tree;
@@ -71,7 +72,6 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 fn input(stored: &[u8]) -> LayerInput {
     LayerInput {
-        number: 0,
         source: Arc::new(Memory(stored.to_vec())),
         digest: None,
         diff_id: None,
@@ -79,8 +79,19 @@ fn input(stored: &[u8]) -> LayerInput {
     }
 }
 
-fn index(stored: &[u8]) -> Arc<LayerIndex> {
-    Arc::new(scan(&input(stored), &mut |_| {}).expect("a layer").index)
+fn index(stored: &[u8]) -> LayerIndex {
+    let scanned = scan(&input(stored), &CacheDir::none(), &mut |_| {});
+    scanned.expect("a layer").index
+}
+
+fn writer() -> Writer {
+    CacheDir::none().create(Kind::Layer).expect("room")
+}
+
+fn spans(pass: Pass) -> SpanTable {
+    let writer = pass.finish().expect("it ends").writer;
+    let file = writer.finish(&Key::layer("sha256:00")).expect("room");
+    SpanTable::of(&file.file)
 }
 
 fn decode_and_scan(c: &mut Criterion) {
@@ -95,19 +106,16 @@ fn decode_and_scan(c: &mut Criterion) {
         let source: Arc<dyn ReadAt> = Arc::new(Memory(stored.clone()));
         group.bench_function("decode", |b| {
             b.iter(|| {
-                let mut pass = Pass::new(source.clone(), None, None).expect("a blob");
+                let mut pass = Pass::new(source.clone(), None, None, writer()).expect("a blob");
                 std::io::copy(&mut pass, &mut std::io::sink()).expect("it decodes");
-                pass.finish().expect("it ends").spans.size()
+                spans(pass).size()
             });
         });
         let input = input(&stored);
         group.bench_function("scan", |b| {
             b.iter(|| {
-                scan(&input, &mut |_| {})
-                    .expect("a layer")
-                    .index
-                    .entries
-                    .len()
+                let scanned = scan(&input, &CacheDir::none(), &mut |_| {});
+                scanned.expect("a layer").index.entry_count()
             });
         });
         group.finish();
@@ -123,7 +131,7 @@ fn merge(c: &mut Criterion) {
     group.bench_function("8 layers of 10,000 files", |b| {
         b.iter_batched(
             || vec![one.clone(); 8],
-            |layers| Tree::merge(layers).0.nodes().count(),
+            |layers| Tree::merge(layers.iter()).expect("sound").0.nodes().count(),
             BatchSize::LargeInput,
         );
     });
@@ -133,13 +141,14 @@ fn merge(c: &mut Criterion) {
 fn read(c: &mut Criterion) {
     let tar = layer(10_000);
     let source: Arc<dyn ReadAt> = Arc::new(Memory(gzip(&tar)));
-    let spans = || {
-        let pass = Pass::new(source.clone(), None, None).expect("a blob");
-        pass.finish().expect("it ends").spans
-    };
+    let table = spans(Pass::new(source.clone(), None, None, writer()).expect("a blob"));
     let mut group = c.benchmark_group("read");
     for (name, budget) in [("cached", 1 << 30), ("cold", 0)] {
-        let reader = SpanReader::new(source.clone(), spans(), Arc::new(SpanCache::new(budget)));
+        let reader = SpanReader::new(
+            source.clone(),
+            table.clone(),
+            Arc::new(SpanCache::new(budget)),
+        );
         let mut offset = 0_u64;
         group.bench_function(format!("4 KiB of gzip, {name}"), |b| {
             b.iter(|| {

@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // The tree can be asked without any mount.
     let executables = image.tree.nodes();
-    let executables = executables.filter(|(id, _)| image.tree.binary(*id).is_some());
+    let executables = executables.filter(|(id, _)| matches!(image.binary(*id), Ok(Some(_))));
     println!("{name}: {} executables", executables.count());
 
     // What the user sees of it, and the kernel's side.

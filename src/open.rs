@@ -1,14 +1,17 @@
 //! The front door: from the name of an image to its merged tree. Every command goes through here,
 //! whether it mounts or not.
 
-use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::blob::{Codec, Digest, ReadAt, SpanCache, SpanReader};
-use crate::image::{self, Config, Documents, ImageError, LayerBlob, Platform, Reference};
-use crate::layer::{self, Data, LayerError, LayerInput, Problem, ProblemKind, Scanned};
-use crate::tree::{NodeId, Tree};
+use crate::cache::CacheDir;
+use crate::image::{self, Caches, Config, Documents, ImageError, LayerBlob, Platform, Reference};
+use crate::inspect::Binary;
+use crate::layer::{Data, LayerError, LayerIndex, Problem, ProblemKind};
+use crate::tree::{NodeId, Origin, Tree};
+
+mod layers;
 
 /// How to open an image.
 #[derive(Clone, Debug)]
@@ -17,6 +20,10 @@ pub struct OpenOptions {
     pub platform: Option<Platform>,
     /// Budget for decoded spans in memory, in bytes.
     pub cache_size: usize,
+    /// Where indexes are kept between mounts.
+    pub cache: CacheDir,
+    /// Budget for what is kept there, in bytes; the least recently used goes first.
+    pub cache_limit: u64,
 }
 
 impl Default for OpenOptions {
@@ -24,13 +31,16 @@ impl Default for OpenOptions {
         Self {
             platform: None,
             cache_size: 64 << 20,
+            cache: CacheDir::none(),
+            cache_limit: 4 << 30,
         }
     }
 }
 
 /// Is told how far the layers are read. Called from several threads.
 pub trait Progress: Sync {
-    /// All layers are known: their stored sizes in bytes, the lowest first.
+    /// The layers that have to be read are known: for each of all layers, the lowest first, how many
+    /// stored bytes; 0 for one that is known already. Not called if all are.
     fn start(&self, sizes: &[u64]) {
         let _ = sizes;
     }
@@ -63,6 +73,18 @@ pub enum OpenError {
         #[source]
         error: LayerError,
     },
+    /// What is known of it cannot be written down, or read again.
+    #[error(
+        "{image}: its index: {error}; make room, or name a directory that has some: --cache-dir, or \
+         TMPDIR"
+    )]
+    Index {
+        /// The image.
+        image: String,
+        /// What is wrong.
+        #[source]
+        error: io::Error,
+    },
 }
 
 /// An image whose layers are read and merged.
@@ -91,10 +113,12 @@ pub struct OpenLayer {
     pub digest: Option<Digest>,
     /// The line of the image's history that made it.
     pub created_by: Option<String>,
+    /// What is in it.
+    pub index: LayerIndex,
     data: SpanReader,
 }
 
-/// Opens an image: reads its documents, reads every layer once, merges.
+/// Opens an image: reads its documents, reads every layer that is not known yet, once, merges.
 ///
 /// # Errors
 /// If the image or one of its layers is not what it should be.
@@ -103,26 +127,31 @@ pub fn open(
     options: &OpenOptions,
     progress: &dyn Progress,
 ) -> Result<OpenImage, OpenError> {
-    let cache = Arc::new(SpanCache::new(options.cache_size));
-    let image = image::open(reference, options.platform.as_ref(), &cache)?;
-    let sizes: Vec<u64> = image.layers.iter().map(|l| l.source.size()).collect();
-    progress.start(&sizes);
-    let scanned = scan_all(&image.name, &image.layers, &sizes, progress)?;
+    let spans = Arc::new(SpanCache::new(options.cache_size));
+    let caches = Caches {
+        spans: spans.clone(),
+        disk: &options.cache,
+    };
+    let image = image::open(reference, options.platform.as_ref(), &caches)?;
+    let indexes = layers::read_all(&image.name, &image.layers, &options.cache, progress)?;
 
-    let mut layers = Vec::with_capacity(scanned.len());
-    let mut indexes = Vec::with_capacity(scanned.len());
+    let mut layers = Vec::with_capacity(indexes.len());
     let mut problems = Vec::new();
-    for (number, (blob, scanned)) in image.layers.into_iter().zip(scanned).enumerate() {
-        problems.extend(media_type_problem(number, &blob, scanned.index.codec));
+    for (number, (blob, index)) in image.layers.into_iter().zip(indexes).enumerate() {
+        problems.extend(media_type_problem(number, &blob, index.codec()));
         let digest = blob.id().cloned();
         layers.push(OpenLayer {
             digest,
             created_by: blob.created_by,
-            data: SpanReader::new(blob.source, scanned.spans, cache.clone()),
+            data: SpanReader::new(blob.source, index.spans(), spans.clone()),
+            index,
         });
-        indexes.push(Arc::new(scanned.index));
     }
-    let (tree, merging) = Tree::merge(indexes);
+    let index = |error| OpenError::Index {
+        image: image.name.clone(),
+        error,
+    };
+    let (tree, merging) = Tree::merge(layers.iter().map(|l| &l.index)).map_err(index)?;
     problems.extend(merging);
     Ok(OpenImage {
         name: image.name,
@@ -149,83 +178,21 @@ fn media_type_problem(number: usize, blob: &LayerBlob, found: Codec) -> Option<P
     })
 }
 
-/// Reads all layers, as many at a time as there are processors, the largest first so that none is
-/// left over at the end.
-fn scan_all(
-    image: &str,
-    blobs: &[LayerBlob],
-    sizes: &[u64],
-    progress: &dyn Progress,
-) -> Result<Vec<Scanned>, OpenError> {
-    let mut order: Vec<usize> = (0..blobs.len()).collect();
-    order.sort_by_key(|&number| std::cmp::Reverse(sizes.get(number)));
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let queue = Mutex::new(VecDeque::from(order));
-    let results: Mutex<Vec<(usize, Result<Scanned, LayerError>)>> = Mutex::default();
-    std::thread::scope(|scope| {
-        for _ in 0..threads.min(blobs.len()) {
-            scope.spawn(|| {
-                loop {
-                    let next = queue
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .pop_front();
-                    let Some((number, blob)) = next.and_then(|n| Some((n, blobs.get(n)?))) else {
-                        return;
-                    };
-                    let result = scan_one(number, blob, progress);
-                    let failed = result.is_err();
-                    results
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push((number, result));
-                    if failed {
-                        // The image cannot be mounted: what has not begun need not begin.
-                        queue.lock().unwrap_or_else(PoisonError::into_inner).clear();
-                    }
-                }
-            });
-        }
-    });
-    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-    results.sort_by_key(|(number, _)| *number);
-    results
-        .into_iter()
-        .map(|(number, result)| {
-            result.map_err(|error| OpenError::Layer {
-                image: image.to_owned(),
-                number,
-                name: blobs
-                    .get(number)
-                    .map_or_else(String::new, |b| b.name.clone()),
-                error,
-            })
-        })
-        .collect()
-}
-
-fn scan_one(
-    number: usize,
-    blob: &LayerBlob,
-    progress: &dyn Progress,
-) -> Result<Scanned, LayerError> {
-    // The digest of the blob vouches for all that is in it. Where there is none, as in a
-    // docker-archive, the diff_id does.
-    let diff_id = match blob.digest {
-        Some(_) => None,
-        None => blob.diff_id.clone(),
-    };
-    let input = LayerInput {
-        number,
-        source: blob.source.clone(),
-        digest: blob.digest.clone(),
-        diff_id,
-        size: blob.size,
-    };
-    layer::scan(&input, &mut |position| progress.advance(number, position))
-}
-
 impl OpenImage {
+    /// The facts of a file, if it is an executable.
+    ///
+    /// # Errors
+    /// If the index in the cache is damaged.
+    pub fn binary(&self, node: NodeId) -> io::Result<Option<Binary>> {
+        let Some(node) = self.tree.node(node) else {
+            return Ok(None);
+        };
+        let layer = self.layers.get(node.layer as usize);
+        match (layer, node.origin) {
+            (Some(layer), Origin::Entry(number)) => layer.index.binary(number),
+            _ => Ok(None),
+        }
+    }
     /// Reads a regular file from `offset`; returns how many bytes were read, less than asked only
     /// at the end of the file. All else has no bytes.
     ///

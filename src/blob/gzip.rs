@@ -11,9 +11,10 @@ use std::io;
 use super::BlobError;
 use super::Codec;
 use super::ReadAt;
+use super::cut::SpanBuilder;
 use super::inflate::{Inflater, Stop, Wrapper};
 use super::input::Input;
-use super::spans::{Origin, SpanBuilder};
+use super::spans::Origin;
 
 /// CRC-32 and length at the end of a member (RFC 1952, 2.3.1).
 const TRAILER_LEN: u64 = 8;
@@ -72,7 +73,7 @@ impl GzipPass {
                         .map_err(|e| BlobError::corrupt(Codec::Gzip, at, &e))?;
                     let at = input.position();
                     spans
-                        .point(Origin::GzipBlock { at, bits, window })
+                        .point_with(Origin::GzipBlock { at, bits }, &window)
                         .map_err(BlobError::Spool)?;
                 }
                 Stop::Block { .. } | Stop::Buffer => {}

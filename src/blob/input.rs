@@ -16,31 +16,19 @@ pub(crate) struct Input {
     filled: usize,
     /// Offset in the source of the next byte to be read into `buf`.
     read: u64,
-    expected: Option<(Digest, Hasher)>,
-}
-
-/// Compares what was hashed with what was expected.
-pub(crate) fn check(expected: Digest, hasher: Hasher) -> Result<(), BlobError> {
-    let actual = hasher.finish();
-    if actual == expected {
-        return Ok(());
-    }
-    Err(BlobError::Digest { expected, actual })
+    hasher: Option<Hasher>,
 }
 
 impl Input {
-    /// Starts at the first byte. With a digest, all bytes are hashed.
-    pub(crate) fn new(source: Arc<dyn ReadAt>, expected: Option<Digest>) -> Self {
+    /// Starts at the first byte. With a hasher, all bytes go through it.
+    pub(crate) fn new(source: Arc<dyn ReadAt>, hasher: Option<Hasher>) -> Self {
         Self {
             source,
             buf: vec![0; INPUT_LEN].into_boxed_slice(),
             used: 0,
             filled: 0,
             read: 0,
-            expected: expected.map(|digest| {
-                let hasher = Hasher::like(&digest);
-                (digest, hasher)
-            }),
+            hasher,
         }
     }
 
@@ -63,7 +51,7 @@ impl Input {
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                     Err(e) => return Err(BlobError::Io(e)),
                 };
-                if let Some((_, hasher)) = &mut self.expected {
+                if let Some(hasher) = &mut self.hasher {
                     hasher.update(room.get(..got).unwrap_or_default());
                 }
                 self.filled += got;
@@ -99,12 +87,9 @@ impl Input {
         }
     }
 
-    /// Checks the digest; the bytes must have been read to their end.
-    pub(crate) fn check(&mut self) -> Result<(), BlobError> {
-        match self.expected.take() {
-            Some((expected, hasher)) => check(expected, hasher),
-            None => Ok(()),
-        }
+    /// The digest of all bytes, which must have been read to their end.
+    pub(crate) fn digest(&mut self) -> Option<Digest> {
+        self.hasher.take().map(Hasher::finish)
     }
 
     /// Reads to the end, for the digest.

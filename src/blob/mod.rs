@@ -5,7 +5,8 @@
 //!
 //! 1. [`Pass`] reads the blob once, from front to back. While the decoded bytes stream by, it
 //!    hashes them, checks the digest, and cuts the output into [`Span`]s: pieces that can be
-//!    decoded again alone, each with a checksum of its decoded bytes.
+//!    decoded again alone, each with a checksum of its decoded bytes. They are written into a file
+//!    of the cache, to which others may add what they learned from the bytes.
 //! 2. [`SpanReader`] answers random reads from those spans. A decoded span goes into a
 //!    [`SpanCache`] that all blobs share; a span whose checksum has changed since the pass is an
 //!    I/O error and its bytes are never shown.
@@ -15,6 +16,7 @@
 
 mod cache;
 mod codec;
+mod cut;
 mod digest;
 mod error;
 mod gzip;
@@ -25,6 +27,7 @@ mod plain;
 mod reader;
 mod source;
 mod spans;
+mod verify;
 mod zstd;
 
 pub use cache::SpanCache;
@@ -33,5 +36,6 @@ pub use digest::{Digest, DigestError, Hasher};
 pub use error::BlobError;
 pub use pass::{Pass, PassResult};
 pub use reader::SpanReader;
-pub use source::{FileSource, ReadAt, Section, SequentialReader, read_all};
-pub use spans::{Span, SpanTable, spool_dir};
+pub use source::{FileSource, Place, ReadAt, Section, SequentialReader, read_all};
+pub use spans::{Span, SpanTable};
+pub use verify::verify;

@@ -3,12 +3,14 @@
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 
+use super::cut::SpanBuilder;
 use super::gzip::GzipPass;
-use super::input::{Input, check};
+use super::input::Input;
 use super::plain::PlainPass;
-use super::spans::{Origin, SpanBuilder, SpanTable};
+use super::spans::Origin;
 use super::zstd::ZstdPass;
 use super::{BlobError, Codec, Digest, Hasher, ReadAt};
+use crate::cache::Writer;
 
 /// Decoded bytes are handed on in pieces of at most this size.
 const OUTPUT_LEN: usize = 256 * 1024;
@@ -29,22 +31,29 @@ pub struct Pass {
     out: Box<[u8]>,
     out_used: usize,
     out_filled: usize,
-    decoded: Option<(Digest, Hasher)>,
+    /// What the digest of the stored bytes must be.
+    expected: Option<Digest>,
+    /// What that of the decoded bytes must be, and what computes it unless they are the same bytes.
+    decoded: Option<(Digest, Option<Hasher>)>,
 }
 
 /// What a pass has learned.
 pub struct PassResult {
     /// The compression that the bytes had.
     pub codec: Codec,
-    /// Where to read again.
-    pub spans: SpanTable,
+    /// The file, with the sections of the spans in it; more may be added.
+    pub writer: Writer,
     /// Length of the blob as stored, in bytes.
     pub stored_size: u64,
+    /// Digest of the blob as stored, unless the pass was one over an archive.
+    pub digest: Option<Digest>,
+    /// Digest of the decoded bytes, if it is known.
+    pub diff_id: Option<Digest>,
 }
 
 impl Pass {
-    /// Begins to read `source`. `expected` is the digest of the bytes as stored, `decoded` that of
-    /// the decoded ones; each is checked if it is given.
+    /// Begins to read `source` and to write its spans. `expected` is the digest of the bytes as
+    /// stored, `decoded` that of the decoded ones; each is checked if it is given.
     ///
     /// # Errors
     /// If the first bytes cannot be read or belong to an unsupported compression.
@@ -52,8 +61,38 @@ impl Pass {
         source: Arc<dyn ReadAt>,
         expected: Option<Digest>,
         decoded: Option<Digest>,
+        writer: Writer,
     ) -> Result<Self, BlobError> {
-        let mut input = Input::new(source, expected);
+        let named = expected.as_ref().or(decoded.as_ref());
+        let hasher = named.map_or_else(Hasher::sha256, Hasher::like);
+        let mut pass = Self::begin(source, Some(hasher), writer)?;
+        pass.decoded = decoded.map(|digest| {
+            // Bytes that are not compressed are hashed once.
+            let same = pass.codec == Codec::Plain
+                && expected
+                    .as_ref()
+                    .is_none_or(|e| e.algorithm() == digest.algorithm());
+            let hasher = (!same).then(|| Hasher::like(&digest));
+            (digest, hasher)
+        });
+        pass.expected = expected;
+        Ok(pass)
+    }
+
+    /// The same for an archive, which has no digest.
+    ///
+    /// # Errors
+    /// As [`Pass::new`].
+    pub fn over_archive(source: Arc<dyn ReadAt>, writer: Writer) -> Result<Self, BlobError> {
+        Self::begin(source, None, writer)
+    }
+
+    fn begin(
+        source: Arc<dyn ReadAt>,
+        hasher: Option<Hasher>,
+        writer: Writer,
+    ) -> Result<Self, BlobError> {
+        let mut input = Input::new(source, hasher);
         let head = input.peek(super::codec::MAGIC_LEN)?;
         let codec = Codec::sniff(head).map_err(BlobError::Unsupported)?;
         let (decoder, origin) = match codec {
@@ -68,14 +107,12 @@ impl Pass {
             codec,
             input,
             decoder,
-            spans: SpanBuilder::new(origin),
+            spans: SpanBuilder::new(origin, writer).map_err(BlobError::Spool)?,
             out: vec![0; OUTPUT_LEN].into_boxed_slice(),
             out_used: 0,
             out_filled: 0,
-            decoded: decoded.map(|d| {
-                let hasher = Hasher::like(&d);
-                (d, hasher)
-            }),
+            expected: None,
+            decoded: None,
         })
     }
 
@@ -100,7 +137,7 @@ impl Pass {
             }
             self.out_filled += n;
         }
-        if let Some((_, hasher)) = &mut self.decoded {
+        if let Some((_, Some(hasher))) = &mut self.decoded {
             hasher.update(self.out.get(..self.out_filled).unwrap_or_default());
         }
         Ok(())
@@ -122,25 +159,46 @@ impl Pass {
         let rest: Result<(), BlobError> = decode_rest();
         self.input.drain()?;
         let stored_size = self.input.position();
-        self.input.check()?;
+        let digest = self.input.digest();
+        check(self.expected.as_ref(), digest.as_ref())?;
         rest?;
+        let mut diff_id = match self.codec {
+            Codec::Plain => digest.clone(),
+            Codec::Gzip | Codec::Zstd => None,
+        };
         if let Some((expected, hasher)) = self.decoded {
-            check(expected, hasher)?;
+            diff_id = hasher.map(Hasher::finish).or(diff_id);
+            check(Some(&expected), diff_id.as_ref())?;
         }
         Ok(PassResult {
             codec: self.codec,
-            spans: self.spans.finish().map_err(BlobError::Spool)?,
+            writer: self.spans.finish().map_err(BlobError::Spool)?,
             stored_size,
+            digest,
+            diff_id,
         })
     }
 
     /// After a failure: reads the rest of the stored bytes to tell a damaged blob from one that was
     /// broken when the image was built. The digest decides, so it is the better message.
     pub fn explain(mut self, error: BlobError) -> BlobError {
-        match self.input.drain().and_then(|()| self.input.check()) {
+        let drained = self.input.drain();
+        let digest = self.input.digest();
+        match drained.and_then(|()| check(self.expected.as_ref(), digest.as_ref())) {
             Err(cause @ BlobError::Digest { .. }) => cause,
             _ => error,
         }
+    }
+}
+
+/// Compares a digest with the one that was expected, if one was.
+fn check(expected: Option<&Digest>, actual: Option<&Digest>) -> Result<(), BlobError> {
+    match (expected, actual) {
+        (Some(expected), Some(actual)) if expected != actual => Err(BlobError::Digest {
+            expected: expected.clone(),
+            actual: actual.clone(),
+        }),
+        _ => Ok(()),
     }
 }
 

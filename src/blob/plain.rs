@@ -4,8 +4,9 @@
 use std::io;
 
 use super::BlobError;
+use super::cut::SpanBuilder;
 use super::input::Input;
-use super::spans::{Origin, SPAN_TARGET, SpanBuilder};
+use super::spans::{Origin, PIECE_LEN};
 
 /// The first pass over plain bytes.
 pub(crate) struct PlainPass;
@@ -18,15 +19,15 @@ impl PlainPass {
         spans: &mut SpanBuilder,
     ) -> Result<usize, BlobError> {
         let at = spans.size();
-        let inside = at % u64::from(SPAN_TARGET);
+        let inside = at % u64::from(PIECE_LEN);
         if inside == 0 && at > 0 {
             spans
                 .point(Origin::Plain { at })
                 .map_err(BlobError::Spool)?;
         }
         let chunk = input.fill()?;
-        // A chunk never crosses the end of a span; both fit a usize, being at most SPAN_TARGET.
-        let room = (u64::from(SPAN_TARGET) - inside) as usize;
+        // A chunk never crosses the end of a span; both fit a usize, being at most PIECE_LEN.
+        let room = (u64::from(PIECE_LEN) - inside) as usize;
         let n = chunk.len().min(out.len()).min(room);
         if let (Some(to), Some(from)) = (out.get_mut(..n), chunk.get(..n)) {
             to.copy_from_slice(from);

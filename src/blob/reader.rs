@@ -3,8 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
+use super::inflate::WINDOW_LEN;
 use super::spans::{Origin, Span};
-use super::{ReadAt, SpanCache, SpanTable, gzip, plain, zstd};
+use super::{Place, ReadAt, SpanCache, SpanTable, gzip, plain, zstd};
 
 /// A blob's decoded bytes, readable at any offset.
 pub struct SpanReader {
@@ -30,17 +31,15 @@ impl SpanReader {
     fn decode(&self, span: &Span) -> io::Result<Arc<[u8]>> {
         let mut out = vec![0; span.len as usize];
         let source = &*self.source;
-        match &span.origin {
-            Origin::Plain { at } => plain::decode(source, *at, &mut out)?,
-            Origin::GzipMember { at } => gzip::decode(source, *at, None, &mut out)?,
-            Origin::GzipBlock { at, bits, window } => {
-                gzip::decode(source, *at, Some((*bits, window)), &mut out)?;
+        match span.origin {
+            Origin::Plain { at } => plain::decode(source, at, &mut out)?,
+            Origin::GzipMember { at } => gzip::decode(source, at, None, &mut out)?,
+            Origin::GzipBlock { at, bits } => {
+                let window = self.table.side(span, WINDOW_LEN)?;
+                gzip::decode(source, at, Some((bits, &window)), &mut out)?;
             }
-            Origin::ZstdFrame { at } => zstd::decode(source, *at, &mut out)?,
-            Origin::Spool { at, len } => {
-                let piece = self.table.read_spool(*at, *len)?;
-                out = ::zstd::bulk::decompress(&piece, out.len())?;
-            }
+            Origin::ZstdFrame { at } => zstd::decode(source, at, &mut out)?,
+            Origin::Aside => out = self.table.side(span, out.len())?,
         }
         if out.len() != span.len as usize || crc32fast::hash(&out) != span.crc {
             return Err(io::Error::new(
@@ -52,17 +51,37 @@ impl SpanReader {
     }
 }
 
+fn damaged() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "the index in the cache is damaged; unmount, run imgfs cache verify, and mount again",
+    )
+}
+
 impl ReadAt for SpanReader {
     fn size(&self) -> u64 {
         self.table.size()
     }
 
+    fn place(&self) -> Option<Place> {
+        let stored = self.source.place()?;
+        Some(Place {
+            depth: stored.depth.checked_add(1)?,
+            at: 0,
+            len: self.size(),
+            ..stored
+        })
+    }
+
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let Some((number, span)) = self.table.find(offset) else {
+            if self.table.is_damaged() {
+                return Err(damaged());
+            }
             return Ok(0);
         };
         let number = u32::try_from(number).map_err(|_| io::ErrorKind::FileTooLarge)?;
-        let bytes = self.cache.get((self.id, number), || self.decode(span))?;
+        let bytes = self.cache.get((self.id, number), || self.decode(&span))?;
         // `find` has put the offset inside the span, whose length fits a u32.
         let from = bytes
             .get((offset - span.start) as usize..)
@@ -82,8 +101,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::source::tests::Memory;
-    use super::super::{BlobError, Codec, Hasher, Pass};
+    use super::super::{BlobError, Codec, Hasher, Pass, PassResult};
     use super::*;
+    use crate::cache::{CacheDir, Key, Kind, Writer};
 
     /// Bytes that compress a little, with runs of zeros that make long matches.
     fn sample(len: usize) -> Vec<u8> {
@@ -109,19 +129,29 @@ mod tests {
         encoder.finish().unwrap()
     }
 
+    fn writer() -> Writer {
+        CacheDir::none().create(Kind::Layer).unwrap()
+    }
+
+    fn table(result: PassResult) -> SpanTable {
+        let key = Key::layer("sha256:00");
+        SpanTable::of(&result.writer.finish(&key).unwrap().file)
+    }
+
     fn open(stored: Vec<u8>) -> Result<(Vec<u8>, Codec, SpanReader), BlobError> {
         let mut hasher = Hasher::sha256();
         hasher.update(&stored);
         let source: Arc<dyn ReadAt> = Arc::new(Memory(stored));
-        let mut pass = Pass::new(source.clone(), Some(hasher.finish()), None)?;
+        let mut pass = Pass::new(source.clone(), Some(hasher.finish()), None, writer())?;
         let mut decoded = Vec::new();
         if let Err(e) = pass.read_to_end(&mut decoded) {
             return Err(BlobError::from_io(e).unwrap());
         }
         let result = pass.finish()?;
         let cache = Arc::new(SpanCache::new(8 << 20));
-        let reader = SpanReader::new(source, result.spans, cache);
-        Ok((decoded, result.codec, reader))
+        let codec = result.codec;
+        let reader = SpanReader::new(source, table(result), cache);
+        Ok((decoded, codec, reader))
     }
 
     fn check(stored: Vec<u8>, codec: Codec, want: &[u8]) {
@@ -202,11 +232,9 @@ mod tests {
         file.write_all_at(&sample(100_000), 0).unwrap();
         let source: Arc<dyn ReadAt> =
             Arc::new(super::super::FileSource::new(file.try_clone().unwrap()).unwrap());
-        let result = Pass::new(source.clone(), None, None)
-            .unwrap()
-            .finish()
-            .unwrap();
-        let reader = SpanReader::new(source, result.spans, Arc::new(SpanCache::new(0)));
+        let pass = Pass::new(source.clone(), None, None, writer()).unwrap();
+        let table = table(pass.finish().unwrap());
+        let reader = SpanReader::new(source, table, Arc::new(SpanCache::new(0)));
         file.write_all_at(b"?", 500).unwrap();
         let error = reader.read_at(&mut [0; 10], 90_000).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
@@ -234,9 +262,9 @@ mod tests {
         let stored = gzip(b"hello");
         let source: Arc<dyn ReadAt> = Arc::new(Memory(stored));
         let wrong: super::super::Digest = format!("sha256:{}", "0".repeat(64)).parse().unwrap();
-        let pass = Pass::new(source.clone(), Some(wrong.clone()), None).unwrap();
+        let pass = Pass::new(source.clone(), Some(wrong.clone()), None, writer()).unwrap();
         assert!(matches!(pass.finish(), Err(BlobError::Digest { .. })));
-        let pass = Pass::new(source, None, Some(wrong)).unwrap();
+        let pass = Pass::new(source, None, Some(wrong), writer()).unwrap();
         assert!(matches!(pass.finish(), Err(BlobError::Digest { .. })));
     }
 

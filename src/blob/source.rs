@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+use crate::cache::Identity;
+
 /// Bytes that can be read at any offset, from several threads at once.
 pub trait ReadAt: Send + Sync {
     /// Length in bytes.
@@ -16,6 +18,11 @@ pub trait ReadAt: Send + Sync {
     /// # Errors
     /// Whatever the storage reports; `InvalidData` if the bytes are not those that were verified.
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Where on disk the bytes are, and the state of the file now. `None` if they are in no file.
+    fn place(&self) -> Option<Place> {
+        None
+    }
 
     /// Fills `buf` from `offset`.
     ///
@@ -35,6 +42,19 @@ pub trait ReadAt: Send + Sync {
         }
         Ok(())
     }
+}
+
+/// A stretch of a file on disk, in one state of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: Identity,
+    /// How many times the file is decoded to get at the bytes: 0 for bytes of the file itself.
+    pub depth: u8,
+    /// Where they begin.
+    pub at: u64,
+    /// How many there are.
+    pub len: u64,
 }
 
 /// A regular file, its length taken once when it is opened.
@@ -62,6 +82,15 @@ impl ReadAt for FileSource {
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         self.file.read_at(buf, offset)
+    }
+
+    fn place(&self) -> Option<Place> {
+        Some(Place {
+            file: Identity::of(&self.file).ok()?,
+            depth: 0,
+            at: 0,
+            len: self.size,
+        })
     }
 }
 
@@ -93,6 +122,15 @@ impl ReadAt for Section {
             Some(buf) if n > 0 => self.inner.read_at(buf, self.start + offset),
             _ => Ok(0),
         }
+    }
+
+    fn place(&self) -> Option<Place> {
+        let place = self.inner.place()?;
+        Some(Place {
+            at: place.at.checked_add(self.start)?,
+            len: self.size,
+            ..place
+        })
     }
 }
 

@@ -8,8 +8,9 @@ use zstd::zstd_safe::{DCtx, InBuffer, OutBuffer, ResetDirective, get_error_name}
 use super::BlobError;
 use super::Codec;
 use super::ReadAt;
+use super::cut::SpanBuilder;
 use super::input::Input;
-use super::spans::{Origin, SpanBuilder};
+use super::spans::Origin;
 
 /// The first pass over zstd bytes.
 pub(crate) struct ZstdPass {

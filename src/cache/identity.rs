@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 const TICK: Duration = Duration::from_secs(2);
 
 /// What tells one state of a file from another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// Device that holds it.
     pub dev: u64,

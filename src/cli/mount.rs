@@ -43,6 +43,9 @@ pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
     let bar = Bar::new();
     let options = OpenOptions {
         platform: args.platform.clone(),
+        cache: imgfs::cache::CacheDir::default_path()
+            .and_then(|p| imgfs::cache::CacheDir::open(&p).ok())
+            .unwrap_or_default(),
         ..OpenOptions::default()
     };
     let image = open::open(&args.image, &options, &bar);

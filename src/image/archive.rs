@@ -1,19 +1,25 @@
 //! An archive: the files of an image in one tar, itself plain, gzip or zstd.
 //!
 //! A plain tar on disk is only skimmed: headers are read and contents are seeked over. A compressed
-//! one is decoded once, which makes its spans; its members are then read through them. An archive
-//! that comes through a pipe is first written to a file without a name.
+//! one is decoded once, which makes its spans; its members are then read through them. Spans and
+//! members are kept in the cache under the identity of the file. An archive that comes through a pipe
+//! is first written to a file without a name.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use super::{ImageError, Reference};
+use serde::{Deserialize, Serialize};
+
+use super::{Caches, ImageError, Reference};
 use crate::blob::{
-    BlobError, Codec, FileSource, Pass, ReadAt, Section, SequentialReader, SpanCache, SpanReader,
-    spool_dir,
+    BlobError, Codec, FileSource, Pass, ReadAt, Section, SequentialReader, SpanReader, SpanTable,
 };
+use crate::cache::{CacheFile, Key, Kind, temporary_dir};
+
+/// The section of an archive's members, after those of its spans.
+const MEMBERS: u32 = 3;
 
 /// More files than this are no image archive: those have a few for each layer.
 const MAX_MEMBERS: usize = 100_000;
@@ -27,6 +33,7 @@ pub(crate) struct Archive {
     members: HashMap<String, Member>,
 }
 
+#[derive(Serialize, Deserialize)]
 enum Member {
     File {
         at: u64,
@@ -41,13 +48,13 @@ impl Archive {
     pub(crate) fn from_stream(
         reference: &Reference,
         mut stream: impl Read,
-        cache: &Arc<SpanCache>,
+        caches: &Caches<'_>,
     ) -> Result<Self, ImageError> {
         let io = |error: io::Error| ImageError::Io {
             image: reference.to_string(),
             error,
         };
-        let dir = spool_dir();
+        let dir = temporary_dir();
         let mut spool = || -> io::Result<FileSource> {
             let mut file: File = tempfile::tempfile_in(&dir)?;
             if io::copy(&mut stream, &mut file)? == 0 {
@@ -58,14 +65,14 @@ impl Archive {
             }
             FileSource::new(file)
         };
-        Self::open(reference, Arc::new(spool().map_err(io)?), cache)
+        Self::open(reference, Arc::new(spool().map_err(io)?), caches)
     }
 
     /// Opens an archive.
     pub(crate) fn open(
         reference: &Reference,
         source: Arc<dyn ReadAt>,
-        cache: &Arc<SpanCache>,
+        caches: &Caches<'_>,
     ) -> Result<Self, ImageError> {
         let image = reference.to_string();
         let mut head = [0; 512];
@@ -91,18 +98,59 @@ impl Archive {
             let members = collect(&image, entries, source.size())?;
             return Ok(Self { source, members });
         }
-        let archive = |error| ImageError::Archive {
-            image: image.clone(),
+        Self::open_compressed(&image, source, caches)
+    }
+
+    fn open_compressed(
+        image: &str,
+        source: Arc<dyn ReadAt>,
+        caches: &Caches<'_>,
+    ) -> Result<Self, ImageError> {
+        let failed = |error| ImageError::Io {
+            image: image.to_owned(),
             error,
         };
-        let mut pass = Pass::new(source.clone(), None, None).map_err(archive)?;
+        let archive = |error| ImageError::Archive {
+            image: image.to_owned(),
+            error,
+        };
+        let reader = |source, file: &Arc<CacheFile>| {
+            let spans = SpanTable::of(file);
+            Arc::new(SpanReader::new(source, spans, caches.spans.clone()))
+        };
+        let place = source.place().filter(|place| place.file.is_settled());
+        if let Some(place) = &place
+            && let Some(file) = caches.disk.load(&Key::archive(&place.file))
+        {
+            let part = file.part(MEMBERS);
+            if let Ok(members) = postcard::from_bytes(part.get(0, part.len())) {
+                let source = reader(source, &file);
+                return Ok(Self { source, members });
+            }
+        }
+        let writer = caches.disk.create(Kind::Archive).map_err(failed)?;
+        let mut pass = Pass::over_archive(source.clone(), writer).map_err(archive)?;
         let members = {
             let mut tar = tar::Archive::new(&mut pass);
-            let entries = tar.entries().map_err(io)?;
-            collect(&image, entries, u64::MAX)?
+            let entries = tar.entries().map_err(failed)?;
+            collect(image, entries, u64::MAX)?
         };
-        let spans = pass.finish().map_err(archive)?.spans;
-        let source = Arc::new(SpanReader::new(source, spans, cache.clone()));
+        let mut writer = pass.finish().map_err(archive)?.writer;
+        let mut write = || -> io::Result<_> {
+            writer.section(MEMBERS)?;
+            writer.append(&postcard::to_allocvec(&members).map_err(io::Error::other)?)?;
+            // A file that may have changed while it was read is not found again.
+            let identity = source.place().map(|place| place.file);
+            let same = place.filter(|place| identity == Some(place.file));
+            Ok((same, identity))
+        };
+        let (same, identity) = write().map_err(failed)?;
+        let key = Key::archive(&identity.unwrap_or_default());
+        let unpublished = writer.finish(&key).map_err(failed)?;
+        let source = reader(source, &unpublished.file);
+        if same.is_some() {
+            unpublished.publish().map_err(failed)?;
+        }
         Ok(Self { source, members })
     }
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::archive::Archive;
-use super::{ImageError, Reference, Transport};
-use crate::blob::{Digest, FileSource, ReadAt, SpanCache, read_all};
+use super::{Caches, ImageError, Reference, Transport};
+use crate::blob::{Digest, FileSource, ReadAt, read_all};
 
 /// A document larger than this is none: real manifests and configs have some kilobytes.
 const MAX_DOCUMENT: u64 = 16 << 20;
@@ -20,13 +20,13 @@ pub(crate) enum Files {
 
 impl Files {
     /// Opens what a reference points to.
-    pub(crate) fn open(reference: &Reference, cache: &Arc<SpanCache>) -> Result<Self, ImageError> {
+    pub(crate) fn open(reference: &Reference, caches: &Caches<'_>) -> Result<Self, ImageError> {
         let io = |error| ImageError::Io {
             image: reference.to_string(),
             error,
         };
         if reference.transport == Transport::Stdin {
-            let archive = Archive::from_stream(reference, io::stdin().lock(), cache)?;
+            let archive = Archive::from_stream(reference, io::stdin().lock(), caches)?;
             return Ok(Self::Archive(archive));
         }
         let path = &reference.path;
@@ -52,10 +52,10 @@ impl Files {
         let file = File::open(path).map_err(io)?;
         let archive = if kind.is_file() {
             let source = FileSource::new(file).map_err(io)?;
-            Archive::open(reference, Arc::new(source), cache)?
+            Archive::open(reference, Arc::new(source), caches)?
         } else {
             // A pipe, as from `<(docker save app)`.
-            Archive::from_stream(reference, file, cache)?
+            Archive::from_stream(reference, file, caches)?
         };
         Ok(Self::Archive(archive))
     }

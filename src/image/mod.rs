@@ -22,6 +22,7 @@ pub use platform::{Platform, PlatformError};
 pub use reference::{Reference, ReferenceError, Transport};
 
 use crate::blob::{Digest, ReadAt, SpanCache};
+use crate::cache::CacheDir;
 use files::Files;
 
 /// One image of one platform, its layers not read yet.
@@ -78,17 +79,25 @@ impl LayerBlob {
     }
 }
 
+/// What archives that are themselves compressed are read through.
+pub struct Caches<'a> {
+    /// Decoded spans in memory.
+    pub spans: Arc<SpanCache>,
+    /// What is kept between mounts.
+    pub disk: &'a CacheDir,
+}
+
 /// Opens the image that a reference names. `platform` chooses from an index; without it, the
-/// host's. The cache serves archives that are themselves compressed.
+/// host's.
 ///
 /// # Errors
 /// If there is no such image, it is not one, or several could be meant.
 pub fn open(
     reference: &Reference,
     platform: Option<&Platform>,
-    cache: &Arc<SpanCache>,
+    caches: &Caches<'_>,
 ) -> Result<Image, ImageError> {
-    let files = Files::open(reference, cache)?;
+    let files = Files::open(reference, caches)?;
     let kind = match reference.transport {
         Transport::DockerArchive => Kind::DockerArchive,
         Transport::OciArchive | Transport::Oci => Kind::OciLayout,

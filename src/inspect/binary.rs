@@ -4,8 +4,12 @@
 //! interpreter exist, do the libraries resolve) is found elsewhere. `None` means that the fact does
 //! not apply to this file; where it applies but cannot be told, the value says `unknown`.
 
+use serde::{Deserialize, Serialize};
+
+use super::variants;
+
 /// The facts of one executable, library, object, archive or script.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binary {
     /// The container format.
     pub format: Format,
@@ -20,6 +24,7 @@ pub struct Binary {
     /// are those of the first slice.
     pub slices: Vec<Slice>,
     /// Variant of the machine, such as GOARM: the name of Go's variable and its value.
+    #[serde(deserialize_with = "variants::deserialize")]
     pub variants: Vec<(&'static str, String)>,
     /// Word size in bits.
     pub bits: Option<u8>,
@@ -64,18 +69,19 @@ pub struct Binary {
 }
 
 /// One platform of several in one file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slice {
     /// Operating system.
     pub os: Option<String>,
     /// Machine.
     pub arch: Option<String>,
     /// Variant of the machine, as in [`Binary`].
+    #[serde(deserialize_with = "variants::deserialize")]
     pub variants: Vec<(&'static str, String)>,
 }
 
 /// A fact and where in the file it was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sourced<T> {
     /// The fact.
     pub value: T,
@@ -84,7 +90,7 @@ pub struct Sourced<T> {
 }
 
 /// Where a fact comes from. The header is the truth about the machine; build info is a claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {
     /// The file header or the program headers (the loader's path among them).
     Header,
@@ -99,7 +105,7 @@ pub enum Source {
 }
 
 /// Container formats.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Format {
     /// Executable and Linkable Format.
     #[default]
@@ -125,7 +131,7 @@ pub enum Format {
 }
 
 /// What kind of file it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// Can be started.
     #[default]
@@ -145,7 +151,7 @@ pub enum Kind {
 }
 
 /// Byte order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Endian {
     /// Least significant byte first.
     Little,
@@ -154,7 +160,7 @@ pub enum Endian {
 }
 
 /// How an executable is linked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Linkage {
     /// Needs nothing else, loaded at a fixed address.
     Static,
@@ -167,7 +173,7 @@ pub enum Linkage {
 }
 
 /// C libraries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Libc {
     /// The GNU C library.
     Glibc,
@@ -198,7 +204,7 @@ pub enum Libc {
 }
 
 /// RELRO, as `checksec` defines it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Relro {
     /// PT_GNU_RELRO, and all symbols bound at start.
     Full,
@@ -209,7 +215,7 @@ pub enum Relro {
 }
 
 /// Go's build information (`debug/buildinfo`), and what imgfs reads out of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GoBuild {
     /// Version of the toolchain: `go1.22.1`.
     pub version: String,

@@ -22,6 +22,7 @@ mod plan9;
 mod read;
 mod script;
 mod source;
+mod variants;
 mod wasm;
 mod xcoff;
 
@@ -31,6 +32,7 @@ pub use binary::{
 };
 pub use detect::{Candidate, HEAD_LEN, detect};
 pub use source::Source;
+pub use variants::VARIANTS;
 
 /// Decodes one file. `None` if it is not of a format that is known, or ends before its header does.
 pub fn inspect(source: &dyn Source) -> Option<Binary> {

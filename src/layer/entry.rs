@@ -1,13 +1,14 @@
 //! One entry of a layer, as the tar stream has it.
 
-use std::sync::Arc;
+use serde::{Deserialize, Serialize};
 
-use crate::inspect::Binary;
+use crate::inspect::Format;
 
 /// One entry of a layer: a file, a directory, a whiteout… under its tar name.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Path as written, not cleaned: it may be absolute, or climb with `..`.
+    #[serde(with = "serde_bytes")]
     pub path: Box<[u8]>,
     /// What it is.
     pub kind: EntryKind,
@@ -25,21 +26,21 @@ pub struct Entry {
     pub xattrs: Vec<Xattr>,
     /// Where the bytes of a regular file lie.
     pub data: Data,
-    /// What the file is, if it is an executable.
-    pub binary: Option<Arc<Binary>>,
+    /// The format of the file, if it is an executable. Its facts are in the index.
+    pub format: Option<Format>,
 }
 
 /// The types of tar entries that make something in a file system.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EntryKind {
     /// A regular file.
     Regular,
     /// A directory.
     Directory,
     /// A symbolic link and its target, as written.
-    Symlink(Box<[u8]>),
+    Symlink(#[serde(with = "serde_bytes")] Box<[u8]>),
     /// Another name for the file at this path of the archive.
-    HardLink(Box<[u8]>),
+    HardLink(#[serde(with = "serde_bytes")] Box<[u8]>),
     /// A character device: major, minor.
     CharDevice(u32, u32),
     /// A block device: major, minor.
@@ -49,7 +50,7 @@ pub enum EntryKind {
 }
 
 /// A time: seconds since the epoch, negative before it, and nanoseconds after that second.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Mtime {
     /// Seconds since 1970-01-01 UTC.
     pub sec: i64,
@@ -58,16 +59,18 @@ pub struct Mtime {
 }
 
 /// An extended attribute.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Xattr {
     /// Name with its namespace: `security.capability`.
+    #[serde(with = "serde_bytes")]
     pub name: Box<[u8]>,
     /// Value, which may be empty or hold any byte.
+    #[serde(with = "serde_bytes")]
     pub value: Box<[u8]>,
 }
 
 /// Where the bytes of a file lie in the decoded layer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Data {
     /// Nowhere: not a regular file, or an empty one.
     #[default]
@@ -79,7 +82,7 @@ pub enum Data {
 }
 
 /// One piece of a sparse file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extent {
     /// Offset in the file, in bytes.
     pub offset: u64,

@@ -1,18 +1,224 @@
-//! What the one pass over a layer has learned.
+//! A layer's index: what the one pass over it has learned, in a file of the cache.
+//!
+//! The spans of the blob are in it, written while the pass ran; the entries in the order of the tar
+//! stream; each executable's facts under the number of its entry; and what is wrong with the layer.
+//! The stream itself is never read from the front again. Only the few numbers of [`Meta`] are read
+//! when an index is opened; all else is read where it is, when it is asked for.
 
-use super::{Entry, Problem};
-use crate::blob::Codec;
+use std::io;
+use std::sync::Arc;
 
-/// A layer's entries in the order of its tar stream. Everything that later reading needs is here or
-/// in the blob's span table; the stream itself is never read from the front again.
-#[derive(Debug)]
+use serde::{Deserialize, Serialize};
+
+use super::packed::{Packed, PackedWriter};
+use super::{Entry, Problem, ProblemKind};
+use crate::blob::{Codec, Digest, PassResult, SpanTable};
+use crate::cache::{CacheDir, CacheFile, Key, Unpublished};
+use crate::inspect::Binary;
+
+// The sections. 1 and 2 are those of the spans.
+const META: u32 = 3;
+const ENTRIES: u32 = 4;
+const BINARIES: u32 = 6;
+const PROBLEMS: u32 = 8;
+
+/// Entries are read all together, so their blocks are large.
+const ENTRY_BLOCK: usize = 64 << 10;
+/// Facts are read one by one, so theirs are small.
+const BINARY_BLOCK: usize = 16 << 10;
+
+/// What an index says of its layer as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Meta {
+    codec: u8,
+    stored_size: u64,
+    digest: String,
+    diff_id: Option<String>,
+    entries: u64,
+}
+
+/// A problem without the number of the layer, which differs from image to image.
+type Noted = (serde_bytes::ByteBuf, ProblemKind);
+
+/// A layer that has been read.
+#[derive(Clone, Debug)]
 pub struct LayerIndex {
-    /// The entries as shipped, whiteouts among them.
-    pub entries: Vec<Entry>,
-    /// What is wrong with them.
-    pub problems: Vec<Problem>,
+    file: Arc<CacheFile>,
+    codec: Codec,
+    meta: Meta,
+    digest: Digest,
+    diff_id: Option<Digest>,
+}
+
+/// Collects what a pass learns.
+pub(super) struct IndexWriter {
+    entries: PackedWriter<Entry>,
+    binaries: PackedWriter<Binary>,
+    problems: PackedWriter<Noted>,
+    entry_count: u64,
+    problem_count: u64,
+}
+
+fn invalid() -> io::Error {
+    io::ErrorKind::InvalidData.into()
+}
+
+impl IndexWriter {
+    pub(super) fn new() -> Self {
+        Self {
+            entries: PackedWriter::new(ENTRY_BLOCK),
+            binaries: PackedWriter::new(BINARY_BLOCK),
+            problems: PackedWriter::new(ENTRY_BLOCK),
+            entry_count: 0,
+            problem_count: 0,
+        }
+    }
+
+    /// How many entries and problems there are so far.
+    pub(super) fn count(&self) -> u64 {
+        self.entry_count + self.problem_count
+    }
+
+    pub(super) fn entry(&mut self, entry: &Entry, binary: Option<&Binary>) -> io::Result<()> {
+        if let Some(binary) = binary {
+            self.binaries.push(self.entry_count, binary)?;
+        }
+        self.entries.push(self.entry_count, entry)?;
+        self.entry_count += 1;
+        Ok(())
+    }
+
+    pub(super) fn problem(&mut self, path: &[u8], kind: ProblemKind) -> io::Result<()> {
+        let noted = (serde_bytes::ByteBuf::from(path), kind);
+        self.problems.push(self.problem_count, &noted)?;
+        self.problem_count += 1;
+        Ok(())
+    }
+
+    /// Writes what was collected into the file that a pass has begun.
+    pub(super) fn finish(self, pass: PassResult) -> io::Result<(LayerIndex, Unpublished)> {
+        let mut writer = pass.writer;
+        // A pass over a layer hashes its bytes.
+        let digest = pass.digest.ok_or_else(invalid)?;
+        let meta = Meta {
+            codec: codec_number(pass.codec),
+            stored_size: pass.stored_size,
+            digest: digest.to_string(),
+            diff_id: pass.diff_id.map(|digest| digest.to_string()),
+            entries: self.entry_count,
+        };
+        let key = Key::layer(&meta.digest);
+        writer.section(META)?;
+        writer.append(&postcard::to_allocvec(&meta).map_err(io::Error::other)?)?;
+        self.entries.finish(ENTRIES, &mut writer)?;
+        self.binaries.finish(BINARIES, &mut writer)?;
+        self.problems.finish(PROBLEMS, &mut writer)?;
+        let unpublished = writer.finish(&key)?;
+        Ok((LayerIndex::of(unpublished.file.clone())?, unpublished))
+    }
+}
+
+fn codec_number(codec: Codec) -> u8 {
+    match codec {
+        Codec::Plain => 0,
+        Codec::Gzip => 1,
+        Codec::Zstd => 2,
+    }
+}
+
+impl LayerIndex {
+    /// The index of the layer whose blob has that digest, if there is one in the cache.
+    pub fn load(cache: &CacheDir, digest: &Digest) -> Option<Self> {
+        let key = Key::layer(&digest.to_string());
+        let index = Self::of(cache.load(&key)?).ok();
+        let index = index.filter(|index| index.digest == *digest);
+        if index.is_none() {
+            cache.remove(&key);
+        }
+        index
+    }
+
+    fn of(file: Arc<CacheFile>) -> io::Result<Self> {
+        let part = file.part(META);
+        let meta: Meta = postcard::from_bytes(part.get(0, part.len())).map_err(|_| invalid())?;
+        let codec = match meta.codec {
+            0 => Codec::Plain,
+            1 => Codec::Gzip,
+            2 => Codec::Zstd,
+            _ => return Err(invalid()),
+        };
+        let digest = |text: &str| text.parse().map_err(|_| invalid());
+        Ok(Self {
+            codec,
+            digest: digest(&meta.digest)?,
+            diff_id: meta.diff_id.as_deref().map(digest).transpose()?,
+            meta,
+            file,
+        })
+    }
+
     /// The compression that the blob has.
-    pub codec: Codec,
+    pub fn codec(&self) -> Codec {
+        self.codec
+    }
+
     /// Length of the blob as stored, in bytes.
-    pub stored_size: u64,
+    pub fn stored_size(&self) -> u64 {
+        self.meta.stored_size
+    }
+
+    /// Digest of the blob as stored, which was verified.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// Digest of the decoded layer, if it was computed.
+    pub fn diff_id(&self) -> Option<&Digest> {
+        self.diff_id.as_ref()
+    }
+
+    /// How to read the decoded bytes.
+    pub fn spans(&self) -> SpanTable {
+        SpanTable::of(&self.file)
+    }
+
+    /// How many entries there are.
+    pub fn entry_count(&self) -> u64 {
+        self.meta.entries
+    }
+
+    /// The entries as shipped, whiteouts among them, in the order of the stream.
+    pub fn entries(&self) -> impl Iterator<Item = io::Result<Entry>> {
+        let list = Packed::new(self.file.part(ENTRIES), self.file.part(ENTRIES + 1));
+        list.into_iter().map(|entry| entry.map(|(_, entry)| entry))
+    }
+
+    /// The facts of the executable that is entry `number`.
+    ///
+    /// # Errors
+    /// If the index is damaged.
+    pub fn binary(&self, number: u32) -> io::Result<Option<Binary>> {
+        let list = Packed::new(self.file.part(BINARIES), self.file.part(BINARIES + 1));
+        list.find(number.into())
+    }
+
+    /// What is wrong with the entries, in an image in which this is layer `number`.
+    ///
+    /// # Errors
+    /// If the index is damaged.
+    pub fn problems(&self, number: usize) -> io::Result<Vec<Problem>> {
+        let list: Packed<Noted> =
+            Packed::new(self.file.part(PROBLEMS), self.file.part(PROBLEMS + 1));
+        let problem = |(_, (path, kind)): (u64, Noted)| Problem {
+            layer: number,
+            path: path.into_vec().into(),
+            kind,
+        };
+        list.into_iter().map(|noted| noted.map(problem)).collect()
+    }
+
+    /// The file that it is in.
+    pub fn file(&self) -> &Arc<CacheFile> {
+        &self.file
+    }
 }

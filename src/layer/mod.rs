@@ -9,9 +9,11 @@
 mod entry;
 mod header;
 mod index;
+mod packed;
 mod pax;
 mod problem;
 mod scan;
+mod seen;
 mod sparse;
 mod tar;
 mod whiteout;
@@ -20,5 +22,6 @@ pub use entry::{Data, Entry, EntryKind, Extent, Mtime, Xattr};
 pub use index::LayerIndex;
 pub use problem::{Problem, ProblemKind, printable};
 pub use scan::{LayerError, LayerInput, Scanned, scan};
+pub use seen::Seen;
 pub use tar::TarError;
 pub use whiteout::{Marker, WHITEOUT_PREFIX, marker};

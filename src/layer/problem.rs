@@ -3,8 +3,10 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Something wrong with one entry of one layer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// Number of the layer, from 0, as in the manifest.
     pub layer: usize,
@@ -15,7 +17,7 @@ pub struct Problem {
 }
 
 /// The kinds of problems.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProblemKind {
     /// `.wh.` and nothing, `.` or `..` after it, or something below a whiteout.
     BadWhiteout,

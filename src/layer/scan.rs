@@ -9,10 +9,11 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use super::entry::{Data, Entry, EntryKind};
-use super::index::LayerIndex;
-use super::problem::{Problem, ProblemKind};
+use super::index::{IndexWriter, LayerIndex};
+use super::problem::ProblemKind;
 use super::tar::{MAX_ENTRIES, MAX_WEIGHT, Member, TarError, TarReader};
-use crate::blob::{BlobError, Digest, Pass, ReadAt, SpanTable};
+use crate::blob::{BlobError, Digest, Pass, ReadAt};
+use crate::cache::{CacheDir, Kind, Unpublished, temporary_dir};
 use crate::inspect::{self, Binary, Candidate};
 
 /// Executables up to this many bytes are decoded from memory. Two layers are read at a time, so
@@ -21,8 +22,6 @@ const MEMORY_LIMIT: u64 = 32 << 20;
 
 /// A layer to be read.
 pub struct LayerInput {
-    /// Its number in the manifest, from 0.
-    pub number: usize,
     /// Its bytes as stored.
     pub source: Arc<dyn ReadAt>,
     /// The digest of the stored bytes, where the image gives one.
@@ -42,22 +41,32 @@ pub enum LayerError {
     /// Its tar stream is malformed.
     #[error(transparent)]
     Tar(TarError),
+    /// What was learned of it cannot be written down.
+    #[error(
+        "cannot write its index: {0}; make room, or name a directory that has some: --cache-dir, \
+         or TMPDIR"
+    )]
+    Index(#[source] io::Error),
 }
 
 /// A layer that has been read.
 pub struct Scanned {
     /// What it holds.
     pub index: LayerIndex,
-    /// How to read its decoded bytes again.
-    pub spans: SpanTable,
+    /// The file that the index is in, to be published.
+    pub file: Unpublished,
 }
 
-/// Reads a layer from front to back. `progress` is told how many stored bytes are read, now and
-/// then.
+/// Reads a layer from front to back and writes its index. `progress` is told how many stored bytes
+/// are read, now and then.
 ///
 /// # Errors
 /// If the blob's bytes cannot be read or decoded, are not those of its digest, or are not tar.
-pub fn scan(input: &LayerInput, progress: &mut dyn FnMut(u64)) -> Result<Scanned, LayerError> {
+pub fn scan(
+    input: &LayerInput,
+    cache: &CacheDir,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Scanned, LayerError> {
     if let Some(expected) = input.size
         && expected != input.source.size()
     {
@@ -68,58 +77,45 @@ pub fn scan(input: &LayerInput, progress: &mut dyn FnMut(u64)) -> Result<Scanned
         input.source.clone(),
         input.digest.clone(),
         input.diff_id.clone(),
+        cache.create(Kind::Layer).map_err(LayerError::Index)?,
     )?;
     let mut tar = TarReader::new(pass);
-    let read = read_entries(&mut tar, input.number, progress);
+    let mut index = IndexWriter::new();
+    let read = read_entries(&mut tar, &mut index, progress);
     let pass = tar.into_inner();
-    let (entries, problems) = match read {
-        Ok(read) => read,
-        Err(error) => return Err(explain(pass, error)),
-    };
+    if let Err(error) = read {
+        return Err(explain(pass, error));
+    }
     let result = pass.finish()?;
     progress(result.stored_size);
-    Ok(Scanned {
-        index: LayerIndex {
-            entries,
-            problems,
-            codec: result.codec,
-            stored_size: result.stored_size,
-        },
-        spans: result.spans,
-    })
+    let (index, file) = index.finish(result).map_err(LayerError::Index)?;
+    Ok(Scanned { index, file })
 }
 
 /// Reads the tar stream to its end.
 fn read_entries(
     tar: &mut TarReader<Pass>,
-    number: usize,
+    index: &mut IndexWriter,
     progress: &mut dyn FnMut(u64),
-) -> Result<(Vec<Entry>, Vec<Problem>), TarError> {
-    let mut entries = Vec::new();
-    let mut problems = Vec::new();
+) -> Result<(), TarError> {
     let mut weight = 0;
     while let Some(member) = tar.next()? {
         weight += member.weight();
-        if weight > MAX_WEIGHT || entries.len() + problems.len() > MAX_ENTRIES {
+        if weight > MAX_WEIGHT || index.count() > MAX_ENTRIES {
             return Err(TarError::TooMuch);
         }
-        let problem = |path, kind| Problem {
-            layer: number,
-            path,
-            kind,
-        };
         match entry(tar, member)? {
-            Err((path, kind)) => problems.push(problem(path.into(), kind)),
-            Ok((entry, truncated)) => {
-                if truncated {
-                    problems.push(problem(entry.path.clone(), ProblemKind::TruncatedBinary));
+            Err((path, kind)) => index.problem(&path, kind)?,
+            Ok((entry, binary)) => {
+                if binary == Err(Truncated) {
+                    index.problem(&entry.path, ProblemKind::TruncatedBinary)?;
                 }
-                entries.push(entry);
+                index.entry(&entry, binary.ok().flatten().as_ref())?;
             }
         }
         progress(tar.get_ref().stored_position());
     }
-    Ok((entries, problems))
+    Ok(())
 }
 
 /// The better of two errors: if the blob is not the one that its digest names, that is the cause.
@@ -142,9 +138,17 @@ fn explain(pass: Pass, error: TarError) -> LayerError {
 
 type Rejected = (Vec<u8>, ProblemKind);
 
-/// Makes the entry of a tar member, or says why it makes none. The flag tells of an executable
-/// whose header is cut off.
-fn entry(tar: &mut TarReader<Pass>, member: Member) -> io::Result<Result<(Entry, bool), Rejected>> {
+/// A file that begins like an executable and ends in its header.
+#[derive(Debug, PartialEq, Eq)]
+struct Truncated;
+
+type Found = Result<Option<Binary>, Truncated>;
+
+/// Makes the entry of a tar member, or says why it makes none.
+fn entry(
+    tar: &mut TarReader<Pass>,
+    member: Member,
+) -> io::Result<Result<(Entry, Found), Rejected>> {
     let (major, minor) = member.device;
     let kind = match member.type_flag {
         b'0' | b'S' => EntryKind::Regular,
@@ -156,9 +160,9 @@ fn entry(tar: &mut TarReader<Pass>, member: Member) -> io::Result<Result<(Entry,
         b'6' => EntryKind::Fifo,
         flag => return Ok(Err((member.path, ProblemKind::UnknownType(flag)))),
     };
-    let (binary, truncated) = match kind {
+    let found = match kind {
         EntryKind::Regular => examine(tar, &member.data, member.size)?,
-        _ => (None, false),
+        _ => Ok(None),
     };
     let entry = Entry {
         path: member.path.into(),
@@ -170,24 +174,21 @@ fn entry(tar: &mut TarReader<Pass>, member: Member) -> io::Result<Result<(Entry,
         size: member.size,
         xattrs: member.xattrs,
         data: member.data,
-        binary: binary.map(Arc::new),
+        format: found.as_ref().ok().and_then(|b| Some(b.as_ref()?.format)),
     };
-    Ok(Ok((entry, truncated)))
+    Ok(Ok((entry, found)))
 }
 
 /// Decodes the current file if it is an executable.
-fn examine(
-    tar: &mut TarReader<Pass>,
-    data: &Data,
-    size: u64,
-) -> io::Result<(Option<Binary>, bool)> {
+fn examine(tar: &mut TarReader<Pass>, data: &Data, size: u64) -> io::Result<Found> {
     let mut content = Content::new(tar, data, size);
     // Sizes are claims, but these are small.
     let whole = usize::try_from(size.min(MEMORY_LIMIT)).unwrap_or_default();
     let mut head = Vec::with_capacity(whole.min(inspect::HEAD_LEN));
     Read::take(&mut content, inspect::HEAD_LEN as u64).read_to_end(&mut head)?;
     let binary = match inspect::detect(&head) {
-        None => return Ok((None, head.starts_with(b"\x7fELF"))),
+        None if head.starts_with(b"\x7fELF") => return Ok(Err(Truncated)),
+        None => return Ok(Ok(None)),
         // A script is told by its first line.
         Some(Candidate::Script) => inspect::inspect(&head),
         Some(_) if size <= MEMORY_LIMIT => {
@@ -196,13 +197,13 @@ fn examine(
             inspect::inspect(&head)
         }
         Some(_) => {
-            let mut file: File = tempfile::tempfile_in(crate::blob::spool_dir())?;
+            let mut file: File = tempfile::tempfile_in(temporary_dir())?;
             file.write_all(&head)?;
             io::copy(&mut content, &mut file)?;
             inspect::inspect(&file)
         }
     };
-    Ok((binary, false))
+    Ok(Ok(binary))
 }
 
 /// The bytes of the current file as a reader of it would see them, holes as zeros.

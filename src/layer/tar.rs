@@ -18,7 +18,7 @@ const MAX_META: u64 = 1 << 20;
 
 /// A layer has at most so many entries, and so many bytes of names, links, attributes and maps:
 /// what is kept of a layer is held in memory, and a hostile one compresses well.
-pub(crate) const MAX_ENTRIES: usize = 16 << 20;
+pub(crate) const MAX_ENTRIES: u64 = 16 << 20;
 pub(crate) const MAX_WEIGHT: u64 = 2 << 30;
 
 /// No file is longer: off_t is signed. Sums of an offset, a size and padding then fit a u64.

@@ -27,11 +27,16 @@ const MAX_PATH: usize = 4096;
 
 impl Tree {
     /// Merges layers, the lowest first, and says what was wrong with their entries.
-    pub fn merge(layers: Vec<Arc<LayerIndex>>) -> (Self, Vec<Problem>) {
+    pub fn merge<'a>(
+        indexes: impl Iterator<Item = &'a LayerIndex>,
+    ) -> std::io::Result<(Self, Vec<Problem>)> {
         let mut merger = Merger::new();
-        for (number, layer) in layers.iter().enumerate() {
-            merger.problems.extend(layer.problems.iter().cloned());
-            merger.apply(number, layer);
+        let mut layers = Vec::new();
+        for (number, layer) in indexes.enumerate() {
+            merger.problems.extend(layer.problems(number)?);
+            let entries = layer.entries().collect::<std::io::Result<Vec<_>>>()?;
+            merger.apply(number, &entries);
+            layers.push(Arc::new(entries));
         }
         let problems = std::mem::take(&mut merger.problems);
         let (nodes, dentries) = merger.freeze();
@@ -40,7 +45,7 @@ impl Tree {
             nodes,
             dentries,
         };
-        (tree, problems)
+        Ok((tree, problems))
     }
 }
 
@@ -92,12 +97,12 @@ impl Merger {
         merger
     }
 
-    fn apply(&mut self, number: usize, layer: &LayerIndex) {
+    fn apply(&mut self, number: usize, entries: &[Entry]) {
         // Layers are counted by a manifest of at most some megabytes.
         self.layer = number as u32;
         self.removed.clear();
-        let mut plain = Vec::with_capacity(layer.entries.len());
-        for (i, entry) in layer.entries.iter().enumerate() {
+        let mut plain = Vec::with_capacity(entries.len());
+        for (i, entry) in entries.iter().enumerate() {
             let (names, escaped) = clean(&entry.path);
             if escaped {
                 self.problem(entry, ProblemKind::EscapingPath);
@@ -116,7 +121,7 @@ impl Merger {
             }
         }
         for (i, names) in plain {
-            let Some(entry) = layer.entries.get(i) else {
+            let Some(entry) = entries.get(i) else {
                 continue;
             };
             let too_long = names.iter().any(|n| n.len() > MAX_NAME);

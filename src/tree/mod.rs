@@ -1,5 +1,5 @@
 //! The tree is what all layers together show: one file system, immutable, each node with the layer
-//! that brought it. Pure: it is made from [`LayerIndex`]es and does no I/O.
+//! that brought it. Pure: it is made from layers and does no I/O.
 //!
 //! [`Tree::merge`] applies the layers by the rules of the OCI image-spec (layer.md). The result is
 //! flat: nodes (inodes) and directory entries in two vectors that point into each other by number,
@@ -15,8 +15,7 @@ use std::sync::Arc;
 pub use node::{Dentry, DentryId, Kind, Node, NodeId, Origin};
 pub use path::{clean, components};
 
-use crate::inspect::Binary;
-use crate::layer::{Entry, EntryKind, LayerIndex, Mtime};
+use crate::layer::{Entry, EntryKind, Mtime};
 
 /// A path leads through at most this many symbolic links (Linux, namei.h, `MAXSYMLINKS`).
 const MAX_LINKS: usize = 40;
@@ -29,7 +28,7 @@ const MAX_TARGET: usize = 4096;
 
 /// The merged tree of an image.
 pub struct Tree {
-    layers: Vec<Arc<LayerIndex>>,
+    layers: Vec<Arc<Vec<Entry>>>,
     nodes: Vec<Node>,
     dentries: Vec<Dentry>,
 }
@@ -59,24 +58,14 @@ impl Tree {
         (0..).map(DentryId).zip(&self.dentries)
     }
 
-    /// The layers, the lowest first.
-    pub fn layers(&self) -> &[Arc<LayerIndex>] {
-        &self.layers
-    }
-
     /// The layer entry that a node was made from; `None` for a directory that only had to exist.
     pub fn entry(&self, id: NodeId) -> Option<&Entry> {
         let node = self.node(id)?;
         let layer = self.layers.get(node.layer as usize)?;
         match node.origin {
-            Origin::Entry(number) => layer.entries.get(number as usize),
+            Origin::Entry(number) => layer.get(number as usize),
             Origin::Implied => None,
         }
-    }
-
-    /// The facts of a file that is an executable.
-    pub fn binary(&self, id: NodeId) -> Option<&Arc<Binary>> {
-        self.entry(id)?.binary.as_ref()
     }
 
     /// Permission bits. A directory that no layer describes has `0755`.

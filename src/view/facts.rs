@@ -2,7 +2,7 @@
 //! [`of_binary`] makes; no other place turns a fact into a key.
 
 use crate::inspect::{
-    Binary, Endian, FactSource, Format, GoBuild, Kind as BinaryKind, Libc, Linkage, Relro,
+    Binary, Endian, FactSource, Format, GoBuild, Kind as BinaryKind, Libc, Linkage, Relro, VARIANTS,
 };
 use crate::open::OpenLayer;
 
@@ -162,18 +162,6 @@ fn platform(facts: &mut Facts, binary: &Binary) {
     facts.some("BITS", binary.bits.map(|bits| bits.to_string()));
     facts.some("ENDIAN", binary.endian.map(endian));
 }
-
-/// Go's variables for variants of a machine, in the order of the format.
-const VARIANTS: [&str; 8] = [
-    "GOAMD64",
-    "GO386",
-    "GOARM",
-    "GOARM64",
-    "GOMIPS",
-    "GOMIPS64",
-    "GOPPC64",
-    "GORISCV64",
-];
 
 /// The values of a list, without those that are there before.
 fn each_once(values: impl Iterator<Item = String>) -> Vec<Vec<u8>> {

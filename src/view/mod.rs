@@ -282,7 +282,7 @@ impl ImageFs {
             return Vec::new();
         };
         match tree.entry(id) {
-            Some(entry) if is_described(tree, id) => match &entry.binary {
+            Some(entry) if is_described(tree, id) => match &self.image.binary(id).ok().flatten() {
                 Some(binary) => {
                     let subject = Subject {
                         path,
@@ -304,10 +304,10 @@ impl ImageFs {
 
 /// Whether a file has a sidecar: every decoded binary, and every script that may be executed.
 fn is_described(tree: &Tree, id: NodeId) -> bool {
-    let Some(binary) = tree.binary(id) else {
+    let Some(format) = tree.entry(id).and_then(|e| e.format) else {
         return false;
     };
-    binary.format != Format::Script || tree.mode(id) & 0o111 != 0
+    format != Format::Script || tree.mode(id) & 0o111 != 0
 }
 
 fn describe(tree: &Tree, id: DentryId) -> Option<Described> {

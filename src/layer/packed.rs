@@ -1,0 +1,252 @@
+//! A sorted list of numbered values in a file of the cache: small blocks, each compressed alone, and a
+//! directory of blocks, so that one value is found without reading the others.
+//!
+//! A value and its number are in postcard's wire format (postcard.jamesmunns.com/wire-format), one
+//! pair after the other; a block is a zstd frame of some of them. A record of the directory is 24
+//! bytes: the number of the block's first value (u64), where the block is (u64), and its length (u32)
+//! compressed and (u32) decompressed.
+
+use std::io;
+use std::marker::PhantomData;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::cache::{Part, Writer};
+
+/// Length of a record of the directory.
+const RECORD_LEN: usize = 24;
+
+/// How hard blocks are compressed. They are written once and are small.
+const LEVEL: i32 = 6;
+
+/// No block is longer than this: a value is a tar entry, whose headers have bounds.
+const MAX_BLOCK: usize = 256 << 20;
+
+/// Collects values.
+pub(super) struct PackedWriter<T> {
+    blocks: Vec<u8>,
+    directory: Vec<u8>,
+    block: Vec<u8>,
+    /// Number of the block's first value.
+    first: u64,
+    /// A block is closed at the first value after so many bytes.
+    block_len: usize,
+    compressor: Option<zstd::bulk::Compressor<'static>>,
+    values: PhantomData<T>,
+}
+
+fn invalid() -> io::Error {
+    io::ErrorKind::InvalidData.into()
+}
+
+impl<T: Serialize> PackedWriter<T> {
+    pub(super) fn new(block_len: usize) -> Self {
+        Self {
+            blocks: Vec::new(),
+            directory: Vec::new(),
+            block: Vec::new(),
+            first: 0,
+            block_len,
+            compressor: None,
+            values: PhantomData,
+        }
+    }
+
+    /// Adds a value. Numbers must rise.
+    pub(super) fn push(&mut self, number: u64, value: &T) -> io::Result<()> {
+        if self.block.is_empty() {
+            self.first = number;
+        }
+        let block = std::mem::take(&mut self.block);
+        self.block = postcard::to_extend(&(number, value), block).map_err(io::Error::other)?;
+        if self.block.len() >= self.block_len {
+            self.close()?;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        if self.block.is_empty() {
+            return Ok(());
+        }
+        let compressor = match &mut self.compressor {
+            Some(compressor) => compressor,
+            None => self.compressor.insert(zstd::bulk::Compressor::new(LEVEL)?),
+        };
+        let frame = compressor.compress(&self.block)?;
+        let len = |bytes: &[u8]| u32::try_from(bytes.len()).map_err(|_| invalid());
+        self.directory.extend_from_slice(&self.first.to_le_bytes());
+        let at = self.blocks.len() as u64;
+        self.directory.extend_from_slice(&at.to_le_bytes());
+        self.directory
+            .extend_from_slice(&len(&frame)?.to_le_bytes());
+        self.directory
+            .extend_from_slice(&len(&self.block)?.to_le_bytes());
+        self.blocks.extend_from_slice(&frame);
+        self.block.clear();
+        Ok(())
+    }
+
+    /// Writes the blocks as section `id` and their directory as the one after it.
+    pub(super) fn finish(mut self, id: u32, writer: &mut Writer) -> io::Result<()> {
+        self.close()?;
+        writer.section(id)?;
+        writer.append(&self.blocks)?;
+        writer.section(id + 1)?;
+        writer.append(&self.directory)?;
+        Ok(())
+    }
+}
+
+/// A list of values, read block by block.
+#[derive(Clone, Debug)]
+pub(super) struct Packed<T> {
+    blocks: Part,
+    directory: Part,
+    values: PhantomData<T>,
+}
+
+/// One record of the directory.
+struct Block {
+    first: u64,
+    at: u64,
+    len: u32,
+    raw_len: u32,
+}
+
+impl<T: DeserializeOwned> Packed<T> {
+    pub(super) fn new(blocks: Part, directory: Part) -> Self {
+        Self {
+            blocks,
+            directory,
+            values: PhantomData,
+        }
+    }
+
+    fn count(&self) -> u64 {
+        self.directory.records::<RECORD_LEN>()
+    }
+
+    fn record(&self, number: u64) -> io::Result<Block> {
+        let record = self.directory.record::<RECORD_LEN>(number);
+        let read = |record: &[u8; RECORD_LEN]| {
+            Some(Block {
+                first: u64::from_le_bytes(*record.first_chunk()?),
+                at: u64::from_le_bytes(*record.get(8..)?.first_chunk()?),
+                len: u32::from_le_bytes(*record.get(16..)?.first_chunk()?),
+                raw_len: u32::from_le_bytes(*record.get(20..)?.first_chunk()?),
+            })
+        };
+        record.and_then(read).ok_or_else(|| self.damaged())
+    }
+
+    /// Marks the file as damaged.
+    fn damaged(&self) -> io::Error {
+        self.blocks.file().set_damaged();
+        invalid()
+    }
+
+    fn block(&self, number: u64) -> io::Result<Vec<u8>> {
+        let block = self.record(number)?;
+        let frame = self.blocks.get(block.at, block.len.into());
+        let raw_len = block.raw_len as usize;
+        if raw_len > MAX_BLOCK {
+            return Err(self.damaged());
+        }
+        let bytes = zstd::bulk::decompress(frame, raw_len).map_err(|_| self.damaged())?;
+        if bytes.len() != raw_len {
+            return Err(self.damaged());
+        }
+        Ok(bytes)
+    }
+
+    /// The values of one block.
+    fn values(&self, number: u64) -> io::Result<Vec<(u64, T)>> {
+        let block = self.block(number)?;
+        let mut bytes = block.as_slice();
+        let mut values = Vec::new();
+        while !bytes.is_empty() {
+            // A number takes a byte at least, so this ends.
+            let (value, rest) = postcard::take_from_bytes(bytes).map_err(|_| self.damaged())?;
+            values.push(value);
+            bytes = rest;
+        }
+        Ok(values)
+    }
+
+    /// All values in order.
+    pub(super) fn into_iter(self) -> impl Iterator<Item = io::Result<(u64, T)>> {
+        let blocks = (0..self.count()).map(move |number| self.values(number));
+        blocks.flat_map(|block| match block {
+            Ok(values) => values.into_iter().map(Ok).collect::<Vec<_>>(),
+            Err(error) => vec![Err(error)],
+        })
+    }
+
+    /// The value of that number.
+    pub(super) fn find(&self, number: u64) -> io::Result<Option<T>> {
+        let (mut from, mut to) = (0, self.count());
+        while from < to {
+            let middle = from + (to - from) / 2;
+            match self.record(middle)?.first <= number {
+                true => from = middle + 1,
+                false => to = middle,
+            }
+        }
+        let Some(block) = from.checked_sub(1) else {
+            return Ok(None);
+        };
+        let mut values = self.values(block)?.into_iter();
+        Ok(values.find(|(n, _)| *n == number).map(|(_, value)| value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::{CacheDir, Key, Kind};
+
+    #[test]
+    fn every_value_is_found_and_no_other() {
+        let mut writer = CacheDir::none().create(Kind::Layer).unwrap();
+        let mut list = PackedWriter::new(100);
+        let text = |n: u64| "x".repeat((n % 90) as usize);
+        for n in 0..1000 {
+            list.push(n * 3, &text(n)).unwrap();
+        }
+        list.finish(7, &mut writer).unwrap();
+        let file = writer.finish(&Key::layer("sha256:00")).unwrap().file;
+        let list: Packed<String> = Packed::new(file.part(7), file.part(8));
+        let all: Vec<(u64, String)> = list.clone().into_iter().map(Result::unwrap).collect();
+        assert_eq!(all, (0..1000).map(|n| (n * 3, text(n))).collect::<Vec<_>>());
+        for n in 0..3100 {
+            let want = (n % 3 == 0 && n < 3000).then(|| text(n / 3));
+            assert_eq!(list.find(n).unwrap(), want, "{n}");
+        }
+        let empty: Packed<String> = Packed::new(file.part(77), file.part(78));
+        assert_eq!(empty.clone().into_iter().count(), 0);
+        assert_eq!(empty.find(0).unwrap(), None);
+    }
+
+    #[test]
+    fn nonsense_with_right_checksums_is_an_error() {
+        for (blocks, directory) in [
+            (&b"no frame"[..], [0, 0, 8 | 100 << 32]),
+            (&b"x"[..], [0, 900, 8 | 100 << 32]),
+            (&b"x"[..], [0, 0, 1 | (u64::from(u32::MAX) << 32)]),
+        ] {
+            let mut writer = CacheDir::none().create(Kind::Layer).unwrap();
+            writer.section(7).unwrap();
+            writer.append(blocks).unwrap();
+            writer.section(8).unwrap();
+            for word in directory {
+                writer.append(&u64::to_le_bytes(word)).unwrap();
+            }
+            let file = writer.finish(&Key::layer("sha256:00")).unwrap().file;
+            let list: Packed<String> = Packed::new(file.part(7), file.part(8));
+            assert!(list.find(5).is_err());
+            assert!(file.is_damaged());
+        }
+    }
+}

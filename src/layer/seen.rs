@@ -1,0 +1,168 @@
+//! Digests that were verified in files outside, so that an image that nobody has written to since is
+//! not hashed again.
+//!
+//! For each file that was read there is a small file of the cache, kept under the identity of the
+//! file: a list of stretches and the digest of each. A file that changes gets another identity, and
+//! is unknown again.
+
+use std::collections::BTreeMap;
+use std::collections::hash_map::{Entry as Slot, HashMap};
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use crate::blob::{Digest, Place};
+use crate::cache::{CacheDir, Identity, Key, Kind};
+
+/// The one section.
+const STRETCHES: u32 = 1;
+
+/// A stretch of a file: decoded how often, where, how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Stretch {
+    depth: u8,
+    at: u64,
+    len: u64,
+}
+
+type Stretches = BTreeMap<Stretch, String>;
+
+/// What is known of files outside.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    cache: &'a CacheDir,
+    files: HashMap<Identity, Stretches>,
+    /// Files of which more is known than stands in the cache.
+    new: Vec<Identity>,
+}
+
+fn stretch(place: &Place) -> Stretch {
+    Stretch {
+        depth: place.depth,
+        at: place.at,
+        len: place.len,
+    }
+}
+
+impl<'a> Seen<'a> {
+    /// What stands in a cache.
+    pub fn new(cache: &'a CacheDir) -> Self {
+        Self {
+            cache,
+            files: HashMap::new(),
+            new: Vec::new(),
+        }
+    }
+
+    fn file(&mut self, identity: &Identity) -> &mut Stretches {
+        match self.files.entry(*identity) {
+            Slot::Occupied(known) => known.into_mut(),
+            Slot::Vacant(slot) => {
+                let file = self.cache.load(&Key::seen(identity));
+                let read = file.and_then(|file| {
+                    let part = file.part(STRETCHES);
+                    postcard::from_bytes(part.get(0, part.len())).ok()
+                });
+                slot.insert(read.unwrap_or_default())
+            }
+        }
+    }
+
+    /// The digest of the bytes at a place, if they were verified and the file is still the same.
+    pub fn digest(&mut self, place: &Place) -> Option<Digest> {
+        let text = self.file(&place.file).get(&stretch(place))?;
+        text.parse().ok()
+    }
+
+    /// Remembers what the bytes at a place hash to. They were read after the place was taken, and
+    /// the file had settled by then.
+    pub fn add(&mut self, place: &Place, digest: &Digest) {
+        let file = self.file(&place.file);
+        file.insert(stretch(place), digest.to_string());
+        self.new.push(place.file);
+    }
+
+    /// Writes down what was added.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn save(mut self) -> io::Result<()> {
+        self.new.sort_by_key(|file| (file.dev, file.ino));
+        self.new.dedup();
+        for identity in &self.new {
+            let Some(stretches) = self.files.get(identity) else {
+                continue;
+            };
+            let mut writer = self.cache.create(Kind::Seen)?;
+            writer.section(STRETCHES)?;
+            writer.append(&postcard::to_allocvec(stretches).map_err(io::Error::other)?)?;
+            writer.finish(&Key::seen(identity))?.publish()?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_written_to_is_unknown() {
+        let temp = tempfile::tempdir().unwrap();
+        let cache = CacheDir::open(temp.path()).unwrap();
+        let file = Identity {
+            dev: 1,
+            ino: 2,
+            size: 100,
+            mtime: (5, 6),
+            ctime: (7, 8),
+        };
+        let place = |at| Place {
+            file,
+            depth: 0,
+            at,
+            len: 10,
+        };
+        let digest = |n: u8| -> Digest { format!("sha256:{n:064}").parse().unwrap() };
+        let mut seen = Seen::new(&cache);
+        seen.add(&place(0), &digest(1));
+        seen.add(&place(10), &digest(2));
+        seen.save().unwrap();
+        let mut seen = Seen::new(&cache);
+        seen.add(&place(20), &digest(3));
+        seen.save().unwrap();
+        let mut seen = Seen::new(&cache);
+        for (at, n) in [(0, 1), (10, 2), (20, 3)] {
+            assert_eq!(seen.digest(&place(at)), Some(digest(n)));
+        }
+        assert_eq!(seen.digest(&place(5)), None);
+        assert_eq!(
+            seen.digest(&Place {
+                depth: 1,
+                ..place(0)
+            }),
+            None
+        );
+        for other in [
+            Identity { size: 101, ..file },
+            Identity {
+                mtime: (5, 7),
+                ..file
+            },
+            Identity {
+                ctime: (7, 9),
+                ..file
+            },
+            Identity { ino: 3, ..file },
+            Identity { dev: 2, ..file },
+        ] {
+            assert_eq!(
+                seen.digest(&Place {
+                    file: other,
+                    ..place(0)
+                }),
+                None
+            );
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The layers' indexes: from the cache where they can be trusted, else made by reading the layers.
+//!
+//! A layer is known by the digest of its blob. If the file that the blob lies in has not been written
+//! to since that digest was verified, its index is used and nothing is read; if it has, or was never
+//! seen, the blob is hashed; and if there is no index, it is decoded, which hashes it too.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use super::{OpenError, Progress};
+use crate::blob::{self, Digest, Place};
+use crate::cache::{CacheDir, Unpublished};
+use crate::image::LayerBlob;
+use crate::layer::{self, LayerError, LayerIndex, LayerInput, Seen};
+
+/// What has to be done for a layer.
+enum Work {
+    /// Nothing: its index was made from these very bytes.
+    Known(LayerIndex),
+    /// Its index is there; that the bytes are those of its digest has to be checked.
+    Hash(LayerIndex, Digest),
+    /// There is no index.
+    Scan,
+}
+
+/// A layer whose index can be used.
+struct Done {
+    index: LayerIndex,
+    /// The file that the index is in, if it is new.
+    file: Option<Unpublished>,
+    /// Where the bytes were when they were hashed.
+    place: Option<Place>,
+}
+
+/// Reads all layers that are not known, as many at a time as there are processors, the largest first
+/// so that none is left over at the end.
+pub(super) fn read_all(
+    image: &str,
+    blobs: &[LayerBlob],
+    cache: &CacheDir,
+    progress: &dyn Progress,
+) -> Result<Vec<LayerIndex>, OpenError> {
+    let mut seen = Seen::new(cache);
+    let work: Vec<Work> = blobs.iter().map(|b| plan(b, cache, &mut seen)).collect();
+    let sizes: Vec<u64> = work
+        .iter()
+        .zip(blobs)
+        .map(|(work, blob)| match work {
+            Work::Known(_) => 0,
+            Work::Hash(..) | Work::Scan => blob.source.size(),
+        })
+        .collect();
+    if sizes.iter().any(|&size| size > 0) {
+        progress.start(&sizes);
+    }
+    let mut jobs: Vec<(usize, &LayerBlob, Work)> = work
+        .into_iter()
+        .zip(blobs)
+        .enumerate()
+        .map(|(number, (work, blob))| (number, blob, work))
+        .collect();
+    jobs.sort_by_key(|(number, ..)| std::cmp::Reverse(sizes.get(*number)));
+    let mut results = in_parallel(jobs, |(number, blob, work)| {
+        let result = do_one(blob, work, cache, &mut |n| progress.advance(number, n));
+        (result.is_ok(), (number, result))
+    });
+    results.sort_by_key(|(number, _)| *number);
+    let mut indexes = Vec::with_capacity(blobs.len());
+    for (number, result) in results {
+        let layer = result.map_err(|error| OpenError::Layer {
+            image: image.to_owned(),
+            number,
+            name: blobs
+                .get(number)
+                .map_or_else(String::new, |b| b.name.clone()),
+            error,
+        })?;
+        keep(layer.file, layer.place, &layer.index, &mut seen);
+        indexes.push(layer.index);
+    }
+    if let Err(error) = seen.save() {
+        tracing::warn!("what was verified is not kept: {error}");
+    }
+    Ok(indexes)
+}
+
+/// Publishes a new index, and remembers where its bytes were. That this fails costs the next mount
+/// its time, and this one nothing.
+fn keep(file: Option<Unpublished>, place: Option<Place>, index: &LayerIndex, seen: &mut Seen<'_>) {
+    if let Some(file) = file
+        && let Err(error) = file.publish()
+    {
+        tracing::warn!("the index of layer {} is not kept: {error}", index.digest());
+        return;
+    }
+    if let Some(place) = place {
+        seen.add(&place, index.digest());
+    }
+}
+
+fn plan(blob: &LayerBlob, cache: &CacheDir, seen: &mut Seen<'_>) -> Work {
+    let known = blob.source.place().and_then(|place| seen.digest(&place));
+    let Some(digest) = blob.digest.clone().or_else(|| known.clone()) else {
+        return Work::Scan;
+    };
+    let Some(index) = LayerIndex::load(cache, &digest) else {
+        return Work::Scan;
+    };
+    // Where the image does not name the blob by its digest, the diff_id is what has to be right.
+    let diff_id = blob.digest.is_some() || blob.diff_id.as_ref() == index.diff_id();
+    let size = blob.size.is_none_or(|size| size == index.stored_size())
+        && blob.source.size() == index.stored_size();
+    match (size && diff_id, known == Some(digest.clone())) {
+        (false, _) => Work::Scan,
+        (true, true) => Work::Known(index),
+        (true, false) => Work::Hash(index, digest),
+    }
+}
+
+fn do_one(
+    blob: &LayerBlob,
+    work: Work,
+    cache: &CacheDir,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Done, LayerError> {
+    let before = blob.source.place().filter(|place| place.file.is_settled());
+    let (index, file) = match work {
+        Work::Known(index) => {
+            return Ok(Done {
+                index,
+                file: None,
+                place: None,
+            });
+        }
+        Work::Hash(index, digest) => {
+            blob::verify(blob.source.clone(), &digest, progress)?;
+            (index, None)
+        }
+        Work::Scan => {
+            // The digest of the blob vouches for all that is in it. Where there is none, as in a
+            // docker-archive, the diff_id does.
+            let diff_id = match blob.digest {
+                Some(_) => None,
+                None => blob.diff_id.clone(),
+            };
+            let input = LayerInput {
+                source: blob.source.clone(),
+                digest: blob.digest.clone(),
+                diff_id,
+                size: blob.size,
+            };
+            let scanned = layer::scan(&input, cache, progress)?;
+            (scanned.index, Some(scanned.file))
+        }
+    };
+    // A file that was written to meanwhile is not remembered.
+    let place = before.filter(|place| blob.source.place() == Some(*place));
+    Ok(Done { index, file, place })
+}
+
+/// Does all jobs in their order, as many at a time as there are processors. After one that says
+/// `false`, none is begun.
+fn in_parallel<J: Send, R: Send>(jobs: Vec<J>, run: impl Fn(J) -> (bool, R) + Sync) -> Vec<R> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads.min(jobs.len());
+    let queue = Mutex::new(VecDeque::from(jobs));
+    let results = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let next = lock(&queue).pop_front();
+                    let Some(job) = next else {
+                        return;
+                    };
+                    let (go_on, result) = run(job);
+                    lock(&results).push(result);
+                    if !go_on {
+                        lock(&queue).clear();
+                    }
+                }
+            });
+        }
+    });
+    results.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
