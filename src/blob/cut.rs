@@ -5,16 +5,24 @@
 
 use std::io;
 
+use zstd::bulk::Compressor;
+use zstd::zstd_safe::{CParameter, compress_bound};
+
 use super::inflate::WINDOW_LEN;
 use super::spans::{Origin, PIECE_LEN, SIDE, SPAN_LIMIT, SPAN_TARGET, SPANS, Side, Span};
 use crate::cache::Writer;
 
-/// How hard pieces are compressed: they are written once and read a few times, so speed counts.
-/// Negative levels are zstd's fast ones.
-const PIECE_LEVEL: i32 = -5;
+/// How pieces are compressed: they are written once and read a few times, so speed counts. Negative
+/// levels are zstd's fast ones; longer matches and a smaller table make them faster still (27 % on
+/// the layers of a release, for 8 % more room).
+const PIECE: &[CParameter] = &[
+    CParameter::CompressionLevel(-5),
+    CParameter::MinMatch(7),
+    CParameter::HashLog(12),
+];
 
-/// How hard windows are compressed. They are few, and most of an index.
-const WINDOW_LEVEL: i32 = 3;
+/// How windows are compressed. They are few, and most of an index.
+const WINDOW: &[CParameter] = &[CParameter::CompressionLevel(3)];
 
 /// Makes the spans of a blob.
 pub(super) struct SpanBuilder {
@@ -24,8 +32,8 @@ pub(super) struct SpanBuilder {
     size: u64,
     /// The piece that waits to be written aside. Empty unless the open span is one.
     pending: Vec<u8>,
-    pieces: Option<zstd::bulk::Compressor<'static>>,
-    windows: Option<zstd::bulk::Compressor<'static>>,
+    pieces: Option<Compressor<'static>>,
+    windows: Option<Compressor<'static>>,
     /// What a piece or a window is compressed into.
     frame: Vec<u8>,
 }
@@ -59,18 +67,24 @@ impl OpenSpan {
 }
 
 fn compress(
-    compressor: &mut Option<zstd::bulk::Compressor<'static>>,
-    level: i32,
+    compressor: &mut Option<Compressor<'static>>,
+    parameters: &[CParameter],
     bytes: &[u8],
     frame: &mut Vec<u8>,
     writer: &mut Writer,
 ) -> io::Result<Side> {
     let compressor = match compressor {
         Some(compressor) => compressor,
-        None => compressor.insert(zstd::bulk::Compressor::new(level)?),
+        None => {
+            let mut new = Compressor::default();
+            for parameter in parameters {
+                new.set_parameter(*parameter)?;
+            }
+            compressor.insert(new)
+        }
     };
     frame.clear();
-    frame.reserve(zstd::zstd_safe::compress_bound(bytes.len()));
+    frame.reserve(compress_bound(bytes.len()));
     compressor.compress_to_buffer(bytes, frame)?;
     Ok(Side {
         at: writer.append(frame)?,
@@ -120,7 +134,7 @@ impl SpanBuilder {
         debug_assert!(window.len() <= WINDOW_LEN);
         self.close()?;
         let (windows, frame) = (&mut self.windows, &mut self.frame);
-        let side = compress(windows, WINDOW_LEVEL, window, frame, &mut self.writer)?;
+        let side = compress(windows, WINDOW, window, frame, &mut self.writer)?;
         self.open = Some(OpenSpan::new(self.size, origin, side));
         Ok(())
     }
@@ -160,7 +174,7 @@ impl SpanBuilder {
         if open.origin == Origin::Aside {
             let (pieces, frame) = (&mut self.pieces, &mut self.frame);
             let writer = &mut self.writer;
-            side = compress(pieces, PIECE_LEVEL, &self.pending, frame, writer)?;
+            side = compress(pieces, PIECE, &self.pending, frame, writer)?;
             self.pending.clear();
         }
         let span = Span {

@@ -61,6 +61,11 @@ impl Input {
         Ok(self.buf.get(self.used..self.filled).unwrap_or_default())
     }
 
+    /// What of the source is in memory and not used yet.
+    pub(crate) fn buffered(&self) -> &[u8] {
+        self.buf.get(self.used..self.filled).unwrap_or_default()
+    }
+
     pub(crate) fn consume(&mut self, n: usize) {
         self.used = (self.used + n).min(self.filled);
     }

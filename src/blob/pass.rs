@@ -96,7 +96,10 @@ impl Pass {
         let head = input.peek(super::codec::MAGIC_LEN)?;
         let codec = Codec::sniff(head).map_err(BlobError::Unsupported)?;
         let (decoder, origin) = match codec {
-            Codec::Plain => (Decoder::Plain(PlainPass), Origin::Plain { at: 0 }),
+            Codec::Plain => (
+                Decoder::Plain(PlainPass::default()),
+                Origin::Plain { at: 0 },
+            ),
             Codec::Gzip => (
                 Decoder::Gzip(GzipPass::new()?),
                 Origin::GzipMember { at: 0 },
@@ -121,6 +124,7 @@ impl Pass {
         self.input.position()
     }
 
+    /// Makes the next decoded bytes; none at the end.
     fn refill(&mut self) -> Result<(), BlobError> {
         self.out_used = 0;
         self.out_filled = 0;
@@ -128,7 +132,8 @@ impl Pass {
         while self.out_filled < OUTPUT_LEN / 2 {
             let room = self.out.get_mut(self.out_filled..).unwrap_or_default();
             let n = match &mut self.decoder {
-                Decoder::Plain(d) => d.step(&mut self.input, room, &mut self.spans),
+                // Its bytes are lent from the input as they are.
+                Decoder::Plain(_) => break,
                 Decoder::Gzip(d) => d.step(&mut self.input, room, &mut self.spans),
                 Decoder::Zstd(d) => d.step(&mut self.input, room, &mut self.spans),
             }?;
@@ -137,10 +142,20 @@ impl Pass {
             }
             self.out_filled += n;
         }
+        if let Decoder::Plain(plain) = &mut self.decoder {
+            self.out_filled = plain.advance(&mut self.input, &mut self.spans)?;
+        }
         if let Some((_, Some(hasher))) = &mut self.decoded {
-            hasher.update(self.out.get(..self.out_filled).unwrap_or_default());
+            let made = decoded(&self.decoder, &self.input, &self.out);
+            hasher.update(made.get(..self.out_filled).unwrap_or_default());
         }
         Ok(())
+    }
+
+    /// The decoded bytes that are ready.
+    fn ready(&self) -> &[u8] {
+        let made = decoded(&self.decoder, &self.input, &self.out);
+        made.get(self.out_used..self.out_filled).unwrap_or_default()
     }
 
     /// Reads what is left and checks the digests.
@@ -191,6 +206,14 @@ impl Pass {
     }
 }
 
+/// Where the decoded bytes are.
+fn decoded<'a>(decoder: &Decoder, input: &'a Input, out: &'a [u8]) -> &'a [u8] {
+    match decoder {
+        Decoder::Plain(_) => input.buffered(),
+        Decoder::Gzip(_) | Decoder::Zstd(_) => out,
+    }
+}
+
 /// Compares a digest with the one that was expected, if one was.
 fn check(expected: Option<&Digest>, actual: Option<&Digest>) -> Result<(), BlobError> {
     match (expected, actual) {
@@ -216,10 +239,7 @@ impl BufRead for Pass {
         if self.out_used == self.out_filled {
             self.refill()?;
         }
-        Ok(self
-            .out
-            .get(self.out_used..self.out_filled)
-            .unwrap_or_default())
+        Ok(self.ready())
     }
 
     fn consume(&mut self, n: usize) {

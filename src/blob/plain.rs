@@ -9,15 +9,22 @@ use super::input::Input;
 use super::spans::{Origin, PIECE_LEN};
 
 /// The first pass over plain bytes.
-pub(crate) struct PlainPass;
+#[derive(Default)]
+pub(crate) struct PlainPass {
+    /// Bytes of the input that were handed out last, and are still in its buffer.
+    lent: usize,
+}
 
 impl PlainPass {
-    pub(crate) fn step(
+    /// Takes in the next bytes, which stay in the input's buffer until the next call, and says how
+    /// many there are.
+    pub(crate) fn advance(
         &mut self,
         input: &mut Input,
-        out: &mut [u8],
         spans: &mut SpanBuilder,
     ) -> Result<usize, BlobError> {
+        input.consume(self.lent);
+        self.lent = 0;
         let at = spans.size();
         let inside = at % u64::from(PIECE_LEN);
         if inside == 0 && at > 0 {
@@ -26,15 +33,12 @@ impl PlainPass {
                 .map_err(BlobError::Spool)?;
         }
         let chunk = input.fill()?;
-        // A chunk never crosses the end of a span; both fit a usize, being at most PIECE_LEN.
+        // A chunk never crosses the end of a span, whose length fits a usize.
         let room = (u64::from(PIECE_LEN) - inside) as usize;
-        let n = chunk.len().min(out.len()).min(room);
-        if let (Some(to), Some(from)) = (out.get_mut(..n), chunk.get(..n)) {
-            to.copy_from_slice(from);
-            spans.bytes(to).map_err(BlobError::Spool)?;
-        }
-        input.consume(n);
-        Ok(n)
+        let chunk = chunk.get(..room).unwrap_or(chunk);
+        spans.bytes(chunk).map_err(BlobError::Spool)?;
+        self.lent = chunk.len();
+        Ok(self.lent)
     }
 }
 

@@ -185,7 +185,7 @@ fn examine(tar: &mut TarReader<Pass>, data: &Data, size: u64) -> io::Result<Foun
     // Sizes are claims, but these are small.
     let whole = usize::try_from(size.min(MEMORY_LIMIT)).unwrap_or_default();
     let mut head = Vec::with_capacity(whole.min(inspect::HEAD_LEN));
-    Read::take(&mut content, inspect::HEAD_LEN as u64).read_to_end(&mut head)?;
+    content.append_to(&mut head, inspect::HEAD_LEN)?;
     let binary = match inspect::detect(&head) {
         None if head.starts_with(b"\x7fELF") => return Ok(Err(Truncated)),
         None => return Ok(Ok(None)),
@@ -193,7 +193,7 @@ fn examine(tar: &mut TarReader<Pass>, data: &Data, size: u64) -> io::Result<Foun
         Some(Candidate::Script) => inspect::inspect(&head),
         Some(_) if size <= MEMORY_LIMIT => {
             head.reserve_exact(whole.saturating_sub(head.len()));
-            content.read_to_end(&mut head)?;
+            content.append_to(&mut head, whole)?;
             inspect::inspect(&head)
         }
         Some(_) => {
@@ -228,6 +228,15 @@ impl<'a> Content<'a> {
             position: 0,
             size,
         }
+    }
+
+    /// Adds at most `limit` bytes to a buffer.
+    fn append_to(&mut self, buf: &mut Vec<u8>, limit: usize) -> io::Result<()> {
+        if self.sparse {
+            self.take(limit as u64).read_to_end(buf)?;
+            return Ok(());
+        }
+        self.tar.append_to(buf, limit)
     }
 }
 

@@ -397,6 +397,27 @@ impl<R: BufRead> TarReader<R> {
     }
 }
 
+impl<R: BufRead> TarReader<R> {
+    /// Adds stored bytes of the current entry to a buffer, at most `limit`.
+    pub(crate) fn append_to(&mut self, buf: &mut Vec<u8>, limit: usize) -> io::Result<()> {
+        let mut want = limit.min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        while want > 0 {
+            let chunk = self.reader.fill_buf()?;
+            let chunk = chunk.get(..want).unwrap_or(chunk);
+            let n = chunk.len();
+            if n == 0 {
+                break;
+            }
+            buf.extend_from_slice(chunk);
+            self.reader.consume(n);
+            self.left -= n as u64;
+            self.offset += n as u64;
+            want -= n;
+        }
+        Ok(())
+    }
+}
+
 /// Reads the stored bytes of the current entry.
 impl<R: BufRead> Read for TarReader<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
