@@ -36,6 +36,6 @@ pub use digest::{Digest, DigestError, Hasher};
 pub use error::BlobError;
 pub use pass::{Pass, PassResult};
 pub use reader::SpanReader;
-pub use source::{FileSource, Place, ReadAt, Section, SequentialReader, read_all};
+pub use source::{Bytes, FileSource, Place, ReadAt, Section, SequentialReader, read_all};
 pub use spans::{Span, SpanTable};
 pub use verify::verify;

@@ -94,6 +94,22 @@ impl ReadAt for FileSource {
     }
 }
 
+/// Bytes in memory.
+#[derive(Clone, Debug)]
+pub struct Bytes(pub Arc<[u8]>);
+
+impl ReadAt for Bytes {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let from = usize::try_from(offset).unwrap_or(usize::MAX);
+        let mut rest = self.0.get(from..).unwrap_or_default();
+        rest.read(buf)
+    }
+}
+
 /// A stretch of another source, for example one member of an archive.
 #[derive(Clone)]
 pub struct Section {

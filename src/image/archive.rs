@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Caches, ImageError, Reference};
 use crate::blob::{
-    BlobError, Codec, FileSource, Pass, ReadAt, Section, SequentialReader, SpanReader, SpanTable,
+    BlobError, Bytes, Codec, FileSource, Pass, ReadAt, Section, SequentialReader, SpanReader,
+    SpanTable,
 };
 use crate::cache::{CacheFile, Key, Kind, temporary_dir};
 
@@ -23,6 +24,10 @@ const MEMBERS: u32 = 3;
 
 /// More files than this are no image archive: those have a few for each layer.
 const MAX_MEMBERS: usize = 100_000;
+
+/// Documents of an image are no longer than this, and all together no longer than that.
+const DOCUMENT_LEN: u64 = 64 << 10;
+const DOCUMENTS_LEN: u64 = 4 << 20;
 
 /// Links in an archive that lead to links; `docker save` writes one level.
 const MAX_LINKS: usize = 8;
@@ -38,6 +43,9 @@ enum Member {
     File {
         at: u64,
         size: u64,
+        /// Its bytes, if it is a document in a compressed archive: reading it there would decode
+        /// what is around it.
+        bytes: Option<Vec<u8>>,
     },
     /// To another path of the archive: old `docker save` writes each shared layer once.
     Link(String),
@@ -95,7 +103,7 @@ impl Archive {
         if codec == Codec::Plain {
             let mut tar = tar::Archive::new(SequentialReader::new(source.clone()));
             let entries = tar.entries_with_seek().map_err(io)?;
-            let members = collect(&image, entries, source.size())?;
+            let members = collect(&image, entries, source.size(), 0)?;
             return Ok(Self { source, members });
         }
         Self::open_compressed(&image, source, caches)
@@ -133,7 +141,7 @@ impl Archive {
         let members = {
             let mut tar = tar::Archive::new(&mut pass);
             let entries = tar.entries().map_err(failed)?;
-            collect(image, entries, u64::MAX)?
+            collect(image, entries, u64::MAX, DOCUMENTS_LEN)?
         };
         let mut writer = pass.finish().map_err(archive)?.writer;
         let mut write = || -> io::Result<_> {
@@ -159,7 +167,12 @@ impl Archive {
         let mut path = clean(path)?;
         for _ in 0..MAX_LINKS {
             match self.members.get(&path)? {
-                Member::File { at, size } => {
+                Member::File {
+                    bytes: Some(bytes), ..
+                } => {
+                    return Some(Arc::new(Bytes(bytes.as_slice().into())));
+                }
+                Member::File { at, size, .. } => {
                     let section = Section::new(self.source.clone(), *at, *size);
                     return Some(Arc::new(section));
                 }
@@ -170,16 +183,17 @@ impl Archive {
     }
 }
 
-/// Notes where each member lies in an archive of `len` bytes.
+/// Notes where each member lies in an archive of `len` bytes, and keeps as many bytes of documents.
 fn collect<R: Read>(
     image: &str,
     entries: tar::Entries<'_, R>,
     len: u64,
+    mut documents: u64,
 ) -> Result<HashMap<String, Member>, ImageError> {
     let mut members = HashMap::new();
     let mut last = String::new();
     for entry in entries {
-        let entry = entry.map_err(|e| broken(image, e, &last, members.is_empty()))?;
+        let mut entry = entry.map_err(|e| broken(image, e, &last, members.is_empty()))?;
         let path = entry.path_bytes();
         let Some(path) = std::str::from_utf8(&path).ok().and_then(clean) else {
             continue;
@@ -194,7 +208,15 @@ fn collect<R: Read>(
                     detail: format!("it ends inside {path}"),
                 });
             }
-            Member::File { at, size }
+            let mut bytes = None;
+            if size <= DOCUMENT_LEN && size <= documents {
+                documents -= size;
+                let mut document = Vec::new();
+                let read = entry.read_to_end(&mut document);
+                read.map_err(|e| broken(image, e, &last, false))?;
+                bytes = Some(document);
+            }
+            Member::File { at, size, bytes }
         } else if kind.is_symlink() || kind.is_hard_link() {
             let target = entry.link_name_bytes().unwrap_or_default();
             let target = std::str::from_utf8(&target).unwrap_or_default();
