@@ -1,19 +1,23 @@
-//! The directory: where a file of the cache is, and which files go when there are too many.
+//! The directory: where a file of the cache is, and whom it must belong to.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use rustix::process::geteuid;
-use sha2::{Digest as _, Sha256};
 
+use super::fault::{Fault, about};
 use super::file::CacheFile;
+use super::key::{Key, Kind};
+use super::list;
 use super::writer::{Place, Writer};
-use super::{Identity, list};
 
 /// Files of another layout stand beside it, and are left alone.
 const LAYOUT: &str = "v1";
@@ -22,134 +26,26 @@ const LAYOUT: &str = "v1";
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This directory holds indexes of container images, made by imgfs. It can be deleted.\n";
 
-/// What a file of the cache is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
-    /// One layer's index.
-    Layer,
-    /// The tree that a row of layers merges to.
-    Tree,
-    /// The spans and members of a compressed archive.
-    Archive,
-    /// The digests of what lies in a file outside, as far as they were verified.
-    Seen,
-}
-
-impl Kind {
-    pub(super) const ALL: [Self; 4] = [Self::Layer, Self::Tree, Self::Archive, Self::Seen];
-
-    /// The number in the header.
-    pub(super) fn number(self) -> u32 {
-        match self {
-            Self::Layer => 1,
-            Self::Tree => 2,
-            Self::Archive => 3,
-            Self::Seen => 4,
-        }
-    }
-
-    /// The name of its directory.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Layer => "layer",
-            Self::Tree => "tree",
-            Self::Archive => "archive",
-            Self::Seen => "seen",
-        }
-    }
-}
-
-/// What a file of the cache is kept under.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
-    kind: Kind,
-    text: String,
-}
-
-impl Key {
-    /// A layer, by the verified digest of its blob.
-    pub fn layer(digest: &str) -> Self {
-        let text = digest.to_owned();
-        Self {
-            kind: Kind::Layer,
-            text,
-        }
-    }
-
-    /// A tree, by the digests of its layers' blobs, the lowest first.
-    pub fn tree<'a>(digests: impl Iterator<Item = &'a str>) -> Self {
-        let mut text = String::new();
-        for digest in digests {
-            text.push_str(digest);
-            text.push('\n');
-        }
-        Self {
-            kind: Kind::Tree,
-            text,
-        }
-    }
-
-    /// A compressed archive, by the identity of its file.
-    pub fn archive(file: &Identity) -> Self {
-        let text = file.text();
-        Self {
-            kind: Kind::Archive,
-            text,
-        }
-    }
-
-    /// What was verified in a file.
-    pub fn seen(file: &Identity) -> Self {
-        let text = file.text();
-        Self {
-            kind: Kind::Seen,
-            text,
-        }
-    }
-
-    /// Which kind of file it is the key of.
-    pub fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    pub(super) fn hash(&self) -> [u8; 32] {
-        let mut hasher = Sha256::new();
-        // The version of the program is part of every key: what it tells of a binary may differ.
-        for part in [env!("CARGO_PKG_VERSION"), "\n", &self.text] {
-            hasher.update(part.as_bytes());
-        }
-        hasher.finalize().into()
-    }
-
-    /// The file's name. A layer's is its digest, for people.
-    fn file_name(&self) -> String {
-        match self.kind {
-            Kind::Layer => self.text.replace([':', '/'], "-"),
-            _ => self
-                .hash()
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
-        }
-    }
-}
-
 /// The directory of the cache. Without one, files have no name and are gone when they are closed.
 #[derive(Clone, Debug, Default)]
 pub struct CacheDir {
-    root: Option<PathBuf>,
+    root: Option<Arc<Root>>,
+}
+
+#[derive(Debug)]
+struct Root {
+    /// The directory of this layout: absolute, since a background process changes its own.
+    path: PathBuf,
+    /// Whether it was said that nothing can be written.
+    said: AtomicBool,
 }
 
 impl CacheDir {
     /// Where it is unless the user says otherwise: `$XDG_CACHE_HOME/imgfs`, else
-    /// `$HOME/.cache/imgfs` (XDG Base Directory Specification).
+    /// `$HOME/.cache/imgfs` (XDG Base Directory Specification: a relative path is ignored).
     pub fn default_path() -> Option<PathBuf> {
-        let absolute = |name| {
-            let path = PathBuf::from(std::env::var_os(name)?);
-            path.is_absolute().then_some(path)
-        };
-        let base = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
-        Some(base?.join("imgfs"))
+        let base = |name| absolute(std::env::var_os(name));
+        default_path(base("XDG_CACHE_HOME"), base("HOME"))
     }
 
     /// No directory: nothing is found, and nothing is kept.
@@ -161,55 +57,87 @@ impl CacheDir {
     ///
     /// # Errors
     /// If it cannot be made, or is not this user's alone to write: what stands in an index is
-    /// believed, so nobody else may put one there.
+    /// believed, so nobody else may put one there. The error names the path.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let root = path.join(LAYOUT);
+        let path = std::path::absolute(path).map_err(about(path))?;
+        check_place(&path)?;
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
-        for kind in Kind::ALL {
-            builder.create(root.join(kind.name()))?;
+        let root = path.join(LAYOUT);
+        for dir in dirs(&path, &root) {
+            // Each is checked before anything is put into it.
+            match builder.create(&dir) {
+                // As on a disk that cannot be written: what is there can be read all the same, if it
+                // is a directory.
+                Err(_) if dir.exists() => {}
+                made => made.map_err(about(&dir))?,
+            }
+            check_dir(&dir)?;
         }
-        for dir in [path, &root] {
-            check_owner(&fs::metadata(dir)?)?;
+        // For backup programs; it matters to nothing here.
+        let tag = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(path.join("CACHEDIR.TAG"));
+        let _ = tag.and_then(|mut file| file.write_all(TAG.as_bytes()));
+        Ok(Self::of(root))
+    }
+
+    /// Opens a directory if there is one, and makes nothing.
+    ///
+    /// # Errors
+    /// If it cannot be looked into, or is not this user's alone to write.
+    pub fn existing(path: &Path) -> io::Result<Option<Self>> {
+        let path = std::path::absolute(path).map_err(about(path))?;
+        let root = path.join(LAYOUT);
+        for dir in dirs(&path, &root) {
+            match check_dir(&dir) {
+                // Without one of a kind there is nothing of that kind.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                    if dir == path || dir == root {
+                        return Ok(None);
+                    }
+                }
+                checked => checked?,
+            }
         }
-        let tag = path.join("CACHEDIR.TAG");
-        if !tag.exists() {
-            fs::write(tag, TAG)?;
+        Ok(Some(Self::of(root)))
+    }
+
+    fn of(path: PathBuf) -> Self {
+        let said = AtomicBool::new(false);
+        Self {
+            root: Some(Arc::new(Root { path, said })),
         }
-        Ok(Self { root: Some(root) })
     }
 
     /// The directory that files are in.
     pub fn path(&self) -> Option<&Path> {
-        self.root.as_deref()
+        self.root.as_ref().map(|root| root.path.as_path())
     }
 
     pub(super) fn file_path(&self, key: &Key) -> Option<PathBuf> {
-        let dir = self.root.as_ref()?.join(key.kind.name());
+        let dir = self.path()?.join(key.kind().name());
         Some(dir.join(key.file_name()))
     }
 
     /// The file of that key, marked as used. One that cannot be trusted is removed.
     pub fn load(&self, key: &Key) -> Option<Arc<CacheFile>> {
         let path = self.file_path(key)?;
-        let file = match open_file(&path) {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return None,
-            Err(error) => return self.refuse(&path, &error),
-        };
-        match CacheFile::open(&file, key) {
-            Ok(opened) => {
-                // The time of last use; that it cannot be set costs the file its turn, no more.
-                let _ = file.set_modified(SystemTime::now());
-                Some(Arc::new(opened))
+        match load_file(&path, key) {
+            Ok(file) => return Some(Arc::new(file)),
+            Err(fault) if fault.is_missing() => {}
+            Err(fault @ Fault::Stale) => {
+                tracing::info!("{}: {fault}; it is made again", path.display());
             }
-            Err(error) => self.refuse(&path, &error),
+            Err(fault) => {
+                tracing::warn!("{}: {fault}; it is made again", path.display());
+                if fault.is_lasting() {
+                    // If it stays, the next one is renamed over it.
+                    let _ = discard(&path);
+                }
+            }
         }
-    }
-
-    fn refuse(&self, path: &Path, error: &io::Error) -> Option<Arc<CacheFile>> {
-        tracing::warn!("{}: {error}; it is made again", path.display());
-        let _ = fs::remove_file(path);
         None
     }
 
@@ -226,18 +154,23 @@ impl CacheDir {
     /// If there is no room for a temporary file either.
     pub fn create(&self, kind: Kind) -> io::Result<Writer> {
         if let Some(root) = &self.root {
-            let dir = root.join(kind.name());
+            let dir = root.path.join(kind.name());
             match self.create_aside(&dir) {
                 Ok((file, place)) => return Ok(Writer::new(file, Some(place), kind)),
-                Err(error) => tracing::warn!("{}: {error}; nothing is kept", dir.display()),
+                Err(error) => self.say_unkept(&about(&dir)(error)),
             }
         }
-        let dir = temporary_dir();
-        let file = tempfile::tempfile_in(&dir).map_err(|e| {
-            let hint = "set TMPDIR to a directory with room";
-            io::Error::new(e.kind(), format!("{}: {e} ({hint})", dir.display()))
-        })?;
-        Ok(Writer::new(file, None, kind))
+        Ok(Writer::new(temporary_file()?, None, kind))
+    }
+
+    /// Says that files are not kept, once: the reason will be the same for all.
+    pub(super) fn say_unkept(&self, error: &io::Error) {
+        let said = self.root.as_ref();
+        if said.is_none_or(|root| root.said.swap(true, Ordering::Relaxed)) {
+            tracing::debug!("{error}; nothing is kept");
+        } else {
+            tracing::warn!("{error}; nothing is kept, and the next mount decodes all again");
+        }
     }
 
     fn create_aside(&self, dir: &Path) -> io::Result<(File, Place)> {
@@ -250,33 +183,228 @@ impl CacheDir {
     }
 }
 
+fn default_path(cache_home: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
+    let base = cache_home.or_else(|| Some(home?.join(".cache")));
+    Some(base?.join("imgfs"))
+}
+
+fn absolute(value: Option<OsString>) -> Option<PathBuf> {
+    value.map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+/// The directory, that of this layout, and those of the kinds, from the outermost in.
+fn dirs(path: &Path, root: &Path) -> Vec<PathBuf> {
+    let mut dirs = vec![path.to_owned(), root.to_owned()];
+    dirs.extend(Kind::ALL.iter().map(|kind| root.join(kind.name())));
+    dirs
+}
+
+/// Whether root may make the directory here. In the home of a user (sudo keeps `$HOME` on some
+/// systems) it would belong to root, and the user could never use it.
+fn check_place(path: &Path) -> io::Result<()> {
+    let user = geteuid();
+    let mut above = path.ancestors().skip(1);
+    if !user.is_root() || path.exists() {
+        return Ok(());
+    }
+    let Some((dir, meta)) = above.find_map(|dir| Some((dir, fs::metadata(dir).ok()?))) else {
+        return Ok(());
+    };
+    if meta.uid() == user.as_raw() {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::PermissionDenied,
+        format!(
+            "{}: not made by root below {}, which belongs to uid {}",
+            path.display(),
+            dir.display(),
+            meta.uid()
+        ),
+    ))
+}
+
+fn check_dir(path: &Path) -> io::Result<()> {
+    let meta = fs::metadata(path).map_err(about(path))?;
+    let fault = if meta.is_dir() {
+        match check_owner(&meta) {
+            Ok(()) => return Ok(()),
+            Err(NotAlone::Owner) => format!("it belongs to another user (uid {})", meta.uid()),
+            Err(NotAlone::Mode) => {
+                let name = path.display();
+                format!("other users may write to it (chmod go-w {name})")
+            }
+        }
+    } else {
+        "it is not a directory".to_owned()
+    };
+    Err(about(path)(io::Error::new(
+        io::ErrorKind::PermissionDenied,
+        fault,
+    )))
+}
+
+fn load_file(path: &Path, key: &Key) -> Result<CacheFile, Fault> {
+    let file = open_file(path)?;
+    let opened = CacheFile::open(&file, key)?;
+    // The time of last use; that it cannot be set costs the file its turn, no more.
+    let _ = file.set_modified(SystemTime::now());
+    Ok(opened)
+}
+
 /// Opens a file that only this user can have written.
-pub(super) fn open_file(path: &Path) -> io::Result<File> {
+pub(super) fn open_file(path: &Path) -> Result<File, Fault> {
     // A link would lead to a file that may change; a pipe would make open(2) wait.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(flags.bits() as i32)
-        .open(path)?;
+        .open(path)
+        .map_err(|error| match Errno::from_io_error(&error) {
+            Some(Errno::LOOP) => Fault::Untrusted("it is a symbolic link"),
+            // So says a socket.
+            Some(Errno::NXIO) => Fault::Untrusted("it is not a regular file"),
+            Some(Errno::ACCESS) => Fault::Untrusted("it may not be read"),
+            _ => Fault::Unread(error),
+        })?;
     let meta = file.metadata()?;
     if !meta.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
+        return Err(Fault::Untrusted("it is not a regular file"));
     }
-    check_owner(&meta)?;
-    Ok(file)
+    match check_owner(&meta) {
+        Ok(()) => Ok(file),
+        Err(NotAlone::Owner) => Err(Fault::Untrusted("it belongs to another user")),
+        Err(NotAlone::Mode) => Err(Fault::Untrusted("other users may write to it")),
+    }
 }
 
-fn check_owner(meta: &fs::Metadata) -> io::Result<()> {
+/// Takes away what stands under a name: a file, or a directory if it is empty. What somebody put
+/// into one is not ours to remove.
+pub(super) fn discard(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() == io::ErrorKind::IsADirectory => fs::remove_dir(path),
+        other => other,
+    }
+}
+
+/// Why others could have written something.
+enum NotAlone {
+    /// It is theirs.
+    Owner,
+    /// Its permissions let them.
+    Mode,
+}
+
+fn check_owner(meta: &fs::Metadata) -> Result<(), NotAlone> {
     if meta.uid() != geteuid().as_raw() {
-        return Err(io::Error::other("it belongs to another user"));
+        return Err(NotAlone::Owner);
     }
     if meta.mode() & 0o022 != 0 {
-        return Err(io::Error::other("other users may write to it"));
+        return Err(NotAlone::Mode);
     }
     Ok(())
 }
 
 /// Where temporary files go: `$TMPDIR`, else `/var/tmp`, which unlike `/tmp` is never memory.
 pub fn temporary_dir() -> PathBuf {
-    std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from)
+    let set = std::env::var_os("TMPDIR").filter(|dir| !dir.is_empty());
+    set.map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from)
+}
+
+/// A file without a name.
+pub(super) fn temporary_file() -> io::Result<File> {
+    let dir = temporary_dir();
+    tempfile::tempfile_in(&dir).map_err(about(&dir))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    #[test]
+    fn relative_homes_are_ignored() {
+        let path = |cache: Option<&str>, home: Option<&str>| {
+            let env = |value: Option<&str>| absolute(value.map(OsString::from));
+            default_path(env(cache), env(home))
+        };
+        let at = |path: &str| Some(PathBuf::from(path));
+        assert_eq!(path(Some("/c"), Some("/h")), at("/c/imgfs"));
+        assert_eq!(path(None, Some("/h")), at("/h/.cache/imgfs"));
+        assert_eq!(path(Some("c"), Some("/h")), at("/h/.cache/imgfs"));
+        assert_eq!(path(Some(""), Some("/h")), at("/h/.cache/imgfs"));
+        assert_eq!(path(Some("c"), Some("h")), None);
+        assert_eq!(path(None, None), None);
+    }
+
+    #[test]
+    fn looking_makes_nothing_and_a_missing_kind_is_empty() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("a/b");
+        assert!(CacheDir::existing(&path).unwrap().is_none());
+        assert!(!temp.path().join("a").exists());
+        let dir = CacheDir::open(&path).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!(mode(&path), 0o700);
+        assert!(path.join("CACHEDIR.TAG").exists());
+        fs::remove_dir(dir.path().unwrap().join("tree")).unwrap();
+        let dir = CacheDir::existing(&path).unwrap().unwrap();
+        assert!(dir.list().unwrap().is_empty());
+        dir.make_room(0).unwrap();
+        fs::remove_dir_all(path.join(LAYOUT)).unwrap();
+        assert!(CacheDir::existing(&path).unwrap().is_none());
+        assert!(dir.list().unwrap().is_empty(), "it went meanwhile");
+    }
+
+    /// The error says which of the directories it is, and nothing is put into it.
+    #[test]
+    fn each_directory_must_be_this_users_alone() {
+        let temp = tempfile::tempdir().unwrap();
+        let set = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        set(temp.path(), 0o777);
+        let said = CacheDir::open(temp.path()).unwrap_err().to_string();
+        let name = temp.path().display().to_string();
+        assert!(said.starts_with(&name) && said.contains("go-w"), "{said}");
+        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0);
+        set(temp.path(), 0o700);
+        for inner in ["v1", "v1/layer", "v1/seen"] {
+            CacheDir::open(temp.path()).unwrap();
+            let inner = temp.path().join(inner);
+            set(&inner, 0o720);
+            for said in [
+                CacheDir::open(temp.path()).unwrap_err(),
+                CacheDir::existing(temp.path()).unwrap_err(),
+            ] {
+                assert!(said.to_string().contains(inner.to_str().unwrap()), "{said}");
+            }
+            set(&inner, 0o700);
+        }
+    }
+
+    #[test]
+    fn a_tag_that_is_a_link_is_not_written_through() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("cache");
+        fs::create_dir(&path).unwrap();
+        let victim = temp.path().join("victim");
+        symlink(&victim, path.join("CACHEDIR.TAG")).unwrap();
+        CacheDir::open(&path).unwrap();
+        assert!(!victim.exists());
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_named() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("file");
+        fs::write(&path, "").unwrap();
+        for error in [
+            CacheDir::open(&path).unwrap_err(),
+            CacheDir::existing(&path).unwrap_err(),
+            CacheDir::open(&path.join("below")).unwrap_err(),
+        ] {
+            assert!(error.to_string().contains("/file"), "{error}");
+        }
+    }
 }

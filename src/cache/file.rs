@@ -1,14 +1,14 @@
 //! A file of the cache, mapped and checked as far as it is read.
 
 use std::fs::File;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use memmap2::Mmap;
 
-use super::dir::Key;
-use super::format::{BLOCK, HEADER_LEN, Header, SECTION_LEN, Section, invalid, u32_at};
+use super::fault::Fault;
+use super::format::{BLOCK, HEADER_LEN, Header, MAKER, SECTION_LEN, Section, u32_at};
+use super::key::Key;
 use super::map::map;
 
 /// A file whose header is sound. Its blocks are checked one by one, each when it is first touched.
@@ -27,27 +27,31 @@ pub struct CacheFile {
 
 impl CacheFile {
     /// Maps a file and checks its header.
-    pub(super) fn open(file: &File, key: &Key) -> io::Result<Self> {
+    pub(super) fn open(file: &File, key: &Key) -> Result<Self, Fault> {
         let opened = Self::of_any(file)?;
         let header = opened.header()?;
         if header.kind != key.kind().number() || header.key != key.hash() {
-            return Err(invalid("it is of something else"));
+            return Err(Fault::Damaged("it is of something else"));
+        }
+        if header.maker != MAKER {
+            return Err(Fault::Stale);
         }
         Ok(opened)
     }
 
     /// The same for a file of which nothing is expected.
-    pub(super) fn of_any(file: &File) -> io::Result<Self> {
+    pub(super) fn of_any(file: &File) -> Result<Self, Fault> {
         let len = file.metadata()?.len();
         if len < HEADER_LEN as u64 {
-            return Err(invalid("it is not as long as it should be"));
+            return Err(Fault::Damaged("it is not as long as it should be"));
         }
         let map = map(file)?;
         let header = Self::parse(&map)?;
-        let at = usize::try_from(header.directory).map_err(io::Error::other)?;
+        let at = usize::try_from(header.directory)
+            .map_err(|_| Fault::Damaged("it is too large for this machine"))?;
         let tail = map.get(at..).unwrap_or_default();
         if crc32fast::hash(tail) != header.directory_crc {
-            return Err(invalid("its list of sections is damaged"));
+            return Err(Fault::Damaged("its list of sections is damaged"));
         }
         let records = header.sections as usize * SECTION_LEN;
         let mut sections = Vec::new();
@@ -67,14 +71,13 @@ impl CacheFile {
         })
     }
 
-    fn parse(map: &Mmap) -> io::Result<Header> {
-        let bytes = map
-            .first_chunk()
-            .ok_or_else(|| invalid("it is too short"))?;
+    fn parse(map: &Mmap) -> Result<Header, Fault> {
+        let bytes = map.first_chunk().ok_or(Fault::Damaged("it is too short"))?;
         Header::parse(bytes, map.len() as u64)
     }
 
-    fn header(&self) -> io::Result<Header> {
+    /// What its header says.
+    pub(super) fn header(&self) -> Result<Header, Fault> {
         Self::parse(&self.map)
     }
 

@@ -1,6 +1,6 @@
 //! The container's layout: offsets, sizes, and the header. All numbers are little-endian.
 
-use std::io;
+use super::fault::Fault;
 
 /// What a file begins with.
 pub(super) const MAGIC: [u8; 8] = *b"imgfsidx";
@@ -14,6 +14,20 @@ pub(super) const HEADER_LEN: usize = 128;
 
 /// Where in the header its own checksum stands.
 const HEADER_CRC: usize = HEADER_LEN - 4;
+
+/// Length of the version of the program in the header.
+const MAKER_LEN: usize = 32;
+
+/// The version of the program, padded with zeros. What it tells of a binary may differ from one to
+/// the next, so each believes only its own files.
+pub(super) const MAKER: [u8; MAKER_LEN] = {
+    let text = env!("CARGO_PKG_VERSION").as_bytes();
+    assert!(text.len() <= MAKER_LEN);
+    let mut maker = [0; MAKER_LEN];
+    let (head, _) = maker.split_at_mut(text.len());
+    head.copy_from_slice(text);
+    maker
+};
 
 /// Each block of this many bytes, counted from the start of the file, has a checksum.
 pub(super) const BLOCK: u64 = 64 << 10;
@@ -39,6 +53,8 @@ pub(super) struct Header {
     pub key: [u8; 32],
     /// CRC-32 of the records and the checksums.
     pub directory_crc: u32,
+    /// The version of the program that made it.
+    pub maker: [u8; MAKER_LEN],
 }
 
 /// One section.
@@ -50,10 +66,6 @@ pub(super) struct Section {
     pub at: u64,
     /// Its length in bytes.
     pub len: u64,
-}
-
-pub(super) fn invalid(what: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
 /// The four bytes at an offset; zero outside.
@@ -79,6 +91,7 @@ impl Header {
         text.extend_from_slice(&self.sections.to_le_bytes());
         text.extend_from_slice(&self.directory_crc.to_le_bytes());
         text.extend_from_slice(&self.key);
+        text.extend_from_slice(&self.maker);
         text.resize(HEADER_CRC, 0);
         text.extend_from_slice(&crc32fast::hash(&text).to_le_bytes());
         let mut header = [0; HEADER_LEN];
@@ -88,40 +101,41 @@ impl Header {
     }
 
     /// Reads a header and checks all that can be checked without the rest of the file.
-    pub(super) fn parse(bytes: &[u8; HEADER_LEN], file_len: u64) -> io::Result<Self> {
+    pub(super) fn parse(bytes: &[u8; HEADER_LEN], file_len: u64) -> Result<Self, Fault> {
         if !bytes.starts_with(&MAGIC) {
-            return Err(invalid("it is not an index"));
+            return Err(Fault::Damaged("it is not an index"));
         }
         let (text, crc) = bytes.split_at(HEADER_CRC);
         if crc32fast::hash(text) != u32_at(crc, 0) {
-            return Err(invalid("its header is damaged"));
+            return Err(Fault::Damaged("its header is damaged"));
         }
         if u32_at(bytes, 8) != VERSION {
-            return Err(invalid("it is of another version"));
+            return Err(Fault::Stale);
         }
-        let mut key = [0; 32];
-        key.copy_from_slice(bytes.get(40..72).unwrap_or(&[0; 32]));
+        // Both lie inside the header, and are 32 bytes long.
+        let field = |at: usize| bytes.get(at..).and_then(|b| b.first_chunk());
         let header = Self {
             kind: u32_at(bytes, 12),
             len: u64_at(bytes, 16),
             directory: u64_at(bytes, 24),
             sections: u32_at(bytes, 32),
             directory_crc: u32_at(bytes, 36),
-            key,
+            key: *field(40).unwrap_or(&[0; 32]),
+            maker: *field(72).unwrap_or(&[0; MAKER_LEN]),
         };
         header.check(file_len)
     }
 
-    fn check(self, file_len: u64) -> io::Result<Self> {
+    fn check(self, file_len: u64) -> Result<Self, Fault> {
         if self.len != file_len {
-            return Err(invalid("it is not as long as it should be"));
+            return Err(Fault::Damaged("it is not as long as it should be"));
         }
         if self.sections > MAX_SECTIONS
             || self.directory < HEADER_LEN as u64
             || self.directory > self.len
             || self.len - self.directory != self.directory_len()
         {
-            return Err(invalid("its header makes no sense"));
+            return Err(Fault::Damaged("its header makes no sense"));
         }
         Ok(self)
     }
@@ -145,7 +159,7 @@ impl Section {
     }
 
     /// Reads a record; the section must lie between the header and `directory`.
-    pub(super) fn parse(record: &[u8], directory: u64) -> io::Result<Self> {
+    pub(super) fn parse(record: &[u8], directory: u64) -> Result<Self, Fault> {
         let section = Self {
             id: u32_at(record, 0),
             at: u64_at(record, 8),
@@ -153,7 +167,7 @@ impl Section {
         };
         let end = section.at.checked_add(section.len);
         if section.at < HEADER_LEN as u64 || end.is_none_or(|end| end > directory) {
-            return Err(invalid("one of its sections lies outside"));
+            return Err(Fault::Damaged("one of its sections lies outside"));
         }
         Ok(section)
     }
@@ -172,6 +186,7 @@ mod tests {
             sections: 2,
             key: std::array::from_fn(|i| i as u8),
             directory_crc: 0xdead_beef,
+            maker: MAKER,
         };
         let bytes = header.bytes();
         assert_eq!(Header::parse(&bytes, header.len).unwrap(), header);

@@ -1,12 +1,15 @@
 //! What is in the directory: for people, and to make room.
 
-use std::fs;
+use std::fs::{self, DirEntry, Metadata};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use super::dir::{CacheDir, Kind, open_file};
+use super::dir::{CacheDir, discard, open_file};
+use super::fault::{Fault, about};
 use super::file::CacheFile;
+use super::format::MAKER;
+use super::key::{Kind, is_name_of, shown_name};
 
 /// What the names of files that are not whole begin with.
 pub(super) const ASIDE: &str = ".new-";
@@ -29,13 +32,48 @@ pub struct Listed {
     pub used: SystemTime,
 }
 
+/// What lies between the files of the cache and is none.
+#[derive(Clone, Debug)]
+pub struct Stray {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Room that it takes, in bytes.
+    pub size: u64,
+    /// Whether it is a file that is being written, or was when its writer was killed. All else does
+    /// not belong here: a pipe, a link, a directory.
+    pub is_unfinished: bool,
+    changed: SystemTime,
+}
+
 /// Whether a file of the cache can be used.
 #[derive(Debug)]
 pub enum State {
     /// All its checksums are right.
     Sound,
-    /// It is not, and why. The next mount would make it again.
+    /// So they are, but another version of the program made it: this one would make it again.
+    Stale,
+    /// It cannot be used, and why. The next mount would make it again.
     Bad(io::Error),
+    /// It was removed since it was listed: others make room too.
+    Gone,
+}
+
+/// What was removed.
+#[derive(Debug, Default)]
+pub struct Removed {
+    /// So many files.
+    pub files: usize,
+    /// So many bytes. Those of a file that a mount still uses are free when the mount is gone.
+    pub bytes: u64,
+    /// So many files were used too recently.
+    pub kept: usize,
+    /// What could not be removed, each with its path.
+    pub failed: Vec<io::Error>,
+}
+
+enum Found {
+    File(Listed),
+    Stray(Stray),
 }
 
 impl CacheDir {
@@ -44,37 +82,54 @@ impl CacheDir {
     /// # Errors
     /// If the directory cannot be read.
     pub fn list(&self) -> io::Result<Vec<Listed>> {
-        let mut files = Vec::new();
-        for (kind, dir) in self.dirs() {
-            for entry in fs::read_dir(&dir)? {
-                let entry = entry?;
-                let Ok(name) = entry.file_name().into_string() else {
-                    continue;
-                };
-                // It may be gone already: others make room too.
-                let Ok(meta) = entry.metadata() else {
-                    continue;
-                };
-                if !name.starts_with(ASIDE) && meta.is_file() {
-                    files.push(Listed {
-                        kind,
-                        name,
-                        path: entry.path(),
-                        size: meta.len(),
-                        used: meta.modified().unwrap_or(SystemTime::UNIX_EPOCH),
-                    });
-                }
-            }
-        }
+        let found = self.walk()?.into_iter();
+        let mut files: Vec<_> = found
+            .filter_map(|found| match found {
+                Found::File(file) => Some(file),
+                Found::Stray(_) => None,
+            })
+            .collect();
         files.sort_by(|a, b| b.used.cmp(&a.used).then_with(|| a.path.cmp(&b.path)));
         Ok(files)
     }
 
-    fn dirs(&self) -> impl Iterator<Item = (Kind, PathBuf)> {
-        let root = self.path().map(Path::to_owned);
-        Kind::ALL
-            .into_iter()
-            .filter_map(move |kind| Some((kind, root.as_ref()?.join(kind.name()))))
+    /// All that lies between the files.
+    ///
+    /// # Errors
+    /// If the directory cannot be read.
+    pub fn strays(&self) -> io::Result<Vec<Stray>> {
+        let found = self.walk()?.into_iter();
+        let mut strays: Vec<_> = found
+            .filter_map(|found| match found {
+                Found::File(_) => None,
+                Found::Stray(stray) => Some(stray),
+            })
+            .collect();
+        strays.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(strays)
+    }
+
+    fn walk(&self) -> io::Result<Vec<Found>> {
+        let mut found = Vec::new();
+        let Some(root) = self.path() else {
+            return Ok(found);
+        };
+        for kind in Kind::ALL {
+            let dir = root.join(kind.name());
+            let entries = match fs::read_dir(&dir) {
+                // Somebody deleted the whole cache.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                entries => entries.map_err(about(&dir))?,
+            };
+            for entry in entries {
+                let entry = entry.map_err(about(&dir))?;
+                // It may be gone already: others make room too.
+                if let Ok(meta) = entry.metadata() {
+                    found.push(classify(kind, &entry, &meta));
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Removes the least recently used files until the rest takes at most `limit` bytes, and what
@@ -84,14 +139,9 @@ impl CacheDir {
     /// # Errors
     /// If the directory cannot be read.
     pub fn make_room(&self, limit: u64) -> io::Result<()> {
-        for (_, dir) in self.dirs() {
-            for entry in fs::read_dir(dir)?.flatten() {
-                let aside = entry.file_name().to_string_lossy().starts_with(ASIDE);
-                let changed = entry.metadata().and_then(|m| m.modified());
-                let age = changed.ok().and_then(|time| time.elapsed().ok());
-                if aside && age.is_some_and(|age| age > ABANDONED) {
-                    let _ = fs::remove_file(entry.path());
-                }
+        for stray in self.strays()? {
+            if stray.is_abandoned() {
+                let _ = fs::remove_file(&stray.path);
             }
         }
         let mut total = 0_u64;
@@ -110,30 +160,130 @@ impl CacheDir {
     /// # Errors
     /// If one cannot be removed.
     pub fn clear(&self) -> io::Result<u64> {
-        let mut freed = 0;
+        let removed = self.remove_unused(Duration::ZERO)?;
+        match removed.failed.into_iter().next() {
+            Some(error) => Err(error),
+            None => Ok(removed.bytes),
+        }
+    }
+
+    /// Removes the files that were not used for so long. If that is no time at all, whatever else
+    /// lies between them goes too; a mount that is just writing one then goes on without keeping it.
+    ///
+    /// # Errors
+    /// If the directory cannot be read.
+    pub fn remove_unused(&self, time: Duration) -> io::Result<Removed> {
+        let mut removed = Removed::default();
         for file in self.list()? {
-            match fs::remove_file(&file.path) {
-                Ok(()) => freed += file.size,
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+            if !time.is_zero() && age(file.used) < time {
+                removed.kept += 1;
+            } else if removed.note(&file.path, file.size) {
+                removed.files += 1;
             }
         }
-        Ok(freed)
+        for stray in self.strays()? {
+            if time.is_zero() || stray.is_abandoned() {
+                removed.note(&stray.path, stray.size);
+            }
+        }
+        Ok(removed)
+    }
+}
+
+fn classify(kind: Kind, entry: &DirEntry, meta: &Metadata) -> Found {
+    let changed = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+    let path = entry.path();
+    let is_file = meta.is_file();
+    match entry.file_name().into_string() {
+        Ok(name) if is_file && !name.starts_with(ASIDE) => Found::File(Listed {
+            kind,
+            name: shown_name(kind, &name),
+            path,
+            size: meta.len(),
+            used: changed,
+        }),
+        name => Found::Stray(Stray {
+            path,
+            // That of a directory is no room that removing it would free.
+            size: if is_file { meta.len() } else { 0 },
+            is_unfinished: is_file && name.is_ok(),
+            changed,
+        }),
+    }
+}
+
+/// How long ago something was; no time if it is in the future, as clocks go.
+fn age(time: SystemTime) -> Duration {
+    time.elapsed().unwrap_or_default()
+}
+
+impl Stray {
+    fn is_abandoned(&self) -> bool {
+        // Far in the future it was not written by somebody who is still at it either: it was written
+        // when the clock was wrong.
+        let ahead = self.changed.duration_since(SystemTime::now());
+        self.is_unfinished && age(self.changed).max(ahead.unwrap_or_default()) > ABANDONED
+    }
+
+    /// Takes it away. A directory only if it is empty.
+    ///
+    /// # Errors
+    /// If it cannot be removed.
+    pub fn remove(&self) -> io::Result<()> {
+        discard(&self.path)
+    }
+}
+
+impl Removed {
+    /// Removes something; says whether it is gone.
+    fn note(&mut self, path: &std::path::Path, size: u64) -> bool {
+        match discard(path) {
+            Ok(()) => {
+                self.bytes += size;
+                return true;
+            }
+            // Somebody else removed it.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => self.failed.push(about(path)(error)),
+        }
+        false
     }
 }
 
 impl Listed {
-    /// Reads all of the file and checks it.
+    /// Reads all of the file and checks it. That is no use of it.
     pub fn verify(&self) -> State {
-        let opened = open_file(&self.path).and_then(|file| CacheFile::of_any(&file));
-        match opened {
-            Ok(file) if file.verify() => State::Sound,
-            Ok(_) => State::Bad(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "its bytes do not match their checksums",
-            )),
-            Err(error) => State::Bad(error),
+        match self.check() {
+            Ok(()) => State::Sound,
+            Err(Fault::Stale) => State::Stale,
+            Err(fault) if fault.is_missing() => State::Gone,
+            Err(fault) => State::Bad(fault.into()),
         }
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        let file = CacheFile::of_any(&open_file(&self.path)?)?;
+        let header = file.header()?;
+        let name = self.path.file_name().and_then(|name| name.to_str());
+        let named = name.is_some_and(|name| is_name_of(self.kind, name, &header.key));
+        if header.kind != self.kind.number() || !named {
+            return Err(Fault::Damaged("it stands under the name of another file"));
+        }
+        if !file.verify() {
+            return Err(Fault::Damaged("its bytes do not match their checksums"));
+        }
+        if header.maker != MAKER {
+            return Err(Fault::Stale);
+        }
+        Ok(())
+    }
+
+    /// Takes the file away.
+    ///
+    /// # Errors
+    /// If it cannot be removed.
+    pub fn remove(&self) -> io::Result<()> {
+        discard(&self.path)
     }
 }
 
@@ -141,6 +291,7 @@ impl Listed {
 mod tests {
     use super::super::Key;
     use super::*;
+    use std::os::unix::fs::symlink;
 
     fn write(dir: &CacheDir, name: &str, len: usize, age: u64) {
         let key = Key::layer(name);
@@ -153,20 +304,21 @@ mod tests {
             .unwrap();
     }
 
+    fn names(dir: &CacheDir) -> Vec<String> {
+        dir.list().unwrap().into_iter().map(|f| f.name).collect()
+    }
+
     #[test]
     fn the_least_recently_used_go_first() {
         let temp = tempfile::tempdir().unwrap();
         let dir = CacheDir::open(temp.path()).unwrap();
-        write(&dir, "a", 1000, 30);
-        write(&dir, "b", 1000, 20);
-        write(&dir, "c", 1000, 10);
+        write(&dir, "x:a", 1000, 30);
+        write(&dir, "x:b", 1000, 20);
+        write(&dir, "x:c", 1000, 10);
         // Being loaded makes it the most recent.
-        let held = dir.load(&Key::layer("a")).unwrap();
+        let held = dir.load(&Key::layer("x:a")).unwrap();
         dir.make_room(2500).unwrap();
-        let names = |dir: &CacheDir| -> Vec<String> {
-            dir.list().unwrap().into_iter().map(|f| f.name).collect()
-        };
-        assert_eq!(names(&dir), ["a", "c"]);
+        assert_eq!(names(&dir), ["x:a", "x:c"]);
         dir.make_room(0).unwrap();
         assert!(names(&dir).is_empty());
         assert!(held.verify(), "who has it open keeps it");
@@ -176,14 +328,127 @@ mod tests {
     fn verify_tells_sound_from_bad_and_clear_leaves_nothing() {
         let temp = tempfile::tempdir().unwrap();
         let dir = CacheDir::open(temp.path()).unwrap();
-        write(&dir, "a", 100_000, 1);
-        let listed = dir.list().unwrap();
-        assert!(matches!(listed[0].verify(), State::Sound));
-        let mut bytes = fs::read(&listed[0].path).unwrap();
+        write(&dir, "x:a", 100_000, 1);
+        let listed = dir.list().unwrap().remove(0);
+        assert!(matches!(listed.verify(), State::Sound));
+        let good = fs::read(&listed.path).unwrap();
+        let mut bytes = good.clone();
         bytes[90_000] ^= 1;
-        fs::write(&listed[0].path, bytes).unwrap();
-        assert!(matches!(listed[0].verify(), State::Bad(_)));
-        assert_eq!(dir.clear().unwrap(), listed[0].size);
+        fs::write(&listed.path, &bytes).unwrap();
+        assert!(matches!(listed.verify(), State::Bad(_)));
+        let other = Listed {
+            path: listed.path.with_file_name("x-b"),
+            ..listed.clone()
+        };
+        assert!(matches!(other.verify(), State::Gone));
+        fs::write(&other.path, &good).unwrap();
+        assert!(matches!(other.verify(), State::Bad(_)), "of another layer");
+        assert_eq!(dir.clear().unwrap(), 2 * listed.size);
         assert!(dir.list().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_another_version_made_is_left_alone() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = CacheDir::open(temp.path()).unwrap();
+        write(&dir, "x:a", 1000, 1);
+        let path = dir.file_path(&Key::layer("x:a")).unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[72] ^= 1;
+        let crc = crc32fast::hash(&bytes[..124]);
+        bytes[124..128].copy_from_slice(&crc.to_le_bytes());
+        fs::write(&path, &bytes).unwrap();
+        assert!(matches!(dir.list().unwrap()[0].verify(), State::Stale));
+        assert!(dir.load(&Key::layer("x:a")).is_none());
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn what_was_used_since_is_kept() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = CacheDir::open(temp.path()).unwrap();
+        write(&dir, "x:old", 1000, 100);
+        write(&dir, "x:new", 1000, 10);
+        let removed = dir.remove_unused(Duration::from_secs(50)).unwrap();
+        assert_eq!((removed.files, removed.kept), (1, 1));
+        assert_eq!(names(&dir), ["x:new"]);
+        // Of the future, as after a clock that was wrong.
+        let path = dir.file_path(&Key::layer("x:new")).unwrap();
+        let file = fs::File::open(path).unwrap();
+        let ahead = SystemTime::now() + 3 * ABANDONED;
+        file.set_modified(ahead).unwrap();
+        let kept = dir.remove_unused(Duration::from_secs(1)).unwrap().kept;
+        assert_eq!(kept, 1);
+        assert!(dir.clear().unwrap() > 1000);
+    }
+
+    #[test]
+    fn what_writers_left_goes_after_a_day_and_with_all_else() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = CacheDir::open(temp.path()).unwrap();
+        let layers = dir.path().unwrap().join("layer");
+        let left = |name: &str, changed: SystemTime| {
+            let path = layers.join(name);
+            fs::write(&path, "part").unwrap();
+            let file = fs::File::open(&path).unwrap();
+            file.set_modified(changed).unwrap();
+            path
+        };
+        let now = SystemTime::now();
+        let fresh = left(".new-a", now);
+        let old = left(".new-b", now - 2 * ABANDONED);
+        let ahead = left(".new-c", now + 2 * ABANDONED);
+        dir.make_room(u64::MAX).unwrap();
+        assert!(fresh.exists() && !old.exists() && !ahead.exists());
+        assert!(names(&dir).is_empty());
+        assert_eq!(dir.clear().unwrap(), 4);
+        assert!(!fresh.exists());
+    }
+
+    /// A directory, a link and a pipe are no files, and are neither followed nor waited for.
+    #[test]
+    fn what_is_no_file_stands_in_nobodys_way() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = CacheDir::open(temp.path()).unwrap();
+        let victim = temp.path().join("victim");
+        fs::write(&victim, "precious").unwrap();
+        let key = Key::layer("x:a");
+        let path = dir.file_path(&key).unwrap();
+        let pipe = || {
+            use rustix::fs::{CWD, FileType, Mode, mknodat};
+            mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        };
+        let plants: [&dyn Fn(); 4] = [
+            &|| fs::create_dir(&path).unwrap(),
+            &|| symlink(&victim, &path).unwrap(),
+            &|| symlink("/nowhere", &path).unwrap(),
+            &pipe,
+        ];
+        for plant in plants {
+            plant();
+            assert_eq!(
+                (dir.list().unwrap().len(), dir.strays().unwrap().len()),
+                (0, 1)
+            );
+            assert!(dir.load(&key).is_none());
+            assert!(dir.strays().unwrap().is_empty(), "it is removed");
+            plant();
+            dir.clear().unwrap();
+            assert!(dir.strays().unwrap().is_empty(), "it is removed");
+        }
+        // What is written is renamed over a link or a pipe, and not into them.
+        for plant in &plants[1..] {
+            plant();
+            write(&dir, "x:a", 10, 0);
+            assert!(dir.load(&key).is_some());
+            dir.remove(&key);
+        }
+        assert_eq!(fs::read(&victim).unwrap(), b"precious");
+        // What somebody put into a directory is theirs.
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("x"), "").unwrap();
+        assert!(dir.load(&key).is_none());
+        assert!(dir.clear().unwrap_err().to_string().contains("x-a"));
+        assert!(path.join("x").exists());
     }
 }

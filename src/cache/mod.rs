@@ -16,15 +16,18 @@
 //! `docs/index-format.md`.
 
 mod dir;
+mod fault;
 mod file;
 mod format;
 mod identity;
+mod key;
 mod list;
 mod map;
 mod writer;
 
-pub use dir::{CacheDir, Key, Kind, temporary_dir};
+pub use dir::{CacheDir, temporary_dir};
 pub use file::{CacheFile, Part};
 pub use identity::Identity;
-pub use list::{Listed, State};
+pub use key::{Key, Kind};
+pub use list::{Listed, Removed, State, Stray};
 pub use writer::{Unpublished, Writer};

@@ -6,9 +6,10 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::dir::{CacheDir, Key, Kind};
+use super::dir::CacheDir;
 use super::file::CacheFile;
-use super::format::{BLOCK, HEADER_LEN, Header, Section};
+use super::format::{BLOCK, HEADER_LEN, Header, MAKER, Section};
+use super::key::{Key, Kind};
 use tempfile::TempPath;
 
 /// Sections begin at multiples of this, so that records in them are aligned.
@@ -144,6 +145,7 @@ impl Writer {
             sections: self.sections.len() as u32,
             key: key.hash(),
             directory_crc: crc32fast::hash(&tail),
+            maker: MAKER,
         };
         self.file.write_all_at(&header.bytes(), 0)?;
         let file = CacheFile::open(&self.file, key)?;

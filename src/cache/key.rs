@@ -1,0 +1,155 @@
+//! What a file of the cache is kept under.
+
+use sha2::{Digest as _, Sha256};
+
+use super::Identity;
+
+/// What a file of the cache is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// One layer's index.
+    Layer,
+    /// The tree that a row of layers merges to.
+    Tree,
+    /// The spans and members of a compressed archive.
+    Archive,
+    /// The digests of what lies in a file outside, as far as they were verified.
+    Seen,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 4] = [Self::Layer, Self::Tree, Self::Archive, Self::Seen];
+
+    /// The number in the header.
+    pub(super) fn number(self) -> u32 {
+        match self {
+            Self::Layer => 1,
+            Self::Tree => 2,
+            Self::Archive => 3,
+            Self::Seen => 4,
+        }
+    }
+
+    /// The name of its directory.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Layer => "layer",
+            Self::Tree => "tree",
+            Self::Archive => "archive",
+            Self::Seen => "seen",
+        }
+    }
+}
+
+/// What a file of the cache is kept under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    kind: Kind,
+    text: String,
+}
+
+impl Key {
+    /// A layer, by the verified digest of its blob.
+    pub fn layer(digest: &str) -> Self {
+        let text = digest.to_owned();
+        Self {
+            kind: Kind::Layer,
+            text,
+        }
+    }
+
+    /// A tree, by the digests of its layers' blobs, the lowest first.
+    pub fn tree<'a>(digests: impl Iterator<Item = &'a str>) -> Self {
+        let mut text = String::new();
+        for digest in digests {
+            text.push_str(digest);
+            text.push('\n');
+        }
+        Self {
+            kind: Kind::Tree,
+            text,
+        }
+    }
+
+    /// A compressed archive, by the identity of its file.
+    pub fn archive(file: &Identity) -> Self {
+        let text = file.text();
+        Self {
+            kind: Kind::Archive,
+            text,
+        }
+    }
+
+    /// What was verified in a file.
+    pub fn seen(file: &Identity) -> Self {
+        let text = file.text();
+        Self {
+            kind: Kind::Seen,
+            text,
+        }
+    }
+
+    /// Which kind of file it is the key of.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(super) fn hash(&self) -> [u8; 32] {
+        Sha256::digest(self.text.as_bytes()).into()
+    }
+
+    /// The file's name: the hash in hex, or, for people, a layer's digest.
+    pub(super) fn file_name(&self) -> String {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b':';
+        let is_digest = self.text.len() <= 200 && self.text.bytes().all(plain);
+        if self.kind == Kind::Layer && is_digest && self.text.matches(':').count() == 1 {
+            return self.text.replace(':', "-");
+        }
+        hex(&self.hash())
+    }
+}
+
+/// The name of a file, as people know what it is of: a layer's digest has its colon.
+pub(super) fn shown_name(kind: Kind, file_name: &str) -> String {
+    match kind {
+        Kind::Layer => file_name.replacen('-', ":", 1),
+        _ => file_name.to_owned(),
+    }
+}
+
+/// Whether a file whose header has this hash stands under the right name.
+pub(super) fn is_name_of(kind: Kind, file_name: &str, hash: &[u8; 32]) -> bool {
+    hex(hash) == file_name
+        || (kind == Kind::Layer && Key::layer(&shown_name(kind, file_name)).hash() == *hash)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_nowhere_else_and_back_to_the_key() {
+        let digest = format!("sha256:{:064}", 7);
+        for (text, name) in [
+            (digest.as_str(), Some(format!("sha256-{:064}", 7))),
+            ("sha256:../../x", None),
+            ("..", None),
+            (".new-1", None),
+            ("", None),
+        ] {
+            let key = Key::layer(text);
+            let found = key.file_name();
+            assert_eq!(found, name.unwrap_or_else(|| hex(&key.hash())));
+            assert!(is_name_of(Kind::Layer, &found, &key.hash()));
+            assert!(!is_name_of(Kind::Layer, &found, &[0; 32]));
+        }
+        let key = Key::tree(["a", "b"].into_iter());
+        assert!(is_name_of(Kind::Tree, &key.file_name(), &key.hash()));
+        assert_ne!(key, Key::tree(["ab"].into_iter()));
+        assert_eq!(shown_name(Kind::Layer, "sha256-0a"), "sha256:0a");
+    }
+}
