@@ -1,12 +1,16 @@
 //! Writing a file of the cache: front to back, aside, and renamed when it is whole.
+//!
+//! A disk that is full, or breaks, costs the file its name and no more: what was written so far is
+//! copied to a temporary file elsewhere, and the writing goes on there.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::dir::CacheDir;
+use super::dir::{CacheDir, temporary_dir, temporary_file};
+use super::fault::about;
 use super::file::CacheFile;
 use super::format::{BLOCK, HEADER_LEN, Header, MAKER, Section};
 use super::key::{Key, Kind};
@@ -110,8 +114,42 @@ impl Writer {
         Ok(())
     }
 
+    /// Writes bytes that follow those that are written.
+    fn write_next(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Err(error) = self.file.write_all_at(bytes, self.written) else {
+            return Ok(());
+        };
+        if let Some(place) = self.place.take() {
+            place.dir.say_unkept(&about(&place.temporary)(error));
+            self.file = self.copy().map_err(about(&temporary_dir()))?;
+        }
+        // Again, also if that was a temporary file already: no harm, and one way less.
+        let again = self.file.write_all_at(bytes, self.written);
+        again.map_err(|error| self.about_file(error))
+    }
+
+    /// An error that says where the file is.
+    fn about_file(&self, error: io::Error) -> io::Error {
+        match &self.place {
+            Some(place) => about(&place.temporary)(error),
+            None => about(&temporary_dir())(error),
+        }
+    }
+
+    /// A file without a name that holds what is written so far.
+    fn copy(&self) -> io::Result<File> {
+        let mut copy = temporary_file()?;
+        // Nothing moves the offsets of either, so they are at the start.
+        let mut so_far = (&self.file).take(self.written);
+        io::copy(&mut so_far, &mut copy)?;
+        Ok(copy)
+    }
+
     fn flush_block(&mut self) -> io::Result<()> {
-        self.file.write_all_at(&self.pending, self.written)?;
+        let pending = std::mem::take(&mut self.pending);
+        let written = self.write_next(&pending);
+        self.pending = pending;
+        written?;
         self.sums.push(crc32fast::hash(&self.pending));
         self.written += self.pending.len() as u64;
         self.pending.clear();
@@ -136,7 +174,7 @@ impl Writer {
         for sum in &self.sums {
             tail.extend_from_slice(&sum.to_le_bytes());
         }
-        self.file.write_all_at(&tail, directory)?;
+        self.write_next(&tail)?;
         let header = Header {
             kind: self.kind.number(),
             len: directory + tail.len() as u64,
@@ -147,7 +185,8 @@ impl Writer {
             directory_crc: crc32fast::hash(&tail),
             maker: MAKER,
         };
-        self.file.write_all_at(&header.bytes(), 0)?;
+        let header_at_start = self.file.write_all_at(&header.bytes(), 0);
+        header_at_start.map_err(|error| self.about_file(error))?;
         let file = CacheFile::open(&self.file, key)?;
         let names = self.place.and_then(|place| {
             let target = place.dir.file_path(key)?;
@@ -177,12 +216,16 @@ impl Unpublished {
     /// leaves either all of it or nothing. Of two writers the later one wins; both wrote the same.
     ///
     /// # Errors
-    /// If the disk cannot be written.
+    /// If the disk cannot be written. The error names the path.
     pub fn publish(self) -> io::Result<()> {
         let Some((temporary, target)) = self.names else {
             return Ok(());
         };
-        self.handle.sync_data()?;
-        temporary.persist(&target).map_err(|e| e.error)
+        self.handle.sync_data().map_err(about(&target))?;
+        match temporary.persist(&target).map_err(|e| e.error) {
+            // Somebody cleared the cache meanwhile, and this file with it.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            published => published.map_err(about(&target)),
+        }
     }
 }
