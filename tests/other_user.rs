@@ -38,7 +38,7 @@ impl Home {
             "/dev/fuse is not for every user (tests/run.sh sees to it)"
         );
         let place = Place::new();
-        for dir in ["mnt", "state"] {
+        for dir in ["mnt", "state", "cache"] {
             chown(place.join(dir), Some(USER), Some(USER)).unwrap();
         }
         // By a process of its own: a file that we have open for writing could not be started.
@@ -376,8 +376,9 @@ fn a_mountpoint_of_somebody_else_is_refused() {
 #[test]
 fn a_user_without_a_name_is_told_what_to_do() {
     let home = Home::new();
-    chown(home.place.mnt(), Some(OTHER), Some(OTHER)).unwrap();
-    chown(home.place.join("state"), Some(OTHER), Some(OTHER)).unwrap();
+    for dir in ["mnt", "state", "cache"] {
+        chown(home.place.join(dir), Some(OTHER), Some(OTHER)).unwrap();
+    }
     let mut command = home.imgfs(OTHER);
     let said = fail(command.arg("mount").arg(&home.image).arg(home.place.mnt()));
     assert_says(&said, &["fusermount3", "/etc/passwd", &OTHER.to_string()]);

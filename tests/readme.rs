@@ -11,7 +11,9 @@ fn the_demo_prints_what_the_readme_shows() {
     let readme = std::fs::read_to_string(format!("{root}/README.md")).unwrap();
     let mut demo = Command::new(format!("{root}/examples/demo.sh"));
     demo.env("IMGFS", env!("CARGO_BIN_EXE_imgfs"));
-    let output = common::run(demo.env("XDG_STATE_HOME", tempfile::tempdir().unwrap().path()));
+    let home = tempfile::tempdir().unwrap();
+    demo.env("XDG_STATE_HOME", home.path());
+    let output = common::run(demo.env("XDG_CACHE_HOME", home.path()));
     let printed = String::from_utf8(output.stdout).unwrap();
 
     let questions = |text: &str| -> Vec<String> {

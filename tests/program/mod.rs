@@ -26,7 +26,8 @@ pub const SOON: Duration = Duration::from_secs(5);
 /// No command of a test runs longer.
 const TOO_LONG: Duration = Duration::from_secs(120);
 
-/// A directory for one test: an empty mountpoint `mnt`, a state directory, the test's files.
+/// A directory for one test: an empty mountpoint `mnt`, a state and a cache directory, the test's
+/// files.
 pub struct Place(TempDir);
 
 /// A line of `/proc/mounts`.
@@ -43,6 +44,7 @@ impl Place {
         let place = Self(tempfile::tempdir().unwrap());
         fs::create_dir(place.mnt()).unwrap();
         fs::create_dir(place.join("state")).unwrap();
+        fs::create_dir(place.join("cache")).unwrap();
         // Other users pass through it.
         fs::set_permissions(place.0.path(), PermissionsExt::from_mode(0o755)).unwrap();
         place
@@ -82,7 +84,11 @@ impl Place {
 
     fn with_state(&self, mut command: Command) -> Command {
         command.env("XDG_STATE_HOME", self.join("state"));
-        command.env_remove("IMGFS_LOG").stdin(Stdio::null());
+        command.env("XDG_CACHE_HOME", self.join("cache"));
+        command
+            .env_remove("IMGFS_LOG")
+            .env_remove("IMGFS_CACHE_DIR");
+        command.stdin(Stdio::null());
         command
     }
 
