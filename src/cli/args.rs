@@ -4,8 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::units::{Age, Size};
 use imgfs::image::{Platform, Reference};
 use imgfs::view::Sidecars;
+
+/// What the cache may take on disk if the user says nothing.
+pub(crate) const DEFAULT_LIMIT: Size = Size(4 << 30);
 
 /// Mount a container image as one merged, read-only tree in which every executable says what it is.
 #[derive(Debug, Parser)]
@@ -24,6 +28,8 @@ pub(crate) enum Command {
     Umount(UmountArgs),
     /// Say what files of this host are, in the words of a sidecar.
     Inspect(InspectArgs),
+    /// Show, check or clear what is kept on disk between mounts.
+    Cache(CacheArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -86,6 +92,50 @@ pub(crate) struct InspectArgs {
     /// One JSON object a line, with the keys of the sidecar; lists are arrays.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CacheDirArg {
+    /// Where what was learned of layers is kept between mounts. The default is $IMGFS_CACHE_DIR, else
+    /// $XDG_CACHE_HOME/imgfs (~/.cache/imgfs).
+    #[arg(long, value_name = "DIR", global = true)]
+    pub cache_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CacheArgs {
+    #[command(flatten)]
+    pub dir: CacheDirArg,
+
+    #[command(flatten)]
+    pub show: CacheShowArgs,
+
+    #[command(subcommand)]
+    pub command: Option<CacheCommand>,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// List what is there, the last used first. This is what `imgfs cache` does.
+    Show(CacheShowArgs),
+    /// Read every file, check all its checksums, and remove what is bad; the exit code is then 1.
+    Verify,
+    /// Remove all of it. Images that are mounted stay readable.
+    Clear(CacheClearArgs),
+}
+
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct CacheShowArgs {
+    /// One JSON object a line: kind, name, size in bytes, time of last use, path.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct CacheClearArgs {
+    /// Only what was not used for so long: a number of s, m, h, d or w, such as 30d.
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
+    pub older_than: Option<Age>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -2,6 +2,7 @@
 //! front end would need.
 
 mod args;
+mod cache;
 mod daemon;
 mod inspect;
 mod log;
@@ -9,6 +10,7 @@ mod mount;
 mod progress;
 mod signals;
 mod umount;
+mod units;
 
 use std::process::ExitCode;
 
@@ -23,6 +25,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Mount(args) => mount::run(args),
         Command::Umount(args) => umount::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Cache(args) => cache::run(args),
     };
     match result {
         Ok(code) => code,

@@ -1,0 +1,260 @@
+//! `imgfs cache`: what is kept on disk between mounts. Shows it, checks it, clears it.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use indicatif::{HumanBytes, HumanDuration};
+
+use imgfs::cache::{CacheDir, Listed, State};
+
+use super::args::{CacheArgs, CacheCommand, CacheDirArg, CacheShowArgs, DEFAULT_LIMIT};
+
+/// Nobody says where the cache is.
+#[derive(Debug, thiserror::Error)]
+#[error("no directory for the cache: neither XDG_CACHE_HOME nor HOME is an absolute path")]
+pub(crate) struct NoPlace;
+
+impl CacheDirArg {
+    /// The directory that the user means.
+    pub(crate) fn path(&self) -> Result<PathBuf, NoPlace> {
+        let set = || std::env::var_os("IMGFS_CACHE_DIR").filter(|dir| !dir.is_empty());
+        let given = self.cache_dir.clone().or_else(|| set().map(PathBuf::from));
+        given.or_else(CacheDir::default_path).ok_or(NoPlace)
+    }
+}
+
+pub(crate) fn run(args: &CacheArgs) -> anyhow::Result<ExitCode> {
+    let command = match args.command {
+        None => CacheCommand::Show(args.show),
+        Some(CacheCommand::Show(show)) => CacheCommand::Show(CacheShowArgs {
+            json: show.json || args.show.json,
+        }),
+        Some(_) if args.show.json => anyhow::bail!("--json is an option of imgfs cache show only"),
+        Some(command) => command,
+    };
+    let path = args.dir.path();
+    let path = path.map_err(|error| anyhow::anyhow!("{error}; name one with --cache-dir"))?;
+    let Some(cache) = CacheDir::existing(&path)? else {
+        if !matches!(command, CacheCommand::Show(show) if show.json) {
+            nothing(&mut io::stdout().lock(), &path).or_else(closed)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    match command {
+        CacheCommand::Show(show) if show.json => {
+            write_json(&cache.list()?).or_else(closed)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        CacheCommand::Show(_) => {
+            write_table(&cache, &path)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        CacheCommand::Verify => verify(&cache, &path),
+        CacheCommand::Clear(clear) => {
+            let unused = clear.older_than.map_or(Duration::ZERO, |age| age.0);
+            self::clear(&cache, &path, unused)
+        }
+    }
+}
+
+/// Who reads the pipe has seen enough.
+fn closed(error: io::Error) -> io::Result<()> {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
+    }
+}
+
+fn nothing(out: &mut impl Write, path: &Path) -> io::Result<()> {
+    writeln!(out, "Nothing is cached in {}.", path.display())
+}
+
+fn files(count: usize) -> String {
+    match count {
+        1 => "1 file".to_owned(),
+        n => format!("{n} files"),
+    }
+}
+
+fn write_table(cache: &CacheDir, path: &Path) -> anyhow::Result<()> {
+    let listed = cache.list()?;
+    let strays = cache.strays()?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut write = || {
+        if listed.is_empty() {
+            nothing(&mut out, path)?;
+        } else {
+            // The name last: it is long, and a narrow terminal breaks nothing else.
+            writeln!(
+                out,
+                "{:<8} {:>11}  {:<14}  NAME",
+                "KIND", "SIZE", "LAST USED"
+            )?;
+        }
+        let mut total = 0;
+        for file in &listed {
+            total += file.size;
+            let size = HumanBytes(file.size).to_string();
+            let (kind, used) = (file.kind.name(), ago(file.used));
+            writeln!(out, "{kind:<8} {size:>11}  {used:<14}  {}", file.name)?;
+        }
+        if !listed.is_empty() {
+            let (files, total) = (files(listed.len()), HumanBytes(total));
+            let path = path.display();
+            writeln!(out, "\n{files}, {total}, in {path}")?;
+            let limit = HumanBytes(DEFAULT_LIMIT.0);
+            writeln!(
+                out,
+                "A mount that adds to it keeps at most {limit} (imgfs mount --cache-limit)."
+            )?;
+        }
+        let (unfinished, others): (Vec<_>, Vec<_>) = strays.iter().partition(|s| s.is_unfinished);
+        if !unfinished.is_empty() {
+            let (count, size) = (unfinished.len(), unfinished.iter().map(|s| s.size).sum());
+            let (files, size) = (files(count), HumanBytes(size));
+            writeln!(
+                out,
+                "Not whole: {files}, {size}, of mounts that are just reading an image or were killed."
+            )?;
+        }
+        for stray in others {
+            let path = stray.path.display();
+            writeln!(out, "No file of imgfs: {path} (imgfs cache clear)")?;
+        }
+        out.flush()
+    };
+    Ok(write().or_else(closed)?)
+}
+
+fn write_json(listed: &[Listed]) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    for file in listed {
+        let object = serde_json::json!({
+            "kind": file.kind.name(),
+            "name": file.name,
+            "size": file.size,
+            "used": rfc3339(file.used),
+            "path": file.path.to_string_lossy(),
+        });
+        writeln!(out, "{object}")?;
+    }
+    out.flush()
+}
+
+/// How long ago something was, in one unit.
+fn ago(time: SystemTime) -> String {
+    let age = time.elapsed().unwrap_or_default();
+    match age.as_secs() {
+        0 => "just now".to_owned(),
+        _ => format!("{} ago", HumanDuration(age)),
+    }
+}
+
+/// A time in UTC as RFC 3339 writes it.
+fn rfc3339(time: SystemTime) -> String {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    let seconds = since.unwrap_or_default().as_secs();
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    // Howard Hinnant's civil_from_days, for days since 1970: years begin in March, so that the leap
+    // day is the last of them, and repeat every 400 years, which are 146,097 days.
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = (month_from_march + 2) % 12 + 1;
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+fn verify(cache: &CacheDir, path: &Path) -> anyhow::Result<ExitCode> {
+    let (mut sound, mut stale, mut bad) = (0, 0, 0);
+    let mut tell = |path: &Path, reason: &dyn std::fmt::Display, removed: io::Result<()>| {
+        bad += 1;
+        let path = path.display();
+        match removed {
+            Ok(()) => eprintln!("imgfs: {path}: {reason}; removed"),
+            Err(error) => eprintln!("imgfs: {path}: {reason}; it cannot be removed: {error}"),
+        }
+    };
+    for file in cache.list()? {
+        match file.verify() {
+            State::Sound => sound += 1,
+            State::Stale => stale += 1,
+            State::Gone => {}
+            State::Bad(reason) => tell(&file.path, &reason, file.remove()),
+        }
+    }
+    for stray in cache.strays()? {
+        if !stray.is_unfinished {
+            tell(&stray.path, &"it is not a file of imgfs", stray.remove());
+        }
+    }
+    let mut out = io::stdout().lock();
+    if sound + stale + bad == 0 {
+        nothing(&mut out, path).or_else(closed)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut said = format!("{} sound", files(sound));
+    if stale > 0 {
+        said += &format!(", {stale} of another version of imgfs");
+    }
+    said += &match bad {
+        0 => ", none bad".to_owned(),
+        // Nothing is lost.
+        n => format!(", {n} bad; the next mount makes again what it needs"),
+    };
+    writeln!(out, "{}: {said}", path.display()).or_else(closed)?;
+    Ok(match bad {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
+}
+
+fn clear(cache: &CacheDir, path: &Path, unused: Duration) -> anyhow::Result<ExitCode> {
+    let removed = cache.remove_unused(unused)?;
+    let mut out = io::stdout().lock();
+    let said = if removed.files == 0 && removed.bytes == 0 && removed.kept == 0 {
+        nothing(&mut out, path)
+    } else {
+        let (bytes, count) = (HumanBytes(removed.bytes), files(removed.files));
+        let kept = match removed.kept {
+            0 => String::new(),
+            n => format!("; {} used since then stay", files(n)),
+        };
+        writeln!(out, "Freed {bytes} ({count}) in {}{kept}.", path.display())
+    };
+    said.or_else(closed)?;
+    for error in &removed.failed {
+        eprintln!("imgfs: {error}; remove it by hand");
+    }
+    Ok(match removed.failed.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_in_utc() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_735_689_599, "2024-12-31T23:59:59Z"),
+            (1_735_689_600, "2025-01-01T00:00:00Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            assert_eq!(rfc3339(time), text);
+        }
+    }
+}
