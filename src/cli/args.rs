@@ -58,6 +58,28 @@ pub(crate) struct MountArgs {
     #[arg(long)]
     pub exec: bool,
 
+    #[command(flatten)]
+    pub cache: CacheDirArg,
+
+    /// Memory for decoded parts of layers: bytes, or with K, M or G.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "64M",
+        allow_negative_numbers = true
+    )]
+    pub cache_size: Size,
+
+    /// What may be kept on disk, by all mounts together; what was not used for the longest time goes
+    /// first. With 0 this mount neither keeps nor uses anything.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "4G",
+        allow_negative_numbers = true
+    )]
+    pub cache_limit: Size,
+
     /// Stay in front instead of going into the background.
     #[arg(short = 'f', long)]
     pub foreground: bool,
@@ -166,5 +188,18 @@ mod tests {
     #[test]
     fn the_table_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    /// The help, the library and what `imgfs cache` says agree.
+    #[test]
+    fn defaults_are_those_of_the_library() {
+        let args = Args::parse_from(["imgfs", "mount", "image", "mnt"]);
+        let Command::Mount(mount) = args.command else {
+            panic!("{args:?}");
+        };
+        let library = imgfs::open::OpenOptions::default();
+        assert_eq!(mount.cache_limit.0, library.cache_limit);
+        assert_eq!(mount.cache_limit, DEFAULT_LIMIT);
+        assert_eq!(mount.cache_size.0, library.cache_size as u64);
     }
 }
