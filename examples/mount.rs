@@ -26,8 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     // The tree can be asked without any mount.
-    let executables = image.tree.nodes();
-    let executables = executables.filter(|(id, _)| matches!(image.binary(*id), Ok(Some(_))));
+    let nodes = image.tree.nodes();
+    let executables = nodes.filter(|id| image.tree.node(*id).is_some_and(|n| n.executable));
     println!("{name}: {} executables", executables.count());
 
     // What the user sees of it, and the kernel's side.

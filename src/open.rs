@@ -8,10 +8,11 @@ use crate::blob::{Codec, Digest, ReadAt, SpanCache, SpanReader};
 use crate::cache::CacheDir;
 use crate::image::{self, Caches, Config, Documents, ImageError, LayerBlob, Platform, Reference};
 use crate::inspect::Binary;
-use crate::layer::{Data, LayerError, LayerIndex, Problem, ProblemKind};
-use crate::tree::{NodeId, Origin, Tree};
+use crate::layer::{LayerError, LayerIndex, Problem, ProblemKind};
+use crate::tree::{Data, NodeId, Tree, TreeError};
 
 mod layers;
+mod merged;
 
 /// How to open an image.
 #[derive(Clone, Debug)]
@@ -73,17 +74,14 @@ pub enum OpenError {
         #[source]
         error: LayerError,
     },
-    /// What is known of it cannot be written down, or read again.
-    #[error(
-        "{image}: its index: {error}; make room, or name a directory that has some: --cache-dir, or \
-         TMPDIR"
-    )]
-    Index {
+    /// All of its layers together.
+    #[error("{image}: {error}")]
+    Tree {
         /// The image.
         image: String,
-        /// What is wrong.
+        /// Why they cannot be merged.
         #[source]
-        error: io::Error,
+        error: TreeError,
     },
 }
 
@@ -133,7 +131,10 @@ pub fn open(
         disk: &options.cache,
     };
     let image = image::open(reference, options.platform.as_ref(), &caches)?;
-    let indexes = layers::read_all(&image.name, &image.layers, &options.cache, progress)?;
+    let (indexes, tree) = read_and_merge(&image, &options.cache, progress)?;
+    if let Err(error) = options.cache.make_room(options.cache_limit) {
+        tracing::warn!("cannot look for old files in the cache: {error}");
+    }
 
     let mut layers = Vec::with_capacity(indexes.len());
     let mut problems = Vec::new();
@@ -147,12 +148,7 @@ pub fn open(
             index,
         });
     }
-    let index = |error| OpenError::Index {
-        image: image.name.clone(),
-        error,
-    };
-    let (tree, merging) = Tree::merge(layers.iter().map(|l| &l.index)).map_err(index)?;
-    problems.extend(merging);
+    problems.extend(tree.problems());
     Ok(OpenImage {
         name: image.name,
         platform: image.platform,
@@ -163,6 +159,38 @@ pub fn open(
         problems,
         warnings: image.warnings,
     })
+}
+
+/// The layers' indexes, and the tree that they merge to. An index that turns out to be damaged is
+/// made again, once.
+fn read_and_merge(
+    image: &image::Image,
+    cache: &CacheDir,
+    progress: &dyn Progress,
+) -> Result<(Vec<LayerIndex>, Tree), OpenError> {
+    let mut again = true;
+    loop {
+        let indexes = layers::read_all(&image.name, &image.layers, cache, progress)?;
+        let damaged = match merged::tree(&indexes, cache) {
+            Ok(tree) => return Ok((indexes, tree)),
+            Err(error) => (
+                error,
+                indexes
+                    .iter()
+                    .filter(|index| index.forget_damaged(cache))
+                    .count(),
+            ),
+        };
+        match damaged {
+            (_, 1..) if again => again = false,
+            (error, _) => {
+                return Err(OpenError::Tree {
+                    image: image.name.clone(),
+                    error,
+                });
+            }
+        }
+    }
 }
 
 fn media_type_problem(number: usize, blob: &LayerBlob, found: Codec) -> Option<Problem> {
@@ -187,37 +215,36 @@ impl OpenImage {
         let Some(node) = self.tree.node(node) else {
             return Ok(None);
         };
-        let layer = self.layers.get(node.layer as usize);
-        match (layer, node.origin) {
-            (Some(layer), Origin::Entry(number)) => layer.index.binary(number),
+        match (self.layers.get(node.layer as usize), node.entry) {
+            (Some(layer), Some(number)) => layer.index.binary(number),
             _ => Ok(None),
         }
     }
+
     /// Reads a regular file from `offset`; returns how many bytes were read, less than asked only
     /// at the end of the file. All else has no bytes.
     ///
     /// # Errors
     /// If the image's file cannot be read, or its bytes have changed since it was opened.
     pub fn read(&self, node: NodeId, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        let (Some(entry), Some(node)) = (self.tree.entry(node), self.tree.node(node)) else {
+        let Some(node) = self.tree.node(node) else {
             return Ok(0);
         };
         let Some(layer) = self.layers.get(node.layer as usize) else {
             return Ok(0);
         };
-        let left = entry.size.saturating_sub(offset);
+        let left = node.size.saturating_sub(offset);
         let len = buf.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let Some(buf) = buf.get_mut(..len).filter(|buf| !buf.is_empty()) else {
             return Ok(0);
         };
-        match &entry.data {
+        match self.tree.data(&node) {
             Data::None => return Ok(0),
             Data::Whole(at) => layer.data.read_exact_at(buf, at.saturating_add(offset))?,
             Data::Sparse(extents) => {
                 buf.fill(0);
                 let end = offset + len as u64;
-                let first = extents.partition_point(|e| e.offset + e.len <= offset);
-                for extent in extents.iter().skip(first) {
+                for extent in extents.from(offset) {
                     if extent.offset >= end {
                         break;
                     }

@@ -217,8 +217,12 @@ impl LayerIndex {
         list.into_iter().map(|noted| noted.map(problem)).collect()
     }
 
-    /// The file that it is in.
-    pub fn file(&self) -> &Arc<CacheFile> {
-        &self.file
+    /// If its file was found damaged, takes it out of the cache and says so.
+    pub fn forget_damaged(&self, cache: &CacheDir) -> bool {
+        let damaged = self.file.is_damaged();
+        if damaged {
+            cache.remove(&Key::layer(&self.meta.digest));
+        }
+        damaged
     }
 }

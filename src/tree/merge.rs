@@ -6,13 +6,16 @@
 //! in the stream does not matter. Then its other entries in the order of the stream. Where the
 //! spec is silent, what umoci does is done: parents that are symbolic links are followed inside the
 //! root, missing parents are made, an entry of another type replaces what was there.
+//!
+//! Layers come one at a time, and nothing of one is held once it is applied.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::io;
 
-use super::Tree;
-use super::node::{Dentry, DentryId, Kind, Node, NodeId, Origin};
-use super::path::{clean, components};
+use super::TreeError;
+use super::grow::{Growing, ROOT};
+use super::path::{clean_into, components};
+use crate::cache::{Key, Unpublished, Writer};
 use crate::layer::{Entry, EntryKind, LayerIndex, Marker, Problem, ProblemKind, marker};
 
 /// Symbolic links on one path while merging. Higher than the kernel's limit, as in umoci's
@@ -20,50 +23,17 @@ use crate::layer::{Entry, EntryKind, LayerIndex, Marker, Problem, ProblemKind, m
 const MAX_LINKS: usize = 255;
 /// Names on one path, those of links among them: links that double with each one would else go on
 /// for ever without a circle.
-const MAX_STEPS: usize = 16 << 10;
+const MAX_STEPS: u64 = 16 << 10;
 /// NAME_MAX and PATH_MAX (Linux, limits.h).
 const MAX_NAME: usize = 255;
 const MAX_PATH: usize = 4096;
 
-impl Tree {
-    /// Merges layers, the lowest first, and says what was wrong with their entries.
-    pub fn merge<'a>(
-        indexes: impl Iterator<Item = &'a LayerIndex>,
-    ) -> std::io::Result<(Self, Vec<Problem>)> {
-        let mut merger = Merger::new();
-        let mut layers = Vec::new();
-        for (number, layer) in indexes.enumerate() {
-            merger.problems.extend(layer.problems(number)?);
-            let entries = layer.entries().collect::<std::io::Result<Vec<_>>>()?;
-            merger.apply(number, &entries);
-            layers.push(Arc::new(entries));
-        }
-        let problems = std::mem::take(&mut merger.problems);
-        let (nodes, dentries) = merger.freeze();
-        let tree = Self {
-            layers,
-            nodes,
-            dentries,
-        };
-        Ok((tree, problems))
-    }
-}
-
-/// A node while the tree still changes.
-struct Growing {
-    layer: u32,
-    origin: Origin,
-    what: What,
-}
-
-enum What {
-    Directory {
-        children: BTreeMap<Box<[u8]>, u32>,
-        parent: u32,
-    },
-    Symlink(Box<[u8]>),
-    Other(Kind),
-}
+/// All layers together have at most so many entries, …
+pub(super) const MAX_ENTRIES: u64 = 16 << 20;
+/// …take at most so many bytes of memory while they are merged, …
+pub(super) const MAX_SIZE: u64 = 2 << 30;
+/// …and lead through at most so many names.
+const MAX_WALKED: u64 = 1 << 30;
 
 /// Why a walk along a path ended early.
 #[derive(Debug, PartialEq, Eq)]
@@ -72,39 +42,140 @@ enum Stop {
     Missing,
     /// Links go in circles, or on for too long.
     Loop,
+    /// A link names a directory that is to be made, and no file system holds such a name.
+    TooLong,
 }
 
-struct Merger {
-    nodes: Vec<Growing>,
+/// Merges layers, the lowest first.
+pub struct Merger {
+    tree: Growing,
     problems: Vec<Problem>,
-    /// What the current layer's whiteouts took away, by directory and name: its hard links may
-    /// still name it.
-    removed: HashMap<(u32, Box<[u8]>), u32>,
+    /// Bytes that the problems take.
+    problems_size: u64,
+    /// The number of the next layer, and while one is applied, its own.
     layer: u32,
+    entries: u64,
+    walked: u64,
+    /// How often something took the place of a directory or a link: paths may lead elsewhere then.
+    replaced: u64,
 }
 
-const ROOT: u32 = 0;
+/// Where the last entry's parents led: the next one's are mostly the same.
+#[derive(Default)]
+struct Parents<'a> {
+    names: Vec<&'a [u8]>,
+    dir: u32,
+    replaced: u64,
+}
+
+impl Default for Merger {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Merger {
-    fn new() -> Self {
-        let mut merger = Self {
-            nodes: Vec::new(),
+    /// An empty root.
+    pub fn new() -> Self {
+        Self {
+            tree: Growing::new(),
             problems: Vec::new(),
-            removed: HashMap::new(),
+            problems_size: 0,
             layer: 0,
-        };
-        merger.directory(ROOT, Origin::Implied);
-        merger
+            entries: 0,
+            walked: 0,
+            replaced: 0,
+        }
     }
 
-    fn apply(&mut self, number: usize, entries: &[Entry]) {
+    /// Applies the next layer.
+    ///
+    /// # Errors
+    /// `TooMuch`, if all layers so far describe more than any real image does; `Layer`, if its index
+    /// is damaged.
+    pub fn layer(&mut self, layer: &LayerIndex) -> Result<(), TreeError> {
+        let problems = layer
+            .problems(self.layer as usize)
+            .map_err(TreeError::Layer)?;
+        let entries = layer.entries().collect::<io::Result<Vec<Entry>>>();
+        self.apply(problems, &entries.map_err(TreeError::Layer)?)
+    }
+
+    /// Applies the entries of a layer, in which these problems were found before.
+    pub(super) fn apply(
+        &mut self,
+        problems: Vec<Problem>,
+        entries: &[Entry],
+    ) -> Result<(), TreeError> {
+        self.entries = self.entries.saturating_add(entries.len() as u64);
+        for problem in problems {
+            self.report(problem);
+        }
+        self.check()?;
+        let plain = self.whiteouts(entries)?;
+        let mut names = Vec::new();
+        let mut parents = Parents::default();
+        for number in plain {
+            let Some(entry) = entries.get(number as usize) else {
+                continue;
+            };
+            clean_into(&entry.path, &mut names);
+            let too_long = names.iter().any(|n| n.len() > MAX_NAME);
+            if too_long || entry.path.len() > MAX_PATH {
+                self.problem(entry, ProblemKind::NameTooLong);
+            } else {
+                self.entry(number, entry, &names, &mut parents);
+            }
+            self.check()?;
+        }
         // Layers are counted by a manifest of at most some megabytes.
-        self.layer = number as u32;
-        self.removed.clear();
+        self.layer += 1;
+        Ok(())
+    }
+
+    /// Writes the tree of all layers, to be found under `key`.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn finish(self, writer: Writer, key: &Key) -> Result<Unpublished, TreeError> {
+        let writer = self.tree.freeze(self.layer, &self.problems, writer)?;
+        Ok(writer.finish(key)?)
+    }
+
+    fn check(&self) -> Result<(), TreeError> {
+        let size = self.tree.size().saturating_add(self.problems_size);
+        if self.entries > MAX_ENTRIES || size > MAX_SIZE || self.walked > MAX_WALKED {
+            return Err(TreeError::TooMuch);
+        }
+        Ok(())
+    }
+
+    fn problem(&mut self, entry: &Entry, kind: ProblemKind) {
+        self.report(Problem {
+            layer: self.layer as usize,
+            path: entry.path.clone(),
+            kind,
+        });
+    }
+
+    fn report(&mut self, problem: Problem) {
+        let more = match &problem.kind {
+            ProblemKind::DanglingHardLink(target) => target.len(),
+            ProblemKind::MediaType { claimed, found } => claimed.len() + found.len(),
+            _ => 0,
+        };
+        self.problems_size += (size_of::<Problem>() + 32 + problem.path.len() + more) as u64;
+        self.problems.push(problem);
+    }
+
+    // Whiteouts.
+
+    /// Applies the whiteouts of a layer, and returns the numbers of its other entries.
+    fn whiteouts(&mut self, entries: &[Entry]) -> Result<Vec<u32>, TreeError> {
         let mut plain = Vec::with_capacity(entries.len());
-        for (i, entry) in entries.iter().enumerate() {
-            let (names, escaped) = clean(&entry.path);
-            if escaped {
+        let mut names = Vec::new();
+        for (number, entry) in (0..).zip(entries) {
+            if clean_into(&entry.path, &mut names) {
                 self.problem(entry, ProblemKind::EscapingPath);
             }
             let markers = names.iter().map(|name| marker(name));
@@ -114,73 +185,43 @@ impl Merger {
             let last = markers.clone().next_back();
             let above = markers.rev().skip(1).any(|m| m != Marker::Name);
             match last {
-                None | Some(Marker::Name) if !above => plain.push((i, names)),
-                Some(Marker::Whiteout(hidden)) if !above => self.whiteout(&names, hidden),
-                Some(Marker::Opaque) if !above => self.opaque(&names),
+                None | Some(Marker::Name) if !above => plain.push(number),
+                Some(Marker::Whiteout(hidden)) if !above => self.whiteout(&names, Some(hidden)),
+                Some(Marker::Opaque) if !above => self.whiteout(&names, None),
                 _ => self.problem(entry, ProblemKind::BadWhiteout),
             }
+            self.check()?;
         }
-        for (i, names) in plain {
-            let Some(entry) = entries.get(i) else {
-                continue;
-            };
-            let too_long = names.iter().any(|n| n.len() > MAX_NAME);
-            if too_long || entry.path.len() > MAX_PATH {
-                self.problem(entry, ProblemKind::NameTooLong);
-                continue;
-            }
-            self.entry(i as u32, entry, &names);
-        }
+        Ok(plain)
     }
 
-    fn problem(&mut self, entry: &Entry, kind: ProblemKind) {
-        self.problems.push(Problem {
-            layer: self.layer as usize,
-            path: entry.path.clone(),
-            kind,
-        });
-    }
-
-    // Whiteouts.
-
-    /// Takes a name of lower layers away. That it is not there is no error: the spec does not ask
-    /// for it, and builders write such whiteouts.
-    fn whiteout(&mut self, names: &[&[u8]], hidden: &[u8]) {
-        let Some(dir) = self.marked_directory(names) else {
+    /// Takes a name of lower layers away, or all names of a directory. That there is none is no
+    /// error: the spec does not ask for it, and builders write such whiteouts.
+    fn whiteout(&mut self, names: &[&[u8]], hidden: Option<&[u8]>) {
+        let Some((_, dirs)) = names.split_last() else {
             return;
         };
-        if let Some(children) = self.children(dir)
-            && let Some(node) = children.remove(hidden)
-        {
-            self.removed.insert((dir, hidden.into()), node);
-        }
-    }
-
-    /// Takes all names of lower layers in a directory away.
-    fn opaque(&mut self, names: &[&[u8]]) {
-        let Some(dir) = self.marked_directory(names) else {
-            return;
-        };
-        if let Some(children) = self.children(dir) {
-            for (name, node) in std::mem::take(children) {
-                self.removed.insert((dir, name), node);
-            }
-        }
-    }
-
-    fn marked_directory(&mut self, names: &[&[u8]]) -> Option<u32> {
-        let (_, dir) = names.split_last()?;
         // Another whiteout of this layer may have taken the directory away already.
-        let dir = self.walk(dir, false, false).ok()?;
-        matches!(self.nodes.get(dir as usize)?.what, What::Directory { .. }).then_some(dir)
+        let Ok(dir) = self.walk(dirs, false, false) else {
+            return;
+        };
+        match hidden {
+            Some(name) => self.tree.remove(dir, name, self.layer),
+            None => self.tree.remove_all(dir, self.layer),
+        }
     }
 
     // Entries.
 
-    fn entry(&mut self, number: u32, entry: &Entry, names: &[&[u8]]) {
-        let origin = Origin::Entry(number);
+    fn entry<'a>(
+        &mut self,
+        number: u32,
+        entry: &'a Entry,
+        names: &[&'a [u8]],
+        parents: &mut Parents<'a>,
+    ) {
         let Some((name, dirs)) = names.split_last() else {
-            return self.root(origin, entry);
+            return self.root(number, entry);
         };
         // Found before anything is made or replaced: a link to nothing leaves no trace.
         let linked = match &entry.kind {
@@ -190,45 +231,52 @@ impl Merger {
             },
             _ => None,
         };
-        let dir = match self.walk(dirs, true, false) {
+        let dir = match self.parents(dirs, parents) {
             Ok(dir) => dir,
+            Err(Stop::TooLong) => return self.problem(entry, ProblemKind::NameTooLong),
             Err(_) => return self.problem(entry, ProblemKind::SymlinkLoop),
         };
-        let old = self.child(dir, name);
+        let old = self.tree.child(dir, name);
         let node = match (linked, old) {
             (Some(node), Some(old)) if node == old => return,
             (Some(node), _) => node,
-            (None, Some(old)) if self.is_directory(old) && entry.kind == EntryKind::Directory => {
-                return self.describe(old, origin);
+            (None, Some(old))
+                if self.tree.is_directory(old) && entry.kind == EntryKind::Directory =>
+            {
+                return self.tree.describe(old, entry, self.layer, number);
             }
-            (None, _) => self.make(dir, entry, origin),
+            (None, _) => self.tree.make(dir, entry, self.layer, number),
         };
-        if old.is_some_and(|old| self.is_of_this_layer(old)) {
-            self.problem(entry, ProblemKind::DuplicateEntry);
+        if let Some(old) = old {
+            if self.tree.is_of_layer(old, self.layer) {
+                self.problem(entry, ProblemKind::DuplicateEntry);
+            }
+            self.replaces(old);
         }
-        if let Some(children) = self.children(dir) {
-            children.insert((*name).into(), node);
+        self.tree.put(dir, name, node);
+    }
+
+    fn replaces(&mut self, old: u32) {
+        if self.tree.is_directory(old) || self.tree.target(old).is_some() {
+            self.replaced += 1;
         }
     }
 
-    /// A new node for an entry in a directory.
-    fn make(&mut self, dir: u32, entry: &Entry, origin: Origin) -> u32 {
-        let what = match &entry.kind {
-            EntryKind::Directory => return self.directory(dir, origin),
-            EntryKind::Symlink(target) => What::Symlink(target.clone()),
-            EntryKind::CharDevice(..) => What::Other(Kind::CharDevice),
-            EntryKind::BlockDevice(..) => What::Other(Kind::BlockDevice),
-            EntryKind::Fifo => What::Other(Kind::Fifo),
-            // A hard link makes no node: it was resolved to one.
-            EntryKind::Regular | EntryKind::HardLink(_) => What::Other(Kind::Regular),
-        };
-        self.add(what, origin)
+    /// The directory of an entry's parents, made where it is missing.
+    fn parents<'a>(&mut self, names: &[&'a [u8]], last: &mut Parents<'a>) -> Result<u32, Stop> {
+        if last.names != names || last.replaced != self.replaced {
+            *last = Parents::default();
+            last.dir = self.walk(names, true, false)?;
+            last.names.extend_from_slice(names);
+            last.replaced = self.replaced;
+        }
+        Ok(last.dir)
     }
 
     /// The node that a hard link leads to; that there is none is reported.
     fn hard_link(&mut self, entry: &Entry, target: &[u8]) -> Option<u32> {
-        let (names, escaped) = clean(target);
-        if escaped {
+        let mut names = Vec::new();
+        if clean_into(target, &mut names) {
             self.problem(entry, ProblemKind::EscapingPath);
         }
         let node = self.link_target(&names);
@@ -238,19 +286,10 @@ impl Merger {
         node
     }
 
-    fn root(&mut self, origin: Origin, entry: &Entry) {
+    fn root(&mut self, number: u32, entry: &Entry) {
         match entry.kind {
-            EntryKind::Directory => self.describe(ROOT, origin),
+            EntryKind::Directory => self.tree.describe(ROOT, entry, self.layer, number),
             _ => self.problem(entry, ProblemKind::EscapingPath),
-        }
-    }
-
-    /// A directory over a directory: its attributes are replaced, its children stay.
-    fn describe(&mut self, node: u32, origin: Origin) {
-        let layer = self.layer;
-        if let Some(node) = self.nodes.get_mut(node as usize) {
-            node.layer = layer;
-            node.origin = origin;
         }
     }
 
@@ -258,8 +297,8 @@ impl Merger {
     fn link_target(&mut self, names: &[&[u8]]) -> Option<u32> {
         let (name, dirs) = names.split_last()?;
         let dir = self.walk(dirs, false, true).ok()?;
-        let node = self.child_or_removed(dir, name)?;
-        (!self.is_directory(node)).then_some(node)
+        let node = self.tree.child_or_removed(dir, name, self.layer)?;
+        (!self.tree.is_directory(node)).then_some(node)
     }
 
     // Walking.
@@ -270,31 +309,33 @@ impl Merger {
         let mut at = ROOT;
         let mut links = 0;
         let mut steps = 0;
-        let mut pending: Vec<Box<[u8]>> = names.iter().rev().map(|&n| n.into()).collect();
+        let mut pending: Vec<Cow<'_, [u8]>> =
+            names.iter().rev().map(|&n| Cow::Borrowed(n)).collect();
         while let Some(name) = pending.pop() {
             steps += 1;
+            self.walked += 1;
             if steps > MAX_STEPS {
                 return Err(Stop::Loop);
             }
             match &*name {
                 b"." => continue,
                 b".." => {
-                    at = self.parent(at);
+                    at = self.tree.parent(at);
                     continue;
                 }
                 _ => {}
             }
             let child = if removed {
-                self.child_or_removed(at, &name)
+                self.tree.child_or_removed(at, &name, self.layer)
             } else {
-                self.child(at, &name)
+                self.tree.child(at, &name)
             };
-            let what = child
-                .and_then(|c| self.nodes.get(c as usize))
-                .map(|n| &n.what);
-            match (child, what) {
-                (Some(child), Some(What::Directory { .. })) => at = child,
-                (_, Some(What::Symlink(target))) => {
+            if let Some(child) = child {
+                if self.tree.is_directory(child) {
+                    at = child;
+                    continue;
+                }
+                if let Some(target) = self.tree.target(child) {
                     links += 1;
                     if links > MAX_LINKS || target.len() > MAX_PATH {
                         return Err(Stop::Loop);
@@ -302,140 +343,30 @@ impl Merger {
                     if target.starts_with(b"/") {
                         at = ROOT;
                     }
-                    pending.extend(components(target).rev().map(Into::into));
-                }
-                _ if !make => return Err(Stop::Missing),
-                (child, _) => {
-                    if child.is_some() {
-                        self.problems.push(Problem {
-                            layer: self.layer as usize,
-                            path: names.join(&b'/').into(),
-                            kind: ProblemKind::ParentNotDirectory,
-                        });
-                    }
-                    let made = self.directory(at, Origin::Implied);
-                    if let Some(children) = self.children(at) {
-                        children.insert(name, made);
-                    }
-                    at = made;
+                    let before = pending.len();
+                    pending.extend(components(target).rev().map(|n| Cow::Owned(n.to_vec())));
+                    self.walked += (pending.len() - before) as u64;
+                    continue;
                 }
             }
+            if !make {
+                return Err(Stop::Missing);
+            }
+            if name.len() > MAX_NAME {
+                return Err(Stop::TooLong);
+            }
+            if let Some(child) = child {
+                self.report(Problem {
+                    layer: self.layer as usize,
+                    path: names.join(&b'/').into(),
+                    kind: ProblemKind::ParentNotDirectory,
+                });
+                self.replaces(child);
+            }
+            let made = self.tree.implied(at, self.layer);
+            self.tree.put(at, &name, made);
+            at = made;
         }
         Ok(at)
-    }
-
-    // Nodes.
-
-    fn add(&mut self, what: What, origin: Origin) -> u32 {
-        let id = self.nodes.len() as u32;
-        self.nodes.push(Growing {
-            layer: self.layer,
-            origin,
-            what,
-        });
-        id
-    }
-
-    fn directory(&mut self, parent: u32, origin: Origin) -> u32 {
-        let children = BTreeMap::new();
-        self.add(What::Directory { children, parent }, origin)
-    }
-
-    fn children(&mut self, dir: u32) -> Option<&mut BTreeMap<Box<[u8]>, u32>> {
-        match &mut self.nodes.get_mut(dir as usize)?.what {
-            What::Directory { children, .. } => Some(children),
-            _ => None,
-        }
-    }
-
-    fn child(&self, dir: u32, name: &[u8]) -> Option<u32> {
-        match &self.nodes.get(dir as usize)?.what {
-            What::Directory { children, .. } => children.get(name).copied(),
-            _ => None,
-        }
-    }
-
-    fn child_or_removed(&self, dir: u32, name: &[u8]) -> Option<u32> {
-        let removed = || self.removed.get(&(dir, name.into())).copied();
-        self.child(dir, name).or_else(removed)
-    }
-
-    fn parent(&self, dir: u32) -> u32 {
-        match self.nodes.get(dir as usize).map(|n| &n.what) {
-            Some(What::Directory { parent, .. }) => *parent,
-            _ => ROOT,
-        }
-    }
-
-    fn is_directory(&self, node: u32) -> bool {
-        let node = self.nodes.get(node as usize);
-        node.is_some_and(|n| matches!(n.what, What::Directory { .. }))
-    }
-
-    fn is_of_this_layer(&self, node: u32) -> bool {
-        let node = self.nodes.get(node as usize);
-        node.is_some_and(|n| n.layer == self.layer && n.origin != Origin::Implied)
-    }
-
-    /// Lays the tree flat: each directory's entries in one sorted run, links counted.
-    fn freeze(self) -> (Vec<Node>, Vec<Dentry>) {
-        let mut nodes: Vec<Node> = self
-            .nodes
-            .iter()
-            .map(|growing| Node {
-                layer: growing.layer,
-                origin: growing.origin,
-                nlink: 0,
-                kind: match &growing.what {
-                    What::Directory { .. } => Kind::Directory {
-                        first: DentryId(0),
-                        count: 0,
-                        parent: NodeId(ROOT),
-                        name: None,
-                    },
-                    What::Symlink(_) => Kind::Symlink,
-                    What::Other(kind) => *kind,
-                },
-            })
-            .collect();
-        let mut dentries: Vec<Dentry> = Vec::new();
-        let mut growing: Vec<Option<What>> = self.nodes.into_iter().map(|g| Some(g.what)).collect();
-        // Breadth first: a directory's parent is known before the directory comes up.
-        let mut pending = std::collections::VecDeque::from([(ROOT, ROOT, None)]);
-        while let Some((id, parent, name)) = pending.pop_front() {
-            let taken = growing.get_mut(id as usize).and_then(Option::take);
-            let Some(What::Directory { children, .. }) = taken else {
-                continue;
-            };
-            let first = dentries.len() as u32;
-            let count = children.len() as u32;
-            let mut directories = 0;
-            for (name, child) in children {
-                let dentry = DentryId(dentries.len() as u32);
-                dentries.push(Dentry {
-                    name,
-                    node: NodeId(child),
-                    parent: NodeId(id),
-                });
-                if let Some(node) = nodes.get_mut(child as usize) {
-                    if matches!(node.kind, Kind::Directory { .. }) {
-                        directories += 1;
-                        pending.push_back((child, id, Some(dentry)));
-                    } else {
-                        node.nlink += 1;
-                    }
-                }
-            }
-            if let Some(node) = nodes.get_mut(id as usize) {
-                node.nlink = 2 + directories;
-                node.kind = Kind::Directory {
-                    first: DentryId(first),
-                    count,
-                    parent: NodeId(parent),
-                    name,
-                };
-            }
-        }
-        (nodes, dentries)
     }
 }

@@ -5,10 +5,11 @@ pub fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     path.split(|&b| b == b'/').filter(|name| !name.is_empty())
 }
 
-/// The names of a path from the root, `.` and `..` resolved by the letter, and whether it tried to
-/// climb out. Tar paths are cleaned this way before any link is followed, as by umoci and Docker.
-pub fn clean(path: &[u8]) -> (Vec<&[u8]>, bool) {
-    let mut names = Vec::new();
+/// Collects the names of a path from the root, `.` and `..` resolved by the letter, and says whether
+/// it tried to climb out. Tar paths are cleaned this way before any link is followed, as by umoci
+/// and Docker.
+pub fn clean_into<'a>(path: &'a [u8], names: &mut Vec<&'a [u8]>) -> bool {
+    names.clear();
     let mut escaped = false;
     for name in components(path) {
         match name {
@@ -17,7 +18,7 @@ pub fn clean(path: &[u8]) -> (Vec<&[u8]>, bool) {
             name => names.push(name),
         }
     }
-    (names, escaped)
+    escaped
 }
 
 #[cfg(test)]
@@ -27,7 +28,8 @@ mod tests {
     #[test]
     fn cleaning_by_the_letter() {
         let clean = |path: &'static str| {
-            let (names, escaped) = clean(path.as_bytes());
+            let mut names = Vec::new();
+            let escaped = clean_into(path.as_bytes(), &mut names);
             (names.join(&b'/'), escaped)
         };
         assert_eq!(clean("./a//b/"), (b"a/b".to_vec(), false));

@@ -2,8 +2,7 @@
 
 use super::ino::Ino;
 use super::{Attr, FileType, ImageFs, Stats, ViewError, xattr};
-use crate::layer::{EntryKind, Xattr};
-use crate::tree::{Kind, NodeId, Tree};
+use crate::tree::{Kind, NodeId, Tree, Xattr};
 
 impl ImageFs {
     /// What stat(2) tells of an inode.
@@ -11,7 +10,7 @@ impl ImageFs {
     /// # Errors
     /// `NotFound`.
     pub fn getattr(&self, ino: u64) -> Result<Attr, ViewError> {
-        self.attr(self.ino(ino)?)
+        self.sound(|| self.attr(self.ino(ino)?))
     }
 
     pub(super) fn attr(&self, ino: Ino) -> Result<Attr, ViewError> {
@@ -23,8 +22,9 @@ impl ImageFs {
             }
             Ino::ArchDirectory(_) => Err(ViewError::NotFound),
             Ino::Sidecar(id) | Ino::ArchText(id) => {
-                let found = self.described(id).ok_or(ViewError::NotFound)?;
-                let of = self.node_attr(found.node)?;
+                let tree = self.tree();
+                let found = tree.executable(id).and_then(|found| tree.dentry(found));
+                let of = self.node_attr(found.ok_or(ViewError::NotFound)?.node)?;
                 let size = self.sidecar_text(id)?.len() as u64;
                 Ok(Attr {
                     ino: ino.number(),
@@ -41,19 +41,9 @@ impl ImageFs {
     pub(super) fn node_attr(&self, id: NodeId) -> Result<Attr, ViewError> {
         let tree = self.tree();
         let node = tree.node(id).ok_or(ViewError::NotFound)?;
-        let entry = tree.entry(id);
-        let (uid, gid) = tree.owner(id);
         let size = match node.kind {
-            Kind::Regular => entry.map_or(0, |e| e.size),
-            Kind::Symlink => tree.target(id).map_or(0, |t| t.len() as u64),
-            Kind::Directory { .. } => u64::from(Stats::BLOCK),
-            Kind::CharDevice | Kind::BlockDevice | Kind::Fifo => 0,
-        };
-        let device = match entry.map(|e| &e.kind) {
-            Some(EntryKind::CharDevice(major, minor) | EntryKind::BlockDevice(major, minor)) => {
-                (*major, *minor)
-            }
-            _ => (0, 0),
+            Kind::Directory => u64::from(Stats::BLOCK),
+            _ => node.size,
         };
         let kind = file_type(node.kind);
         Ok(Attr {
@@ -63,15 +53,15 @@ impl ImageFs {
             mode: if kind == FileType::Symlink {
                 0o777
             } else {
-                tree.mode(id)
+                node.mode
             },
             nlink: node.nlink,
-            uid,
-            gid,
-            device,
+            uid: node.uid,
+            gid: node.gid,
+            device: node.device,
             size,
-            blocks: entry.map_or(0, |e| e.stored_size()).div_ceil(512),
-            mtime: tree.mtime(id),
+            blocks: tree.stored_size(&node).div_ceil(512),
+            mtime: node.mtime,
         })
     }
 
@@ -89,15 +79,18 @@ impl ImageFs {
     /// # Errors
     /// `WrongType` for all else.
     pub fn readlink(&self, ino: u64) -> Result<&[u8], ViewError> {
-        match self.ino(ino)? {
+        self.sound(|| match self.ino(ino)? {
             Ino::Node(id) => self.tree().target(id).ok_or(ViewError::WrongType),
             _ => Err(ViewError::WrongType),
-        }
+        })
     }
 
     /// What statfs(2) tells.
     pub fn statfs(&self) -> Stats {
-        self.stats
+        Stats {
+            blocks: self.tree().blocks(),
+            files: self.tree().nodes().len() as u64,
+        }
     }
 
     /// The names of all extended attributes, each with a NUL after it.
@@ -105,7 +98,7 @@ impl ImageFs {
     /// # Errors
     /// `NotFound`.
     pub fn listxattr(&self, ino: u64) -> Result<Vec<u8>, ViewError> {
-        Ok(xattr::list(self.shipped(ino)?, &self.facts(ino)?))
+        self.sound(|| Ok(xattr::list(&self.shipped(ino)?, &self.facts_of(ino)?)))
     }
 
     /// The value of an extended attribute.
@@ -113,30 +106,32 @@ impl ImageFs {
     /// # Errors
     /// `NoAttribute`, or `NotFound`.
     pub fn getxattr(&self, ino: u64, name: &[u8]) -> Result<Vec<u8>, ViewError> {
-        let shipped = self.shipped(ino)?;
-        // Most questions are for what no file has: do not list facts for them.
-        let facts = if name.starts_with(b"user.imgfs.") {
-            self.facts(ino)?
-        } else {
-            Vec::new()
-        };
-        xattr::get(name, shipped, &facts).ok_or(ViewError::NoAttribute)
+        self.sound(|| {
+            let shipped = self.shipped(ino)?;
+            // Most questions are for what no file has: do not list facts for them.
+            let facts = if name.starts_with(b"user.imgfs.") {
+                self.facts_of(ino)?
+            } else {
+                Vec::new()
+            };
+            xattr::get(name, &shipped, &facts).ok_or(ViewError::NoAttribute)
+        })
     }
 
-    fn shipped(&self, ino: u64) -> Result<&[Xattr], ViewError> {
+    fn shipped(&self, ino: u64) -> Result<Vec<Xattr<'_>>, ViewError> {
         match self.ino(ino)? {
             Ino::Node(id) => {
-                self.tree().node(id).ok_or(ViewError::NotFound)?;
-                Ok(self.tree().entry(id).map_or(&[], |e| &e.xattrs))
+                let node = self.tree().node(id).ok_or(ViewError::NotFound)?;
+                Ok(self.tree().xattrs(&node))
             }
-            _ => Ok(&[]),
+            _ => Ok(Vec::new()),
         }
     }
 }
 
 pub(super) fn file_type(kind: Kind) -> FileType {
     match kind {
-        Kind::Directory { .. } => FileType::Directory,
+        Kind::Directory => FileType::Directory,
         Kind::Regular => FileType::Regular,
         Kind::Symlink => FileType::Symlink,
         Kind::CharDevice => FileType::CharDevice,

@@ -42,12 +42,12 @@ impl ImageFs {
             });
         }
         // Where an executable `X` stands beside a directory `X.arch`, the name is that of its text.
-        let taken = self.described_by(dentry.parent, &dentry.name).is_some();
+        let taken = self.described_by(dentry.parent, dentry.name).is_some();
         let shown = self.has_texts(dentry.node) && !taken;
         shown.then(|| DirEntry {
             ino: Ino::ArchDirectory(dentry.node).number(),
             kind: FileType::Directory,
-            name: (&*dentry.name).into(),
+            name: dentry.name.into(),
         })
     }
 }

@@ -11,18 +11,20 @@ impl ImageFs {
     /// # Errors
     /// `NotFound`, or `NotDirectory` where there are no names.
     pub fn lookup(&self, parent: u64, name: &[u8]) -> Result<Attr, ViewError> {
-        let found = match self.ino(parent)? {
-            Ino::Node(dir) => self.node_lookup(dir, name)?,
-            Ino::Control => self.control_lookup(name),
-            Ino::ArchDirectory(dir) => self.arch_lookup(dir, name),
-            Ino::Sidecar(_) | Ino::ArchText(_) => return Err(ViewError::NotDirectory),
-        };
-        self.attr(found.ok_or(ViewError::NotFound)?)
+        self.sound(|| {
+            let found = match self.ino(parent)? {
+                Ino::Node(dir) => self.node_lookup(dir, name)?,
+                Ino::Control => self.control_lookup(name),
+                Ino::ArchDirectory(dir) => self.arch_lookup(dir, name),
+                Ino::Sidecar(_) | Ino::ArchText(_) => return Err(ViewError::NotDirectory),
+            };
+            self.attr(found.ok_or(ViewError::NotFound)?)
+        })
     }
 
     fn node_lookup(&self, dir: NodeId, name: &[u8]) -> Result<Option<Ino>, ViewError> {
         let node = self.tree().node(dir).ok_or(ViewError::NotFound)?;
-        if !matches!(node.kind, Kind::Directory { .. }) {
+        if !matches!(node.kind, Kind::Directory) {
             return Err(ViewError::NotDirectory);
         }
         if dir == Tree::ROOT && name == control::CONTROL {
@@ -42,7 +44,7 @@ impl ImageFs {
     pub(super) fn described_by(&self, dir: NodeId, name: &[u8]) -> Option<DentryId> {
         let executable = name.strip_suffix(sidecar::SUFFIX)?;
         let (id, _) = self.tree().lookup(dir, executable)?;
-        self.described(id).map(|_| id)
+        self.tree().executable(id).map(|_| id)
     }
 
     /// Lists a directory from position `offset` on (0 is the start), `.` and `..` included. Each
@@ -56,11 +58,19 @@ impl ImageFs {
         offset: u64,
         emit: &mut dyn FnMut(u64, DirEntry<'_>) -> bool,
     ) -> Result<(), ViewError> {
-        let ino = self.ino(dir)?;
+        self.sound(|| self.list_from(self.ino(dir)?, offset, emit))
+    }
+
+    fn list_from(
+        &self,
+        ino: Ino,
+        offset: u64,
+        emit: &mut dyn FnMut(u64, DirEntry<'_>) -> bool,
+    ) -> Result<(), ViewError> {
         let parent = match ino {
             Ino::Node(id) => {
                 let node = self.tree().node(id).ok_or(ViewError::NotFound)?;
-                if !matches!(node.kind, Kind::Directory { .. }) {
+                if !matches!(node.kind, Kind::Directory) {
                     return Err(ViewError::NotDirectory);
                 }
                 Ino::Node(self.tree().parent(id))
@@ -81,59 +91,61 @@ impl ImageFs {
             }
         }
         // From here on each child has two positions: its own, and that of its sidecar.
-        let mut at = offset.max(2);
-        loop {
-            let (index, second) = ((at - 2) / 2, at % 2 == 1);
-            let Some(shown) = self.child(ino, index, second) else {
+        let dir = match ino {
+            Ino::Node(id) | Ino::ArchDirectory(id) => id,
+            _ => {
+                for (at, entry) in (2..).step_by(2).zip(self.control_list()) {
+                    if offset <= at && !emit(at + 1, entry) {
+                        break;
+                    }
+                }
                 return Ok(());
+            }
+        };
+        let at = offset.max(2);
+        let index = usize::try_from((at - 2) / 2).unwrap_or(usize::MAX);
+        let second = at % 2 == 1;
+        let is_arch = matches!(ino, Ino::ArchDirectory(_));
+        let children = self.tree().children(dir).skip(index);
+        let places = children.flat_map(|child| [(child, false), (child, true)]);
+        for (at, (child, second)) in (at..).zip(places.skip(usize::from(second))) {
+            let shown = match (is_arch, second) {
+                (true, false) => self.arch_entry(child),
+                (true, true) => None,
+                (false, false) => self.node_entry(dir, child),
+                (false, true) => self.sidecar_entry(dir, child),
             };
             if let Some(entry) = shown
                 && !emit(at + 1, entry)
             {
-                return Ok(());
+                break;
             }
-            at += 1;
         }
+        Ok(())
     }
 
-    /// What stands at a position: `None` after the last child, `Some(None)` if nothing is shown.
-    fn child(&self, dir: Ino, index: u64, second: bool) -> Option<Option<DirEntry<'_>>> {
-        let index = usize::try_from(index).ok()?;
-        let (id, arch) = match dir {
-            Ino::Control => {
-                let entry = self.control_list().into_iter().nth(index)?;
-                return Some((!second).then_some(entry));
-            }
-            Ino::Node(id) => (id, false),
-            Ino::ArchDirectory(id) => (id, true),
-            Ino::Sidecar(_) | Ino::ArchText(_) => return None,
-        };
-        let (first, run) = self.tree().children(id);
-        let dentry = run.get(index)?;
-        // The index lies in a run of entries, whose numbers fit a u32.
-        let child = DentryId(first.0 + index as u32);
-        if arch {
-            let entry = if second { None } else { self.arch_entry(child) };
-            return Some(entry);
-        }
-        if !second {
-            let hidden = id == Tree::ROOT && *dentry.name == *control::CONTROL;
-            let kind = self.tree().node(dentry.node).map(|n| file_type(n.kind));
-            return Some(kind.filter(|_| !hidden).map(|kind| DirEntry {
-                ino: Ino::Node(dentry.node).number(),
-                kind,
-                name: (&*dentry.name).into(),
-            }));
-        }
+    /// What is listed for a child of a directory.
+    fn node_entry(&self, dir: NodeId, child: DentryId) -> Option<DirEntry<'_>> {
+        let dentry = self.tree().dentry(child)?;
+        let hidden = dir == Tree::ROOT && dentry.name == control::CONTROL;
+        (!hidden).then(|| DirEntry {
+            ino: Ino::Node(dentry.node).number(),
+            kind: file_type(dentry.kind),
+            name: dentry.name.into(),
+        })
+    }
+
+    /// What is listed for its sidecar.
+    fn sidecar_entry(&self, dir: NodeId, child: DentryId) -> Option<DirEntry<'_>> {
         if self.sidecars != Sidecars::Listed {
-            return Some(None);
+            return None;
         }
-        let name = self.sidecar_name(child);
-        let name = name.filter(|name| self.tree().lookup(id, name).is_none());
-        Some(name.map(|name| DirEntry {
+        let name = self.sidecar_name(child)?;
+        let taken = self.tree().lookup(dir, &name).is_some();
+        (!taken).then(|| DirEntry {
             ino: Ino::Sidecar(child).number(),
             kind: FileType::Regular,
             name: name.into(),
-        }))
+        })
     }
 }

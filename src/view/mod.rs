@@ -18,11 +18,14 @@ use std::sync::{Arc, OnceLock};
 pub use facts::{Fact, Subject, Value};
 pub use sidecar::Sidecars;
 
-use crate::inspect::Format;
 use crate::layer::Mtime;
 use crate::open::OpenImage;
-use crate::tree::{DentryId, Kind, NodeId, Tree};
+use crate::tree::{self, DentryId, Kind, NodeId, Tree};
 use ino::Ino;
+
+/// What to do about an index that cannot be read.
+const DAMAGED: &str = "the index of this image in the cache is damaged; unmount, run `imgfs cache \
+    verify`, and mount again";
 
 /// Why an operation failed; each has its errno.
 #[derive(Debug, thiserror::Error)]
@@ -117,56 +120,25 @@ pub struct Stats {
 
 impl Stats {
     /// Size of a block, in bytes.
-    pub const BLOCK: u32 = 4096;
+    pub const BLOCK: u32 = tree::BLOCK;
 }
 
 /// The view of an opened image.
 pub struct ImageFs {
     image: Arc<OpenImage>,
     sidecars: Sidecars,
-    /// For each node, an entry that leads to it.
-    names: Vec<Option<DentryId>>,
     /// For each node, whether `/.imgfs/arch` has a directory for it. Found out when somebody enters
     /// it, since every link of the image has to be followed for that.
     has_texts: OnceLock<Vec<bool>>,
-    stats: Stats,
-}
-
-/// What a sidecar describes: an executable, and the entry whose path it gives.
-#[derive(Clone, Copy)]
-struct Described {
-    node: NodeId,
-    path: DentryId,
 }
 
 impl ImageFs {
     /// The view of an image.
     pub fn new(image: Arc<OpenImage>, sidecars: Sidecars) -> Self {
-        let tree = &image.tree;
-        let nodes = tree
-            .nodes()
-            .map(|(id, _)| id.0 as usize + 1)
-            .max()
-            .unwrap_or(0);
-        let mut names = vec![None; nodes];
-        for (id, dentry) in tree.dentries() {
-            if let Some(name) = names.get_mut(dentry.node.0 as usize) {
-                name.get_or_insert(id);
-            }
-        }
-        let mut stats = Stats::default();
-        for (id, _) in tree.nodes() {
-            let size = tree.entry(id).map_or(0, |e| e.size);
-            stats.files += 1;
-            let blocks = size.div_ceil(u64::from(Stats::BLOCK));
-            stats.blocks = stats.blocks.saturating_add(blocks);
-        }
         Self {
             image,
             sidecars,
-            names,
             has_texts: OnceLock::new(),
-            stats,
         }
     }
 
@@ -176,15 +148,23 @@ impl ImageFs {
 
     // What the other files of this room share.
 
-    /// The executable that an entry's sidecar describes: itself, or what a symbolic link leads to.
-    fn described(&self, id: DentryId) -> Option<Described> {
-        describe(self.tree(), id)
+    /// What an operation answers, if the index can be believed: where it is damaged, it reads as if
+    /// something were not there, so this is asked last. Every public operation goes through here.
+    fn sound<T>(&self, answer: impl FnOnce() -> Result<T, ViewError>) -> Result<T, ViewError> {
+        let answer = answer();
+        if self.tree().is_damaged() {
+            return Err(ViewError::Io {
+                path: self.image.name.clone(),
+                error: io::Error::new(io::ErrorKind::InvalidData, DAMAGED),
+            });
+        }
+        answer
     }
 
     /// The name of an entry's sidecar, if it has one.
     fn sidecar_name(&self, id: DentryId) -> Option<Vec<u8>> {
-        self.described(id)?;
-        sidecar::name(&self.tree().dentry(id)?.name)
+        self.tree().executable(id)?;
+        sidecar::name(self.tree().dentry(id)?.name)
     }
 
     fn has_texts(&self, id: NodeId) -> bool {
@@ -195,9 +175,12 @@ impl ImageFs {
     /// Which directories have an executable in them or below.
     fn find_texts(&self) -> Vec<bool> {
         let tree = self.tree();
-        let mut has_texts = vec![false; self.names.len()];
-        for (id, dentry) in tree.dentries() {
-            let mut dir = self.described(id).map(|_| dentry.parent);
+        let mut has_texts = vec![false; tree.nodes().len()];
+        for id in tree.dentries() {
+            let mut dir = match tree.executable(id) {
+                Some(_) => tree.dentry(id).map(|dentry| dentry.parent),
+                None => None,
+            };
             while let Some(at) = dir
                 && let Some(has) = has_texts.get_mut(at.0 as usize)
                 && !*has
@@ -220,15 +203,19 @@ impl ImageFs {
     /// # Errors
     /// `IsDirectory`, or `Io` if the image cannot be read or has changed.
     pub fn read(&self, ino: u64, offset: u64, len: usize) -> Result<Vec<u8>, ViewError> {
+        self.sound(|| self.read_at(ino, offset, len))
+    }
+
+    fn read_at(&self, ino: u64, offset: u64, len: usize) -> Result<Vec<u8>, ViewError> {
         match self.ino(ino)? {
             Ino::Node(id) => {
                 let node = self.tree().node(id).ok_or(ViewError::NotFound)?;
                 match node.kind {
                     Kind::Regular => {}
-                    Kind::Directory { .. } => return Err(ViewError::IsDirectory),
+                    Kind::Directory => return Err(ViewError::IsDirectory),
                     _ => return Err(ViewError::WrongType),
                 }
-                let left = self.node_attr(id)?.size.saturating_sub(offset);
+                let left = node.size.saturating_sub(offset);
                 let mut bytes = vec![0; len.min(usize::try_from(left).unwrap_or(usize::MAX))];
                 let read = self.image.read(id, &mut bytes, offset);
                 let n = read.map_err(|error| ViewError::Io {
@@ -251,74 +238,65 @@ impl ImageFs {
     }
 
     fn path_of(&self, id: NodeId) -> Vec<u8> {
-        let name = self.names.get(id.0 as usize).copied().flatten();
+        let name = self.tree().node(id).and_then(|node| node.name);
         name.map_or_else(|| b"/".to_vec(), |name| self.tree().path(name))
     }
 
     fn sidecar_text(&self, id: DentryId) -> Result<Vec<u8>, ViewError> {
-        let found = self.described(id).ok_or(ViewError::NotFound)?;
-        let facts = self.facts_at(found.node, &self.tree().path(found.path));
+        let tree = self.tree();
+        let found = tree.executable(id).ok_or(ViewError::NotFound)?;
+        let node = tree.dentry(found).ok_or(ViewError::NotFound)?.node;
+        let facts = self.facts_at(node, &tree.path(found))?;
         Ok(sidecar::text(&facts))
     }
 
     /// The facts of a node: all of them for an executable, its layer for other files and
     /// directories, none for the rest.
+    ///
+    /// # Errors
+    /// `NotFound`.
     pub fn facts(&self, ino: u64) -> Result<Vec<Fact>, ViewError> {
+        self.sound(|| self.facts_of(ino))
+    }
+
+    fn facts_of(&self, ino: u64) -> Result<Vec<Fact>, ViewError> {
         match self.ino(ino)? {
-            Ino::Node(id) => Ok(self.facts_at(id, &self.path_of(id))),
+            Ino::Node(id) => self.facts_at(id, &self.path_of(id)),
             _ => Ok(Vec::new()),
         }
     }
 
-    fn facts_at(&self, id: NodeId, path: &[u8]) -> Vec<Fact> {
-        let tree = self.tree();
-        let Some(node) = tree.node(id) else {
-            return Vec::new();
+    fn facts_at(&self, id: NodeId, path: &[u8]) -> Result<Vec<Fact>, ViewError> {
+        let Some(node) = self.tree().node(id) else {
+            return Ok(Vec::new());
         };
-        if !matches!(node.kind, Kind::Regular | Kind::Directory { .. }) {
-            return Vec::new();
+        if !matches!(node.kind, Kind::Regular | Kind::Directory) {
+            return Ok(Vec::new());
         }
         let Some(layer) = self.image.layers.get(node.layer as usize) else {
-            return Vec::new();
+            return Ok(Vec::new());
         };
-        match tree.entry(id) {
-            Some(entry) if is_described(tree, id) => match &self.image.binary(id).ok().flatten() {
-                Some(binary) => {
-                    let subject = Subject {
-                        path,
-                        size: entry.size,
-                        mode: entry.mode.into(),
-                        uid: entry.uid,
-                        gid: entry.gid,
-                    };
-                    let mut facts = facts::of_binary(subject, binary);
-                    facts.extend(facts::of_layer(node.layer, layer));
-                    facts
-                }
-                None => facts::of_layer(node.layer, layer),
-            },
-            _ => facts::of_layer(node.layer, layer),
-        }
+        let binary = match node.executable {
+            true => self.image.binary(id).map_err(|error| ViewError::Io {
+                path: crate::layer::printable(path),
+                error,
+            })?,
+            false => None,
+        };
+        let mut facts = match &binary {
+            Some(binary) => {
+                let subject = Subject {
+                    path,
+                    size: node.size,
+                    mode: node.mode.into(),
+                    uid: node.uid,
+                    gid: node.gid,
+                };
+                facts::of_binary(subject, binary)
+            }
+            None => Vec::new(),
+        };
+        facts.extend(facts::of_layer(node.layer, layer));
+        Ok(facts)
     }
-}
-
-/// Whether a file has a sidecar: every decoded binary, and every script that may be executed.
-fn is_described(tree: &Tree, id: NodeId) -> bool {
-    let Some(format) = tree.entry(id).and_then(|e| e.format) else {
-        return false;
-    };
-    format != Format::Script || tree.mode(id) & 0o111 != 0
-}
-
-fn describe(tree: &Tree, id: DentryId) -> Option<Described> {
-    let dentry = tree.dentry(id)?;
-    let (path, node) = match tree.target(dentry.node) {
-        None => (id, dentry.node),
-        // Resolved inside the image's root, as from the directory that holds the link.
-        Some(target) => {
-            let (path, node) = tree.resolve(dentry.parent, target)?;
-            (path?, node)
-        }
-    };
-    is_described(tree, node).then_some(Described { node, path })
 }

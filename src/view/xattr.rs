@@ -4,7 +4,7 @@
 //! `user.imgfs.image.`, so that nothing an image says can pass for what imgfs found.
 
 use super::facts::Fact;
-use crate::layer::Xattr;
+use crate::tree::Xattr;
 
 const PREFIX: &[u8] = b"user.imgfs.";
 const SHIPPED: &[u8] = b"user.imgfs.image.";
@@ -24,9 +24,9 @@ fn shown(shipped: &[u8]) -> Vec<u8> {
 }
 
 /// All names, each with a NUL after it, as listxattr(2) wants them.
-pub fn list(shipped: &[Xattr], facts: &[Fact]) -> Vec<u8> {
+pub fn list(shipped: &[Xattr<'_>], facts: &[Fact]) -> Vec<u8> {
     let mut names = Vec::new();
-    let shipped = shipped.iter().map(|x| shown(&x.name));
+    let shipped = shipped.iter().map(|x| shown(x.name));
     for name in shipped.chain(facts.iter().map(|f| name_of(f.key))) {
         names.extend_from_slice(&name);
         names.push(0);
@@ -35,8 +35,8 @@ pub fn list(shipped: &[Xattr], facts: &[Fact]) -> Vec<u8> {
 }
 
 /// The value of an attribute.
-pub fn get(name: &[u8], shipped: &[Xattr], facts: &[Fact]) -> Option<Vec<u8>> {
-    if let Some(xattr) = shipped.iter().find(|x| shown(&x.name) == name) {
+pub fn get(name: &[u8], shipped: &[Xattr<'_>], facts: &[Fact]) -> Option<Vec<u8>> {
+    if let Some(xattr) = shipped.iter().find(|x| shown(x.name) == name) {
         return Some(xattr.value.to_vec());
     }
     let fact = facts.iter().find(|f| name_of(f.key) == name)?;
@@ -51,8 +51,8 @@ mod tests {
     #[test]
     fn an_image_cannot_forge_a_fact() {
         let forged = Xattr {
-            name: b"user.imgfs.goarch"[..].into(),
-            value: b"arm64"[..].into(),
+            name: b"user.imgfs.goarch",
+            value: b"arm64",
         };
         let fact = Fact {
             key: "GOARCH",

@@ -1,0 +1,282 @@
+//! Writing a grown tree into its file: each directory's names in one sorted run, links counted, what
+//! no name leads to left out, and each symbolic link followed once.
+
+use std::io;
+
+use super::BLOCK;
+use super::grow::{Growing, ROOT};
+use super::node::{DentryId, Executable, Kind, NodeId};
+use super::record::{
+    DENTRIES, EXECUTABLE, EXTENTS, META, Meta, NAMES, NODES, NONE, Name, PROBLEMS, Record, SPARSE,
+    TARGETS, XATTRS, pair, u32_at,
+};
+use super::resolve::{Look, resolve};
+use crate::cache::Writer;
+use crate::layer::Problem;
+
+/// Links are followed ahead of time through so many names for each entry of the tree: real ones lead
+/// through a handful.
+const STEPS_PER_ENTRY: u64 = 16;
+
+/// The order of things in the file.
+struct Layout {
+    /// The slot of each directory entry.
+    slots: Vec<u32>,
+    /// The node of each number.
+    nodes: Vec<u32>,
+    /// The number of each node; [`NONE`] if no name leads to it.
+    numbers: Vec<u32>,
+}
+
+impl Growing {
+    /// Writes the tree.
+    pub fn freeze(
+        mut self,
+        layers: u32,
+        problems: &[Problem],
+        mut writer: Writer,
+    ) -> io::Result<Writer> {
+        let layout = self.lay_out();
+        writer.section(META)?;
+        writer.append(&self.meta(layers, &layout).bytes())?;
+        self.write_names(&layout, &mut writer)?;
+        self.write_nodes(&layout, &mut writer)?;
+        let problems = postcard::to_allocvec(problems).map_err(io::Error::other)?;
+        writer.section(PROBLEMS)?;
+        writer.append(&problems)?;
+        Ok(writer)
+    }
+
+    /// Breadth first: a directory's entry stands before those in it, and the first of several names
+    /// of a file is the one nearest to the root.
+    fn lay_out(&mut self) -> Layout {
+        let mut layout = Layout {
+            slots: Vec::new(),
+            nodes: vec![ROOT],
+            numbers: vec![NONE; self.nodes.len()],
+        };
+        if let Some(number) = layout.numbers.get_mut(ROOT as usize) {
+            *number = 0;
+        }
+        let mut run = Vec::new();
+        let mut dir = Some(ROOT);
+        let mut next = 0;
+        while let Some(id) = dir {
+            self.lay_out_directory(id, &mut run, &mut layout);
+            // The next directory in the order of the entries. Each has but one.
+            dir = None;
+            while dir.is_none()
+                && let Some(&slot) = layout.slots.get(next)
+            {
+                next += 1;
+                dir = Some(self.names.node(slot)).filter(|&node| self.is_directory(node));
+            }
+        }
+        layout
+    }
+
+    fn lay_out_directory(&mut self, dir: u32, run: &mut Vec<(u64, u32)>, layout: &mut Layout) {
+        run.clear();
+        for slot in self.slots(dir) {
+            run.push((beginning(self.names.name(slot)), slot));
+        }
+        run.sort_unstable_by(|a, b| {
+            let rest = || self.names.name(a.1).cmp(self.names.name(b.1));
+            a.0.cmp(&b.0).then_with(rest)
+        });
+        let first = layout.slots.len() as u32;
+        let mut directories = 0;
+        for &(_, slot) in run.iter() {
+            let dentry = layout.slots.len() as u32;
+            layout.slots.push(slot);
+            self.names.set_number(slot, dentry);
+            let id = self.names.node(slot);
+            let number = layout.numbers.get_mut(id as usize);
+            let (Some(node), Some(number)) = (self.nodes.get_mut(id as usize), number) else {
+                continue;
+            };
+            if *number == NONE {
+                *number = layout.nodes.len() as u32;
+                layout.nodes.push(id);
+                node.name = dentry;
+            }
+            if node.kind == Kind::Directory {
+                directories += 1;
+            } else {
+                node.nlink += 1;
+            }
+        }
+        if let Some(node) = self.nodes.get_mut(dir as usize) {
+            node.nlink = 2 + directories;
+            node.size = pair(first, run.len() as u32);
+        }
+    }
+
+    fn meta(&self, layers: u32, layout: &Layout) -> Meta {
+        let records = layout
+            .nodes
+            .iter()
+            .filter_map(|&id| self.nodes.get(id as usize));
+        let blocks = records
+            .filter(|r| r.kind == Kind::Regular)
+            .map(|r| r.size.div_ceil(BLOCK.into()));
+        Meta {
+            nodes: layout.nodes.len() as u32,
+            dentries: layout.slots.len() as u32,
+            layers,
+            blocks: blocks.fold(0, u64::saturating_add),
+        }
+    }
+
+    fn write_names(&self, layout: &Layout, writer: &mut Writer) -> io::Result<()> {
+        let number = |node: u32| NodeId(*layout.numbers.get(node as usize).unwrap_or(&NONE));
+        let mut budget = (layout.slots.len() as u64 + 4096) * STEPS_PER_ENTRY;
+        let mut at = 0;
+        writer.section(DENTRIES)?;
+        for &slot in &layout.slots {
+            let node = self.names.node(slot);
+            let len = self.names.name(slot).len();
+            let Some(record) = self.nodes.get(node as usize) else {
+                continue;
+            };
+            let name = Name {
+                at,
+                node: number(node),
+                parent: number(self.names.dir(slot)),
+                executable: self.executable(slot, record, &mut budget),
+                // A name was refused unless it fits.
+                len: len as u8,
+                kind: record.kind,
+            };
+            at += len as u32;
+            writer.append(&name.bytes())?;
+        }
+        writer.section(NAMES)?;
+        for &slot in &layout.slots {
+            writer.append(self.names.name(slot))?;
+        }
+        Ok(())
+    }
+
+    /// The executable that a name leads to.
+    fn executable(&self, slot: u32, record: &Record, budget: &mut u64) -> Executable {
+        let is_executable = |node: u32| {
+            let record = self.nodes.get(node as usize);
+            record.is_some_and(|r| r.flags & EXECUTABLE != 0)
+        };
+        let at = |slot: u32| Executable::At(DentryId(self.names.number(slot)));
+        let target = match record.kind {
+            Kind::Symlink => self.target(self.names.node(slot)).unwrap_or_default(),
+            Kind::Regular if record.flags & EXECUTABLE != 0 => return at(slot),
+            _ => return Executable::No,
+        };
+        match resolve(self, self.names.dir(slot), target, budget) {
+            None => Executable::Unknown,
+            Some(Some((Some(slot), node))) if is_executable(node) => at(slot),
+            Some(_) => Executable::No,
+        }
+    }
+
+    /// The nodes, and after them what they refer to, in the same order.
+    fn write_nodes(&self, layout: &Layout, writer: &mut Writer) -> io::Result<()> {
+        let records = || {
+            let nodes = layout.nodes.iter();
+            nodes.filter_map(|&id| self.nodes.get(id as usize))
+        };
+        let (mut targets, mut extents, mut xattrs) = (0, 0, 0);
+        writer.section(NODES)?;
+        for record in records() {
+            let mut record = *record;
+            match record.kind {
+                Kind::Directory => record.data = 0,
+                Kind::Symlink => record.data = advance(&mut targets, record.size),
+                Kind::Regular if record.flags & SPARSE != 0 => {
+                    let run = self.extents_of(&record);
+                    record.data = advance(&mut extents, run.len() as u64);
+                }
+                _ => {}
+            }
+            if record.xattrs != NONE {
+                let len = self.xattrs_of(&record).len() as u32;
+                let at = xattrs;
+                xattrs += len;
+                record.xattrs = at;
+            }
+            writer.append(&record.bytes())?;
+        }
+        writer.section(TARGETS)?;
+        for record in records().filter(|r| r.kind == Kind::Symlink) {
+            let from = record.data as usize;
+            let target = self.targets.get(from..from + record.size as usize);
+            writer.append(target.unwrap_or_default())?;
+        }
+        writer.section(EXTENTS)?;
+        for record in records().filter(|r| r.flags & SPARSE != 0) {
+            for number in self.extents_of(record).as_flattened() {
+                writer.append(&number.to_le_bytes())?;
+            }
+        }
+        writer.section(XATTRS)?;
+        for record in records().filter(|r| r.xattrs != NONE) {
+            writer.append(self.xattrs_of(record))?;
+        }
+        Ok(())
+    }
+
+    /// A sparse file's pieces, and the record before them.
+    fn extents_of(&self, record: &Record) -> &[[u64; 3]] {
+        let run = self.extents.get(record.data as usize..);
+        let run = run.unwrap_or_default();
+        let count = run.first().map_or(0, |first| first[0] as usize + 1);
+        run.get(..count).unwrap_or_default()
+    }
+
+    fn xattrs_of(&self, record: &Record) -> &[u8] {
+        let bytes = self.xattrs.get(record.xattrs as usize..);
+        let bytes = bytes.unwrap_or_default();
+        bytes
+            .get(..8 + u32_at(bytes, 0) as usize)
+            .unwrap_or_default()
+    }
+}
+
+/// The value before so much is added.
+fn advance(position: &mut u64, by: u64) -> u64 {
+    let before = *position;
+    *position += by;
+    before
+}
+
+/// The first bytes of a name as a number that sorts as they do: most names differ there.
+fn beginning(name: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    for (to, from) in bytes.iter_mut().zip(name) {
+        *to = *from;
+    }
+    u64::from_be_bytes(bytes)
+}
+
+/// While the tree is written, names are slots, and the directory of a directory is still known.
+impl Look for Growing {
+    fn root(&self) -> u32 {
+        ROOT
+    }
+
+    fn is_directory(&self, node: u32) -> bool {
+        Self::is_directory(self, node)
+    }
+
+    fn parent(&self, dir: u32) -> u32 {
+        Self::parent(self, dir)
+    }
+
+    fn find(&self, dir: u32, name: &[u8]) -> Option<(u32, u32)> {
+        let slot = self.names.find(dir, name)?;
+        let there = self.names.gone(slot).is_none();
+        there.then(|| (slot, self.names.node(slot)))
+    }
+
+    fn target(&self, node: u32) -> Option<&[u8]> {
+        Self::target(self, node)
+    }
+}

@@ -1,0 +1,264 @@
+//! A tree that still grows: records as they will stand in the file, and what they refer to. What a
+//! later layer replaces stays until the end, and is then not written.
+//!
+//! Two fields of a directory's record mean something else meanwhile: its size is the first slot of
+//! its list of names, its data the directory that holds it.
+
+use super::names::Names;
+use super::node::Kind;
+use super::record::{EXECUTABLE, NONE, Record, SPARSE, pair};
+use crate::inspect::Format;
+use crate::layer::{Data, Entry, EntryKind, Extent, Mtime, Xattr};
+
+pub(super) const ROOT: u32 = 0;
+
+/// The nodes and names of a growing tree. A node costs 64 bytes.
+pub(super) struct Growing {
+    pub nodes: Vec<Record>,
+    pub names: Names,
+    /// Targets of links, one after the other.
+    pub targets: Vec<u8>,
+    /// As in the file: before the pieces of a file, their number and their bytes together.
+    pub extents: Vec<[u64; 3]>,
+    /// As in the file.
+    pub xattrs: Vec<u8>,
+}
+
+impl Growing {
+    /// A root, and nothing in it.
+    pub fn new() -> Self {
+        let mut growing = Self {
+            nodes: Vec::new(),
+            names: Names::new(),
+            targets: Vec::new(),
+            extents: Vec::new(),
+            xattrs: Vec::new(),
+        };
+        growing.implied(ROOT, 0);
+        growing
+    }
+
+    /// Bytes of memory that it takes.
+    pub fn size(&self) -> u64 {
+        let heaps = self.targets.len() + self.xattrs.len();
+        let records = size_of_val(&*self.nodes) + size_of_val(&*self.extents);
+        self.names.size() + (heaps + records) as u64
+    }
+
+    // Nodes.
+
+    fn add(&mut self, record: Record) -> u32 {
+        // The merger ends long before there are as many.
+        let id = self.nodes.len() as u32;
+        self.nodes.push(record);
+        id
+    }
+
+    /// A new directory that no entry describes.
+    pub fn implied(&mut self, parent: u32, layer: u32) -> u32 {
+        self.add(Record {
+            layer,
+            entry: NONE,
+            kind: Kind::Directory,
+            flags: 0,
+            mode: 0o755,
+            uid: 0,
+            gid: 0,
+            nlink: 0,
+            mtime: Mtime::default(),
+            name: NONE,
+            size: NONE.into(),
+            data: parent.into(),
+            xattrs: NONE,
+        })
+    }
+
+    /// A new node for an entry that is not a hard link, in a directory.
+    pub fn make(&mut self, parent: u32, entry: &Entry, layer: u32, number: u32) -> u32 {
+        let (kind, size, data) = match &entry.kind {
+            EntryKind::Directory => (Kind::Directory, NONE.into(), parent.into()),
+            EntryKind::Symlink(target) => {
+                let at = self.targets.len() as u64;
+                self.targets.extend_from_slice(target);
+                (Kind::Symlink, target.len() as u64, at)
+            }
+            EntryKind::CharDevice(major, minor) => (Kind::CharDevice, pair(*major, *minor), 0),
+            EntryKind::BlockDevice(major, minor) => (Kind::BlockDevice, pair(*major, *minor), 0),
+            EntryKind::Fifo => (Kind::Fifo, 0, 0),
+            EntryKind::Regular | EntryKind::HardLink(_) => {
+                (Kind::Regular, entry.size, self.data(&entry.data))
+            }
+        };
+        let mut flags = 0;
+        // A script that nobody may start is a text.
+        let told = |format| format != Format::Script || entry.mode & 0o111 != 0;
+        if entry.format.is_some_and(told) {
+            flags |= EXECUTABLE;
+        }
+        if let Data::Sparse(_) = entry.data {
+            flags |= SPARSE;
+        }
+        let xattrs = self.keep_xattrs(&entry.xattrs);
+        self.add(Record {
+            layer,
+            entry: number,
+            kind,
+            flags,
+            mode: entry.mode,
+            uid: entry.uid,
+            gid: entry.gid,
+            nlink: 0,
+            mtime: entry.mtime,
+            name: NONE,
+            size,
+            data,
+            xattrs,
+        })
+    }
+
+    /// Where a file's bytes lie.
+    fn data(&mut self, data: &Data) -> u64 {
+        match data {
+            Data::None => 0,
+            Data::Whole(at) => *at,
+            Data::Sparse(extents) => {
+                let first = self.extents.len() as u64;
+                let stored = extents.iter().map(|e| e.len).sum();
+                self.extents.push([extents.len() as u64, stored, 0]);
+                let pieces = extents.iter();
+                self.extents
+                    .extend(pieces.map(|&Extent { offset, len, at }| [offset, len, at]));
+                first
+            }
+        }
+    }
+
+    fn keep_xattrs(&mut self, xattrs: &[Xattr]) -> u32 {
+        if xattrs.is_empty() {
+            return NONE;
+        }
+        // What is kept of all layers together is less than 4 GiB.
+        let at = self.xattrs.len() as u32;
+        let len: usize = xattrs
+            .iter()
+            .map(|x| 8 + x.name.len() + x.value.len())
+            .sum();
+        let mut number = |n: usize| self.xattrs.extend_from_slice(&(n as u32).to_le_bytes());
+        number(len);
+        number(xattrs.len());
+        for xattr in xattrs {
+            for bytes in [&xattr.name, &xattr.value] {
+                let len = bytes.len() as u32;
+                self.xattrs.extend_from_slice(&len.to_le_bytes());
+            }
+            self.xattrs.extend_from_slice(&xattr.name);
+            self.xattrs.extend_from_slice(&xattr.value);
+        }
+        at
+    }
+
+    /// A directory over a directory: its attributes are replaced, its names stay.
+    pub fn describe(&mut self, node: u32, entry: &Entry, layer: u32, number: u32) {
+        let xattrs = self.keep_xattrs(&entry.xattrs);
+        if let Some(node) = self.nodes.get_mut(node as usize) {
+            *node = Record {
+                layer,
+                entry: number,
+                mode: entry.mode,
+                uid: entry.uid,
+                gid: entry.gid,
+                mtime: entry.mtime,
+                xattrs,
+                ..*node
+            };
+        }
+    }
+
+    pub fn is_directory(&self, node: u32) -> bool {
+        let node = self.nodes.get(node as usize);
+        node.is_some_and(|n| n.kind == Kind::Directory)
+    }
+
+    /// The target of a symbolic link.
+    pub fn target(&self, node: u32) -> Option<&[u8]> {
+        let node = self.nodes.get(node as usize)?;
+        if node.kind != Kind::Symlink {
+            return None;
+        }
+        // Both are what `make` has put there.
+        let from = node.data as usize;
+        self.targets.get(from..from + node.size as usize)
+    }
+
+    /// Whether an entry of that layer made or described a node.
+    pub fn is_of_layer(&self, node: u32, layer: u32) -> bool {
+        let node = self.nodes.get(node as usize);
+        node.is_some_and(|n| n.layer == layer && n.entry != NONE)
+    }
+
+    // Names.
+
+    /// The directory that holds a directory.
+    pub fn parent(&self, dir: u32) -> u32 {
+        match self.nodes.get(dir as usize) {
+            Some(node) if node.kind == Kind::Directory => node.data as u32,
+            _ => ROOT,
+        }
+    }
+
+    /// The first slot of a directory's list.
+    fn head(&self, dir: u32) -> u32 {
+        match self.nodes.get(dir as usize) {
+            Some(node) if node.kind == Kind::Directory => node.size as u32,
+            _ => NONE,
+        }
+    }
+
+    fn set_head(&mut self, dir: u32, head: u32) {
+        if let Some(node) = self.nodes.get_mut(dir as usize)
+            && node.kind == Kind::Directory
+        {
+            node.size = head.into();
+        }
+    }
+
+    /// What a name in a directory leads to.
+    pub fn child(&self, dir: u32, name: &[u8]) -> Option<u32> {
+        let slot = self.names.find(dir, name)?;
+        self.names
+            .gone(slot)
+            .is_none()
+            .then(|| self.names.node(slot))
+    }
+
+    /// The same, also if that layer's whiteouts took it away.
+    pub fn child_or_removed(&self, dir: u32, name: &[u8], layer: u32) -> Option<u32> {
+        let slot = self.names.find(dir, name)?;
+        let there = self.names.gone(slot).is_none_or(|by| by == layer);
+        there.then(|| self.names.node(slot))
+    }
+
+    /// Lets a name in a directory lead to a node.
+    pub fn put(&mut self, dir: u32, name: &[u8], node: u32) {
+        let head = self.names.insert(dir, name, node, self.head(dir));
+        self.set_head(dir, head);
+    }
+
+    /// Takes a name away, if it is there.
+    pub fn remove(&mut self, dir: u32, name: &[u8], layer: u32) {
+        if let Some(slot) = self.names.find(dir, name) {
+            self.names.remove(slot, layer);
+        }
+    }
+
+    /// Takes all names of a directory away.
+    pub fn remove_all(&mut self, dir: u32, layer: u32) {
+        self.names.remove_all(self.head(dir), layer);
+        self.set_head(dir, NONE);
+    }
+
+    /// The names of a directory, in no order.
+    pub fn slots(&self, dir: u32) -> impl Iterator<Item = u32> {
+        self.names.list(self.head(dir))
+    }
+}

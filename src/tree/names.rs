@@ -1,0 +1,253 @@
+//! The names of a tree while it grows: one arena of bytes, one table of slots, one hash table over
+//! them. A name costs its bytes and about 35 more, whatever the shape of the tree.
+//!
+//! A **slot** is a name in a directory. It is found by a hash of both, and never leaves the table:
+//! what a whiteout takes away is only marked as gone, with the layer that did it, and can still be
+//! found by that layer's hard links. The slots of one directory form a list, for whiteouts of all of
+//! them and for the end.
+
+use std::hash::{BuildHasher, RandomState};
+
+use super::record::NONE;
+
+/// A name in a directory.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    /// Where its length and then its bytes stand in the arena.
+    name: u32,
+    dir: u32,
+    node: u32,
+    /// The next one in its directory's list; [`NONE`] at the end, [`UNLINKED`] if it is in none.
+    next: u32,
+    /// The layer that took it away and one more; 0 if it is there.
+    gone: u32,
+}
+
+const UNLINKED: u32 = u32::MAX - 1;
+
+/// A place of the hash table: half of the name's hash, and its slot.
+#[derive(Clone, Copy)]
+struct Place {
+    hash: u32,
+    slot: u32,
+}
+
+const FREE: Place = Place {
+    hash: 0,
+    slot: NONE,
+};
+
+/// All names of all directories.
+pub(super) struct Names {
+    arena: Vec<u8>,
+    slots: Vec<Slot>,
+    /// Open addressing; its length is a power of two, and at least a quarter of it is free.
+    table: Vec<Place>,
+    /// Names come from hostile images: the hash is keyed.
+    keys: RandomState,
+}
+
+impl Names {
+    pub fn new() -> Self {
+        Self {
+            arena: Vec::new(),
+            slots: Vec::new(),
+            table: vec![FREE; 1024],
+            keys: RandomState::new(),
+        }
+    }
+
+    /// Bytes of memory that it takes.
+    pub fn size(&self) -> u64 {
+        let table = size_of_val(&*self.table) + size_of_val(&*self.slots);
+        (self.arena.len() + table) as u64
+    }
+
+    /// The bytes of a slot's name.
+    pub fn name(&self, slot: u32) -> &[u8] {
+        let slot = self.slots.get(slot as usize);
+        slot.map_or(&[], |slot| self.bytes(slot.name))
+    }
+
+    fn bytes(&self, at: u32) -> &[u8] {
+        let name = self.arena.get(at as usize..).and_then(<[u8]>::split_first);
+        let bytes = name.and_then(|(&len, rest)| rest.get(..len.into()));
+        bytes.unwrap_or_default()
+    }
+
+    /// What a slot leads to, gone or not.
+    pub fn node(&self, slot: u32) -> u32 {
+        self.slots.get(slot as usize).map_or(NONE, |s| s.node)
+    }
+
+    /// The directory of a slot.
+    pub fn dir(&self, slot: u32) -> u32 {
+        self.slots.get(slot as usize).map_or(NONE, |s| s.dir)
+    }
+
+    /// The layer that took a slot's name away; `None` if it is there.
+    pub fn gone(&self, slot: u32) -> Option<u32> {
+        self.slots.get(slot as usize)?.gone.checked_sub(1)
+    }
+
+    fn hash(&self, dir: u32, name: &[u8]) -> u32 {
+        // The upper half: the lower one is as good.
+        (self.keys.hash_one((dir, name)) >> 32) as u32
+    }
+
+    /// The place of a name in the table, or the free one where it belongs.
+    fn place(&self, hash: u32, dir: u32, name: &[u8]) -> (usize, Option<u32>) {
+        let mask = self.table.len() - 1;
+        let mut at = hash as usize & mask;
+        // Ends at a free place: there always are some.
+        while let Some(place) = self.table.get(at).filter(|place| place.slot != NONE) {
+            if place.hash == hash
+                && let Some(slot) = self.slots.get(place.slot as usize)
+                && slot.dir == dir
+                && self.bytes(slot.name) == name
+            {
+                return (at, Some(place.slot));
+            }
+            at = (at + 1) & mask;
+        }
+        (at, None)
+    }
+
+    /// The slot of a name, gone or not.
+    pub fn find(&self, dir: u32, name: &[u8]) -> Option<u32> {
+        self.place(self.hash(dir, name), dir, name).1
+    }
+
+    /// Lets a name lead to a node. `head` is the first slot of the directory's list; the new one is
+    /// returned. Names over 255 bytes are no names: the caller has refused them.
+    pub fn insert(&mut self, dir: u32, name: &[u8], node: u32, head: u32) -> u32 {
+        let hash = self.hash(dir, name);
+        let (mut at, found) = self.place(hash, dir, name);
+        if let Some(number) = found {
+            let Some(slot) = self.slots.get_mut(number as usize) else {
+                return head;
+            };
+            slot.node = node;
+            slot.gone = 0;
+            if slot.next != UNLINKED {
+                return head;
+            }
+            slot.next = head;
+            return number;
+        }
+        if (self.slots.len() + 1) * 4 > self.table.len() * 3 {
+            self.grow();
+            at = self.place(hash, dir, name).0;
+        }
+        // Both fit: the merger ends long before either is 4 GiB.
+        let number = self.slots.len() as u32;
+        let start = self.arena.len() as u32;
+        let name = name.get(..255).unwrap_or(name);
+        self.arena.push(name.len() as u8);
+        self.arena.extend_from_slice(name);
+        self.slots.push(Slot {
+            name: start,
+            dir,
+            node,
+            next: head,
+            gone: 0,
+        });
+        if let Some(place) = self.table.get_mut(at) {
+            *place = Place { hash, slot: number };
+        }
+        number
+    }
+
+    fn grow(&mut self) {
+        let len = self.table.len() * 2;
+        let old = std::mem::replace(&mut self.table, vec![FREE; len]);
+        for place in old.into_iter().filter(|place| place.slot != NONE) {
+            let mut at = place.hash as usize & (len - 1);
+            while let Some(taken) = self.table.get(at).filter(|place| place.slot != NONE) {
+                let _ = taken;
+                at = (at + 1) & (len - 1);
+            }
+            if let Some(free) = self.table.get_mut(at) {
+                *free = place;
+            }
+        }
+    }
+
+    /// Marks a name as taken away by a layer.
+    pub fn remove(&mut self, slot: u32, layer: u32) {
+        if let Some(slot) = self.slots.get_mut(slot as usize)
+            && slot.gone == 0
+        {
+            slot.gone = layer.saturating_add(1);
+        }
+    }
+
+    /// Takes all names of a directory's list away, and takes the list apart: each slot is passed
+    /// once for each time that it was put in.
+    pub fn remove_all(&mut self, head: u32, layer: u32) {
+        let mut at = head;
+        while let Some(slot) = self.slots.get_mut(at as usize) {
+            if slot.gone == 0 {
+                slot.gone = layer.saturating_add(1);
+            }
+            at = std::mem::replace(&mut slot.next, UNLINKED);
+        }
+    }
+
+    /// The slots of a directory's list whose names are there, in no order.
+    pub fn list(&self, head: u32) -> impl Iterator<Item = u32> {
+        let mut at = head;
+        std::iter::from_fn(move || {
+            loop {
+                let number = at;
+                let slot = self.slots.get(number as usize)?;
+                at = slot.next;
+                if slot.gone == 0 {
+                    return Some(number);
+                }
+            }
+        })
+    }
+
+    /// Keeps a number in a slot, in the place of its list's link: lists are of no use any more.
+    pub fn set_number(&mut self, slot: u32, number: u32) {
+        if let Some(slot) = self.slots.get_mut(slot as usize) {
+            slot.next = number;
+        }
+    }
+
+    /// The number that [`Names::set_number`] has kept.
+    pub fn number(&self, slot: u32) -> u32 {
+        self.slots.get(slot as usize).map_or(NONE, |s| s.next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_and_go() {
+        let mut names = Names::new();
+        let mut head = NONE;
+        for i in 0..5000_u32 {
+            head = names.insert(7, i.to_string().as_bytes(), i, head);
+        }
+        assert_eq!(names.list(head).count(), 5000);
+        let slot = names.find(7, b"4711").unwrap();
+        assert_eq!((names.node(slot), names.gone(slot)), (4711, None));
+        assert_eq!(names.find(8, b"4711"), None);
+        names.remove(slot, 3);
+        assert_eq!(names.find(7, b"4711"), Some(slot));
+        assert_eq!(names.gone(slot), Some(3));
+        assert_eq!(names.list(head).count(), 4999);
+        // It comes back under the same slot, and stands in the list once.
+        head = names.insert(7, b"4711", 1, head);
+        assert_eq!((names.node(slot), names.list(head).count()), (1, 5000));
+        names.remove_all(head, 4);
+        assert_eq!(names.list(NONE).count(), 0);
+        head = names.insert(7, b"4711", 2, NONE);
+        assert_eq!(names.list(head).collect::<Vec<_>>(), [slot]);
+        assert_eq!(names.gone(names.find(7, b"1").unwrap()), Some(4));
+    }
+}

@@ -1,0 +1,432 @@
+//! The tree's file, byte by byte: its sections, and the records in them. All numbers are
+//! little-endian. `docs/index-format-tree.md` says the same in prose.
+//!
+//! | section | holds |
+//! |---|---|
+//! | [`META`] | one [`Meta`], 32 bytes |
+//! | [`NODES`] | a [`Record`] of 64 bytes for each node, the root first |
+//! | [`DENTRIES`] | a [`Name`] of 20 bytes for each directory entry, the entries of one directory in one run, sorted by name; a run stands after the entry that leads to its directory |
+//! | [`NAMES`] | the names, one after the other |
+//! | [`TARGETS`] | the targets of symbolic links, one after the other |
+//! | [`EXTENTS`] | records of three u64: for each sparse file one with the number of its pieces, their bytes together, and 0; then the pieces: offset in the file, length, offset in the layer |
+//! | [`XATTRS`] | for each node that has any: u32 length of all that follows the two numbers, u32 count; for each u32 length of the name, u32 length of the value, name, value |
+//! | [`PROBLEMS`] | the problems of the layers and of merging, in postcard's encoding |
+//!
+//! A number that makes no sense is `None` here; [`Tree`](super::Tree) then marks the file damaged.
+
+use super::node::{DentryId, Executable, Kind, Node, NodeId, Refers};
+use crate::layer::Mtime;
+
+pub(super) const META: u32 = 1;
+pub(super) const NODES: u32 = 2;
+pub(super) const DENTRIES: u32 = 3;
+pub(super) const NAMES: u32 = 4;
+pub(super) const TARGETS: u32 = 5;
+pub(super) const EXTENTS: u32 = 6;
+pub(super) const XATTRS: u32 = 7;
+pub(super) const PROBLEMS: u32 = 8;
+
+pub(super) const META_LEN: usize = 32;
+pub(super) const NODE_LEN: usize = 64;
+pub(super) const DENTRY_LEN: usize = 20;
+pub(super) const EXTENT_LEN: usize = 24;
+
+/// No number.
+pub(super) const NONE: u32 = u32::MAX;
+/// In a directory entry: where it leads to was not found out.
+const UNKNOWN: u32 = u32::MAX - 1;
+
+/// Flags of a node.
+pub(super) const EXECUTABLE: u8 = 1;
+pub(super) const SPARSE: u8 = 2;
+const FLAGS: u8 = EXECUTABLE | SPARSE;
+
+/// The bytes of a record from an offset on; zeros outside, which no caller asks for.
+fn at<const N: usize>(bytes: &[u8], offset: usize) -> [u8; N] {
+    let found = bytes.get(offset..).and_then(|rest| rest.first_chunk());
+    found.copied().unwrap_or([0; N])
+}
+
+pub(super) fn u32_at(bytes: &[u8], offset: usize) -> u32 {
+    u32::from_le_bytes(at(bytes, offset))
+}
+
+pub(super) fn u64_at(bytes: &[u8], offset: usize) -> u64 {
+    u64::from_le_bytes(at(bytes, offset))
+}
+
+/// Puts numbers one after the other.
+struct Bytes<const N: usize>([u8; N], usize);
+
+impl<const N: usize> Bytes<N> {
+    fn new() -> Self {
+        Self([0; N], 0)
+    }
+
+    fn put<const M: usize>(mut self, bytes: [u8; M]) -> Self {
+        if let Some(place) = self.0.get_mut(self.1..self.1 + M) {
+            place.copy_from_slice(&bytes);
+        }
+        self.1 += M;
+        self
+    }
+}
+
+/// What the file says of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Meta {
+    /// 0: how many nodes there are.
+    pub nodes: u32,
+    /// 4: how many directory entries.
+    pub dentries: u32,
+    /// 8: how many layers were merged.
+    pub layers: u32,
+    /// 16: the lengths of all files, each rounded up to blocks, in blocks.
+    pub blocks: u64,
+}
+
+impl Meta {
+    pub fn bytes(&self) -> [u8; META_LEN] {
+        Bytes::new()
+            .put(self.nodes.to_le_bytes())
+            .put(self.dentries.to_le_bytes())
+            .put(self.layers.to_le_bytes())
+            .put([0; 4])
+            .put(self.blocks.to_le_bytes())
+            .0
+    }
+
+    pub fn parse(bytes: &[u8; META_LEN]) -> Self {
+        Self {
+            nodes: u32_at(bytes, 0),
+            dentries: u32_at(bytes, 4),
+            layers: u32_at(bytes, 8),
+            blocks: u64_at(bytes, 16),
+        }
+    }
+}
+
+/// A node, as it stands in the file, and while the tree still grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    /// 0: the layer that brought it.
+    pub layer: u32,
+    /// 4: number of its entry there; [`NONE`] if none describes it.
+    pub entry: u32,
+    /// 8: 0 directory, 1 regular file, 2 symbolic link, 3 character device, 4 block device,
+    /// 5 named pipe.
+    pub kind: Kind,
+    /// 9: [`EXECUTABLE`], [`SPARSE`].
+    pub flags: u8,
+    /// 10: permission bits.
+    pub mode: u16,
+    /// 12, 16: owner and group.
+    pub uid: u32,
+    pub gid: u32,
+    /// 20: names that lead to it.
+    pub nlink: u32,
+    /// 24, 32: time of last modification: i64 seconds, u32 nanoseconds.
+    pub mtime: Mtime,
+    /// 36: the first entry that leads to it; [`NONE`] for the root.
+    pub name: u32,
+    /// 40: of a file or link, its length; of a device, major and minor number; of a directory, its
+    /// first entry and how many it has.
+    pub size: u64,
+    /// 48: of a file, where its bytes begin in the layer, or the number of its first record in
+    /// [`EXTENTS`] if it is sparse; of a link, where its target begins in [`TARGETS`].
+    pub data: u64,
+    /// 56: where in [`XATTRS`] its attributes begin; [`NONE`] if it has none. 60: zeros.
+    pub xattrs: u32,
+}
+
+/// Two numbers in the field for the size, the first in the lower half.
+pub(super) fn pair(first: u32, second: u32) -> u64 {
+    u64::from(first) | u64::from(second) << 32
+}
+
+/// The two numbers of a [`pair`].
+pub(super) fn unpair(pair: u64) -> (u32, u32) {
+    // Each half fits.
+    (pair as u32, (pair >> 32) as u32)
+}
+
+fn kind_number(kind: Kind) -> u8 {
+    match kind {
+        Kind::Directory => 0,
+        Kind::Regular => 1,
+        Kind::Symlink => 2,
+        Kind::CharDevice => 3,
+        Kind::BlockDevice => 4,
+        Kind::Fifo => 5,
+    }
+}
+
+fn kind_of(number: u8) -> Option<Kind> {
+    Some(match number {
+        0 => Kind::Directory,
+        1 => Kind::Regular,
+        2 => Kind::Symlink,
+        3 => Kind::CharDevice,
+        4 => Kind::BlockDevice,
+        5 => Kind::Fifo,
+        _ => return None,
+    })
+}
+
+impl Record {
+    pub fn bytes(&self) -> [u8; NODE_LEN] {
+        Bytes::new()
+            .put(self.layer.to_le_bytes())
+            .put(self.entry.to_le_bytes())
+            .put([kind_number(self.kind), self.flags])
+            .put(self.mode.to_le_bytes())
+            .put(self.uid.to_le_bytes())
+            .put(self.gid.to_le_bytes())
+            .put(self.nlink.to_le_bytes())
+            .put(self.mtime.sec.to_le_bytes())
+            .put(self.mtime.nsec.to_le_bytes())
+            .put(self.name.to_le_bytes())
+            .put(self.size.to_le_bytes())
+            .put(self.data.to_le_bytes())
+            .put(self.xattrs.to_le_bytes())
+            .0
+    }
+
+    fn parse(bytes: &[u8; NODE_LEN]) -> Option<Self> {
+        let [kind, flags] = at(bytes, 8);
+        Some(Self {
+            layer: u32_at(bytes, 0),
+            entry: u32_at(bytes, 4),
+            kind: kind_of(kind)?,
+            flags,
+            mode: u16::from_le_bytes(at(bytes, 10)),
+            uid: u32_at(bytes, 12),
+            gid: u32_at(bytes, 16),
+            nlink: u32_at(bytes, 20),
+            mtime: Mtime {
+                sec: i64::from_le_bytes(at(bytes, 24)),
+                nsec: u32_at(bytes, 32),
+            },
+            name: u32_at(bytes, 36),
+            size: u64_at(bytes, 40),
+            data: u64_at(bytes, 48),
+            xattrs: u32_at(bytes, 56),
+        })
+    }
+}
+
+impl Node {
+    /// Reads a record. Offsets into sections are checked when they are used.
+    pub(super) fn parse(bytes: &[u8; NODE_LEN], id: NodeId, meta: &Meta) -> Option<Self> {
+        let r = Record::parse(bytes)?;
+        let is_root = id.0 == 0;
+        if r.layer >= meta.layers.max(1)
+            || r.flags & !FLAGS != 0
+            || r.mode > 0o7777
+            || r.mtime.nsec >= 1_000_000_000
+            || is_root != (r.name == NONE)
+            || (!is_root && r.name >= meta.dentries)
+        {
+            return None;
+        }
+        let name = (!is_root).then_some(DentryId(r.name));
+        let refers = match r.kind {
+            Kind::Directory => {
+                let (first, count) = unpair(r.size);
+                // What leads to a directory stands before what is in it: so no path goes in circles.
+                let after = name.is_none_or(|name| count == 0 || first > name.0);
+                if !after
+                    || first
+                        .checked_add(count)
+                        .is_none_or(|end| end > meta.dentries)
+                {
+                    return None;
+                }
+                Refers::Entries(first, count)
+            }
+            Kind::Regular if r.size > i64::MAX as u64 => return None,
+            Kind::Regular if r.flags & SPARSE != 0 => Refers::Sparse(r.data),
+            Kind::Regular if r.size > 0 => Refers::Whole(r.data),
+            Kind::Symlink => Refers::Target(r.data),
+            _ => Refers::Nothing,
+        };
+        Some(Self {
+            layer: r.layer,
+            entry: (r.entry != NONE).then_some(r.entry),
+            kind: r.kind,
+            executable: r.flags & EXECUTABLE != 0,
+            mode: r.mode,
+            uid: r.uid,
+            gid: r.gid,
+            nlink: r.nlink,
+            mtime: r.mtime,
+            name,
+            size: match r.kind {
+                Kind::Regular | Kind::Symlink => r.size,
+                _ => 0,
+            },
+            device: match r.kind {
+                Kind::CharDevice | Kind::BlockDevice => unpair(r.size),
+                _ => (0, 0),
+            },
+            refers,
+            xattrs: (r.xattrs != NONE).then_some(r.xattrs),
+        })
+    }
+}
+
+/// A directory entry, as it stands in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Name {
+    /// 0: where the name begins in [`NAMES`].
+    pub at: u32,
+    /// 4: what it leads to.
+    pub node: NodeId,
+    /// 8: the directory that it stands in.
+    pub parent: NodeId,
+    /// 12: the entry of the executable that it leads to; 0xffffffff for none, 0xfffffffe if that
+    /// was not found out.
+    pub executable: Executable,
+    /// 16: the name's length, at most 255.
+    pub len: u8,
+    /// 17: what it leads to is, as in a node's record. 18: zeros.
+    pub kind: Kind,
+}
+
+impl Name {
+    pub fn bytes(&self) -> [u8; DENTRY_LEN] {
+        let executable = match self.executable {
+            Executable::No => NONE,
+            Executable::Unknown => UNKNOWN,
+            Executable::At(id) => id.0,
+        };
+        Bytes::new()
+            .put(self.at.to_le_bytes())
+            .put(self.node.0.to_le_bytes())
+            .put(self.parent.0.to_le_bytes())
+            .put(executable.to_le_bytes())
+            .put([self.len, kind_number(self.kind)])
+            .0
+    }
+
+    pub fn parse(bytes: &[u8; DENTRY_LEN], meta: &Meta) -> Option<Self> {
+        let [len, kind] = at(bytes, 16);
+        let (node, parent) = (u32_at(bytes, 4), u32_at(bytes, 8));
+        let executable = match u32_at(bytes, 12) {
+            NONE => Executable::No,
+            UNKNOWN => Executable::Unknown,
+            id if id < meta.dentries => Executable::At(DentryId(id)),
+            _ => return None,
+        };
+        if node >= meta.nodes || parent >= meta.nodes || len == 0 {
+            return None;
+        }
+        Some(Self {
+            at: u32_at(bytes, 0),
+            node: NodeId(node),
+            parent: NodeId(parent),
+            executable,
+            len,
+            kind: kind_of(kind)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_read_back() {
+        let meta = Meta {
+            nodes: 10,
+            dentries: 20,
+            layers: 3,
+            blocks: 1 << 40,
+        };
+        assert_eq!(Meta::parse(&meta.bytes()), meta);
+        let record = Record {
+            layer: 2,
+            entry: 0x0102_0304,
+            kind: Kind::BlockDevice,
+            flags: 0,
+            mode: 0o4755,
+            uid: 1,
+            gid: 2,
+            nlink: 3,
+            mtime: Mtime { sec: -5, nsec: 7 },
+            name: 19,
+            size: pair(8, 9),
+            data: 0x1122_3344_5566_7788,
+            xattrs: NONE,
+        };
+        assert_eq!(Record::parse(&record.bytes()), Some(record));
+        let node = Node::parse(&record.bytes(), NodeId(1), &meta).unwrap();
+        assert_eq!((node.device, node.size), ((8, 9), 0));
+        let name = Name {
+            at: 77,
+            node: NodeId(9),
+            parent: NodeId(0),
+            executable: Executable::At(DentryId(19)),
+            len: 255,
+            kind: Kind::Symlink,
+        };
+        assert_eq!(Name::parse(&name.bytes(), &meta), Some(name));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        let meta = Meta {
+            nodes: 4,
+            dentries: 4,
+            layers: 1,
+            blocks: 0,
+        };
+        let good = Record {
+            layer: 0,
+            entry: 0,
+            kind: Kind::Directory,
+            flags: 0,
+            mode: 0o755,
+            uid: 0,
+            gid: 0,
+            nlink: 2,
+            mtime: Mtime::default(),
+            name: 1,
+            size: pair(2, 2),
+            data: 0,
+            xattrs: NONE,
+        };
+        let parse = |r: Record| Node::parse(&r.bytes(), NodeId(1), &meta);
+        assert!(parse(good).is_some());
+        for bad in [
+            Record { layer: 1, ..good },
+            Record { flags: 4, ..good },
+            Record {
+                mode: 0o10000,
+                ..good
+            },
+            Record { name: 4, ..good },
+            Record { name: NONE, ..good },
+            Record {
+                size: pair(1, 1),
+                ..good
+            },
+            Record {
+                size: pair(2, 3),
+                ..good
+            },
+            Record {
+                size: pair(2, u32::MAX),
+                ..good
+            },
+            Record {
+                kind: Kind::Regular,
+                size: 1 << 63,
+                ..good
+            },
+        ] {
+            assert!(parse(bad).is_none(), "{bad:?}");
+        }
+    }
+}

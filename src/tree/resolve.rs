@@ -1,0 +1,79 @@
+//! Following a path, as the kernel would with the tree as its root. It is done in two places, while
+//! the tree is written and in the tree that was read back, so what it needs of either is a trait.
+
+use super::path::components;
+
+/// A path leads through at most this many symbolic links (Linux, namei.h, `MAXSYMLINKS`).
+const MAX_LINKS: usize = 40;
+
+/// Names on one path, those of its links among them: else a few links in a row could cost much.
+const MAX_STEPS: usize = 8 << 10;
+
+/// A longer target is none that the kernel follows (PATH_MAX).
+const MAX_TARGET: usize = 4096;
+
+/// A tree to look around in: nodes are numbers, and so are names.
+pub(super) trait Look {
+    fn root(&self) -> u32;
+    fn is_directory(&self, node: u32) -> bool;
+    /// The directory that holds a directory.
+    fn parent(&self, dir: u32) -> u32;
+    /// The name in a directory and the node it leads to.
+    fn find(&self, dir: u32, name: &[u8]) -> Option<(u32, u32)>;
+    /// The target of a symbolic link.
+    fn target(&self, node: u32) -> Option<&[u8]>;
+}
+
+/// Where a path ends: the last name, unless that was `..`, `.` or the root, and the node.
+pub(super) type End = (Option<u32>, u32);
+
+/// Follows a path: `..` and absolute links stay inside. The last name is followed too if it is a
+/// link. What it costs is taken from `budget`; where that ends, the answer is `None`.
+pub(super) fn resolve(
+    tree: &impl Look,
+    from: u32,
+    path: &[u8],
+    budget: &mut u64,
+) -> Option<Option<End>> {
+    let start = if path.starts_with(b"/") {
+        tree.root()
+    } else {
+        from
+    };
+    let mut at = (None, start);
+    let mut pending: Vec<&[u8]> = components(path).rev().collect();
+    let mut links = 0;
+    let mut steps = 0;
+    *budget = budget.checked_sub(pending.len() as u64)?;
+    while let Some(name) = pending.pop() {
+        *budget = budget.checked_sub(1)?;
+        steps += 1;
+        if steps > MAX_STEPS || !tree.is_directory(at.1) {
+            return Some(None);
+        }
+        match name {
+            b"." => {}
+            b".." => at = (None, tree.parent(at.1)),
+            name => {
+                let Some((found, node)) = tree.find(at.1, name) else {
+                    return Some(None);
+                };
+                let Some(target) = tree.target(node) else {
+                    at = (Some(found), node);
+                    continue;
+                };
+                links += 1;
+                if links > MAX_LINKS || target.len() > MAX_TARGET {
+                    return Some(None);
+                }
+                if target.starts_with(b"/") {
+                    at = (None, tree.root());
+                }
+                let before = pending.len();
+                pending.extend(components(target).rev());
+                *budget = budget.checked_sub((pending.len() - before) as u64)?;
+            }
+        }
+    }
+    Some(Some(at))
+}
