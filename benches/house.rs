@@ -10,12 +10,12 @@ use std::hint::black_box;
 use std::io::Write;
 use std::sync::Arc;
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use imgfs::blob::{Pass, ReadAt, SpanCache, SpanReader, SpanTable};
 use imgfs::cache::{CacheDir, Key, Kind, Writer};
-use imgfs::layer::{LayerIndex, LayerInput, scan};
+use imgfs::layer::{Data, Entry, EntryKind, LayerInput, Mtime, scan};
 use imgfs::open::{self, OpenOptions};
-use imgfs::tree::Tree;
+use imgfs::tree::{Merger, Tree};
 use imgfs::view::{ImageFs, Sidecars};
 
 /// Bytes in memory as a blob.
@@ -79,11 +79,6 @@ fn input(stored: &[u8]) -> LayerInput {
     }
 }
 
-fn index(stored: &[u8]) -> LayerIndex {
-    let scanned = scan(&input(stored), &CacheDir::none(), &mut |_| {});
-    scanned.expect("a layer").index
-}
-
 fn writer() -> Writer {
     CacheDir::none().create(Kind::Layer).expect("room")
 }
@@ -122,19 +117,86 @@ fn decode_and_scan(c: &mut Criterion) {
     }
 }
 
+/// Layers that add so many files together, in directories of 50, each layer all directories of its
+/// own; as a real image they also replace, remove and link some of what is below.
+fn layers(number: usize, entries: usize) -> Vec<Vec<Entry>> {
+    let each = entries / number;
+    let layer = |layer: usize| {
+        let entry = |path: String, kind| {
+            let size = u64::from(kind == EntryKind::Regular) * 3000;
+            Entry {
+                path: path.into_bytes().into(),
+                kind,
+                mode: 0o644,
+                uid: 0,
+                gid: 0,
+                mtime: Mtime::default(),
+                size,
+                xattrs: Vec::new(),
+                data: if size > 0 {
+                    Data::Whole(512)
+                } else {
+                    Data::None
+                },
+                format: None,
+            }
+        };
+        let path = |layer, i| {
+            let part = i / 2500;
+            let module = i / 50;
+            format!("usr/lib/node_modules/part{layer}-{part}/module{module}/source-file-{i}.js")
+        };
+        let entries = (0..each).map(|i| match i % 50 {
+            0 => entry(
+                path(layer, i)
+                    .rsplit_once('/')
+                    .expect("it has one")
+                    .0
+                    .into(),
+                EntryKind::Directory,
+            ),
+            1 if layer > 0 => entry(path(layer - 1, i), EntryKind::Regular),
+            2 if layer > 0 => {
+                let below = path(layer - 1, i);
+                entry(below.replace("source", ".wh.source"), EntryKind::Regular)
+            }
+            3 => {
+                let target = format!("source-file-{}.js", i + 1);
+                entry(
+                    path(layer, i),
+                    EntryKind::Symlink(target.into_bytes().into()),
+                )
+            }
+            _ => entry(path(layer, i), EntryKind::Regular),
+        });
+        entries.collect()
+    };
+    (0..number).map(layer).collect()
+}
+
+fn merged(layers: &[Vec<Entry>]) -> Tree {
+    let mut merger = Merger::new();
+    for entries in layers {
+        merger.apply(Vec::new(), entries).expect("not too much");
+    }
+    let writer = CacheDir::none().create(Kind::Tree).expect("a file");
+    let key = Key::tree(std::iter::empty());
+    let written = merger.finish(writer, &key).expect("room");
+    Tree::open(&written.file).expect("a tree")
+}
+
+/// Time for an entry must not depend on how many there are.
 fn merge(c: &mut Criterion) {
-    let one = index(&layer(10_000));
     let mut group = c.benchmark_group("merge");
-    group
-        .throughput(Throughput::Elements(8 * 10_000))
-        .sample_size(10);
-    group.bench_function("8 layers of 10,000 files", |b| {
-        b.iter_batched(
-            || vec![one.clone(); 8],
-            |layers| Tree::merge(layers.iter()).expect("sound").0.nodes().count(),
-            BatchSize::LargeInput,
-        );
-    });
+    for (name, entries) in [("100,000", 100_000), ("1,000,000", 1_000_000)] {
+        let layers = layers(40, entries);
+        group
+            .throughput(Throughput::Elements(entries as u64))
+            .sample_size(10);
+        group.bench_function(format!("{name} entries in 40 layers"), |b| {
+            b.iter(|| merged(&layers).nodes().len());
+        });
+    }
     group.finish();
 }
 

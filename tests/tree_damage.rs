@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{Layer, OciImage, oci_dir, open_image};
-use imgfs::cache::{CacheDir, CacheFile, Key};
+use imgfs::cache::{CacheDir, CacheFile, Key, Kind};
 use imgfs::open::OpenImage;
 use imgfs::tree::Tree;
 use imgfs::view::{ImageFs, Sidecars, ViewError};
@@ -129,12 +129,12 @@ fn sections(file: &Arc<CacheFile>) -> Vec<Vec<u8>> {
 }
 
 fn written(sections: &[Vec<u8>], dir: &CacheDir) -> imgfs::cache::Unpublished {
-    let mut writer = dir.create(&Key::tree(["t"].into_iter())).unwrap();
+    let mut writer = dir.create(Kind::Tree).unwrap();
     for (id, section) in (1..).zip(sections) {
         writer.section(id).unwrap();
         writer.append(section).unwrap();
     }
-    writer.finish().unwrap()
+    writer.finish(&Key::tree(["t"].into_iter())).unwrap()
 }
 
 #[test]

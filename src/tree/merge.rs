@@ -101,12 +101,11 @@ impl Merger {
         self.apply(problems, &entries.map_err(TreeError::Layer)?)
     }
 
-    /// Applies the entries of a layer, in which these problems were found before.
-    pub(super) fn apply(
-        &mut self,
-        problems: Vec<Problem>,
-        entries: &[Entry],
-    ) -> Result<(), TreeError> {
+    /// Applies the entries of the next layer, in which these problems were found before.
+    ///
+    /// # Errors
+    /// `TooMuch`, as above.
+    pub fn apply(&mut self, problems: Vec<Problem>, entries: &[Entry]) -> Result<(), TreeError> {
         self.entries = self.entries.saturating_add(entries.len() as u64);
         for problem in problems {
             self.report(problem);
