@@ -1,0 +1,40 @@
+#!/usr/bin/env python3
+"""Random reads of 4 KiB: probe.py FILE SECONDS SEED [COPY]
+
+Prints how many it did in a second. Each page is read at most once, so that what was read before
+helps only as far as the file system saw to it. Reads are then compared with COPY's.
+"""
+import os
+import random
+import sys
+import time
+
+PAGE = 4096
+
+
+def main():
+    path, seconds, seed, *copies = sys.argv[1:]
+    file = os.open(path, os.O_RDONLY)
+    pages = list(range(os.fstat(file).st_size // PAGE))
+    random.Random(int(seed)).shuffle(pages)
+    kept, done = [], 0
+    end = time.monotonic() + float(seconds)
+    started = now = time.monotonic()
+    for page in pages:
+        data = os.pread(file, PAGE, page * PAGE)
+        now = time.monotonic()
+        done += 1
+        if done <= 2000:
+            kept.append((page, data))
+        if now >= end:
+            break
+    for copy in copies:
+        other = os.open(copy, os.O_RDONLY)
+        for page, data in kept:
+            if os.pread(other, PAGE, page * PAGE) != data:
+                raise SystemExit("%s: page %d is not that of %s" % (path, page, copy))
+    print(done / (now - started))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""The rows of the table: what each says, in which unit, and which bars it has to meet."""
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Bar:
+    """The subject's figure at most (or, where more is better, at least) `limit`, or that many times
+    the peer's. A limit that is a text is the name of a figure that the measurement records."""
+
+    limit: float | str
+    peer: str = ""
+
+    def text(self, row, limit):
+        sign = "≥" if row.more_is_better else "≤"
+        if self.peer:
+            shown = "1/%d" % round(1 / limit) if limit < 0.1 else "%g" % limit
+            return "%s %s × %s" % (sign, shown, self.peer)
+        return "%s %g %s" % (sign, limit, row.unit)
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    name: str
+    title: str
+    unit: str
+    bars: tuple = ()
+    more_is_better: bool = False
+    # Whose figure the row is about; all others are peers.
+    subject: str = "imgfs"
+
+
+ROWS = []
+
+
+def row(*arguments, **options):
+    ROWS.append(Row(*arguments, **options))
+
+
+FLOORS = {"gzip": "igzip -dc", "zstd": "zstd -dc", "docker": "cat"}
+IMAGES = {"gzip": "gzip layers", "zstd": "zstd layers", "docker": "docker-archive"}
+
+for kind, floor in FLOORS.items():
+    of = IMAGES[kind]
+    row("first-mount-" + kind, "first mount and `ls`, " + of, "s", (Bar(1.8, floor), Bar(0.4, "ratarmount")))
+    row("first-memory-" + kind, "first mount, peak memory, " + of, "MB", (Bar(256),))
+    row("index-" + kind, "cache on disk, share of the layers, " + of, "%", (Bar(2),))
+    row("remount-" + kind, "remount and `ls`, " + of, "ms", (Bar(60),))
+
+row("unpack-time", "to a first tree, as other tools do it", "s")
+row("unpack-memory", "the same, peak memory", "MB")
+row("unpack-disk", "the same, disk", "MB")
+
+row("find-cold", "`find`, cold", "s", (Bar(1.0, "ext4"),))
+row("find-warm", "`find`, warm", "s", (Bar(1.2, "ext4"),))
+row("lstat-cold", "lstat of everything, cold", "s", (Bar(1.0, "ext4"),))
+row("lstat-warm", "lstat of everything, warm", "s", (Bar(1.2, "ext4"),))
+
+for kind in FLOORS:
+    of = IMAGES[kind]
+    row("tar-cold-" + kind, "`tar cf - . \\| cat`, cold, " + of, "s", (Bar(1.0, "ext4"), Bar(0.35, "ratarmount")))
+    row("resident-" + kind, "resident after that, " + of, "MB", (Bar("cache and 64 MB"),))
+
+for kind, floor in (("gzip", "igzip -dc"), ("zstd", "zstd -dc")):
+    row("file-cold-" + kind, "256 MiB file, cold, %s layer" % kind, "s", (Bar(1.3, floor),))
+    row("file-again-" + kind, "256 MiB file, again, %s layer" % kind, "s", (Bar(1.2, "ext4"),))
+    row(
+        "random-" + kind,
+        "random 4 KiB reads a second in it, %s layer" % kind,
+        "/s",
+        (Bar(20, "ratarmount"),),
+        more_is_better=True,
+    )
+
+for kind in FLOORS:
+    row(
+        "arm64-" + kind,
+        "which executables are arm64, after a remount, " + IMAGES[kind],
+        "s",
+        (Bar(1.5), Bar(1 / 15, "find and file")),
+    )
+
+MILLION, FEWER = "a million files", "100,000 files"
+row("small-first", "files in 40 layers: first mount, per entry", "µs", (Bar(1.3, FEWER),), subject=MILLION)
+row("small-remount", "the same: remount and `ls`", "ms", (Bar(150),), subject=MILLION)
+row("small-memory", "the same: first mount, peak memory", "MB", (Bar(300),), subject=MILLION)
+row("small-resident", "the same: resident after a remount and `find`", "MB", (Bar(300),), subject=MILLION)
+
+TEN, ONE = "10 GiB", "1 GiB"
+row("huge-memory", "one gzip member: first mount, peak memory", "MB", (Bar(1.1, ONE),), subject=TEN)
+row("huge-first", "one gzip member: first mount", "s", subject=TEN)
