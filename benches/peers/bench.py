@@ -20,6 +20,9 @@ class Bench:
         self.runs, self.seconds = options.runs, options.seconds
         self.images, self.record = images, record
         os.makedirs(self.work, exist_ok=True)
+        # What a run that was stopped left half unpacked.
+        for scratch in ("bundle", "podman-load"):
+            shutil.rmtree(os.path.join(self.work, scratch), ignore_errors=True)
         self.imgfs = mounts.Imgfs(options.imgfs, self.work)
         ratarmount = os.path.join(options.directory, "venv", "bin", "ratarmount")
         self.ratarmount_path = ratarmount if os.access(ratarmount, os.X_OK) else None

@@ -5,7 +5,7 @@ import shutil
 import clock
 import mounts
 import trees
-from table import FEWER, FLOORS, MILLION, ONE, TEN
+from table import ANONYMOUS, FEWER, FLOORS, MILLION, ONE, TEN
 
 
 def first_mounts(bench, kind):
@@ -112,7 +112,10 @@ def small_files(bench):
                     record.value("small-remount", label, mount.seconds * 1e3)
                     if record.wants("small-resident"):
                         clock.run(["find", mount.path])
-                        record.value("small-resident", label, mount.memory()["VmRSS"])
+                        memory = mount.memory()
+                        record.value("small-resident", label, memory["VmRSS"])
+                        if label == MILLION:
+                            record.value("small-resident", ANONYMOUS, memory["RssAnon"])
 
         return label, names, measure
 

@@ -5,7 +5,7 @@ import sys
 import clock
 from bench import COMMANDS
 from clock import Failed
-from table import FLOORS
+from table import ANONYMOUS, FLOORS
 
 PROBE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "probe.py")
 FIND = "find . >/dev/null"
@@ -96,7 +96,7 @@ def whole_trees(bench, kind):
                 if name == "imgfs":
                     memory = mount.memory()
                     record.value(resident, name, memory["VmRSS"])
-                    record.value(resident, "of which anonymous", memory["RssAnon"])
+                    record.value(resident, ANONYMOUS, memory["RssAnon"])
                     record.value(resident, "cache and 64 MB", bench.cache_size() + 64)
                 elif name == "ratarmount":
                     record.value(resident, name, mount.memory()["VmRSS"])

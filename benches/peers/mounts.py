@@ -107,13 +107,15 @@ def empty(directory):
 
 
 def disk(directory):
-    """Bytes on disk below a directory; None where there is none."""
+    """Bytes on disk below a directory, hard links once; None where there is none."""
     if not os.path.isdir(directory):
         return None
-    total = 0
+    blocks = {}
     for below, _, names in os.walk(directory):
-        total += sum(os.lstat(os.path.join(below, name)).st_blocks * 512 for name in names)
-    return total
+        for name in names:
+            status = os.lstat(os.path.join(below, name))
+            blocks[status.st_dev, status.st_ino] = status.st_blocks
+    return sum(blocks.values()) * 512
 
 
 class Imgfs:

@@ -7,7 +7,7 @@ import time
 
 import clock
 from clock import Failed
-from table import ROWS
+from table import ANONYMOUS, ROWS
 
 
 def shown(value, unit):
@@ -63,7 +63,7 @@ class Line:
         yield "<br>".join("%s: %s" % (name, cell(name)) for name in self.peers) or " "
         ratios = []
         for name in self.peers:
-            if self.mine is not None and self.medians.get(name) and name != "of which anonymous":
+            if self.mine is not None and self.medians.get(name) and name != ANONYMOUS:
                 ratios.append("%s × %s" % (times(self.mine / self.medians[name]), name))
         yield "<br>".join(ratios) or " "
         bars = list(self.bars())
@@ -96,13 +96,17 @@ def table(figures):
 
 
 NOTES = """\
-Medians of %d rounds, in each of which imgfs and its peers took turns. Ratios are of these medians.
-MB are millions of bytes. First mounts: page cache warm, no index, until the end of the first `ls`;
-peak memory is that of the process that serves, and of the command that started it. Cold: a fresh
-mount, then `sync; echo 3 >/proc/sys/vm/drop_caches`. lstat of everything is `find -printf '%%s\\n'`.
-imgfs shows its sidecars, and walks them too. ratarmount is given the layers as files, and makes
-their union; it does not apply whiteouts. ext4 is the image unpacked by umoci, on %s. Random reads: %g s, each page
-at most once, page cache of the layer warm. Floors run two at a time."""
+- Medians of %d rounds, in each of which imgfs and its peers took turns; ratios are of these medians.
+  MB are millions of bytes.
+- First mounts: page cache warm, no index, until the end of the first `ls`. Peak memory is that of the
+  process that serves, or of the command that started it if that is more.
+- Cold: a fresh mount, then `sync; echo 3 >/proc/sys/vm/drop_caches`; find, tar and the floors
+  themselves are then read again before they are timed.
+- imgfs shows its sidecars, and so walks them too. ratarmount gets the layers as files and makes their
+  union, without whiteouts. ext4 is the image unpacked by umoci, on %s.
+- lstat of everything is `find -printf '%%s\\n'`. Random reads: %g s, each page at most once, the
+  layer in the page cache, compared with the plain file afterwards.
+- Floors run over two layers at a time."""
 
 
 def first_line(command):

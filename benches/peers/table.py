@@ -31,6 +31,9 @@ class Row:
 
 ROWS = []
 
+# Beside resident memory: what the kernel cannot take back by dropping pages of files.
+ANONYMOUS = "of which anonymous"
+
 
 def row(*arguments, **options):
     ROWS.append(Row(*arguments, **options))
