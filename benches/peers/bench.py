@@ -40,6 +40,9 @@ class Bench:
             self._ext4 = trees.Ext4(self.directory, self.images.at("release-oci"))
         return self._ext4
 
+    def ext4_place(self):
+        return self._ext4.where() if self._ext4 else "no disk in this run"
+
     def podman_mount(self):
         """Where podman shows the release image. A failure is remembered, not tried in each round."""
         if self._podman is None:
@@ -58,8 +61,7 @@ class Bench:
 
     def floor(self, image):
         """Runs the decompressor over all layers, two at a time, the largest first."""
-        if not shutil.which(image.floor):
-            raise Failed("%s is not installed" % image.floor)
+        clock.has(image.floor)
         layers = sorted(image.layers, key=os.path.getsize, reverse=True)
         if image.kind == "docker":
             # What it costs to read the archive, its layers included.

@@ -1,5 +1,6 @@
 """Runs commands and says what they took: seconds and peak memory. Ends what it started."""
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -19,9 +20,17 @@ class Ran:
         self.peak = peak
 
 
+def has(program):
+    """The program's name, if it is there."""
+    name = os.path.basename(program)
+    if not shutil.which(program):
+        raise Failed("%s is not installed" % name)
+    return name
+
+
 def run(argv, cwd=None, env=None, output=None, timeout=900, may_fail=False):
     """Runs `argv` to its end. Its stdout goes to the file `output`, or nowhere."""
-    name = os.path.basename(argv[0])
+    name = has(argv[0])
     with tempfile.TemporaryFile() as errors, open(output or os.devnull, "wb") as out:
         started = time.monotonic()
         process = subprocess.Popen(
@@ -60,6 +69,7 @@ def shell(command, **options):
 
 def text_of(argv, env=None):
     """What a command prints, on both streams."""
+    name = has(argv[0])
     done = subprocess.run(
         argv,
         env=env and os.environ | env,
@@ -70,7 +80,7 @@ def text_of(argv, env=None):
     )
     text = done.stdout.decode(errors="replace").strip()
     if done.returncode != 0:
-        raise Failed("%s: %s" % (os.path.basename(argv[0]), (text.splitlines() or ["failed"])[-1]))
+        raise Failed("%s: %s" % (name, (text.splitlines() or ["failed"])[-1]))
     return text
 
 

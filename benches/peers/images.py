@@ -63,11 +63,17 @@ class Images:
 
     def __init__(self, ready, own):
         self.ready, self.own = ready, own
+        self.used = {}
 
     def at(self, name):
         return os.path.join(self.ready if name.startswith("release") else self.own, name)
 
     def release(self, kind):
+        if kind not in self.used:
+            self.used[kind] = self._release(kind)
+        return self.used[kind]
+
+    def _release(self, kind):
         if kind == "gzip":
             layers, floor = layout_layers(self.at("release-oci")), "igzip"
             return Image(kind, self.at("release.tar"), layers, floor)
@@ -103,6 +109,8 @@ class Images:
 
     def layout(self, name):
         path = self.made(name) if name in MADE else self.at(name)
+        if not os.path.isdir(path):
+            raise clock.Failed("%s could not be made" % name)
         floor = "zstd" if name.endswith("zstd") else "igzip"
         return Image(name, path, layout_layers(path), floor)
 
@@ -111,10 +119,9 @@ class Images:
             return int(file.read())
 
     def figures(self):
-        """What the release image is, in a line each."""
+        """What the images are, in a line each; of the release image, the forms that were used."""
         lines = []
-        for kind in ("gzip", "zstd", "docker"):
-            image = self.release(kind)
+        for kind, image in self.used.items():
             lines.append(
                 "release image, %s: %d layers, %d MB, in a file of %d MB"
                 % (kind, len(image.layers), image.layer_bytes / 1e6, os.path.getsize(image.path) / 1e6)

@@ -71,13 +71,19 @@ def measure(run, rows):
             print("  took %.0f s" % (time.monotonic() - started), file=sys.stderr)
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def interrupted(number, _):
+    # Cleaning up is not interrupted again.
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
     raise SystemExit(128 + number)
 
 
 def main():
     options = arguments()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, interrupted)
     os.makedirs(options.output, exist_ok=True)
     raw = os.path.join(options.output, "results.tsv")
@@ -85,11 +91,8 @@ def main():
     run = bench.Bench(options, images.Images(options.images, own), record.Record(raw, options.rows))
     try:
         measure(run, options.rows)
-        try:
-            ext4 = run.ext4().where()
-        except Failed as failure:
-            ext4 = "nothing: %s" % failure
-        text = report.document(record.read(raw), options, ext4, run.images.figures())
+        figures = record.read(raw)
+        text = report.document(figures, options, run.ext4_place(), run.images.figures())
     finally:
         clock.end_all()
         mounts.close_all()
@@ -99,7 +102,11 @@ def main():
     charts.write(raw, os.path.join(options.output, "charts"))
     print(text)
     print("Raw figures: %s" % raw, file=sys.stderr)
+    unmeasured = [line.row.name for line in report.lines_of(figures) if line.mine is None]
+    if unmeasured:
+        print("imgfs itself has no figure for: " + ", ".join(unmeasured), file=sys.stderr)
+    return 1 if unmeasured else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

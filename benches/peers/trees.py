@@ -51,8 +51,6 @@ class Ext4:
 
 
 def unpack(layout, bundle):
-    if not shutil.which("umoci"):
-        raise Failed("umoci is not installed")
     return clock.run(["umoci", "unpack", "--image", layout + ":release", bundle])
 
 
@@ -60,8 +58,7 @@ class Podman:
     """podman with a storage of its own, so that nothing else on the machine is touched."""
 
     def __init__(self, storage):
-        if not shutil.which("podman"):
-            raise Failed("podman is not installed")
+        clock.has("podman")
         self.storage = storage
         self.command = ["podman", "--root", storage + "/root", "--runroot", storage + "/run"]
         self.command += ["--storage-driver", "overlay", "--cgroup-manager", "cgroupfs"]
