@@ -44,7 +44,7 @@ class Line:
             if limit is None:
                 yield bar.limit, None
                 continue
-            text = bar.text(self.row, round(limit, 3) if isinstance(bar.limit, str) else limit)
+            text = bar.text(self.row, round(limit) if isinstance(bar.limit, str) else limit)
             against = self.medians.get(bar.peer) if bar.peer else 1
             if self.mine is None or against is None:
                 yield text, None
@@ -66,7 +66,7 @@ class Line:
                 ratios.append("%s × %s" % (times(self.mine / self.medians[name]), name))
         yield "<br>".join(ratios) or " "
         bars = list(self.bars())
-        yield "<br>".join(text for text, _ in bars) or " "
+        yield "<br>".join(text for text, _ in bars) or "none"
         yield "<br>".join({True: "yes", False: "**no**", None: "-"}[met] for _, met in bars) or " "
 
 
@@ -88,7 +88,7 @@ def table(figures):
     bars = [met for line in lines for _, met in line.bars()]
     out += [
         "",
-        "%d bars: %d met, %d not met, %d cannot be told."
+        "Of %d bars %d are met, %d are not, %d cannot be told."
         % (len(bars), bars.count(True), bars.count(False), bars.count(None)),
     ]
     return "\n".join(out)

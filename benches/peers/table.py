@@ -49,9 +49,9 @@ for kind, floor in FLOORS.items():
     row("index-" + kind, "cache on disk, share of the layers, " + of, "%", (Bar(2),))
     row("remount-" + kind, "remount and `ls`, " + of, "ms", (Bar(60),))
 
-row("unpack-time", "to a first tree, as other tools do it", "s")
-row("unpack-memory", "the same, peak memory", "MB")
-row("unpack-disk", "the same, disk", "MB")
+row("unpack-time", "first tree by unpacking: time", "s")
+row("unpack-memory", "first tree by unpacking: peak memory", "MB")
+row("unpack-disk", "first tree by unpacking: disk", "MB")
 
 row("find-cold", "`find`, cold", "s", (Bar(1.0, "ext4"),))
 row("find-warm", "`find`, warm", "s", (Bar(1.2, "ext4"),))
@@ -61,14 +61,14 @@ row("lstat-warm", "lstat of everything, warm", "s", (Bar(1.2, "ext4"),))
 for kind in FLOORS:
     of = IMAGES[kind]
     row("tar-cold-" + kind, "`tar cf - . \\| cat`, cold, " + of, "s", (Bar(1.0, "ext4"), Bar(0.35, "ratarmount")))
-    row("resident-" + kind, "resident after that, " + of, "MB", (Bar("cache and 64 MB"),))
+    row("resident-" + kind, "resident after reading everything, " + of, "MB", (Bar("cache and 64 MB"),))
 
 for kind, floor in (("gzip", "igzip -dc"), ("zstd", "zstd -dc")):
     row("file-cold-" + kind, "256 MiB file, cold, %s layer" % kind, "s", (Bar(1.3, floor),))
     row("file-again-" + kind, "256 MiB file, again, %s layer" % kind, "s", (Bar(1.2, "ext4"),))
     row(
         "random-" + kind,
-        "random 4 KiB reads a second in it, %s layer" % kind,
+        "random 4 KiB reads a second in that file, %s layer" % kind,
         "/s",
         (Bar(20, "ratarmount"),),
         more_is_better=True,
@@ -83,10 +83,16 @@ for kind in FLOORS:
     )
 
 MILLION, FEWER = "a million files", "100,000 files"
-row("small-first", "files in 40 layers: first mount, per entry", "µs", (Bar(1.3, FEWER),), subject=MILLION)
-row("small-remount", "the same: remount and `ls`", "ms", (Bar(150),), subject=MILLION)
-row("small-memory", "the same: first mount, peak memory", "MB", (Bar(300),), subject=MILLION)
-row("small-resident", "the same: resident after a remount and `find`", "MB", (Bar(300),), subject=MILLION)
+row("small-first", "40 layers of small files: first mount, per entry", "µs", (Bar(1.3, FEWER),), subject=MILLION)
+row("small-remount", "40 layers of small files: remount and `ls`", "ms", (Bar(150),), subject=MILLION)
+row("small-memory", "40 layers of small files: first mount, peak memory", "MB", (Bar(300),), subject=MILLION)
+row(
+    "small-resident",
+    "40 layers of small files: resident after a remount and `find`",
+    "MB",
+    (Bar(300),),
+    subject=MILLION,
+)
 
 TEN, ONE = "10 GiB", "1 GiB"
 row("huge-memory", "one gzip member: first mount, peak memory", "MB", (Bar(1.1, ONE),), subject=TEN)
