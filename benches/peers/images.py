@@ -136,5 +136,5 @@ class Images:
             if os.path.isdir(self.at(name)):
                 image = self.layout(name)
                 figures = (name, len(image.layers), image.layer_bytes / 1e6, self.entries(name))
-                lines.append("%s: %d layers, %d MB, %d entries" % figures)
+                lines.append("%s: %d layer(s), %d MB compressed, %d entries" % figures)
         return lines

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Images that no build leaves but that a mount must bear, each written as an OCI layout:
 
-  synthetic.py small-files LAYOUT FILES     FILES small files in 40 layers that overlap
+  synthetic.py small-files LAYOUT FILES     a tree of FILES small files, from 40 layers that overlap
   synthetic.py one-layer LAYOUT GIB         one gzip member of GIB decoded
   synthetic.py one-file LAYOUT gzip|zstd FILE   one layer with FILE in it
   synthetic.py join-elf TREE MIB OUT        MIB of the executables of TREE, end to end
@@ -20,6 +20,8 @@ import oci
 
 LAYERS = 40
 PER_DIRECTORY = 100
+# Of 100 entries, what the layers above leave: files, without the replaced and the removed.
+LEFT = 92
 MTIME = b"%011o\0" % 1_700_000_000
 MAGIC = b"ustar\x0000"
 
@@ -79,8 +81,7 @@ def small_files(layout, files):
     one of an earlier layer opaque. So no layer can be merged without the others."""
     rng = random.Random(files)
     text = content.Text(1).block(4 << 20)
-    per_layer = files // LAYERS
-    directories = per_layer // PER_DIRECTORY
+    directories = files // LAYERS // LEFT + 1
     name_of = lambda layer, i: b"srv/part%02d/l%02d-d%04d" % (i % 50, layer, i)
     layers, entries = [], 0
     for number in range(LAYERS):
