@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::blob::{Codec, Digest, ReadAt, SpanCache, SpanReader};
 use crate::cache::CacheDir;
@@ -11,8 +12,11 @@ use crate::inspect::Binary;
 use crate::layer::{LayerError, LayerIndex, Problem, ProblemKind};
 use crate::tree::{Data, NodeId, Tree, TreeError};
 
+mod keep;
 mod layers;
 mod merged;
+
+use keep::{Keep, Keeper};
 
 /// How to open an image.
 #[derive(Clone, Debug)]
@@ -103,6 +107,7 @@ pub struct OpenImage {
     pub problems: Vec<Problem>,
     /// What is odd about the image as a whole.
     pub warnings: Vec<String>,
+    keeper: Keeper,
 }
 
 /// A layer that has been read.
@@ -131,10 +136,13 @@ pub fn open(
         disk: &options.cache,
     };
     let image = image::open(reference, options.platform.as_ref(), &caches)?;
-    let (indexes, tree) = read_and_merge(&image, &options.cache, progress)?;
-    if let Err(error) = options.cache.make_room(options.cache_limit) {
-        tracing::warn!("cannot look for old files in the cache: {error}");
-    }
+    let mut keep = Keep {
+        cache: options.cache.clone(),
+        limit: options.cache_limit,
+        layers: Vec::new(),
+        tree: None,
+    };
+    let (indexes, tree) = read_and_merge(&image, &mut keep, progress)?;
 
     let mut layers = Vec::with_capacity(indexes.len());
     let mut problems = Vec::new();
@@ -158,6 +166,7 @@ pub fn open(
         tree,
         problems,
         warnings: image.warnings,
+        keeper: keep.begin(),
     })
 }
 
@@ -165,13 +174,14 @@ pub fn open(
 /// made again, once.
 fn read_and_merge(
     image: &image::Image,
-    cache: &CacheDir,
+    keep: &mut Keep,
     progress: &dyn Progress,
 ) -> Result<(Vec<LayerIndex>, Tree), OpenError> {
+    let cache = &keep.cache.clone();
     let mut again = true;
     loop {
-        let indexes = layers::read_all(&image.name, &image.layers, cache, progress)?;
-        let damaged = match merged::tree(&indexes, cache) {
+        let indexes = layers::read_all(&image.name, &image.layers, cache, keep, progress)?;
+        let damaged = match merged::tree(&indexes, cache, keep) {
             Ok(tree) => return Ok((indexes, tree)),
             Err(error) => (
                 error,
@@ -207,6 +217,12 @@ fn media_type_problem(number: usize, blob: &LayerBlob, found: Codec) -> Option<P
 }
 
 impl OpenImage {
+    /// Waits until what was learned of the image is in the cache; false if that takes longer. A
+    /// process that ends before loses it.
+    pub fn wait_until_kept(&self, timeout: Duration) -> bool {
+        self.keeper.wait(timeout)
+    }
+
     /// The facts of a file, if it is an executable.
     ///
     /// # Errors

@@ -23,6 +23,9 @@ const SHOWN_PROBLEMS: usize = 10;
 /// After a lazy unmount by a signal, who still reads has so long to finish.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// After an unmount, what was learned of the image gets so long to reach the disk.
+const KEEPING: Duration = Duration::from_secs(60);
+
 pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
     // What can be said at once is said before the image is read.
     if !args.daemon {
@@ -54,7 +57,8 @@ pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
     let image = image?;
     report(&image);
 
-    let view = ImageFs::new(Arc::new(image), args.sidecars.into());
+    let image = Arc::new(image);
+    let view = ImageFs::new(image.clone(), args.sidecars.into());
     let options = MountOptions {
         source: source(args),
         allow_other: args.allow_other,
@@ -92,8 +96,11 @@ pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
             }
             // A second signal, or the end of the last reader, cuts this short.
             let _ = endings.recv_timeout(GRACE);
+            image.wait_until_kept(GRACE);
         }
-        Ok(Ending::Unmounted) | Err(_) => {}
+        Ok(Ending::Unmounted) | Err(_) => {
+            image.wait_until_kept(KEEPING);
+        }
     }
     tracing::info!("{} is unmounted", path.display());
     Ok(ExitCode::SUCCESS)

@@ -156,8 +156,10 @@ impl Archive {
         let key = Key::archive(&identity.unwrap_or_default());
         let unpublished = writer.finish(&key).map_err(failed)?;
         let source = reader(source, &unpublished.file);
-        if same.is_some() {
-            unpublished.publish().map_err(failed)?;
+        if same.is_some()
+            && let Err(error) = unpublished.publish()
+        {
+            tracing::warn!("{image}: its index is not kept: {error}");
         }
         Ok(Self { source, members })
     }

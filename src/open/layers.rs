@@ -7,9 +7,10 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
+use super::keep::{Keep, Learned};
 use super::{OpenError, Progress};
-use crate::blob::{self, Digest, Place};
-use crate::cache::{CacheDir, Unpublished};
+use crate::blob::{self, Digest};
+use crate::cache::CacheDir;
 use crate::image::LayerBlob;
 use crate::layer::{self, LayerError, LayerIndex, LayerInput, Seen};
 
@@ -23,21 +24,13 @@ enum Work {
     Scan,
 }
 
-/// A layer whose index can be used.
-struct Done {
-    index: LayerIndex,
-    /// The file that the index is in, if it is new.
-    file: Option<Unpublished>,
-    /// Where the bytes were when they were hashed.
-    place: Option<Place>,
-}
-
 /// Reads all layers that are not known, as many at a time as there are processors, the largest first
 /// so that none is left over at the end.
 pub(super) fn read_all(
     image: &str,
     blobs: &[LayerBlob],
     cache: &CacheDir,
+    keep: &mut Keep,
     progress: &dyn Progress,
 ) -> Result<Vec<LayerIndex>, OpenError> {
     let mut seen = Seen::new(cache);
@@ -75,27 +68,10 @@ pub(super) fn read_all(
                 .map_or_else(String::new, |b| b.name.clone()),
             error,
         })?;
-        keep(layer.file, layer.place, &layer.index, &mut seen);
-        indexes.push(layer.index);
-    }
-    if let Err(error) = seen.save() {
-        tracing::warn!("what was verified is not kept: {error}");
+        indexes.push(layer.0);
+        keep.layers.extend(layer.1);
     }
     Ok(indexes)
-}
-
-/// Publishes a new index, and remembers where its bytes were. That this fails costs the next mount
-/// its time, and this one nothing.
-fn keep(file: Option<Unpublished>, place: Option<Place>, index: &LayerIndex, seen: &mut Seen<'_>) {
-    if let Some(file) = file
-        && let Err(error) = file.publish()
-    {
-        tracing::warn!("the index of layer {} is not kept: {error}", index.digest());
-        return;
-    }
-    if let Some(place) = place {
-        seen.add(&place, index.digest());
-    }
 }
 
 fn plan(blob: &LayerBlob, cache: &CacheDir, seen: &mut Seen<'_>) -> Work {
@@ -122,16 +98,10 @@ fn do_one(
     work: Work,
     cache: &CacheDir,
     progress: &mut dyn FnMut(u64),
-) -> Result<Done, LayerError> {
+) -> Result<(LayerIndex, Option<Learned>), LayerError> {
     let before = blob.source.place().filter(|place| place.file.is_settled());
     let (index, file) = match work {
-        Work::Known(index) => {
-            return Ok(Done {
-                index,
-                file: None,
-                place: None,
-            });
-        }
+        Work::Known(index) => return Ok((index, None)),
         Work::Hash(index, digest) => {
             blob::verify(blob.source.clone(), &digest, progress)?;
             (index, None)
@@ -155,7 +125,12 @@ fn do_one(
     };
     // A file that was written to meanwhile is not remembered.
     let place = before.filter(|place| blob.source.place() == Some(*place));
-    Ok(Done { index, file, place })
+    let learned = Learned {
+        digest: index.digest().clone(),
+        file,
+        place,
+    };
+    Ok((index, Some(learned)))
 }
 
 /// Does all jobs in their order, as many at a time as there are processors. After one that says

@@ -1,0 +1,95 @@
+//! What was learned is kept: new files of the cache get their names, in a thread of its own, since
+//! the disk may take longer than anybody wants to wait for a mount.
+
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::blob::{Digest, Place};
+use crate::cache::{CacheDir, Unpublished};
+use crate::layer::Seen;
+
+/// What was learned of a layer.
+pub(super) struct Learned {
+    /// The digest of its blob, which was verified.
+    pub digest: Digest,
+    /// The file that its index is in, if it is new.
+    pub file: Option<Unpublished>,
+    /// Where the bytes were when they were hashed, if that can be told again.
+    pub place: Option<Place>,
+}
+
+/// What is to be kept of an image.
+pub(super) struct Keep {
+    pub cache: CacheDir,
+    /// Budget of the cache in bytes.
+    pub limit: u64,
+    pub layers: Vec<Learned>,
+    pub tree: Option<Unpublished>,
+}
+
+/// The end of the thread that keeps it, if there is anything to keep: it says nothing, and hangs up.
+#[derive(Debug, Default)]
+pub(super) struct Keeper(Option<Mutex<Receiver<()>>>);
+
+impl Keep {
+    /// Keeps it in the background. That this fails costs the next mount its time, and this one
+    /// nothing.
+    pub(super) fn begin(self) -> Keeper {
+        if self.layers.is_empty() && self.tree.is_none() {
+            return Keeper::default();
+        }
+        let (done, receiver) = channel::<()>();
+        let run = move || {
+            self.run();
+            drop(done);
+        };
+        match std::thread::Builder::new()
+            .name("keeper".to_owned())
+            .spawn(run)
+        {
+            Ok(_) => Keeper(Some(Mutex::new(receiver))),
+            Err(error) => {
+                tracing::warn!("what was learned is not kept: {error}");
+                Keeper::default()
+            }
+        }
+    }
+
+    fn run(self) {
+        let mut seen = Seen::new(&self.cache);
+        for layer in self.layers {
+            if let Some(file) = layer.file
+                && let Err(error) = file.publish()
+            {
+                tracing::warn!("the index of layer {} is not kept: {error}", layer.digest);
+                continue;
+            }
+            if let Some(place) = layer.place {
+                seen.add(&place, &layer.digest);
+            }
+        }
+        let rest = || -> io::Result<()> {
+            if let Some(tree) = self.tree {
+                tree.publish()?;
+            }
+            seen.save()?;
+            self.cache.make_room(self.limit)
+        };
+        if let Err(error) = rest() {
+            tracing::warn!("not all that was learned is kept: {error}");
+        }
+    }
+}
+
+impl Keeper {
+    /// Waits until all is kept; false if it takes longer than that.
+    pub(super) fn wait(&self, timeout: Duration) -> bool {
+        let Some(done) = &self.0 else {
+            return true;
+        };
+        let done = done.lock().unwrap_or_else(PoisonError::into_inner);
+        !matches!(done.recv_timeout(timeout), Err(RecvTimeoutError::Timeout))
+    }
+}
