@@ -12,7 +12,8 @@ use super::zstd::ZstdPass;
 use super::{BlobError, Codec, Digest, Hasher, ReadAt};
 use crate::cache::Writer;
 
-/// Decoded bytes are handed on in pieces of at most this size.
+/// Decoded bytes are handed on in pieces of at most this size: that of a piece which is written aside,
+/// so that most of those are compressed where they are.
 const OUTPUT_LEN: usize = 256 * 1024;
 
 enum Decoder {

@@ -35,11 +35,14 @@ impl SpanReader {
             Origin::Plain { at } => plain::decode(source, at, &mut out)?,
             Origin::GzipMember { at } => gzip::decode(source, at, None, &mut out)?,
             Origin::GzipBlock { at, bits } => {
-                let window = self.table.side(span, WINDOW_LEN)?;
+                let window = self.table.window(span, WINDOW_LEN)?;
                 gzip::decode(source, at, Some((bits, &window)), &mut out)?;
             }
             Origin::ZstdFrame { at } => zstd::decode(source, at, &mut out)?,
-            Origin::Aside => out = self.table.side(span, out.len())?,
+            Origin::Aside => {
+                let len = self.table.piece(span, &mut out)?;
+                out.truncate(len);
+            }
         }
         if out.len() != span.len as usize || crc32fast::hash(&out) != span.crc {
             return Err(io::Error::new(

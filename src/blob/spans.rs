@@ -13,9 +13,10 @@
 //! whatever the blob looks like.
 //!
 //! The spans of a blob are two sections of a file of the cache: records of one length, found by
-//! binary search where they lie, and the windows and pieces that they point to, each a zstd frame of
-//! its own.
+//! binary search where they lie, and the windows and pieces that they point to: windows as zstd frames,
+//! pieces as LZ4 blocks.
 
+use std::io;
 use std::sync::Arc;
 
 use crate::cache::{CacheFile, Part};
@@ -73,7 +74,7 @@ pub(crate) enum Origin {
     GzipBlock { at: u64, bits: u8 },
     /// The start of a zstd frame.
     ZstdFrame { at: u64 },
-    /// Written aside: a frame in [`SIDE`].
+    /// Written aside: a block in [`SIDE`].
     Aside,
 }
 
@@ -191,10 +192,20 @@ impl SpanTable {
         self.records.file().is_damaged()
     }
 
-    /// The window or the bytes of a span, decompressed: `len` bytes at most.
-    pub(super) fn side(&self, span: &Span, len: usize) -> std::io::Result<Vec<u8>> {
-        let frame = self.side.get(span.side.at, span.side.len.into());
-        ::zstd::bulk::decompress(frame, len)
+    /// The window of a span of gzip: `len` bytes at most.
+    pub(super) fn window(&self, span: &Span, len: usize) -> io::Result<Vec<u8>> {
+        ::zstd::bulk::decompress(self.side(span), len)
+    }
+
+    /// Decompresses a piece that was written aside; says how many bytes it has.
+    pub(super) fn piece(&self, span: &Span, out: &mut [u8]) -> io::Result<usize> {
+        // No span is longer than SPAN_LIMIT.
+        let len = out.len() as i32;
+        lz4::block::decompress_to_buffer(self.side(span), Some(len), out)
+    }
+
+    fn side(&self, span: &Span) -> &[u8] {
+        self.side.get(span.side.at, span.side.len.into())
     }
 }
 

@@ -27,26 +27,33 @@ impl ZstdPass {
         }
     }
 
+    /// Fills `out`, or as much of it as belongs to one span.
     pub(crate) fn step(
         &mut self,
         input: &mut Input,
         out: &mut [u8],
         spans: &mut SpanBuilder,
     ) -> Result<usize, BlobError> {
+        let mut filled = 0;
         loop {
             let at = input.position();
             let chunk = input.fill()?;
             // With the input at its end the decoder may still hold output of an open frame.
-            if chunk.is_empty() && self.between {
-                return Ok(0);
+            let ended = chunk.is_empty();
+            if ended && self.between {
+                break;
+            }
+            if self.between && filled > 0 {
+                // What was decoded must reach the spans before it is asked for the next point.
+                break;
             }
             if self.between && spans.wants_point() {
                 spans
                     .point(Origin::ZstdFrame { at })
                     .map_err(BlobError::Spool)?;
             }
-            let ended = chunk.is_empty();
-            let (consumed, produced, left) = advance(&mut self.context, chunk, out)
+            let room = out.get_mut(filled..).unwrap_or_default();
+            let (consumed, produced, left) = advance(&mut self.context, chunk, room)
                 .map_err(|e| BlobError::corrupt(Codec::Zstd, at, &e))?;
             if ended && produced == 0 && left > 0 {
                 return Err(BlobError::Truncated {
@@ -56,13 +63,15 @@ impl ZstdPass {
             }
             self.between = left == 0;
             input.consume(consumed);
-            if produced > 0 {
-                spans
-                    .bytes(out.get(..produced).unwrap_or_default())
-                    .map_err(BlobError::Spool)?;
-                return Ok(produced);
+            filled += produced;
+            if filled == out.len() {
+                break;
             }
         }
+        spans
+            .bytes(out.get(..filled).unwrap_or_default())
+            .map_err(BlobError::Spool)?;
+        Ok(filled)
     }
 }
 
