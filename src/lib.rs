@@ -5,10 +5,11 @@
 //!
 //! | room | what it owns |
 //! |---|---|
+//! | [`cache`] | files kept between mounts: mapped, checked, evicted |
 //! | [`blob`] | random access into one blob, whatever it is compressed with; digests |
 //! | [`inspect`] | the bytes of one executable in, what it is out |
 //! | [`image`] | image references, archives and layouts, platforms, documents |
-//! | [`layer`] | one pass over one layer: entries, whiteouts, where the data lies |
+//! | [`layer`] | one pass over one layer, and its index: entries, whiteouts, where the data lies |
 //! | [`tree`] | layers merged into one immutable tree |
 //! | [`open()`] | the front door: from the name of an image to its tree |
 //! | [`view`] | the file system as the user sees it: files, sidecars, xattrs |

@@ -1,5 +1,5 @@
 //! The tree's file, byte by byte: its sections, and the records in them. All numbers are
-//! little-endian. `docs/index-format-tree.md` says the same in prose.
+//! little-endian. `docs/index-format.md` says the same in prose.
 //!
 //! | section | holds |
 //! |---|---|
