@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::blob::{Codec, Digest, ReadAt, SpanCache, SpanReader};
-use crate::cache::CacheDir;
+use crate::cache::{CacheDir, Key};
 use crate::image::{self, Caches, Config, Documents, ImageError, LayerBlob, Platform, Reference};
 use crate::inspect::Binary;
 use crate::layer::{LayerError, LayerIndex, Problem, ProblemKind};
@@ -107,6 +107,7 @@ pub struct OpenImage {
     pub problems: Vec<Problem>,
     /// What is odd about the image as a whole.
     pub warnings: Vec<String>,
+    cache: CacheDir,
     keeper: Keeper,
 }
 
@@ -166,6 +167,7 @@ pub fn open(
         tree,
         problems,
         warnings: image.warnings,
+        cache: options.cache.clone(),
         keeper: keep.begin(),
     })
 }
@@ -221,6 +223,26 @@ impl OpenImage {
     /// process that ends before loses it.
     pub fn wait_until_kept(&self, timeout: Duration) -> bool {
         self.keeper.wait(timeout)
+    }
+
+    /// Takes files of the cache that were found damaged out of it, so that the next mount makes them
+    /// again. To be called when something could not be read.
+    pub fn forget_damaged(&self) {
+        for layer in &self.layers {
+            if layer.index.forget_damaged(&self.cache) {
+                tracing::error!("the index of layer {} is damaged", layer.index.digest());
+            }
+        }
+        if self.tree.take_damage() {
+            tracing::error!("the merged tree is damaged");
+            let digests: Vec<String> = self
+                .layers
+                .iter()
+                .map(|l| l.index.digest().to_string())
+                .collect();
+            self.cache
+                .remove(&Key::tree(digests.iter().map(String::as_str)));
+        }
     }
 
     /// The facts of a file, if it is an executable.

@@ -102,7 +102,7 @@ fn walk(image: Arc<OpenImage>) -> Vec<String> {
 /// An answer; `None` if it is that the index is damaged.
 fn text<T: std::fmt::Debug>(answer: Result<T, ViewError>) -> Option<String> {
     match answer {
-        Err(ViewError::Io { path, error }) if error.to_string().contains("cache verify") => {
+        Err(ViewError::Io { path, error }) if error.to_string().contains("which makes it anew") => {
             assert!(!path.is_empty());
             None
         }

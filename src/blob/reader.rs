@@ -57,7 +57,7 @@ impl SpanReader {
 fn damaged() -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
-        "the index in the cache is damaged; unmount, run imgfs cache verify, and mount again",
+        "its index in the cache is damaged; unmount and mount again, which makes it anew",
     )
 }
 

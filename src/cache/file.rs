@@ -23,6 +23,8 @@ pub struct CacheFile {
     /// A bit for each block that has been checked.
     checked: Box<[AtomicU64]>,
     damaged: AtomicBool,
+    /// Somebody has been told of the damage.
+    taken: AtomicBool,
 }
 
 impl CacheFile {
@@ -66,6 +68,7 @@ impl CacheFile {
                 .map(|_| AtomicU64::new(0))
                 .collect(),
             damaged: AtomicBool::new(false),
+            taken: AtomicBool::new(false),
             sections,
             map,
         })
@@ -90,6 +93,12 @@ impl CacheFile {
     /// away if it says yes: damaged bytes read as if they were not there.
     pub fn is_damaged(&self) -> bool {
         self.damaged.load(Ordering::Relaxed)
+    }
+
+    /// Whether a block was found damaged and nobody has asked this before: who is told takes the file
+    /// out of the cache, once, since the next one of that name may be sound.
+    pub fn take_damage(&self) -> bool {
+        self.is_damaged() && !self.taken.swap(true, Ordering::Relaxed)
     }
 
     /// Says that the contents make no sense although their checksums are right.

@@ -217,9 +217,9 @@ impl LayerIndex {
         list.into_iter().map(|noted| noted.map(problem)).collect()
     }
 
-    /// If its file was found damaged, takes it out of the cache and says so.
+    /// If its file was found damaged, takes it out of the cache, once, and says so.
     pub fn forget_damaged(&self, cache: &CacheDir) -> bool {
-        let damaged = self.file.is_damaged();
+        let damaged = self.file.take_damage();
         if damaged {
             cache.remove(&Key::layer(&self.meta.digest));
         }

@@ -107,6 +107,11 @@ impl Tree {
         Ok(tree)
     }
 
+    /// Whether something in the file was found damaged and nobody has asked this before.
+    pub fn take_damage(&self) -> bool {
+        self.file().take_damage()
+    }
+
     /// Whether something in the file was found damaged. To be asked after other questions and before
     /// their answers are believed.
     pub fn is_damaged(&self) -> bool {

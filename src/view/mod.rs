@@ -24,8 +24,8 @@ use crate::tree::{self, DentryId, Kind, NodeId, Tree};
 use ino::Ino;
 
 /// What to do about an index that cannot be read.
-const DAMAGED: &str = "the index of this image in the cache is damaged; unmount, run `imgfs cache \
-    verify`, and mount again";
+const DAMAGED: &str = "the index of this image in the cache is damaged; unmount and mount again, which \
+    makes it anew";
 
 /// Why an operation failed; each has its errno.
 #[derive(Debug, thiserror::Error)]
@@ -152,7 +152,11 @@ impl ImageFs {
     /// something were not there, so this is asked last. Every public operation goes through here.
     fn sound<T>(&self, answer: impl FnOnce() -> Result<T, ViewError>) -> Result<T, ViewError> {
         let answer = answer();
+        if let Err(ViewError::Io { .. }) = answer {
+            self.image.forget_damaged();
+        }
         if self.tree().is_damaged() {
+            self.image.forget_damaged();
             return Err(ViewError::Io {
                 path: self.image.name.clone(),
                 error: io::Error::new(io::ErrorKind::InvalidData, DAMAGED),
