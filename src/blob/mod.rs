@@ -13,6 +13,7 @@
 //! Only this room decompresses. Bytes come from a [`ReadAt`], which may itself be a
 //! [`SpanReader`]: that is how a gzip layer in a gzip archive is read.
 
+mod buffer;
 mod cache;
 mod codec;
 mod digest;
@@ -27,11 +28,11 @@ mod source;
 mod spans;
 mod zstd;
 
-pub use cache::SpanCache;
+pub use cache::{CacheStats, SpanCache};
 pub use codec::Codec;
 pub use digest::{Digest, DigestError, Hasher};
 pub use error::BlobError;
 pub use pass::{Pass, PassResult};
-pub use reader::SpanReader;
+pub use reader::{SpanReader, SpanSlice};
 pub use source::{FileSource, ReadAt, Section, SequentialReader, read_all};
 pub use spans::{Span, SpanTable, spool_dir};

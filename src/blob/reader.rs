@@ -1,13 +1,21 @@
 //! Random reads in a blob's decoded bytes, span by span.
 
 use std::io;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
+use super::buffer::SpanBytes;
+use super::cache::Key;
 use super::spans::{Origin, Span};
 use super::{ReadAt, SpanCache, SpanTable, gzip, plain, zstd};
 
 /// A blob's decoded bytes, readable at any offset.
 pub struct SpanReader {
+    blob: Blob,
+}
+
+/// What a span is decoded from.
+struct Blob {
     source: Arc<dyn ReadAt>,
     table: SpanTable,
     cache: Arc<SpanCache>,
@@ -15,63 +23,161 @@ pub struct SpanReader {
     id: u32,
 }
 
-impl SpanReader {
-    /// Reads the spans of `table`, which a [`Pass`](super::Pass) over the same `source` made.
-    pub fn new(source: Arc<dyn ReadAt>, table: SpanTable, cache: Arc<SpanCache>) -> Self {
-        let id = cache.register();
+/// Bytes that lie in one decoded span, as they are there: nothing is copied.
+#[derive(Clone, Debug)]
+pub struct SpanSlice {
+    bytes: SpanBytes,
+    range: Range<usize>,
+}
+
+impl Deref for SpanSlice {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes.get(self.range.clone()).unwrap_or_default()
+    }
+}
+
+impl SpanSlice {
+    /// What lies at `range` of it, as far as there is something.
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        let at = |n: usize| self.range.start.saturating_add(n).min(self.range.end);
         Self {
-            source,
-            table,
-            cache,
-            id,
+            bytes: self.bytes.clone(),
+            range: at(range.start)..at(range.end),
         }
     }
+}
 
-    fn decode(&self, span: &Span) -> io::Result<Arc<[u8]>> {
-        let mut out = vec![0; span.len as usize];
+/// Where a span lies in the decoded blob.
+#[derive(Clone, Copy)]
+struct Place {
+    number: u32,
+    start: u64,
+    len: usize,
+}
+
+impl Blob {
+    fn find(&self, offset: u64) -> Option<Place> {
+        let (number, span) = self.table.find(offset)?;
+        Some(Place {
+            number: u32::try_from(number).ok()?,
+            start: span.start,
+            len: span.len as usize,
+        })
+    }
+
+    fn key(&self, place: Place) -> Key {
+        (self.id, place.number)
+    }
+
+    /// Fills `out`, which is as long as the span, with the bytes of the span of that number.
+    fn decode(&self, number: u32, out: &mut [u8]) -> io::Result<()> {
+        let span = self.table.spans().get(number as usize);
+        let span: &Span = span.ok_or(io::ErrorKind::NotFound)?;
         let source = &*self.source;
-        match &span.origin {
-            Origin::Plain { at } => plain::decode(source, *at, &mut out)?,
-            Origin::GzipMember { at } => gzip::decode(source, *at, None, &mut out)?,
-            Origin::GzipBlock { at, bits, window } => {
-                gzip::decode(source, *at, Some((*bits, window)), &mut out)?;
+        let decoded = match &span.origin {
+            Origin::Plain { at } => plain::decode(source, *at, out).map(|()| out.len())?,
+            Origin::GzipMember { at } => {
+                gzip::decode(source, *at, None, out).map(|()| out.len())?
             }
-            Origin::ZstdFrame { at } => zstd::decode(source, *at, &mut out)?,
+            Origin::GzipBlock { at, bits, window } => {
+                gzip::decode(source, *at, Some((*bits, window)), out).map(|()| out.len())?
+            }
+            Origin::ZstdFrame { at } => zstd::decode(source, *at, out).map(|()| out.len())?,
             Origin::Spool { at, len } => {
                 let piece = self.table.read_spool(*at, *len)?;
-                out = ::zstd::bulk::decompress(&piece, out.len())?;
+                ::zstd::bulk::decompress_to_buffer(&piece, out)?
             }
-        }
-        if out.len() != span.len as usize || crc32fast::hash(&out) != span.crc {
+        };
+        // The memory may hold what another span left in it: all of it must be new.
+        if decoded != out.len() || crc32fast::hash(out) != span.crc {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 "the bytes are not those that were verified when the image was opened",
             ));
         }
-        Ok(out.into())
+        Ok(())
+    }
+
+    fn span(&self, place: Place) -> io::Result<SpanBytes> {
+        self.cache.get(self.key(place), place.len, |out| {
+            self.decode(place.number, out)
+        })
+    }
+}
+
+impl Place {
+    /// Which bytes of the span are the `len` from `offset` on, as far as it reaches.
+    fn range(self, offset: u64, len: usize) -> Range<usize> {
+        // What `find` has found holds the offset; a span's length fits a usize.
+        let from = usize::try_from(offset.saturating_sub(self.start)).unwrap_or(usize::MAX);
+        let from = from.min(self.len);
+        from..from.saturating_add(len).min(self.len)
+    }
+}
+
+impl SpanReader {
+    /// Reads the spans of `table`, which a [`Pass`](super::Pass) over the same `source` made.
+    pub fn new(source: Arc<dyn ReadAt>, table: SpanTable, cache: Arc<SpanCache>) -> Self {
+        let id = cache.register();
+        Self {
+            blob: Blob {
+                source,
+                table,
+                cache,
+                id,
+            },
+        }
+    }
+
+    /// The `len` bytes from `offset` on if they lie in one span that is in the cache. Waits for
+    /// nobody.
+    pub fn peek(&self, offset: u64, len: usize) -> Option<SpanSlice> {
+        let place = self.blob.find(offset)?;
+        let range = place.range(offset, len);
+        if range.len() < len {
+            return None;
+        }
+        let bytes = self.blob.cache.peek(self.blob.key(place))?;
+        Some(SpanSlice { bytes, range })
+    }
+
+    /// The bytes from `offset` on, as far as they lie in one span and at most `len`; none at the end.
+    ///
+    /// # Errors
+    /// As [`ReadAt::read_at`].
+    pub fn slice(&self, offset: u64, len: usize) -> io::Result<Option<SpanSlice>> {
+        let Some(place) = self.blob.find(offset) else {
+            return Ok(None);
+        };
+        let bytes = self.blob.span(place)?;
+        let range = place.range(offset, len);
+        Ok(Some(SpanSlice { bytes, range }))
+    }
+
+    /// The whole span that holds `offset`, and where it begins, if it is in the cache.
+    pub fn around(&self, offset: u64) -> Option<(u64, SpanSlice)> {
+        let place = self.blob.find(offset)?;
+        let bytes = self.blob.cache.glance(self.blob.key(place))?;
+        let range = 0..place.len;
+        Some((place.start, SpanSlice { bytes, range }))
     }
 }
 
 impl ReadAt for SpanReader {
     fn size(&self) -> u64 {
-        self.table.size()
+        self.blob.table.size()
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        let Some((number, span)) = self.table.find(offset) else {
+        let Some(from) = self.slice(offset, buf.len())? else {
             return Ok(0);
         };
-        let number = u32::try_from(number).map_err(|_| io::ErrorKind::FileTooLarge)?;
-        let bytes = self.cache.get((self.id, number), || self.decode(span))?;
-        // `find` has put the offset inside the span, whose length fits a u32.
-        let from = bytes
-            .get((offset - span.start) as usize..)
-            .unwrap_or_default();
-        let n = from.len().min(buf.len());
-        if let (Some(to), Some(from)) = (buf.get_mut(..n), from.get(..n)) {
-            to.copy_from_slice(from);
+        if let Some(to) = buf.get_mut(..from.len()) {
+            to.copy_from_slice(&from);
         }
-        Ok(n)
+        Ok(from.len())
     }
 }
 
