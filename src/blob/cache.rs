@@ -13,6 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use lru::LruCache;
 
 use super::buffer::{Buffer, Buffers, SpanBytes, footprint};
+use super::prefetch::Prefetcher;
 
 /// Which span of which blob.
 pub(crate) type Key = (u32, u32);
@@ -23,6 +24,7 @@ pub struct SpanCache {
     budget: usize,
     buffers: Arc<Buffers>,
     counts: Counts,
+    pub(super) prefetcher: Prefetcher,
 }
 
 struct State {
@@ -53,6 +55,7 @@ struct Failure {
 struct Counts {
     hits: AtomicU64,
     decoded: AtomicU64,
+    prefetched: AtomicU64,
 }
 
 /// What the cache has done since it was made.
@@ -64,6 +67,8 @@ pub struct CacheStats {
     pub hits: u64,
     /// Spans that were decoded because somebody waited for them.
     pub decoded: u64,
+    /// Spans that were decoded ahead of a reader.
+    pub prefetched: u64,
 }
 
 /// A panic while a lock was held leaves a map or an option, both valid as they are.
@@ -85,6 +90,7 @@ impl SpanCache {
             budget,
             buffers: Arc::default(),
             counts: Counts::default(),
+            prefetcher: Prefetcher::default(),
         }
     }
 
@@ -109,6 +115,12 @@ impl SpanCache {
         lock(&self.state).spans.peek(&key).cloned()
     }
 
+    /// Whether the span of that key is there or will soon be.
+    pub(crate) fn has(&self, key: Key) -> bool {
+        let state = lock(&self.state);
+        state.spans.contains(&key) || state.flights.contains_key(&key)
+    }
+
     /// The span of that key, which has `len` bytes; `decode` fills them if it is not there.
     pub(crate) fn get(
         &self,
@@ -129,6 +141,32 @@ impl SpanCache {
         let begun = self.begin(state, key, len);
         self.counts.decoded.fetch_add(1, Ordering::Relaxed);
         begun.run(len, decode)
+    }
+
+    /// Decodes a span that nobody waits for yet, unless that would push out what is in use: all that
+    /// is decoded at one time may take a quarter of the budget.
+    pub(crate) fn prefetch(
+        &self,
+        key: Key,
+        len: usize,
+        decode: impl FnOnce(&mut [u8]) -> io::Result<()>,
+    ) {
+        let state = lock(&self.state);
+        if state.spans.contains(&key)
+            || state.flights.contains_key(&key)
+            || state.flying + footprint(len) > self.prefetch_limit()
+        {
+            return;
+        }
+        let begun = self.begin(state, key, len);
+        self.counts.prefetched.fetch_add(1, Ordering::Relaxed);
+        // Nobody waits. Who wants it after all tries again, and is told what is wrong.
+        let _ = begun.run(len, decode);
+    }
+
+    /// How far ahead of a reader it is worth decoding, in bytes.
+    pub(crate) fn prefetch_limit(&self) -> usize {
+        self.budget / 4
     }
 
     fn begin(&self, mut state: MutexGuard<'_, State>, key: Key, len: usize) -> Begun<'_> {
@@ -159,6 +197,7 @@ impl SpanCache {
             bytes: self.bytes(),
             hits: self.counts.hits.load(Ordering::Relaxed),
             decoded: self.counts.decoded.load(Ordering::Relaxed),
+            prefetched: self.counts.prefetched.load(Ordering::Relaxed),
         }
     }
 }
@@ -369,5 +408,15 @@ mod tests {
         });
         assert_eq!(cache.bytes(), 0);
         assert!(cache.get((0, 0), 2, |_| Ok(())).is_ok());
+    }
+
+    #[test]
+    fn nothing_is_decoded_ahead_that_is_there_or_for_which_there_is_no_room() {
+        let cache = SpanCache::new(PAGE * 8);
+        cache.prefetch((0, 0), 10, |_| Ok(()));
+        cache.prefetch((0, 0), 10, |_| panic!("it is there"));
+        cache.prefetch((0, 1), PAGE * 3, |_| panic!("more than a quarter"));
+        let stats = cache.stats();
+        assert_eq!((stats.prefetched, stats.decoded, stats.hits), (1, 0, 0));
     }
 }

@@ -8,7 +8,8 @@
 //!    decoded again alone, each with a checksum of its decoded bytes.
 //! 2. [`SpanReader`] answers random reads from those spans. A decoded span goes into a
 //!    [`SpanCache`] that all blobs share; a span whose checksum has changed since the pass is an
-//!    I/O error and its bytes are never shown.
+//!    I/O error and its bytes are never shown. For who reads forward the next spans are decoded
+//!    ahead.
 //!
 //! Only this room decompresses. Bytes come from a [`ReadAt`], which may itself be a
 //! [`SpanReader`]: that is how a gzip layer in a gzip archive is read.
@@ -23,9 +24,11 @@ mod inflate;
 mod input;
 mod pass;
 mod plain;
+mod prefetch;
 mod reader;
 mod source;
 mod spans;
+mod stream;
 mod zstd;
 
 pub use cache::{CacheStats, SpanCache};

@@ -1,26 +1,32 @@
-//! Random reads in a blob's decoded bytes, span by span.
+//! Random reads in a blob's decoded bytes, span by span; and for who reads forward, the spans that
+//! come next, decoded ahead.
 
 use std::io;
 use std::ops::{Deref, Range};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::buffer::SpanBytes;
 use super::cache::Key;
 use super::spans::{Origin, Span};
+use super::stream::Streams;
 use super::{ReadAt, SpanCache, SpanTable, gzip, plain, zstd};
+
+/// Nobody is decoded for further ahead than this. A cache that is small allows less.
+const AHEAD: usize = 8 << 20;
 
 /// A blob's decoded bytes, readable at any offset.
 pub struct SpanReader {
-    blob: Blob,
+    blob: Arc<Blob>,
 }
 
-/// What a span is decoded from.
+/// What a span is decoded from. Shared with the threads that decode ahead.
 struct Blob {
     source: Arc<dyn ReadAt>,
     table: SpanTable,
     cache: Arc<SpanCache>,
     /// This blob's number in the cache.
     id: u32,
+    streams: Mutex<Streams>,
 }
 
 /// Bytes that lie in one decoded span, as they are there: nothing is copied.
@@ -105,6 +111,39 @@ impl Blob {
             self.decode(place.number, out)
         })
     }
+
+    /// Takes note of a read, and has decoded ahead what its reader will want next.
+    fn note(self: &Arc<Self>, offset: u64, len: usize) {
+        let limit = self.cache.prefetch_limit().min(AHEAD) as u64;
+        let wanted = {
+            let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+            streams.note(offset, len as u64, limit)
+        };
+        let Some((mut at, to)) = wanted else {
+            return;
+        };
+        while at < to
+            && let Some(place) = self.find(at)
+        {
+            at = place.start + place.len as u64;
+            // The span that holds what was just read is there, or is being decoded by its reader.
+            if place.start <= offset || self.cache.has(self.key(place)) {
+                continue;
+            }
+            let blob = Arc::downgrade(self);
+            let pushed = self.cache.prefetcher.push(move || {
+                // The image may have been closed meanwhile.
+                if let Some(blob) = blob.upgrade() {
+                    blob.cache.prefetch(blob.key(place), place.len, |out| {
+                        blob.decode(place.number, out)
+                    });
+                }
+            });
+            if !pushed {
+                return;
+            }
+        }
+    }
 }
 
 impl Place {
@@ -122,18 +161,20 @@ impl SpanReader {
     pub fn new(source: Arc<dyn ReadAt>, table: SpanTable, cache: Arc<SpanCache>) -> Self {
         let id = cache.register();
         Self {
-            blob: Blob {
+            blob: Arc::new(Blob {
                 source,
                 table,
                 cache,
                 id,
-            },
+                streams: Mutex::default(),
+            }),
         }
     }
 
     /// The `len` bytes from `offset` on if they lie in one span that is in the cache. Waits for
     /// nobody.
     pub fn peek(&self, offset: u64, len: usize) -> Option<SpanSlice> {
+        self.blob.note(offset, len);
         let place = self.blob.find(offset)?;
         let range = place.range(offset, len);
         if range.len() < len {
@@ -148,6 +189,7 @@ impl SpanReader {
     /// # Errors
     /// As [`ReadAt::read_at`].
     pub fn slice(&self, offset: u64, len: usize) -> io::Result<Option<SpanSlice>> {
+        self.blob.note(offset, len);
         let Some(place) = self.blob.find(offset) else {
             return Ok(None);
         };
