@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::blob::{Codec, Digest, ReadAt, SpanCache, SpanReader};
+use crate::blob::{CacheStats, Codec, Digest, ReadAt, SpanCache, SpanReader, SpanSlice};
 use crate::image::{self, Config, Documents, ImageError, LayerBlob, Platform, Reference};
 use crate::layer::{self, Data, LayerError, LayerInput, Problem, ProblemKind, Scanned};
 use crate::tree::{NodeId, Tree};
@@ -83,6 +83,7 @@ pub struct OpenImage {
     pub problems: Vec<Problem>,
     /// What is odd about the image as a whole.
     pub warnings: Vec<String>,
+    cache: Arc<SpanCache>,
 }
 
 /// A layer that has been read.
@@ -133,6 +134,7 @@ pub fn open(
         tree,
         problems,
         warnings: image.warnings,
+        cache,
     })
 }
 
@@ -225,21 +227,106 @@ fn scan_one(
     layer::scan(&input, &mut |position| progress.advance(number, position))
 }
 
+/// Bytes of a file: as they lie in the cache, or put together from several places.
+#[derive(Clone, Debug)]
+pub enum FileBytes {
+    /// From one decoded span; nothing was copied.
+    Span(SpanSlice),
+    /// Their own.
+    Owned(Vec<u8>),
+}
+
+impl std::ops::Deref for FileBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Span(slice) => slice,
+            Self::Owned(bytes) => bytes,
+        }
+    }
+}
+
 impl OpenImage {
+    /// What the cache of decoded spans holds and has done.
+    pub fn cache_stats(&self) -> CacheStats {
+        self.cache.stats()
+    }
+
+    /// The layer of a regular file, and its entry there.
+    fn file(&self, node: NodeId) -> Option<(&OpenLayer, &layer::Entry)> {
+        let entry = self.tree.entry(node)?;
+        let number = self.tree.node(node)?.layer;
+        Some((self.layers.get(number as usize)?, entry))
+    }
+
+    /// Reads a regular file from `offset`: `len` bytes, less only at the end of the file. All else
+    /// has no bytes.
+    ///
+    /// # Errors
+    /// As [`OpenImage::read`].
+    pub fn bytes(&self, node: NodeId, offset: u64, len: usize) -> io::Result<FileBytes> {
+        let Some((layer, entry)) = self.file(node) else {
+            return Ok(FileBytes::Owned(Vec::new()));
+        };
+        let len = within(entry, offset, len);
+        if let Data::Whole(at) = entry.data
+            && let Some(slice) = layer.data.slice(at.saturating_add(offset), len)?
+            && slice.len() == len
+        {
+            return Ok(FileBytes::Span(slice));
+        }
+        let mut bytes = vec![0; len];
+        let read = self.read(node, &mut bytes, offset)?;
+        bytes.truncate(read);
+        Ok(FileBytes::Owned(bytes))
+    }
+
+    /// What [`OpenImage::bytes`] would return, if it can be had without decoding and without waiting
+    /// for somebody who does.
+    pub fn bytes_at_hand(&self, node: NodeId, offset: u64, len: usize) -> Option<FileBytes> {
+        let (layer, entry) = self.file(node)?;
+        match (within(entry, offset, len), &entry.data) {
+            (0, _) => Some(FileBytes::Owned(Vec::new())),
+            (len, Data::Whole(at)) => {
+                let slice = layer.data.peek(at.saturating_add(offset), len)?;
+                Some(FileBytes::Span(slice))
+            }
+            _ => None,
+        }
+    }
+
+    /// What else of a file lies in the decoded span that holds its byte at `offset`: where in the
+    /// file, and the bytes. Only of files that lie in one piece.
+    pub fn around(&self, node: NodeId, offset: u64) -> Option<(u64, SpanSlice)> {
+        let (layer, entry) = self.file(node)?;
+        let Data::Whole(at) = entry.data else {
+            return None;
+        };
+        if offset >= entry.size {
+            return None;
+        }
+        let (start, span) = layer.data.around(at.checked_add(offset)?)?;
+        // Both ends of the file, cut to those of the span; both then lie inside the span.
+        let from = at.max(start);
+        let to = at
+            .checked_add(entry.size)?
+            .min(start.checked_add(span.len() as u64)?);
+        let range = usize::try_from(from.checked_sub(start)?).ok()?
+            ..usize::try_from(to.checked_sub(start)?).ok()?;
+        Some((from - at, span.slice(range)))
+    }
+
     /// Reads a regular file from `offset`; returns how many bytes were read, less than asked only
     /// at the end of the file. All else has no bytes.
     ///
     /// # Errors
     /// If the image's file cannot be read, or its bytes have changed since it was opened.
     pub fn read(&self, node: NodeId, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        let (Some(entry), Some(node)) = (self.tree.entry(node), self.tree.node(node)) else {
+        let Some((layer, entry)) = self.file(node) else {
             return Ok(0);
         };
-        let Some(layer) = self.layers.get(node.layer as usize) else {
-            return Ok(0);
-        };
-        let left = entry.size.saturating_sub(offset);
-        let len = buf.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let len = within(entry, offset, buf.len());
         let Some(buf) = buf.get_mut(..len).filter(|buf| !buf.is_empty()) else {
             return Ok(0);
         };
@@ -267,4 +354,10 @@ impl OpenImage {
         }
         Ok(len)
     }
+}
+
+/// How many of `len` bytes from `offset` on a file has.
+fn within(entry: &layer::Entry, offset: u64, len: usize) -> usize {
+    let left = entry.size.saturating_sub(offset);
+    len.min(usize::try_from(left).unwrap_or(usize::MAX))
 }
