@@ -5,16 +5,19 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::blob::{Codec, Digest, ReadAt, SpanCache, SpanReader};
+use crate::blob::{Codec, Digest, SpanCache, SpanReader};
 use crate::cache::{CacheDir, Key};
 use crate::image::{self, Caches, Config, Documents, ImageError, LayerBlob, Platform, Reference};
 use crate::inspect::Binary;
 use crate::layer::{LayerError, LayerIndex, Problem, ProblemKind};
-use crate::tree::{Data, NodeId, Tree, TreeError};
+use crate::tree::{NodeId, Tree, TreeError};
 
 mod keep;
 mod layers;
 mod merged;
+mod read;
+
+pub use read::FileBytes;
 
 use keep::{Keep, Keeper};
 
@@ -108,6 +111,7 @@ pub struct OpenImage {
     /// What is odd about the image as a whole.
     pub warnings: Vec<String>,
     cache: CacheDir,
+    spans: Arc<SpanCache>,
     keeper: Keeper,
 }
 
@@ -168,6 +172,7 @@ pub fn open(
         problems,
         warnings: image.warnings,
         cache: options.cache.clone(),
+        spans,
         keeper: keep.begin(),
     })
 }
@@ -257,46 +262,5 @@ impl OpenImage {
             (Some(layer), Some(number)) => layer.index.binary(number),
             _ => Ok(None),
         }
-    }
-
-    /// Reads a regular file from `offset`; returns how many bytes were read, less than asked only
-    /// at the end of the file. All else has no bytes.
-    ///
-    /// # Errors
-    /// If the image's file cannot be read, or its bytes have changed since it was opened.
-    pub fn read(&self, node: NodeId, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        let Some(node) = self.tree.node(node) else {
-            return Ok(0);
-        };
-        let Some(layer) = self.layers.get(node.layer as usize) else {
-            return Ok(0);
-        };
-        let left = node.size.saturating_sub(offset);
-        let len = buf.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        let Some(buf) = buf.get_mut(..len).filter(|buf| !buf.is_empty()) else {
-            return Ok(0);
-        };
-        match self.tree.data(&node) {
-            Data::None => return Ok(0),
-            Data::Whole(at) => layer.data.read_exact_at(buf, at.saturating_add(offset))?,
-            Data::Sparse(extents) => {
-                buf.fill(0);
-                let end = offset + len as u64;
-                for extent in extents.from(offset) {
-                    if extent.offset >= end {
-                        break;
-                    }
-                    let from = extent.offset.max(offset);
-                    let to = (extent.offset + extent.len).min(end);
-                    // Both lie inside the buffer: between `offset` and `end`.
-                    let range = (from - offset) as usize..(to - offset) as usize;
-                    if let Some(piece) = buf.get_mut(range) {
-                        let at = extent.at + (from - extent.offset);
-                        layer.data.read_exact_at(piece, at)?;
-                    }
-                }
-            }
-        }
-        Ok(len)
     }
 }

@@ -1,13 +1,19 @@
 //! Decoded spans in memory, shared by all blobs of a mount and bounded by a budget of bytes.
 //!
-//! However many threads ask for a span, one decodes it and the others wait for that one alone: each
-//! span has a slot with a lock of its own, and the lock over the whole map is never held while
-//! decoding.
+//! However many threads ask for a span, one decodes it and the others wait for that one alone. A
+//! span that is being decoded is a [`Flight`]: it has its room in the budget before it begins, so that
+//! what is decoded at the same time by many is counted too. No lock of the cache is held while
+//! decoding, and [`SpanCache::peek`] never waits for anybody who does.
 
+use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
+
+use super::buffer::{Buffer, Buffers, SpanBytes, footprint};
+use super::prefetch::Prefetcher;
 
 /// Which span of which blob.
 pub(crate) type Key = (u32, u32);
@@ -16,17 +22,53 @@ pub(crate) type Key = (u32, u32);
 pub struct SpanCache {
     state: Mutex<State>,
     budget: usize,
+    buffers: Arc<Buffers>,
+    counts: Counts,
+    pub(super) prefetcher: Prefetcher,
 }
 
 struct State {
-    slots: LruCache<Key, Arc<Slot>>,
-    bytes: usize,
+    spans: LruCache<Key, SpanBytes>,
+    flights: HashMap<Key, Arc<Flight>>,
+    /// Memory of `spans`.
+    held: usize,
+    /// Memory of `flights`.
+    flying: usize,
     next_blob: u32,
 }
 
+/// A span that is being decoded, and who waits for it.
 #[derive(Default)]
-struct Slot {
-    bytes: Mutex<Option<Arc<[u8]>>>,
+struct Flight {
+    landed: Mutex<Option<Result<SpanBytes, Failure>>>,
+    landing: Condvar,
+}
+
+/// An error that several get to see.
+#[derive(Clone)]
+struct Failure {
+    kind: io::ErrorKind,
+    text: Arc<str>,
+}
+
+#[derive(Default)]
+struct Counts {
+    hits: AtomicU64,
+    decoded: AtomicU64,
+    prefetched: AtomicU64,
+}
+
+/// What the cache has done since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheStats {
+    /// Memory of the spans held now and of those that are being decoded, in bytes.
+    pub bytes: usize,
+    /// How often a span was asked for and was there.
+    pub hits: u64,
+    /// Spans that were decoded because somebody waited for them.
+    pub decoded: u64,
+    /// Spans that were decoded ahead of a reader.
+    pub prefetched: u64,
 }
 
 /// A panic while a lock was held leaves a map or an option, both valid as they are.
@@ -39,11 +81,16 @@ impl SpanCache {
     pub fn new(budget: usize) -> Self {
         Self {
             state: Mutex::new(State {
-                slots: LruCache::unbounded(),
-                bytes: 0,
+                spans: LruCache::unbounded(),
+                flights: HashMap::new(),
+                held: 0,
+                flying: 0,
                 next_blob: 0,
             }),
             budget,
+            buffers: Arc::default(),
+            counts: Counts::default(),
+            prefetcher: Prefetcher::default(),
         }
     }
 
@@ -55,74 +102,213 @@ impl SpanCache {
         id
     }
 
-    /// The span of that key; `decode` makes it if it is not there.
+    /// The span of that key if it is there. Waits for nobody.
+    pub(crate) fn peek(&self, key: Key) -> Option<SpanBytes> {
+        let found = lock(&self.state).spans.get(&key).cloned();
+        let hit = u64::from(found.is_some());
+        self.counts.hits.fetch_add(hit, Ordering::Relaxed);
+        found
+    }
+
+    /// The same for who does not read: it is not counted, and makes the span no younger.
+    pub(crate) fn glance(&self, key: Key) -> Option<SpanBytes> {
+        lock(&self.state).spans.peek(&key).cloned()
+    }
+
+    /// Whether the span of that key is there or will soon be.
+    pub(crate) fn has(&self, key: Key) -> bool {
+        let state = lock(&self.state);
+        state.spans.contains(&key) || state.flights.contains_key(&key)
+    }
+
+    /// The span of that key, which has `len` bytes; `decode` fills them if it is not there.
     pub(crate) fn get(
         &self,
         key: Key,
-        decode: impl FnOnce() -> io::Result<Arc<[u8]>>,
-    ) -> io::Result<Arc<[u8]>> {
-        let slot = {
-            let mut state = lock(&self.state);
-            state
-                .slots
-                .get_or_insert(key, || Arc::new(Slot::default()))
-                .clone()
-        };
-        let mut held = lock(&slot.bytes);
-        if let Some(bytes) = &*held {
-            return Ok(bytes.clone());
+        len: usize,
+        decode: impl FnOnce(&mut [u8]) -> io::Result<()>,
+    ) -> io::Result<SpanBytes> {
+        let mut state = lock(&self.state);
+        if let Some(bytes) = state.spans.get(&key).cloned() {
+            drop(state);
+            self.counts.hits.fetch_add(1, Ordering::Relaxed);
+            return Ok(bytes);
         }
-        match decode() {
+        if let Some(flight) = state.flights.get(&key).cloned() {
+            drop(state);
+            return flight.wait();
+        }
+        let begun = self.begin(state, key, len);
+        self.counts.decoded.fetch_add(1, Ordering::Relaxed);
+        begun.run(len, decode)
+    }
+
+    /// Decodes a span that nobody waits for yet, unless that would push out what is in use: all that
+    /// is decoded at one time may take a quarter of the budget.
+    pub(crate) fn prefetch(
+        &self,
+        key: Key,
+        len: usize,
+        decode: impl FnOnce(&mut [u8]) -> io::Result<()>,
+    ) {
+        let state = lock(&self.state);
+        if state.spans.contains(&key)
+            || state.flights.contains_key(&key)
+            || state.flying + footprint(len) > self.prefetch_limit()
+        {
+            return;
+        }
+        let begun = self.begin(state, key, len);
+        self.counts.prefetched.fetch_add(1, Ordering::Relaxed);
+        // Nobody waits. Who wants it after all tries again, and is told what is wrong.
+        let _ = begun.run(len, decode);
+    }
+
+    /// How far ahead of a reader it is worth decoding, in bytes.
+    pub(crate) fn prefetch_limit(&self) -> usize {
+        self.budget / 4
+    }
+
+    fn begin(&self, mut state: MutexGuard<'_, State>, key: Key, len: usize) -> Begun<'_> {
+        let flight = Arc::new(Flight::default());
+        let room = footprint(len);
+        state.flights.insert(key, flight.clone());
+        state.flying += room;
+        let gone = state.evict(self.budget);
+        drop(state);
+        drop(gone);
+        Begun {
+            cache: self,
+            key,
+            room,
+            flight,
+        }
+    }
+
+    /// Bytes held now, with those that are being decoded.
+    pub fn bytes(&self) -> usize {
+        let state = lock(&self.state);
+        state.held + state.flying
+    }
+
+    /// What it has done so far.
+    pub fn stats(&self) -> CacheStats {
+        CacheStats {
+            bytes: self.bytes(),
+            hits: self.counts.hits.load(Ordering::Relaxed),
+            decoded: self.counts.decoded.load(Ordering::Relaxed),
+            prefetched: self.counts.prefetched.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl State {
+    /// Takes out the least recently used until all fits. What comes out is to be dropped after the
+    /// lock.
+    fn evict(&mut self, budget: usize) -> Vec<SpanBytes> {
+        let mut gone = Vec::new();
+        while self.held + self.flying > budget {
+            let Some((_, bytes)) = self.spans.pop_lru() else {
+                break;
+            };
+            self.held -= bytes.footprint();
+            gone.push(bytes);
+        }
+        gone
+    }
+}
+
+/// A flight that this thread must bring down, whatever happens to it.
+struct Begun<'a> {
+    cache: &'a SpanCache,
+    key: Key,
+    room: usize,
+    flight: Arc<Flight>,
+}
+
+impl Begun<'_> {
+    fn run(
+        self,
+        len: usize,
+        decode: impl FnOnce(&mut [u8]) -> io::Result<()>,
+    ) -> io::Result<SpanBytes> {
+        let buffer = self.cache.buffers.take(len);
+        let decoded = buffer.and_then(|mut buffer: Buffer| {
+            decode(buffer.bytes_mut())?;
+            Ok(buffer.share())
+        });
+        match decoded {
             Ok(bytes) => {
-                *held = Some(bytes.clone());
-                drop(held);
-                self.account(key, &slot, bytes.len());
+                self.land(Ok(bytes.clone()));
                 Ok(bytes)
             }
             Err(error) => {
-                drop(held);
-                // An error is not remembered: the next reader tries again.
-                let mut state = lock(&self.state);
-                if state
-                    .slots
-                    .peek(&key)
-                    .is_some_and(|s| Arc::ptr_eq(s, &slot))
-                {
-                    state.slots.pop(&key);
-                }
+                // Those who wait now are told; it is not remembered for who comes later.
+                self.land(Err(Failure {
+                    kind: error.kind(),
+                    text: error.to_string().into(),
+                }));
                 Err(error)
             }
         }
     }
 
-    fn account(&self, key: Key, slot: &Arc<Slot>, len: usize) {
-        let mut state = lock(&self.state);
-        // It may have been evicted while it was being decoded; then it is not counted.
-        if !state.slots.peek(&key).is_some_and(|s| Arc::ptr_eq(s, slot)) {
-            return;
-        }
-        state.bytes += len;
-        while state.bytes > self.budget && state.slots.len() > 1 {
-            let Some((_, evicted)) = state.slots.pop_lru() else {
-                break;
-            };
-            // A slot that is locked is being decoded: its bytes are not counted yet.
-            if let Ok(held) = evicted.bytes.try_lock() {
-                state.bytes -= held.as_ref().map_or(0, |b| b.len());
+    fn land(&self, result: Result<SpanBytes, Failure>) {
+        let mut gone = Vec::new();
+        {
+            let mut state = lock(&self.cache.state);
+            if state.flights.remove(&self.key).is_some() {
+                state.flying -= self.room;
+            }
+            if let Ok(bytes) = &result {
+                state.held += bytes.footprint();
+                // Everything else may go to make room, this one not.
+                gone = state.evict(self.cache.budget);
+                state.spans.put(self.key, bytes.clone());
             }
         }
+        drop(gone);
+        let mut landed = lock(&self.flight.landed);
+        landed.get_or_insert(result);
+        self.flight.landing.notify_all();
     }
+}
 
-    /// Bytes held now.
-    pub fn bytes(&self) -> usize {
-        lock(&self.state).bytes
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        // Only a panic in the decoder comes here without a result.
+        if lock(&self.flight.landed).is_none() {
+            self.land(Err(Failure {
+                kind: io::ErrorKind::Other,
+                text: "the decoder panicked".into(),
+            }));
+        }
+    }
+}
+
+impl Flight {
+    fn wait(&self) -> io::Result<SpanBytes> {
+        let mut landed = lock(&self.landed);
+        loop {
+            match &*landed {
+                Some(Ok(bytes)) => return Ok(bytes.clone()),
+                Some(Err(f)) => return Err(io::Error::new(f.kind, &*f.text)),
+                None => {
+                    let waited = self.landing.wait(landed);
+                    landed = waited.unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
+    use std::time::Duration;
+
+    const PAGE: usize = 4096;
 
     #[test]
     fn many_readers_one_decode() {
@@ -132,10 +318,11 @@ mod tests {
             for _ in 0..8 {
                 scope.spawn(|| {
                     let bytes = cache
-                        .get((0, 0), || {
+                        .get((0, 0), 4, |out| {
                             decodes.fetch_add(1, Ordering::SeqCst);
-                            std::thread::sleep(std::time::Duration::from_millis(20));
-                            Ok(Arc::from(&b"span"[..]))
+                            std::thread::sleep(Duration::from_millis(20));
+                            out.copy_from_slice(b"span");
+                            Ok(())
                         })
                         .unwrap();
                     assert_eq!(&*bytes, b"span");
@@ -147,33 +334,89 @@ mod tests {
 
     #[test]
     fn the_budget_holds_and_the_least_recently_used_goes_first() {
-        let cache = SpanCache::new(250);
+        let cache = SpanCache::new(PAGE * 2 + 100);
         let get = |n: u32| {
             let mut decoded = false;
-            cache
-                .get((0, n), || {
-                    decoded = true;
-                    Ok(Arc::from(vec![0; 100]))
-                })
-                .unwrap();
+            let decode = |_: &mut [u8]| {
+                decoded = true;
+                Ok(())
+            };
+            cache.get((0, n), 100, decode).unwrap();
             decoded
         };
         assert!(get(1) && get(2));
         assert!(!get(1), "1 is cached, and now the most recent");
         assert!(get(3), "3 pushes out 2");
         assert!(!get(1) && get(2), "2 was pushed out, 1 was not");
-        assert!(cache.bytes() <= 250);
+        assert!(cache.bytes() <= PAGE * 2 + 100);
+    }
+
+    #[test]
+    fn what_is_being_decoded_has_its_room_before_it_begins() {
+        let cache = SpanCache::new(PAGE * 2);
+        for n in 0..2 {
+            cache.get((0, n), 10, |_| Ok(())).unwrap();
+        }
+        let decode = |_: &mut [u8]| {
+            assert_eq!(cache.bytes(), PAGE * 2, "one has gone for this one");
+            assert!(cache.peek((0, 0)).is_none() && cache.peek((0, 1)).is_some());
+            Ok(())
+        };
+        cache.get((0, 2), 10, decode).unwrap();
+    }
+
+    #[test]
+    fn without_a_budget_the_one_just_used_stays() {
+        let cache = SpanCache::new(0);
+        cache.get((0, 0), 10, |_| Ok(())).unwrap();
+        assert!(cache.peek((0, 0)).is_some());
+        cache.get((0, 1), 10, |_| Ok(())).unwrap();
+        assert!(cache.peek((0, 0)).is_none() && cache.peek((0, 1)).is_some());
     }
 
     #[test]
     fn an_error_is_not_remembered() {
-        let cache = SpanCache::new(250);
-        assert!(
-            cache
-                .get((0, 0), || Err(io::ErrorKind::Other.into()))
-                .is_err()
-        );
-        let bytes = cache.get((0, 0), || Ok(Arc::from(&b"ok"[..]))).unwrap();
-        assert_eq!(&*bytes, b"ok");
+        let cache = SpanCache::new(PAGE);
+        let failing = |_: &mut [u8]| Err(io::ErrorKind::Other.into());
+        assert!(cache.get((0, 0), 2, failing).is_err());
+        assert_eq!(cache.bytes(), 0);
+        let decode = |out: &mut [u8]| {
+            out.copy_from_slice(b"ok");
+            Ok(())
+        };
+        assert_eq!(&*cache.get((0, 0), 2, decode).unwrap(), b"ok");
+    }
+
+    #[test]
+    fn who_waits_for_a_decoder_that_panics_gets_an_error() {
+        let cache = SpanCache::new(PAGE);
+        std::thread::scope(|scope| {
+            let begun = Arc::new(std::sync::Barrier::new(2));
+            let here = begun.clone();
+            let cache = &cache;
+            let first = scope.spawn(move || {
+                let _ = cache.get((0, 0), 2, |_| {
+                    here.wait();
+                    // The other is waiting, or will find it landed.
+                    std::thread::sleep(Duration::from_millis(20));
+                    panic!("as a test");
+                });
+            });
+            begun.wait();
+            assert!(cache.get((0, 0), 2, |_| Ok(())).is_err());
+            assert!(first.join().is_err());
+        });
+        assert_eq!(cache.bytes(), 0);
+        assert!(cache.get((0, 0), 2, |_| Ok(())).is_ok());
+    }
+
+    #[test]
+    fn nothing_is_decoded_ahead_that_is_there_or_for_which_there_is_no_room() {
+        let cache = SpanCache::new(PAGE * 8);
+        cache.prefetch((0, 0), 10, |_| Ok(()));
+        cache.prefetch((0, 0), 10, |_| panic!("it is there"));
+        cache.prefetch((0, 1), PAGE * 3, |_| panic!("more than a quarter"));
+        let stats = cache.stats();
+        assert_eq!((stats.prefetched, stats.decoded, stats.hits), (1, 0, 0));
     }
 }

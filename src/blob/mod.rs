@@ -9,11 +9,13 @@
 //!    of the cache, to which others may add what they learned from the bytes.
 //! 2. [`SpanReader`] answers random reads from those spans. A decoded span goes into a
 //!    [`SpanCache`] that all blobs share; a span whose checksum has changed since the pass is an
-//!    I/O error and its bytes are never shown.
+//!    I/O error and its bytes are never shown. For who reads forward the next spans are decoded
+//!    ahead.
 //!
 //! Only this room decompresses. Bytes come from a [`ReadAt`], which may itself be a
 //! [`SpanReader`]: that is how a gzip layer in a gzip archive is read.
 
+mod buffer;
 mod cache;
 mod codec;
 mod cut;
@@ -24,18 +26,20 @@ mod inflate;
 mod input;
 mod pass;
 mod plain;
+mod prefetch;
 mod reader;
 mod source;
 mod spans;
+mod stream;
 mod verify;
 mod zstd;
 
-pub use cache::SpanCache;
+pub use cache::{CacheStats, SpanCache};
 pub use codec::Codec;
 pub use digest::{Digest, DigestError, Hasher};
 pub use error::BlobError;
 pub use pass::{Pass, PassResult};
-pub use reader::SpanReader;
+pub use reader::{SpanReader, SpanSlice};
 pub use source::{Bytes, FileSource, Place, ReadAt, Section, SequentialReader, read_all};
 pub use spans::{Span, SpanTable};
 pub use verify::verify;

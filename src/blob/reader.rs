@@ -1,19 +1,155 @@
-//! Random reads in a blob's decoded bytes, span by span.
+//! Random reads in a blob's decoded bytes, span by span; and for who reads forward, the spans that
+//! come next, decoded ahead.
 
 use std::io;
-use std::sync::Arc;
+use std::ops::{Deref, Range};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::buffer::SpanBytes;
+use super::cache::Key;
 use super::inflate::WINDOW_LEN;
-use super::spans::{Origin, Span};
+use super::spans::Origin;
+use super::stream::Streams;
 use super::{Place, ReadAt, SpanCache, SpanTable, gzip, plain, zstd};
+
+/// Nobody is decoded for further ahead than this. A cache that is small allows less.
+const AHEAD: usize = 8 << 20;
 
 /// A blob's decoded bytes, readable at any offset.
 pub struct SpanReader {
+    blob: Arc<Blob>,
+}
+
+/// What a span is decoded from. Shared with the threads that decode ahead.
+struct Blob {
     source: Arc<dyn ReadAt>,
     table: SpanTable,
     cache: Arc<SpanCache>,
     /// This blob's number in the cache.
     id: u32,
+    streams: Mutex<Streams>,
+}
+
+/// Bytes that lie in one decoded span, as they are there: nothing is copied.
+#[derive(Clone, Debug)]
+pub struct SpanSlice {
+    bytes: SpanBytes,
+    range: Range<usize>,
+}
+
+impl Deref for SpanSlice {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes.get(self.range.clone()).unwrap_or_default()
+    }
+}
+
+impl SpanSlice {
+    /// What lies at `range` of it, as far as there is something.
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        let at = |n: usize| self.range.start.saturating_add(n).min(self.range.end);
+        Self {
+            bytes: self.bytes.clone(),
+            range: at(range.start)..at(range.end),
+        }
+    }
+}
+
+/// Where a span lies in the decoded blob.
+#[derive(Clone, Copy)]
+struct Found {
+    number: u32,
+    start: u64,
+    len: usize,
+}
+
+impl Blob {
+    fn find(&self, offset: u64) -> Option<Found> {
+        let (number, span) = self.table.find(offset)?;
+        Some(Found {
+            number: u32::try_from(number).ok()?,
+            start: span.start,
+            len: span.len as usize,
+        })
+    }
+
+    fn key(&self, place: Found) -> Key {
+        (self.id, place.number)
+    }
+
+    /// Fills `out`, which is as long as the span, with the bytes of the span of that number.
+    fn decode(&self, number: u32, out: &mut [u8]) -> io::Result<()> {
+        let span = self.table.span(number.into()).ok_or_else(damaged)?;
+        let source = &*self.source;
+        let decoded = match span.origin {
+            Origin::Plain { at } => plain::decode(source, at, out).map(|()| out.len())?,
+            Origin::GzipMember { at } => gzip::decode(source, at, None, out).map(|()| out.len())?,
+            Origin::GzipBlock { at, bits } => {
+                let window = self.table.window(&span, WINDOW_LEN)?;
+                gzip::decode(source, at, Some((bits, &window)), out).map(|()| out.len())?
+            }
+            Origin::ZstdFrame { at } => zstd::decode(source, at, out).map(|()| out.len())?,
+            Origin::Aside => self.table.piece(&span, out)?,
+        };
+        // The memory may hold what another span left in it: all of it must be new.
+        if decoded != out.len() || crc32fast::hash(out) != span.crc {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the bytes are not those that were verified when the image was opened",
+            ));
+        }
+        Ok(())
+    }
+
+    fn span(&self, place: Found) -> io::Result<SpanBytes> {
+        self.cache.get(self.key(place), place.len, |out| {
+            self.decode(place.number, out)
+        })
+    }
+
+    /// Takes note of a read, and has decoded ahead what its reader will want next.
+    fn note(self: &Arc<Self>, offset: u64, len: usize) {
+        let limit = self.cache.prefetch_limit().min(AHEAD) as u64;
+        let wanted = {
+            let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+            streams.note(offset, len as u64, limit)
+        };
+        let Some((mut at, to)) = wanted else {
+            return;
+        };
+        while at < to
+            && let Some(place) = self.find(at)
+        {
+            at = place.start + place.len as u64;
+            // The span that holds what was just read is there, or is being decoded by its reader.
+            if place.start <= offset || self.cache.has(self.key(place)) {
+                continue;
+            }
+            let blob = Arc::downgrade(self);
+            let pushed = self.cache.prefetcher.push(move || {
+                // The image may have been closed meanwhile.
+                if let Some(blob) = blob.upgrade() {
+                    blob.cache.prefetch(blob.key(place), place.len, |out| {
+                        blob.decode(place.number, out)
+                    });
+                }
+            });
+            if !pushed {
+                return;
+            }
+        }
+    }
+}
+
+impl Found {
+    /// Which bytes of the span are the `len` from `offset` on, as far as it reaches.
+    fn range(self, offset: u64, len: usize) -> Range<usize> {
+        // What `find` has found holds the offset; a span's length fits a usize.
+        let from = usize::try_from(offset.saturating_sub(self.start)).unwrap_or(usize::MAX);
+        let from = from.min(self.len);
+        from..from.saturating_add(len).min(self.len)
+    }
 }
 
 impl SpanReader {
@@ -21,36 +157,52 @@ impl SpanReader {
     pub fn new(source: Arc<dyn ReadAt>, table: SpanTable, cache: Arc<SpanCache>) -> Self {
         let id = cache.register();
         Self {
-            source,
-            table,
-            cache,
-            id,
+            blob: Arc::new(Blob {
+                source,
+                table,
+                cache,
+                id,
+                streams: Mutex::default(),
+            }),
         }
     }
 
-    fn decode(&self, span: &Span) -> io::Result<Arc<[u8]>> {
-        let mut out = vec![0; span.len as usize];
-        let source = &*self.source;
-        match span.origin {
-            Origin::Plain { at } => plain::decode(source, at, &mut out)?,
-            Origin::GzipMember { at } => gzip::decode(source, at, None, &mut out)?,
-            Origin::GzipBlock { at, bits } => {
-                let window = self.table.window(span, WINDOW_LEN)?;
-                gzip::decode(source, at, Some((bits, &window)), &mut out)?;
-            }
-            Origin::ZstdFrame { at } => zstd::decode(source, at, &mut out)?,
-            Origin::Aside => {
-                let len = self.table.piece(span, &mut out)?;
-                out.truncate(len);
-            }
+    /// The `len` bytes from `offset` on if they lie in one span that is in the cache. Waits for
+    /// nobody.
+    pub fn peek(&self, offset: u64, len: usize) -> Option<SpanSlice> {
+        self.blob.note(offset, len);
+        let place = self.blob.find(offset)?;
+        let range = place.range(offset, len);
+        if range.len() < len {
+            return None;
         }
-        if out.len() != span.len as usize || crc32fast::hash(&out) != span.crc {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the bytes are not those that were verified when the image was opened",
-            ));
-        }
-        Ok(out.into())
+        let bytes = self.blob.cache.peek(self.blob.key(place))?;
+        Some(SpanSlice { bytes, range })
+    }
+
+    /// The bytes from `offset` on, as far as they lie in one span and at most `len`; none at the end.
+    ///
+    /// # Errors
+    /// As [`ReadAt::read_at`].
+    pub fn slice(&self, offset: u64, len: usize) -> io::Result<Option<SpanSlice>> {
+        self.blob.note(offset, len);
+        let Some(place) = self.blob.find(offset) else {
+            return match self.blob.table.is_damaged() {
+                true => Err(damaged()),
+                false => Ok(None),
+            };
+        };
+        let bytes = self.blob.span(place)?;
+        let range = place.range(offset, len);
+        Ok(Some(SpanSlice { bytes, range }))
+    }
+
+    /// The whole span that holds `offset`, and where it begins, if it is in the cache.
+    pub fn around(&self, offset: u64) -> Option<(u64, SpanSlice)> {
+        let place = self.blob.find(offset)?;
+        let bytes = self.blob.cache.glance(self.blob.key(place))?;
+        let range = 0..place.len;
+        Some((place.start, SpanSlice { bytes, range }))
     }
 }
 
@@ -63,11 +215,11 @@ fn damaged() -> io::Error {
 
 impl ReadAt for SpanReader {
     fn size(&self) -> u64 {
-        self.table.size()
+        self.blob.table.size()
     }
 
     fn place(&self) -> Option<Place> {
-        let stored = self.source.place()?;
+        let stored = self.blob.source.place()?;
         Some(Place {
             depth: stored.depth.checked_add(1)?,
             at: 0,
@@ -77,23 +229,13 @@ impl ReadAt for SpanReader {
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        let Some((number, span)) = self.table.find(offset) else {
-            if self.table.is_damaged() {
-                return Err(damaged());
-            }
+        let Some(from) = self.slice(offset, buf.len())? else {
             return Ok(0);
         };
-        let number = u32::try_from(number).map_err(|_| io::ErrorKind::FileTooLarge)?;
-        let bytes = self.cache.get((self.id, number), || self.decode(&span))?;
-        // `find` has put the offset inside the span, whose length fits a u32.
-        let from = bytes
-            .get((offset - span.start) as usize..)
-            .unwrap_or_default();
-        let n = from.len().min(buf.len());
-        if let (Some(to), Some(from)) = (buf.get_mut(..n), from.get(..n)) {
-            to.copy_from_slice(from);
+        if let Some(to) = buf.get_mut(..from.len()) {
+            to.copy_from_slice(&from);
         }
-        Ok(n)
+        Ok(from.len())
     }
 }
 

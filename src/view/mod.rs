@@ -18,8 +18,9 @@ use std::sync::{Arc, OnceLock};
 pub use facts::{Fact, Subject, Value};
 pub use sidecar::Sidecars;
 
+use crate::blob::{CacheStats, SpanSlice};
 use crate::layer::Mtime;
-use crate::open::OpenImage;
+use crate::open::{FileBytes, OpenImage};
 use crate::tree::{self, DentryId, Kind, NodeId, Tree};
 use ino::Ino;
 
@@ -202,43 +203,78 @@ impl ImageFs {
 
     // Contents.
 
+    /// The regular file of that number; `None` for a text of ours.
+    fn regular(&self, ino: u64) -> Result<Option<NodeId>, ViewError> {
+        match self.ino(ino)? {
+            Ino::Node(id) => match self.tree().node(id).ok_or(ViewError::NotFound)?.kind {
+                Kind::Regular => Ok(Some(id)),
+                Kind::Directory => Err(ViewError::IsDirectory),
+                _ => Err(ViewError::WrongType),
+            },
+            Ino::Sidecar(_) | Ino::ArchText(_) => Ok(None),
+            Ino::Control | Ino::ArchDirectory(_) => Err(ViewError::IsDirectory),
+        }
+    }
+
     /// Reads a file. Returns less than `len` bytes only at its end.
     ///
     /// # Errors
     /// `IsDirectory`, or `Io` if the image cannot be read or has changed.
-    pub fn read(&self, ino: u64, offset: u64, len: usize) -> Result<Vec<u8>, ViewError> {
+    pub fn read(&self, ino: u64, offset: u64, len: usize) -> Result<FileBytes, ViewError> {
         self.sound(|| self.read_at(ino, offset, len))
     }
 
-    fn read_at(&self, ino: u64, offset: u64, len: usize) -> Result<Vec<u8>, ViewError> {
-        match self.ino(ino)? {
-            Ino::Node(id) => {
-                let node = self.tree().node(id).ok_or(ViewError::NotFound)?;
-                match node.kind {
-                    Kind::Regular => {}
-                    Kind::Directory => return Err(ViewError::IsDirectory),
-                    _ => return Err(ViewError::WrongType),
-                }
-                let left = node.size.saturating_sub(offset);
-                let mut bytes = vec![0; len.min(usize::try_from(left).unwrap_or(usize::MAX))];
-                let read = self.image.read(id, &mut bytes, offset);
-                let n = read.map_err(|error| ViewError::Io {
+    fn read_at(&self, ino: u64, offset: u64, len: usize) -> Result<FileBytes, ViewError> {
+        match (self.regular(ino)?, self.ino(ino)?) {
+            (Some(id), _) => {
+                let read = self.image.bytes(id, offset, len);
+                read.map_err(|error| ViewError::Io {
                     path: crate::layer::printable(&self.path_of(id)),
                     error,
-                })?;
-                bytes.truncate(n);
-                Ok(bytes)
+                })
             }
-            Ino::Sidecar(id) | Ino::ArchText(id) => {
+            (None, Ino::Sidecar(id) | Ino::ArchText(id)) => {
                 let text = self.sidecar_text(id)?;
                 let from = usize::try_from(offset)
                     .unwrap_or(usize::MAX)
                     .min(text.len());
                 let to = from.saturating_add(len).min(text.len());
-                Ok(text.get(from..to).unwrap_or_default().to_vec())
+                let bytes = text.get(from..to).unwrap_or_default().to_vec();
+                Ok(FileBytes::Owned(bytes))
             }
-            Ino::Control | Ino::ArchDirectory(_) => Err(ViewError::IsDirectory),
+            (None, _) => Err(ViewError::WrongType),
         }
+    }
+
+    /// What [`ImageFs::read`] would return, if it can be had at once; `None` where something must be
+    /// decoded for it, or somebody waited for.
+    ///
+    /// # Errors
+    /// As [`ImageFs::read`].
+    pub fn read_at_hand(
+        &self,
+        ino: u64,
+        offset: u64,
+        len: usize,
+    ) -> Result<Option<FileBytes>, ViewError> {
+        self.sound(|| match self.regular(ino)? {
+            Some(id) => Ok(self.image.bytes_at_hand(id, offset, len)),
+            None => self.read_at(ino, offset, len).map(Some),
+        })
+    }
+
+    /// What else of a file was decoded with its byte at `offset`: where in the file, and the bytes.
+    pub fn around(&self, ino: u64, offset: u64) -> Option<(u64, SpanSlice)> {
+        let around = self.sound(|| {
+            let id = self.regular(ino)?;
+            Ok(id.and_then(|id| self.image.around(id, offset)))
+        });
+        around.ok().flatten()
+    }
+
+    /// What the cache of decoded spans holds and has done.
+    pub fn cache_stats(&self) -> CacheStats {
+        self.image.cache_stats()
     }
 
     fn path_of(&self, id: NodeId) -> Vec<u8> {

@@ -1,0 +1,141 @@
+//! The bytes of an image's files.
+
+use std::io;
+use std::ops::Deref;
+
+use super::{OpenImage, OpenLayer};
+use crate::blob::{CacheStats, ReadAt, SpanSlice};
+use crate::tree::{Data, Node, NodeId};
+
+/// Bytes of a file: as they lie in the cache, or put together from several places.
+#[derive(Clone, Debug)]
+pub enum FileBytes {
+    /// From one decoded span; nothing was copied.
+    Span(SpanSlice),
+    /// Their own.
+    Owned(Vec<u8>),
+}
+
+impl Deref for FileBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Span(slice) => slice,
+            Self::Owned(bytes) => bytes,
+        }
+    }
+}
+
+/// How many of `len` bytes from `offset` a file has.
+fn within(node: &Node, offset: u64, len: usize) -> usize {
+    let left = node.size.saturating_sub(offset);
+    len.min(usize::try_from(left).unwrap_or(usize::MAX))
+}
+
+impl OpenImage {
+    /// What the cache of decoded spans holds and has done.
+    pub fn cache_stats(&self) -> CacheStats {
+        self.spans.stats()
+    }
+
+    /// A node and the layer that its bytes are in.
+    fn file(&self, node: NodeId) -> Option<(&OpenLayer, Node)> {
+        let node = self.tree.node(node)?;
+        Some((self.layers.get(node.layer as usize)?, node))
+    }
+
+    /// Reads a regular file from `offset`: `len` bytes, less only at the end of the file. All else
+    /// has no bytes.
+    ///
+    /// # Errors
+    /// As [`OpenImage::read`].
+    pub fn bytes(&self, node: NodeId, offset: u64, len: usize) -> io::Result<FileBytes> {
+        let Some((layer, file)) = self.file(node) else {
+            return Ok(FileBytes::Owned(Vec::new()));
+        };
+        let len = within(&file, offset, len);
+        if let Data::Whole(at) = self.tree.data(&file)
+            && let Some(slice) = layer.data.slice(at.saturating_add(offset), len)?
+            && slice.len() == len
+        {
+            return Ok(FileBytes::Span(slice));
+        }
+        let mut bytes = vec![0; len];
+        let read = self.read(node, &mut bytes, offset)?;
+        bytes.truncate(read);
+        Ok(FileBytes::Owned(bytes))
+    }
+
+    /// What [`OpenImage::bytes`] would return, if it can be had without decoding and without waiting
+    /// for somebody who does.
+    pub fn bytes_at_hand(&self, node: NodeId, offset: u64, len: usize) -> Option<FileBytes> {
+        let (layer, file) = self.file(node)?;
+        match (within(&file, offset, len), self.tree.data(&file)) {
+            (0, _) => Some(FileBytes::Owned(Vec::new())),
+            (len, Data::Whole(at)) => {
+                let slice = layer.data.peek(at.saturating_add(offset), len)?;
+                Some(FileBytes::Span(slice))
+            }
+            _ => None,
+        }
+    }
+
+    /// What else of a file lies in the decoded span that holds its byte at `offset`: where in the
+    /// file, and the bytes. Only of files that lie in one piece.
+    pub fn around(&self, node: NodeId, offset: u64) -> Option<(u64, SpanSlice)> {
+        let (layer, file) = self.file(node)?;
+        let Data::Whole(at) = self.tree.data(&file) else {
+            return None;
+        };
+        if offset >= file.size {
+            return None;
+        }
+        let (start, span) = layer.data.around(at.checked_add(offset)?)?;
+        // Both ends of the file, cut to those of the span; both then lie inside the span.
+        let from = at.max(start);
+        let to = at
+            .checked_add(file.size)?
+            .min(start.checked_add(span.len() as u64)?);
+        let range = usize::try_from(from.checked_sub(start)?).ok()?
+            ..usize::try_from(to.checked_sub(start)?).ok()?;
+        Some((from - at, span.slice(range)))
+    }
+
+    /// Reads a regular file from `offset`; returns how many bytes were read, less than asked only
+    /// at the end of the file. All else has no bytes.
+    ///
+    /// # Errors
+    /// If the image's file cannot be read, or its bytes have changed since it was opened.
+    pub fn read(&self, node: NodeId, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let Some((layer, file)) = self.file(node) else {
+            return Ok(0);
+        };
+        let len = within(&file, offset, buf.len());
+        let Some(buf) = buf.get_mut(..len).filter(|buf| !buf.is_empty()) else {
+            return Ok(0);
+        };
+        match self.tree.data(&file) {
+            Data::None => return Ok(0),
+            Data::Whole(at) => layer.data.read_exact_at(buf, at.saturating_add(offset))?,
+            Data::Sparse(extents) => {
+                buf.fill(0);
+                let end = offset + len as u64;
+                for extent in extents.from(offset) {
+                    if extent.offset >= end {
+                        break;
+                    }
+                    let from = extent.offset.max(offset);
+                    let to = (extent.offset + extent.len).min(end);
+                    // Both lie inside the buffer: between `offset` and `end`.
+                    let range = (from - offset) as usize..(to - offset) as usize;
+                    if let Some(piece) = buf.get_mut(range) {
+                        let at = extent.at + (from - extent.offset);
+                        layer.data.read_exact_at(piece, at)?;
+                    }
+                }
+            }
+        }
+        Ok(len)
+    }
+}
