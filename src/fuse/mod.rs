@@ -5,6 +5,7 @@
 //! Dropping it unmounts.
 
 mod adapter;
+mod attr;
 mod capabilities;
 mod direct;
 mod errno;
@@ -13,6 +14,7 @@ mod mountinfo;
 mod options;
 mod session;
 mod umount;
+mod workers;
 
 pub use error::MountError;
 pub use mountinfo::{MountPoint, mounted_at};

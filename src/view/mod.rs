@@ -8,6 +8,7 @@ mod directory;
 pub mod facts;
 mod ino;
 pub mod json;
+mod requests;
 pub mod sidecar;
 mod xattr;
 
@@ -16,6 +17,7 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 
 pub use facts::{Fact, Subject, Value};
+pub use requests::{Counter, Requests};
 pub use sidecar::Sidecars;
 
 use crate::blob::{CacheStats, SpanSlice};
@@ -131,6 +133,7 @@ pub struct ImageFs {
     /// it, since every link of the image has to be followed for that.
     has_texts: OnceLock<Vec<bool>>,
     stats: Stats,
+    requests: Requests,
 }
 
 /// What a sidecar describes: an executable, and the entry whose path it gives.
@@ -168,6 +171,7 @@ impl ImageFs {
             names,
             has_texts: OnceLock::new(),
             stats,
+            requests: Requests::default(),
         }
     }
 
@@ -276,6 +280,11 @@ impl ImageFs {
     pub fn around(&self, ino: u64, offset: u64) -> Option<(u64, SpanSlice)> {
         let id = self.regular(ino).ok().flatten()?;
         self.image.around(id, offset)
+    }
+
+    /// What was asked of the process, counted by who serves the mount.
+    pub fn requests(&self) -> &Requests {
+        &self.requests
     }
 
     /// What the cache of decoded spans holds and has done.
