@@ -22,6 +22,7 @@ use fuser::{
 use super::attr::{file_attr, file_type, nothing};
 use super::capabilities::{Granted, negotiate};
 use super::errno::errno;
+use super::pages::Pages;
 use super::workers::Workers;
 use crate::view::{Counter, ImageFs, Stats, ViewError};
 
@@ -31,6 +32,7 @@ const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 pub(super) struct Adapter {
     view: Arc<ImageFs>,
     granted: Granted,
+    pages: Arc<Pages>,
     readers: Workers,
 }
 
@@ -39,10 +41,11 @@ impl Adapter {
     ///
     /// # Errors
     /// If the system has no more threads.
-    pub(super) fn new(view: Arc<ImageFs>, readers: usize) -> io::Result<Self> {
+    pub(super) fn new(view: Arc<ImageFs>, pages: Arc<Pages>, readers: usize) -> io::Result<Self> {
         Ok(Self {
             view,
             granted: Granted::default(),
+            pages,
             readers: Workers::start("reader", readers)?,
         })
     }
@@ -177,12 +180,15 @@ impl Filesystem for Adapter {
         let len = size as usize;
         let at_hand = self.ask(Counter::Read, ino, |v| v.read_at_hand(ino.0, offset, len));
         let Some(read) = at_hand.transpose() else {
-            let view = self.view.clone();
+            let (view, pages) = (self.view.clone(), self.pages.clone());
             view.requests().count(Counter::ReadWaits);
             self.readers.push(move || {
                 let read = |v: &ImageFs| v.read(ino.0, offset, len);
                 let read = contained(&view, Counter::Read, ino, read);
                 read_reply(&view, read.as_deref().map_err(|e| *e), reply);
+                if read.is_ok() {
+                    pages.after_read(&view, ino, offset, size);
+                }
             });
             return;
         };

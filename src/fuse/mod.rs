@@ -12,6 +12,7 @@ mod errno;
 mod error;
 mod mountinfo;
 mod options;
+mod pages;
 mod session;
 mod umount;
 mod workers;

@@ -12,6 +12,7 @@ use super::direct::mount_direct;
 use super::error::MountError;
 use super::mountinfo::{FS_TYPE, mounted_at};
 use super::options::MountOptions;
+use super::pages::Pages;
 use super::umount::{UmountError, Unmounted, absolute, umount};
 use crate::view::ImageFs;
 
@@ -117,7 +118,8 @@ pub fn mount(
     // More readers than processors: some of them wait for what another one is decoding.
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let readers = (2 * processors).clamp(4, 16);
-    let adapter = Adapter::new(view, readers).map_err(io)?;
+    let pages = Arc::new(Pages::new().map_err(io)?);
+    let adapter = Adapter::new(view, pages.clone(), readers).map_err(io)?;
     let config = config(options);
     let session = match mount_direct(&path, options) {
         Ok(connection) => {
@@ -134,6 +136,7 @@ pub fn mount(
         Err(error) => Err(error),
     };
     let session = session.and_then(Session::spawn).map_err(io)?;
+    pages.connect(session.notifier());
     Ok(Mount {
         path: path.clone(),
         session: Some(session),
