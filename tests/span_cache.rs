@@ -170,7 +170,11 @@ fn who_goes_forward_finds_the_next_spans_decoded() {
     let stats = blob.cache.stats();
     assert!(stats.prefetched >= 4, "{stats:?}");
     let spans = blob.source.reads.load(Ordering::SeqCst) as u64;
-    assert_eq!(spans, stats.decoded + stats.prefetched, "each of them once");
+    assert_eq!(
+        spans,
+        stats.decoded + stats.prefetched,
+        "each once: {stats:?}"
+    );
 }
 
 #[test]

@@ -1,23 +1,30 @@
 //! Requests in, replies out. Each request is one call of the view; a panic in it becomes EIO, since
 //! a thread that dies would leave the mount hanging.
+//!
+//! One thread takes all requests and answers those that need nothing but memory, which is nearly all
+//! of them: with several, each request wakes another one, on another processor. That thread never
+//! waits: a read that something must be decoded for goes to the [`Workers`], who reply when they have
+//! it.
 
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use fuser::{
-    Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo,
-    KernelConfig, LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus,
-    ReplyEntry, ReplyOpen, ReplyStatfs, ReplyXattr, Request,
+    Errno, FileHandle, Filesystem, FopenFlags, Generation, INodeNo, KernelConfig, LockOwner,
+    OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEntry, ReplyOpen,
+    ReplyStatfs, ReplyXattr, Request,
 };
 
+use super::attr::{file_attr, file_type, nothing};
 use super::capabilities::{Granted, negotiate};
 use super::errno::errno;
-use crate::layer::Mtime;
-use crate::view::{self, Attr, ImageFs, Stats, ViewError};
+use super::pages::Pages;
+use super::workers::Workers;
+use crate::view::{Counter, ImageFs, Stats, ViewError};
 
 /// An image never changes while it is mounted: what the kernel knows stays true.
 const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
@@ -25,37 +32,68 @@ const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 pub(super) struct Adapter {
     view: Arc<ImageFs>,
     granted: Granted,
+    pages: Arc<Pages>,
+    readers: Workers,
 }
 
 impl Adapter {
-    pub(super) fn new(view: Arc<ImageFs>) -> Self {
-        Self {
+    /// An adapter with so many `readers`: threads that wait for what must be decoded.
+    ///
+    /// # Errors
+    /// If the system has no more threads.
+    pub(super) fn new(view: Arc<ImageFs>, pages: Arc<Pages>, readers: usize) -> io::Result<Self> {
+        Ok(Self {
             view,
             granted: Granted::default(),
-        }
+            pages,
+            readers: Workers::start("reader", readers)?,
+        })
     }
 
-    /// Runs one operation of the view.
+    /// Runs one operation of the view, and counts it.
     fn ask<T>(
         &self,
-        operation: &'static str,
+        operation: Counter,
         ino: INodeNo,
         run: impl FnOnce(&ImageFs) -> Result<T, ViewError>,
     ) -> Result<T, Errno> {
-        match catch_unwind(AssertUnwindSafe(|| run(&self.view))) {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => {
-                if let ViewError::Io { .. } = error {
-                    tracing::error!("{operation}: {error}");
-                }
-                Err(errno(&error))
+        self.view.requests().count(operation);
+        contained(&self.view, operation, ino, run)
+    }
+}
+
+/// Runs one operation of the view; its error or panic is logged and becomes an error number.
+fn contained<T>(
+    view: &ImageFs,
+    operation: Counter,
+    ino: INodeNo,
+    run: impl FnOnce(&ImageFs) -> Result<T, ViewError>,
+) -> Result<T, Errno> {
+    let operation = operation.name();
+    match catch_unwind(AssertUnwindSafe(|| run(view))) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => {
+            if let ViewError::Io { .. } = error {
+                tracing::error!("{operation}: {error}");
             }
-            Err(_) => {
-                // The panic hook has printed where.
-                tracing::error!("{operation} of inode {ino:?} panicked; please report this");
-                Err(Errno::EIO)
-            }
+            Err(errno(&error))
         }
+        Err(_) => {
+            // The panic hook has printed where.
+            tracing::error!("{operation} of inode {ino:?} panicked; please report this");
+            Err(Errno::EIO)
+        }
+    }
+}
+
+/// Sends what was read.
+fn read_reply(view: &ImageFs, read: Result<&[u8], Errno>, reply: ReplyData) {
+    match read {
+        Ok(bytes) => {
+            view.requests().add(Counter::ReadBytes, bytes.len() as u64);
+            reply.data(bytes);
+        }
+        Err(error) => reply.error(error),
     }
 }
 
@@ -65,8 +103,21 @@ impl Filesystem for Adapter {
         Ok(())
     }
 
+    fn destroy(&mut self) {
+        let (requests, cache) = (self.view.requests(), self.view.cache_stats());
+        tracing::info!(
+            "requests: {}; spans: hits={} decoded={} prefetched={}",
+            requests.line(),
+            cache.hits,
+            cache.decoded,
+            cache.prefetched
+        );
+    }
+
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        let found = self.ask("lookup", parent, |v| v.lookup(parent.0, name.as_bytes()));
+        let found = self.ask(Counter::Lookup, parent, |v| {
+            v.lookup(parent.0, name.as_bytes())
+        });
         match found {
             Ok(attr) => reply.entry(&FOREVER, &file_attr(&attr), Generation(0)),
             // Inode 0 with a time to live: the kernel remembers that there is nothing.
@@ -76,20 +127,27 @@ impl Filesystem for Adapter {
     }
 
     fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        match self.ask("getattr", ino, |v| v.getattr(ino.0)) {
+        match self.ask(Counter::Getattr, ino, |v| v.getattr(ino.0)) {
             Ok(attr) => reply.attr(&FOREVER, &file_attr(&attr)),
             Err(error) => reply.error(error),
         }
     }
 
     fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {
-        match self.ask("readlink", ino, |v| v.readlink(ino.0).map(<[u8]>::to_vec)) {
+        match self.ask(Counter::Readlink, ino, |v| {
+            v.readlink(ino.0).map(<[u8]>::to_vec)
+        }) {
             Ok(target) => reply.data(&target),
             Err(error) => reply.error(error),
         }
     }
 
+    fn forget(&self, _: &Request, _: INodeNo, _: u64) {
+        self.view.requests().count(Counter::Forget);
+    }
+
     fn open(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
+        self.view.requests().count(Counter::Open);
         if self.granted.no_open {
             // Said once, this holds for all files: the kernel then asks no more.
             reply.error(Errno::ENOSYS);
@@ -99,6 +157,7 @@ impl Filesystem for Adapter {
     }
 
     fn opendir(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
+        self.view.requests().count(Counter::Opendir);
         if self.granted.no_opendir {
             reply.error(Errno::ENOSYS);
         } else {
@@ -118,10 +177,22 @@ impl Filesystem for Adapter {
         _: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        match self.ask("read", ino, |v| v.read(ino.0, offset, size as usize)) {
-            Ok(bytes) => reply.data(&bytes),
-            Err(error) => reply.error(error),
-        }
+        let len = size as usize;
+        let at_hand = self.ask(Counter::Read, ino, |v| v.read_at_hand(ino.0, offset, len));
+        let Some(read) = at_hand.transpose() else {
+            let (view, pages) = (self.view.clone(), self.pages.clone());
+            view.requests().count(Counter::ReadWaits);
+            self.readers.push(move || {
+                let read = |v: &ImageFs| v.read(ino.0, offset, len);
+                let read = contained(&view, Counter::Read, ino, read);
+                read_reply(&view, read.as_deref().map_err(|e| *e), reply);
+                if read.is_ok() {
+                    pages.after_read(&view, ino, offset, size);
+                }
+            });
+            return;
+        };
+        read_reply(&self.view, read.as_deref().map_err(|e| *e), reply);
     }
 
     fn readdir(
@@ -132,7 +203,7 @@ impl Filesystem for Adapter {
         offset: u64,
         mut reply: ReplyDirectory,
     ) {
-        let listed = self.ask("readdir", ino, |v| {
+        let listed = self.ask(Counter::Readdir, ino, |v| {
             v.list(ino.0, offset, &mut |next, entry| {
                 let name = OsStr::from_bytes(&entry.name);
                 !reply.add(INodeNo(entry.ino), next, file_type(entry.kind), name)
@@ -152,7 +223,7 @@ impl Filesystem for Adapter {
         offset: u64,
         mut reply: ReplyDirectoryPlus,
     ) {
-        let listed = self.ask("readdirplus", ino, |v| {
+        let listed = self.ask(Counter::Readdirplus, ino, |v| {
             let mut failed = None;
             v.list(ino.0, offset, &mut |next, entry| {
                 let name = OsStr::from_bytes(&entry.name);
@@ -177,19 +248,21 @@ impl Filesystem for Adapter {
     }
 
     fn statfs(&self, _: &Request, ino: INodeNo, reply: ReplyStatfs) {
-        match self.ask("statfs", ino, |v| Ok(v.statfs())) {
+        match self.ask(Counter::Statfs, ino, |v| Ok(v.statfs())) {
             Ok(s) => reply.statfs(s.blocks, 0, 0, s.files, 0, Stats::BLOCK, 255, Stats::BLOCK),
             Err(error) => reply.error(error),
         }
     }
 
     fn getxattr(&self, _: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
-        let value = self.ask("getxattr", ino, |v| v.getxattr(ino.0, name.as_bytes()));
+        let value = self.ask(Counter::Getxattr, ino, |v| {
+            v.getxattr(ino.0, name.as_bytes())
+        });
         xattr_reply(value, size, reply);
     }
 
     fn listxattr(&self, _: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        let names = self.ask("listxattr", ino, |v| v.listxattr(ino.0));
+        let names = self.ask(Counter::Listxattr, ino, |v| v.listxattr(ino.0));
         xattr_reply(names, size, reply);
     }
 }
@@ -203,95 +276,5 @@ fn xattr_reply(value: Result<Vec<u8>, Errno>, size: u32, reply: ReplyXattr) {
             Ok(len) if len <= size => reply.data(&value),
             _ => reply.error(Errno::ERANGE),
         },
-    }
-}
-
-fn file_type(kind: view::FileType) -> FileType {
-    match kind {
-        view::FileType::Regular => FileType::RegularFile,
-        view::FileType::Directory => FileType::Directory,
-        view::FileType::Symlink => FileType::Symlink,
-        view::FileType::CharDevice => FileType::CharDevice,
-        view::FileType::BlockDevice => FileType::BlockDevice,
-        view::FileType::Fifo => FileType::NamedPipe,
-    }
-}
-
-fn file_attr(attr: &Attr) -> FileAttr {
-    let time = system_time(attr.mtime);
-    FileAttr {
-        ino: INodeNo(attr.ino),
-        size: attr.size,
-        blocks: attr.blocks,
-        atime: time,
-        mtime: time,
-        ctime: time,
-        crtime: time,
-        kind: file_type(attr.kind),
-        perm: attr.mode,
-        nlink: attr.nlink,
-        uid: attr.uid,
-        gid: attr.gid,
-        rdev: device(attr.device),
-        blksize: Stats::BLOCK,
-        flags: 0,
-    }
-}
-
-/// A device number as the kernel packs it into 32 bits (Linux, kdev_t.h, `new_encode_dev`).
-fn device((major, minor): (u32, u32)) -> u32 {
-    (minor & 0xff) | ((major & 0xfff) << 8) | ((minor & 0xf_ff00) << 12)
-}
-
-fn system_time(time: Mtime) -> SystemTime {
-    let whole = Duration::from_secs(time.sec.unsigned_abs());
-    let base = if time.sec < 0 {
-        SystemTime::UNIX_EPOCH.checked_sub(whole)
-    } else {
-        SystemTime::UNIX_EPOCH.checked_add(whole)
-    };
-    let exact = base.and_then(|t| t.checked_add(Duration::from_nanos(u64::from(time.nsec))));
-    exact.unwrap_or(SystemTime::UNIX_EPOCH)
-}
-
-fn nothing() -> FileAttr {
-    FileAttr {
-        ino: INodeNo(0),
-        size: 0,
-        blocks: 0,
-        atime: SystemTime::UNIX_EPOCH,
-        mtime: SystemTime::UNIX_EPOCH,
-        ctime: SystemTime::UNIX_EPOCH,
-        crtime: SystemTime::UNIX_EPOCH,
-        kind: FileType::RegularFile,
-        perm: 0,
-        nlink: 0,
-        uid: 0,
-        gid: 0,
-        rdev: 0,
-        blksize: 0,
-        flags: 0,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_before_the_epoch_keep_their_fraction() {
-        let time = system_time(Mtime {
-            sec: -2,
-            nsec: 750_000_000,
-        });
-        let before = SystemTime::UNIX_EPOCH.duration_since(time).unwrap();
-        assert_eq!(before, Duration::from_millis(1250));
-    }
-
-    #[test]
-    fn device_numbers_as_the_kernel_packs_them() {
-        // From makedev(3) for /dev/null and a large minor.
-        assert_eq!(device((1, 3)), 0x103);
-        assert_eq!(device((8, 0x1234)), 0x0120_0834);
     }
 }

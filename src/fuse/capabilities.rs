@@ -25,10 +25,10 @@ pub(super) fn negotiate(config: &mut KernelConfig) -> Granted {
     want(InitFlags::FUSE_CACHE_SYMLINKS);
     want(InitFlags::FUSE_PARALLEL_DIROPS);
     want(InitFlags::FUSE_ASYNC_READ);
-    // Attributes come with the listing where the kernel sees that they are wanted.
-    if want(InitFlags::FUSE_DO_READDIRPLUS) {
-        want(InitFlags::FUSE_READDIRPLUS_AUTO);
-    }
+    // Attributes come with every listing. Left to its own judgement (FUSE_READDIRPLUS_AUTO) the kernel
+    // asks for them in the first piece of a directory alone, and then for each file of the rest:
+    // walkers like find and ls list a directory to its end before they look at what is in it.
+    want(InitFlags::FUSE_DO_READDIRPLUS);
     let granted = Granted {
         no_open: want(InitFlags::FUSE_NO_OPEN_SUPPORT),
         no_opendir: want(InitFlags::FUSE_NO_OPENDIR_SUPPORT),

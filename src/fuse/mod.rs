@@ -5,14 +5,17 @@
 //! Dropping it unmounts.
 
 mod adapter;
+mod attr;
 mod capabilities;
 mod direct;
 mod errno;
 mod error;
 mod mountinfo;
 mod options;
+mod pages;
 mod session;
 mod umount;
+mod workers;
 
 pub use error::MountError;
 pub use mountinfo::{MountPoint, mounted_at};

@@ -1,4 +1,4 @@
-//! The life of a mount: checked, mounted, served by several threads, taken away.
+//! The life of a mount: checked, mounted, served, taken away.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use super::direct::mount_direct;
 use super::error::MountError;
 use super::mountinfo::{FS_TYPE, mounted_at};
 use super::options::MountOptions;
+use super::pages::Pages;
 use super::umount::{UmountError, Unmounted, absolute, umount};
 use crate::view::ImageFs;
 
@@ -114,7 +115,11 @@ pub fn mount(
             error: io::Error::new(error.kind(), text.trim().to_owned()),
         }
     };
-    let adapter = Adapter::new(view);
+    // More readers than processors: some of them wait for what another one is decoding.
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let readers = (2 * processors).clamp(4, 16);
+    let pages = Arc::new(Pages::new().map_err(io)?);
+    let adapter = Adapter::new(view, pages.clone(), readers).map_err(io)?;
     let config = config(options);
     let session = match mount_direct(&path, options) {
         Ok(connection) => {
@@ -131,6 +136,7 @@ pub fn mount(
         Err(error) => Err(error),
     };
     let session = session.and_then(Session::spawn).map_err(io)?;
+    pages.connect(session.notifier());
     Ok(Mount {
         path: path.clone(),
         session: Some(session),
@@ -157,10 +163,8 @@ fn config(options: &MountOptions) -> Config {
         config.mount_options.push(MountOption::DefaultPermissions);
         config.acl = SessionACL::All;
     }
-    // Requests are short; a few threads keep a few readers busy.
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    config.n_threads = Some(threads.clamp(2, 8));
-    config.clone_fd = true;
+    // Requests are answered from memory by one thread; what takes time goes to others.
+    config.n_threads = Some(1);
     config
 }
 

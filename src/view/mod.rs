@@ -8,6 +8,7 @@ mod directory;
 pub mod facts;
 mod ino;
 pub mod json;
+mod requests;
 pub mod sidecar;
 mod xattr;
 
@@ -16,6 +17,7 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 
 pub use facts::{Fact, Subject, Value};
+pub use requests::{Counter, Requests};
 pub use sidecar::Sidecars;
 
 use crate::blob::{CacheStats, SpanSlice};
@@ -131,6 +133,7 @@ pub struct ImageFs {
     /// For each node, whether `/.imgfs/arch` has a directory for it. Found out when somebody enters
     /// it, since every link of the image has to be followed for that.
     has_texts: OnceLock<Vec<bool>>,
+    requests: Requests,
 }
 
 impl ImageFs {
@@ -140,6 +143,7 @@ impl ImageFs {
             image,
             sidecars,
             has_texts: OnceLock::new(),
+            requests: Requests::default(),
         }
     }
 
@@ -270,6 +274,11 @@ impl ImageFs {
             Ok(id.and_then(|id| self.image.around(id, offset)))
         });
         around.ok().flatten()
+    }
+
+    /// What was asked of the process, counted by who serves the mount.
+    pub fn requests(&self) -> &Requests {
+        &self.requests
     }
 
     /// What the cache of decoded spans holds and has done.

@@ -1,0 +1,153 @@
+//! Threads that do what the thread that takes the kernel's requests must not: wait.
+
+use std::collections::VecDeque;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A few threads and the jobs that wait for them. When it is dropped, what waits is dropped too, and
+/// what runs is waited for.
+pub(super) struct Workers {
+    queue: Arc<Queue>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    state: Mutex<State>,
+    filled: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    ended: bool,
+}
+
+impl Workers {
+    /// Starts `threads` threads.
+    ///
+    /// # Errors
+    /// If the system has no more.
+    pub(super) fn start(name: &str, threads: usize) -> io::Result<Self> {
+        let mut workers = Self {
+            queue: Arc::default(),
+            threads: Vec::with_capacity(threads),
+        };
+        for n in 0..threads {
+            let queue = workers.queue.clone();
+            let builder = std::thread::Builder::new().name(format!("{name}-{n}"));
+            workers.threads.push(builder.spawn(move || queue.work())?);
+        }
+        Ok(workers)
+    }
+
+    /// Has a job done when a thread is free.
+    pub(super) fn push(&self, job: impl FnOnce() + Send + 'static) {
+        self.push_below(usize::MAX, job);
+    }
+
+    /// The same, unless `limit` jobs wait already; says whether it will be done.
+    pub(super) fn push_below(&self, limit: usize, job: impl FnOnce() + Send + 'static) -> bool {
+        let mut state = self.queue.lock();
+        if state.ended || state.jobs.len() >= limit {
+            return false;
+        }
+        state.jobs.push_back(Box::new(job));
+        drop(state);
+        self.queue.filled.notify_one();
+        true
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        while let Some(job) = self.next() {
+            if catch_unwind(AssertUnwindSafe(job)).is_err() {
+                // The panic hook has printed where; whose reply was lost gets EIO from fuser.
+                tracing::error!("a request panicked; please report this");
+            }
+        }
+    }
+
+    fn next(&self) -> Option<Job> {
+        let mut state = self.lock();
+        loop {
+            if state.ended {
+                return None;
+            }
+            if let Some(job) = state.jobs.pop_front() {
+                return Some(job);
+            }
+            let waited = self.filled.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        let mut state = self.queue.lock();
+        state.ended = true;
+        let jobs = std::mem::take(&mut state.jobs);
+        drop(state);
+        self.queue.filled.notify_all();
+        // Replies that are dropped are errors to who waits for them.
+        drop(jobs);
+        let here = std::thread::current().id();
+        for thread in self.threads.drain(..) {
+            // A job may own what owns the workers, and then be the last to let go of it.
+            if thread.thread().id() != here {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    #[test]
+    fn one_that_waits_does_not_hold_up_the_others_nor_one_that_panics() {
+        let workers = Workers::start("test", 2).unwrap();
+        let (free, waits) = channel::<()>();
+        let (sender, receiver) = channel();
+        workers.push(move || {
+            let _ = waits.recv();
+        });
+        workers.push(|| panic!("as a test"));
+        workers.push(move || sender.send(7).unwrap());
+        assert_eq!(receiver.recv_timeout(Duration::from_secs(10)), Ok(7));
+        drop(free);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_and_what_waits_is_dropped_at_the_end() {
+        let workers = Workers::start("test", 1).unwrap();
+        let (begun, begins) = channel::<()>();
+        let (free, waits) = channel::<()>();
+        workers.push(move || {
+            begun.send(()).unwrap();
+            let _ = waits.recv();
+        });
+        begins.recv_timeout(Duration::from_secs(10)).unwrap();
+        let kept = Arc::new(());
+        let there = kept.clone();
+        assert!(workers.push_below(1, move || drop(there)));
+        assert!(!workers.push_below(1, || ()));
+        let ending = std::thread::spawn(move || drop(workers));
+        drop(free);
+        ending.join().unwrap();
+        assert_eq!(Arc::strong_count(&kept), 1);
+    }
+}
