@@ -13,6 +13,7 @@ mod error;
 mod mountinfo;
 mod options;
 mod pages;
+mod readahead;
 mod session;
 mod umount;
 mod workers;

@@ -13,6 +13,7 @@ use super::error::MountError;
 use super::mountinfo::{FS_TYPE, mounted_at};
 use super::options::MountOptions;
 use super::pages::Pages;
+use super::readahead;
 use super::umount::{UmountError, Unmounted, absolute, umount};
 use crate::view::ImageFs;
 
@@ -137,6 +138,7 @@ pub fn mount(
     };
     let session = session.and_then(Session::spawn).map_err(io)?;
     pages.connect(session.notifier());
+    readahead::raise(&path);
     Ok(Mount {
         path: path.clone(),
         session: Some(session),
