@@ -48,6 +48,7 @@ pub struct LayerIndex {
     meta: Meta,
     digest: Digest,
     diff_id: Option<Digest>,
+    binaries: Packed<Binary>,
 }
 
 /// Collects what a pass learns.
@@ -152,6 +153,7 @@ impl LayerIndex {
             codec,
             digest: digest(&meta.digest)?,
             diff_id: meta.diff_id.as_deref().map(digest).transpose()?,
+            binaries: Packed::new(file.part(BINARIES), file.part(BINARIES + 1)),
             meta,
             file,
         })
@@ -198,8 +200,7 @@ impl LayerIndex {
     /// # Errors
     /// If the index is damaged.
     pub fn binary(&self, number: u32) -> io::Result<Option<Binary>> {
-        let list = Packed::new(self.file.part(BINARIES), self.file.part(BINARIES + 1));
-        list.find(number.into())
+        self.binaries.find(number.into())
     }
 
     /// What is wrong with the entries, in an image in which this is layer `number`.

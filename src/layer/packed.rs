@@ -1,13 +1,18 @@
 //! A sorted list of numbered values in a file of the cache: small blocks, each compressed alone, and a
 //! directory of blocks, so that one value is found without reading the others.
 //!
-//! A value and its number are in postcard's wire format (postcard.jamesmunns.com/wire-format), one
-//! pair after the other; a block is a zstd frame of some of them. A record of the directory is 24
+//! A number and a value's bytes are in postcard's wire format (postcard.jamesmunns.com/wire-format), one
+//! pair after the other; a value's bytes are its own postcard encoding, so that those which are not
+//! asked for are passed over. A block is a zstd frame of some pairs. A record of the directory is 24
 //! bytes: the number of the block's first value (u64), where the block is (u64), and its length (u32)
 //! compressed and (u32) decompressed.
 
 use std::io;
 use std::marker::PhantomData;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lru::LruCache;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -23,11 +28,15 @@ const LEVEL: i32 = 6;
 /// No block is longer than this: a value is a tar entry, whose headers have bounds.
 const MAX_BLOCK: usize = 256 << 20;
 
+/// So many decompressed blocks of a list are kept.
+const RECENT: NonZeroUsize = NonZeroUsize::new(32).expect("it is not 0");
+
 /// Collects values.
 pub(super) struct PackedWriter<T> {
     blocks: Vec<u8>,
     directory: Vec<u8>,
     block: Vec<u8>,
+    value: Vec<u8>,
     /// Number of the block's first value.
     first: u64,
     /// A block is closed at the first value after so many bytes.
@@ -46,6 +55,7 @@ impl<T: Serialize> PackedWriter<T> {
             blocks: Vec::new(),
             directory: Vec::new(),
             block: Vec::new(),
+            value: Vec::new(),
             first: 0,
             block_len,
             compressor: None,
@@ -58,8 +68,12 @@ impl<T: Serialize> PackedWriter<T> {
         if self.block.is_empty() {
             self.first = number;
         }
+        let mut bytes = std::mem::take(&mut self.value);
+        bytes.clear();
+        self.value = postcard::to_extend(value, bytes).map_err(io::Error::other)?;
+        let pair = (number, serde_bytes::Bytes::new(&self.value));
         let block = std::mem::take(&mut self.block);
-        self.block = postcard::to_extend(&(number, value), block).map_err(io::Error::other)?;
+        self.block = postcard::to_extend(&pair, block).map_err(io::Error::other)?;
         if self.block.len() >= self.block_len {
             self.close()?;
         }
@@ -104,6 +118,8 @@ impl<T: Serialize> PackedWriter<T> {
 pub(super) struct Packed<T> {
     blocks: Part,
     directory: Part,
+    /// Blocks that were asked for last: what is listed together is mostly together here too.
+    recent: Arc<Mutex<LruCache<u64, Arc<[u8]>>>>,
     values: PhantomData<T>,
 }
 
@@ -120,6 +136,7 @@ impl<T: DeserializeOwned> Packed<T> {
         Self {
             blocks,
             directory,
+            recent: Arc::new(Mutex::new(LruCache::new(RECENT))),
             values: PhantomData,
         }
     }
@@ -161,15 +178,26 @@ impl<T: DeserializeOwned> Packed<T> {
         Ok(bytes)
     }
 
+    /// The next pair of a block, its value not decoded, and what follows it.
+    fn pair<'a>(&self, bytes: &'a [u8]) -> io::Result<(u64, &'a [u8], &'a [u8])> {
+        let read = postcard::take_from_bytes::<(u64, &serde_bytes::Bytes)>(bytes);
+        let ((number, value), rest) = read.map_err(|_| self.damaged())?;
+        Ok((number, value, rest))
+    }
+
+    fn value(&self, bytes: &[u8]) -> io::Result<T> {
+        postcard::from_bytes(bytes).map_err(|_| self.damaged())
+    }
+
     /// The values of one block.
     fn values(&self, number: u64) -> io::Result<Vec<(u64, T)>> {
         let block = self.block(number)?;
         let mut bytes = block.as_slice();
         let mut values = Vec::new();
+        // A number takes a byte at least, so this ends.
         while !bytes.is_empty() {
-            // A number takes a byte at least, so this ends.
-            let (value, rest) = postcard::take_from_bytes(bytes).map_err(|_| self.damaged())?;
-            values.push(value);
+            let (number, value, rest) = self.pair(bytes)?;
+            values.push((number, self.value(value)?));
             bytes = rest;
         }
         Ok(values)
@@ -197,8 +225,27 @@ impl<T: DeserializeOwned> Packed<T> {
         let Some(block) = from.checked_sub(1) else {
             return Ok(None);
         };
-        let mut values = self.values(block)?.into_iter();
-        Ok(values.find(|(n, _)| *n == number).map(|(_, value)| value))
+        let block = self.recent_block(block)?;
+        let mut bytes: &[u8] = &block;
+        while !bytes.is_empty() {
+            let (found, value, rest) = self.pair(bytes)?;
+            if found == number {
+                return self.value(value).map(Some);
+            }
+            bytes = rest;
+        }
+        Ok(None)
+    }
+
+    /// A block, decompressed now or not long ago.
+    fn recent_block(&self, number: u64) -> io::Result<Arc<[u8]>> {
+        let lock = || self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(block) = lock().get(&number) {
+            return Ok(block.clone());
+        }
+        let block: Arc<[u8]> = self.block(number)?.into();
+        lock().put(number, block.clone());
+        Ok(block)
     }
 }
 
