@@ -17,6 +17,8 @@ if [ -z "$imgfs" ]; then
 fi
 
 work=$(mktemp -d)
+# What the mount learns goes away with the demo.
+export XDG_CACHE_HOME=$work/cache
 cleanup() {
   "$imgfs" umount "$work/mnt" 2>/dev/null || true
   rm -rf "$work"
