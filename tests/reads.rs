@@ -122,7 +122,7 @@ fn any_read_gives_the_bytes_that_are_there() {
     let layer = Layer::new().file("large", &bytes).file("small", &small);
     let tar = layer.tar();
     for codec in ["plain", "gzip", "zstd"] {
-        let here = mount(tar.clone(), codec, 6 * MIB);
+        let here = mount(tar.clone(), codec, 12 * MIB);
         std::thread::scope(|scope| {
             for n in 0..4 {
                 let (here, bytes, small) = (&here, &bytes, &small);
@@ -169,7 +169,7 @@ fn any_read_gives_the_bytes_that_are_there() {
         });
         let stats = here.view.cache_stats();
         assert!(stats.prefetched > 0, "{codec}: {stats:?}");
-        assert!(stats.bytes <= 6 * MIB, "{codec}: {stats:?}");
+        assert!(stats.bytes <= 12 * MIB, "{codec}: {stats:?}");
     }
 }
 
@@ -191,7 +191,7 @@ fn small_reads_nearby_are_answered_by_the_kernel() {
     let requests = here.view.requests();
     read(400);
     within(Duration::from_secs(10), "pages to be stored", || {
-        requests.get(Counter::Store) >= 10
+        requests.get(Counter::Store) >= 4
     });
     // Nearly all of the file is in the page cache by now.
     read(200);

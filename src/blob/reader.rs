@@ -167,16 +167,12 @@ impl SpanReader {
         }
     }
 
-    /// The `len` bytes from `offset` on if they lie in one span that is in the cache. Waits for
-    /// nobody.
+    /// What [`SpanReader::slice`] would return, if its span is in the cache. Waits for nobody.
     pub fn peek(&self, offset: u64, len: usize) -> Option<SpanSlice> {
         self.blob.note(offset, len);
         let place = self.blob.find(offset)?;
-        let range = place.range(offset, len);
-        if range.len() < len {
-            return None;
-        }
         let bytes = self.blob.cache.peek(self.blob.key(place))?;
+        let range = place.range(offset, len);
         Some(SpanSlice { bytes, range })
     }
 

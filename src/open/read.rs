@@ -33,6 +33,30 @@ fn within(node: &Node, offset: u64, len: usize) -> usize {
     len.min(usize::try_from(left).unwrap_or(usize::MAX))
 }
 
+/// The `len` bytes that begin at `at`. `piece` gives what lies in the first span of them, never
+/// nothing; they are copied only where they lie in several.
+fn gather<E>(
+    at: u64,
+    len: usize,
+    piece: impl Fn(u64, usize) -> Result<SpanSlice, E>,
+) -> Result<FileBytes, E> {
+    if len == 0 {
+        return Ok(FileBytes::Owned(Vec::new()));
+    }
+    let first = piece(at, len)?;
+    if first.len() == len {
+        return Ok(FileBytes::Span(first));
+    }
+    let mut bytes = Vec::with_capacity(len);
+    bytes.extend_from_slice(&first);
+    while bytes.len() < len {
+        let at = at.saturating_add(bytes.len() as u64);
+        let next = piece(at, len - bytes.len())?;
+        bytes.extend_from_slice(&next);
+    }
+    Ok(FileBytes::Owned(bytes))
+}
+
 impl OpenImage {
     /// What the cache of decoded spans holds and has done.
     pub fn cache_stats(&self) -> CacheStats {
@@ -55,11 +79,11 @@ impl OpenImage {
             return Ok(FileBytes::Owned(Vec::new()));
         };
         let len = within(&file, offset, len);
-        if let Data::Whole(at) = self.tree.data(&file)
-            && let Some(slice) = layer.data.slice(at.saturating_add(offset), len)?
-            && slice.len() == len
-        {
-            return Ok(FileBytes::Span(slice));
+        if let Data::Whole(at) = self.tree.data(&file) {
+            return gather(at.saturating_add(offset), len, |at, len| {
+                let slice = layer.data.slice(at, len)?;
+                slice.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+            });
         }
         let mut bytes = vec![0; len];
         let read = self.read(node, &mut bytes, offset)?;
@@ -73,10 +97,10 @@ impl OpenImage {
         let (layer, file) = self.file(node)?;
         match (within(&file, offset, len), self.tree.data(&file)) {
             (0, _) => Some(FileBytes::Owned(Vec::new())),
-            (len, Data::Whole(at)) => {
-                let slice = layer.data.peek(at.saturating_add(offset), len)?;
-                Some(FileBytes::Span(slice))
-            }
+            (len, Data::Whole(at)) => gather(at.saturating_add(offset), len, |at, len| {
+                layer.data.peek(at, len).ok_or(())
+            })
+            .ok(),
             _ => None,
         }
     }
