@@ -263,6 +263,56 @@ fn what_is_damaged_in_the_cache_is_made_again() {
     }
 }
 
+/// Facts that cannot be read are an error of what shows them, not of the directory it is in.
+#[test]
+fn damage_that_is_found_late_hides_no_names() {
+    let place = Place::new();
+    let mut layer = Layer::new();
+    for n in 0..3000_u64 {
+        // Interpreters of random names, so that the facts of all fill several checked blocks.
+        let word = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let script = format!("#!/bin/{word:x}{:x}\n", word.rotate_left(23) ^ n);
+        layer = layer.file_mode(&format!("bin/{n:04}"), script, 0o755);
+    }
+    let image = place.file(
+        "a.tar",
+        images::docker_archive(&OciImage::plain(&[layer.tar()]), &[]),
+    );
+    settle();
+    let end = || {
+        place.umount();
+        within(program::SOON, "the end", || place.processes().is_empty());
+    };
+    mount(&place, &image);
+    end();
+    let path = cached(&place, "layer").pop().unwrap();
+    let sound = fs::read(&path).unwrap();
+    let mut errors = 0;
+    for n in 1..10 {
+        let mut bad = sound.clone();
+        bad[sound.len() * n / 10] ^= 0x55;
+        fs::write(&path, &bad).unwrap();
+        mount(&place, &image);
+        let names: Vec<_> = fs::read_dir(place.mnt().join("bin"))
+            .unwrap()
+            .map(|e| e.unwrap().path())
+            .collect();
+        assert_eq!(names.len(), 6000, "byte {n}/10");
+        for name in names {
+            match fs::metadata(&name) {
+                Ok(_) => {}
+                Err(error) => {
+                    assert_eq!(error.raw_os_error(), Some(5), "{error}");
+                    assert_eq!(name.extension(), Some("arch".as_ref()), "{name:?}");
+                    errors += 1;
+                }
+            }
+        }
+        end();
+    }
+    assert!(errors > 0, "nothing was found late");
+}
+
 /// Mounts and reads; `None` if something could not be read for an I/O error.
 fn see_or_eio(place: &Place, image: &Path) -> Option<Vec<String>> {
     mount(place, image);

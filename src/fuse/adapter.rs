@@ -19,7 +19,7 @@ use fuser::{
     ReplyStatfs, ReplyXattr, Request,
 };
 
-use super::attr::{file_attr, file_type, nothing};
+use super::attr::{file_attr, file_type, nothing, unknown};
 use super::capabilities::{Granted, negotiate};
 use super::errno::errno;
 use super::pages::Pages;
@@ -224,22 +224,20 @@ impl Filesystem for Adapter {
         mut reply: ReplyDirectoryPlus,
     ) {
         let listed = self.ask(Counter::Readdirplus, ino, |v| {
-            let mut failed = None;
             v.list(ino.0, offset, &mut |next, entry| {
                 let name = OsStr::from_bytes(&entry.name);
-                match v.getattr(entry.ino) {
-                    Ok(attr) => {
-                        let attr = file_attr(&attr);
-                        let ino = INodeNo(entry.ino);
-                        !reply.add(ino, next, name, &FOREVER, &attr, Generation(0))
-                    }
+                let ino = INodeNo(entry.ino);
+                let (attr, ttl) = match v.getattr(entry.ino) {
+                    Ok(attr) => (file_attr(&attr), FOREVER),
+                    // One whose facts cannot be read does not hide the others. It is listed, and
+                    // expires at once, so that who looks at it asks, and gets the error.
                     Err(error) => {
-                        failed = Some(error);
-                        false
+                        tracing::error!("readdirplus: {error}");
+                        (unknown(ino, entry.kind), Duration::ZERO)
                     }
-                }
-            })?;
-            failed.map_or(Ok(()), Err)
+                };
+                !reply.add(ino, next, name, &ttl, &attr, Generation(0))
+            })
         });
         match listed {
             Ok(()) => reply.ok(),

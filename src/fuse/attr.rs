@@ -57,15 +57,20 @@ fn system_time(time: Mtime) -> SystemTime {
 
 /// What a lookup says of a name that is not there.
 pub(super) fn nothing() -> FileAttr {
+    unknown(INodeNo(0), view::FileType::Regular)
+}
+
+/// What stands for the attributes of something that has some.
+pub(super) fn unknown(ino: INodeNo, kind: view::FileType) -> FileAttr {
     FileAttr {
-        ino: INodeNo(0),
+        ino,
         size: 0,
         blocks: 0,
         atime: SystemTime::UNIX_EPOCH,
         mtime: SystemTime::UNIX_EPOCH,
         ctime: SystemTime::UNIX_EPOCH,
         crtime: SystemTime::UNIX_EPOCH,
-        kind: FileType::RegularFile,
+        kind: file_type(kind),
         perm: 0,
         nlink: 0,
         uid: 0,
