@@ -90,7 +90,13 @@ impl Blob {
                 gzip::decode(source, at, Some((bits, &window)), out).map(|()| out.len())?
             }
             Origin::ZstdFrame { at } => zstd::decode(source, at, out).map(|()| out.len())?,
-            Origin::Aside => self.table.piece(&span, out)?,
+            Origin::Aside => match self.table.piece(&span, out) {
+                Ok(len) if len == out.len() && crc32fast::hash(out) == span.crc => return Ok(()),
+                _ => {
+                    self.table.set_damaged();
+                    return Err(damaged());
+                }
+            },
         };
         // The memory may hold what another span left in it: all of it must be new.
         if decoded != out.len() || crc32fast::hash(out) != span.crc {

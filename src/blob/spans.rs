@@ -194,18 +194,27 @@ impl SpanTable {
 
     /// The window of a span of gzip: `len` bytes at most.
     pub(super) fn window(&self, span: &Span, len: usize) -> io::Result<Vec<u8>> {
-        ::zstd::bulk::decompress(self.side(span), len)
+        let frame = self.side.get(span.side.at, span.side.len.into());
+        ::zstd::bulk::decompress(frame, len)
     }
 
-    /// Decompresses a piece that was written aside; says how many bytes it has.
+    /// Decompresses a piece that was written aside; says how many bytes it has. All pieces of a layer
+    /// together are larger than the layer, so they are not mapped.
     pub(super) fn piece(&self, span: &Span, out: &mut [u8]) -> io::Result<usize> {
+        let len = span.side.len as usize;
+        if len > lz4::block::compress_bound(SPAN_LIMIT as usize)? {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let mut block = vec![0; len];
+        self.side.read_unchecked(span.side.at, &mut block)?;
         // No span is longer than SPAN_LIMIT.
         let len = out.len() as i32;
-        lz4::block::decompress_to_buffer(self.side(span), Some(len), out)
+        lz4::block::decompress_to_buffer(&block, Some(len), out)
     }
 
-    fn side(&self, span: &Span) -> &[u8] {
-        self.side.get(span.side.at, span.side.len.into())
+    /// Says that what was read from here is not what was written.
+    pub(super) fn set_damaged(&self) {
+        self.side.file().set_damaged();
     }
 }
 

@@ -1,6 +1,8 @@
 //! A file of the cache, mapped and checked as far as it is read.
 
 use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -15,6 +17,8 @@ use super::map::map;
 #[derive(Debug)]
 pub struct CacheFile {
     map: Mmap,
+    /// The same file, for what is not to be mapped.
+    handle: File,
     sections: Vec<Section>,
     /// Where the checksums of the blocks begin.
     sums: usize,
@@ -71,6 +75,7 @@ impl CacheFile {
             taken: AtomicBool::new(false),
             sections,
             map,
+            handle: file.try_clone()?,
         })
     }
 
@@ -185,6 +190,21 @@ impl Part {
             self.file.set_damaged();
         }
         bytes.unwrap_or_default()
+    }
+
+    /// Fills `buf` with bytes of the section from `at` on, as they are on the disk: for what is large
+    /// and has a checksum of its own. They take no memory once they are used, which mapped ones do
+    /// until somebody else needs it.
+    ///
+    /// # Errors
+    /// If they lie outside of the section, or the disk fails.
+    pub fn read_unchecked(&self, at: u64, buf: &mut [u8]) -> io::Result<()> {
+        let end = at.checked_add(buf.len() as u64);
+        if end.is_none_or(|end| end > self.len) {
+            self.file.set_damaged();
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        self.file.handle.read_exact_at(buf, self.at + at)
     }
 
     /// The record of that number, where all are `N` bytes long. `None` past the last one, or if it
