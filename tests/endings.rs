@@ -127,7 +127,7 @@ fn a_busy_mount_is_unmounted_lazily() {
 fn ctrl_c_before_the_mount_leaves_nothing() {
     for options in [&[][..], &["-f"]] {
         let place = Place::new();
-        let image = slow_image(&place, 8);
+        let image = slow_image(&place, 32);
         let mut child = start(place.mount_command(options, image).process_group(0));
         // More than one thread: the layers' readers have begun.
         within(SOON, "layers being read", || {

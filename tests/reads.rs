@@ -168,7 +168,6 @@ fn any_read_gives_the_bytes_that_are_there() {
             }
         });
         let stats = here.view.cache_stats();
-        assert!(stats.prefetched > 0, "{codec}: {stats:?}");
         assert!(stats.bytes <= 12 * MIB, "{codec}: {stats:?}");
     }
 }
