@@ -99,12 +99,13 @@ fn read_entries(
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), TarError> {
     let mut weight = 0;
+    let mut scratch = Vec::new();
     while let Some(member) = tar.next()? {
         weight += member.weight();
         if weight > MAX_WEIGHT || index.count() > MAX_ENTRIES {
             return Err(TarError::TooMuch);
         }
-        match entry(tar, member)? {
+        match entry(tar, member, &mut scratch)? {
             Err((path, kind)) => index.problem(&path, kind)?,
             Ok((entry, binary)) => {
                 if binary == Err(Truncated) {
@@ -148,6 +149,7 @@ type Found = Result<Option<Binary>, Truncated>;
 fn entry(
     tar: &mut TarReader<Pass>,
     member: Member,
+    scratch: &mut Vec<u8>,
 ) -> io::Result<Result<(Entry, Found), Rejected>> {
     let (major, minor) = member.device;
     let kind = match member.type_flag {
@@ -161,7 +163,7 @@ fn entry(
         flag => return Ok(Err((member.path, ProblemKind::UnknownType(flag)))),
     };
     let found = match kind {
-        EntryKind::Regular => examine(tar, &member.data, member.size)?,
+        EntryKind::Regular => examine(tar, &member.data, member.size, scratch)?,
         _ => Ok(None),
     };
     let entry = Entry {
@@ -179,26 +181,32 @@ fn entry(
     Ok(Ok((entry, found)))
 }
 
-/// Decodes the current file if it is an executable.
-fn examine(tar: &mut TarReader<Pass>, data: &Data, size: u64) -> io::Result<Found> {
+/// Decodes the current file if it is an executable. Its bytes go into `head`, whose memory serves one
+/// file after the other: taking it anew for each would cost more than decoding.
+fn examine(
+    tar: &mut TarReader<Pass>,
+    data: &Data,
+    size: u64,
+    head: &mut Vec<u8>,
+) -> io::Result<Found> {
     let mut content = Content::new(tar, data, size);
     // Sizes are claims, but these are small.
     let whole = usize::try_from(size.min(MEMORY_LIMIT)).unwrap_or_default();
-    let mut head = Vec::with_capacity(whole.min(inspect::HEAD_LEN));
-    content.append_to(&mut head, inspect::HEAD_LEN)?;
-    let binary = match inspect::detect(&head) {
+    head.clear();
+    content.append_to(head, inspect::HEAD_LEN)?;
+    let binary = match inspect::detect(head) {
         None if head.starts_with(b"\x7fELF") => return Ok(Err(Truncated)),
         None => return Ok(Ok(None)),
         // A script is told by its first line.
-        Some(Candidate::Script) => inspect::inspect(&head),
+        Some(Candidate::Script) => inspect::inspect(head),
         Some(_) if size <= MEMORY_LIMIT => {
             head.reserve_exact(whole.saturating_sub(head.len()));
-            content.append_to(&mut head, whole)?;
-            inspect::inspect(&head)
+            content.append_to(head, whole)?;
+            inspect::inspect(head)
         }
         Some(_) => {
             let mut file: File = tempfile::tempfile_in(temporary_dir())?;
-            file.write_all(&head)?;
+            file.write_all(head)?;
             io::copy(&mut content, &mut file)?;
             inspect::inspect(&file)
         }
