@@ -6,6 +6,7 @@ mod cache;
 mod daemon;
 mod inspect;
 mod log;
+mod memory;
 mod mount;
 mod progress;
 mod signals;
@@ -21,6 +22,7 @@ use args::{Args, Command};
 /// Runs the command that the process was started with.
 pub(crate) fn main() -> ExitCode {
     let args = Args::parse();
+    memory::give_back_at_once();
     let result = match &args.command {
         Command::Mount(args) => mount::run(args),
         Command::Umount(args) => umount::run(args),
