@@ -209,7 +209,7 @@ fn read(c: &mut Criterion) {
         let reader = SpanReader::new(
             source.clone(),
             table.clone(),
-            Arc::new(SpanCache::new(budget)),
+            Arc::new(SpanCache::new(budget, CacheDir::none())),
         );
         let mut offset = 0_u64;
         group.bench_function(format!("4 KiB of gzip, {name}"), |b| {

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::blob::{Codec, Digest, SpanCache, SpanReader};
 use crate::cache::{CacheDir, Key};
@@ -30,8 +30,6 @@ pub struct OpenOptions {
     pub cache_size: usize,
     /// Where indexes are kept between mounts.
     pub cache: CacheDir,
-    /// Budget for what is kept there, in bytes; the least recently used goes first.
-    pub cache_limit: u64,
 }
 
 impl Default for OpenOptions {
@@ -40,7 +38,6 @@ impl Default for OpenOptions {
             platform: None,
             cache_size: 64 << 20,
             cache: CacheDir::none(),
-            cache_limit: 4 << 30,
         }
     }
 }
@@ -135,7 +132,7 @@ pub fn open(
     options: &OpenOptions,
     progress: &dyn Progress,
 ) -> Result<OpenImage, OpenError> {
-    let spans = Arc::new(SpanCache::new(options.cache_size));
+    let spans = Arc::new(SpanCache::new(options.cache_size, options.cache.clone()));
     let caches = Caches {
         spans: spans.clone(),
         disk: &options.cache,
@@ -143,7 +140,6 @@ pub fn open(
     let image = image::open(reference, options.platform.as_ref(), &caches)?;
     let mut keep = Keep {
         cache: options.cache.clone(),
-        limit: options.cache_limit,
         layers: Vec::new(),
         tree: None,
     };
@@ -227,7 +223,11 @@ impl OpenImage {
     /// Waits until what was learned of the image is in the cache; false if that takes longer. A
     /// process that ends before loses it.
     pub fn wait_until_kept(&self, timeout: Duration) -> bool {
+        let begun = Instant::now();
         self.keeper.wait(timeout)
+            && self
+                .spans
+                .wait_until_kept(timeout.saturating_sub(begun.elapsed()))
     }
 
     /// Takes files of the cache that were found damaged out of it, so that the next mount makes them

@@ -423,7 +423,7 @@ fn writers_at_once_leave_one_good_file() {
                 start.wait();
                 for _ in 0..20 {
                     write(&dir, &key, 200_000);
-                    dir.make_room(1 << 30).unwrap();
+                    dir.clone().with_limit(1 << 30).make_room().unwrap();
                 }
             });
             scope.spawn(|| {
@@ -469,7 +469,7 @@ fn what_a_killed_writer_leaves_is_cleaned_up() {
     assert!(cache.dir.load(&key).is_none());
     let left = cache.dir.strays().unwrap();
     set_used(&left[0].path, 2 * DAY);
-    cache.dir.make_room(u64::MAX).unwrap();
+    cache.dir.clone().with_limit(u64::MAX).make_room().unwrap();
     assert!(!left[0].path.exists() && left[1].path.exists());
     cache.run(&["clear"]);
     assert!(!left[1].path.exists());
@@ -481,10 +481,20 @@ fn the_least_recently_used_are_removed_first() {
     let size = fs::metadata(cache.layer(1)).unwrap().len();
     // Use makes the oldest of them the most recent.
     assert!(cache.dir.load(&Key::layer(&digest(3))).is_some());
-    cache.dir.make_room(2 * size + 1000).unwrap();
+    cache
+        .dir
+        .clone()
+        .with_limit(2 * size + 1000)
+        .make_room()
+        .unwrap();
     let left = [1, 2, 3].map(|n| cache.layer(n).exists());
     assert_eq!(left, [true, false, true]);
-    cache.dir.make_room(size + 1000).unwrap();
+    cache
+        .dir
+        .clone()
+        .with_limit(size + 1000)
+        .make_room()
+        .unwrap();
     let left = [1, 2, 3].map(|n| cache.layer(n).exists());
     assert_eq!(left, [false, false, true]);
 }

@@ -82,7 +82,7 @@ fn blob(len: usize, budget: usize) -> Blob {
     let written = pass.finish().unwrap().writer.finish(&key).unwrap();
     let spans = SpanTable::of(&written.file);
     source.watching.store(true, Ordering::SeqCst);
-    let cache = Arc::new(SpanCache::new(budget));
+    let cache = Arc::new(SpanCache::new(budget, CacheDir::none()));
     let reader = SpanReader::new(source.clone(), spans, cache.clone());
     Blob {
         source,

@@ -9,11 +9,17 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use lru::LruCache;
 
+use super::aside::Aside;
 use super::buffer::{Buffer, Buffers, SpanBytes, footprint};
+use super::decoders::Shelf;
 use super::prefetch::Prefetcher;
+use super::publish::Publisher;
+use super::{ReadAt, SpanTable};
+use crate::cache::CacheDir;
 
 /// Which span of which blob.
 pub(crate) type Key = (u32, u32);
@@ -24,6 +30,8 @@ pub struct SpanCache {
     budget: usize,
     buffers: Arc<Buffers>,
     counts: Counts,
+    publisher: Arc<Publisher>,
+    shelf: Arc<Shelf>,
     pub(super) prefetcher: Prefetcher,
 }
 
@@ -78,7 +86,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl SpanCache {
     /// A cache that holds at most `budget` bytes of decoded spans (the one just used always stays).
-    pub fn new(budget: usize) -> Self {
+    /// What must be written aside to be read at all goes to `disk`.
+    pub fn new(budget: usize, disk: CacheDir) -> Self {
         Self {
             state: Mutex::new(State {
                 spans: LruCache::unbounded(),
@@ -90,6 +99,8 @@ impl SpanCache {
             budget,
             buffers: Arc::default(),
             counts: Counts::default(),
+            publisher: Arc::new(Publisher::new(disk)),
+            shelf: Arc::default(),
             prefetcher: Prefetcher::default(),
         }
     }
@@ -100,6 +111,16 @@ impl SpanCache {
         let id = state.next_blob;
         state.next_blob += 1;
         id
+    }
+
+    /// What is written aside of a blob.
+    pub(super) fn aside(&self, source: Arc<dyn ReadAt>, table: SpanTable) -> Aside {
+        Aside::new(source, table, self.publisher.clone(), self.shelf.clone())
+    }
+
+    /// Waits until what was written aside is kept on disk; false if that takes longer.
+    pub fn wait_until_kept(&self, timeout: Duration) -> bool {
+        self.publisher.wait(timeout)
     }
 
     /// The span of that key if it is there. Waits for nobody.
@@ -306,13 +327,12 @@ impl Flight {
 mod tests {
     use super::*;
     use std::sync::atomic::AtomicUsize;
-    use std::time::Duration;
 
     const PAGE: usize = 4096;
 
     #[test]
     fn many_readers_one_decode() {
-        let cache = SpanCache::new(1 << 20);
+        let cache = SpanCache::new(1 << 20, CacheDir::none());
         let decodes = AtomicUsize::new(0);
         std::thread::scope(|scope| {
             for _ in 0..8 {
@@ -334,7 +354,7 @@ mod tests {
 
     #[test]
     fn the_budget_holds_and_the_least_recently_used_goes_first() {
-        let cache = SpanCache::new(PAGE * 2 + 100);
+        let cache = SpanCache::new(PAGE * 2 + 100, CacheDir::none());
         let get = |n: u32| {
             let mut decoded = false;
             let decode = |_: &mut [u8]| {
@@ -353,7 +373,7 @@ mod tests {
 
     #[test]
     fn what_is_being_decoded_has_its_room_before_it_begins() {
-        let cache = SpanCache::new(PAGE * 2);
+        let cache = SpanCache::new(PAGE * 2, CacheDir::none());
         for n in 0..2 {
             cache.get((0, n), 10, |_| Ok(())).unwrap();
         }
@@ -367,7 +387,7 @@ mod tests {
 
     #[test]
     fn without_a_budget_the_one_just_used_stays() {
-        let cache = SpanCache::new(0);
+        let cache = SpanCache::new(0, CacheDir::none());
         cache.get((0, 0), 10, |_| Ok(())).unwrap();
         assert!(cache.peek((0, 0)).is_some());
         cache.get((0, 1), 10, |_| Ok(())).unwrap();
@@ -376,7 +396,7 @@ mod tests {
 
     #[test]
     fn an_error_is_not_remembered() {
-        let cache = SpanCache::new(PAGE);
+        let cache = SpanCache::new(PAGE, CacheDir::none());
         let failing = |_: &mut [u8]| Err(io::ErrorKind::Other.into());
         assert!(cache.get((0, 0), 2, failing).is_err());
         assert_eq!(cache.bytes(), 0);
@@ -389,7 +409,7 @@ mod tests {
 
     #[test]
     fn who_waits_for_a_decoder_that_panics_gets_an_error() {
-        let cache = SpanCache::new(PAGE);
+        let cache = SpanCache::new(PAGE, CacheDir::none());
         std::thread::scope(|scope| {
             let begun = Arc::new(std::sync::Barrier::new(2));
             let here = begun.clone();
@@ -412,7 +432,7 @@ mod tests {
 
     #[test]
     fn nothing_is_decoded_ahead_that_is_there_or_for_which_there_is_no_room() {
-        let cache = SpanCache::new(PAGE * 8);
+        let cache = SpanCache::new(PAGE * 8, CacheDir::none());
         cache.prefetch((0, 0), 10, |_| Ok(()));
         cache.prefetch((0, 0), 10, |_| panic!("it is there"));
         cache.prefetch((0, 1), PAGE * 3, |_| panic!("more than a quarter"));

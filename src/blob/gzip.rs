@@ -11,6 +11,7 @@ use std::io;
 use super::BlobError;
 use super::Codec;
 use super::ReadAt;
+use super::ahead::Ahead;
 use super::cut::SpanBuilder;
 use super::inflate::{Inflater, Stop, Wrapper};
 use super::input::Input;
@@ -63,7 +64,7 @@ impl GzipPass {
                 .map_err(|e| BlobError::corrupt(Codec::Gzip, at, &e))?;
             input.consume(step.consumed);
             let produced = out.get(..step.produced).unwrap_or_default();
-            spans.bytes(produced).map_err(BlobError::Spool)?;
+            spans.bytes(produced);
             match step.stop {
                 Stop::End => self.between = true,
                 Stop::Block { bits } if spans.wants_point() => {
@@ -107,9 +108,7 @@ impl GzipPass {
                 .reset(Wrapper::Gzip)
                 .map_err(|e| BlobError::corrupt(Codec::Gzip, at, &e))?;
             if spans.wants_point() {
-                spans
-                    .point(Origin::GzipMember { at })
-                    .map_err(BlobError::Spool)?;
+                spans.point(Origin::GzipMember { at });
             }
         }
         self.members += 1;
@@ -118,56 +117,66 @@ impl GzipPass {
     }
 }
 
-/// Decodes the bytes that follow a seek point until `out` is full.
-pub(crate) fn decode(
-    source: &dyn ReadAt,
-    mut at: u64,
-    block: Option<(u8, &[u8])>,
-    out: &mut [u8],
-) -> io::Result<()> {
-    let mut wrapper = Wrapper::Gzip;
-    let mut inflater = match block {
-        None => Inflater::new(Wrapper::Gzip)?,
-        Some((bits, window)) => {
-            wrapper = Wrapper::Raw;
-            let mut inflater = Inflater::new(Wrapper::Raw)?;
-            let mut before = [0];
-            if bits > 0 {
-                let last = at.checked_sub(1).ok_or(io::ErrorKind::InvalidData)?;
-                source.read_exact_at(&mut before, last)?;
-            }
-            inflater.resume(bits, before[0], window)?;
-            inflater
+/// Decodes what follows a seek point, as far as it is asked to.
+pub(crate) struct GzipStream {
+    inflater: Inflater,
+    wrapper: Wrapper,
+    ahead: Ahead,
+}
+
+impl GzipStream {
+    /// Begins at the start of a member.
+    pub(crate) fn at_member(at: u64) -> io::Result<Self> {
+        Ok(Self {
+            inflater: Inflater::new(Wrapper::Gzip)?,
+            wrapper: Wrapper::Gzip,
+            ahead: Ahead::new(at),
+        })
+    }
+
+    /// Begins at a block inside a member: `bits` of the byte before it are still unread, and `window`
+    /// is the output before it.
+    pub(crate) fn at_block(
+        source: &dyn ReadAt,
+        at: u64,
+        bits: u8,
+        window: &[u8],
+    ) -> io::Result<Self> {
+        let mut inflater = Inflater::new(Wrapper::Raw)?;
+        let mut before = [0];
+        if bits > 0 {
+            let last = at.checked_sub(1).ok_or(io::ErrorKind::InvalidData)?;
+            source.read_exact_at(&mut before, last)?;
         }
-    };
-    let mut input = vec![0; 64 * 1024];
-    let mut filled = 0;
-    let mut used = 0;
-    let mut done = 0;
-    while done < out.len() {
-        if used == filled {
-            filled = source.read_at(&mut input, at)?;
-            used = 0;
-            at += filled as u64;
-            if filled == 0 {
+        inflater.resume(bits, before[0], window)?;
+        Ok(Self {
+            inflater,
+            wrapper: Wrapper::Raw,
+            ahead: Ahead::new(at),
+        })
+    }
+
+    /// Fills `out` with the bytes that come next.
+    pub(crate) fn fill(&mut self, source: &dyn ReadAt, out: &mut [u8]) -> io::Result<()> {
+        let mut done = 0;
+        while done < out.len() {
+            let from = self.ahead.fill(source)?;
+            if from.is_empty() {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-        }
-        let from = input.get(used..filled).unwrap_or_default();
-        let to = out.get_mut(done..).unwrap_or_default();
-        let step = inflater.step(from, to)?;
-        used += step.consumed;
-        done += step.produced;
-        if step.stop == Stop::End && done < out.len() {
-            let mut next = at - (filled - used) as u64;
-            if wrapper == Wrapper::Raw {
-                next += TRAILER_LEN;
+            let step = self
+                .inflater
+                .step(from, out.get_mut(done..).unwrap_or_default())?;
+            self.ahead.consume(step.consumed);
+            done += step.produced;
+            if step.stop == Stop::End && done < out.len() {
+                if self.wrapper == Wrapper::Raw {
+                    self.ahead.skip(TRAILER_LEN);
+                }
+                self.wrapper = Wrapper::Gzip;
+                self.inflater.reset(Wrapper::Gzip)?;
             }
-            at = next;
-            used = filled;
-            wrapper = Wrapper::Gzip;
-            inflater.reset(Wrapper::Gzip)?;
         }
+        Ok(())
     }
-    Ok(())
 }

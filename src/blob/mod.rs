@@ -15,10 +15,13 @@
 //! Only this room decompresses. Bytes come from a [`ReadAt`], which may itself be a
 //! [`SpanReader`]: that is how a gzip layer in a gzip archive is read.
 
+mod ahead;
+mod aside;
 mod buffer;
 mod cache;
 mod codec;
 mod cut;
+mod decoders;
 mod digest;
 mod error;
 mod gzip;
@@ -27,7 +30,9 @@ mod input;
 mod pass;
 mod plain;
 mod prefetch;
+mod publish;
 mod reader;
+mod restart;
 mod source;
 mod spans;
 mod stream;

@@ -28,15 +28,13 @@ impl PlainPass {
         let at = spans.size();
         let inside = at % u64::from(PIECE_LEN);
         if inside == 0 && at > 0 {
-            spans
-                .point(Origin::Plain { at })
-                .map_err(BlobError::Spool)?;
+            spans.point(Origin::Plain { at });
         }
         let chunk = input.fill()?;
         // A chunk never crosses the end of a span, whose length fits a usize.
         let room = (u64::from(PIECE_LEN) - inside) as usize;
         let chunk = chunk.get(..room).unwrap_or(chunk);
-        spans.bytes(chunk).map_err(BlobError::Spool)?;
+        spans.bytes(chunk);
         self.lent = chunk.len();
         Ok(self.lent)
     }

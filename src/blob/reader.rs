@@ -5,15 +5,19 @@ use std::io;
 use std::ops::{Deref, Range};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::aside::Aside;
 use super::buffer::SpanBytes;
 use super::cache::Key;
-use super::inflate::WINDOW_LEN;
+use super::restart::Restart;
 use super::spans::Origin;
 use super::stream::Streams;
-use super::{Place, ReadAt, SpanCache, SpanTable, gzip, plain, zstd};
+use super::{Place, ReadAt, SpanCache, SpanTable};
 
 /// Nobody is decoded for further ahead than this. A cache that is small allows less.
 const AHEAD: usize = 8 << 20;
+
+/// So many spans of a stretch are decoded before others get their turn.
+const FINISHED_AT_ONCE: u64 = 32;
 
 /// A blob's decoded bytes, readable at any offset.
 pub struct SpanReader {
@@ -28,6 +32,7 @@ struct Blob {
     /// This blob's number in the cache.
     id: u32,
     streams: Mutex<Streams>,
+    aside: Aside,
 }
 
 /// Bytes that lie in one decoded span, as they are there: nothing is copied.
@@ -62,6 +67,8 @@ struct Found {
     number: u32,
     start: u64,
     len: usize,
+    /// The span that it lies within, if it does.
+    head: Option<u64>,
 }
 
 impl Blob {
@@ -71,6 +78,10 @@ impl Blob {
             number: u32::try_from(number).ok()?,
             start: span.start,
             len: span.len as usize,
+            head: match span.origin {
+                Origin::Within { head } => Some(head),
+                _ => None,
+            },
         })
     }
 
@@ -81,37 +92,44 @@ impl Blob {
     /// Fills `out`, which is as long as the span, with the bytes of the span of that number.
     fn decode(&self, number: u32, out: &mut [u8]) -> io::Result<()> {
         let span = self.table.span(number.into()).ok_or_else(damaged)?;
+        if let Origin::Within { head } = span.origin {
+            return self.aside.read(head, number.into(), out);
+        }
         let source = &*self.source;
-        let decoded = match span.origin {
-            Origin::Plain { at } => plain::decode(source, at, out).map(|()| out.len())?,
-            Origin::GzipMember { at } => gzip::decode(source, at, None, out).map(|()| out.len())?,
-            Origin::GzipBlock { at, bits } => {
-                let window = self.table.window(&span, WINDOW_LEN)?;
-                gzip::decode(source, at, Some((bits, &window)), out).map(|()| out.len())?
-            }
-            Origin::ZstdFrame { at } => zstd::decode(source, at, out).map(|()| out.len())?,
-            Origin::Aside => match self.table.piece(&span, out) {
-                Ok(len) if len == out.len() && crc32fast::hash(out) == span.crc => return Ok(()),
-                _ => {
-                    self.table.set_damaged();
-                    return Err(damaged());
-                }
-            },
-        };
-        // The memory may hold what another span left in it: all of it must be new.
-        if decoded != out.len() || crc32fast::hash(out) != span.crc {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the bytes are not those that were verified when the image was opened",
-            ));
+        Restart::new(source, &self.table, &span)?.fill(source, out)?;
+        if crc32fast::hash(out) != span.crc {
+            return Err(changed());
         }
         Ok(())
     }
 
-    fn span(&self, place: Found) -> io::Result<SpanBytes> {
-        self.cache.get(self.key(place), place.len, |out| {
+    fn span(self: &Arc<Self>, place: Found) -> io::Result<SpanBytes> {
+        let bytes = self.cache.get(self.key(place), place.len, |out| {
             self.decode(place.number, out)
-        })
+        })?;
+        if let Some(head) = place.head
+            && self.aside.wants_finishing(head)
+        {
+            self.finish(head);
+        }
+        Ok(bytes)
+    }
+
+    /// Has the rest of a stretch decoded and written aside, a few spans at a time between others that
+    /// want to be decoded ahead: so that the next mount finds it, and who goes on reading too.
+    fn finish(self: &Arc<Self>, head: u64) {
+        let blob = Arc::downgrade(self);
+        let pushed = self.cache.prefetcher.push(move || {
+            // The image may have been closed meanwhile.
+            if let Some(blob) = blob.upgrade()
+                && blob.aside.go_on(head, FINISHED_AT_ONCE)
+            {
+                blob.finish(head);
+            }
+        });
+        if !pushed {
+            self.aside.stop_finishing(head);
+        }
     }
 
     /// Takes note of a read, and has decoded ahead what its reader will want next.
@@ -131,6 +149,12 @@ impl Blob {
             // The span that holds what was just read is there, or is being decoded by its reader.
             if place.start <= offset || self.cache.has(self.key(place)) {
                 continue;
+            }
+            // Within another span, nobody is to wait for what comes before.
+            if let Some(head) = place.head
+                && !self.aside.has(head, place.number.into())
+            {
+                return;
             }
             let blob = Arc::downgrade(self);
             let pushed = self.cache.prefetcher.push(move || {
@@ -162,6 +186,7 @@ impl SpanReader {
     /// Reads the spans of `table`, which a [`Pass`](super::Pass) over the same `source` made.
     pub fn new(source: Arc<dyn ReadAt>, table: SpanTable, cache: Arc<SpanCache>) -> Self {
         let id = cache.register();
+        let aside = cache.aside(source.clone(), table.clone());
         Self {
             blob: Arc::new(Blob {
                 source,
@@ -169,6 +194,7 @@ impl SpanReader {
                 cache,
                 id,
                 streams: Mutex::default(),
+                aside,
             }),
         }
     }
@@ -206,6 +232,14 @@ impl SpanReader {
         let range = 0..place.len;
         Some((place.start, SpanSlice { bytes, range }))
     }
+}
+
+/// What a checksum says that does not match.
+pub(super) fn changed() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "the bytes are not those that were verified when the image was opened",
+    )
 }
 
 fn damaged() -> io::Error {
@@ -295,7 +329,7 @@ mod tests {
             return Err(BlobError::from_io(e).unwrap());
         }
         let result = pass.finish()?;
-        let cache = Arc::new(SpanCache::new(8 << 20));
+        let cache = Arc::new(SpanCache::new(8 << 20, CacheDir::none()));
         let codec = result.codec;
         let reader = SpanReader::new(source, table(result), cache);
         Ok((decoded, codec, reader))
@@ -381,7 +415,7 @@ mod tests {
             Arc::new(super::super::FileSource::new(file.try_clone().unwrap()).unwrap());
         let pass = Pass::new(source.clone(), None, None, writer()).unwrap();
         let table = table(pass.finish().unwrap());
-        let reader = SpanReader::new(source, table, Arc::new(SpanCache::new(0)));
+        let reader = SpanReader::new(source, table, Arc::new(SpanCache::new(0, CacheDir::none())));
         file.write_all_at(b"?", 500).unwrap();
         let error = reader.read_at(&mut [0; 10], 90_000).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);

@@ -8,20 +8,20 @@
 //! * in plain bytes anywhere.
 //!
 //! A span reaches from one such place to the next. Where the data offers none for [`SPAN_LIMIT`]
-//! bytes (a zstd layer of one single frame, a gzip block of nothing but zeros), the pass writes the
-//! following pieces aside, compressed one by one, so that a span is never larger than the limit
-//! whatever the blob looks like.
+//! bytes (a zstd layer of one single frame, a gzip block of nothing but zeros), what follows is cut
+//! into pieces of [`PIECE_LEN`] that lie *within* the span before them: to get at one, all before it
+//! is decoded, once (`aside.rs`). So a span is never larger than the limit, whatever the blob looks
+//! like.
 //!
 //! The spans of a blob are two sections of a file of the cache: records of one length, found by
-//! binary search where they lie, and the windows and pieces that they point to: windows as zstd frames,
-//! pieces as LZ4 blocks.
+//! binary search where they lie, and the windows that they point to, each a zstd frame.
 
 use std::io;
 use std::sync::Arc;
 
 use crate::cache::{CacheFile, Part};
 
-/// The section of windows and pieces.
+/// The section of windows.
 pub(super) const SIDE: u32 = 1;
 /// The section of records.
 pub(super) const SPANS: u32 = 2;
@@ -30,12 +30,13 @@ pub(super) const SPANS: u32 = 2;
 /// kept for each, so smaller spans make a larger index: with this it is a hundredth of the blob.
 pub(super) const SPAN_TARGET: u32 = 5 << 19;
 
-/// A span of plain bytes, and a piece that is written aside. They need no window, so they are small:
-/// a read in the middle of a file then costs little.
+/// A span of plain bytes, and one within another. They need no window, so they are small: a read in the
+/// middle of a file then costs little.
 pub(super) const PIECE_LEN: u32 = 256 << 10;
 
-/// No span decodes to more bytes than this.
-pub(super) const SPAN_LIMIT: u32 = 4 << 20;
+/// No span decodes to more bytes than this. A little more than what zlib puts into one block of
+/// zeros: 16,383 matches of 258 bytes (deflate.c, `lit_bufsize`).
+pub(super) const SPAN_LIMIT: u32 = 5 << 20;
 
 /// Length of a record.
 pub(super) const RECORD_LEN: usize = 40;
@@ -51,7 +52,7 @@ pub struct Span {
     pub(super) crc: u32,
     /// Where its bytes come from.
     pub(super) origin: Origin,
-    /// Where in [`SIDE`] its window or its bytes are, if it has any there.
+    /// Where in [`SIDE`] its window is, if it has one.
     pub(super) side: Side,
 }
 
@@ -74,8 +75,8 @@ pub(crate) enum Origin {
     GzipBlock { at: u64, bits: u8 },
     /// The start of a zstd frame.
     ZstdFrame { at: u64 },
-    /// Written aside: a block in [`SIDE`].
-    Aside,
+    /// No place: what comes before must be decoded first, from the span of that number on.
+    Within { head: u64 },
 }
 
 impl Span {
@@ -85,7 +86,7 @@ impl Span {
             Origin::GzipMember { at } => (1, 0, at),
             Origin::GzipBlock { at, bits } => (2, bits, at),
             Origin::ZstdFrame { at } => (3, 0, at),
-            Origin::Aside => (4, 0, 0),
+            Origin::Within { head } => (4, 0, head),
         };
         let mut record = [0; RECORD_LEN];
         let fields: [&[u8]; 7] = [
@@ -113,7 +114,7 @@ impl Span {
             (1, 0) => Origin::GzipMember { at },
             (2, bits @ 0..8) => Origin::GzipBlock { at, bits: *bits },
             (3, 0) => Origin::ZstdFrame { at },
-            (4, 0) => Origin::Aside,
+            (4, 0) => Origin::Within { head: at },
             _ => return None,
         };
         let span = Self {
@@ -198,23 +199,9 @@ impl SpanTable {
         ::zstd::bulk::decompress(frame, len)
     }
 
-    /// Decompresses a piece that was written aside; says how many bytes it has. All pieces of a layer
-    /// together are larger than the layer, so they are not mapped.
-    pub(super) fn piece(&self, span: &Span, out: &mut [u8]) -> io::Result<usize> {
-        let len = span.side.len as usize;
-        if len > lz4::block::compress_bound(SPAN_LIMIT as usize)? {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        let mut block = vec![0; len];
-        self.side.read_unchecked(span.side.at, &mut block)?;
-        // No span is longer than SPAN_LIMIT.
-        let len = out.len() as i32;
-        lz4::block::decompress_to_buffer(&block, Some(len), out)
-    }
-
-    /// Says that what was read from here is not what was written.
-    pub(super) fn set_damaged(&self) {
-        self.side.file().set_damaged();
+    /// The file that they stand in.
+    pub(super) fn file(&self) -> &Arc<CacheFile> {
+        self.records.file()
     }
 }
 
@@ -229,7 +216,7 @@ mod tests {
             Origin::GzipMember { at: u64::MAX },
             Origin::GzipBlock { at: 9, bits: 7 },
             Origin::ZstdFrame { at: 1 << 40 },
-            Origin::Aside,
+            Origin::Within { head: 12 },
         ] {
             let span = Span {
                 start: 1 << 50,

@@ -8,6 +8,7 @@ use zstd::zstd_safe::{DCtx, InBuffer, OutBuffer, ResetDirective, get_error_name}
 use super::BlobError;
 use super::Codec;
 use super::ReadAt;
+use super::ahead::Ahead;
 use super::cut::SpanBuilder;
 use super::input::Input;
 use super::spans::Origin;
@@ -48,9 +49,7 @@ impl ZstdPass {
                 break;
             }
             if self.between && spans.wants_point() {
-                spans
-                    .point(Origin::ZstdFrame { at })
-                    .map_err(BlobError::Spool)?;
+                spans.point(Origin::ZstdFrame { at });
             }
             let room = out.get_mut(filled..).unwrap_or_default();
             let (consumed, produced, left) = advance(&mut self.context, chunk, room)
@@ -68,9 +67,7 @@ impl ZstdPass {
                 break;
             }
         }
-        spans
-            .bytes(out.get(..filled).unwrap_or_default())
-            .map_err(BlobError::Spool)?;
+        spans.bytes(out.get(..filled).unwrap_or_default());
         Ok(filled)
     }
 }
@@ -89,29 +86,43 @@ fn advance(
     Ok((from.pos(), to.pos(), left))
 }
 
-/// Decodes the bytes that follow the start of a frame until `out` is full.
-pub(crate) fn decode(source: &dyn ReadAt, mut at: u64, out: &mut [u8]) -> io::Result<()> {
-    let mut context = DCtx::create();
-    context
-        .reset(ResetDirective::SessionOnly)
-        .map_err(|code| io::Error::other(get_error_name(code)))?;
-    let mut input = vec![0; 128 * 1024];
-    let (mut filled, mut used, mut done) = (0, 0, 0);
-    while done < out.len() {
-        if used == filled {
-            filled = source.read_at(&mut input, at)?;
-            used = 0;
-            at += filled as u64;
-        }
-        let from = input.get(used..filled).unwrap_or_default();
-        let to = out.get_mut(done..).unwrap_or_default();
-        let ended = from.is_empty();
-        let (consumed, produced, _) = advance(&mut context, from, to)?;
-        if ended && produced == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        used += consumed;
-        done += produced;
+/// Decodes what follows the start of a frame, as far as it is asked to.
+pub(crate) struct ZstdStream {
+    context: DCtx<'static>,
+    ahead: Ahead,
+}
+
+impl ZstdStream {
+    /// Begins at the start of a frame.
+    pub(crate) fn at_frame(at: u64) -> io::Result<Self> {
+        let mut context = DCtx::create();
+        context
+            .reset(ResetDirective::SessionOnly)
+            .map_err(|code| io::Error::other(get_error_name(code)))?;
+        let ahead = Ahead::new(at);
+        Ok(Self { context, ahead })
     }
-    Ok(())
+
+    /// Fills `out` with the bytes that come next.
+    pub(crate) fn fill(&mut self, source: &dyn ReadAt, out: &mut [u8]) -> io::Result<()> {
+        let mut done = 0;
+        while done < out.len() {
+            let from = self.ahead.fill(source)?;
+            let ended = from.is_empty();
+            let to = out.get_mut(done..).unwrap_or_default();
+            let (consumed, produced, _) = advance(&mut self.context, from, to)?;
+            // With the input at its end the decoder may still hold output of an open frame.
+            if ended && produced == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.ahead.consume(consumed);
+            done += produced;
+        }
+        Ok(())
+    }
+
+    /// Memory that it takes, in bytes: mostly the window, whose length the frame chooses.
+    pub(crate) fn footprint(&self) -> usize {
+        self.context.sizeof() + self.ahead.footprint()
+    }
 }

@@ -30,6 +30,8 @@ const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
 #[derive(Clone, Debug, Default)]
 pub struct CacheDir {
     root: Option<Arc<Root>>,
+    /// Budget of all its files, in bytes.
+    limit: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -108,7 +110,22 @@ impl CacheDir {
         let said = AtomicBool::new(false);
         Self {
             root: Some(Arc::new(Root { path, said })),
+            limit: None,
         }
+    }
+
+    /// The same directory, in which all files together are to take no more than `bytes`.
+    #[must_use]
+    pub fn with_limit(self, bytes: u64) -> Self {
+        Self {
+            limit: Some(bytes),
+            ..self
+        }
+    }
+
+    /// What all files together may take, in bytes.
+    pub(super) fn limit(&self) -> u64 {
+        self.limit.unwrap_or(u64::MAX)
     }
 
     /// The directory that files are in.
@@ -350,7 +367,7 @@ mod tests {
         fs::remove_dir(dir.path().unwrap().join("tree")).unwrap();
         let dir = CacheDir::existing(&path).unwrap().unwrap();
         assert!(dir.list().unwrap().is_empty());
-        dir.make_room(0).unwrap();
+        dir.clone().with_limit(0).make_room().unwrap();
         fs::remove_dir_all(path.join(LAYOUT)).unwrap();
         assert!(CacheDir::existing(&path).unwrap().is_none());
         assert!(dir.list().unwrap().is_empty(), "it went meanwhile");

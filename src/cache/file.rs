@@ -20,6 +20,7 @@ pub struct CacheFile {
     /// The same file, for what is not to be mapped.
     handle: File,
     sections: Vec<Section>,
+    key_hash: [u8; 32],
     /// Where the checksums of the blocks begin.
     sums: usize,
     /// Where the blocks end.
@@ -74,6 +75,7 @@ impl CacheFile {
             damaged: AtomicBool::new(false),
             taken: AtomicBool::new(false),
             sections,
+            key_hash: header.key,
             map,
             handle: file.try_clone()?,
         })
@@ -87,6 +89,11 @@ impl CacheFile {
     /// What its header says.
     pub(super) fn header(&self) -> Result<Header, Fault> {
         Self::parse(&self.map)
+    }
+
+    /// The hash of the key that it is kept under.
+    pub(super) fn key_hash(&self) -> &[u8; 32] {
+        &self.key_hash
     }
 
     /// Length of the file in bytes.

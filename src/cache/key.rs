@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::Identity;
+use super::{CacheFile, Identity};
 
 /// What a file of the cache is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -15,10 +15,18 @@ pub enum Kind {
     Archive,
     /// The digests of what lies in a file outside, as far as they were verified.
     Seen,
+    /// What of a layer or an archive can only be decoded from further up, cut into blocks.
+    Aside,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 4] = [Self::Layer, Self::Tree, Self::Archive, Self::Seen];
+    pub(super) const ALL: [Self; 5] = [
+        Self::Layer,
+        Self::Tree,
+        Self::Archive,
+        Self::Seen,
+        Self::Aside,
+    ];
 
     /// The number in the header.
     pub(super) fn number(self) -> u32 {
@@ -27,6 +35,7 @@ impl Kind {
             Self::Tree => 2,
             Self::Archive => 3,
             Self::Seen => 4,
+            Self::Aside => 5,
         }
     }
 
@@ -37,6 +46,7 @@ impl Kind {
             Self::Tree => "tree",
             Self::Archive => "archive",
             Self::Seen => "seen",
+            Self::Aside => "aside",
         }
     }
 }
@@ -85,6 +95,15 @@ impl Key {
         let text = file.text();
         Self {
             kind: Kind::Seen,
+            text,
+        }
+    }
+
+    /// What is written aside of the blob whose spans are in `file`, behind the span of that number.
+    pub fn aside(file: &CacheFile, head: u64) -> Self {
+        let text = format!("{} {head}", hex(file.key_hash()));
+        Self {
+            kind: Kind::Aside,
             text,
         }
     }

@@ -132,13 +132,13 @@ impl CacheDir {
         Ok(found)
     }
 
-    /// Removes the least recently used files until the rest takes at most `limit` bytes, and what
-    /// writers that are gone have left. A file that is in use can be removed: whoever has mapped it
+    /// Removes the least recently used files until the rest is within the limit, and what writers that
+    /// are gone have left. A file that is in use can be removed: whoever has mapped it
     /// keeps it.
     ///
     /// # Errors
     /// If the directory cannot be read.
-    pub fn make_room(&self, limit: u64) -> io::Result<()> {
+    pub fn make_room(&self) -> io::Result<()> {
         for stray in self.strays()? {
             if stray.is_abandoned() {
                 let _ = fs::remove_file(&stray.path);
@@ -147,7 +147,7 @@ impl CacheDir {
         let mut total = 0_u64;
         for file in self.list()? {
             total = total.saturating_add(file.size);
-            if total > limit {
+            if total > self.limit() {
                 tracing::info!("{}: removed to make room", file.path.display());
                 let _ = fs::remove_file(&file.path);
             }
@@ -317,9 +317,9 @@ mod tests {
         write(&dir, "x:c", 1000, 10);
         // Being loaded makes it the most recent.
         let held = dir.load(&Key::layer("x:a")).unwrap();
-        dir.make_room(2500).unwrap();
+        dir.clone().with_limit(2500).make_room().unwrap();
         assert_eq!(names(&dir), ["x:a", "x:c"]);
-        dir.make_room(0).unwrap();
+        dir.clone().with_limit(0).make_room().unwrap();
         assert!(names(&dir).is_empty());
         assert!(held.verify(), "who has it open keeps it");
     }
@@ -398,7 +398,7 @@ mod tests {
         let fresh = left(".new-a", now);
         let old = left(".new-b", now - 2 * ABANDONED);
         let ahead = left(".new-c", now + 2 * ABANDONED);
-        dir.make_room(u64::MAX).unwrap();
+        dir.clone().with_limit(u64::MAX).make_room().unwrap();
         assert!(fresh.exists() && !old.exists() && !ahead.exists());
         assert!(names(&dir).is_empty());
         assert_eq!(dir.clear().unwrap(), 4);

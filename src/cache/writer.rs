@@ -92,6 +92,23 @@ impl Writer {
         Ok(at)
     }
 
+    /// Fills `buf` with bytes of the open section, from `at` on.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` if they are not written yet, or the disk fails.
+    pub fn read_back(&self, at: u64, buf: &mut [u8]) -> io::Result<()> {
+        let start = self.sections.last().map_or(0, |s| s.at);
+        let at = start.saturating_add(at);
+        let on_disk = usize::try_from(self.written.saturating_sub(at)).unwrap_or(usize::MAX);
+        let (first, rest) = buf.split_at_mut(on_disk.min(buf.len()));
+        self.file.read_exact_at(first, at)?;
+        let from = usize::try_from(at.saturating_sub(self.written)).unwrap_or(usize::MAX);
+        let pending = self.pending.get(from..).unwrap_or_default();
+        let pending = pending.get(..rest.len());
+        rest.copy_from_slice(pending.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
     fn close(&mut self) {
         let position = self.position();
         if let Some(open) = self.sections.last_mut()

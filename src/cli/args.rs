@@ -198,7 +198,6 @@ mod tests {
             panic!("{args:?}");
         };
         let library = imgfs::open::OpenOptions::default();
-        assert_eq!(mount.cache_limit.0, library.cache_limit);
         assert_eq!(mount.cache_limit, DEFAULT_LIMIT);
         assert_eq!(mount.cache_size.0, library.cache_size as u64);
     }

@@ -49,7 +49,6 @@ pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
         // More than this machine could address is as good as no limit.
         cache_size: usize::try_from(args.cache_size.0).unwrap_or(usize::MAX),
         cache: cache(args),
-        cache_limit: args.cache_limit.0,
     };
     let bar = Bar::new();
     let image = open::open(&args.image, &options, &bar);
@@ -113,6 +112,7 @@ fn cache(args: &MountArgs) -> CacheDir {
     }
     let path = args.cache.path().map_err(io::Error::other);
     let opened = path.and_then(|path| CacheDir::open(&path));
+    let opened = opened.map(|dir| dir.with_limit(args.cache_limit.0));
     opened.unwrap_or_else(|error| {
         eprintln!(
             "imgfs: warning: {error}; nothing is kept, and each mount decodes all layers again \

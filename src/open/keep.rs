@@ -23,8 +23,6 @@ pub(super) struct Learned {
 /// What is to be kept of an image.
 pub(super) struct Keep {
     pub cache: CacheDir,
-    /// Budget of the cache in bytes.
-    pub limit: u64,
     pub layers: Vec<Learned>,
     pub tree: Option<Unpublished>,
 }
@@ -75,7 +73,7 @@ impl Keep {
                 tree.publish()?;
             }
             seen.save()?;
-            self.cache.make_room(self.limit)
+            self.cache.make_room()
         };
         if let Err(error) = rest() {
             tracing::warn!("not all that was learned is kept: {error}");

@@ -1,0 +1,83 @@
+//! The stored bytes of a blob from some place on, on their way into a decoder. Unlike
+//! [`Input`](super::input::Input), which has the first pass to serve, it begins anywhere, hashes
+//! nothing, and goes on after an error of the source.
+
+use std::io;
+
+use super::ReadAt;
+
+/// Stored bytes are read in pieces of this size.
+const LEN: usize = 64 * 1024;
+
+/// Stored bytes, some of them read ahead.
+pub(super) struct Ahead {
+    buf: Box<[u8]>,
+    used: usize,
+    filled: usize,
+    /// Offset of the byte after those in `buf`.
+    at: u64,
+}
+
+impl Ahead {
+    /// Begins at that offset.
+    pub(super) fn new(at: u64) -> Self {
+        Self {
+            buf: vec![0; LEN].into_boxed_slice(),
+            used: 0,
+            filled: 0,
+            at,
+        }
+    }
+
+    /// The bytes that are not used yet, at least one unless the source has ended.
+    pub(super) fn fill(&mut self, source: &dyn ReadAt) -> io::Result<&[u8]> {
+        if self.used == self.filled {
+            self.used = 0;
+            self.filled = 0;
+            self.filled = source.read_at(&mut self.buf, self.at)?;
+            self.at = self.at.saturating_add(self.filled as u64);
+        }
+        Ok(self.buf.get(self.used..self.filled).unwrap_or_default())
+    }
+
+    pub(super) fn consume(&mut self, n: usize) {
+        self.used = (self.used + n).min(self.filled);
+    }
+
+    /// Goes on `n` bytes after the next one that is not used.
+    pub(super) fn skip(&mut self, n: u64) {
+        let left = (self.filled - self.used) as u64;
+        if n <= left {
+            // It is no more than what the buffer holds.
+            self.used += n as usize;
+        } else {
+            self.at = self.at.saturating_add(n - left);
+            self.used = self.filled;
+        }
+    }
+
+    /// Memory that it takes, in bytes.
+    pub(super) fn footprint(&self) -> usize {
+        self.buf.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::source::tests::Memory;
+    use super::*;
+
+    #[test]
+    fn bytes_are_skipped_inside_the_buffer_and_beyond() {
+        let source = Memory((0..200_000_u32).map(|n| (n / 1000) as u8).collect());
+        let mut ahead = Ahead::new(1000);
+        assert_eq!(ahead.fill(&source).unwrap().len(), LEN);
+        ahead.consume(999);
+        ahead.skip(1);
+        assert_eq!(ahead.fill(&source).unwrap()[0], 2);
+        ahead.skip(100_000);
+        assert_eq!(ahead.fill(&source).unwrap()[0], 102);
+        ahead.skip(1 << 40);
+        assert!(ahead.fill(&source).unwrap().is_empty());
+    }
+}

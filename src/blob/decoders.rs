@@ -1,0 +1,137 @@
+//! Decoders that wait in the middle of a blob for whoever wants to go further. What they hold is
+//! mostly the window, whose length the blob chooses: a hostile one takes 128 MiB. So together they
+//! may take no more than [`LIMIT`]; one for which there is no room does not wait.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use lz4::block::{CompressionMode, compress_bound, compress_to_buffer};
+
+use super::restart::Restart;
+use super::spans::{PIECE_LEN, Span, SpanTable};
+use super::{ReadAt, reader};
+
+/// Memory of all decoders that wait, in bytes: those of seven layers with windows of 8 MiB, of thirty
+/// with the usual 2 MiB.
+const LIMIT: usize = 64 << 20;
+
+/// How much the waiting decoders hold.
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
+    held: AtomicUsize,
+}
+
+/// A decoder in the middle of a stretch.
+pub(super) struct Decoder {
+    restart: Restart,
+    /// The span that it decodes next, counted from the one after the head.
+    pub next: u64,
+    bytes: Vec<u8>,
+    block: Vec<u8>,
+    block_len: usize,
+    shelf: Arc<Shelf>,
+    /// What it has reserved on the shelf, if there was room.
+    reserved: Option<usize>,
+}
+
+impl Decoder {
+    /// Begins behind the span of number `head`.
+    pub(super) fn new(
+        source: &dyn ReadAt,
+        table: &SpanTable,
+        head: u64,
+        shelf: &Arc<Shelf>,
+    ) -> io::Result<Self> {
+        let span = table.span(head).ok_or(io::ErrorKind::InvalidData)?;
+        let mut restart = Restart::new(source, table, &span)?;
+        let mut passed = vec![0; span.len as usize];
+        restart.fill(source, &mut passed)?;
+        let mut decoder = Self {
+            restart,
+            next: 0,
+            bytes: Vec::new(),
+            block: Vec::new(),
+            block_len: 0,
+            shelf: shelf.clone(),
+            reserved: None,
+        };
+        decoder.reserve();
+        Ok(decoder)
+    }
+
+    fn reserve(&mut self) {
+        let bytes = self.restart.footprint() + 2 * PIECE_LEN as usize;
+        let add = |held: usize| held.checked_add(bytes).filter(|sum| *sum <= LIMIT);
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        let held = &self.shelf.held;
+        self.reserved = held.fetch_update(set, fetch, add).is_ok().then_some(bytes);
+    }
+
+    /// Whether it may be kept while nobody uses it.
+    pub(super) fn may_wait(&self) -> bool {
+        self.reserved.is_some()
+    }
+
+    /// Decodes the next span.
+    pub(super) fn decode(&mut self, source: &dyn ReadAt, span: &Span) -> io::Result<&[u8]> {
+        self.bytes.resize(span.len as usize, 0);
+        self.restart.fill(source, &mut self.bytes)?;
+        if crc32fast::hash(&self.bytes) != span.crc {
+            return Err(reader::changed());
+        }
+        Ok(&self.bytes)
+    }
+
+    /// Compresses what was decoded last.
+    pub(super) fn compress(&mut self, mode: CompressionMode) -> io::Result<()> {
+        self.block.resize(compress_bound(self.bytes.len())?, 0);
+        self.block_len = compress_to_buffer(&self.bytes, Some(mode), false, &mut self.block)?;
+        Ok(())
+    }
+
+    /// What was compressed last.
+    pub(super) fn block(&self) -> &[u8] {
+        self.block.get(..self.block_len).unwrap_or_default()
+    }
+}
+
+impl Drop for Decoder {
+    fn drop(&mut self) {
+        if let Some(bytes) = self.reserved {
+            self.shelf.held.fetch_sub(bytes, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_for_which_there_is_no_room_does_not_wait() {
+        let shelf = Arc::new(Shelf::default());
+        let new = || {
+            let mut decoder = Decoder {
+                restart: Restart::Plain(0),
+                next: 0,
+                bytes: Vec::new(),
+                block: Vec::new(),
+                block_len: 0,
+                shelf: shelf.clone(),
+                reserved: None,
+            };
+            decoder.reserve();
+            decoder
+        };
+        let mut waiting: Vec<_> = (0..LIMIT / (2 * PIECE_LEN as usize))
+            .map(|_| new())
+            .collect();
+        assert!(waiting.iter().all(Decoder::may_wait));
+        assert!(!new().may_wait());
+        waiting.pop();
+        assert!(new().may_wait());
+        drop(waiting);
+        assert_eq!(shelf.held.load(Ordering::Relaxed), 0);
+    }
+}

@@ -1,0 +1,58 @@
+//! Decoding that begins in the middle of a blob: at the place where a span says that it can.
+
+use std::io;
+
+use super::gzip::GzipStream;
+use super::inflate::WINDOW_LEN;
+use super::spans::{Origin, Span, SpanTable};
+use super::zstd::ZstdStream;
+use super::{ReadAt, plain};
+
+/// A decoder that has begun at the start of a span and can go on behind its end.
+pub(super) enum Restart {
+    /// Nothing to decode: where the next byte is.
+    Plain(u64),
+    Gzip(Box<GzipStream>),
+    Zstd(ZstdStream),
+}
+
+impl Restart {
+    /// Begins at the first byte of a span. A span within another has no place to begin:
+    /// `InvalidInput`.
+    pub(super) fn new(source: &dyn ReadAt, table: &SpanTable, span: &Span) -> io::Result<Self> {
+        Ok(match span.origin {
+            Origin::Plain { at } => Self::Plain(at),
+            Origin::GzipMember { at } => Self::Gzip(Box::new(GzipStream::at_member(at)?)),
+            Origin::GzipBlock { at, bits } => {
+                let window = table.window(span, WINDOW_LEN)?;
+                let stream = GzipStream::at_block(source, at, bits, &window)?;
+                Self::Gzip(Box::new(stream))
+            }
+            Origin::ZstdFrame { at } => Self::Zstd(ZstdStream::at_frame(at)?),
+            Origin::Within { .. } => return Err(io::ErrorKind::InvalidInput.into()),
+        })
+    }
+
+    /// Fills `out` with the bytes that come next.
+    pub(super) fn fill(&mut self, source: &dyn ReadAt, out: &mut [u8]) -> io::Result<()> {
+        match self {
+            Self::Plain(at) => {
+                plain::decode(source, *at, out)?;
+                *at += out.len() as u64;
+                Ok(())
+            }
+            Self::Gzip(stream) => stream.fill(source, out),
+            Self::Zstd(stream) => stream.fill(source, out),
+        }
+    }
+
+    /// Memory that it takes, in bytes.
+    pub(super) fn footprint(&self) -> usize {
+        match self {
+            Self::Plain(_) => 0,
+            // A window, and tables of about as much.
+            Self::Gzip(_) => 4 * WINDOW_LEN,
+            Self::Zstd(stream) => stream.footprint(),
+        }
+    }
+}
