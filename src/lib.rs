@@ -15,7 +15,8 @@
 //! | [`view`] | the file system as the user sees it: files, sidecars, xattrs |
 //! | [`fuse`] | the kernel: a thin adapter, mounts and unmounts |
 //!
-//! The command line, `src/cli/`, stands on top and belongs to the program, not to the library.
+//! Below them all is `workers`, threads with a queue. The command line, `src/cli/`, stands on top and
+//! belongs to the program, not to the library.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -40,5 +41,6 @@ pub mod layer;
 pub mod open;
 pub mod tree;
 pub mod view;
+mod workers;
 
 pub use open::open;

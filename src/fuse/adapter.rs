@@ -23,8 +23,8 @@ use super::attr::{file_attr, file_type, nothing, unknown};
 use super::capabilities::{Granted, negotiate};
 use super::errno::errno;
 use super::pages::Pages;
-use super::workers::Workers;
 use crate::view::{Counter, ImageFs, Stats, ViewError};
+use crate::workers::Workers;
 
 /// An image never changes while it is mounted: what the kernel knows stays true.
 const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);

@@ -16,7 +16,6 @@ mod pages;
 mod readahead;
 mod session;
 mod umount;
-mod workers;
 
 pub use error::MountError;
 pub use mountinfo::{MountPoint, mounted_at};

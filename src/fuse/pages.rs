@@ -14,9 +14,9 @@ use std::sync::{Arc, OnceLock};
 
 use fuser::{INodeNo, Notifier};
 
-use super::workers::Workers;
 use crate::blob::SpanSlice;
 use crate::view::{Counter, ImageFs};
+use crate::workers::Workers;
 
 /// So many stores wait at most; each holds on to a span.
 const WAITING: usize = 4;

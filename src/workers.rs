@@ -1,4 +1,4 @@
-//! Threads that do what the thread that takes the kernel's requests must not: wait.
+//! Threads that do what others must not wait for.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,7 +10,7 @@ type Job = Box<dyn FnOnce() + Send>;
 
 /// A few threads and the jobs that wait for them. When it is dropped, what waits is dropped too, and
 /// what runs is waited for.
-pub(super) struct Workers {
+pub(crate) struct Workers {
     queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -32,7 +32,7 @@ impl Workers {
     ///
     /// # Errors
     /// If the system has no more.
-    pub(super) fn start(name: &str, threads: usize) -> io::Result<Self> {
+    pub(crate) fn start(name: &str, threads: usize) -> io::Result<Self> {
         let mut workers = Self {
             queue: Arc::default(),
             threads: Vec::with_capacity(threads),
@@ -46,12 +46,12 @@ impl Workers {
     }
 
     /// Has a job done when a thread is free.
-    pub(super) fn push(&self, job: impl FnOnce() + Send + 'static) {
+    pub(crate) fn push(&self, job: impl FnOnce() + Send + 'static) {
         self.push_below(usize::MAX, job);
     }
 
     /// The same, unless `limit` jobs wait already; says whether it will be done.
-    pub(super) fn push_below(&self, limit: usize, job: impl FnOnce() + Send + 'static) -> bool {
+    pub(crate) fn push_below(&self, limit: usize, job: impl FnOnce() + Send + 'static) -> bool {
         let mut state = self.queue.lock();
         if state.ended || state.jobs.len() >= limit {
             return false;
@@ -71,8 +71,8 @@ impl Queue {
     fn work(&self) {
         while let Some(job) = self.next() {
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
-                // The panic hook has printed where; whose reply was lost gets EIO from fuser.
-                tracing::error!("a request panicked; please report this");
+                // The panic hook has printed where; whose reply was lost gets an error.
+                tracing::error!("a thread panicked; please report this");
             }
         }
     }
@@ -99,7 +99,7 @@ impl Drop for Workers {
         let jobs = std::mem::take(&mut state.jobs);
         drop(state);
         self.queue.filled.notify_all();
-        // Replies that are dropped are errors to who waits for them.
+        // What they hold may have locks of its own; replies that are dropped are errors to who waits.
         drop(jobs);
         let here = std::thread::current().id();
         for thread in self.threads.drain(..) {
