@@ -222,7 +222,7 @@ impl Aside {
     }
 
     fn key(&self, head: u64) -> Key {
-        Key::aside(self.table.file(), head)
+        self.table.file().aside(head)
     }
 
     /// Fills `out`, which is as long as the span, with the span of that number, which lies in the

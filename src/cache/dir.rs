@@ -3,21 +3,19 @@
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
-use rustix::fs::OFlags;
-use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use super::fault::{Fault, about};
 use super::file::CacheFile;
 use super::key::{Key, Kind};
-use super::list;
-use super::writer::{Place, Writer};
+use super::own::{NotAlone, check_owner, discard, open_file, temporary_file};
+use super::root::Root;
+use super::writer::{ASIDE, Place, Writer};
 
 /// Files of another layout stand beside it, and are left alone.
 const LAYOUT: &str = "v1";
@@ -32,14 +30,6 @@ pub struct CacheDir {
     root: Option<Arc<Root>>,
     /// Budget of all its files, in bytes.
     limit: Option<u64>,
-}
-
-#[derive(Debug)]
-struct Root {
-    /// The directory of this layout: absolute, since a background process changes its own.
-    path: PathBuf,
-    /// Whether it was said that nothing can be written.
-    said: AtomicBool,
 }
 
 impl CacheDir {
@@ -107,9 +97,8 @@ impl CacheDir {
     }
 
     fn of(path: PathBuf) -> Self {
-        let said = AtomicBool::new(false);
         Self {
-            root: Some(Arc::new(Root { path, said })),
+            root: Some(Arc::new(Root::new(path))),
             limit: None,
         }
     }
@@ -134,8 +123,7 @@ impl CacheDir {
     }
 
     pub(super) fn file_path(&self, key: &Key) -> Option<PathBuf> {
-        let dir = self.path()?.join(key.kind().name());
-        Some(dir.join(key.file_name()))
+        Some(self.root.as_ref()?.file_path(key))
     }
 
     /// The file of that key, marked as used. One that cannot be trusted is removed.
@@ -172,32 +160,20 @@ impl CacheDir {
     pub fn create(&self, kind: Kind) -> io::Result<Writer> {
         if let Some(root) = &self.root {
             let dir = root.path.join(kind.name());
-            match self.create_aside(&dir) {
+            match create_aside(root, &dir) {
                 Ok((file, place)) => return Ok(Writer::new(file, Some(place), kind)),
-                Err(error) => self.say_unkept(&about(&dir)(error)),
+                Err(error) => root.say_unkept(&about(&dir)(error)),
             }
         }
         Ok(Writer::new(temporary_file()?, None, kind))
     }
+}
 
-    /// Says that files are not kept, once: the reason will be the same for all.
-    pub(super) fn say_unkept(&self, error: &io::Error) {
-        let said = self.root.as_ref();
-        if said.is_none_or(|root| root.said.swap(true, Ordering::Relaxed)) {
-            tracing::debug!("{error}; nothing is kept");
-        } else {
-            tracing::warn!("{error}; nothing is kept, and the next mount decodes all again");
-        }
-    }
-
-    fn create_aside(&self, dir: &Path) -> io::Result<(File, Place)> {
-        let named = tempfile::Builder::new()
-            .prefix(list::ASIDE)
-            .tempfile_in(dir)?;
-        let (file, temporary) = named.into_parts();
-        let dir = self.clone();
-        Ok((file, Place { temporary, dir }))
-    }
+fn create_aside(root: &Arc<Root>, dir: &Path) -> io::Result<(File, Place)> {
+    let named = tempfile::Builder::new().prefix(ASIDE).tempfile_in(dir)?;
+    let (file, temporary) = named.into_parts();
+    let root = root.clone();
+    Ok((file, Place { temporary, root }))
 }
 
 fn default_path(cache_home: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
@@ -267,71 +243,6 @@ fn load_file(path: &Path, key: &Key) -> Result<CacheFile, Fault> {
     // The time of last use; that it cannot be set costs the file its turn, no more.
     let _ = file.set_modified(SystemTime::now());
     Ok(opened)
-}
-
-/// Opens a file that only this user can have written.
-pub(super) fn open_file(path: &Path) -> Result<File, Fault> {
-    // A link would lead to a file that may change; a pipe would make open(2) wait.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits() as i32)
-        .open(path)
-        .map_err(|error| match Errno::from_io_error(&error) {
-            Some(Errno::LOOP) => Fault::Untrusted("it is a symbolic link"),
-            // So says a socket.
-            Some(Errno::NXIO) => Fault::Untrusted("it is not a regular file"),
-            Some(Errno::ACCESS) => Fault::Untrusted("it may not be read"),
-            _ => Fault::Unread(error),
-        })?;
-    let meta = file.metadata()?;
-    if !meta.is_file() {
-        return Err(Fault::Untrusted("it is not a regular file"));
-    }
-    match check_owner(&meta) {
-        Ok(()) => Ok(file),
-        Err(NotAlone::Owner) => Err(Fault::Untrusted("it belongs to another user")),
-        Err(NotAlone::Mode) => Err(Fault::Untrusted("other users may write to it")),
-    }
-}
-
-/// Takes away what stands under a name: a file, or a directory if it is empty. What somebody put
-/// into one is not ours to remove.
-pub(super) fn discard(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() == io::ErrorKind::IsADirectory => fs::remove_dir(path),
-        other => other,
-    }
-}
-
-/// Why others could have written something.
-enum NotAlone {
-    /// It is theirs.
-    Owner,
-    /// Its permissions let them.
-    Mode,
-}
-
-fn check_owner(meta: &fs::Metadata) -> Result<(), NotAlone> {
-    if meta.uid() != geteuid().as_raw() {
-        return Err(NotAlone::Owner);
-    }
-    if meta.mode() & 0o022 != 0 {
-        return Err(NotAlone::Mode);
-    }
-    Ok(())
-}
-
-/// Where temporary files go: `$TMPDIR`, else `/var/tmp`, which unlike `/tmp` is never memory.
-pub fn temporary_dir() -> PathBuf {
-    let set = std::env::var_os("TMPDIR").filter(|dir| !dir.is_empty());
-    set.map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from)
-}
-
-/// A file without a name.
-pub(super) fn temporary_file() -> io::Result<File> {
-    let dir = temporary_dir();
-    tempfile::tempfile_in(&dir).map_err(about(&dir))
 }
 
 #[cfg(test)]

@@ -91,9 +91,10 @@ impl CacheFile {
         Self::parse(&self.map)
     }
 
-    /// The hash of the key that it is kept under.
-    pub(super) fn key_hash(&self) -> &[u8; 32] {
-        &self.key_hash
+    /// The key of what is written aside of the blob whose spans are in this file, behind the span of
+    /// that number.
+    pub fn aside(&self, head: u64) -> Key {
+        Key::aside(&self.key_hash, head)
     }
 
     /// Length of the file in bytes.

@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{CacheFile, Identity};
+use super::Identity;
 
 /// What a file of the cache is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -99,9 +99,10 @@ impl Key {
         }
     }
 
-    /// What is written aside of the blob whose spans are in `file`, behind the span of that number.
-    pub fn aside(file: &CacheFile, head: u64) -> Self {
-        let text = format!("{} {head}", hex(file.key_hash()));
+    /// What is written aside of a blob behind the span of that number; the spans are in the file whose
+    /// key has that hash.
+    pub(super) fn aside(hash: &[u8; 32], head: u64) -> Self {
+        let text = format!("{} {head}", hex(hash));
         Self {
             kind: Kind::Aside,
             text,

@@ -5,14 +5,13 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use super::dir::{CacheDir, discard, open_file};
+use super::dir::CacheDir;
 use super::fault::{Fault, about};
 use super::file::CacheFile;
 use super::format::MAKER;
 use super::key::{Kind, is_name_of, shown_name};
-
-/// What the names of files that are not whole begin with.
-pub(super) const ASIDE: &str = ".new-";
+use super::own::{discard, open_file};
+use super::writer::ASIDE;
 
 /// Nobody writes one file for so long: who began it is gone.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);

@@ -23,11 +23,14 @@ mod identity;
 mod key;
 mod list;
 mod map;
+mod own;
+mod root;
 mod writer;
 
-pub use dir::{CacheDir, temporary_dir};
+pub use dir::CacheDir;
 pub use file::{CacheFile, Part};
 pub use identity::Identity;
 pub use key::{Key, Kind};
 pub use list::{Listed, Removed, State, Stray};
+pub use own::temporary_dir;
 pub use writer::{Unpublished, Writer};

@@ -9,12 +9,16 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::dir::{CacheDir, temporary_dir, temporary_file};
 use super::fault::about;
 use super::file::CacheFile;
 use super::format::{BLOCK, HEADER_LEN, Header, MAKER, Section};
 use super::key::{Key, Kind};
+use super::own::{temporary_dir, temporary_file};
+use super::root::Root;
 use tempfile::TempPath;
+
+/// What the names of files that are not whole begin with.
+pub(super) const ASIDE: &str = ".new-";
 
 /// Sections begin at multiples of this, so that records in them are aligned.
 const ALIGN: u64 = 8;
@@ -22,7 +26,7 @@ const ALIGN: u64 = 8;
 /// Where a file is until it is whole, and the directory that it then stands in.
 pub(super) struct Place {
     pub temporary: TempPath,
-    pub dir: CacheDir,
+    pub root: Arc<Root>,
 }
 
 /// A file that is being written.
@@ -137,7 +141,7 @@ impl Writer {
             return Ok(());
         };
         if let Some(place) = self.place.take() {
-            place.dir.say_unkept(&about(&place.temporary)(error));
+            place.root.say_unkept(&about(&place.temporary)(error));
             self.file = self.copy().map_err(about(&temporary_dir()))?;
         }
         // Again, also if that was a temporary file already: no harm, and one way less.
@@ -205,9 +209,9 @@ impl Writer {
         let header_at_start = self.file.write_all_at(&header.bytes(), 0);
         header_at_start.map_err(|error| self.about_file(error))?;
         let file = CacheFile::open(&self.file, key)?;
-        let names = self.place.and_then(|place| {
-            let target = place.dir.file_path(key)?;
-            Some((place.temporary, target))
+        let names = self.place.map(|place| {
+            let target = place.root.file_path(key);
+            (place.temporary, target)
         });
         Ok(Unpublished {
             file: Arc::new(file),

@@ -1,0 +1,77 @@
+//! Files of ours: opened only if nobody else can have written them, made without a name, taken away.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use rustix::process::geteuid;
+
+use super::fault::{Fault, about};
+
+/// Opens a file that only this user can have written.
+pub(super) fn open_file(path: &Path) -> Result<File, Fault> {
+    // A link would lead to a file that may change; a pipe would make open(2) wait.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits() as i32)
+        .open(path)
+        .map_err(|error| match Errno::from_io_error(&error) {
+            Some(Errno::LOOP) => Fault::Untrusted("it is a symbolic link"),
+            // So says a socket.
+            Some(Errno::NXIO) => Fault::Untrusted("it is not a regular file"),
+            Some(Errno::ACCESS) => Fault::Untrusted("it may not be read"),
+            _ => Fault::Unread(error),
+        })?;
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Err(Fault::Untrusted("it is not a regular file"));
+    }
+    match check_owner(&meta) {
+        Ok(()) => Ok(file),
+        Err(NotAlone::Owner) => Err(Fault::Untrusted("it belongs to another user")),
+        Err(NotAlone::Mode) => Err(Fault::Untrusted("other users may write to it")),
+    }
+}
+
+/// Takes away what stands under a name: a file, or a directory if it is empty. What somebody put
+/// into one is not ours to remove.
+pub(super) fn discard(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() == io::ErrorKind::IsADirectory => fs::remove_dir(path),
+        other => other,
+    }
+}
+
+/// Why others could have written something.
+pub(super) enum NotAlone {
+    /// It is theirs.
+    Owner,
+    /// Its permissions let them.
+    Mode,
+}
+
+pub(super) fn check_owner(meta: &fs::Metadata) -> Result<(), NotAlone> {
+    if meta.uid() != geteuid().as_raw() {
+        return Err(NotAlone::Owner);
+    }
+    if meta.mode() & 0o022 != 0 {
+        return Err(NotAlone::Mode);
+    }
+    Ok(())
+}
+
+/// Where temporary files go: `$TMPDIR`, else `/var/tmp`, which unlike `/tmp` is never memory.
+pub fn temporary_dir() -> PathBuf {
+    let set = std::env::var_os("TMPDIR").filter(|dir| !dir.is_empty());
+    set.map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from)
+}
+
+/// A file without a name.
+pub(super) fn temporary_file() -> io::Result<File> {
+    let dir = temporary_dir();
+    tempfile::tempfile_in(&dir).map_err(about(&dir))
+}
