@@ -62,12 +62,16 @@ class Bench:
     def floor(self, image):
         """Runs the decompressor over all layers, two at a time, the largest first."""
         clock.has(image.floor)
-        layers = sorted(image.layers, key=os.path.getsize, reverse=True)
         if image.kind == "docker":
             # What it costs to read the archive, its layers included.
-            layers = [image.path]
+            return clock.shell(FLOOR % ("'%s'" % image.path, COMMANDS[image.floor]))
+        return self.over_layers(image, COMMANDS[image.floor])
+
+    def over_layers(self, image, command):
+        """Runs a command over each layer, two at a time, the largest first."""
+        layers = sorted(image.layers, key=os.path.getsize, reverse=True)
         quoted = " ".join("'%s'" % layer for layer in layers)
-        return clock.shell(FLOOR % (quoted, COMMANDS[image.floor]))
+        return clock.shell(FLOOR % (quoted, command))
 
     def cache_size(self):
         """The budget of imgfs's cache of decoded spans, in MB, from its help."""

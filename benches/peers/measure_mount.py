@@ -5,7 +5,7 @@ import shutil
 import clock
 import mounts
 import trees
-from table import ANONYMOUS, FEWER, FLOORS, MILLION, ONE, TEN
+from table import ANONYMOUS, FEWER, FLOORS, HASHING, MILLION, ONE, TEN
 
 
 def first_mounts(bench, kind):
@@ -40,11 +40,19 @@ def first_mounts(bench, kind):
         clock.warm([image.path] if kind == "docker" else image.layers)
         record.value(time, FLOORS[kind], bench.floor(image).seconds)
 
-    bench.rounds([
+    def hashing():
+        clock.has("openssl")
+        clock.warm(image.layers)
+        record.value(time, HASHING, bench.over_layers(image, HASHING).seconds)
+
+    contenders = [
         mounter("imgfs", lambda: bench.imgfs, image.path, [image.path]),
         mounter("ratarmount", bench.ratarmount, image.layers, image.layers),
         (FLOORS[kind], [time], floor),
-    ])
+    ]
+    if kind == "docker":
+        contenders.append((HASHING, [time], hashing))
+    bench.rounds(contenders)
 
 
 def unpacking(bench):

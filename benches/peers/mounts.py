@@ -142,6 +142,10 @@ class Imgfs:
         self.made.add(image)
         return Mount("imgfs", path, command, umount, self.env)
 
+    def forget_what_was_read(self):
+        """Layers of one zstd frame are decoded again, once, when they are first read."""
+        empty(os.path.join(self.index, "v1", "aside"))
+
 
 class Ratarmount:
     """A union of layers, which ratarmount makes of the archives it is given."""
