@@ -11,6 +11,7 @@
 //! | [`image`] | image references, archives and layouts, platforms, documents |
 //! | [`layer`] | one pass over one layer, and its index: entries, whiteouts, where the data lies |
 //! | [`tree`] | layers merged into one immutable tree |
+//! | [`findings`] | what will not run in an image, and why |
 //! | [`open()`] | the front door: from the name of an image to its tree |
 //! | [`view`] | the file system as the user sees it: files, sidecars, xattrs |
 //! | [`fuse`] | the kernel: a thin adapter, mounts and unmounts |
@@ -34,6 +35,7 @@
 
 pub mod blob;
 pub mod cache;
+pub mod findings;
 pub mod fuse;
 pub mod image;
 pub mod inspect;

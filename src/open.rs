@@ -2,16 +2,18 @@
 //! whether it mounts or not.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::blob::{Codec, Digest, SpanCache, SpanReader};
 use crate::cache::{CacheDir, Key};
+use crate::findings::Findings;
 use crate::image::{self, Caches, Config, Documents, ImageError, LayerBlob, Platform, Reference};
 use crate::inspect::Binary;
 use crate::layer::{LayerError, LayerIndex, Problem, ProblemKind};
 use crate::tree::{NodeId, Tree, TreeError};
 
+mod evidence;
 mod keep;
 mod layers;
 mod merged;
@@ -95,6 +97,8 @@ pub struct OpenImage {
     pub name: String,
     /// The platform that its config declares.
     pub platform: Platform,
+    /// The platform that its descriptor in the index names, if it has one.
+    pub index_platform: Option<Platform>,
     /// The documents as shipped.
     pub documents: Documents,
     /// What of the config is used.
@@ -110,6 +114,7 @@ pub struct OpenImage {
     cache: CacheDir,
     spans: Arc<SpanCache>,
     keeper: Keeper,
+    findings: OnceLock<Result<Findings, String>>,
 }
 
 /// A layer that has been read.
@@ -161,6 +166,7 @@ pub fn open(
     Ok(OpenImage {
         name: image.name,
         platform: image.platform,
+        index_platform: image.index_platform,
         documents: image.documents,
         config: image.config,
         layers,
@@ -170,6 +176,7 @@ pub fn open(
         cache: options.cache.clone(),
         spans,
         keeper: keep.begin(),
+        findings: OnceLock::new(),
     })
 }
 

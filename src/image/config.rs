@@ -15,6 +15,23 @@ pub struct Config {
     pub diff_ids: Vec<Digest>,
     /// The history, the oldest line first.
     pub history: Vec<HistoryEntry>,
+    /// What is started when a container is, and as whom.
+    pub start: Start,
+}
+
+/// What a container of an image starts unless told otherwise (config.md, "config").
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    /// The program and its first arguments.
+    pub entrypoint: Vec<String>,
+    /// The arguments that follow, or the program where there is no entrypoint.
+    pub cmd: Vec<String>,
+    /// The environment, each `NAME=value`.
+    pub env: Vec<String>,
+    /// `USER[:GROUP]`, by name or number; `None` is root.
+    pub user: Option<String>,
+    /// The working directory; `None` is `/`.
+    pub working_dir: Option<String>,
 }
 
 /// One line of the history.
@@ -43,7 +60,16 @@ impl Config {
             created_by: line.created_by().clone(),
             empty_layer: line.empty_layer().unwrap_or(false),
         });
+        let some = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let start = document.config().as_ref().map(|config| Start {
+            entrypoint: config.entrypoint().clone().unwrap_or_default(),
+            cmd: config.cmd().clone().unwrap_or_default(),
+            env: config.env().clone().unwrap_or_default(),
+            user: some(config.user()),
+            working_dir: some(config.working_dir()),
+        });
         Ok(Self {
+            start: start.unwrap_or_default(),
             platform: Platform {
                 os: document.os().to_string(),
                 arch: document.architecture().to_string(),
@@ -88,6 +114,20 @@ mod tests {
         assert_eq!(lines[1].as_deref(), Some("COPY app"));
         assert_eq!(config.created_by(3), [None, None, None]);
         assert!(config.history_mismatch(3) && !config.history_mismatch(2));
+    }
+
+    #[test]
+    fn what_is_started_is_what_the_document_says() {
+        let none = Config::parse(CONFIG.as_bytes()).unwrap();
+        assert_eq!(none.start, Start::default());
+        let config = r#"{"Env":["PATH=/bin"],"Entrypoint":["/init","--"],"Cmd":null,
+            "User":"","WorkingDir":"/srv","ExposedPorts":{"80/tcp":{}}}"#;
+        let with = CONFIG.replace(r#""config":null"#, &format!(r#""config":{config}"#));
+        let start = Config::parse(with.as_bytes()).unwrap().start;
+        assert_eq!(start.entrypoint, ["/init", "--"]);
+        assert_eq!((start.cmd.len(), start.user), (0, None));
+        assert_eq!(start.env, ["PATH=/bin"]);
+        assert_eq!(start.working_dir.as_deref(), Some("/srv"));
     }
 
     #[test]

@@ -77,6 +77,7 @@ pub(crate) fn open(
         name: reference.to_string(),
         tag: item.repo_tags.iter().flatten().next().cloned(),
         platform: config.platform.clone(),
+        index_platform: None,
         documents: Documents {
             index: None,
             manifest,

@@ -16,7 +16,7 @@ mod reference;
 
 use std::sync::Arc;
 
-pub use config::{Config, HistoryEntry};
+pub use config::{Config, HistoryEntry, Start};
 pub use error::ImageError;
 pub use platform::{Platform, PlatformError};
 pub use reference::{Reference, ReferenceError, Transport};
@@ -33,6 +33,8 @@ pub struct Image {
     pub tag: Option<String>,
     /// The platform that its config declares.
     pub platform: Platform,
+    /// The platform that its descriptor in the index names, if it has one.
+    pub index_platform: Option<Platform>,
     /// The documents as shipped.
     pub documents: Documents,
     /// What of the config is used.

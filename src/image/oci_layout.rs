@@ -94,6 +94,7 @@ pub(crate) fn open(
         name: reference.to_string(),
         tag: chosen.names.first().cloned(),
         platform: config.platform.clone(),
+        index_platform: declared_by(&chosen.descriptor),
         documents: Documents {
             index: Some(index),
             manifest,
@@ -328,18 +329,24 @@ fn choose_platform(
     }
 }
 
+/// The platform that a descriptor names.
+fn declared_by(descriptor: &Descriptor) -> Option<Platform> {
+    let platform = descriptor.platform().as_ref()?;
+    Some(Platform {
+        os: platform.os().to_string(),
+        arch: platform.architecture().to_string(),
+        variant: platform.variant().clone().filter(|v| !v.is_empty()),
+    })
+}
+
 /// The platform of a manifest: its descriptor says it, else its config does.
 fn platform_of(
     reference: &Reference,
     files: &Files,
     descriptor: &Descriptor,
 ) -> Result<Option<Platform>, ImageError> {
-    if let Some(platform) = descriptor.platform() {
-        return Ok(Some(Platform {
-            os: platform.os().to_string(),
-            arch: platform.architecture().to_string(),
-            variant: platform.variant().clone().filter(|v| !v.is_empty()),
-        }));
+    if let Some(platform) = declared_by(descriptor) {
+        return Ok(Some(platform));
     }
     let bytes = files.verified(reference, &digest_of(reference, descriptor)?)?;
     let Ok(manifest) = serde_json::from_slice::<ImageManifest>(&bytes) else {

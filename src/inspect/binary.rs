@@ -48,6 +48,10 @@ pub struct Binary {
     pub runpath: Vec<Vec<u8>>,
     /// DT_SONAME; LC_ID_DYLIB.
     pub soname: Option<Vec<u8>>,
+    /// DT_VERNEED: the symbol versions that it asks of each library.
+    pub versions_needed: Vec<VersionsNeeded>,
+    /// DT_VERDEF: the symbol versions that it defines, without the one that is its own name.
+    pub versions_defined: Vec<Vec<u8>>,
     /// Whether the symbol table is gone.
     pub stripped: Option<bool>,
     /// Position independent executable: ET_DYN, DYNAMICBASE, MH_PIE.
@@ -66,6 +70,28 @@ pub struct Binary {
     pub packed: bool,
     /// Go's build information.
     pub go: Option<GoBuild>,
+}
+
+/// The symbol versions that a file asks of one library.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionsNeeded {
+    /// The library, by the name that it was linked by.
+    pub library: Vec<u8>,
+    /// Those without which the loader refuses the file.
+    pub strong: Vec<Vec<u8>>,
+    /// Those that may be missing (VER_FLG_WEAK).
+    pub weak: Vec<Vec<u8>>,
+}
+
+/// A dynamic symbol that a file wants from others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Undefined {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// The version of it, if it names one.
+    pub version: Option<Vec<u8>>,
+    /// Whether it may be missing (STB_WEAK).
+    pub weak: bool,
 }
 
 /// One platform of several in one file.

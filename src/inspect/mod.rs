@@ -28,7 +28,7 @@ mod xcoff;
 
 pub use binary::{
     Binary, Endian, Format, GoBuild, Kind, Libc, Linkage, Relro, Slice, Source as FactSource,
-    Sourced,
+    Sourced, Undefined, VersionsNeeded,
 };
 pub use detect::{Candidate, HEAD_LEN, detect};
 pub use source::Source;
