@@ -84,6 +84,8 @@ ids! {
     MissingSymbol = "missing-symbol",
     /// The interpreter that a script names is not in the image.
     MissingInterpreter = "missing-interpreter",
+    /// What the image starts is not in it.
+    MissingEntrypoint = "missing-entrypoint",
     /// A file's claims about its platform disagree with its header.
     IdentityMismatch = "identity-mismatch",
     /// Users are looked up by name, and what that needs is not there.
@@ -184,7 +186,7 @@ mod tests {
                     .all(|b| b == b'-' || b.is_ascii_lowercase())
             );
         }
-        assert_eq!(Id::ALL.len(), 26);
+        assert_eq!(Id::ALL.len(), 27);
         assert_eq!(Id::from_name("no-such"), None);
         assert_eq!(Level::from_name("fail"), Some(Level::Fail));
         assert!(Level::Info < Level::Warn && Level::Warn < Level::Fail);

@@ -8,10 +8,24 @@
 //! Headers are the truth; build info, config and index are claims. What the image starts weighs most;
 //! what nothing in it can start (data, cross toolchains, other platforms' artefacts) weighs little.
 
+mod archive;
+mod draft;
 mod finding;
+mod go;
+mod image;
+mod linking;
+mod loader;
+mod mixed;
+mod platform;
 mod report;
+mod role;
+mod script;
+mod start;
+#[cfg(test)]
+mod tests;
+mod users;
+mod words;
 
-use std::collections::HashMap;
 use std::io;
 
 pub use finding::{Finding, Id, InterpreterStatus, Level};
@@ -84,6 +98,16 @@ pub struct Declared {
 /// # Errors
 /// If what is asked of the image cannot be read.
 pub fn find(tree: &Tree, declared: &Declared, evidence: &dyn Evidence) -> io::Result<Findings> {
-    let _ = (tree, declared, evidence);
-    Ok(Findings::new(Vec::new(), HashMap::new()))
+    let image = image::Image::read(tree, declared, evidence)?;
+    let start = start::resolve(&image)?;
+    let roles = role::roles(&image, &start);
+    let mut drafts = draft::Drafts::default();
+    start::check(&start, &mut drafts);
+    platform::check(&image, &roles, &mut drafts);
+    linking::check(&image, &roles, &mut drafts)?;
+    script::check(&image, &roles, &mut drafts);
+    go::check(&image, &roles, &mut drafts);
+    users::check(&image, &roles, &mut drafts)?;
+    archive::check(&image, &mut drafts);
+    Ok(drafts.finish())
 }

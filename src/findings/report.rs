@@ -27,21 +27,21 @@ pub struct File {
 }
 
 impl Findings {
-    /// Sorts what was found.
-    pub fn new(mut list: Vec<Finding>, files: HashMap<NodeId, File>) -> Self {
-        list.sort_by(|a, b| {
+    /// Sorts what was found. A finding that is about more files than the one it names comes with those.
+    pub fn new(mut list: Vec<(Finding, Vec<NodeId>)>, files: HashMap<NodeId, File>) -> Self {
+        list.sort_by(|(a, _), (b, _)| {
             let key = |f: &Finding| (std::cmp::Reverse(f.level), f.id);
             (key(a), &a.path, &a.detail).cmp(&(key(b), &b.path, &b.detail))
         });
         list.dedup();
         let mut by_node: HashMap<NodeId, Vec<u32>> = HashMap::new();
-        for (finding, number) in list.iter().zip(0..) {
-            if let Some(node) = finding.node {
+        for ((finding, nodes), number) in list.iter().zip(0..) {
+            for &node in finding.node.iter().chain(nodes) {
                 by_node.entry(node).or_default().push(number);
             }
         }
         Self {
-            list,
+            list: list.into_iter().map(|(finding, _)| finding).collect(),
             by_node,
             files,
         }

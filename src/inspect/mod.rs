@@ -51,3 +51,19 @@ pub fn inspect(source: &dyn Source) -> Option<Binary> {
         Candidate::Script => script::inspect(&head),
     }
 }
+
+/// The dynamic symbols that an ELF file wants from others. `None` where that cannot be told.
+pub fn undefined(source: &dyn Source) -> Option<Vec<Undefined>> {
+    elf::undefined(&source::Budget::new(source))
+}
+
+/// For each name, whether an ELF file exports a symbol of that name, told by its hash tables. `None`
+/// where it has none.
+pub fn exports(source: &dyn Source, names: &[&[u8]]) -> Option<Vec<bool>> {
+    elf::exports(&source::Budget::new(source), names)
+}
+
+/// For each of a few byte strings, whether a file holds it.
+pub fn contains(source: &dyn Source, strings: &[&[u8]]) -> Vec<bool> {
+    read::contains(source, strings)
+}

@@ -61,6 +61,20 @@ pub(super) fn scan<T>(
     None
 }
 
+/// For each of a few byte strings, whether it occurs. Ends when all were found.
+pub(super) fn contains(source: &dyn Source, strings: &[&[u8]]) -> Vec<bool> {
+    let finders: Vec<_> = strings.iter().map(memchr::memmem::Finder::new).collect();
+    let overlap = strings.iter().map(|s| s.len()).max().unwrap_or(0) as u64;
+    let mut found = vec![false; strings.len()];
+    scan(source, 0, source.len(), overlap, |_, window| {
+        for (found, finder) in found.iter_mut().zip(&finders) {
+            *found = *found || finder.find(window).is_some();
+        }
+        found.iter().all(|&found| found).then_some(())
+    });
+    found
+}
+
 /// An unsigned number in seven bits a byte, least significant first: LEB128 (DWARF 5, section 7.6)
 /// and Go's `encoding/binary.Uvarint`. Returns what follows it.
 pub(super) fn uvarint(bytes: &[u8]) -> Option<(u64, &[u8])> {

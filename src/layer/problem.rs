@@ -73,8 +73,14 @@ impl fmt::Display for Problem {
         if !self.path.is_empty() {
             write!(f, ": {}", printable(&self.path))?;
         }
-        f.write_str(": ")?;
-        match &self.kind {
+        write!(f, ": {}", self.kind)
+    }
+}
+
+/// What is wrong, without where.
+impl fmt::Display for ProblemKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             ProblemKind::BadWhiteout => f.write_str("a whiteout that names nothing; ignored"),
             ProblemKind::DuplicateEntry => {
                 f.write_str("more than once in this layer; the last one counts")

@@ -4,7 +4,7 @@ use std::io;
 
 use super::OpenImage;
 use crate::findings::{self, Declared, Evidence, Findings};
-use crate::inspect::{Binary, Undefined};
+use crate::inspect::{self, Binary, Undefined};
 use crate::tree::NodeId;
 
 impl OpenImage {
@@ -50,15 +50,48 @@ impl Evidence for OpenImage {
         self.bytes(node, 0, len).map(|bytes| bytes.to_vec())
     }
 
-    fn undefined(&self, _node: NodeId) -> io::Result<Vec<Undefined>> {
-        Ok(Vec::new())
+    fn undefined(&self, node: NodeId) -> io::Result<Vec<Undefined>> {
+        Ok(inspect::undefined(&self.source(node)).unwrap_or_default())
     }
 
-    fn exports(&self, _node: NodeId, names: &[&[u8]]) -> io::Result<Vec<bool>> {
-        Ok(vec![true; names.len()])
+    fn exports(&self, node: NodeId, names: &[&[u8]]) -> io::Result<Vec<bool>> {
+        let found = inspect::exports(&self.source(node), names);
+        Ok(found.unwrap_or_else(|| vec![false; names.len()]))
     }
 
-    fn contains(&self, _node: NodeId, strings: &[&[u8]]) -> io::Result<Vec<bool>> {
-        Ok(vec![false; strings.len()])
+    fn contains(&self, node: NodeId, strings: &[&[u8]]) -> io::Result<Vec<bool>> {
+        Ok(inspect::contains(&self.source(node), strings))
+    }
+}
+
+/// A file of an image, as the decoders read it.
+struct NodeSource<'a> {
+    image: &'a OpenImage,
+    node: NodeId,
+    len: u64,
+}
+
+impl OpenImage {
+    fn source(&self, node: NodeId) -> NodeSource<'_> {
+        let len = self.tree.node(node).map_or(0, |node| node.size);
+        NodeSource {
+            image: self,
+            node,
+            len,
+        }
+    }
+}
+
+impl inspect::Source for NodeSource<'_> {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        let read = self.image.read(self.node, buf, offset)?;
+        match read == buf.len() {
+            true => Ok(()),
+            false => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
     }
 }

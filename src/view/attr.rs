@@ -21,6 +21,18 @@ impl ImageFs {
                 self.virtual_directory(ino, id)
             }
             Ino::ArchDirectory(_) => Err(ViewError::NotFound),
+            Ino::Findings => {
+                let size = self.findings_text()?.len() as u64;
+                Ok(Attr {
+                    ino: ino.number(),
+                    kind: FileType::Regular,
+                    mode: 0o444,
+                    nlink: 1,
+                    size,
+                    blocks: size.div_ceil(512),
+                    ..self.node_attr(Tree::ROOT)?
+                })
+            }
             Ino::Sidecar(id) | Ino::ArchText(id) => {
                 let tree = self.tree();
                 let found = tree.executable(id).and_then(|found| tree.dentry(found));

@@ -1,25 +1,46 @@
 //! `/.imgfs`: not listed in the root, like `.zfs`, and always there to enter. It holds `arch/`, the
-//! sidecar texts of the whole image in a tree of their own, where nothing can shadow them.
+//! sidecar texts of the whole image in a tree of their own, where nothing can shadow them, and
+//! `findings.tsv`, what will not run and why.
 
 use super::ino::Ino;
-use super::{DirEntry, FileType, ImageFs};
+use super::{DirEntry, FileType, ImageFs, ViewError, facts};
 use crate::tree::{DentryId, NodeId, Tree};
 
 /// Its name in the root.
 pub const CONTROL: &[u8] = b".imgfs";
 const ARCH: &[u8] = b"arch";
+const FINDINGS: &[u8] = b"findings.tsv";
 
 impl ImageFs {
     pub(super) fn control_lookup(&self, name: &[u8]) -> Option<Ino> {
-        (name == ARCH).then_some(Ino::ArchDirectory(Tree::ROOT))
+        match name {
+            ARCH => Some(Ino::ArchDirectory(Tree::ROOT)),
+            FINDINGS => Some(Ino::Findings),
+            _ => None,
+        }
     }
 
     pub(super) fn control_list(&self) -> Vec<DirEntry<'_>> {
-        vec![DirEntry {
-            ino: Ino::ArchDirectory(Tree::ROOT).number(),
-            kind: FileType::Directory,
-            name: ARCH.into(),
-        }]
+        let entry = |ino: Ino, kind, name: &'static [u8]| DirEntry {
+            ino: ino.number(),
+            kind,
+            name: name.into(),
+        };
+        vec![
+            entry(Ino::ArchDirectory(Tree::ROOT), FileType::Directory, ARCH),
+            entry(Ino::Findings, FileType::Regular, FINDINGS),
+        ]
+    }
+
+    /// The text of `findings.tsv`.
+    pub(super) fn findings_text(&self) -> Result<&[u8], ViewError> {
+        let found = self.found()?;
+        Ok(self.findings_text.get_or_init(|| {
+            facts::findings_table(found, |layer| {
+                let layer = self.image.layers.get(layer as usize)?;
+                layer.created_by.clone()
+            })
+        }))
     }
 
     pub(super) fn arch_lookup(&self, dir: NodeId, name: &[u8]) -> Option<Ino> {

@@ -16,7 +16,9 @@ impl ImageFs {
                 Ino::Node(dir) => self.node_lookup(dir, name)?,
                 Ino::Control => self.control_lookup(name),
                 Ino::ArchDirectory(dir) => self.arch_lookup(dir, name),
-                Ino::Sidecar(_) | Ino::ArchText(_) => return Err(ViewError::NotDirectory),
+                Ino::Sidecar(_) | Ino::ArchText(_) | Ino::Findings => {
+                    return Err(ViewError::NotDirectory);
+                }
             };
             self.attr(found.ok_or(ViewError::NotFound)?)
         })
@@ -78,7 +80,9 @@ impl ImageFs {
             Ino::Control => Ino::Node(Tree::ROOT),
             Ino::ArchDirectory(Tree::ROOT) => Ino::Control,
             Ino::ArchDirectory(id) => Ino::ArchDirectory(self.tree().parent(id)),
-            Ino::Sidecar(_) | Ino::ArchText(_) => return Err(ViewError::NotDirectory),
+            Ino::Sidecar(_) | Ino::ArchText(_) | Ino::Findings => {
+                return Err(ViewError::NotDirectory);
+            }
         };
         for (at, (ino, name)) in (0..).zip([(ino, "."), (parent, "..")]) {
             let entry = DirEntry {

@@ -1,10 +1,12 @@
 //! The one schema of keys. Sidecars, xattrs, tables and JSON are spellings of the list that
 //! [`of_binary`] makes; no other place turns a fact into a key.
 
+use crate::findings::{Findings, Level};
 use crate::inspect::{
     Binary, Endian, FactSource, Format, GoBuild, Kind as BinaryKind, Libc, Linkage, Relro, VARIANTS,
 };
 use crate::open::OpenLayer;
+use crate::tree::NodeId;
 
 /// The version of the sidecar format, the value of `IMGFS_ARCH`.
 const VERSION: &str = "1";
@@ -127,6 +129,66 @@ pub fn of_layer(number: u32, layer: &OpenLayer) -> Vec<Fact> {
     facts.some("LAYER_DIGEST", layer.digest.as_ref().map(|d| d.to_string()));
     facts.some("CREATED_BY", layer.created_by.as_ref());
     facts.0
+}
+
+/// Adds what was found about a file to its facts: what became of its interpreter and its libraries
+/// stands behind those, the verdict at the end.
+pub fn add_findings(facts: &mut Vec<Fact>, findings: &Findings, node: NodeId) {
+    let mut insert = |after: &str, fact: Fact| {
+        let at = facts.iter().position(|fact| fact.key == after);
+        facts.insert(at.map_or(facts.len(), |at| at + 1), fact);
+    };
+    if let Some(status) = findings.interpreter_status(node) {
+        let value = Value::One(status.name().into());
+        let key = "INTERPRETER_STATUS";
+        insert("INTERPRETER", Fact { key, value });
+    }
+    let missing = findings.missing(node);
+    if !missing.is_empty() {
+        let value = Value::List(missing.iter().map(|name| name.to_vec()).collect());
+        let key = "MISSING";
+        insert("NEEDED", Fact { key, value });
+    }
+    let mut end = Facts(Vec::new());
+    end.one(
+        "VERDICT",
+        match findings.worst(node) {
+            None | Some(Level::Info) => "ok",
+            Some(level) => level.name(),
+        },
+    );
+    let ids = findings
+        .of(node)
+        .map(|finding| finding.id.name().to_owned());
+    end.list("FINDINGS", &each_once(ids));
+    facts.append(&mut end.0);
+}
+
+/// The table of an image's findings: a header line, then a line each; columns are separated by tabs and
+/// escaped like values.
+pub fn findings_table(findings: &Findings, created_by: impl Fn(u32) -> Option<String>) -> Vec<u8> {
+    let mut table = b"level\tid\tpath\tlayer\tcreated_by\tdetail\thint\n".to_vec();
+    for finding in findings.list() {
+        let layer = finding.layer.map(|layer| layer.to_string());
+        let line = finding.layer.and_then(&created_by);
+        let columns: [&[u8]; 7] = [
+            finding.level.name().as_bytes(),
+            finding.id.name().as_bytes(),
+            &finding.path,
+            layer.as_deref().unwrap_or_default().as_bytes(),
+            line.as_deref().unwrap_or_default().as_bytes(),
+            finding.detail.as_bytes(),
+            finding.hint.as_bytes(),
+        ];
+        for (i, column) in columns.into_iter().enumerate() {
+            if i > 0 {
+                table.push(b'\t');
+            }
+            escape(column, false, &mut table);
+        }
+        table.push(b'\n');
+    }
+    table
 }
 
 fn platform(facts: &mut Facts, binary: &Binary) {

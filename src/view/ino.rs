@@ -16,6 +16,8 @@ pub(super) enum Ino {
     ArchDirectory(NodeId),
     /// The text in `/.imgfs/arch` of a directory entry.
     ArchText(DentryId),
+    /// `/.imgfs/findings.tsv`.
+    Findings,
 }
 
 const KIND_SHIFT: u32 = 40;
@@ -29,6 +31,7 @@ impl Ino {
             Self::Control => tagged(2, 0),
             Self::ArchDirectory(id) => tagged(3, id.0),
             Self::ArchText(id) => tagged(4, id.0),
+            Self::Findings => tagged(5, 0),
         }
     }
 
@@ -43,6 +46,7 @@ impl Ino {
             2 => Some(Self::Control),
             3 => Some(Self::ArchDirectory(NodeId(id.ok()?))),
             4 => Some(Self::ArchText(DentryId(id.ok()?))),
+            5 => Some(Self::Findings),
             _ => None,
         }
     }
@@ -61,6 +65,7 @@ mod tests {
             Ino::Control,
             Ino::ArchDirectory(NodeId(0)),
             Ino::ArchText(DentryId(7)),
+            Ino::Findings,
         ] {
             assert_eq!(Ino::of(ino.number()), Some(ino));
         }

@@ -21,6 +21,7 @@ pub use requests::{Counter, Requests};
 pub use sidecar::Sidecars;
 
 use crate::blob::{CacheStats, SpanSlice};
+use crate::findings::Findings;
 use crate::layer::Mtime;
 use crate::open::{FileBytes, OpenImage};
 use crate::tree::{self, DentryId, Kind, NodeId, Tree};
@@ -133,7 +134,18 @@ pub struct ImageFs {
     /// For each node, whether `/.imgfs/arch` has a directory for it. Found out when somebody enters
     /// it, since every link of the image has to be followed for that.
     has_texts: OnceLock<Vec<bool>>,
+    /// `/.imgfs/findings.tsv`.
+    findings_text: OnceLock<Vec<u8>>,
     requests: Requests,
+}
+
+/// The part of a text that was asked for.
+fn cut(text: &[u8], offset: u64, len: usize) -> FileBytes {
+    let from = usize::try_from(offset)
+        .unwrap_or(usize::MAX)
+        .min(text.len());
+    let to = from.saturating_add(len).min(text.len());
+    FileBytes::Owned(text.get(from..to).unwrap_or_default().to_vec())
 }
 
 impl ImageFs {
@@ -143,6 +155,7 @@ impl ImageFs {
             image,
             sidecars,
             has_texts: OnceLock::new(),
+            findings_text: OnceLock::new(),
             requests: Requests::default(),
         }
     }
@@ -215,7 +228,7 @@ impl ImageFs {
                 Kind::Directory => Err(ViewError::IsDirectory),
                 _ => Err(ViewError::WrongType),
             },
-            Ino::Sidecar(_) | Ino::ArchText(_) => Ok(None),
+            Ino::Sidecar(_) | Ino::ArchText(_) | Ino::Findings => Ok(None),
             Ino::Control | Ino::ArchDirectory(_) => Err(ViewError::IsDirectory),
         }
     }
@@ -238,14 +251,9 @@ impl ImageFs {
                 })
             }
             (None, Ino::Sidecar(id) | Ino::ArchText(id)) => {
-                let text = self.sidecar_text(id)?;
-                let from = usize::try_from(offset)
-                    .unwrap_or(usize::MAX)
-                    .min(text.len());
-                let to = from.saturating_add(len).min(text.len());
-                let bytes = text.get(from..to).unwrap_or_default().to_vec();
-                Ok(FileBytes::Owned(bytes))
+                Ok(cut(&self.sidecar_text(id)?, offset, len))
             }
+            (None, Ino::Findings) => Ok(cut(self.findings_text()?, offset, len)),
             (None, _) => Err(ViewError::WrongType),
         }
     }
@@ -346,6 +354,17 @@ impl ImageFs {
             None => Vec::new(),
         };
         facts.extend(facts::of_layer(node.layer, layer));
+        if binary.is_some() {
+            facts::add_findings(&mut facts, self.found()?, id);
+        }
         Ok(facts)
+    }
+
+    /// What will not run, and why.
+    fn found(&self) -> Result<&Findings, ViewError> {
+        self.image.findings().map_err(|error| ViewError::Io {
+            path: self.image.name.clone(),
+            error,
+        })
     }
 }

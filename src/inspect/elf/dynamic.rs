@@ -4,9 +4,10 @@
 //! section headers, which need not be there.
 
 use object::elf::{
-    DF_1_NOW, DF_1_PIE, DF_BIND_NOW, DT_BIND_NOW, DT_DEBUG, DT_FLAGS, DT_FLAGS_1, DT_MIPS_RLD_MAP,
-    DT_MIPS_RLD_MAP_REL, DT_NEEDED, DT_NULL, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB,
-    DT_SYMTAB, DT_VERNEED, DT_VERNEEDNUM, Dyn32, Dyn64, DynamicTag, PT_DYNAMIC,
+    DF_1_NOW, DF_1_PIE, DF_BIND_NOW, DT_BIND_NOW, DT_DEBUG, DT_FLAGS, DT_FLAGS_1, DT_GNU_HASH,
+    DT_HASH, DT_MIPS_RLD_MAP, DT_MIPS_RLD_MAP_REL, DT_NEEDED, DT_NULL, DT_RPATH, DT_RUNPATH,
+    DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM,
+    DT_VERSYM, Dyn32, Dyn64, DynamicTag, PT_DYNAMIC,
 };
 use object::endian::Endianness;
 use object::pod::slice_from_bytes;
@@ -46,6 +47,14 @@ pub(super) struct Dynamic {
     pub symbols: Option<u64>,
     /// File offset and count of the needed versions.
     pub verneed: Option<(u64, u64)>,
+    /// File offset and count of the defined versions.
+    pub verdef: Option<(u64, u64)>,
+    /// File offset of DT_GNU_HASH.
+    pub gnu_hash: Option<u64>,
+    /// File offset of DT_HASH.
+    pub hash: Option<u64>,
+    /// File offset of the version of each symbol.
+    pub versym: Option<u64>,
     /// Whether DT_NEEDED is there at all, though its name may be unreadable.
     pub needs: bool,
     /// There are entries, and none is the one that linkers leave in executables alone, for debuggers:
@@ -102,6 +111,10 @@ impl Dynamic {
             strings,
             symbols: offset_of(DT_SYMTAB).map(|(offset, _)| offset),
             verneed: offset_of(DT_VERNEED).map(|o| o.0).zip(last(DT_VERNEEDNUM)),
+            verdef: offset_of(DT_VERDEF).map(|o| o.0).zip(last(DT_VERDEFNUM)),
+            gnu_hash: offset_of(DT_GNU_HASH).map(|o| o.0),
+            hash: offset_of(DT_HASH).map(|o| o.0),
+            versym: offset_of(DT_VERSYM).map(|o| o.0),
             needs: last(DT_NEEDED).is_some(),
             of_library: !entries.is_empty()
                 && [DT_DEBUG, DT_MIPS_RLD_MAP, DT_MIPS_RLD_MAP_REL]

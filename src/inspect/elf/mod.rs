@@ -9,6 +9,7 @@ mod attributes;
 mod dynamic;
 mod golang;
 mod hardening;
+mod hash;
 mod header;
 mod machine;
 mod note;
@@ -18,6 +19,7 @@ mod section;
 mod segment;
 mod shape;
 mod symbol;
+mod undefined;
 mod variant;
 mod version;
 
@@ -29,7 +31,7 @@ use self::header::Header;
 use self::note::Notes;
 use self::section::Sections;
 use self::segment::Segments;
-use super::binary::{Binary, Endian, Format, Kind, Libc, Source as FactSource, Sourced};
+use super::binary::{Binary, Endian, Format, Kind, Libc, Source as FactSource, Sourced, Undefined};
 use super::libc;
 use super::read;
 use super::source::Source;
@@ -38,6 +40,29 @@ use super::source::Source;
 pub(super) fn inspect(source: &dyn Source, head: &[u8]) -> Option<Binary> {
     let header = Header::read(head)?;
     Some(Elf::read(source, header).facts())
+}
+
+/// An ELF file's header and dynamic section. `None` if it has none.
+fn linked(source: &dyn Source) -> Option<(Header, Dynamic)> {
+    let len = source.len().min(super::HEAD_LEN as u64);
+    let head = source.piece(0, len, super::HEAD_LEN as u64).ok()?;
+    let header = head.starts_with(&ELFMAG).then(|| Header::read(&head))??;
+    let segments = Segments::read(source, &header)?;
+    let dynamic = Dynamic::read(source, header.layout, &segments);
+    Some((header, dynamic))
+}
+
+/// The dynamic symbols that an ELF file wants from others.
+pub(super) fn undefined(source: &dyn Source) -> Option<Vec<Undefined>> {
+    let (header, dynamic) = linked(source)?;
+    undefined::list(source, &header, &dynamic)
+}
+
+/// For each name, whether an ELF file exports it.
+pub(super) fn exports(source: &dyn Source, names: &[&[u8]]) -> Option<Vec<bool>> {
+    let (header, dynamic) = linked(source)?;
+    let table = hash::Exports::new(source, &header, &dynamic)?;
+    Some(names.iter().map(|name| table.has(name)).collect())
 }
 
 /// What the header of an object says: its machine, and its system if that has a field. `None` if it is
@@ -132,7 +157,8 @@ impl<'a> Elf<'a> {
         let os = os::detect(header, interpreter.as_deref(), notes, go.as_ref());
         let arch = machine::name(header);
         let names = symbol::name_tables(dynamic, sections);
-        let libc_required = version::highest_glibc(*source, header.layout, dynamic);
+        let versions_needed = version::needed(*source, header.layout, dynamic);
+        let libc_required = version::highest_glibc(&versions_needed);
 
         let runs = matches!(kind, Kind::Executable | Kind::SharedLibrary);
         let libc = runs.then(|| match linkage {
@@ -182,6 +208,8 @@ impl<'a> Elf<'a> {
             rpath: dynamic::split_path(dynamic.rpath.clone()),
             runpath: dynamic::split_path(dynamic.runpath.clone()),
             soname: dynamic.soname.clone(),
+            versions_needed,
+            versions_defined: version::defined(*source, header.layout, dynamic),
             stripped: sections
                 .filter(|_| kind != Kind::Core)
                 .map(|s| !s.has_symbols()),

@@ -1,50 +1,58 @@
-//! The symbol versions that a file asks for (`Elf32_Verneed`, LSB core, section 10.7), and the highest
-//! of the C library among them.
+//! The symbol versions that a file asks for and defines (`Elf32_Verneed`, `Elf32_Verdef`; LSB core,
+//! section 10.7), and the highest of the C library among the former.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 
-use object::elf::{VER_FLG_WEAK, Vernaux, Verneed};
+use object::elf::{VER_FLG_BASE, VER_FLG_WEAK, Verdaux, Verdef, Vernaux, Verneed};
 use object::endian::Endianness;
 
 use super::dynamic::Dynamic;
 use super::header::Layout;
+use crate::inspect::binary::VersionsNeeded;
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
 /// A file that needs more versions than this, over all libraries, is not what it seems.
 const LIMIT: usize = 4096;
 
-/// The highest `GLIBC_x.y` that a file cannot start without.
-///
-/// Versions that only weak references carry do not count: the loader lets them be missing. Nor do
-/// `GLIBC_PRIVATE` and `GLIBC_ABI_DT_RELR`, which are not numbers.
-pub(super) fn highest_glibc(
+/// The versions that a file asks for, library by library, in the order of the table.
+pub(super) fn needed(
     source: &dyn Source,
     layout: Layout,
     dynamic: &Dynamic,
-) -> Option<String> {
-    let mut highest: Option<(Vec<u32>, Vec<u8>)> = None;
-    // Each library has its own entry for the same version, with the same name.
-    let needed = needed(source, layout, dynamic);
-    let names: BTreeSet<u32> = needed.iter().filter(|n| !n.1).map(|n| n.0).collect();
-    for index in names {
-        let Some(name) = dynamic.string(source, index) else {
-            continue;
-        };
-        if let Some(version) = number(&name)
-            && highest.as_ref().is_none_or(|(known, _)| version > *known)
-        {
-            highest = Some((version, name));
+) -> Vec<VersionsNeeded> {
+    let mut libraries: Vec<VersionsNeeded> = Vec::new();
+    visit(source, layout, dynamic, &mut |found| match found {
+        Found::Library(name) => libraries.push(VersionsNeeded {
+            library: dynamic.string(source, name).unwrap_or_default(),
+            ..VersionsNeeded::default()
+        }),
+        Found::Version { name, weak, .. } => {
+            if let Some(library) = libraries.last_mut()
+                && let Some(name) = dynamic.string(source, name)
+            {
+                let list = match weak {
+                    true => &mut library.weak,
+                    false => &mut library.strong,
+                };
+                list.push(name);
+            }
         }
-    }
-    String::from_utf8(highest?.1).ok()
+    });
+    libraries
 }
 
-/// Every version that is asked for: where its name is in the string table, and whether it is weak.
-fn needed(source: &dyn Source, layout: Layout, dynamic: &Dynamic) -> Vec<(u32, bool)> {
-    let mut versions = Vec::new();
+/// What the table of needed versions holds: a library, or a version of the one before. Names are
+/// indices of the string table.
+enum Found {
+    Library(u32),
+    Version { name: u32, index: u16, weak: bool },
+}
+
+/// Walks the table of needed versions.
+fn visit(source: &dyn Source, layout: Layout, dynamic: &Dynamic, found: &mut dyn FnMut(Found)) {
     let Some((mut file_at, files)) = dynamic.verneed else {
-        return versions;
+        return;
     };
     let endian = layout.endian;
     let mut left = LIMIT;
@@ -52,6 +60,7 @@ fn needed(source: &dyn Source, layout: Layout, dynamic: &Dynamic) -> Vec<(u32, b
         let Some(file) = read::record::<Verneed<Endianness>>(source, file_at) else {
             break;
         };
+        found(Found::Library(file.vn_file.get(endian)));
         let mut at = file_at.checked_add(file.vn_aux.get(endian).into());
         for _ in 0..file.vn_cnt.get(endian) {
             left = left.saturating_sub(1);
@@ -59,8 +68,11 @@ fn needed(source: &dyn Source, layout: Layout, dynamic: &Dynamic) -> Vec<(u32, b
             let Some(aux) = aux.filter(|_| left > 0) else {
                 break;
             };
-            let weak = aux.vna_flags.get(endian).0 & VER_FLG_WEAK.0 != 0;
-            versions.push((aux.vna_name.get(endian), weak));
+            found(Found::Version {
+                name: aux.vna_name.get(endian),
+                index: aux.vna_other.get(endian).0,
+                weak: aux.vna_flags.get(endian).0 & VER_FLG_WEAK.0 != 0,
+            });
             match aux.vna_next.get(endian) {
                 0 => break,
                 next => at = at.and_then(|at| at.checked_add(next.into())),
@@ -72,7 +84,65 @@ fn needed(source: &dyn Source, layout: Layout, dynamic: &Dynamic) -> Vec<(u32, b
             _ => break,
         }
     }
-    versions
+}
+
+/// The versions that a file defines, in the order of the table. The first entry is nearly always
+/// the file's own name, which nobody asks for (VER_FLG_BASE).
+pub(super) fn defined(source: &dyn Source, layout: Layout, dynamic: &Dynamic) -> Vec<Vec<u8>> {
+    let mut names = Vec::new();
+    let Some((mut at, count)) = dynamic.verdef else {
+        return names;
+    };
+    let endian = layout.endian;
+    for _ in 0..count.min(LIMIT as u64) {
+        let Some(entry) = read::record::<Verdef<Endianness>>(source, at) else {
+            break;
+        };
+        // The first name is the version's own; those after it are of versions that it builds on.
+        let aux = at.checked_add(entry.vd_aux.get(endian).into());
+        let aux = aux.and_then(|aux| read::record::<Verdaux<Endianness>>(source, aux));
+        let base = entry.vd_flags.get(endian).0 & VER_FLG_BASE.0 != 0;
+        if let Some(aux) = aux.filter(|_| !base)
+            && let Some(name) = dynamic.string(source, aux.vda_name.get(endian))
+        {
+            names.push(name);
+        }
+        let next = entry.vd_next.get(endian);
+        match at.checked_add(next.into()) {
+            Some(next_at) if next != 0 => at = next_at,
+            _ => break,
+        }
+    }
+    names
+}
+
+/// The names of the versions that a file asks for, by the number that its symbols give them
+/// (`vna_other`).
+pub(super) fn indices(
+    source: &dyn Source,
+    layout: Layout,
+    dynamic: &Dynamic,
+) -> HashMap<u16, Vec<u8>> {
+    let mut names = HashMap::new();
+    visit(source, layout, dynamic, &mut |found| {
+        if let Found::Version { index, name, .. } = found
+            && let Some(name) = dynamic.string(source, name)
+        {
+            names.insert(index, name);
+        }
+    });
+    names
+}
+
+/// The highest `GLIBC_x.y` that a file cannot start without.
+///
+/// Versions that only weak references carry do not count: the loader lets them be missing. Nor do
+/// `GLIBC_PRIVATE` and `GLIBC_ABI_DT_RELR`, which are not numbers.
+pub(super) fn highest_glibc(needed: &[VersionsNeeded]) -> Option<String> {
+    let strong = needed.iter().flat_map(|library| &library.strong);
+    let numbered = strong.filter_map(|name| Some((number(name)?, name)));
+    let highest = numbered.max_by(|a, b| a.0.cmp(&b.0))?.1;
+    String::from_utf8(highest.clone()).ok()
 }
 
 /// `GLIBC_2.2.5` as its numbers, which compare as versions do: 2.4 < 2.34.
@@ -127,16 +197,62 @@ mod tests {
             ..Dynamic::default()
         };
         assert_eq!(
-            highest_glibc(&file, layout, &dynamic).as_deref(),
+            highest_glibc(&needed(&file, layout, &dynamic)).as_deref(),
             Some("GLIBC_2.17")
         );
+        let libraries = needed(&file, layout, &dynamic);
+        assert_eq!(libraries.len(), 1);
+        assert_eq!(libraries[0].library, b"libc.so.6");
+        assert_eq!(libraries[0].strong, [&b"GLIBC_2.9"[..], b"GLIBC_2.17"]);
+        assert_eq!(libraries[0].weak, [b"GLIBC_2.38"]);
         // A count that lies is stopped by vn_next, and a table past the end by the end.
         dynamic.verneed = Some((verneed, u64::MAX));
         assert_eq!(
-            highest_glibc(&file, layout, &dynamic).as_deref(),
+            highest_glibc(&needed(&file, layout, &dynamic)).as_deref(),
             Some("GLIBC_2.17")
         );
         dynamic.verneed = Some((u64::MAX - 3, 1));
-        assert_eq!(highest_glibc(&file, layout, &dynamic), None);
+        assert_eq!(highest_glibc(&needed(&file, layout, &dynamic)), None);
+    }
+
+    /// Strings at 0, then the file's own name and two versions, the second of which builds on the first.
+    #[test]
+    fn what_is_defined_is_named_by_the_first_of_its_names() {
+        let mut file = b"\0libx.so.1\0X_1\0X_2\0".to_vec();
+        let strings = (0, file.len() as u64);
+        let at = file.len() as u64;
+        for (flags, names, last) in [
+            (1u16, &[1u32][..], false),
+            (0, &[11], false),
+            (0, &[15, 11], true),
+        ] {
+            let len = 20 + 8 * names.len() as u32;
+            for v in [1, flags, 2, names.len() as u16] {
+                file.extend(v.to_le_bytes()); // vd_version, vd_flags, vd_ndx, vd_cnt
+            }
+            for v in [0, 20, if last { 0 } else { len }] {
+                file.extend(u32::to_le_bytes(v)); // vd_hash, vd_aux, vd_next
+            }
+            for (i, name) in names.iter().enumerate() {
+                file.extend(name.to_le_bytes());
+                let next: u32 = if i + 1 < names.len() { 8 } else { 0 };
+                file.extend(next.to_le_bytes());
+            }
+        }
+        let layout = Layout {
+            wide: true,
+            endian: Endianness::Little,
+        };
+        let dynamic = |verdef| Dynamic {
+            strings: Some(strings),
+            verdef: Some(verdef),
+            ..Dynamic::default()
+        };
+        assert_eq!(defined(&file, layout, &dynamic((at, 3))), [b"X_1", b"X_2"]);
+        assert_eq!(
+            defined(&file, layout, &dynamic((at, u64::MAX))),
+            [b"X_1", b"X_2"]
+        );
+        assert!(defined(&file, layout, &dynamic((u64::MAX - 1, 3))).is_empty());
     }
 }

@@ -1,0 +1,95 @@
+//! What the archive itself gets wrong, and what in the image stands where something of imgfs would be.
+
+use super::draft::Drafts;
+use super::finding::{Id, Level};
+use super::image::Image;
+use crate::layer::{Problem, ProblemKind};
+use crate::tree::NodeId;
+
+/// What a sidecar's name adds to that of its executable.
+const SUFFIX: &[u8] = b".arch";
+
+/// The prefix of imgfs's own attributes.
+const PREFIX: &[u8] = b"user.imgfs.";
+
+/// Tells of the layers' problems and of what is shadowed.
+pub fn check(image: &Image<'_>, drafts: &mut Drafts) {
+    for problem in &image.declared.problems {
+        let Some((id, hint)) = of(problem) else {
+            continue;
+        };
+        let mut path = problem.path.to_vec();
+        if !path.is_empty() && !path.starts_with(b"/") {
+            path.insert(0, b'/');
+        }
+        let layer = u32::try_from(problem.layer).ok();
+        let detail = problem.kind.to_string();
+        drafts.image(id, Level::Warn, &path, layer, (detail, hint.to_owned()));
+    }
+    shadows(image, drafts);
+}
+
+/// The id of a problem, and what mends it. Those without an id are in the log alone.
+fn of(problem: &Problem) -> Option<(Id, &'static str)> {
+    Some(match problem.kind {
+        ProblemKind::BadWhiteout => (
+            Id::BadWhiteout,
+            "a whiteout is .wh. and the name of what it removes: make the layer again",
+        ),
+        ProblemKind::DuplicateEntry => (
+            Id::DuplicateEntry,
+            "make the layer with a tool that writes each path once",
+        ),
+        ProblemKind::EscapingPath => (
+            Id::EscapingPath,
+            "no path of a layer may lead out of its root: do not trust who made it",
+        ),
+        ProblemKind::MediaType { .. } => (
+            Id::MediaTypeMismatch,
+            "push the image again with a tool that writes the media type of what it compresses with",
+        ),
+        ProblemKind::TruncatedBinary => (
+            Id::TruncatedBinary,
+            "the file was cut short before it came into the layer: copy it again",
+        ),
+        _ => return None,
+    })
+}
+
+fn shadows(image: &Image<'_>, drafts: &mut Drafts) {
+    let tree = image.tree;
+    for id in tree.dentries() {
+        let Some(dentry) = tree.dentry(id) else {
+            continue;
+        };
+        let described = dentry.name.strip_suffix(SUFFIX);
+        let beside = described.and_then(|name| tree.lookup(dentry.parent, name));
+        if beside.is_some_and(|(beside, _)| tree.executable(beside).is_some()) {
+            let path = tree.path(id);
+            let layer = tree.node(dentry.node).map(|node| node.layer);
+            let text = (
+                "the image ships a file of the name that the sidecar of the executable beside it would \
+                 have: what it says is not what imgfs found"
+                    .to_owned(),
+                "read the sidecar in /.imgfs/arch, or rename the file".to_owned(),
+            );
+            drafts.image(Id::ShadowedSidecar, Level::Warn, &path, layer, text);
+        }
+    }
+    let shipped = |id: &NodeId| {
+        let node = tree.node(*id);
+        node.is_some_and(|node| {
+            tree.xattrs(&node)
+                .iter()
+                .any(|x| x.name.starts_with(PREFIX))
+        })
+    };
+    for id in tree.nodes().filter(shipped) {
+        let text = (
+            "the image ships attributes under user.imgfs.: they are shown under user.imgfs.image."
+                .to_owned(),
+            "leave user.imgfs. to imgfs: copy files from a mount without their xattrs".to_owned(),
+        );
+        drafts.node(Id::ShadowedXattr, Level::Warn, image, id, text);
+    }
+}

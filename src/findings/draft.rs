@@ -1,0 +1,190 @@
+//! Findings while they are collected. What is the same for many files becomes one finding: ten thousand
+//! lines say less than one.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::finding::{Finding, Id, Level};
+use super::image::{File, Image};
+use super::report::{self, Findings};
+use super::role::Role;
+use crate::tree::NodeId;
+
+/// So many files of the same finding are listed one by one.
+const ALONE: usize = 8;
+
+/// A finding about one file, or about the image.
+struct Draft {
+    finding: Finding,
+    /// What it has in common with others; `None` if it stands alone.
+    group: Option<String>,
+}
+
+/// Collects findings.
+#[derive(Default)]
+pub struct Drafts {
+    list: Vec<Draft>,
+    /// What was learned of files.
+    pub files: HashMap<NodeId, report::File>,
+}
+
+/// What a finding says beside what it is about.
+pub struct Text {
+    /// Why.
+    pub detail: String,
+    /// What mends it.
+    pub hint: String,
+    /// What it has in common with others of its id: many of them become one, which says this.
+    pub group: String,
+}
+
+impl Drafts {
+    /// A finding about a file.
+    pub fn file(&mut self, id: Id, level: Level, file: &File, text: Text) {
+        let finding = Finding {
+            id,
+            level,
+            path: file.path.clone(),
+            node: Some(file.node),
+            layer: Some(file.layer),
+            detail: text.detail,
+            hint: text.hint,
+        };
+        let group = (level != Level::Fail).then_some(text.group);
+        self.list.push(Draft { finding, group });
+    }
+
+    /// A finding about the image as a whole, or about a path.
+    pub fn image(
+        &mut self,
+        id: Id,
+        level: Level,
+        path: &[u8],
+        layer: Option<u32>,
+        text: (String, String),
+    ) {
+        let finding = Finding {
+            id,
+            level,
+            path: path.into(),
+            node: None,
+            layer,
+            detail: text.0,
+            hint: text.1,
+        };
+        self.list.push(Draft {
+            finding,
+            group: None,
+        });
+    }
+
+    /// A finding about a node that is no executable.
+    pub fn node(
+        &mut self,
+        id: Id,
+        level: Level,
+        image: &Image<'_>,
+        node: NodeId,
+        text: (String, String),
+    ) {
+        let found = image.tree.node(node);
+        let name = found.and_then(|node| node.name);
+        let path = name.map(|name| image.tree.path(name)).unwrap_or_default();
+        self.image(id, level, &path, found.map(|node| node.layer), text);
+        if let Some(last) = self.list.last_mut() {
+            last.finding.node = Some(node);
+        }
+    }
+
+    /// Puts together what belongs together.
+    pub fn finish(self) -> Findings {
+        let mut list = Vec::new();
+        let mut groups: BTreeMap<(Id, Level, Option<u32>, String), Vec<Finding>> = BTreeMap::new();
+        for Draft { finding, group } in self.list {
+            match group {
+                Some(group) => {
+                    let key = (finding.id, finding.level, finding.layer, group);
+                    groups.entry(key).or_default().push(finding);
+                }
+                None => list.push((finding, Vec::new())),
+            }
+        }
+        for ((id, level, layer, what), mut group) in groups {
+            if group.len() <= ALONE {
+                list.extend(group.into_iter().map(|finding| (finding, Vec::new())));
+                continue;
+            }
+            group.sort_by(|a, b| a.path.cmp(&b.path));
+            let nodes = group.iter().filter_map(|finding| finding.node).collect();
+            let count = group.len();
+            let path = common_dir(group.iter().map(|finding| &*finding.path));
+            let Some(first) = group.into_iter().next() else {
+                continue;
+            };
+            let example = crate::layer::printable(&first.path);
+            let finding = Finding {
+                id,
+                level,
+                path,
+                node: None,
+                layer,
+                detail: format!("{count} files: {what}, such as {example}: {}", first.detail),
+                hint: first.hint,
+            };
+            list.push((finding, nodes));
+        }
+        Findings::new(list, self.files)
+    }
+}
+
+/// The directory that all paths are in.
+fn common_dir<'a>(mut paths: impl Iterator<Item = &'a [u8]>) -> Box<[u8]> {
+    let first = paths.next().unwrap_or_default();
+    let mut len = first.iter().rposition(|&b| b == b'/').unwrap_or(0);
+    for path in paths {
+        let same = first
+            .iter()
+            .zip(path)
+            .take(len)
+            .take_while(|(a, b)| a == b)
+            .count();
+        let whole = same == len && path.get(len) == Some(&b'/');
+        if !whole {
+            let head = first.get(..same.min(len)).unwrap_or_default();
+            // A name that only begins alike is not the same.
+            len = head.iter().rposition(|&b| b == b'/').unwrap_or(0);
+        }
+    }
+    match first.get(..len) {
+        Some(b"") | None => Box::from(&b"/"[..]),
+        Some(dir) => dir.into(),
+    }
+}
+
+/// The weight of a finding on a file, from what it weighs on what the image starts. `None` if it is not
+/// worth to be told.
+pub fn weigh(role: Role, on_start: Level, elsewhere: Level) -> Option<Level> {
+    match role {
+        Role::Start => Some(on_start),
+        Role::Tool => Some(elsewhere),
+        Role::Other => Some(elsewhere.min(Level::Warn)),
+        Role::Data => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directory_of_many() {
+        let of = |paths: &[&str]| {
+            let dir = common_dir(paths.iter().map(|path| path.as_bytes()));
+            String::from_utf8(dir.into()).unwrap()
+        };
+        assert_eq!(of(&["/a/b/c", "/a/b/d"]), "/a/b");
+        assert_eq!(of(&["/a/bc/c", "/a/bd/c"]), "/a");
+        assert_eq!(of(&["/a/b/c", "/a/b"]), "/a");
+        assert_eq!(of(&["/a/b", "/c/d"]), "/");
+        assert_eq!(of(&["/usr/lib/x", "/usr/lib64/x"]), "/usr");
+    }
+}

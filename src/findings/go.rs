@@ -1,0 +1,239 @@
+//! Go: what programs claim of their platform, toolchains for other hosts, build caches of several
+//! platforms.
+
+use std::collections::BTreeMap;
+
+use super::draft::{Drafts, Text, weigh};
+use super::finding::{Id, Level};
+use super::image::{File, Image, base, parent};
+use super::platform::can_run;
+use super::role::Role;
+use crate::inspect::{FactSource, Format};
+
+/// Looks at everything that Go built.
+pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
+    for (file, &role) in image.files.iter().zip(roles) {
+        identity(file, role, drafts);
+        toolchain(image, file, drafts);
+    }
+    caches(image, drafts);
+}
+
+/// Claims that disagree with the header.
+fn identity(file: &File, role: Role, drafts: &mut Drafts) {
+    let Some(go) = &file.binary.go else {
+        return;
+    };
+    if !file.binary.slices.is_empty() {
+        return;
+    }
+    let mut claims: Vec<(String, &str, &str)> = Vec::new();
+    for (key, has, source) in [
+        (
+            "GOARCH",
+            file.arch(),
+            file.binary.arch.as_ref().map(|a| a.source),
+        ),
+        (
+            "GOOS",
+            file.os(),
+            file.binary.os.as_ref().map(|os| os.source),
+        ),
+    ] {
+        // Where the header tells nothing, the build info is where the fact comes from.
+        let told = !matches!(
+            source,
+            None | Some(FactSource::BuildInfo | FactSource::Assumed)
+        );
+        if let Some(claim) = go.setting(key).filter(|claim| told && *claim != has) {
+            claims.push((format!("its build info says {key}={claim}"), claim, has));
+        }
+    }
+    for (name, value) in &go.injected {
+        let Some((kind, claim)) = claim(name, value) else {
+            continue;
+        };
+        let has = match kind {
+            Claim::Arch => file.arch(),
+            Claim::System => file.os(),
+        };
+        if claim != has && !has.is_empty() {
+            claims.push((format!("-X {name}={value} was linked into it"), claim, has));
+        }
+    }
+    let Some((first, _, _)) = claims.first() else {
+        return;
+    };
+    let group = first.clone();
+    let texts: Vec<String> = claims
+        .into_iter()
+        .map(|(text, _, has)| format!("{text}, and its header says {has}"))
+        .collect();
+    if let Some(level) = weigh(role, Level::Fail, Level::Warn) {
+        let text = Text {
+            detail: texts.join("; "),
+            hint: "build it again for the platform it is meant for, and take the value of -X from \
+                   GOOS and GOARCH"
+                .to_owned(),
+            group,
+        };
+        drafts.file(Id::IdentityMismatch, level, file, text);
+    }
+}
+
+/// What an injected variable claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Claim {
+    Arch,
+    System,
+}
+
+/// The claim of a variable, judged by the last part of its name, in Go's words. Those of the host that
+/// built it (`buildArch`) are no claim about the program.
+fn claim<'a>(name: &str, value: &'a str) -> Option<(Claim, &'a str)> {
+    let last = name.rsplit('.').next()?.to_ascii_lowercase();
+    let last: String = last.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+    match last.as_str() {
+        "arch" | "goarch" | "targetarch" | "targetgoarch" | "architecture" => {
+            let value = arch_word(value)?;
+            Some((Claim::Arch, value))
+        }
+        "os" | "goos" | "targetos" | "targetgoos" => {
+            let known = SYSTEMS.contains(&value);
+            known.then_some((Claim::System, value))
+        }
+        "platform" | "targetplatform" | "goplatform" => {
+            let (os, rest) = value.split_once('/')?;
+            let arch = rest.split('/').next()?;
+            let known = SYSTEMS.contains(&os);
+            known.then(|| Some((Claim::Arch, arch_word(arch)?)))?
+        }
+        _ => None,
+    }
+}
+
+const SYSTEMS: [&str; 10] = [
+    "linux", "darwin", "windows", "freebsd", "netbsd", "openbsd", "android", "solaris", "plan9",
+    "js",
+];
+
+/// A machine in Go's words, whatever word it is given by; `None` if it is no machine.
+fn arch_word(word: &str) -> Option<&str> {
+    Some(match word {
+        "amd64" | "x86_64" | "x86-64" | "x64" => "amd64",
+        "arm64" | "aarch64" => "arm64",
+        "386" | "i386" | "i686" => "386",
+        "arm" | "armv6" | "armv7" | "armhf" => "arm",
+        "ppc64le" | "ppc64" | "riscv64" | "s390x" | "mips" | "mipsle" | "mips64" | "mips64le"
+        | "loong64" | "wasm" => word,
+        _ => return None,
+    })
+}
+
+/// A go command that was built for another platform.
+fn toolchain(image: &Image<'_>, file: &File, drafts: &mut Drafts) {
+    let path = file.binary.go.as_ref().and_then(|go| go.path.as_deref());
+    let declared = &image.declared.platform;
+    if path != Some("cmd/go") || can_run(declared, file.os(), file.arch()) {
+        return;
+    }
+    let text = Text {
+        detail: format!(
+            "this go command is for {}/{} (GOHOSTOS, GOHOSTARCH), in an image for {declared}",
+            file.os(),
+            file.arch()
+        ),
+        hint: format!(
+            "unpack the archive of Go for {}-{}, in a stage of that platform",
+            declared.os, declared.arch
+        ),
+        group: "go commands for other platforms".to_owned(),
+    };
+    drafts.file(Id::ForeignToolchain, Level::Warn, file, text);
+}
+
+/// Build caches and package directories that hold archives of several platforms.
+fn caches(image: &Image<'_>, drafts: &mut Drafts) {
+    let mut caches: BTreeMap<&[u8], (BTreeMap<String, u64>, u32)> = BTreeMap::new();
+    for file in &image.files {
+        if file.binary.format != Format::GoArchive || file.arch().is_empty() {
+            continue;
+        }
+        let cache = caches
+            .entry(cache_of(file.dir()))
+            .or_insert_with(|| (BTreeMap::new(), file.layer));
+        let platform = format!("{}/{}", file.os(), file.arch());
+        *cache.0.entry(platform).or_default() += 1;
+    }
+    for (dir, (platforms, layer)) in caches {
+        if platforms.len() < 2 {
+            continue;
+        }
+        let counts: Vec<String> = platforms
+            .iter()
+            .map(|(platform, count)| format!("{count} for {platform}"))
+            .collect();
+        let text = (
+            format!("it holds packages of several platforms: {}", counts.join(", ")),
+            "give each platform a cache of its own: GOCACHE, or --mount=type=cache,id=$TARGETPLATFORM"
+                .to_owned(),
+        );
+        drafts.image(Id::MixedBuildCache, Level::Warn, dir, Some(layer), text);
+    }
+}
+
+/// The directory that is one cache: the one above the 256 with two hex digits for names
+/// (`cmd/go/internal/cache`), or the `linux_amd64` of a pkg directory.
+fn cache_of(dir: &[u8]) -> &[u8] {
+    let name = base(dir);
+    if name.len() == 2 && name.iter().all(u8::is_ascii_hexdigit) {
+        return parent(dir);
+    }
+    let mut at = dir;
+    while !at.is_empty() {
+        let above = parent(at);
+        if base(above) == b"pkg" {
+            return at;
+        }
+        at = above;
+    }
+    dir
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_variables_claim() {
+        assert_eq!(
+            claim("main.targetArch", "amd64"),
+            Some((Claim::Arch, "amd64"))
+        );
+        assert_eq!(
+            claim("x/y.TARGET_ARCH", "x86_64"),
+            Some((Claim::Arch, "amd64"))
+        );
+        assert_eq!(claim("main.GOOS", "linux"), Some((Claim::System, "linux")));
+        assert_eq!(
+            claim("main.platform", "linux/arm/v7"),
+            Some((Claim::Arch, "arm"))
+        );
+        assert_eq!(claim("main.buildArch", "amd64"), None);
+        assert_eq!(claim("main.arch", "gothic"), None);
+        assert_eq!(claim("main.version", "amd64"), None);
+    }
+
+    #[test]
+    fn caches_are_told_apart() {
+        assert_eq!(
+            cache_of(b"/root/.cache/go-build/0f"),
+            b"/root/.cache/go-build"
+        );
+        assert_eq!(
+            cache_of(b"/go/pkg/linux_arm64/net/http"),
+            b"/go/pkg/linux_arm64"
+        );
+        assert_eq!(cache_of(b"/srv/a"), b"/srv/a");
+    }
+}

@@ -1,0 +1,212 @@
+//! What the rules look at: the tree, what the image declares, and the facts of every executable, read
+//! once.
+
+use std::collections::HashMap;
+use std::io;
+
+use super::{Declared, Evidence};
+use crate::inspect::{Binary, Endian, Format, Kind as BinaryKind};
+use crate::tree::{Kind, NodeId, Tree, components};
+
+/// The search path of a container that sets none (docker's and podman's default).
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// An executable of the image and its facts.
+pub struct File {
+    /// The node.
+    pub node: NodeId,
+    /// Its first name, from `/`.
+    pub path: Box<[u8]>,
+    /// The layer that brought it.
+    pub layer: u32,
+    /// Whether anybody may execute it.
+    pub may_run: bool,
+    /// Its facts.
+    pub binary: Binary,
+}
+
+/// What decides whether a loader takes a file: `e_machine`, class and byte order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Machine {
+    /// In Go's names.
+    pub arch: String,
+    /// Word size.
+    pub bits: u8,
+    /// Byte order.
+    pub little: bool,
+}
+
+impl File {
+    /// The machine of an ELF file that can be started or loaded.
+    pub fn machine(&self) -> Option<Machine> {
+        let runs = matches!(
+            self.binary.kind,
+            BinaryKind::Executable | BinaryKind::SharedLibrary
+        );
+        if self.binary.format != Format::Elf || !runs {
+            return None;
+        }
+        Some(Machine {
+            arch: self.binary.arch.as_ref()?.value.clone(),
+            bits: self.binary.bits?,
+            little: self.binary.endian? == Endian::Little,
+        })
+    }
+
+    /// The machine's name, empty where there is none.
+    pub fn arch(&self) -> &str {
+        self.binary.arch.as_ref().map_or("", |arch| &arch.value)
+    }
+
+    /// The operating system's name, empty where there is none.
+    pub fn os(&self) -> &str {
+        self.binary.os.as_ref().map_or("", |os| &os.value)
+    }
+
+    /// The directory of its path, without a slash at the end; that of the root is empty.
+    pub fn dir(&self) -> &[u8] {
+        parent(&self.path)
+    }
+
+    /// The last name of its path.
+    pub fn name(&self) -> &[u8] {
+        base(&self.path)
+    }
+}
+
+/// The directory of a path, without a slash at the end; that of the root is empty.
+pub fn parent(path: &[u8]) -> &[u8] {
+    let at = path.iter().rposition(|&b| b == b'/').unwrap_or(0);
+    path.get(..at).unwrap_or_default()
+}
+
+/// The last name of a path.
+pub fn base(path: &[u8]) -> &[u8] {
+    let at = path.iter().rposition(|&b| b == b'/').map_or(0, |at| at + 1);
+    path.get(at..).unwrap_or_default()
+}
+
+/// An image as the rules see it.
+pub struct Image<'a> {
+    /// The merged tree.
+    pub tree: &'a Tree,
+    /// What it claims.
+    pub declared: &'a Declared,
+    /// What is asked beside.
+    pub evidence: &'a dyn Evidence,
+    /// All executables, in the order of their nodes.
+    pub files: Vec<File>,
+    by_node: HashMap<NodeId, usize>,
+}
+
+impl<'a> Image<'a> {
+    /// Reads the facts of all executables.
+    pub fn read(
+        tree: &'a Tree,
+        declared: &'a Declared,
+        evidence: &'a dyn Evidence,
+    ) -> io::Result<Self> {
+        let nodes = tree.nodes().filter_map(|id| Some((id, tree.node(id)?)));
+        let mut nodes: Vec<_> = nodes.filter(|(_, node)| node.executable).collect();
+        // In the order in which they were written they are read fastest.
+        nodes.sort_by_key(|(_, node)| (node.layer, node.entry));
+        let mut files = Vec::with_capacity(nodes.len());
+        for (id, node) in nodes {
+            let Some(binary) = evidence.binary(id)? else {
+                continue;
+            };
+            let path = node.name.map(|name| tree.path(name)).unwrap_or_default();
+            files.push(File {
+                node: id,
+                path: path.into(),
+                layer: node.layer,
+                may_run: node.mode & 0o111 != 0,
+                binary,
+            });
+        }
+        files.sort_by_key(|file| file.node);
+        let numbers = files.iter().map(|file| file.node).zip(0..);
+        Ok(Self {
+            by_node: numbers.collect(),
+            tree,
+            declared,
+            evidence,
+            files,
+        })
+    }
+
+    /// The number of the executable that a node is.
+    pub fn number_of(&self, node: NodeId) -> Option<usize> {
+        self.by_node.get(&node).copied()
+    }
+
+    /// The executable that a node is.
+    pub fn file(&self, node: NodeId) -> Option<&File> {
+        self.files.get(self.number_of(node)?)
+    }
+
+    /// The node that a path leads to, links followed, from the root.
+    pub fn resolve(&self, path: &[u8]) -> Option<NodeId> {
+        self.tree.resolve(Tree::ROOT, path).map(|(_, node)| node)
+    }
+
+    /// The regular file that a path leads to.
+    pub fn regular(&self, path: &[u8]) -> Option<NodeId> {
+        let node = self.resolve(path)?;
+        let kind = self.tree.node(node)?.kind;
+        (kind == Kind::Regular).then_some(node)
+    }
+
+    /// Whether a path leads to a directory with something in it.
+    pub fn has_entries(&self, path: &[u8]) -> bool {
+        let node = self.resolve(path);
+        node.is_some_and(|node| self.tree.children(node).len() > 0)
+    }
+
+    /// A small file of the image; `None` if there is none.
+    pub fn read_file(&self, path: &[u8], limit: u64) -> io::Result<Option<Vec<u8>>> {
+        let node = self.regular(path);
+        node.map(|node| self.evidence.read(node, limit)).transpose()
+    }
+
+    /// The value of a variable of the image's environment.
+    pub fn env(&self, name: &str) -> Option<&str> {
+        // The last one counts, as for getenv in most shells and for runc.
+        let vars = self.declared.env.iter().rev();
+        let mut values = vars.filter_map(|var| var.strip_prefix(name)?.strip_prefix('='));
+        values.next()
+    }
+
+    /// The directories of the search path.
+    pub fn search_path(&self) -> impl Iterator<Item = &str> {
+        let path = self.env("PATH").filter(|path| !path.is_empty());
+        path.unwrap_or(DEFAULT_PATH).split(':')
+    }
+
+    /// Where programs are started.
+    pub fn working_dir(&self) -> &str {
+        self.declared.working_dir.as_deref().unwrap_or("/")
+    }
+
+    /// A path with `.` and `..` resolved by the letter, from the working directory.
+    pub fn absolute(&self, path: &[u8]) -> Vec<u8> {
+        let start: &[u8] = match path.first() {
+            Some(b'/') => b"",
+            _ => self.working_dir().as_bytes(),
+        };
+        let mut names: Vec<&[u8]> = Vec::new();
+        for name in components(start).chain(components(path)) {
+            match name {
+                b"." => {}
+                b".." => drop(names.pop()),
+                name => names.push(name),
+            }
+        }
+        let mut absolute = Vec::new();
+        for name in names {
+            absolute.push(b'/');
+            absolute.extend_from_slice(name);
+        }
+        absolute
+    }
+}

@@ -1,0 +1,221 @@
+//! Platforms: whether each executable is for the machine and the system that the image declares.
+
+use std::collections::BTreeMap;
+
+use super::draft::{Drafts, Text, weigh};
+use super::finding::{Id, Level};
+use super::image::{File, Image};
+use super::role::Role;
+use crate::image::Platform;
+use crate::inspect::{Format, Kind};
+use crate::layer::printable;
+
+/// Whether a kernel of that platform runs such a program: its own, and those of the smaller machine
+/// that its processors run too.
+pub fn can_run(platform: &Platform, os: &str, arch: &str) -> bool {
+    let system = os.is_empty() || os == platform.os || (platform.os == "linux" && os == "android");
+    let machine = arch.is_empty()
+        || arch == platform.arch
+        || matches!(
+            (platform.arch.as_str(), arch),
+            ("amd64", "386" | "x32")
+                | ("arm64", "arm")
+                | ("s390x", "s390")
+                | ("sparc64", "sparc")
+                | ("ppc64", "ppc")
+                | ("mips64", "mips")
+                | ("mips64le", "mipsle")
+        );
+    system && machine
+}
+
+/// Whether a file is a program for some machine, and not a script, an archive or part of one.
+fn is_program(file: &File) -> bool {
+    let native = !matches!(
+        file.binary.format,
+        Format::Script | Format::Ar | Format::GoArchive | Format::Wasm
+    );
+    native && file.binary.kind == Kind::Executable && file.arch() != "bpf"
+}
+
+/// Whether one of the platforms in a file fits.
+fn fits(platform: &Platform, file: &File) -> bool {
+    let slices = &file.binary.slices;
+    if slices.is_empty() {
+        return can_run(platform, file.os(), file.arch());
+    }
+    slices.iter().any(|slice| {
+        let of = |name: &Option<String>| name.clone().unwrap_or_default();
+        can_run(platform, &of(&slice.os), &of(&slice.arch))
+    })
+}
+
+/// Compares executables with what is declared.
+pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
+    let declared = &image.declared.platform;
+    let files = image.files.iter().zip(roles);
+    for (file, &role) in files.filter(|(file, _)| is_program(file) && file.may_run) {
+        let (os, arch) = (file.os(), file.arch());
+        let named = format!("{os}/{arch}");
+        if !can_run(declared, os, "") && !fits(declared, file) {
+            if let Some(level) = weigh(role, Level::Fail, Level::Fail) {
+                let text = Text {
+                    detail: format!("it is a program for {named}, in an image for {declared}"),
+                    hint: format!("build it with GOOS={} or for that system", declared.os),
+                    group: format!("programs for {named}"),
+                };
+                drafts.file(Id::WrongOs, level, file, text);
+            }
+        } else if !fits(declared, file) {
+            if let Some(level) = weigh(role, Level::Fail, Level::Warn) {
+                let text = Text {
+                    detail: format!(
+                        "it is made for {named}, in an image for {declared}: \"exec format error\""
+                    ),
+                    hint: build_hint(declared),
+                    group: format!("made for {named}"),
+                };
+                drafts.file(Id::ArchMismatch, level, file, text);
+            }
+        } else if let Some((wants, has)) = too_new(declared, file)
+            && let Some(level) = weigh(role, Level::Fail, Level::Warn)
+        {
+            let text = Text {
+                detail: format!("it is built for {wants}, and the image declares {has}"),
+                hint: format!("build it for {has}, or declare the variant that it needs"),
+                group: format!("built for {wants}"),
+            };
+            drafts.file(Id::VariantTooNew, level, file, text);
+        }
+    }
+    claims(image, roles, drafts);
+}
+
+fn build_hint(declared: &Platform) -> String {
+    format!(
+        "build it for {declared}: in a Dockerfile, FROM --platform=$BUILDPLATFORM for the build stage \
+         and GOARCH=$TARGETARCH, or docker build --platform {declared}"
+    )
+}
+
+/// Which variant a file wants and which is declared, where it wants the newer one.
+fn too_new(declared: &Platform, file: &File) -> Option<(String, String)> {
+    if file.arch() != declared.arch {
+        return None;
+    }
+    let of = |key| {
+        let found = file.binary.variants.iter().find(|(name, _)| *name == key);
+        found.map(|(_, value)| value.as_str())
+    };
+    let (key, usual) = match declared.arch.as_str() {
+        "arm" => ("GOARM", "v7"),
+        "amd64" => ("GOAMD64", "v1"),
+        "arm64" => ("GOARM64", "v8"),
+        _ => return None,
+    };
+    let value = of(key)?;
+    let level = |text: &str| -> Option<(u32, u32)> {
+        let text = text.split(',').next()?.trim_start_matches('v');
+        let (major, minor) = text.split_once('.').unwrap_or((text, "0"));
+        Some((major.parse().ok()?, minor.parse().ok()?))
+    };
+    let has = declared.variant.as_deref().unwrap_or(usual);
+    let (wants, allowed) = (level(value)?, level(has)?);
+    // OCI's v8 of arm64 is all of Armv8 but its later features, which its names do not tell apart.
+    let newer = match declared.arch.as_str() {
+        "arm64" => wants.0 > allowed.0,
+        _ => wants > allowed,
+    };
+    let arch = &declared.arch;
+    let version = value.split(',').next().unwrap_or(value);
+    let version = version.trim_start_matches('v');
+    newer.then(|| (format!("{arch}/v{version}"), format!("{arch}/{has}")))
+}
+
+/// Whether config, index and the bulk of the programs agree; and whether the programs agree among
+/// themselves.
+fn claims(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
+    let declared = &image.declared.platform;
+    if let Some(index) = &image.declared.index_platform {
+        let variants = [index, declared].map(|p| p.variant.as_deref().unwrap_or_default());
+        let usual = |variant: &str| variant.is_empty();
+        let same_variant = variants[0] == variants[1] || usual(variants[0]) || usual(variants[1]);
+        if index.os != declared.os || index.arch != declared.arch || !same_variant {
+            let text = (
+                format!("the index says {index}, the config says {declared}"),
+                "build the image again for the platform it is listed under".to_owned(),
+            );
+            drafts.image(Id::ConfigMismatch, Level::Fail, b"", None, text);
+        }
+    }
+    // By machine: how many, from which layers, and one to show.
+    let mut machines: BTreeMap<String, Vec<&File>> = BTreeMap::new();
+    for (file, &role) in image.files.iter().zip(roles) {
+        let counts = role != Role::Data && is_program(file) && file.may_run;
+        if counts && file.binary.slices.is_empty() {
+            let platform = format!("{}/{}", file.os(), file.arch());
+            machines.entry(platform).or_default().push(file);
+        }
+    }
+    let all: usize = machines.values().map(Vec::len).sum();
+    let bulk = machines.iter().max_by_key(|(_, files)| files.len());
+    if let Some((platform, files)) = bulk
+        && files.len() * 2 > all
+        && let Some(first) = files.first()
+        && !can_run(declared, first.os(), first.arch())
+    {
+        let text = (
+            format!(
+                "the config declares {declared}, and {} of {all} programs are for {platform}",
+                files.len()
+            ),
+            format!("build the image with --platform {platform}, or its programs for {declared}"),
+        );
+        drafts.image(Id::ConfigMismatch, Level::Fail, b"", None, text);
+    }
+    mixed(image, &machines, drafts);
+}
+
+/// Programs for machines that do not run each other's.
+fn mixed(image: &Image<'_>, machines: &BTreeMap<String, Vec<&File>>, drafts: &mut Drafts) {
+    let Some((bulk, most)) = machines.iter().max_by_key(|(_, files)| files.len()) else {
+        return;
+    };
+    let Some(main) = most.first() else {
+        return;
+    };
+    let main = Platform {
+        os: main.os().to_owned(),
+        arch: main.arch().to_owned(),
+        variant: None,
+    };
+    for (platform, files) in machines {
+        let Some(first) = files.first() else {
+            continue;
+        };
+        let same_os = first.os() == main.os;
+        if platform == bulk || !same_os || can_run(&main, first.os(), first.arch()) {
+            continue;
+        }
+        let mut layers: Vec<u32> = files.iter().map(|file| file.layer).collect();
+        layers.sort_unstable();
+        layers.dedup();
+        let one = layers.first().copied();
+        let line = one.and_then(|layer| image.declared.created_by.get(layer as usize)?.as_deref());
+        let line = line.map(|line| format!(" ({line})")).unwrap_or_default();
+        let numbers: Vec<String> = layers.iter().map(u32::to_string).collect();
+        let text = (
+            format!(
+                "{} of the programs are for {platform}, such as {}, from layer {}{line}; {} are for {bulk}",
+                files.len(),
+                printable(&first.path),
+                numbers.join(", "),
+                most.len(),
+            ),
+            "a build stage took the machine of the host: give every FROM of the Dockerfile the same \
+             --platform"
+                .to_owned(),
+        );
+        drafts.image(Id::MixedArchitectures, Level::Warn, b"", one, text);
+    }
+}

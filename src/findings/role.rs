@@ -1,0 +1,220 @@
+//! How much a file weighs: whether the image starts it, whether somebody could by name, or whether it
+//! is data.
+//!
+//! Images carry executables that are not for them: cross toolchains, root file systems of other
+//! machines, release artefacts for all platforms. What is wrong with those says nothing about the
+//! image.
+
+use std::collections::HashMap;
+
+use super::image::{File, Image};
+use super::start::Start;
+use crate::inspect::Kind as BinaryKind;
+use crate::tree::{self, NodeId, Tree};
+
+/// What a file is to the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Nothing that runs in this image: it may not be executed, it belongs to another root file system,
+    /// or its path says that it is for another platform.
+    Data,
+    /// It could be started by its path, and nobody knows whether it is.
+    Other,
+    /// It is in a directory of the search path.
+    Tool,
+    /// The image starts it.
+    Start,
+}
+
+/// The directories of the usual search path, whatever the image's own is.
+const BINS: [&str; 6] = [
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+];
+
+/// An image that says nothing of what it starts is for the few executables in it.
+const FEW: usize = 4;
+
+/// Tells what each file is.
+pub fn roles(image: &Image<'_>, start: &Start) -> Vec<Role> {
+    let foreign = Roots::find(image);
+    let mut known = HashMap::new();
+    let mut roles: Vec<Role> = image
+        .files
+        .iter()
+        .map(|file| {
+            let runs = matches!(
+                file.binary.kind,
+                BinaryKind::Executable | BinaryKind::Script | BinaryKind::SharedLibrary
+            );
+            let library = file.binary.kind == BinaryKind::SharedLibrary;
+            let data = !runs
+                || !(file.may_run || library)
+                || foreign.holds(image, file.node, &mut known)
+                || names_its_platform(image, file);
+            if data { Role::Data } else { Role::Other }
+        })
+        .collect();
+    let mut set = |node, role| {
+        if let Some(number) = image.number_of(node)
+            && let Some(old) = roles.get_mut(number)
+        {
+            *old = role;
+        }
+    };
+    for dir in image.search_path().chain(BINS) {
+        let dir = image.resolve(&image.absolute(dir.as_bytes()));
+        for entry in dir.into_iter().flat_map(|dir| image.tree.children(dir)) {
+            let found = image.tree.executable(entry);
+            let node = found.and_then(|found| Some(image.tree.dentry(found)?.node));
+            let file = node.and_then(|node| image.file(node));
+            if let Some(file) = file.filter(|file| file.may_run) {
+                set(file.node, Role::Tool);
+            }
+        }
+    }
+    for &node in &start.nodes {
+        set(node, Role::Start);
+    }
+    if start.nodes.is_empty() {
+        let is = |role: &Role, file: &File| {
+            *role != Role::Data && file.may_run && file.binary.kind != BinaryKind::SharedLibrary
+        };
+        let all = roles.iter().zip(&image.files);
+        if all.filter(|(role, file)| is(role, file)).count() <= FEW {
+            for (role, file) in roles.iter_mut().zip(&image.files) {
+                if is(role, file) {
+                    *role = Role::Start;
+                }
+            }
+        }
+    }
+    roles
+}
+
+/// The root file systems inside the image: directories that have a `usr` of their own beside another
+/// directory that only a root has.
+struct Roots(Vec<NodeId>);
+
+impl Roots {
+    fn find(image: &Image<'_>) -> Self {
+        let tree = image.tree;
+        let mut roots = Vec::new();
+        for id in tree.dentries() {
+            let Some(dentry) = tree.dentry(id) else {
+                continue;
+            };
+            let is_usr = dentry.name == b"usr" && dentry.kind == tree::Kind::Directory;
+            if !is_usr || dentry.parent == Tree::ROOT {
+                continue;
+            }
+            let beside = [&b"lib"[..], b"bin", b"etc", b"lib64", b"sbin", b"var"];
+            let has = |name: &&[u8]| tree.lookup(dentry.parent, name).is_some();
+            if beside.iter().any(has) {
+                roots.push(dentry.parent);
+            }
+        }
+        Self(roots)
+    }
+
+    /// Whether a file is in one of them.
+    fn holds(&self, image: &Image<'_>, node: NodeId, known: &mut HashMap<NodeId, bool>) -> bool {
+        if self.0.is_empty() {
+            return false;
+        }
+        let tree = image.tree;
+        let name = tree.node(node).and_then(|node| node.name);
+        let Some(mut dir) = name.and_then(|name| tree.dentry(name)).map(|d| d.parent) else {
+            return false;
+        };
+        let mut passed = Vec::new();
+        let mut inside = false;
+        while dir != Tree::ROOT {
+            if let Some(&answer) = known.get(&dir) {
+                inside = answer;
+                break;
+            }
+            passed.push(dir);
+            if self.0.contains(&dir) {
+                inside = true;
+                break;
+            }
+            let parent = tree.parent(dir);
+            // A damaged tree may go in circles.
+            if passed.len() > 4096 {
+                break;
+            }
+            dir = parent;
+        }
+        known.extend(passed.into_iter().map(|dir| (dir, inside)));
+        inside
+    }
+}
+
+/// Words in a path that name a machine, by Go's name for it.
+fn machine_words(arch: &str) -> &'static [&'static str] {
+    match arch {
+        "amd64" => &["amd64", "x86_64", "x86-64", "x64"],
+        "386" => &["386", "i386", "i486", "i586", "i686", "ia32", "x86"],
+        "arm64" => &["arm64", "aarch64", "armv8"],
+        "arm" => &[
+            "arm", "armhf", "armel", "armv5", "armv6", "armv7", "arm32", "armv6l", "armv7l",
+        ],
+        "ppc64le" => &["ppc64le", "powerpc64le", "ppc64el"],
+        "ppc64" => &["ppc64", "powerpc64"],
+        "riscv64" => &["riscv64"],
+        "s390x" => &["s390x"],
+        "loong64" => &["loong64", "loongarch64"],
+        "mips" | "mipsle" | "mips64" | "mips64le" => {
+            &["mips", "mipsel", "mipsle", "mips64", "mips64el", "mips64le"]
+        }
+        "wasm" => &["wasm", "wasm32", "wasi"],
+        "bpf" => &["bpf", "bpfel", "bpfeb", "ebpf"],
+        _ => &[],
+    }
+}
+
+/// Words in a path that name an operating system.
+fn system_words(os: &str) -> &'static [&'static str] {
+    match os {
+        "darwin" => &["darwin", "macos", "osx", "mac", "apple"],
+        "windows" => &[
+            "windows", "win", "win32", "win64", "mingw", "mingw32", "exe", "dll",
+        ],
+        "freebsd" => &["freebsd"],
+        "openbsd" => &["openbsd"],
+        "netbsd" => &["netbsd"],
+        "solaris" | "illumos" => &["solaris", "illumos", "sunos"],
+        "android" => &["android"],
+        "plan9" => &["plan9"],
+        "aix" => &["aix"],
+        "js" | "wasip1" => &["wasm", "wasi", "js", "wasip1"],
+        _ => &[],
+    }
+}
+
+/// Whether a file is for another platform than the image's and its path says so: a cross compiler's
+/// library, a release artefact.
+fn names_its_platform(image: &Image<'_>, file: &File) -> bool {
+    let declared = &image.declared.platform;
+    let mut words: Vec<&str> = Vec::new();
+    if file.arch() != declared.arch {
+        words.extend(machine_words(file.arch()));
+    }
+    if file.os() != declared.os {
+        words.extend(system_words(file.os()));
+    }
+    if words.is_empty() {
+        return false;
+    }
+    let path = String::from_utf8_lossy(&file.path).to_ascii_lowercase();
+    let mut parts = path.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    parts.any(|part| {
+        let inner = part.split('_').any(|part| words.contains(&part));
+        inner || words.contains(&part)
+    })
+}
