@@ -9,8 +9,9 @@ use super::report::{self, Findings};
 use super::role::Role;
 use crate::tree::NodeId;
 
-/// So many files of the same finding are listed one by one.
+/// So many files of the same finding are listed one by one; those that are only good to know, fewer.
 const ALONE: usize = 8;
+const ALONE_INFO: usize = 3;
 
 /// A finding about one file, or about the image.
 struct Draft {
@@ -109,7 +110,11 @@ impl Drafts {
             }
         }
         for ((id, level, layer, what), mut group) in groups {
-            if group.len() <= ALONE {
+            let alone = match level {
+                Level::Info => ALONE_INFO,
+                _ => ALONE,
+            };
+            if group.len() <= alone {
                 list.extend(group.into_iter().map(|finding| (finding, Vec::new())));
                 continue;
             }

@@ -178,7 +178,16 @@ fn claims(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
 
 /// Programs for machines that do not run each other's.
 fn mixed(image: &Image<'_>, machines: &BTreeMap<String, Vec<&File>>, drafts: &mut Drafts) {
-    let Some((bulk, most)) = machines.iter().max_by_key(|(_, files)| files.len()) else {
+    // What fits the declared platform is what the others are compared with, if there is any.
+    let declared = &image.declared.platform;
+    let fits = |files: &[&File]| {
+        let first = files.first();
+        first.is_some_and(|file| can_run(declared, file.os(), file.arch()))
+    };
+    let bulk = machines
+        .iter()
+        .max_by_key(|(_, files)| (fits(files), files.len()));
+    let Some((bulk, most)) = bulk else {
         return;
     };
     let Some(main) = most.first() else {

@@ -30,8 +30,9 @@ impl Findings {
     /// Sorts what was found. A finding that is about more files than the one it names comes with those.
     pub fn new(mut list: Vec<(Finding, Vec<NodeId>)>, files: HashMap<NodeId, File>) -> Self {
         list.sort_by(|(a, _), (b, _)| {
-            let key = |f: &Finding| (std::cmp::Reverse(f.level), f.id);
-            (key(a), &a.path, &a.detail).cmp(&(key(b), &b.path, &b.detail))
+            b.level
+                .cmp(&a.level)
+                .then_with(|| (&a.path, a.id, &a.detail).cmp(&(&b.path, b.id, &b.detail)))
         });
         list.dedup();
         let mut by_node: HashMap<NodeId, Vec<u32>> = HashMap::new();
@@ -47,7 +48,7 @@ impl Findings {
         }
     }
 
-    /// All of them: the worst first, then by id and path.
+    /// All of them: the worst first, then by path.
     pub fn list(&self) -> &[Finding] {
         &self.list
     }

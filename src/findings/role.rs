@@ -10,13 +10,13 @@ use std::collections::HashMap;
 use super::image::{File, Image};
 use super::start::Start;
 use crate::inspect::Kind as BinaryKind;
-use crate::tree::{self, NodeId, Tree};
+use crate::tree::{self, NodeId, Tree, components};
 
 /// What a file is to the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Nothing that runs in this image: it may not be executed, it belongs to another root file system,
-    /// or its path says that it is for another platform.
+    /// or its path says that it is for another platform, or for tests (`testdata`, cmd/go).
     Data,
     /// It could be started by its path, and nobody knows whether it is.
     Other,
@@ -54,6 +54,7 @@ pub fn roles(image: &Image<'_>, start: &Start) -> Vec<Role> {
             let library = file.binary.kind == BinaryKind::SharedLibrary;
             let data = !runs
                 || !(file.may_run || library)
+                || components(&file.path).any(|name| name == b"testdata")
                 || foreign.holds(image, file.node, &mut known)
                 || names_its_platform(image, file);
             if data { Role::Data } else { Role::Other }

@@ -198,9 +198,6 @@ fn static_glibc(
     lacks: &Lacks,
     drafts: &mut Drafts,
 ) -> io::Result<()> {
-    if image.evidence.contains(file.node, &[NSSWITCH])?.first() != Some(&true) {
-        return Ok(());
-    }
     let mut lacking = Vec::new();
     if lacks.users {
         lacking.push("/etc/passwd");
@@ -213,6 +210,9 @@ fn static_glibc(
         lacking.push("libnss_*.so.2");
     }
     if lacking.is_empty() {
+        return Ok(());
+    }
+    if image.evidence.contains(file.node, &[NSSWITCH])?.first() != Some(&true) {
         return Ok(());
     }
     let text = Text {

@@ -1,0 +1,334 @@
+//! What is said of an image that does not fit.
+
+use super::*;
+use crate::inspect::GoBuild;
+use crate::layer::{Problem, ProblemKind, Xattr};
+
+fn go(arch: &str) -> Binary {
+    Binary {
+        go: Some(GoBuild {
+            settings: vec![
+                ("GOARCH".into(), arch.into()),
+                ("GOOS".into(), "linux".into()),
+            ],
+            ..GoBuild::default()
+        }),
+        ..elf(arch, Kind::Executable)
+    }
+}
+
+#[test]
+fn a_program_for_another_machine() {
+    let mut world = World::new("linux/amd64");
+    world.binary("app", go("arm64")).start(&["/app"]);
+    let lines = ["fail config-mismatch", "fail arch-mismatch /app"];
+    assert_eq!(world.found().lines(), lines);
+    // And its healthy twin, and the smaller machine, which runs too.
+    for arch in ["amd64", "386"] {
+        world.binary("app", go(arch));
+        assert_eq!(world.found().lines(), Vec::<String>::new(), "{arch}");
+    }
+}
+
+#[test]
+fn a_stage_that_took_the_machine_of_the_host() {
+    let mut world = World::debian();
+    world.layer().binary("usr/local/bin/tool", go("arm64"));
+    world.declared.created_by = vec![Some("ADD".into()), Some("COPY tool".into())];
+    let found = world.found();
+    let lines = [
+        "warn mixed-architectures",
+        "warn arch-mismatch /usr/local/bin/tool",
+    ];
+    assert_eq!(found.lines(), lines);
+    let detail = found.detail(Id::MixedArchitectures);
+    assert!(detail.contains("layer 1 (COPY tool)"), "{detail}");
+    assert_eq!(found.findings.list()[0].layer, Some(1));
+}
+
+#[test]
+fn what_is_data_is_silent() {
+    let mut world = World::debian();
+    let mut arm = program(&["libc.so.6"]);
+    arm.arch = sourced("arm64");
+    arm.interpreter = Some("/lib/ld-linux-aarch64.so.1".into());
+    world
+        .binary("opt/sysroot/usr/bin/tool", arm.clone())
+        .binary(
+            "opt/sysroot/lib/libc.so.6",
+            library("libc.so.6", &["gone.so"]),
+        )
+        .binary("srv/dist/app-linux-arm64", go("arm64"))
+        .binary("usr/lib/gcc-cross/aarch64-linux-gnu/12/cc1", arm.clone())
+        .binary("usr/share/go/src/debug/testdata/prog", arm);
+    assert_eq!(world.found().lines(), Vec::<String>::new());
+}
+
+#[test]
+fn what_the_index_says() {
+    let mut world = World::debian();
+    world.declared.index_platform = Some("linux/arm64".parse().unwrap());
+    assert_eq!(world.found().lines(), ["fail config-mismatch"]);
+    world.declared.index_platform = Some("linux/amd64".parse().unwrap());
+    assert_eq!(world.found().lines(), Vec::<String>::new());
+}
+
+#[test]
+fn other_systems() {
+    let mut world = World::debian();
+    let mut darwin = elf("amd64", Kind::Executable);
+    (darwin.format, darwin.os) = (Format::MachO, sourced("darwin"));
+    world
+        .binary("usr/local/bin/tool", darwin.clone())
+        .binary("srv/dist/tool_darwin_amd64", darwin);
+    assert_eq!(world.found().lines(), ["fail wrong-os /usr/local/bin/tool"]);
+}
+
+#[test]
+fn variants_are_compared_as_numbers() {
+    let mut world = World::new("linux/arm/v6");
+    let mut app = go("arm");
+    app.variants = vec![("GOARM", "7".into())];
+    world.binary("app", app).start(&["/app"]);
+    assert_eq!(world.found().lines(), ["fail variant-too-new /app"]);
+    world.declared.platform = "linux/arm/v7".parse().unwrap();
+    assert_eq!(world.found().lines(), Vec::<String>::new());
+    let mut app = go("amd64");
+    app.variants = vec![("GOAMD64", "v3".into())];
+    world.declared.platform = "linux/amd64".parse().unwrap();
+    world.binary("app", app);
+    assert_eq!(world.found().lines(), ["fail variant-too-new /app"]);
+    world.declared.platform = "linux/amd64/v3".parse().unwrap();
+    assert_eq!(world.found().lines(), Vec::<String>::new());
+}
+
+#[test]
+fn a_loader_that_is_not_there() {
+    let mut world = World::new("linux/amd64");
+    world
+        .binary("app", program(&["libc.so.6"]))
+        .start(&["/app"]);
+    let found = world.found();
+    assert_eq!(found.lines(), ["fail missing-loader /app"]);
+    assert_eq!(found.missing("app"), "libc.so.6");
+    let status = found.findings.interpreter_status(found.node("app"));
+    assert_eq!(status, Some(InterpreterStatus::Missing));
+    // Static by every other sign.
+    let mut app = program(&[]);
+    app.linkage = Some(Linkage::InterpOnly);
+    world.binary("app", app);
+    let found = world.found();
+    assert_eq!(found.lines(), ["fail missing-loader /app"]);
+    assert!(found.findings.list()[0].hint.contains("buildmode"));
+    let mut wrong = library("ld-linux-x86-64.so.2", &[]);
+    wrong.arch = sourced("arm64");
+    world.binary("lib64/ld-linux-x86-64.so.2", wrong);
+    let found = world.found();
+    let status = found.findings.interpreter_status(found.node("app"));
+    assert_eq!(status, Some(InterpreterStatus::WrongArch));
+}
+
+#[test]
+fn interpreters_of_scripts() {
+    let mut world = World::debian();
+    world
+        .binary("usr/bin/one", script("/usr/bin/python3", None))
+        .binary("usr/bin/env", program(&["libc.so.6"]))
+        .binary(
+            "usr/bin/two",
+            script("/usr/bin/env", Some("-S node --no-warnings")),
+        )
+        .binary("usr/bin/three", script("/bin/sh", Some("-e")))
+        .binary("run.sh", script("/bin/sh\r", None))
+        .start(&["/run.sh"]);
+    let found = world.found();
+    let lines = [
+        "fail missing-interpreter /run.sh",
+        "warn missing-interpreter /usr/bin/one",
+        "warn missing-interpreter /usr/bin/two",
+    ];
+    assert_eq!(found.lines(), lines);
+    assert!(found.findings.list()[0].hint.contains("carriage return"));
+    assert!(found.findings.list()[2].detail.contains("node"));
+    world.binary("usr/bin/node", program(&["libc.so.6"]));
+    assert_eq!(world.found().lines().len(), 2);
+}
+
+#[test]
+fn the_start_is_followed_through_wrappers() {
+    let broken = || program(&["gone.so"]);
+    for argv in [
+        &["/srv/app"][..],
+        &["app"],
+        &["/bin/sh", "-c", "cd /tmp && exec app --port $PORT"],
+        &["/usr/bin/tini", "-g", "--", "env", "A=b", "app"],
+        &["/entry.sh", "app"],
+    ] {
+        let mut world = World::debian();
+        world
+            .binary("srv/app", broken())
+            .binary("usr/bin/tini", program(&["libc.so.6"]))
+            .binary("usr/bin/env", program(&["libc.so.6"]))
+            .binary("entry.sh", script("/bin/sh", None))
+            .bytes("entry.sh", "#!/bin/sh\nset -e\nexec \"$@\"\n")
+            .env("PATH=/usr/bin:/srv")
+            .start(argv);
+        assert_eq!(
+            world.found().lines(),
+            ["fail missing-library /srv/app"],
+            "{argv:?}"
+        );
+        // What the image does not start weighs less, outside of its search path.
+        world.declared.env.clear();
+        world.start(&["/bin/sh"]);
+        assert_eq!(world.found().lines(), ["warn missing-library /srv/app"]);
+    }
+    let mut world = World::debian();
+    world.start(&["/gone"]);
+    assert_eq!(world.found().lines(), ["warn missing-entrypoint /gone"]);
+}
+
+#[test]
+fn claims_that_disagree_with_the_header() {
+    let mut world = World::new("linux/arm64");
+    let mut app = go("arm64");
+    let build = app.go.as_mut().unwrap();
+    build.injected = vec![
+        ("main.targetArch".into(), "amd64".into()),
+        ("main.version".into(), "amd64".into()),
+    ];
+    world.binary("app", app).start(&["/app"]);
+    let found = world.found();
+    assert_eq!(found.lines(), ["fail identity-mismatch /app"]);
+    assert!(
+        found
+            .detail(Id::IdentityMismatch)
+            .contains("main.targetArch=amd64")
+    );
+    // A header that was patched.
+    let mut app = go("amd64");
+    app.arch = sourced("arm64");
+    world.binary("app", app);
+    assert_eq!(world.found().lines(), ["fail identity-mismatch /app"]);
+    world.binary("app", go("arm64"));
+    assert_eq!(world.found().lines(), Vec::<String>::new());
+}
+
+#[test]
+fn toolchains_and_caches_of_other_platforms() {
+    let mut world = World::debian();
+    let mut tool = go("arm64");
+    tool.go = Some(GoBuild {
+        path: Some("cmd/go".into()),
+        ..GoBuild::default()
+    });
+    tool.os = sourced("darwin");
+    tool.format = Format::MachO;
+    let archive = |arch: &str| Binary {
+        format: Format::GoArchive,
+        kind: Kind::Archive,
+        ..elf(arch, Kind::Archive)
+    };
+    world
+        .binary("opt/go/bin/go", tool)
+        .binary("root/.cache/go-build/0a/x-d", archive("amd64"))
+        .binary("root/.cache/go-build/0b/y-d", archive("amd64"))
+        .binary("go/pkg/linux_arm64/a.a", archive("arm64"))
+        .binary("go/pkg/linux_amd64/a.a", archive("amd64"));
+    let lines = [
+        "warn wrong-os /opt/go/bin/go",
+        "warn foreign-toolchain /opt/go/bin/go",
+    ];
+    assert_eq!(world.found().lines(), lines);
+    world.binary("root/.cache/go-build/0b/z-d", archive("arm64"));
+    let detail = world.found().detail(Id::MixedBuildCache);
+    assert_eq!(
+        detail,
+        "it holds packages of several platforms: 2 for linux/amd64, 1 for linux/arm64"
+    );
+}
+
+#[test]
+fn users_roots_and_zones() {
+    let mut world = World::new("linux/amd64");
+    let names = "crypto/x509.loadSystemRoots\0time.LoadLocation\0os/user.lookupUserId\0";
+    world
+        .binary("app", go("amd64"))
+        .bytes("app", format!("\0{names}"))
+        .start(&["/app"]);
+    let lines = [
+        "warn no-ca-certificates /app",
+        "warn no-timezone-data /app",
+        "info user-lookup /app",
+    ];
+    assert_eq!(world.found().lines(), lines);
+    world.declared.user = Some("app:wheel".into());
+    let found = world.found();
+    assert_eq!(found.lines()[0], "fail user-lookup /etc/passwd");
+    world
+        .text("etc/passwd", "root:x:0:0::/root:/bin/sh\napp:x:1:1::/:\n")
+        .text("etc/group", "wheel:x:10:\n")
+        .text("etc/ssl/certs/ca-certificates.crt", "")
+        .text("usr/share/zoneinfo/UTC", "");
+    assert_eq!(world.found().lines(), Vec::<String>::new());
+    world.declared.user = Some("1000:1000".into());
+    assert_eq!(world.found().lines(), Vec::<String>::new());
+}
+
+#[test]
+fn static_glibc_and_its_name_service() {
+    let mut world = World::new("linux/amd64");
+    let mut app = elf("amd64", Kind::Executable);
+    app.libc = Some(Libc::Glibc);
+    world.binary("app", app).start(&["/app"]);
+    assert_eq!(world.found().lines(), Vec::<String>::new());
+    world.bytes("app", "..\0/etc/nsswitch.conf\0..");
+    assert_eq!(world.found().lines(), ["info user-lookup /app"]);
+}
+
+#[test]
+fn what_the_archive_gets_wrong_and_what_it_hides() {
+    let mut world = World::debian();
+    let problem = |kind| Problem {
+        layer: 3,
+        path: b"a/b".as_slice().into(),
+        kind,
+    };
+    world.declared.problems = vec![
+        problem(ProblemKind::EscapingPath),
+        problem(ProblemKind::SymlinkLoop),
+        problem(ProblemKind::TruncatedBinary),
+    ];
+    world
+        .text("bin/sh.arch", "GOARCH=arm64")
+        .text("bin/other.arch", "")
+        .text("with", "");
+    world.layers[0].last_mut().unwrap().xattrs.push(Xattr {
+        name: b"user.imgfs.goarch".as_slice().into(),
+        value: b"arm64".as_slice().into(),
+    });
+    let lines = [
+        "warn escaping-path /a/b",
+        "warn truncated-binary /a/b",
+        "warn shadowed-sidecar /bin/sh.arch",
+        "warn shadowed-xattr /with",
+    ];
+    let found = world.found();
+    assert_eq!(found.lines(), lines);
+    assert_eq!(found.findings.list()[0].layer, Some(3));
+    assert_eq!(found.findings.of(found.node("with")).count(), 1);
+}
+
+#[test]
+fn many_of_a_kind_are_one() {
+    let mut world = World::debian();
+    for i in 0..30 {
+        world.binary(&format!("srv/tools/t{i:02}"), program(&["gone.so"]));
+    }
+    let found = world.found();
+    assert_eq!(found.lines(), ["warn missing-library /srv/tools"]);
+    let detail = found.detail(Id::MissingLibrary);
+    assert!(detail.starts_with("30 files: "), "{detail}");
+    let one = found.node("srv/tools/t17");
+    assert_eq!(found.findings.worst(one), Some(Level::Warn));
+}
