@@ -64,7 +64,8 @@ pub(super) fn scan<T>(
 /// For each of a few byte strings, whether it occurs. Ends when all were found.
 pub(super) fn contains(source: &dyn Source, strings: &[&[u8]]) -> Vec<bool> {
     let finders: Vec<_> = strings.iter().map(memchr::memmem::Finder::new).collect();
-    let overlap = strings.iter().map(|s| s.len()).max().unwrap_or(0) as u64;
+    let longest = strings.iter().map(|string| <[u8]>::len(string)).max();
+    let overlap = longest.unwrap_or(0) as u64;
     let mut found = vec![false; strings.len()];
     scan(source, 0, source.len(), overlap, |_, window| {
         for (found, finder) in found.iter_mut().zip(&finders) {
