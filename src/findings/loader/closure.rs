@@ -1,5 +1,6 @@
 //! All that is loaded with a program, in the order of the loader: breadth first.
 
+use super::search::DirId;
 use super::{Entry, Kind, LoaderId, Name, ObjectId, Resolver};
 use crate::tree::NodeId;
 
@@ -81,6 +82,12 @@ impl Marks {
         }
     }
 
+    fn forget(&mut self, name: Name) {
+        if let Some(mark) = self.names.get_mut(name.0 as usize) {
+            *mark = 0;
+        }
+    }
+
     /// The place of a file that is loaded already.
     fn file(&self, number: usize) -> Option<usize> {
         let (round, index) = self.files.get(number)?;
@@ -99,9 +106,9 @@ impl Resolver<'_> {
     pub fn closure(&mut self, program: ObjectId, loader: LoaderId) -> Closure {
         let mut closure = Closure::default();
         self.marks.begin(self.image.files.len());
-        self.load(&mut closure, program, 0);
-        // The loader itself is there from the start.
         let musl = self.get(loader).kind == Kind::Musl;
+        self.load(&mut closure, program, 0, !musl);
+        // The loader itself is there from the start.
         let own = self.get(loader).name.clone();
         let own = self.intern(&own);
         self.marks.name(own);
@@ -109,18 +116,12 @@ impl Resolver<'_> {
             && let Some(number) = self.image.number_of(node)
             && self.marks.file(number).is_none()
         {
-            let dir = super::parent(
-                &self
-                    .image
-                    .files
-                    .get(number)
-                    .map_or(Box::default(), |f| f.path.clone()),
-            )
-            .to_vec();
+            let file = self.image.files.get(number);
+            let dir = file.map_or(&b""[..], |file| file.dir()).to_vec();
             let dir = self.dirs.get(self.image, &dir);
             if let Some(object) = self.object(number, dir, loader) {
                 // What it needs itself, as gcompat does, is loaded with it.
-                self.load(&mut closure, object, 0);
+                self.load(&mut closure, object, 0, !musl);
                 if let Some(last) = closure.objects.len().checked_sub(1) {
                     closure.known.push((own, last));
                 }
@@ -156,12 +157,30 @@ impl Resolver<'_> {
         chain: &[ObjectId],
         loader: LoaderId,
     ) {
-        let missing = |broken| Missing { name, by, broken };
-        let (node, dir) = match self.find(name, chain, loader) {
-            Entry::Fits(node, dir) => (node, dir),
-            Entry::None => return closure.missing.push(missing(None)),
-            Entry::Broken(node) => return closure.missing.push(missing(Some(node))),
+        let broken = match self.find(name, chain, loader) {
+            Entry::Fits(node, dir) => {
+                self.found(closure, name, by, (node, dir), loader);
+                return;
+            }
+            Entry::None => None,
+            Entry::Broken(node) => Some(node),
         };
+        // Who needs it next may find it by a path of its own.
+        self.marks.forget(name);
+        if !closure.missing.iter().any(|known| known.name == name) {
+            closure.missing.push(Missing { name, by, broken });
+        }
+    }
+
+    /// Loads what was found, unless it is loaded already under another name.
+    fn found(
+        &mut self,
+        closure: &mut Closure,
+        name: Name,
+        by: usize,
+        (node, dir): (NodeId, DirId),
+        loader: LoaderId,
+    ) {
         let Some(number) = self.image.number_of(node) else {
             return;
         };
@@ -172,16 +191,12 @@ impl Resolver<'_> {
         if let Some(object) = self.object(number, dir, loader) {
             closure.known.push((name, closure.objects.len()));
             let musl = self.get(loader).kind == Kind::Musl;
-            self.load_as(closure, object, by, !musl);
+            self.load(closure, object, by, !musl);
         }
     }
 
-    fn load(&mut self, closure: &mut Closure, object: ObjectId, by: usize) {
-        self.load_as(closure, object, by, true);
-    }
-
     /// Adds an object. By its soname it is known too, to glibc.
-    fn load_as(&mut self, closure: &mut Closure, object: ObjectId, by: usize, by_soname: bool) {
+    fn load(&mut self, closure: &mut Closure, object: ObjectId, by: usize, by_soname: bool) {
         let Some(found) = self.objects.get(object.0 as usize) else {
             return;
         };

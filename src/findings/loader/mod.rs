@@ -160,7 +160,8 @@ impl<'a> Resolver<'a> {
             _ => b":\n",
         };
         let env = env.as_bytes().split(|b| separators.contains(b));
-        let env = env.filter(|_| !env_is_empty(self.image));
+        let skips_empty = loader.kind == Kind::Musl || env_is_empty(self.image);
+        let env = env.filter(|dir| !(skips_empty && dir.is_empty()));
         let mut dirs = Vec::new();
         for dir in env.filter_map(|dir| expand(dir, tokens)) {
             let dir = self.image.absolute(&dir);
@@ -232,11 +233,13 @@ impl<'a> Resolver<'a> {
 
     fn run_path(&mut self, elements: &[Vec<u8>], origin: &[u8], loader: LoaderId) -> Vec<DirId> {
         let mut dirs = Vec::new();
-        for element in elements {
+        let musl = self.get(loader).kind == Kind::Musl;
+        // To glibc an empty element is the working directory, to musl nothing.
+        for element in elements.iter().filter(|e| !(musl && e.is_empty())) {
             let expanded = expand(element, self.tokens(origin, loader));
             let Some(expanded) = expanded else {
                 // musl drops the whole path, glibc the element.
-                if self.get(loader).kind == Kind::Musl {
+                if musl {
                     return Vec::new();
                 }
                 continue;
@@ -267,10 +270,8 @@ impl<'a> Resolver<'a> {
                 None => {
                     let text = self.name(name).to_vec();
                     let (machine, kind) = (self.get(loader).machine.clone(), self.get(loader).kind);
-                    let with_subdirs = kind == Kind::Glibc;
-                    let found = self
-                        .dirs
-                        .look(self.image, dir, &text, &machine, with_subdirs);
+                    let glibc = kind == Kind::Glibc;
+                    let found = self.dirs.look(self.image, dir, &text, &machine, glibc);
                     self.looked.insert(key, found);
                     found
                 }
@@ -288,11 +289,13 @@ impl<'a> Resolver<'a> {
             return *found;
         }
         let cached = self.get(loader).cache.as_ref();
-        let cached = cached.map(|cache| cache.paths(self.name(name)).to_vec());
+        let mut cached =
+            cached.map_or_else(Vec::new, |cache| cache.paths(self.name(name)).to_vec());
+        cached.sort_by_key(|path| search::rank(path));
         let machine = self.get(loader).machine.clone();
         let mut found = Entry::None;
-        for path in cached.into_iter().flatten() {
-            found = self.dirs.look_at(self.image, &path, &machine);
+        for path in cached {
+            found = self.dirs.look_at(self.image, &path, &machine, true);
             if found != Entry::None {
                 break;
             }
@@ -311,7 +314,8 @@ impl<'a> Resolver<'a> {
         if memchr::memchr(b'/', text).is_some() {
             let path = self.image.absolute(text);
             let machine = self.get(loader).machine.clone();
-            return self.dirs.look_at(self.image, &path, &machine);
+            let glibc = self.get(loader).kind == Kind::Glibc;
+            return self.dirs.look_at(self.image, &path, &machine, glibc);
         }
         if text.len() > 255 {
             return Entry::None;

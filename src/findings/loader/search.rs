@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::super::image::{Image, Machine};
 use crate::inspect::{Format, Kind as BinaryKind};
-use crate::tree::{Kind, NodeId, Tree};
+use crate::tree::{Kind, NodeId};
 
 /// Number of a directory in [`Dirs`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,12 +23,14 @@ pub enum Entry {
     Broken(NodeId),
 }
 
-/// Below each directory of a search path, glibc looks into these first where the processor allows
-/// (`sysdeps/*/dl-hwcaps_subdirs.c`), and before 2.37 into the others. What is to be found at all is
-/// found in the plain directory nearly always, so that is looked into first here.
-const SUBDIRS: [&str; 14] = [
-    "glibc-hwcaps/x86-64-v2",
-    "glibc-hwcaps/x86-64-v3",
+/// Below each directory of a search path, glibc looks into these where the processor allows
+/// (`sysdeps/*/dl-hwcaps_subdirs.c`), before the directory itself. Which processor it will be nobody
+/// knows: x86-64-v3 is what most machines have that run containers, so that is taken for granted.
+const BEFORE: [&str; 2] = ["glibc-hwcaps/x86-64-v3", "glibc-hwcaps/x86-64-v2"];
+
+/// These are for other processors, or were looked into before glibc 2.37 only. What is there and nowhere
+/// else is found by some, which is better than by none.
+const AFTER: [&str; 12] = [
     "glibc-hwcaps/x86-64-v4",
     "glibc-hwcaps/power9",
     "glibc-hwcaps/power10",
@@ -43,11 +45,25 @@ const SUBDIRS: [&str; 14] = [
     "haswell/x86_64",
 ];
 
+/// In which order paths of the cache are tried: the lowest first.
+pub fn rank(path: &[u8]) -> usize {
+    let dir = super::super::image::parent(path);
+    if let Some(at) = BEFORE
+        .iter()
+        .position(|name| dir.ends_with(name.as_bytes()))
+    {
+        return at;
+    }
+    let after = AFTER.iter().position(|name| dir.ends_with(name.as_bytes()));
+    BEFORE.len() + after.map_or(0, |at| at + 1)
+}
+
 struct Dir {
     path: Vec<u8>,
     node: Option<NodeId>,
-    /// Those of [`SUBDIRS`] that there are; found out when somebody looks.
-    subdirs: Option<Vec<DirId>>,
+    /// Where to look: the directory itself, and what there is of [`BEFORE`] and [`AFTER`] around it.
+    /// Found out when somebody looks.
+    places: Option<Vec<DirId>>,
 }
 
 /// All directories that were looked into.
@@ -71,7 +87,7 @@ impl Dirs {
         self.dirs.push(Dir {
             path: path.to_vec(),
             node,
-            subdirs: None,
+            places: None,
         });
         self.by_path.insert(path.to_vec(), id);
         id
@@ -86,74 +102,83 @@ impl Dirs {
         self.dirs.get(id.0 as usize)?.node
     }
 
-    fn subdirs(&mut self, image: &Image<'_>, id: DirId) -> Vec<DirId> {
+    fn places(&mut self, image: &Image<'_>, id: DirId) -> Vec<DirId> {
         let Some(dir) = self.dirs.get(id.0 as usize) else {
             return Vec::new();
         };
-        if let Some(subdirs) = &dir.subdirs {
-            return subdirs.clone();
+        if let Some(places) = &dir.places {
+            return places.clone();
         }
-        let mut subdirs = Vec::new();
+        let mut places = Vec::new();
         if let Some(node) = dir.node {
             let base = dir.path.clone();
-            for name in SUBDIRS {
-                if image.tree.resolve(node, name.as_bytes()).is_some() {
+            for name in BEFORE.iter().chain(&[""]).chain(&AFTER) {
+                if name.is_empty() {
+                    places.push(id);
+                } else if image.tree.resolve(node, name.as_bytes()).is_some() {
                     let path = [&base, &b"/"[..], name.as_bytes()].concat();
-                    subdirs.push(self.get(image, &path));
+                    places.push(self.get(image, &path));
                 }
             }
         }
         if let Some(dir) = self.dirs.get_mut(id.0 as usize) {
-            dir.subdirs = Some(subdirs.clone());
+            dir.places = Some(places.clone());
         }
-        subdirs
+        places
     }
 
-    /// Looks for a library in a directory, and below it where glibc does.
+    /// Looks for a library in a directory: as glibc does, in those for better processors too, and past
+    /// files for other machines; or as musl does, which takes the first file of that name.
     pub fn look(
         &mut self,
         image: &Image<'_>,
         dir: DirId,
         name: &[u8],
         machine: &Machine,
-        with_subdirs: bool,
+        glibc: bool,
     ) -> Entry {
-        let found = self.look_here(image, dir, name, machine);
-        if found != Entry::None || !with_subdirs {
-            return found;
-        }
-        let subdirs = self.subdirs(image, dir);
-        let found = subdirs
+        let places = match glibc {
+            true => self.places(image, dir),
+            false => vec![dir],
+        };
+        let found = places
             .into_iter()
-            .map(|subdir| self.look_here(image, subdir, name, machine));
+            .map(|place| self.look_here(image, place, name, machine, glibc));
         let mut found = found.filter(|found| *found != Entry::None);
         found.next().unwrap_or(Entry::None)
     }
 
-    fn look_here(&self, image: &Image<'_>, dir: DirId, name: &[u8], machine: &Machine) -> Entry {
-        let Some((_, node)) = self
-            .node(dir)
-            .and_then(|node| image.tree.resolve(node, name))
-        else {
+    fn look_here(
+        &self,
+        image: &Image<'_>,
+        dir: DirId,
+        name: &[u8],
+        machine: &Machine,
+        glibc: bool,
+    ) -> Entry {
+        let dir_node = self.node(dir);
+        let found = dir_node.and_then(|node| image.tree.resolve(node, name));
+        let Some((_, node)) = found else {
             return Entry::None;
         };
         match fit(image, node, machine) {
             Fit::Yes => Entry::Fits(node, dir),
-            Fit::Passed => Entry::None,
-            Fit::Broken => Entry::Broken(node),
+            Fit::Passed if glibc => Entry::None,
+            Fit::Passed | Fit::Broken => Entry::Broken(node),
         }
     }
 
     /// Looks at a path that an object names itself.
-    pub fn look_at(&mut self, image: &Image<'_>, path: &[u8], machine: &Machine) -> Entry {
-        let Some((_, node)) = image.tree.resolve(Tree::ROOT, path) else {
-            return Entry::None;
-        };
-        match fit(image, node, machine) {
-            Fit::Yes => Entry::Fits(node, self.get(image, super::super::image::parent(path))),
-            Fit::Passed => Entry::None,
-            Fit::Broken => Entry::Broken(node),
-        }
+    pub fn look_at(
+        &mut self,
+        image: &Image<'_>,
+        path: &[u8],
+        machine: &Machine,
+        glibc: bool,
+    ) -> Entry {
+        let dir = self.get(image, super::super::image::parent(path));
+        let name = super::super::image::base(path);
+        self.look_here(image, dir, name, machine, glibc)
     }
 }
 

@@ -37,8 +37,9 @@ pub fn expand(text: &[u8], tokens: Tokens<'_>) -> Option<Vec<u8>> {
                 expanded.extend_from_slice(value?);
                 rest = left;
             }
-            // No token: it stands for itself.
+            // No token: it stands for itself to glibc, and is refused by musl.
             None => {
+                tokens.lib?;
                 expanded.push(b'$');
                 rest = after;
             }
