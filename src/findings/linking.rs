@@ -316,6 +316,9 @@ impl Subject<'_> {
     /// The object that was loaded under a name.
     fn provider(&self, library: &[u8]) -> Option<ObjectId> {
         let name = self.resolver.known_name(library)?;
+        if !self.resolver.spend(self.closure.known.len()) {
+            return None;
+        }
         let index = self.closure.provider(name)?;
         self.closure.objects.get(index).map(|(object, _)| *object)
     }

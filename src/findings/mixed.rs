@@ -20,6 +20,10 @@ use crate::tree::NodeId;
 /// So many symbols are listed by name.
 const SHOWN: usize = 12;
 
+/// So many symbols of a program are looked for, in so many libraries.
+const SYMBOLS: usize = 1 << 14;
+const PROVIDERS: usize = 512;
+
 /// What gcompat loads before all else.
 const GCOMPAT: [&[u8]; 3] = [
     b"/lib/libgcompat.so.0",
@@ -120,6 +124,7 @@ fn missing_symbols(subject: &Subject<'_>, loader: Option<NodeId>) -> io::Result<
         .into_iter()
         .filter(|symbol| !symbol.weak)
         .map(|symbol| symbol.name)
+        .take(SYMBOLS)
         .collect();
     let mut providers: Vec<NodeId> = loader.into_iter().collect();
     let loaded = subject.closure.objects.iter().skip(1);
@@ -141,7 +146,7 @@ fn missing_symbols(subject: &Subject<'_>, loader: Option<NodeId>) -> io::Result<
             providers.extend(musl.and_then(|path| image.regular(&path)));
         }
     }
-    for provider in providers {
+    for provider in providers.into_iter().take(PROVIDERS) {
         if wanted.is_empty() {
             break;
         }

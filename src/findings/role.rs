@@ -5,7 +5,7 @@
 //! machines, release artefacts for all platforms. What is wrong with those says nothing about the
 //! image.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::image::{File, Image};
 use super::start::Start;
@@ -99,12 +99,12 @@ pub fn roles(image: &Image<'_>, start: &Start) -> Vec<Role> {
 
 /// The root file systems inside the image: directories that have a `usr` of their own beside another
 /// directory that only a root has.
-struct Roots(Vec<NodeId>);
+struct Roots(HashSet<NodeId>);
 
 impl Roots {
     fn find(image: &Image<'_>) -> Self {
         let tree = image.tree;
-        let mut roots = Vec::new();
+        let mut roots = HashSet::new();
         for id in tree.dentries() {
             let Some(dentry) = tree.dentry(id) else {
                 continue;
@@ -116,7 +116,7 @@ impl Roots {
             let beside = [&b"lib"[..], b"bin", b"etc", b"lib64", b"sbin", b"var"];
             let has = |name: &&[u8]| tree.lookup(dentry.parent, name).is_some();
             if beside.iter().any(has) {
-                roots.push(dentry.parent);
+                roots.insert(dentry.parent);
             }
         }
         Self(roots)

@@ -141,6 +141,9 @@ impl Resolver<'_> {
                 if !self.marks.name(name) || (musl && is_musl_own(self.name(name))) {
                     continue;
                 }
+                if !self.spend(closure.missing.len() + 1) {
+                    return Closure::default();
+                }
                 let chain = chain.get_or_insert_with(|| chain_of(&closure, at));
                 self.need(&mut closure, name, at, chain, loader);
             }

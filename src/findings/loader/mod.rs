@@ -14,6 +14,7 @@ mod kind;
 mod search;
 mod tokens;
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::io;
 
@@ -49,9 +50,14 @@ struct Object {
     has_runpath: bool,
 }
 
+/// How much is looked up in all. Real images need a thousandth of it; what a hostile one wants beyond
+/// is not found out.
+const BUDGET: u64 = 50_000_000;
+
 /// Finds what files need.
 pub struct Resolver<'a> {
     image: &'a Image<'a>,
+    budget: Cell<u64>,
     names: Vec<Vec<u8>>,
     by_name: HashMap<Vec<u8>, Name>,
     objects: Vec<Object>,
@@ -73,6 +79,7 @@ impl<'a> Resolver<'a> {
     pub fn new(image: &'a Image<'a>) -> Self {
         Self {
             image,
+            budget: Cell::new(BUDGET),
             names: Vec::new(),
             by_name: HashMap::new(),
             objects: Vec::new(),
@@ -85,6 +92,13 @@ impl<'a> Resolver<'a> {
             looked: HashMap::new(),
             marks: closure::Marks::default(),
         }
+    }
+
+    /// Takes so much out of the budget; false once that is not there.
+    pub fn spend(&self, steps: usize) -> bool {
+        let left = self.budget.get().checked_sub(steps as u64);
+        self.budget.set(left.unwrap_or(0));
+        left.is_some()
     }
 
     /// The bytes of a name.
@@ -263,6 +277,9 @@ impl<'a> Resolver<'a> {
 
     /// Looks for a name in directories, in order.
     fn look(&mut self, dirs: &[DirId], name: Name, loader: LoaderId) -> Entry {
+        if !self.spend(dirs.len()) {
+            return Entry::None;
+        }
         for &dir in dirs {
             let key = (loader, dir, name);
             let found = match self.looked.get(&key) {
@@ -384,6 +401,9 @@ impl<'a> Resolver<'a> {
     /// Whether a file of that name and machine is anywhere in the image: then whoever needs it may
     /// load it by other means.
     pub fn exists_somewhere(&self, name: &[u8], machine: &Machine) -> Option<NodeId> {
+        if !self.spend(self.image.files.len()) {
+            return None;
+        }
         let fits = |file: &&File| {
             let named = file.name() == name || file.binary.soname.as_deref() == Some(name);
             named && file.machine().as_ref() == Some(machine)
