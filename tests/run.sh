@@ -5,8 +5,10 @@ cd "$(dirname "$0")/.."
 
 # Oracles and tools that the tests compare with. None is needed to use imgfs, except fuse3 by
 # ordinary users.
-packages="attr binutils bsdutils buildah ca-certificates file fuse3 gcc golang-go libarchive-tools \
-libcap2-bin mount procps rsync skopeo umoci util-linux xz-utils zstd"
+packages="attr binutils bsdutils buildah bzip2 ca-certificates debian-archive-keyring debootstrap \
+dpkg-dev file fuse3 gcc gcc-aarch64-linux-gnu golang-go libarchive-tools libc6-dev \
+libc6-dev-arm64-cross libcap2-bin make mount musl-tools procps rsync skopeo umoci util-linux xz-utils \
+zstd"
 
 missing=()
 for package in $packages; do
