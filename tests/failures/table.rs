@@ -1,0 +1,420 @@
+//! Which images there are, and what is wrong with them.
+//!
+//! Layers are counted from 0. The program of most is /usr/local/bin/app, brought by the layer after
+//! those of its base; one more layer follows, about which there is nothing to say.
+
+use super::{Base, Case, Expected, Outcome, Place};
+use Outcome::{Crashes, Dies, NotExecutable, NotFound, Nothing, Says};
+use Place::{Anywhere, At, Under};
+
+const APP: &str = "/usr/local/bin/app";
+
+const fn found(id: &'static str, level: &'static str, place: Place, layer: u32) -> Expected {
+    Expected {
+        id,
+        level,
+        place,
+        layer: Some(layer),
+        platform: None,
+        on_host: false,
+    }
+}
+
+/// Something about the program.
+const fn app(id: &'static str, level: &'static str, layer: u32) -> Expected {
+    found(id, level, At(APP), layer)
+}
+
+/// Something about the image, or where the layer is left open.
+const fn somewhere(id: &'static str, level: &'static str) -> Expected {
+    Expected {
+        layer: None,
+        ..found(id, level, Anywhere, 0)
+    }
+}
+
+const fn of(platform: &'static str, expected: Expected) -> Expected {
+    Expected {
+        platform: Some(platform),
+        ..expected
+    }
+}
+
+/// A case whose program fails in that way and says `hello` in the twin.
+const fn case(
+    number: u8,
+    [broken, healthy]: [&'static str; 2],
+    findings: &'static [Expected],
+    fails: Outcome,
+) -> Case {
+    Case {
+        number,
+        broken,
+        healthy,
+        platform: None,
+        findings,
+        also: &[],
+        command: &[APP],
+        fails,
+        works: Says("hello"),
+    }
+}
+
+/// All failures, in the order of their numbers.
+pub const CASES: &[Case] = &[
+    // An image declares one machine, and its program is for another.
+    Case {
+        also: &["config-mismatch"],
+        ..case(
+            1,
+            ["arm64-in-amd64", "go-amd64"],
+            &[app("arch-mismatch", "fail", 1)],
+            NotExecutable,
+        )
+    },
+    // The reverse. It is this machine that is not the declared one.
+    Case {
+        also: &["config-mismatch"],
+        works: NotExecutable,
+        ..case(
+            1,
+            ["amd64-in-arm64", "go-arm64"],
+            &[app("arch-mismatch", "fail", 1)],
+            Says("hello"),
+        )
+    },
+    // The stage that was copied from was built for another machine than the base.
+    case(
+        2,
+        ["arm64-on-amd64-base", "amd64-on-amd64-base"],
+        &[
+            app("arch-mismatch", "fail", 2),
+            somewhere("mixed-architectures", "warn"),
+        ],
+        NotExecutable,
+    ),
+    // The base is the build host's, and the program is right.
+    Case {
+        also: &["config-mismatch", "missing-library"],
+        works: NotExecutable,
+        ..case(
+            2,
+            ["arm64-on-builders-base", "arm64-on-arm64-base"],
+            &[
+                app("missing-loader", "fail", 2),
+                found("arch-mismatch", "warn", At("/usr/bin/dash"), 0),
+                somewhere("mixed-architectures", "warn"),
+            ],
+            NotExecutable,
+        )
+    },
+    // A dynamic program without its loader: never there, or removed.
+    Case {
+        also: &["missing-library"],
+        ..case(
+            3,
+            ["no-loader", "amd64-on-amd64-base"],
+            &[app("missing-loader", "fail", 2)],
+            NotFound,
+        )
+    },
+    case(
+        3,
+        ["loader-removed", "amd64-on-amd64-base"],
+        &[
+            app("missing-loader", "fail", 2),
+            found("missing-loader", "fail", At("/usr/bin/dash"), 0),
+        ],
+        NotFound,
+    ),
+    case(
+        3,
+        ["no-library", "with-library"],
+        &[app("missing-library", "fail", 2)],
+        Dies(
+            "error while loading shared libraries: libanswer.so.1: cannot open shared object file",
+        ),
+    ),
+    // A program for glibc on musl, which has no getaddrinfo_a.
+    Case {
+        also: &["missing-library"],
+        ..case(
+            4,
+            ["glibc-on-musl", "musl-on-musl"],
+            &[
+                app("libc-mismatch", "fail", 3),
+                app("missing-symbol", "warn", 3),
+            ],
+            Dies("Error relocating /usr/local/bin/app: getaddrinfo_a: symbol not found"),
+        )
+    },
+    Case {
+        also: &["missing-library", "libc-mismatch", "missing-symbol"],
+        ..case(
+            4,
+            ["glibc-on-musl-without-loader", "glibc-on-glibc"],
+            &[app("missing-loader", "fail", 2)],
+            NotFound,
+        )
+    },
+    Case {
+        also: &["missing-library", "libc-mismatch", "missing-symbol"],
+        ..case(
+            4,
+            ["musl-on-glibc", "musl-on-musl"],
+            &[app("missing-loader", "fail", 2)],
+            NotFound,
+        )
+    },
+    // Built with glibc 2.36, run with 2.31.
+    Case {
+        also: &["missing-symbol"],
+        ..case(
+            5,
+            ["glibc-too-old", "amd64-on-amd64-base"],
+            &[app("glibc-too-old", "fail", 2)],
+            Dies("version `GLIBC_2.34' not found (required by /usr/local/bin/app)"),
+        )
+    },
+    // CGO_ENABLED=0 -buildmode=pie: needs nothing, but names a loader.
+    case(
+        6,
+        ["go-pie", "go-amd64"],
+        &[app("missing-loader", "fail", 1)],
+        NotFound,
+    ),
+    // A static program of glibc that looks users up: without files to look into, and without the
+    // libraries that it loads for that.
+    case(
+        7,
+        ["static-nss-no-passwd", "static-nss"],
+        &[app("user-lookup", "info", 1)],
+        Dies("there is no user app"),
+    ),
+    case(
+        7,
+        ["static-nss-no-libraries", "static-nss-libraries"],
+        &[app("user-lookup", "info", 1)],
+        Dies("there is no user app"),
+    ),
+    // CGO_ENABLED=0, and what is looked for is not there: users (the image's own among them),
+    // roots, time zones.
+    case(
+        8,
+        ["go-user-no-passwd", "go-user"],
+        &[app("user-lookup", "fail", 1)],
+        Dies("open /etc/passwd: no such file or directory"),
+    ),
+    case(
+        8,
+        ["go-tls-no-roots", "go-tls"],
+        &[app("no-ca-certificates", "warn", 2)],
+        Dies("x509: certificate signed by unknown authority"),
+    ),
+    case(
+        8,
+        ["go-no-zones", "go-zones"],
+        &[app("no-timezone-data", "warn", 2)],
+        Dies("unknown time zone Europe/Berlin"),
+    ),
+    case(
+        8,
+        ["go-no-zones", "go-zones-embedded"],
+        &[app("no-timezone-data", "warn", 2)],
+        Dies("unknown time zone Europe/Berlin"),
+    ),
+    // For another system.
+    case(
+        9,
+        ["darwin-in-linux", "go-amd64"],
+        &[app("wrong-os", "fail", 1)],
+        NotExecutable,
+    ),
+    case(
+        9,
+        ["windows-in-linux", "go-amd64"],
+        &[app("wrong-os", "fail", 1)],
+        NotExecutable,
+    ),
+    // A Go toolchain for another host.
+    Case {
+        also: &["wrong-os"],
+        ..toolchain("toolchain-darwin")
+    },
+    Case {
+        also: &["arch-mismatch", "mixed-architectures"],
+        ..toolchain("toolchain-arm64")
+    },
+    // What Go compiled for two machines, in one place.
+    Case {
+        command: &[],
+        works: Nothing,
+        ..case(
+            11,
+            ["build-cache-mixed", "build-cache"],
+            &[found(
+                "mixed-build-cache",
+                "warn",
+                Under("/root/.cache/go-build"),
+                2,
+            )],
+            Nothing,
+        )
+    },
+    Case {
+        command: &[],
+        works: Nothing,
+        ..case(
+            11,
+            ["pkg-mixed", "pkg"],
+            &[found(
+                "mixed-build-cache",
+                "warn",
+                Under("/go/pkg/linux_amd64"),
+                2,
+            )],
+            Nothing,
+        )
+    },
+    // Who linked it claims another machine than the header.
+    Case {
+        works: NotExecutable,
+        ..case(
+            12,
+            ["claims-amd64", "claims-right-arm64"],
+            &[app("identity-mismatch", "fail", 1)],
+            NotExecutable,
+        )
+    },
+    Case {
+        works: Says("hello amd64"),
+        ..case(
+            12,
+            ["claims-arm64", "claims-right-amd64"],
+            &[app("identity-mismatch", "fail", 1)],
+            Says("hello arm64"),
+        )
+    },
+    // The header was changed after the build.
+    Case {
+        also: &["config-mismatch"],
+        ..case(
+            12,
+            ["patched-to-arm64", "go-amd64"],
+            &[
+                app("identity-mismatch", "fail", 1),
+                app("arch-mismatch", "fail", 1),
+            ],
+            NotExecutable,
+        )
+    },
+    case(
+        12,
+        ["patched-to-amd64", "go-amd64"],
+        &[app("identity-mismatch", "fail", 1)],
+        Crashes,
+    ),
+    // An index in which the manifest of one platform holds the program of the other, and one in
+    // which it is the other's altogether.
+    Case {
+        platform: Some("linux/arm64"),
+        also: &["config-mismatch"],
+        works: NotExecutable,
+        ..case(
+            13,
+            ["index-with-others-binaries", "index"],
+            &[of("linux/arm64", app("arch-mismatch", "fail", 1))],
+            Says("hello"),
+        )
+    },
+    Case {
+        platform: Some("linux/arm64"),
+        also: &["arch-mismatch"],
+        works: NotExecutable,
+        ..case(
+            13,
+            ["index-with-others-image", "index"],
+            &[of("linux/arm64", somewhere("config-mismatch", "fail"))],
+            Says("hello"),
+        )
+    },
+    // Nothing is wrong with it, but this host needs an emulator.
+    case(
+        14,
+        ["go-arm64", "go-amd64"],
+        &[Expected {
+            on_host: true,
+            ..somewhere("needs-emulation", "info")
+        }],
+        NotExecutable,
+    ),
+    // A script whose interpreter is not there, whose line ends make it another name, and which asks
+    // env(1) for it.
+    case(
+        15,
+        ["script-no-interpreter", "script"],
+        &[app("missing-interpreter", "fail", 2)],
+        NotFound,
+    ),
+    case(
+        15,
+        ["script-crlf", "script"],
+        &[app("missing-interpreter", "fail", 2)],
+        NotFound,
+    ),
+    case(
+        15,
+        ["script-env-no-interpreter", "script-env"],
+        &[app("missing-interpreter", "fail", 2)],
+        Dies("env: can't execute 'bash': No such file or directory"),
+    ),
+    // Code for ARMv7 in an image for ARMv6.
+    Case {
+        works: NotExecutable,
+        ..case(
+            16,
+            ["armv7-in-armv6", "armv6"],
+            &[app("variant-too-new", "fail", 1)],
+            NotExecutable,
+        )
+    },
+];
+
+const fn toolchain(broken: &'static str) -> Case {
+    Case {
+        command: &["/usr/local/go/bin/go", "version"],
+        works: Says("go version go1.19"),
+        ..case(10, [broken, "toolchain"], TOOLCHAIN, NotExecutable)
+    }
+}
+
+const TOOLCHAIN: &[Expected] = &[found(
+    "foreign-toolchain",
+    "warn",
+    At("/usr/local/go/bin/go"),
+    2,
+)];
+
+/// The images in which nothing is wrong.
+pub const BASES: &[Base] = &[
+    Base {
+        name: "bookworm",
+        command: &["/bin/bash", "-c", "echo hello | sed s/e/a/"],
+        says: "hallo\n",
+    },
+    Base {
+        name: "trixie",
+        command: &["/bin/bash", "-c", "echo hello | sed s/e/a/"],
+        says: "hallo\n",
+    },
+    Base {
+        name: "musl",
+        command: &["/bin/sh", "-c", "uses-library | sed s/hello/hallo/"],
+        says: "hallo 42\n",
+    },
+    Base {
+        name: "distroless",
+        command: &["/usr/bin/openssl", "version"],
+        says: "OpenSSL 3.0",
+    },
+];

@@ -1,0 +1,175 @@
+//! The documented failures are real: each broken image is unpacked and started, and fails as it is
+//! said to; its healthy twin runs.
+//!
+//! They are made for amd64. What is for other machines must be refused by the kernel; where this host
+//! has an emulator registered for it (binfmt_misc), that is said and nothing is asserted.
+
+mod common;
+mod failures;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
+
+use failures::{
+    BASES, CASES, Case, Outcome, Place, Unpacked, archive, base_archive, cases, handlers_of,
+    open_archive, open_case,
+};
+use imgfs::tree::Tree;
+
+/// Starts the command of a case in an image and compares what comes of it.
+fn check(case: &Case, image: &str, expected: &Outcome) {
+    if matches!(expected, Outcome::Nothing) {
+        return;
+    }
+    if !cfg!(target_arch = "x86_64") {
+        eprintln!("not started, this is no amd64: {image}");
+        return;
+    }
+    let tree = Unpacked::new(&archive(image), case.platform);
+    let program = tree.join(case.command[0]);
+    let handlers = handlers_of(&program);
+    if !handlers.is_empty() {
+        eprintln!("not started, {handlers:?} would run it: {image}");
+        return;
+    }
+    let output = tree.start(case.command);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (said, errors) = (text(&output.stdout), text(&output.stderr));
+    let all = format!("{image}: {}\n{said}{errors}", output.status);
+    let refused = |code, why| {
+        let name = case.command[0];
+        assert_eq!(output.status.code(), Some(code), "{all}");
+        assert_eq!(errors, format!("exec {name}: {why}\n"), "{all}");
+    };
+    match expected {
+        Outcome::Says(words) => {
+            assert!(output.status.success() && said.contains(words), "{all}");
+        }
+        Outcome::Dies(words) => {
+            let dies = output.status.code().is_some_and(|code| code != 0);
+            assert!(dies && errors.contains(words), "{all}");
+        }
+        Outcome::Crashes => assert!(output.status.signal().is_some(), "{all}"),
+        Outcome::NotFound => {
+            assert!(program.is_file(), "{all}");
+            refused(127, "No such file or directory");
+        }
+        Outcome::NotExecutable => refused(126, "Exec format error"),
+        Outcome::Nothing => {}
+    }
+}
+
+fn failure(number: u8) {
+    assert!(cases(number).count() > 0);
+    for case in cases(number) {
+        check(case, case.broken, &case.fails);
+        check(case, case.healthy, &case.works);
+    }
+}
+
+macro_rules! failures {
+    ($($number:literal $name:ident)*) => {$(
+        #[test]
+        fn $name() {
+            failure($number);
+        }
+    )*};
+}
+
+failures! {
+    1 machine_of_another_image
+    2 stage_of_another_machine
+    3 without_its_loader
+    4 glibc_on_musl
+    5 glibc_too_old
+    6 go_pie_wants_a_loader
+    7 static_glibc_wants_nss
+    8 go_wants_files
+    9 another_system
+    10 toolchain_for_another_host
+    12 machine_that_is_claimed
+    13 index_with_the_others_binaries
+    14 host_without_emulator
+    15 script_without_interpreter
+    16 newer_variant
+}
+
+/// 11: nothing starts there, but Go refuses to build with it.
+#[test]
+fn packages_for_another_machine() {
+    let dir = tempfile::tempdir().unwrap();
+    for (image, name, refused) in [
+        ("pkg", "part", false),
+        ("pkg", "other", false),
+        ("pkg-mixed", "part", false),
+        ("pkg-mixed", "other", true),
+    ] {
+        let tree = Unpacked::new(&archive(image), None);
+        let source = dir.path().join("main.go");
+        let import = format!("package main\n\nimport _ \"example.com/failures/{name}\"\n");
+        fs::write(&source, import + "\nfunc main() {}\n").unwrap();
+        let output = Command::new("go")
+            .args(["tool", "compile", "-o", "main.o", "-I"])
+            .arg(tree.join("go/pkg/linux_amd64"))
+            .arg(&source)
+            .envs([("GOOS", "linux"), ("GOARCH", "amd64")])
+            .current_dir(dir.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.success(), !refused, "{image} {name}: {said}");
+        let why = said.contains("object is [go object linux arm64 ")
+            && said.contains("expected [go object linux amd64 ");
+        assert_eq!(why, refused, "{image} {name}: {said}");
+    }
+}
+
+/// What is said to be healthy runs.
+#[test]
+fn bases_run() {
+    for base in BASES {
+        let tree = Unpacked::new(&base_archive(base.name), None);
+        if !cfg!(target_arch = "x86_64") {
+            eprintln!("not started, this is no amd64: {}", base.name);
+            continue;
+        }
+        let output = tree.start(base.command);
+        let said = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && said.starts_with(base.says),
+            "{}: {said}{errors}",
+            base.name
+        );
+        let image = open_archive(&base_archive(base.name), None);
+        assert!(image.problems.is_empty(), "{:?}", image.problems);
+    }
+}
+
+/// The table is about what is in the images: each path is there, brought by the layer that it says.
+#[test]
+fn the_table_is_right() {
+    for case in CASES {
+        let platforms: BTreeSet<_> = case.findings.iter().map(|f| f.platform).collect();
+        for platform in platforms {
+            let image = open_case(case.broken, platform);
+            for expected in case.findings.iter().filter(|f| f.platform == platform) {
+                let (Place::At(path) | Place::Under(path)) = expected.place else {
+                    continue;
+                };
+                let (name, node) = image
+                    .tree
+                    .resolve(Tree::ROOT, path.as_bytes())
+                    .unwrap_or_else(|| panic!("{}: no {path}", case.broken));
+                assert_eq!(image.tree.path(name.unwrap()), path.as_bytes());
+                let layer = image.tree.node(node).unwrap().layer;
+                assert_eq!(Some(layer), expected.layer, "{}: {path}", case.broken);
+                let line = image.layers[layer as usize].created_by.as_deref();
+                assert!(line.is_some_and(|l| l.len() > 10), "{}", case.broken);
+            }
+            assert!(image.problems.is_empty(), "{:?}", image.problems);
+        }
+    }
+}
