@@ -257,6 +257,7 @@ toolchain() {
     begin $a
     add "${bookworm%%|*}" "${bookworm#*|}"
     add "${etc%%|*}" "${etc#*|}"
+    add "${certs%%|*}" "${certs#*|}"
     add 'COPY --from=build /usr/local/go /usr/local/go # buildkit' "bin/$2:/usr/local/go/bin/go"
     config '{"Cmd":["/bin/sh"],"Env":["PATH=/usr/local/go/bin:/usr/bin:/bin"]}'
     archive "$1"
