@@ -1,0 +1,157 @@
+//! What is found in the images of the documented failures: for each the finding on the right path,
+//! with the right layer, and nothing on its healthy twin; and nothing that fails in images as most
+//! begin. That they fail, and run, is for tests/run_failures.rs to show.
+
+mod common;
+mod failures;
+
+use std::collections::BTreeSet;
+
+use failures::{BASES, CASES, Case, Expected, base_archive, cases, open_archive, open_case};
+use imgfs::findings::{Finding, Id, Level};
+use imgfs::open::OpenImage;
+
+/// What is found in healthy images and should not be: glibc since 2.34 has the sources `files` and
+/// `dns` in it also where it is linked statically (its NEWS), and loads nothing for them.
+const OPEN: &[(&str, &str)] = &[("static-nss", "user-lookup")];
+
+/// A finding in one line.
+fn line(finding: &Finding) -> String {
+    let path = String::from_utf8_lossy(&finding.path);
+    let layer = finding.layer.map_or("-".to_owned(), |n| n.to_string());
+    let (level, id, detail) = (finding.level, finding.id, &finding.detail);
+    format!("{level} {id} {path} layer {layer}: {detail}")
+}
+
+fn lines<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> String {
+    let lines = findings.into_iter().map(|f| format!("\n    {}", line(f)));
+    lines.collect()
+}
+
+fn found(image: &OpenImage) -> &[Finding] {
+    image.findings().unwrap().list()
+}
+
+fn is(expected: &Expected, finding: &Finding) -> bool {
+    finding.id.name() == expected.id
+        && finding.level.name() == expected.level
+        && expected.place.is(&finding.path)
+        && (expected.layer.is_none() || expected.layer == finding.layer)
+}
+
+/// What is wrong about what is found in a case.
+fn complaints(case: &Case) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let platforms: BTreeSet<_> = case.findings.iter().map(|f| f.platform).collect();
+    let mut known: Vec<_> = case.findings.iter().map(|f| f.id).collect();
+    for platform in platforms {
+        let image = open_case(case.broken, platform);
+        let list = found(&image);
+        for expected in case.findings.iter().filter(|f| f.platform == platform) {
+            // What is asked about this host is not found in an image.
+            if list.iter().any(|f| is(expected, f)) == expected.on_host {
+                let all = lines(list);
+                complaints.push(format!("{}: {expected:?}, found{all}", case.broken));
+            }
+        }
+        // One thing that is wrong is not reported in all ways that there are.
+        let known: Vec<_> = known.iter().chain(case.also).collect();
+        let more = list.iter().filter(|f| f.level > Level::Info);
+        let more: Vec<_> = more.filter(|f| !known.contains(&&f.id.name())).collect();
+        if !more.is_empty() {
+            complaints.push(format!(
+                "{}: more than expected{}",
+                case.broken,
+                lines(more)
+            ));
+        }
+        for finding in list {
+            let layers = image.layers.len() as u32;
+            assert!(finding.layer.is_none_or(|layer| layer < layers));
+            assert!(!finding.detail.is_empty() && !finding.hint.is_empty());
+        }
+    }
+    known.retain(|id| !case.also.contains(id));
+    let image = open_case(case.healthy, case.platform);
+    let wrong = found(&image).iter();
+    let wrong: Vec<_> = wrong
+        .filter(|f| f.level > Level::Info || known.contains(&f.id.name()))
+        .filter(|f| !OPEN.contains(&(case.healthy, f.id.name())))
+        .collect();
+    if !wrong.is_empty() {
+        complaints.push(format!("{} is healthy{}", case.healthy, lines(wrong)));
+    }
+    complaints
+}
+
+fn check(number: u8) {
+    let complaints: Vec<_> = cases(number).flat_map(complaints).collect();
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+macro_rules! cases {
+    ($($number:literal $name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                check($number);
+            }
+        )*
+
+        #[test]
+        fn no_case_is_forgotten() {
+            let tested = BTreeSet::from([$($number),*]);
+            assert_eq!(tested, CASES.iter().map(|case| case.number).collect());
+            assert_eq!(tested, (1..=16).collect());
+            for expected in CASES.iter().flat_map(|case| case.findings) {
+                assert!(Id::from_name(expected.id).is_some(), "{}", expected.id);
+                assert!(Level::from_name(expected.level).is_some());
+            }
+        }
+    };
+}
+
+cases! {
+    1 machine_of_another_image
+    2 stage_of_another_machine
+    3 without_its_loader
+    4 glibc_on_musl
+    5 glibc_too_old
+    6 go_pie_wants_a_loader
+    7 static_glibc_wants_nss
+    8 go_wants_files
+    9 another_system
+    10 toolchain_for_another_host
+    11 packages_for_another_machine
+    12 machine_that_is_claimed
+    13 index_with_the_others_binaries
+    14 host_without_emulator
+    15 script_without_interpreter
+    16 newer_variant
+}
+
+/// Of an index in which one manifest is wrong, the other is right.
+#[test]
+fn the_other_manifest_is_clean() {
+    for case in cases(13) {
+        for (name, platform) in [
+            (case.broken, "linux/amd64"),
+            (case.healthy, "linux/amd64"),
+            (case.healthy, "linux/arm64"),
+        ] {
+            let image = open_case(name, Some(platform));
+            assert!(found(&image).is_empty(), "{name}{}", lines(found(&image)));
+        }
+    }
+}
+
+/// Nothing fails in what most images begin with, and nothing is warned of.
+#[test]
+fn bases_are_healthy() {
+    for base in BASES {
+        let image = open_archive(&base_archive(base.name), None);
+        let wrong = found(&image).iter().filter(|f| f.level > Level::Info);
+        let wrong: Vec<_> = wrong.collect();
+        assert!(wrong.is_empty(), "{}{}", base.name, lines(wrong));
+    }
+}
