@@ -10,11 +10,12 @@ mod failures;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::Command;
 
 use failures::{
-    BASES, CASES, Case, Outcome, Place, Unpacked, archive, base_archive, cases, handlers_of,
-    open_archive, open_case,
+    BASES, Base, CASES, Case, Outcome, Place, TRAPS, Unpacked, archive, base_archive, cases,
+    handlers_of, open_archive, open_case,
 };
 use imgfs::tree::Tree;
 
@@ -127,24 +128,35 @@ fn packages_for_another_machine() {
 }
 
 /// What is said to be healthy runs.
+fn runs(base: &Base, archive: &Path) {
+    let image = open_archive(archive, None);
+    assert!(image.problems.is_empty(), "{:?}", image.problems);
+    let tree = Unpacked::new(archive, None);
+    if !cfg!(target_arch = "x86_64") {
+        eprintln!("not started, this is no amd64: {}", base.name);
+        return;
+    }
+    let output = tree.start(base.command);
+    let said = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && said.starts_with(base.says),
+        "{}: {said}{errors}",
+        base.name
+    );
+}
+
 #[test]
 fn bases_run() {
     for base in BASES {
-        let tree = Unpacked::new(&base_archive(base.name), None);
-        if !cfg!(target_arch = "x86_64") {
-            eprintln!("not started, this is no amd64: {}", base.name);
-            continue;
-        }
-        let output = tree.start(base.command);
-        let said = String::from_utf8_lossy(&output.stdout);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success() && said.starts_with(base.says),
-            "{}: {said}{errors}",
-            base.name
-        );
-        let image = open_archive(&base_archive(base.name), None);
-        assert!(image.problems.is_empty(), "{:?}", image.problems);
+        runs(base, &base_archive(base.name));
+    }
+}
+
+#[test]
+fn traps_run() {
+    for trap in TRAPS {
+        runs(trap, &archive(trap.name));
     }
 }
 

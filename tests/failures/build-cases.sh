@@ -42,6 +42,7 @@ done
 go_program hello-pie amd64 hello -buildmode=pie
 GOARM=6 go_program hello-armv6 arm hello
 GOARM=7 go_program hello-armv7 arm hello
+go_program hello-386 386 hello
 GOOS=darwin go_program hello-darwin amd64 hello
 GOOS=windows go_program hello.exe amd64 hello
 for name in user tls zone; do
@@ -135,6 +136,10 @@ cp packages/lib/x86_64-linux-musl/libc.so musl/lib/ld-musl-x86_64.so.1
 ln -s ld-musl-x86_64.so.1 musl/lib/libc.musl-x86_64.so.1
 ln -s ../lib/ld-musl-x86_64.so.1 musl-as-glibc/lib64/ld-linux-x86-64.so.2
 
+# A place for a library that only the loader's configuration knows, and what ldconfig makes of it.
+mkdir -p conf/etc/ld.so.conf.d
+echo /opt/answer/lib >conf/etc/ld.so.conf.d/answer.conf
+
 # What `RUN rm -rf /lib64` leaves in its layer (the directory is a link to usr/lib64).
 mkdir -p removed/usr && : >removed/usr/.wh.lib64
 
@@ -149,6 +154,11 @@ gcc "${cc[@]}" -o lookup-glibc "$here/c/lookup.c"
 musl-gcc "${cc[@]}" -o lookup-musl "$here/c/lookup.c"
 gcc "${cc[@]}" -shared -fPIC -Wl,-soname,libanswer.so.1 -o libanswer.so.1 "$here/c/library.c"
 gcc "${cc[@]}" -o uses-library "$here/c/uses-library.c" libanswer.so.1
+# shellcheck disable=SC2016 # for the loader
+gcc "${cc[@]}" -Wl,--enable-new-dtags,-rpath,'$ORIGIN/../lib/answer' -o uses-library-runpath \
+    "$here/c/uses-library.c" libanswer.so.1
+aarch64-linux-gnu-gcc "${cc[@]}" -shared -fPIC -Wl,-soname,libanswer.so.1 -o libanswer-arm64.so.1 \
+    "$here/c/library.c"
 # The linker says itself that this will want the libraries of this glibc.
 gcc "${cc[@]}" -static -o nss-static "$here/c/nss.c"
 # Until 2.33 also files was a library of its own. libgcc is Debian 11's too: a newer one asks for
@@ -160,6 +170,13 @@ gcc "${cc[@]}" -static -nostdlib -isystem "$bullseye/usr/include" \
     "$lib/crt1.o" "$lib/crti.o" "$gcc/crtbeginT.o" "$here/c/nss.c" -L"$gcc" -L"$lib" \
     -Wl,--start-group -lgcc -lgcc_eh -lc -Wl,--end-group "$gcc/crtend.o" "$lib/crtn.o"
 
+# A program for the old glibc with a library for today's: since 2.34 dlsym is in libc itself.
+gcc "${cc[@]}" -shared -fPIC -DTODAY -Wl,-soname,libanswer.so.1 -o libanswer-today.so.1 \
+    "$here/c/library.c"
+gcc "${cc[@]}" -nostdlib -no-pie -o uses-library-2.31 "$lib/crt1.o" "$lib/crti.o" \
+    "$here/c/uses-library.c" libanswer.so.1 "$work/tree/bullseye-amd64/lib/x86_64-linux-gnu/libc.so.6" \
+    "$lib/libc_nonshared.a" "$lib/crtn.o"
+
 # --- scripts -------------------------------------------------------------------------------------
 
 printf '#!/usr/bin/python3\nprint("hello")\n' >script-python
@@ -169,6 +186,14 @@ printf '#!/bin/env bash\necho hello\n' >script-env-bash
 printf '#!/bin/env sh\necho hello\n' >script-env-sh
 printf 'listen = 8080\n' >app.conf
 chmod +x script-*
+
+cd "$work"
+mkdir -p with-conf cache/etc
+cp -a tree/bookworm-amd64/. tree/conf/. with-conf
+mkdir -p with-conf/opt/answer/lib
+cp bin/libanswer.so.1 with-conf/opt/answer/lib
+ldconfig -r with-conf
+cp with-conf/etc/ld.so.cache cache/etc
 
 # --- images --------------------------------------------------------------------------------------
 
@@ -226,6 +251,18 @@ config "$entrypoint"
 archive loader-removed
 image no-library $a "$entrypoint" uses-library "$bookworm" "$etc"
 image with-library $a "$entrypoint" uses-library "$bookworm" "$etc" "$library"
+image library-for-arm64 $a "$entrypoint" uses-library "$bookworm" "$etc" \
+    'COPY lib /usr/lib/ # buildkit|bin/libanswer-arm64.so.1:/usr/lib/libanswer.so.1'
+image library-by-runpath $a "$entrypoint" uses-library-runpath "$bookworm" "$etc" \
+    'COPY lib /usr/local/lib/answer # buildkit|bin/libanswer.so.1:/usr/local/lib/answer/libanswer.so.1'
+opt='COPY lib /opt/answer/lib # buildkit|bin/libanswer.so.1:/opt/answer/lib/libanswer.so.1'
+conf='RUN echo /opt/answer/lib >/etc/ld.so.conf.d/answer.conf|tree/conf:/'
+image library-by-environment $a \
+    '{"Entrypoint":["/usr/local/bin/app"],"Env":["LD_LIBRARY_PATH=/opt/answer/lib"]}' uses-library \
+    "$bookworm" "$etc" "$opt"
+image library-not-in-cache $a "$entrypoint" uses-library "$bookworm" "$etc" "$opt" "$conf"
+image library-in-cache $a "$entrypoint" uses-library "$bookworm" "$etc" "$opt" "$conf" \
+    'RUN ldconfig|cache:/'
 # 4
 image glibc-on-musl $a "$entrypoint" lookup-glibc "$musl" "$musl_as_glibc" "$etc"
 image glibc-on-musl-without-loader $a "$entrypoint" lookup-glibc "$musl" "$etc"
@@ -234,6 +271,9 @@ image musl-on-musl $a "$entrypoint" lookup-musl "$musl" "$etc"
 image glibc-on-glibc $a "$entrypoint" lookup-glibc "$bookworm" "$etc"
 # 5; its twin is amd64-on-amd64-base
 image glibc-too-old $a "$entrypoint" c-glibc "$bullseye" "$etc"
+image glibc-too-old-for-library $a "$entrypoint" uses-library-2.31 "$bullseye" "$etc" \
+    'COPY lib /usr/lib/ # buildkit|bin/libanswer-today.so.1:/usr/lib/libanswer.so.1'
+image glibc-old-enough $a "$entrypoint" uses-library-2.31 "$bullseye" "$etc" "$library"
 # 6; its twin is go-amd64
 image go-pie $a "$entrypoint" hello-pie "$etc"
 # 7
@@ -313,6 +353,19 @@ image script-env $a "$entrypoint" script-env-sh "$busybox" "$etc"
 # 16
 image armv7-in-armv6 linux/arm/v6 "$entrypoint" hello-armv7 "$etc"
 image armv6 linux/arm/v6 "$entrypoint" hello-armv6 "$etc"
+
+# What looks wrong and is not: code of a machine that this one runs too, what is kept for others, a
+# second C library that is complete, a user that needs no name.
+image other-386 $a "$entrypoint" hello-386 "$etc"
+image other-releases $a "$entrypoint" hello-amd64 "$etc" \
+    'COPY dist/darwin /srv/releases/ # buildkit|bin/hello-darwin:/srv/releases/app_darwin_amd64/app' \
+    'COPY dist/windows /srv/releases/ # buildkit|bin/hello.exe:/srv/releases/app_windows_amd64/app.exe' \
+    'COPY dist/arm64 /srv/releases/ # buildkit|bin/hello-arm64:/srv/releases/app_linux_arm64/app'
+image other-sysroot $a "$entrypoint" c-glibc "$bookworm" "$etc" \
+    'RUN apt-get install libc6-arm64-cross|tree/bookworm-arm64/usr/lib/aarch64-linux-gnu:/usr/aarch64-linux-gnu/lib'
+image other-libc $a "$entrypoint" lookup-musl "$bookworm" "$etc" \
+    'RUN apt-get install musl|tree/musl/lib:/usr/lib'
+image other-user $a '{"Entrypoint":["/usr/local/bin/app"],"User":"1000:1000"}' hello-amd64 "$no_passwd"
 
 cp bin/exec-in out
 finish_build

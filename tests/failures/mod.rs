@@ -15,7 +15,7 @@ use crate::common::run;
 
 mod table;
 
-pub use table::{BASES, CASES};
+pub use table::{BASES, CASES, TRAPS};
 
 /// One failure and its healthy twin.
 #[derive(Debug)]
@@ -111,31 +111,39 @@ pub fn cases(number: u8) -> impl Iterator<Item = &'static Case> {
     CASES.iter().filter(move |case| case.number == number)
 }
 
-/// Runs a script that builds images; the directory that it built them in.
-fn built(script: &str) -> PathBuf {
+/// Runs a script that builds images, once; the directory that it built them in.
+fn built<'a>(script: &str, once: &'a OnceLock<Result<PathBuf, String>>) -> &'a Path {
+    once.get_or_init(|| build(script))
+        .as_ref()
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn build(script: &str) -> Result<PathBuf, String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/failures")
         .join(script);
     let output = Command::new("bash").arg(&script).output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "{} failed (tests/run.sh installs what it needs):\n{errors}",
-        script.display()
-    );
-    PathBuf::from(String::from_utf8(output.stdout).unwrap().trim_end())
+    if !output.status.success() {
+        return Err(format!(
+            "{} failed (tests/run.sh installs what it needs):\n{}",
+            script.display(),
+            String::from_utf8_lossy(&output.stderr)
+        ));
+    }
+    let dir = String::from_utf8(output.stdout).unwrap();
+    Ok(PathBuf::from(dir.trim_end()))
 }
 
 /// Where the images of the cases are; built if they are not there.
 pub fn images() -> &'static Path {
-    static IMAGES: OnceLock<PathBuf> = OnceLock::new();
-    IMAGES.get_or_init(|| built("build-cases.sh"))
+    static IMAGES: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    built("build-cases.sh", &IMAGES)
 }
 
 /// Where the images are in which nothing is wrong; built if they are not there, which takes minutes.
 pub fn bases() -> &'static Path {
-    static BASES: OnceLock<PathBuf> = OnceLock::new();
-    BASES.get_or_init(|| built("build-bases.sh"))
+    static BASES: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    built("build-bases.sh", &BASES)
 }
 
 /// The archive of an image.

@@ -20,6 +20,9 @@ const fn found(id: &'static str, level: &'static str, place: Place, layer: u32) 
     }
 }
 
+const NO_LIBRARY: &str =
+    "error while loading shared libraries: libanswer.so.1: cannot open shared object file";
+
 /// Something about the program.
 const fn app(id: &'static str, level: &'static str, layer: u32) -> Expected {
     found(id, level, At(APP), layer)
@@ -131,10 +134,43 @@ pub const CASES: &[Case] = &[
         3,
         ["no-library", "with-library"],
         &[app("missing-library", "fail", 2)],
-        Dies(
-            "error while loading shared libraries: libanswer.so.1: cannot open shared object file",
-        ),
+        Dies(NO_LIBRARY),
     ),
+    Case {
+        also: &["arch-mismatch", "mixed-architectures"],
+        ..case(
+            3,
+            ["library-for-arm64", "with-library"],
+            &[app("missing-library", "fail", 3)],
+            Dies(NO_LIBRARY),
+        )
+    },
+    // ld.so looks into its cache, not into its configuration.
+    case(
+        3,
+        ["library-not-in-cache", "library-in-cache"],
+        &[app("missing-library", "fail", 4)],
+        Dies(NO_LIBRARY),
+    ),
+    case(
+        3,
+        ["no-library", "library-by-runpath"],
+        &[app("missing-library", "fail", 2)],
+        Dies(NO_LIBRARY),
+    ),
+    Case {
+        command: &[
+            "/bin/sh",
+            "-c",
+            "LD_LIBRARY_PATH=/opt/answer/lib exec /usr/local/bin/app",
+        ],
+        ..case(
+            3,
+            ["no-library", "library-by-environment"],
+            &[app("missing-library", "fail", 2)],
+            Dies(NO_LIBRARY),
+        )
+    },
     // A program for glibc on musl, which has no getaddrinfo_a.
     Case {
         also: &["missing-library"],
@@ -176,6 +212,12 @@ pub const CASES: &[Case] = &[
             Dies("version `GLIBC_2.34' not found (required by /usr/local/bin/app)"),
         )
     },
+    case(
+        5,
+        ["glibc-too-old-for-library", "glibc-old-enough"],
+        &[somewhere("glibc-too-old", "fail")],
+        Dies("version `GLIBC_2.34' not found (required by "),
+    ),
     // CGO_ENABLED=0 -buildmode=pie: needs nothing, but names a loader.
     case(
         6,
@@ -430,4 +472,21 @@ pub const BASES: &[Base] = &[
         command: &["/usr/bin/openssl", "version"],
         says: "OpenSSL 3.0",
     },
+];
+
+const fn trap(name: &'static str) -> Base {
+    Base {
+        name,
+        command: &[APP],
+        says: "hello",
+    }
+}
+
+/// Images that look wrong in some way, and run.
+pub const TRAPS: &[Base] = &[
+    trap("other-386"),
+    trap("other-releases"),
+    trap("other-sysroot"),
+    trap("other-libc"),
+    trap("other-user"),
 ];

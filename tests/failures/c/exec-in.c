@@ -1,15 +1,22 @@
 /* exec-in ROOT PROGRAM [ARGUMENT...]: what a container runtime does last. Unlike chroot(8), whose
- * execvp(3) gives to a shell what the kernel refuses, it says what execve(2) says. */
+ * execvp(3) gives to a shell what the kernel refuses, it says what execve(2) says. There is a /proc,
+ * by which ld.so learns $ORIGIN; it is mounted for this process alone and goes with it. */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int main(int argc, char **argv) {
     char *environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", NULL};
     if (argc < 3)
         return 125;
-    if (chroot(argv[1]) || chdir("/")) {
+    if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+        chroot(argv[1]) || chdir("/") || (mkdir("/proc", 0555) && errno != EEXIST) ||
+        mount("proc", "/proc", "proc", 0, NULL)) {
         perror(argv[1]);
         return 125;
     }

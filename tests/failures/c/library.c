@@ -1,4 +1,13 @@
-/* A library that an image may lack. */
+/* A library that an image may lack. With TODAY it asks for what libc.so.6 has only since 2.34. */
+#ifdef TODAY
+#define _GNU_SOURCE
+#include <dlfcn.h>
+
+int answer(void) {
+    return dlsym(RTLD_DEFAULT, "no such thing") ? 0 : 42;
+}
+#else
 int answer(void) {
     return 42;
 }
+#endif
