@@ -8,6 +8,7 @@
 //! | [`cache`] | files kept between mounts: mapped, checked, evicted |
 //! | [`blob`] | random access into one blob, whatever it is compressed with; digests |
 //! | [`inspect`] | the bytes of one executable in, what it is out |
+//! | [`host`] | what this host has and lacks to mount images and to run what is in them |
 //! | [`image`] | image references, archives and layouts, platforms, documents |
 //! | [`layer`] | one pass over one layer, and its index: entries, whiteouts, where the data lies |
 //! | [`tree`] | layers merged into one immutable tree |
@@ -37,6 +38,7 @@ pub mod blob;
 pub mod cache;
 pub mod findings;
 pub mod fuse;
+pub mod host;
 pub mod image;
 pub mod inspect;
 pub mod layer;

@@ -1,0 +1,150 @@
+//! Pages and room on disk.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access, statvfs};
+
+use super::{Check, Host, LookError, Status};
+use crate::cache::CacheDir;
+
+/// With less than this on disk not even the index of one large image is kept.
+const LEAST: u64 = 256 << 20;
+
+/// The room where a directory is, or would be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// The directory itself, or the nearest one above it that exists.
+    pub dir: PathBuf,
+    /// Bytes that this user may still write there.
+    pub free: u64,
+    /// Whether this user may write there at all.
+    pub writable: bool,
+}
+
+impl Room {
+    /// Looks where `path` is, or would be made.
+    ///
+    /// # Errors
+    /// If it cannot be told.
+    pub fn at(path: &Path) -> io::Result<Self> {
+        let path = std::path::absolute(path)?;
+        let dir = path.ancestors().find(|dir| dir.exists());
+        let dir = dir.ok_or(io::ErrorKind::NotFound)?.to_owned();
+        let stat = statvfs(&dir)?;
+        let writable = access(&dir, Access::WRITE_OK | Access::EXEC_OK).is_ok();
+        Ok(Self {
+            free: stat.f_bavail.saturating_mul(stat.f_frsize),
+            writable,
+            dir,
+        })
+    }
+}
+
+/// The page size, which programs of arm64, loong64, ppc64 and mips64 must be linked for.
+pub(super) fn page_size() -> Check {
+    let size = rustix::param::page_size();
+    let (kib, what) = (size >> 10, "page size");
+    let check = match size {
+        0..=4096 => Check::ok(what, format!("{kib} KiB: every program's segments fit")),
+        _ => Check::new(
+            what,
+            Status::Note,
+            format!(
+                "{kib} KiB: programs whose segments are aligned to less (p_align in readelf -lW) \
+                 do not start here"
+            ),
+        ),
+    };
+    check.detail("bytes", size.to_string())
+}
+
+/// The directory of the cache, and its room.
+pub(super) fn checks(host: &Host) -> Vec<Result<Check, LookError>> {
+    const DIR: &str = "cache directory";
+    let Some(path) = &host.cache else {
+        return vec![Ok(Check::lacking(
+            DIR,
+            "nobody says where: neither XDG_CACHE_HOME nor HOME is an absolute path",
+            "export IMGFS_CACHE_DIR=/var/cache/imgfs",
+        ))];
+    };
+    let shown = path.display();
+    let room = match Room::at(path) {
+        Ok(room) => room,
+        Err(error) => {
+            let what = shown.to_string();
+            return vec![Err(LookError { what, error })];
+        }
+    };
+    let dir = match CacheDir::existing(path) {
+        Err(error) => Check::lacking(
+            DIR,
+            error.to_string(),
+            format!("chown -R \"$(id -u)\" {shown}; chmod -R go-w {shown}"),
+        ),
+        Ok(_) if !room.writable => Check::lacking(
+            DIR,
+            format!("{} may not be written to by you", room.dir.display()),
+            "export IMGFS_CACHE_DIR=\"$HOME/imgfs-cache\"",
+        ),
+        Ok(Some(_)) => Check::ok(DIR, shown.to_string()),
+        Ok(None) => Check::ok(DIR, format!("{shown}, made when it is needed")),
+    };
+    let dir = dir.detail("path", path.to_string_lossy());
+    vec![Ok(dir), Ok(space(&room, host.cache_limit))]
+}
+
+fn space(room: &Room, limit: u64) -> Check {
+    const WHAT: &str = "cache space";
+    let mib = |bytes: u64| bytes >> 20;
+    let (dir, free) = (room.dir.display(), mib(room.free));
+    let check = match room.free {
+        0..LEAST => Check::lacking(
+            WHAT,
+            format!("{free} MiB free in {dir}: too little to keep anything"),
+            "imgfs cache clear",
+        ),
+        _ if room.free < limit => Check::new(
+            WHAT,
+            Status::Note,
+            format!(
+                "{free} MiB free in {dir}, less than the {} MiB that the cache may take \
+                 (imgfs mount --cache-limit)",
+                mib(limit)
+            ),
+        ),
+        _ => Check::ok(WHAT, format!("{free} MiB free in {dir}")),
+    };
+    check.detail("free", room.free.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_for_what_is_not_there_yet() {
+        let dir = tempfile::tempdir().unwrap();
+        let room = Room::at(&dir.path().join("not/yet")).unwrap();
+        assert_eq!(room.dir, dir.path());
+        assert!(room.writable && room.free > 0);
+    }
+
+    #[test]
+    fn too_little_and_less_than_the_limit() {
+        let status = |free| {
+            let room = Room {
+                dir: "/c".into(),
+                free,
+                writable: true,
+            };
+            let check = space(&room, 4 << 30);
+            assert_eq!(check.mend.is_some(), check.status == Status::Lacking);
+            check.status
+        };
+        assert_eq!(status(LEAST - 1), Status::Lacking);
+        assert_eq!(status(LEAST), Status::Note);
+        assert_eq!(status(4 << 30), Status::Ok);
+    }
+}
