@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Show, check or clear what is kept on disk between mounts.
     Cache(CacheArgs),
+    /// Say what this host lacks to mount images and to run what is in them; the exit code is then 1.
+    Doctor(DoctorArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -158,6 +160,22 @@ pub(crate) struct CacheClearArgs {
     /// Only what was not used for so long: a number of s, m, h, d or w, such as 30d.
     #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
     pub older_than: Option<Age>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DoctorArgs {
+    /// Only ask whether programs of this platform run here; may be repeated. The default is all that
+    /// images are released for.
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub platform: Vec<Platform>,
+
+    /// One JSON object a line: what, status (ok, note, lacking), what was found, and the command
+    /// that mends it.
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub cache: CacheDirArg,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

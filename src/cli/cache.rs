@@ -10,6 +10,7 @@ use indicatif::{HumanBytes, HumanDuration};
 use imgfs::cache::{CacheDir, Listed, State};
 
 use super::args::{CacheArgs, CacheCommand, CacheDirArg, CacheShowArgs, DEFAULT_LIMIT};
+use super::pipe::closed;
 
 /// Nobody says where the cache is.
 #[derive(Debug, thiserror::Error)]
@@ -56,14 +57,6 @@ pub(crate) fn run(args: &CacheArgs) -> anyhow::Result<ExitCode> {
             let unused = clear.older_than.map_or(Duration::ZERO, |age| age.0);
             self::clear(&cache, &path, unused)
         }
-    }
-}
-
-/// Who reads the pipe has seen enough.
-fn closed(error: io::Error) -> io::Result<()> {
-    match error.kind() {
-        io::ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(error),
     }
 }
 

@@ -3,11 +3,14 @@
 
 mod args;
 mod cache;
+mod colour;
 mod daemon;
+mod doctor;
 mod inspect;
 mod log;
 mod memory;
 mod mount;
+mod pipe;
 mod progress;
 mod signals;
 mod umount;
@@ -19,6 +22,10 @@ use clap::Parser;
 
 use args::{Args, Command};
 
+/// Exit code of a command that answers a question (0 yes, 1 no) and could not look. It is also that
+/// of arguments that cannot be understood.
+const NO_ANSWER: u8 = 2;
+
 /// Runs the command that the process was started with.
 pub(crate) fn main() -> ExitCode {
     let args = Args::parse();
@@ -28,13 +35,17 @@ pub(crate) fn main() -> ExitCode {
         Command::Umount(args) => umount::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Cache(args) => cache::run(args),
+        Command::Doctor(args) => doctor::run(args),
     };
     match result {
         Ok(code) => code,
         Err(error) => {
             // Causes are part of the messages: one line tells it all.
             eprintln!("imgfs: {error}");
-            ExitCode::FAILURE
+            match args.command {
+                Command::Doctor(_) => ExitCode::from(NO_ANSWER),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }

@@ -1,0 +1,43 @@
+//! Colour on a terminal, for who has not forbidden it (<https://no-color.org>).
+
+use std::io::{IsTerminal, stdout};
+
+/// Paints words, or leaves them as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Colour(bool);
+
+/// For what is written to standard output.
+pub(crate) fn of_stdout() -> Colour {
+    let forbidden = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|v| v == "dumb");
+    Colour(stdout().is_terminal() && !forbidden && !dumb)
+}
+
+impl Colour {
+    /// No colour, as in a file.
+    #[cfg(test)]
+    pub(crate) const NONE: Self = Self(false);
+
+    fn paint(self, code: &str, text: &str) -> String {
+        match self.0 {
+            true => format!("\x1b[{code}m{text}\x1b[0m"),
+            false => text.to_owned(),
+        }
+    }
+
+    pub(crate) fn plain(self, text: &str) -> String {
+        text.to_owned()
+    }
+
+    pub(crate) fn good(self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    pub(crate) fn warn(self, text: &str) -> String {
+        self.paint("33", text)
+    }
+
+    pub(crate) fn bad(self, text: &str) -> String {
+        self.paint("31;1", text)
+    }
+}

@@ -1,0 +1,102 @@
+//! `imgfs doctor`: what this host lacks, and the command that mends it.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use imgfs::host::{ARCHES, Check, Host, Status};
+use imgfs::image::Platform;
+
+use super::args::{DEFAULT_LIMIT, DoctorArgs};
+use super::colour::{self, Colour};
+use super::pipe::closed;
+
+/// What it means for who started it; see also [`super::NO_ANSWER`].
+const LACKING: u8 = 1;
+
+pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
+    let host = Host {
+        root: PathBuf::from("/"),
+        arch: Platform::host().arch,
+        path: std::env::var_os("PATH")
+            .map(|path| std::env::split_paths(&path).collect())
+            .unwrap_or_default(),
+        arches: arches(&args.platform)?,
+        cache: args.cache.path().ok(),
+        cache_limit: DEFAULT_LIMIT.0,
+    };
+    let (mut lacking, mut unseen) = (false, false);
+    let mut checks = Vec::new();
+    for check in host.checks() {
+        match check {
+            Ok(check) => {
+                lacking |= check.status == Status::Lacking;
+                checks.push(check);
+            }
+            Err(error) => {
+                eprintln!("imgfs: {error}");
+                unseen = true;
+            }
+        }
+    }
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let written = match args.json {
+        true => checks.iter().try_for_each(|c| writeln!(out, "{}", json(c))),
+        false => write_text(&mut out, &checks, colour::of_stdout()),
+    };
+    written.and_then(|()| out.flush()).or_else(closed)?;
+    Ok(match (unseen, lacking) {
+        (true, _) => ExitCode::from(super::NO_ANSWER),
+        (false, true) => ExitCode::from(LACKING),
+        (false, false) => ExitCode::SUCCESS,
+    })
+}
+
+/// The machines that are asked for; without any, all that images are released for.
+fn arches(platforms: &[Platform]) -> anyhow::Result<Vec<String>> {
+    if platforms.is_empty() {
+        return Ok(ARCHES.map(str::to_owned).to_vec());
+    }
+    let known = |platform: &Platform| {
+        if platform.os == "linux" && ARCHES.contains(&platform.arch.as_str()) {
+            return Ok(platform.arch.clone());
+        }
+        let all = ARCHES.map(|arch| format!("linux/{arch}")).join(" ");
+        Err(anyhow::anyhow!(
+            "nothing is known of how {platform} runs; choose of {all}"
+        ))
+    };
+    platforms.iter().map(known).collect()
+}
+
+fn json(check: &Check) -> serde_json::Value {
+    let mut object = serde_json::json!({
+        "what": check.what,
+        "status": check.status.name(),
+        "found": check.found,
+        "mend": check.mend,
+    });
+    for (name, value) in &check.details {
+        object[*name] = value.as_str().into();
+    }
+    object
+}
+
+fn write_text(out: &mut impl Write, checks: &[Check], colour: Colour) -> io::Result<()> {
+    let width = checks.iter().map(|c| c.what.len()).max().unwrap_or(0);
+    for check in checks {
+        let name = check.status.name();
+        let painted = match check.status {
+            Status::Ok => colour.good(name),
+            Status::Note => colour.plain(name),
+            Status::Lacking => colour.bad(name),
+        };
+        // Padded by hand: what colours a word has no width.
+        let gap = " ".repeat(9_usize.saturating_sub(name.len()));
+        writeln!(out, "{painted}{gap}{:<width$}  {}", check.what, check.found)?;
+        if let Some(mend) = &check.mend {
+            writeln!(out, "         {:<width$}  {mend}", "")?;
+        }
+    }
+    Ok(())
+}
