@@ -143,6 +143,42 @@ pub fn open(
         disk: &options.cache,
     };
     let image = image::open(reference, options.platform.as_ref(), &caches)?;
+    read(image, spans, options, progress)
+}
+
+/// Opens an image for each platform that it is there for, one after the other, and hands over what
+/// became of it. [`OpenOptions::platform`] does not count here.
+///
+/// # Errors
+/// If it is not known what platforms there are.
+pub fn open_each(
+    reference: &Reference,
+    options: &OpenOptions,
+    progress: &dyn Progress,
+    wanted: &dyn Fn(&Platform) -> bool,
+    each: &mut dyn FnMut(Platform, Result<OpenImage, OpenError>),
+) -> Result<(), OpenError> {
+    let spans = Arc::new(SpanCache::new(options.cache_size, options.cache.clone()));
+    let caches = Caches {
+        spans: spans.clone(),
+        disk: &options.cache,
+    };
+    let offers = image::open_all(reference, &caches)?;
+    for (platform, image) in offers.into_iter().filter(|(platform, _)| wanted(platform)) {
+        let image = image.map_err(OpenError::from);
+        let opened = image.and_then(|image| read(image, spans.clone(), options, progress));
+        each(platform, opened);
+    }
+    Ok(())
+}
+
+/// Reads the layers of an image whose documents are read.
+fn read(
+    image: image::Image,
+    spans: Arc<SpanCache>,
+    options: &OpenOptions,
+    progress: &dyn Progress,
+) -> Result<OpenImage, OpenError> {
     let mut keep = Keep {
         cache: options.cache.clone(),
         layers: Vec::new(),

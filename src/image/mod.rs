@@ -100,12 +100,7 @@ pub fn open(
     caches: &Caches<'_>,
 ) -> Result<Image, ImageError> {
     let files = Files::open(reference, caches)?;
-    let kind = match reference.transport {
-        Transport::DockerArchive => Kind::DockerArchive,
-        Transport::OciArchive | Transport::Oci => Kind::OciLayout,
-        Transport::Sniffed | Transport::Stdin => sniff(reference, &files)?,
-    };
-    match kind {
+    match kind(reference, &files)? {
         Kind::OciLayout => oci_layout::open(reference, &files, platform),
         Kind::DockerArchive => docker_archive::open(reference, &files, platform),
         Kind::Both => match oci_layout::open(reference, &files, platform) {
@@ -119,10 +114,50 @@ pub fn open(
     }
 }
 
+/// A platform of an image, and the image for it if it can be opened.
+pub type Offer = (Platform, Result<Image, ImageError>);
+
+/// Opens the image that a reference names for each platform that it is there for. Attestations are
+/// none. Standard input can be read only once, so they are opened together.
+///
+/// # Errors
+/// As [`open`], where it is not about one platform among several.
+pub fn open_all(reference: &Reference, caches: &Caches<'_>) -> Result<Vec<Offer>, ImageError> {
+    let files = Files::open(reference, caches)?;
+    let docker = || -> Result<Vec<Offer>, ImageError> {
+        let image = docker_archive::open(reference, &files, None)?;
+        Ok(vec![(image.platform.clone(), Ok(image))])
+    };
+    // See `open`.
+    let hollow = |error: &ImageError| {
+        matches!(
+            error,
+            ImageError::NoLayers { .. } | ImageError::NoConfig { .. }
+        )
+    };
+    match kind(reference, &files)? {
+        Kind::OciLayout => oci_layout::open_all(reference, &files),
+        Kind::DockerArchive => docker(),
+        Kind::Both => match oci_layout::open_all(reference, &files) {
+            Err(error) if hollow(&error) => docker(),
+            Ok(offers) if offers.iter().all(|o| o.1.as_ref().is_err_and(hollow)) => docker(),
+            other => other,
+        },
+    }
+}
+
 enum Kind {
     OciLayout,
     DockerArchive,
     Both,
+}
+
+fn kind(reference: &Reference, files: &Files) -> Result<Kind, ImageError> {
+    match reference.transport {
+        Transport::DockerArchive => Ok(Kind::DockerArchive),
+        Transport::OciArchive | Transport::Oci => Ok(Kind::OciLayout),
+        Transport::Sniffed | Transport::Stdin => sniff(reference, files),
+    }
 }
 
 fn sniff(reference: &Reference, files: &Files) -> Result<Kind, ImageError> {

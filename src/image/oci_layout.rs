@@ -1,13 +1,13 @@
 //! OCI image layout (OCI image-spec, image-layout.md): `index.json` names manifests or further
 //! indexes, blobs lie under their digests. In a directory or in an archive, it is the same.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
 
 use super::docker_archive::short;
 use super::files::Files;
-use super::{Config, Documents, Image, ImageError, LayerBlob, Platform, Reference};
+use super::{Config, Documents, Image, ImageError, LayerBlob, Offer, Platform, Reference};
 use crate::blob::Digest;
 
 /// Indexes may name indexes; real ones do so once.
@@ -36,6 +36,57 @@ pub(crate) fn open(
     files: &Files,
     platform: Option<&Platform>,
 ) -> Result<Image, ImageError> {
+    let (index, found) = find(reference, files)?;
+    let (chosen, single) = choose_platform(reference, files, found, platform)?;
+    let image = read(reference, files, &index, &chosen)?;
+    if single
+        && let Some(wanted) = platform
+        && wanted.accepts(&image.platform).is_none()
+    {
+        return Err(ImageError::NoSuchPlatform {
+            image: reference.to_string(),
+            wanted: wanted.clone(),
+            platforms: vec![image.platform.to_string()],
+        });
+    }
+    Ok(image)
+}
+
+/// Opens an image of a layout for each of its platforms, in the order of its index. One that cannot
+/// be opened hides none of the others.
+pub(crate) fn open_all(reference: &Reference, files: &Files) -> Result<Vec<Offer>, ImageError> {
+    let (index, mut found) = find(reference, files)?;
+    if found.len() == 1
+        && let Some(only) = found.pop()
+    {
+        let image = read(reference, files, &index, &only)?;
+        let platform = image.platform.clone();
+        return Ok(vec![(platform, Ok(image))]);
+    }
+    let mut seen = HashSet::new();
+    let mut offers = Vec::with_capacity(found.len());
+    for candidate in &found {
+        let digest = candidate.descriptor.digest().to_string();
+        // What is no image has no platform, and BuildKit says so of its attestations.
+        let Some(platform) = platform_of(reference, files, &candidate.descriptor)? else {
+            continue;
+        };
+        if (platform.os == "unknown" && platform.arch == "unknown") || !seen.insert(digest) {
+            continue;
+        }
+        offers.push((platform, read(reference, files, &index, candidate)));
+    }
+    if offers.is_empty() {
+        return Err(ImageError::NotAnImage {
+            image: reference.to_string(),
+            detail: "its index.json leads to no image of any platform".to_owned(),
+        });
+    }
+    Ok(offers)
+}
+
+/// `index.json`, and the manifests of the image that is meant.
+fn find(reference: &Reference, files: &Files) -> Result<(Vec<u8>, Vec<Found>), ImageError> {
     let index = files.document(reference, "index.json")?;
     let mut found = Vec::new();
     collect(
@@ -44,9 +95,16 @@ pub(crate) fn open(
         &parse_index(reference, "index.json", &index)?,
         &mut found,
     )?;
-    let found = choose_name(reference, found)?;
-    let (chosen, single) = choose_platform(reference, files, found, platform)?;
+    Ok((index, choose_name(reference, found)?))
+}
 
+/// Reads the documents of one manifest.
+fn read(
+    reference: &Reference,
+    files: &Files,
+    index: &[u8],
+    chosen: &Found,
+) -> Result<Image, ImageError> {
     let digest = digest_of(reference, &chosen.descriptor)?;
     let manifest = files.verified(reference, &digest)?;
     let name = format!("manifest {digest}");
@@ -78,16 +136,6 @@ pub(crate) fn open(
         document: format!("config {config_digest}"),
         detail,
     })?;
-    if single
-        && let Some(wanted) = platform
-        && wanted.accepts(&config.platform).is_none()
-    {
-        return Err(ImageError::NoSuchPlatform {
-            image: reference.to_string(),
-            wanted: wanted.clone(),
-            platforms: vec![config.platform.to_string()],
-        });
-    }
     let mut warnings = Vec::new();
     let layers = layers(reference, files, &parsed, &config, &mut warnings)?;
     Ok(Image {
@@ -96,7 +144,7 @@ pub(crate) fn open(
         platform: config.platform.clone(),
         index_platform: declared_by(&chosen.descriptor),
         documents: Documents {
-            index: Some(index),
+            index: Some(index.to_vec()),
             manifest,
             config: config_bytes,
         },
