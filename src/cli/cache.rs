@@ -24,6 +24,24 @@ impl CacheDirArg {
         let given = self.cache_dir.clone().or_else(|| set().map(PathBuf::from));
         given.or_else(CacheDir::default_path).ok_or(NoPlace)
     }
+
+    /// The cache, for a command that reads images. Without one it does as well, and the next one is as
+    /// slow. None is wanted where nothing may be kept (a limit of 0).
+    pub(crate) fn open(&self, limit: u64) -> CacheDir {
+        if limit == 0 {
+            return CacheDir::none();
+        }
+        let path = self.path().map_err(io::Error::other);
+        let opened = path.and_then(|path| CacheDir::open(&path));
+        let opened = opened.map(|dir| dir.with_limit(limit));
+        opened.unwrap_or_else(|error| {
+            eprintln!(
+                "imgfs: warning: {error}; nothing is kept, and each mount decodes all layers again \
+                 (--cache-dir names another place, --cache-limit 0 silences this)"
+            );
+            CacheDir::none()
+        })
+    }
 }
 
 pub(crate) fn run(args: &CacheArgs) -> anyhow::Result<ExitCode> {

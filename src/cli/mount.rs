@@ -11,7 +11,6 @@ use super::args::MountArgs;
 use super::progress::Bar;
 use super::signals::{self, Ending};
 use super::{daemon, log};
-use imgfs::cache::CacheDir;
 use imgfs::fuse::{self, MountOptions};
 use imgfs::image::Transport;
 use imgfs::open::{self, OpenImage, OpenOptions};
@@ -48,7 +47,7 @@ pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
         platform: args.platform.clone(),
         // More than this machine could address is as good as no limit.
         cache_size: usize::try_from(args.cache_size.0).unwrap_or(usize::MAX),
-        cache: cache(args),
+        cache: args.cache.open(args.cache_limit.0),
     };
     let bar = Bar::new();
     let image = open::open(&args.image, &options, &bar);
@@ -103,23 +102,6 @@ pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
     }
     tracing::info!("{} is unmounted", path.display());
     Ok(ExitCode::SUCCESS)
-}
-
-/// The directory of the cache. Without one the mount is as good, and the next one as slow.
-fn cache(args: &MountArgs) -> CacheDir {
-    if args.cache_limit.0 == 0 {
-        return CacheDir::none();
-    }
-    let path = args.cache.path().map_err(io::Error::other);
-    let opened = path.and_then(|path| CacheDir::open(&path));
-    let opened = opened.map(|dir| dir.with_limit(args.cache_limit.0));
-    opened.unwrap_or_else(|error| {
-        eprintln!(
-            "imgfs: warning: {error}; nothing is kept, and each mount decodes all layers again \
-             (--cache-dir names another place, --cache-limit 0 silences this)"
-        );
-        CacheDir::none()
-    })
 }
 
 /// What `/proc/mounts` shows: the image's absolute path, with its transport and name if given.
