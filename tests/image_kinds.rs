@@ -115,6 +115,13 @@ fn docker_archive_since_25() {
         });
         let path = place.file("saved.tar", tar_layout(&dir));
         assert_eq!(shows_sample(&place, &path), "", "empty: {empty}");
+        // What opens all platforms chooses between the two in the same way.
+        let mut check = place.imgfs();
+        // The image has no shell for its script.
+        check.args(["check", "--ignore", "missing-interpreter"]);
+        let check = common::run(check.arg(&path));
+        let said = String::from_utf8(check.stdout).unwrap();
+        assert!(said.contains(" (linux/amd64): ok"), "{said}");
         shows_sample(&place, reference("docker-archive", &path, ""));
         shows_sample(&place, reference("docker-archive", &path, ":app:1"));
         if !empty {

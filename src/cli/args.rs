@@ -1,10 +1,13 @@
 //! The arguments of all commands, one table: help, completions and the man page come from it.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::check::{Ignore, PlatformChoice, id, level};
 use super::units::{Age, Size};
+use imgfs::findings::{Id, Level};
 use imgfs::image::{Platform, Reference};
 use imgfs::view::Sidecars;
 
@@ -30,6 +33,9 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Show, check or clear what is kept on disk between mounts.
     Cache(CacheArgs),
+    /// Say what will not run in images, and why. The exit code is 0 if there is nothing, 1 if there
+    /// is something, 2 if an image cannot be looked at. Mounts nothing.
+    Check(CheckArgs),
     /// Say what this host lacks to mount images and to run what is in them; the exit code is then 1.
     Doctor(DoctorArgs),
 }
@@ -160,6 +166,85 @@ pub(crate) struct CacheClearArgs {
     /// Only what was not used for so long: a number of s, m, h, d or w, such as 30d.
     #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
     pub older_than: Option<Age>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArgs {
+    /// The images, named as for a mount.
+    #[arg(required_unless_present = "explain", value_name = "IMAGE")]
+    pub images: Vec<Reference>,
+
+    /// A platform that must be there; may be repeated.
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub expect: Vec<Platform>,
+
+    /// Look only at this platform of an image for several; may be repeated. The default is all.
+    #[arg(long, value_name = "all|OS/ARCH[/VARIANT]")]
+    pub platform: Vec<PlatformChoice>,
+
+    /// Say also whether this host runs it only by emulation, or not at all (needs-emulation).
+    #[arg(long)]
+    pub host: bool,
+
+    /// How to write what was found [default: text].
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+
+    /// From which level on a finding counts: fail, warn or info [default: fail].
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    pub fail_on: Option<Level>,
+
+    /// Leave out a kind of finding, everywhere or only where the path in the image matches: * and ?
+    /// within a name, ** across names. May be repeated.
+    #[arg(long, value_name = "ID[:GLOB]")]
+    pub ignore: Vec<Ignore>,
+
+    /// Print what a finding means, how it comes about and what mends it.
+    #[arg(long, value_name = "ID", value_parser = id, conflicts_with = "images")]
+    pub explain: Option<Id>,
+
+    /// Where the same options are written down. The default is imgfs.toml in the working directory,
+    /// if it is there.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub cache: CacheDirArg,
+
+    /// What may be kept on disk, as for a mount.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "4G",
+        allow_negative_numbers = true
+    )]
+    pub cache_limit: Size,
+
+    /// Say more, on standard error; twice for everything.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// How findings are written (docs/check.md).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A line for each finding, and a table where there are several platforms.
+    Text,
+    /// One JSON document.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// JUnit's XML, for CI servers.
+    Junit,
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        <Self as ValueEnum>::from_str(text, false)
+            .map_err(|_| format!("there is no format {text:?}; there is: text json sarif junit"))
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -3,6 +3,7 @@
 
 mod args;
 mod cache;
+mod check;
 mod colour;
 mod daemon;
 mod doctor;
@@ -35,6 +36,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Umount(args) => umount::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Cache(args) => cache::run(args),
+        Command::Check(args) => check::run(args),
         Command::Doctor(args) => doctor::run(args),
     };
     match result {
@@ -43,7 +45,7 @@ pub(crate) fn main() -> ExitCode {
             // Causes are part of the messages: one line tells it all.
             eprintln!("imgfs: {error}");
             match args.command {
-                Command::Doctor(_) => ExitCode::from(NO_ANSWER),
+                Command::Check(_) | Command::Doctor(_) => ExitCode::from(NO_ANSWER),
                 _ => ExitCode::FAILURE,
             }
         }

@@ -1,0 +1,249 @@
+//! What a run is to do: arguments, and `imgfs.toml` where they are silent.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::str::FromStr;
+
+use anyhow::Context;
+use serde::Deserialize;
+
+use super::ignore::Ignore;
+use crate::cli::args::{CheckArgs, Format};
+use imgfs::findings::Level;
+use imgfs::image::{Platform, PlatformError};
+
+/// The file that is looked for in the working directory.
+const FILE: &str = "imgfs.toml";
+
+/// Arguments and file together.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub expect: Vec<Platform>,
+    pub platforms: Platforms,
+    pub host: bool,
+    pub format: Format,
+    pub fail_on: Level,
+    pub ignore: Vec<Ignore>,
+}
+
+/// `imgfs.toml`: the long options of `imgfs check`, without their dashes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct File {
+    expect: Vec<Text<Platform>>,
+    platform: Vec<Text<PlatformChoice>>,
+    host: bool,
+    format: Option<Text<Format>>,
+    fail_on: Option<Text<FailOn>>,
+    ignore: Vec<Text<Ignore>>,
+}
+
+/// A value that is written in a string.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String", bound = "T: FromStr, T::Err: std::fmt::Display")]
+struct Text<T>(T);
+
+impl<T: FromStr> TryFrom<String> for Text<T> {
+    type Error = T::Err;
+
+    fn try_from(text: String) -> Result<Self, T::Err> {
+        text.parse().map(Self)
+    }
+}
+
+/// One value of `--platform`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PlatformChoice {
+    /// `all`.
+    All,
+    /// That one.
+    One(Platform),
+}
+
+impl FromStr for PlatformChoice {
+    type Err = PlatformError;
+
+    fn from_str(text: &str) -> Result<Self, PlatformError> {
+        match text {
+            "all" => Ok(Self::All),
+            text => text.parse().map(Self::One),
+        }
+    }
+}
+
+/// A level, read with a message that lists them.
+#[derive(Clone, Copy, Debug)]
+struct FailOn(Level);
+
+impl FromStr for FailOn {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        level(text).map(Self)
+    }
+}
+
+/// The level of that name.
+pub(crate) fn level(text: &str) -> Result<Level, String> {
+    let level = Level::from_name(text);
+    level.ok_or_else(|| format!("there is no level {text:?}; there is: fail warn info"))
+}
+
+/// Which platforms of an image are looked at.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Platforms {
+    All,
+    These(Vec<Platform>),
+}
+
+impl Platforms {
+    fn new(choices: &[PlatformChoice]) -> Self {
+        let one = |choice: &PlatformChoice| match choice {
+            PlatformChoice::All => None,
+            PlatformChoice::One(platform) => Some(platform.clone()),
+        };
+        // No choice, or `all` among them, is all.
+        match choices.iter().map(one).collect::<Option<Vec<_>>>() {
+            Some(these) if !these.is_empty() => Self::These(these),
+            _ => Self::All,
+        }
+    }
+
+    pub(super) fn wants(&self, platform: &Platform) -> bool {
+        match self {
+            Self::All => true,
+            Self::These(these) => these.iter().any(|t| t.accepts(platform) == Some(u8::MAX)),
+        }
+    }
+}
+
+impl Settings {
+    pub(super) fn new(args: &CheckArgs) -> anyhow::Result<Self> {
+        let file = match &args.config {
+            Some(path) => read(path).with_context(|| path.display().to_string()),
+            None => match read(Path::new(FILE)) {
+                Err(error) if is_missing(&error) => Ok(File::default()),
+                other => other.context(FILE),
+            },
+        };
+        // Causes are part of the message.
+        let file = file.map_err(|error| anyhow::anyhow!("{error:#}"))?;
+        Ok(Self::merge(args, file))
+    }
+
+    /// An argument replaces what the file says; what is to be ignored adds up.
+    fn merge(args: &CheckArgs, file: File) -> Self {
+        fn or<T: Clone>(args: &[T], file: Vec<Text<T>>) -> Vec<T> {
+            match args {
+                [] => file.into_iter().map(|text| text.0).collect(),
+                given => given.to_vec(),
+            }
+        }
+        let ignored = file.ignore.into_iter().map(|text| text.0);
+        Self {
+            expect: or(&args.expect, file.expect),
+            platforms: Platforms::new(&or(&args.platform, file.platform)),
+            host: args.host || file.host,
+            format: args
+                .format
+                .or(file.format.map(|t| t.0))
+                .unwrap_or(Format::Text),
+            fail_on: args
+                .fail_on
+                .or(file.fail_on.map(|t| t.0.0))
+                .unwrap_or(Level::Fail),
+            ignore: args.ignore.iter().cloned().chain(ignored).collect(),
+        }
+    }
+
+    /// The platforms that must be there: those expected, and those that were asked for.
+    pub(super) fn wanted(&self) -> Vec<Platform> {
+        let mut wanted = self.expect.clone();
+        if let Platforms::These(these) = &self.platforms {
+            wanted.extend(these.iter().filter(|t| !self.expect.contains(t)).cloned());
+        }
+        wanted
+    }
+}
+
+fn is_missing(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|e| e.kind() == io::ErrorKind::NotFound)
+}
+
+fn read(path: &Path) -> anyhow::Result<File> {
+    let text = fs::read_to_string(path)?;
+    parse(&text)
+}
+
+fn parse(text: &str) -> anyhow::Result<File> {
+    toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.map_or(0, |text| text.matches('\n').count()) + 1;
+        anyhow::anyhow!("line {line}: {}", error.message())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::{Args, Command};
+    use clap::Parser;
+
+    fn args(args: &[&str]) -> CheckArgs {
+        let all = [&["imgfs", "check", "image"], args].concat();
+        match Args::parse_from(all).command {
+            Command::Check(args) => args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    const FILE: &str = "expect = [\"linux/amd64\"]\nplatform = [\"linux/amd64\", \"linux/arm64\"]\n\
+        host = true\nformat = \"json\"\nfail-on = \"warn\"\n\
+        ignore = [\n  \"wrong-os:/opt/**\",\n  \"user-lookup\",\n]\n";
+
+    #[test]
+    fn arguments_replace_the_file_and_ignored_ones_add_up() {
+        let merged = Settings::merge(&args(&[]), parse(FILE).unwrap());
+        assert_eq!(merged.expect, ["linux/amd64".parse().unwrap()]);
+        assert_eq!((merged.host, merged.format), (true, Format::Json));
+        assert_eq!((merged.fail_on, merged.ignore.len()), (Level::Warn, 2));
+        assert_eq!(merged.wanted().len(), 2);
+        let given = args(&[
+            "--expect=linux/arm64",
+            "--platform=all",
+            "--format=sarif",
+            "--fail-on=info",
+            "--ignore=missing-loader",
+        ]);
+        let merged = Settings::merge(&given, parse(FILE).unwrap());
+        assert_eq!(merged.expect, ["linux/arm64".parse().unwrap()]);
+        assert_eq!(merged.platforms, Platforms::All);
+        assert_eq!((merged.fail_on, merged.ignore.len()), (Level::Info, 3));
+        assert_eq!(merged.format, Format::Sarif);
+        let none = Settings::merge(&args(&[]), File::default());
+        assert_eq!((none.fail_on, none.format), (Level::Fail, Format::Text));
+    }
+
+    #[test]
+    fn what_is_not_known_is_an_error_that_lists_what_is() {
+        for (text, words) in [
+            ("ignor = []", ["line 1", "ignor", "fail-on"]),
+            (
+                "\nignore = [\"no-such\"]",
+                ["line 2", "no-such", "arch-mismatch"],
+            ),
+            ("fail-on = \"error\"", ["line 1", "error", "fail warn info"]),
+            ("format = \"xml\"", ["line 1", "xml", "sarif"]),
+            ("platform = [\"linux\"]", ["line 1", "linux", "OS/ARCH"]),
+            ("host = \"yes\"", ["line 1", "string", "bool"]),
+            ("= 1", ["line 1", "", ""]),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            for word in words {
+                assert!(error.contains(word), "{text}: {error}");
+            }
+        }
+    }
+}

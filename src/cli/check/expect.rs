@@ -1,0 +1,65 @@
+//! Platforms that must be there.
+
+use imgfs::findings::{Finding, Id, Level};
+use imgfs::image::Platform;
+
+use super::report::{Found, Row};
+
+/// A row for each platform that is expected and has none. A variant that is not given is the usual
+/// one, as everywhere; an older one does not do, since somebody counts on the newer.
+pub(super) fn missing(expected: &[Platform], rows: &[Row]) -> Vec<Row> {
+    let there: Vec<&Platform> = rows.iter().filter_map(|r| r.platform.as_ref()).collect();
+    let is_there = |wanted: &Platform| there.iter().any(|p| wanted.accepts(p) == Some(u8::MAX));
+    let missing = expected.iter().filter(|wanted| !is_there(wanted));
+    missing.map(|wanted| row(wanted, &there)).collect()
+}
+
+fn row(wanted: &Platform, there: &[&Platform]) -> Row {
+    let there: Vec<String> = there.iter().map(ToString::to_string).collect();
+    let there = match there.is_empty() {
+        true => "none that was asked for".to_owned(),
+        false => there.join(" "),
+    };
+    let finding = Finding {
+        id: Id::ConfigMismatch,
+        level: Level::Fail,
+        path: Box::default(),
+        node: None,
+        layer: None,
+        detail: format!("{wanted} is expected and the image has no such platform; it has {there}"),
+        hint: format!("build it for {wanted} too: docker buildx build --platform {wanted}"),
+    };
+    Row {
+        platform: Some(wanted.clone()),
+        missing: true,
+        found: vec![Found::new(finding, &[])],
+        ..Row::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_variant_is_meant_and_an_older_one_does_not_do() {
+        let platforms = |texts: &[&str]| -> Vec<Platform> {
+            texts.iter().map(|t| t.parse().unwrap()).collect()
+        };
+        let rows: Vec<Row> = platforms(&["linux/amd64", "linux/arm64/v8", "linux/arm/v6"])
+            .into_iter()
+            .map(|platform| Row {
+                platform: Some(platform),
+                ..Row::default()
+            })
+            .collect();
+        let none = missing(
+            &platforms(&["linux/amd64", "linux/arm64", "linux/arm/v6"]),
+            &rows,
+        );
+        assert!(none.is_empty());
+        let two = missing(&platforms(&["linux/arm", "windows/amd64"]), &rows);
+        let two: Vec<String> = two.iter().map(Row::platform).collect();
+        assert_eq!(two, ["linux/arm", "windows/amd64"]);
+    }
+}

@@ -1,0 +1,64 @@
+//! What each finding means: docs/findings.md, of which the program carries a copy.
+
+use imgfs::findings::Id;
+
+const DOCUMENT: &str = include_str!("../../../docs/findings.md");
+
+/// Where it is explained.
+pub(super) fn place(id: Id) -> String {
+    format!("docs/findings.md#{id}")
+}
+
+/// The section of an id, without its heading.
+pub(super) fn section(id: Id) -> &'static str {
+    let heading = format!("\n## {id}\n");
+    let Some((_, section)) = DOCUMENT.split_once(&heading) else {
+        return "";
+    };
+    let section = section
+        .split_once("\n## ")
+        .map_or(section, |(this, _)| this);
+    section.trim()
+}
+
+/// Its first sentence, on one line.
+pub(super) fn summary(id: Id) -> String {
+    let paragraph = section(id).split("\n\n").next().unwrap_or_default();
+    let paragraph = paragraph.replace('\n', " ");
+    let sentence = paragraph.split_once(". ");
+    sentence.map_or(paragraph.clone(), |(first, _)| format!("{first}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each id has its section, and each section an id, a level, a way to get there, a cure, and a
+    /// way to silence it that the command understands.
+    #[test]
+    fn all_are_explained() {
+        let headings = DOCUMENT.lines().filter_map(|l| l.strip_prefix("## "));
+        let ids: Vec<_> = Id::ALL.iter().map(|id| id.name()).collect();
+        assert_eq!(headings.collect::<Vec<_>>(), ids);
+        for &id in Id::ALL {
+            let text = section(id);
+            for part in ["\n```dockerfile\n", "\nFROM ", "\n```\n", "\nSilence it: "] {
+                assert!(text.contains(part), "{id} has no {part:?}");
+            }
+            assert!(text.contains("mend it") || id == Id::EscapingPath, "{id}");
+            let level = ["**fail**", "**warn**", "**info**"];
+            assert!(level.iter().any(|l| text.contains(l)), "{id} has no level");
+            let (_, silence) = text.rsplit_once("--ignore ").unwrap();
+            let option: String = silence
+                .trim_start_matches('\'')
+                .chars()
+                .take_while(|c| !"'`".contains(*c))
+                .collect();
+            assert!(option.starts_with(id.name()), "{id}: {option}");
+            assert!(option.parse::<super::super::Ignore>().is_ok(), "{option}");
+            let summary = summary(id);
+            assert!(summary.len() > 20 && summary.ends_with('.'), "{summary}");
+            assert!(!summary.contains("**"), "{summary}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! `--host`: whether this host runs what the image is for.
+
+use std::path::Path;
+
+use imgfs::findings::{Finding, Id, Level};
+use imgfs::host::{Binfmt, LookError, Support};
+use imgfs::image::Platform;
+
+/// This host.
+pub(super) struct Here {
+    platform: Platform,
+    binfmt: Binfmt,
+}
+
+impl Here {
+    pub(super) fn look() -> Result<Self, LookError> {
+        Ok(Self {
+            platform: Platform::host(),
+            binfmt: Binfmt::read(Path::new("/"))?,
+        })
+    }
+
+    /// What is to be said of an image of that platform, if anything.
+    pub(super) fn finding(&self, platform: &Platform) -> Option<Finding> {
+        let here = &self.platform;
+        let (detail, hint) = if platform.os != here.os {
+            let detail = format!("this host is {here}; nothing makes it run {platform}");
+            (detail, format!("run it on a {} host", platform.os))
+        } else {
+            let cure = format!("imgfs doctor --platform {platform} says what to do");
+            match self.binfmt.support(&here.arch, &platform.arch) {
+                Support::Native => return None,
+                Support::Emulated(handler) => {
+                    let interpreter = handler.interpreter.display();
+                    let detail = format!("this host is {here}; {interpreter} runs {platform}");
+                    (detail, "expect it to be several times slower".to_owned())
+                }
+                Support::Broken(handler, fault) => {
+                    let (name, why) = (&handler.name, fault.describe());
+                    let detail = format!(
+                        "this host is {here}; its handler {name} does not do for {platform}: {why}"
+                    );
+                    (detail, cure)
+                }
+                Support::None => {
+                    let detail = format!(
+                        "this host is {here} and has no handler for {platform}: exec format error"
+                    );
+                    (detail, cure)
+                }
+            }
+        };
+        Some(Finding {
+            id: Id::NeedsEmulation,
+            level: Level::Info,
+            path: Box::default(),
+            node: None,
+            layer: None,
+            detail,
+            hint,
+        })
+    }
+}

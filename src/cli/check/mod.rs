@@ -1,0 +1,164 @@
+//! `imgfs check`: what will not run in an image, as text, as a file for other programs, and as an
+//! exit code.
+
+mod config;
+mod expect;
+mod explain;
+mod host;
+mod ignore;
+mod json;
+mod junit;
+mod report;
+mod sarif;
+mod text;
+
+use std::cmp::Reverse;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use imgfs::findings::{Finding, Id};
+use imgfs::image::{Platform, Reference, Transport};
+use imgfs::layer::Problem;
+use imgfs::open::{self, OpenError, OpenImage, OpenOptions};
+
+use super::args::{CheckArgs, Format};
+use super::pipe::closed;
+use super::progress::Bar;
+use super::{colour, log};
+use config::Settings;
+pub(crate) use config::{PlatformChoice, level};
+pub(crate) use ignore::{Ignore, id};
+use report::{Found, Layer, Report, Row};
+
+/// There are findings that count; see also [`super::NO_ANSWER`].
+const FOUND: u8 = 1;
+
+/// What was learned of an image gets so long to reach the disk.
+const KEEPING: Duration = Duration::from_secs(60);
+
+pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    if let Some(id) = args.explain {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{}", explain::section(id)).or_else(closed)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let stdin = |image: &&Reference| image.transport == Transport::Stdin;
+    match args.images.iter().filter(stdin).count() {
+        0 => {}
+        1 if io::stdin().is_terminal() => anyhow::bail!(
+            "standard input is a terminal; pipe an archive into it: docker save app | imgfs check -"
+        ),
+        1 => {}
+        _ => anyhow::bail!("standard input can be read only once"),
+    }
+    log::init(args.verbose);
+    let settings = Settings::new(args)?;
+    let host = settings.host.then(host::Here::look).transpose()?;
+    let options = OpenOptions {
+        cache: args.cache.open(args.cache_limit.0),
+        ..OpenOptions::default()
+    };
+    let mut report = Report::new(settings.fail_on, settings.host);
+    for image in &args.images {
+        look(image, &options, &settings, host.as_ref(), &mut report);
+    }
+    write(&report, &settings)?;
+    Ok(match (report.unseen(), report.is_clean()) {
+        (true, _) => ExitCode::from(super::NO_ANSWER),
+        (false, false) => ExitCode::from(FOUND),
+        (false, true) => ExitCode::SUCCESS,
+    })
+}
+
+fn write(report: &Report, settings: &Settings) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let written = match settings.format {
+        Format::Text => text::write(&mut out, report, colour::of_stdout()),
+        Format::Json => writeln!(out, "{}", json::document(report)),
+        Format::Sarif => writeln!(out, "{}", sarif::document(report)),
+        Format::Junit => junit::write(&mut out, report),
+    };
+    written.and_then(|()| out.flush()).or_else(closed)
+}
+
+/// Looks at one image, at each of its platforms that is wanted.
+fn look(
+    reference: &Reference,
+    options: &OpenOptions,
+    settings: &Settings,
+    host: Option<&host::Here>,
+    report: &mut Report,
+) {
+    let image = reference.to_string();
+    let mut rows = Vec::new();
+    let bar = Bar::new();
+    let mut each = |platform: Platform, opened: Result<OpenImage, OpenError>| {
+        bar.clear();
+        let looked = opened.map_err(|error| error.to_string());
+        let looked = looked.and_then(|opened| row(&platform, &opened, settings, host));
+        rows.push(match looked {
+            Ok(row) => row,
+            Err(error) => {
+                eprintln!("imgfs: {error}");
+                Row::unseen(Some(platform), error)
+            }
+        });
+    };
+    let wanted = |platform: &Platform| settings.platforms.wants(platform);
+    if let Err(error) = open::open_each(reference, options, &bar, &wanted, &mut each) {
+        bar.clear();
+        eprintln!("imgfs: {error}");
+        rows.push(Row::unseen(None, error.to_string()));
+    } else {
+        rows.extend(expect::missing(&settings.wanted(), &rows));
+    }
+    for mut row in rows {
+        row.image.clone_from(&image);
+        report.rows.push(row);
+    }
+}
+
+/// What is found in one image of one platform.
+fn row(
+    platform: &Platform,
+    image: &OpenImage,
+    settings: &Settings,
+    host: Option<&host::Here>,
+) -> Result<Row, String> {
+    for warning in &image.warnings {
+        eprintln!("imgfs: warning: {}: {platform}: {warning}", image.name);
+    }
+    // The others are findings.
+    let odd = |problem: &&Problem| Id::from_name(problem.kind.id()).is_none();
+    for problem in image.problems.iter().filter(odd) {
+        tracing::info!("{}: {platform}: {problem}", image.name);
+    }
+    let found = image.findings();
+    let found = found.map_err(|error| format!("{}: {platform}: {error}", image.name))?;
+    let mut list = found.list().to_vec();
+    if let Some(finding) = host.and_then(|host| host.finding(&image.platform)) {
+        // It takes its place among the others.
+        let key = |finding: &Finding| (Reverse(finding.level), finding.id);
+        let at = list.partition_point(|other| key(other) < key(&finding));
+        list.insert(at, finding);
+    }
+    let all = list.len();
+    list.retain(|finding| !settings.ignore.iter().any(|ignore| ignore.covers(finding)));
+    let layers: Vec<Layer> = image
+        .layers
+        .iter()
+        .map(|layer| Layer {
+            digest: layer.digest.as_ref().map(ToString::to_string),
+            created_by: layer.created_by.clone(),
+        })
+        .collect();
+    let row = Row {
+        platform: Some(platform.clone()),
+        ignored: all - list.len(),
+        found: list.into_iter().map(|f| Found::new(f, &layers)).collect(),
+        ..Row::default()
+    };
+    image.wait_until_kept(KEEPING);
+    Ok(row)
+}

@@ -1,0 +1,208 @@
+//! What all formats write: a row for each platform of each image, and what was found there.
+
+use imgfs::findings::{Finding, Level};
+use imgfs::image::Platform;
+
+/// Everything that was found.
+pub(super) struct Report {
+    /// From this level on a finding counts.
+    pub fail_on: Level,
+    /// Whether it was asked what this host runs.
+    pub host: bool,
+    /// One for each platform of each image.
+    pub rows: Vec<Row>,
+}
+
+/// One platform of one image.
+#[derive(Default)]
+pub(super) struct Row {
+    /// The image as it was named.
+    pub image: String,
+    /// The platform that the index or the image says; none if that could not be learned.
+    pub platform: Option<Platform>,
+    /// Expected, and not in the image.
+    pub missing: bool,
+    /// Why it could not be looked at.
+    pub error: Option<String>,
+    /// The worst first.
+    pub found: Vec<Found>,
+    /// How many more there are that are ignored.
+    pub ignored: usize,
+}
+
+/// A finding with what is known of its layer.
+pub(super) struct Found {
+    pub finding: Finding,
+    pub layer: Option<Layer>,
+}
+
+/// The layer that brought a file.
+#[derive(Clone, Default)]
+pub(super) struct Layer {
+    pub digest: Option<String>,
+    pub created_by: Option<String>,
+}
+
+impl Found {
+    pub(super) fn new(finding: Finding, layers: &[Layer]) -> Self {
+        let number = finding.layer.and_then(|n| usize::try_from(n).ok());
+        let layer = number.and_then(|n| layers.get(n)).cloned();
+        Self { finding, layer }
+    }
+}
+
+impl Row {
+    pub(super) fn unseen(platform: Option<Platform>, error: String) -> Self {
+        Self {
+            platform,
+            error: Some(error),
+            ..Self::default()
+        }
+    }
+
+    /// How many findings of a level there are.
+    pub(super) fn count(&self, level: Level) -> usize {
+        let levels = self.found.iter().map(|f| f.finding.level);
+        levels.filter(|&l| l == level).count()
+    }
+
+    /// One word for it: `ok` (nothing worse than info), `warn`, `fail`, `missing`, `error`.
+    pub(super) fn verdict(&self) -> &'static str {
+        let worst = self.found.iter().map(|f| f.finding.level).max();
+        match worst {
+            _ if self.error.is_some() => "error",
+            _ if self.missing => "missing",
+            Some(Level::Fail) => "fail",
+            Some(Level::Warn) => "warn",
+            Some(Level::Info) | None => "ok",
+        }
+    }
+
+    /// Its platform, for people.
+    pub(super) fn platform(&self) -> String {
+        let platform = self.platform.as_ref().map(ToString::to_string);
+        platform.unwrap_or_else(|| "?".to_owned())
+    }
+}
+
+impl Report {
+    pub(super) fn new(fail_on: Level, host: bool) -> Self {
+        Self {
+            fail_on,
+            host,
+            rows: Vec::new(),
+        }
+    }
+
+    /// Whether something could not be looked at.
+    pub(super) fn unseen(&self) -> bool {
+        self.rows.iter().any(|row| row.error.is_some())
+    }
+
+    /// Whether there is nothing that counts.
+    pub(super) fn is_clean(&self) -> bool {
+        let mut found = self.rows.iter().flat_map(|row| &row.found);
+        !found.any(|found| found.finding.level >= self.fail_on)
+    }
+}
+
+/// Text of an image without what could paint a terminal or break a line: `\xNN` in its place.
+pub(super) fn line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            let mut utf8 = [0; 4];
+            for byte in c.encode_utf8(&mut utf8).bytes() {
+                out.push_str(&format!("\\x{byte:02x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+pub(super) mod sample {
+    use imgfs::findings::Id;
+
+    use super::*;
+
+    pub(crate) fn finding(id: Id, level: Level, path: &[u8]) -> Finding {
+        Finding {
+            id,
+            level,
+            path: path.into(),
+            node: None,
+            layer: (!path.is_empty()).then_some(1),
+            detail: "arm64 code & \"quotes\" in <linux/amd64>".to_owned(),
+            hint: "build it with GOARCH=amd64".to_owned(),
+        }
+    }
+
+    /// Two platforms with findings, of hostile names too; one that is missing, one not readable.
+    pub(crate) fn report() -> Report {
+        let layers = [
+            Layer::default(),
+            Layer {
+                digest: Some(format!("sha256:{}", "0".repeat(64))),
+                created_by: Some("RUN echo\t'<&>'\n\u{1b}[31m # \u{ffff}]]>".to_owned()),
+            },
+        ];
+        let row = |platform: &str, found: Vec<Finding>| Row {
+            image: "dir with space/image.tar".to_owned(),
+            platform: platform.parse().ok(),
+            found: found.into_iter().map(|f| Found::new(f, &layers)).collect(),
+            ignored: 1,
+            ..Row::default()
+        };
+        let mut report = Report::new(Level::Fail, false);
+        report.rows = vec![
+            row(
+                "linux/amd64",
+                vec![
+                    finding(
+                        Id::ArchMismatch,
+                        Level::Fail,
+                        b"/usr/bin/\xff\x1b[31m<&\"'#%?.so",
+                    ),
+                    finding(Id::NoTimezoneData, Level::Warn, b"/app"),
+                    finding(Id::UserLookup, Level::Info, b""),
+                ],
+            ),
+            row("linux/arm/v7", Vec::new()),
+            Row {
+                missing: true,
+                ..row(
+                    "linux/s390x",
+                    vec![finding(Id::ConfigMismatch, Level::Fail, b"")],
+                )
+            },
+            Row::unseen(None, "x.tar: No such file\u{1b}".to_owned()),
+        ];
+        report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use imgfs::findings::Id;
+
+    use super::*;
+
+    #[test]
+    fn a_row_has_one_word_and_the_report_one_answer() {
+        let mut report = sample::report();
+        let words: Vec<_> = report.rows.iter().map(Row::verdict).collect();
+        assert_eq!(words, ["fail", "ok", "missing", "error"]);
+        assert!(report.unseen() && !report.is_clean());
+        report.rows.retain(|row| row.verdict() == "ok");
+        assert!(!report.unseen() && report.is_clean());
+        let warn = sample::finding(Id::NoTimezoneData, Level::Warn, b"/app");
+        report.rows[0].found = vec![Found::new(warn, &[])];
+        assert!(report.is_clean());
+        report.fail_on = Level::Warn;
+        assert!(!report.is_clean());
+        assert_eq!(report.rows[0].verdict(), "warn");
+    }
+}
