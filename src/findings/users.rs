@@ -43,6 +43,9 @@ const CURRENT: &[u8] = b"os/user.Current";
 
 /// What glibc reads to learn who answers questions after users and hosts (nsswitch.conf(5)).
 const NSSWITCH: &[u8] = b"/etc/nsswitch.conf";
+/// How glibc before 2.34 names the library of each source (nss/nsswitch.c). Since then `files` and `dns`
+/// are in glibc itself, also where it is linked statically (its NEWS), and nothing is loaded for them.
+const MODULE_BEFORE_2_34: &[u8] = b"libnss_%s.so.%d.%d";
 
 /// Looks at the declared user, and at what programs without a C library look for.
 pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) -> io::Result<()> {
@@ -206,13 +209,20 @@ fn static_glibc(
         lacking.push("/etc/nsswitch.conf");
     }
     let is_module = |file: &File| file.name().starts_with(b"libnss_");
-    if !image.files.iter().any(is_module) {
-        lacking.push("libnss_*.so.2");
-    }
-    if lacking.is_empty() {
+    let modules = image.files.iter().any(is_module);
+    if lacking.is_empty() && modules {
         return Ok(());
     }
-    if image.evidence.contains(file.node, &[NSSWITCH])?.first() != Some(&true) {
+    let found = image
+        .evidence
+        .contains(file.node, &[NSSWITCH, MODULE_BEFORE_2_34])?;
+    let &[switch, all_in_modules] = found.as_slice() else {
+        return Ok(());
+    };
+    if all_in_modules && !modules {
+        lacking.push("libnss_*.so.2");
+    }
+    if !switch || lacking.is_empty() {
         return Ok(());
     }
     let text = Text {
