@@ -2,6 +2,7 @@
 //! lines say less than one.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io;
 
 use super::finding::{Finding, Id, Level};
 use super::image::{File, Image};
@@ -21,11 +22,12 @@ struct Draft {
 }
 
 /// Collects findings.
-#[derive(Default)]
 pub struct Drafts {
     list: Vec<Draft>,
+    /// So many bytes may what is found still take.
+    room: Option<usize>,
     /// What was learned of files.
-    pub files: HashMap<NodeId, report::File>,
+    files: HashMap<NodeId, report::File>,
 }
 
 /// What a finding says beside what it is about.
@@ -38,7 +40,45 @@ pub struct Text {
     pub group: String,
 }
 
+/// What is found in an image takes no more memory than this.
+const LIMIT: usize = 64 << 20;
+
+impl Default for Drafts {
+    fn default() -> Self {
+        Self {
+            list: Vec::new(),
+            room: Some(LIMIT),
+            files: HashMap::new(),
+        }
+    }
+}
+
 impl Drafts {
+    /// Takes room for something; false if there is none left.
+    fn take(&mut self, bytes: usize) -> bool {
+        self.room = self.room.and_then(|room| room.checked_sub(bytes));
+        self.room.is_some()
+    }
+
+    /// Notes what was learned of a file.
+    pub fn learned(&mut self, node: NodeId, file: report::File) {
+        let names = file
+            .missing
+            .iter()
+            .map(|name| name.len() + size_of::<Box<[u8]>>());
+        if self.take(size_of::<report::File>() + names.sum::<usize>()) {
+            self.files.insert(node, file);
+        }
+    }
+
+    fn push(&mut self, finding: Finding, group: Option<String>) {
+        let texts = finding.detail.len() + finding.hint.len() + finding.path.len();
+        let group_len = group.as_ref().map_or(0, String::len);
+        if self.take(size_of::<Draft>() + texts + group_len) {
+            self.list.push(Draft { finding, group });
+        }
+    }
+
     /// A finding about a file.
     pub fn file(&mut self, id: Id, level: Level, file: &File, text: Text) {
         let finding = Finding {
@@ -51,7 +91,7 @@ impl Drafts {
             hint: text.hint,
         };
         let group = (level != Level::Fail).then_some(text.group);
-        self.list.push(Draft { finding, group });
+        self.push(finding, group);
     }
 
     /// A finding about the image as a whole, or about a path.
@@ -72,10 +112,7 @@ impl Drafts {
             detail: text.0,
             hint: text.1,
         };
-        self.list.push(Draft {
-            finding,
-            group: None,
-        });
+        self.push(finding, None);
     }
 
     /// A finding about a node that is no executable.
@@ -97,7 +134,13 @@ impl Drafts {
     }
 
     /// Puts together what belongs together.
-    pub fn finish(self) -> Findings {
+    ///
+    /// # Errors
+    /// If there was more than fits.
+    pub fn finish(self) -> io::Result<Findings> {
+        if self.room.is_none() {
+            return Err(super::too_much());
+        }
         let mut list = Vec::new();
         let mut groups: BTreeMap<(Id, Level, Option<u32>, String), Vec<Finding>> = BTreeMap::new();
         for Draft { finding, group } in self.list {
@@ -137,7 +180,7 @@ impl Drafts {
             };
             list.push((finding, nodes));
         }
-        Findings::new(list, self.files)
+        Ok(Findings::new(list, self.files))
     }
 }
 

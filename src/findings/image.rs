@@ -11,6 +11,10 @@ use crate::tree::{Kind, NodeId, Tree, components};
 /// The search path of a container that sets none (docker's and podman's default).
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// The facts of all executables of an image are kept in memory while they are looked at: of a real one
+/// a few MB.
+const LIMIT: usize = 256 << 20;
+
 /// An executable of the image and its facts.
 pub struct File {
     /// The node.
@@ -110,12 +114,15 @@ impl<'a> Image<'a> {
         let mut nodes: Vec<_> = nodes.filter(|(_, node)| node.executable).collect();
         // In the order in which they were written they are read fastest.
         nodes.sort_by_key(|(_, node)| (node.layer, node.entry));
-        let mut files = Vec::with_capacity(nodes.len());
+        let mut files = Vec::new();
+        let mut room = LIMIT;
         for (id, node) in nodes {
             let Some(binary) = evidence.binary(id)? else {
                 continue;
             };
             let path = node.name.map(|name| tree.path(name)).unwrap_or_default();
+            let takes = size_of::<File>() + path.len() + binary.footprint();
+            room = room.checked_sub(takes).ok_or_else(super::too_much)?;
             files.push(File {
                 node: id,
                 path: path.into(),

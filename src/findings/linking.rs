@@ -57,9 +57,13 @@ pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) -> io::Resu
             subject.missing(status, drafts);
             subject.versions(&mut refused, drafts);
         }
-        drafts.files.insert(file.node, known);
+        drafts.learned(file.node, known);
     }
-    Ok(())
+    // Beyond the budget everything seems to be missing or nothing.
+    match resolver.is_spent() {
+        true => Err(super::too_much()),
+        false => Ok(()),
+    }
 }
 
 /// What became of the interpreter that a file names.

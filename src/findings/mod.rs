@@ -109,5 +109,13 @@ pub fn find(tree: &Tree, declared: &Declared, evidence: &dyn Evidence) -> io::Re
     go::check(&image, &roles, &mut drafts);
     users::check(&image, &roles, &mut drafts)?;
     archive::check(&image, &mut drafts);
-    Ok(drafts.finish())
+    drafts.finish()
+}
+
+/// No real image has so much in it.
+fn too_much() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::FileTooLarge,
+        "its executables say more than can be looked at; what will not run is not told",
+    )
 }

@@ -19,7 +19,7 @@ pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
             interpreter: status,
             missing: Box::default(),
         };
-        drafts.files.insert(file.node, known);
+        drafts.learned(file.node, known);
         let level = match role {
             Role::Start => Level::Fail,
             Role::Tool => Level::Warn,

@@ -72,6 +72,32 @@ pub struct Binary {
     pub go: Option<GoBuild>,
 }
 
+impl Binary {
+    /// About how much memory it takes, in bytes.
+    pub fn footprint(&self) -> usize {
+        let lists = [
+            &self.needed,
+            &self.rpath,
+            &self.runpath,
+            &self.versions_defined,
+        ];
+        let asked = self
+            .versions_needed
+            .iter()
+            .flat_map(|v| v.strong.iter().chain(&v.weak));
+        let names = lists.into_iter().flatten().chain(asked);
+        let names: usize = names.map(|name| size_of::<Vec<u8>>() + name.len()).sum();
+        let settings = self
+            .go
+            .iter()
+            .flat_map(|go| go.settings.iter().chain(&go.injected));
+        let settings: usize = settings
+            .map(|(k, v)| 2 * size_of::<String>() + k.len() + v.len())
+            .sum();
+        size_of::<Self>() + names + settings + self.slices.len() * size_of::<Slice>()
+    }
+}
+
 /// The symbol versions that a file asks of one library.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VersionsNeeded {

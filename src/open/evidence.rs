@@ -32,7 +32,10 @@ impl OpenImage {
     pub fn findings(&self) -> io::Result<&Findings> {
         let found = self.findings.get_or_init(|| {
             let found = findings::find(&self.tree, &self.declared(), self);
-            found.map_err(|error| error.to_string())
+            found.map_err(|error| {
+                tracing::warn!("{}: what will not run is not known: {error}", self.name);
+                error.to_string()
+            })
         });
         found
             .as_ref()

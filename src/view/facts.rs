@@ -132,8 +132,13 @@ pub fn of_layer(number: u32, layer: &OpenLayer) -> Vec<Fact> {
 }
 
 /// Adds what was found about a file to its facts: what became of its interpreter and its libraries
-/// stands behind those, the verdict at the end.
-pub fn add_findings(facts: &mut Vec<Fact>, findings: &Findings, node: NodeId) {
+/// stands behind those, the verdict at the end. Without findings that is `unknown`.
+pub fn add_findings(facts: &mut Vec<Fact>, findings: Option<&Findings>, node: NodeId) {
+    let Some(findings) = findings else {
+        let (key, value) = ("VERDICT", Value::One("unknown".into()));
+        facts.push(Fact { key, value });
+        return;
+    };
     let mut insert = |after: &str, fact: Fact| {
         let at = facts.iter().position(|fact| fact.key == after);
         facts.insert(at.map_or(facts.len(), |at| at + 1), fact);

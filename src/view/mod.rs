@@ -355,7 +355,8 @@ impl ImageFs {
         };
         facts.extend(facts::of_layer(node.layer, layer));
         if binary.is_some() {
-            facts::add_findings(&mut facts, self.found()?, id);
+            // What cannot be told is no reason to say nothing of the file itself.
+            facts::add_findings(&mut facts, self.image.findings().ok(), id);
         }
         Ok(facts)
     }

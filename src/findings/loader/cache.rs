@@ -62,6 +62,8 @@ impl Cache {
             from.get(..memchr::memchr(0, from)?)
         };
         let mut libraries: HashMap<Vec<u8>, Vec<Vec<u8>>> = HashMap::new();
+        // In a real one strings do not overlap by much.
+        let mut room = 4 * bytes.len();
         for index in 0..count {
             let at = entries.checked_add(index.checked_mul(len)?)?;
             // The count is a claim: what is not there ends it.
@@ -75,6 +77,10 @@ impl Cache {
                 && name.len() <= 255
                 && path.len() <= 4096
             {
+                let Some(left) = room.checked_sub(name.len() + path.len()) else {
+                    break;
+                };
+                room = left;
                 let paths = libraries.entry(name.to_vec()).or_default();
                 paths.push(path.to_vec());
             }
@@ -143,6 +149,26 @@ mod tests {
         both.extend(cache(false));
         let cache = Cache::parse(&both, true).unwrap();
         assert_eq!(cache.paths(b"libc.so.6"), [b"/lib/libc.so.6"]);
+    }
+
+    #[test]
+    fn strings_that_all_entries_share_are_not_kept_for_each() {
+        let count = 2000;
+        let strings = NEW_HEADER + NEW_ENTRY * count;
+        let mut bytes = NEW_MAGIC.to_vec();
+        bytes.extend((count as u32).to_le_bytes());
+        bytes.resize(NEW_HEADER, 0);
+        for _ in 0..count {
+            for v in [0x0303, strings as u32, strings as u32 + 5, 0, 0, 0] {
+                bytes.extend(u32::to_le_bytes(v));
+            }
+        }
+        bytes.extend(b"name\0");
+        bytes.resize(bytes.len() + 4000, b'/');
+        bytes.push(0);
+        let cache = Cache::parse(&bytes, true).unwrap();
+        let kept = cache.paths(b"name");
+        assert!(kept.len() > 10 && kept.len() * 4004 <= 4 * bytes.len());
     }
 
     #[test]

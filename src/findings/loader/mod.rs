@@ -50,14 +50,14 @@ struct Object {
     has_runpath: bool,
 }
 
-/// How much is looked up in all. Real images need a thousandth of it; what a hostile one wants beyond
-/// is not found out.
+/// How much is looked up in all. Real images need a thousandth of it.
 const BUDGET: u64 = 50_000_000;
 
 /// Finds what files need.
 pub struct Resolver<'a> {
     image: &'a Image<'a>,
-    budget: Cell<u64>,
+    /// `None` once somebody wanted more than there was.
+    budget: Cell<Option<u64>>,
     names: Vec<Vec<u8>>,
     by_name: HashMap<Vec<u8>, Name>,
     objects: Vec<Object>,
@@ -79,7 +79,7 @@ impl<'a> Resolver<'a> {
     pub fn new(image: &'a Image<'a>) -> Self {
         Self {
             image,
-            budget: Cell::new(BUDGET),
+            budget: Cell::new(Some(BUDGET)),
             names: Vec::new(),
             by_name: HashMap::new(),
             objects: Vec::new(),
@@ -96,9 +96,15 @@ impl<'a> Resolver<'a> {
 
     /// Takes so much out of the budget; false once that is not there.
     pub fn spend(&self, steps: usize) -> bool {
-        let left = self.budget.get().checked_sub(steps as u64);
-        self.budget.set(left.unwrap_or(0));
+        let left = self.budget.get();
+        let left = left.and_then(|left| left.checked_sub(steps as u64));
+        self.budget.set(left);
         left.is_some()
+    }
+
+    /// Whether somebody wanted more than the budget: then not all was found out.
+    pub fn is_spent(&self) -> bool {
+        self.budget.get().is_none()
     }
 
     /// The bytes of a name.

@@ -199,6 +199,10 @@ impl World {
     }
 
     fn found(&self) -> Found {
+        self.try_found().unwrap()
+    }
+
+    fn try_found(&self) -> io::Result<Found> {
         let mut merger = Merger::new();
         for entries in &self.layers {
             merger.apply(Vec::new(), entries).unwrap();
@@ -210,8 +214,8 @@ impl World {
             tree: &tree,
             world: self,
         };
-        let findings = find(&tree, &self.declared, &facts).unwrap();
-        Found { findings, tree }
+        let findings = find(&tree, &self.declared, &facts)?;
+        Ok(Found { findings, tree })
     }
 }
 

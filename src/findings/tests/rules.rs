@@ -332,3 +332,20 @@ fn many_of_a_kind_are_one() {
     let one = found.node("srv/tools/t17");
     assert_eq!(found.findings.worst(one), Some(Level::Warn));
 }
+
+/// What it costs is bounded, and what is not looked at is not called healthy.
+#[test]
+fn an_image_that_says_too_much_is_not_looked_at() {
+    let mut world = World::debian();
+    world.binary("bin/long", program(&[&"x".repeat(300 << 20)]));
+    assert!(world.try_found().is_err(), "facts");
+    let mut world = World::debian();
+    // Each program lacks all that the library wants.
+    let names: Vec<String> = (0..4000).map(|n| format!("{n:0200}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    world.binary("usr/lib/libbad.so", library("libbad.so", &names));
+    for n in 0..100 {
+        world.binary(&format!("bin/{n}"), program(&["libbad.so"]));
+    }
+    assert!(world.try_found().is_err(), "what is missing");
+}
