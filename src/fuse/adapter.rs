@@ -4,7 +4,7 @@
 //! One thread takes all requests and answers those that need nothing but memory, which is nearly all
 //! of them: with several, each request wakes another one, on another processor. That thread never
 //! waits: a read that something must be decoded for goes to the [`Workers`], who reply when they have
-//! it.
+//! it, and so does what may have to wait for a verdict, until there is one.
 
 use std::ffi::OsStr;
 use std::io;
@@ -57,9 +57,29 @@ impl Adapter {
         ino: INodeNo,
         run: impl FnOnce(&ImageFs) -> Result<T, ViewError>,
     ) -> Result<T, Errno> {
-        self.view.requests().count(operation);
-        contained(&self.view, operation, ino, run)
+        ask(&self.view, operation, ino, run)
     }
+
+    /// Answers here if nothing has to be waited for, else by somebody who can wait.
+    fn answer(&self, run: impl FnOnce(&ImageFs) + Send + 'static) {
+        if self.view.is_ready() {
+            run(&self.view);
+        } else {
+            let view = self.view.clone();
+            self.readers.push(move || run(&view));
+        }
+    }
+}
+
+/// Runs one operation of the view, and counts it.
+fn ask<T>(
+    view: &ImageFs,
+    operation: Counter,
+    ino: INodeNo,
+    run: impl FnOnce(&ImageFs) -> Result<T, ViewError>,
+) -> Result<T, Errno> {
+    view.requests().count(operation);
+    contained(view, operation, ino, run)
 }
 
 /// Runs one operation of the view; its error or panic is logged and becomes an error number.
@@ -115,22 +135,27 @@ impl Filesystem for Adapter {
     }
 
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        let found = self.ask(Counter::Lookup, parent, |v| {
-            v.lookup(parent.0, name.as_bytes())
+        let name = name.to_owned();
+        self.answer(move |view| {
+            let found = ask(view, Counter::Lookup, parent, |v| {
+                v.lookup(parent.0, name.as_bytes())
+            });
+            match found {
+                Ok(attr) => reply.entry(&FOREVER, &file_attr(&attr), Generation(0)),
+                // Inode 0 with a time to live: the kernel remembers that there is nothing.
+                Err(Errno::ENOENT) => reply.entry(&FOREVER, &nothing(), Generation(0)),
+                Err(error) => reply.error(error),
+            }
         });
-        match found {
-            Ok(attr) => reply.entry(&FOREVER, &file_attr(&attr), Generation(0)),
-            // Inode 0 with a time to live: the kernel remembers that there is nothing.
-            Err(Errno::ENOENT) => reply.entry(&FOREVER, &nothing(), Generation(0)),
-            Err(error) => reply.error(error),
-        }
     }
 
     fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        match self.ask(Counter::Getattr, ino, |v| v.getattr(ino.0)) {
-            Ok(attr) => reply.attr(&FOREVER, &file_attr(&attr)),
-            Err(error) => reply.error(error),
-        }
+        self.answer(
+            move |view| match ask(view, Counter::Getattr, ino, |v| v.getattr(ino.0)) {
+                Ok(attr) => reply.attr(&FOREVER, &file_attr(&attr)),
+                Err(error) => reply.error(error),
+            },
+        );
     }
 
     fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {
@@ -178,7 +203,13 @@ impl Filesystem for Adapter {
         reply: ReplyData,
     ) {
         let len = size as usize;
-        let at_hand = self.ask(Counter::Read, ino, |v| v.read_at_hand(ino.0, offset, len));
+        let at_hand = match self.view.is_ready() {
+            true => self.ask(Counter::Read, ino, |v| v.read_at_hand(ino.0, offset, len)),
+            false => {
+                self.view.requests().count(Counter::Read);
+                Ok(None)
+            }
+        };
         let Some(read) = at_hand.transpose() else {
             let (view, pages) = (self.view.clone(), self.pages.clone());
             view.requests().count(Counter::ReadWaits);
@@ -223,26 +254,28 @@ impl Filesystem for Adapter {
         offset: u64,
         mut reply: ReplyDirectoryPlus,
     ) {
-        let listed = self.ask(Counter::Readdirplus, ino, |v| {
-            v.list(ino.0, offset, &mut |next, entry| {
-                let name = OsStr::from_bytes(&entry.name);
-                let ino = INodeNo(entry.ino);
-                let (attr, ttl) = match v.getattr(entry.ino) {
-                    Ok(attr) => (file_attr(&attr), FOREVER),
-                    // One whose facts cannot be read does not hide the others. It is listed, and
-                    // expires at once, so that who looks at it asks, and gets the error.
-                    Err(error) => {
-                        tracing::error!("readdirplus: {error}");
-                        (unknown(ino, entry.kind), Duration::ZERO)
-                    }
-                };
-                !reply.add(ino, next, name, &ttl, &attr, Generation(0))
-            })
+        self.answer(move |view| {
+            let listed = ask(view, Counter::Readdirplus, ino, |v| {
+                v.list(ino.0, offset, &mut |next, entry| {
+                    let name = OsStr::from_bytes(&entry.name);
+                    let ino = INodeNo(entry.ino);
+                    let (attr, ttl) = match v.getattr(entry.ino) {
+                        Ok(attr) => (file_attr(&attr), FOREVER),
+                        // One whose facts cannot be read does not hide the others. It is listed, and
+                        // expires at once, so that who looks at it asks, and gets the error.
+                        Err(error) => {
+                            tracing::error!("readdirplus: {error}");
+                            (unknown(ino, entry.kind), Duration::ZERO)
+                        }
+                    };
+                    !reply.add(ino, next, name, &ttl, &attr, Generation(0))
+                })
+            });
+            match listed {
+                Ok(()) => reply.ok(),
+                Err(error) => reply.error(error),
+            }
         });
-        match listed {
-            Ok(()) => reply.ok(),
-            Err(error) => reply.error(error),
-        }
     }
 
     fn statfs(&self, _: &Request, ino: INodeNo, reply: ReplyStatfs) {
@@ -253,15 +286,20 @@ impl Filesystem for Adapter {
     }
 
     fn getxattr(&self, _: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
-        let value = self.ask(Counter::Getxattr, ino, |v| {
-            v.getxattr(ino.0, name.as_bytes())
+        let name = name.to_owned();
+        self.answer(move |view| {
+            let value = ask(view, Counter::Getxattr, ino, |v| {
+                v.getxattr(ino.0, name.as_bytes())
+            });
+            xattr_reply(value, size, reply);
         });
-        xattr_reply(value, size, reply);
     }
 
     fn listxattr(&self, _: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        let names = self.ask(Counter::Listxattr, ino, |v| v.listxattr(ino.0));
-        xattr_reply(names, size, reply);
+        self.answer(move |view| {
+            let names = ask(view, Counter::Listxattr, ino, |v| v.listxattr(ino.0));
+            xattr_reply(names, size, reply);
+        });
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the findings are asked of: an image's facts and bytes.
 
 use std::io;
+use std::sync::Arc;
 
 use super::OpenImage;
 use crate::findings::{self, Declared, Evidence, Findings};
@@ -23,6 +24,24 @@ impl OpenImage {
             created_by: lines.collect(),
             problems: self.problems.clone(),
         }
+    }
+
+    /// Begins to find out what will not run, in a thread of its own: whoever asks waits less.
+    pub fn begin_findings(self: &Arc<Self>) {
+        let image = self.clone();
+        let named = std::thread::Builder::new().name("findings".to_owned());
+        let spawned = named.spawn(move || {
+            // What is wrong was said there.
+            let _ = image.findings();
+        });
+        if let Err(error) = spawned {
+            tracing::debug!("findings wait until somebody asks: {error}");
+        }
+    }
+
+    /// Whether [`OpenImage::findings`] answers at once.
+    pub fn has_findings(&self) -> bool {
+        self.findings.get().is_some()
     }
 
     /// What will not run, and why. Found out when somebody asks first, and kept.

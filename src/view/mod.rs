@@ -361,6 +361,12 @@ impl ImageFs {
         Ok(facts)
     }
 
+    /// Whether all that is asked is answered at once, but for reads of files that must be decoded.
+    /// Before that, what tells of an executable waits for its verdict.
+    pub fn is_ready(&self) -> bool {
+        self.image.has_findings()
+    }
+
     /// What will not run, and why.
     fn found(&self) -> Result<&Findings, ViewError> {
         self.image.findings().map_err(|error| ViewError::Io {
