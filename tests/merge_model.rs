@@ -113,8 +113,12 @@ fn overlaid(model: &Model, lower: &Model, path: &str) -> bool {
         .match_indices('/')
         .map(|(end, _)| end)
         .chain([path.len()]);
-    ends.map(|end| &path[..end])
-        .any(|p| model.contains_key(p) && model.get(p) != lower.get(p))
+    let other = |p: &str| match (model.get(p), lower.get(p)) {
+        // A directory over a directory keeps what is in it.
+        (Some(Thing::Dir(_)), Some(Thing::Dir(_))) | (None, _) => false,
+        (here, there) => here != there,
+    };
+    ends.map(|end| &path[..end]).any(other)
 }
 
 fn names() -> impl Strategy<Value = String> {
