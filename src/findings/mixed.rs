@@ -24,6 +24,9 @@ const SHOWN: usize = 12;
 const SYMBOLS: usize = 1 << 14;
 const PROVIDERS: usize = 512;
 
+/// What it takes of the budget to look into a file: as much as so many names.
+const ASKING: usize = 1000;
+
 /// What gcompat loads before all else.
 const GCOMPAT: [&[u8]; 3] = [
     b"/lib/libgcompat.so.0",
@@ -119,6 +122,9 @@ fn library(subject: &Subject<'_>, wants: Libc, drafts: &mut Drafts) -> io::Resul
 /// The strong symbols that a program wants and nothing that is loaded with it exports.
 fn missing_symbols(subject: &Subject<'_>, loader: Option<NodeId>) -> io::Result<Vec<Vec<u8>>> {
     let image = subject.image;
+    if !subject.resolver.spend(ASKING) {
+        return Ok(Vec::new());
+    }
     let wanted = image.evidence.undefined(subject.file.node)?;
     let mut wanted: Vec<Vec<u8>> = wanted
         .into_iter()
@@ -149,6 +155,9 @@ fn missing_symbols(subject: &Subject<'_>, loader: Option<NodeId>) -> io::Result<
     for provider in providers.into_iter().take(PROVIDERS) {
         if wanted.is_empty() {
             break;
+        }
+        if !subject.resolver.spend(ASKING + wanted.len()) {
+            return Ok(Vec::new());
         }
         let names: Vec<&[u8]> = wanted.iter().map(Vec::as_slice).collect();
         let exported = image.evidence.exports(provider, &names)?;

@@ -63,7 +63,7 @@ pub fn exports(source: &dyn Source, names: &[&[u8]]) -> Option<Vec<bool>> {
     elf::exports(&source::Budget::new(source), names)
 }
 
-/// For each of a few byte strings, whether a file holds it.
+/// For each of a few byte strings, whether a file holds it, as far as it is worth reading.
 pub fn contains(source: &dyn Source, strings: &[&[u8]]) -> Vec<bool> {
-    read::contains(source, strings)
+    read::contains(&source::Budget::new(source), strings)
 }
