@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use common::{Layer, OciImage, TAR, TAR_GZIP, gzip, oci_dir, sha256, write_blob};
 use program::images::{docker_archive, layout, sample, tar_layout};
 use program::{Place, refused, refused_plainly, str};
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use serde_json::{Value, json};
 
 fn blob_path(dir: &Path, digest: &str) -> PathBuf {
@@ -234,4 +235,39 @@ fn an_artifact_is_no_image() {
             &[str(dir.path()), media_type, "artifact"],
         );
     }
+}
+
+/// An executable may end in a hole of any length, which an archive of a few KB claims: it takes neither
+/// room nor time, and the file is still told for what it is.
+#[test]
+fn holes_take_no_room() {
+    let elf = include_bytes!("data/inspect/gcc-musl-static");
+    let mut stored = format!("1\n0\n{}\n", elf.len()).into_bytes();
+    stored.resize(512, 0);
+    stored.extend_from_slice(elf);
+    let size = 8_u64 << 40;
+    let layer = Layer::new()
+        .pax(&[
+            ("GNU.sparse.major", b"1"),
+            ("GNU.sparse.minor", b"0"),
+            ("GNU.sparse.name", b"app"),
+            ("GNU.sparse.realsize", size.to_string().as_bytes()),
+        ])
+        .file_mode("app", stored, 0o755);
+    let place = Place::new();
+    let image = OciImage::plain(&[layer.tar()]);
+    let path = place.file("image.tar", docker_archive(&image, &[]));
+    let spool = place.join("spool");
+    fs::create_dir(&spool).unwrap();
+    mount("none", &spool, "tmpfs", MountFlags::empty(), c"size=4m").unwrap();
+    let mut command = place.mount_command(&[], &path);
+    let output = command.env("TMPDIR", &spool).output().unwrap();
+    unmount(&spool, UnmountFlags::DETACH).unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = fs::read_to_string(place.mnt().join("app.arch")).unwrap();
+    for line in ["LINKAGE=static", "LIBC=musl", "SIZE=8796093022208"] {
+        assert!(text.lines().any(|l| l == line), "{line}: {text}");
+    }
+    let meta = fs::metadata(place.mnt().join("app")).unwrap();
+    assert_eq!(meta.len(), size);
 }

@@ -114,6 +114,9 @@ impl Source for Window<'_> {
     }
 }
 
+/// No file is worth more reading: only holes make one that is that large, and those are claims too.
+const BUDGET_LIMIT: u64 = 8 << 30;
+
 /// A source that runs dry: what a file claims decides how much of it is read, and how often.
 pub(super) struct Budget<'a> {
     source: &'a dyn Source,
@@ -126,7 +129,8 @@ impl<'a> Budget<'a> {
     pub fn new(source: &'a dyn Source) -> Self {
         // Asked once: of a file it is a system call.
         let len = source.len();
-        let left = Cell::new(len.saturating_mul(3).saturating_add(16 << 20));
+        let left = len.saturating_mul(3).saturating_add(16 << 20);
+        let left = Cell::new(left.min(BUDGET_LIMIT));
         Self { source, len, left }
     }
 }
@@ -153,5 +157,32 @@ impl Source for File {
 
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
         FileExt::read_exact_at(self, buf, offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of nothing but a hole.
+    struct Hole;
+
+    impl Source for Hole {
+        fn len(&self) -> u64 {
+            u64::MAX
+        }
+
+        fn read_exact_at(&self, _: &mut [u8], _: u64) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn no_file_is_read_without_end() {
+        let budget = Budget::new(&Hole);
+        // It is never touched, so it takes no memory.
+        let mut buf = vec![0; 1 << 30];
+        let reads = (0..100).take_while(|_| budget.read_exact_at(&mut buf, 0).is_ok());
+        assert_eq!(reads.count(), 7, "8 GiB, less what each reading costs");
     }
 }

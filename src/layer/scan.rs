@@ -5,7 +5,8 @@
 //! kept, in memory up to [`MEMORY_LIMIT`] and in a temporary file beyond, and decoded on the spot.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use super::entry::{Data, Entry, EntryKind};
@@ -19,6 +20,9 @@ use crate::inspect::{self, Binary, Candidate};
 /// Executables up to this many bytes are decoded from memory. Two layers are read at a time, so
 /// twice this bounds the memory of the first pass.
 const MEMORY_LIMIT: u64 = 32 << 20;
+
+/// Of a larger one only so much is looked at. Only holes make a file that large.
+const SPOOL_LIMIT: u64 = 1 << 40;
 
 /// A layer to be read.
 pub struct LayerInput {
@@ -205,9 +209,10 @@ fn examine(
             inspect::inspect(head)
         }
         Some(_) => {
-            let mut file: File = tempfile::tempfile_in(temporary_dir())?;
-            file.write_all(head)?;
-            io::copy(&mut content, &mut file)?;
+            let file: File = tempfile::tempfile_in(temporary_dir())?;
+            file.set_len(size.min(SPOOL_LIMIT))?;
+            file.write_all_at(head, 0)?;
+            content.write_rest(&file, head.len() as u64)?;
             inspect::inspect(&file)
         }
     };
@@ -246,6 +251,45 @@ impl<'a> Content<'a> {
         }
         self.tar.append_to(buf, limit)
     }
+
+    /// Writes what follows the first `done` bytes to where it belongs in a file. Holes stay holes: a
+    /// small archive may claim any number of them.
+    fn write_rest(&mut self, file: &File, done: u64) -> io::Result<()> {
+        let mut buf = vec![0; 256 << 10];
+        self.position = done;
+        while self.position < self.size.min(SPOOL_LIMIT) {
+            let (stored, end) = self.stretch();
+            if !stored {
+                self.position = end;
+                continue;
+            }
+            let at = self.position;
+            let n = self.read(&mut buf)?;
+            if n == 0 {
+                break;
+            }
+            file.write_all_at(buf.get(..n).unwrap_or_default(), at)?;
+            self.position = at + n as u64;
+        }
+        Ok(())
+    }
+
+    /// Whether the bytes from here on are in the archive, and up to where that is so.
+    fn stretch(&mut self) -> (bool, u64) {
+        if !self.sparse {
+            return (true, self.size);
+        }
+        while let Some(extent) = self.extents.first()
+            && extent.offset + extent.len <= self.position
+        {
+            self.extents = self.extents.get(1..).unwrap_or_default();
+        }
+        match self.extents.first() {
+            Some(e) if e.offset <= self.position => (true, e.offset + e.len),
+            Some(e) => (false, e.offset),
+            None => (false, self.size),
+        }
+    }
 }
 
 impl Read for Content<'_> {
@@ -253,16 +297,7 @@ impl Read for Content<'_> {
         if !self.sparse {
             return self.tar.read(buf);
         }
-        while let Some(extent) = self.extents.first()
-            && extent.offset + extent.len <= self.position
-        {
-            self.extents = self.extents.get(1..).unwrap_or_default();
-        }
-        let (stored, end) = match self.extents.first() {
-            Some(e) if e.offset <= self.position => (true, e.offset + e.len),
-            Some(e) => (false, e.offset),
-            None => (false, self.size),
-        };
+        let (stored, end) = self.stretch();
         let room = usize::try_from(end.saturating_sub(self.position)).unwrap_or(usize::MAX);
         let n = room.min(buf.len());
         let Some(room) = buf.get_mut(..n) else {
