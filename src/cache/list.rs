@@ -132,8 +132,7 @@ impl CacheDir {
     }
 
     /// Removes the least recently used files until the rest is within the limit, and what writers that
-    /// are gone have left. A file that is in use can be removed: whoever has mapped it
-    /// keeps it.
+    /// are gone have left. A file that is in use can be removed: whoever has mapped it keeps it.
     ///
     /// # Errors
     /// If the directory cannot be read.
@@ -145,8 +144,12 @@ impl CacheDir {
         }
         let mut total = 0_u64;
         for file in self.list()? {
-            total = total.saturating_add(file.size);
-            if total > self.limit() {
+            // One that does not fit alone pushes out no other.
+            let alone = file.size > self.limit();
+            if !alone {
+                total = total.saturating_add(file.size);
+            }
+            if alone || total > self.limit() {
                 tracing::info!("{}: removed to make room", file.path.display());
                 let _ = fs::remove_file(&file.path);
             }
@@ -318,6 +321,9 @@ mod tests {
         let held = dir.load(&Key::layer("x:a")).unwrap();
         dir.clone().with_limit(2500).make_room().unwrap();
         assert_eq!(names(&dir), ["x:a", "x:c"]);
+        write(&dir, "x:huge", 5000, 0);
+        dir.clone().with_limit(2500).make_room().unwrap();
+        assert_eq!(names(&dir), ["x:a", "x:c"], "it pushes out no other");
         dir.clone().with_limit(0).make_room().unwrap();
         assert!(names(&dir).is_empty());
         assert!(held.verify(), "who has it open keeps it");
