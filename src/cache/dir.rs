@@ -15,7 +15,7 @@ use super::file::CacheFile;
 use super::key::{Key, Kind};
 use super::own::{NotAlone, check_owner, discard, open_file, temporary_file};
 use super::root::Root;
-use super::writer::{ASIDE, Place, Writer};
+use super::writer::{UNFINISHED, Place, Writer};
 
 /// Files of another layout stand beside it, and are left alone.
 const LAYOUT: &str = "v1";
@@ -160,7 +160,7 @@ impl CacheDir {
     pub fn create(&self, kind: Kind) -> io::Result<Writer> {
         if let Some(root) = &self.root {
             let dir = root.path.join(kind.name());
-            match create_aside(root, &dir) {
+            match create_unfinished(root, &dir) {
                 Ok((file, place)) => return Ok(Writer::new(file, Some(place), kind)),
                 Err(error) => root.say_unkept(&about(&dir)(error)),
             }
@@ -169,8 +169,8 @@ impl CacheDir {
     }
 }
 
-fn create_aside(root: &Arc<Root>, dir: &Path) -> io::Result<(File, Place)> {
-    let named = tempfile::Builder::new().prefix(ASIDE).tempfile_in(dir)?;
+fn create_unfinished(root: &Arc<Root>, dir: &Path) -> io::Result<(File, Place)> {
+    let named = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(dir)?;
     let (file, temporary) = named.into_parts();
     let root = root.clone();
     Ok((file, Place { temporary, root }))

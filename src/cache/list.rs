@@ -11,7 +11,7 @@ use super::file::CacheFile;
 use super::format::MAKER;
 use super::key::{Kind, is_name_of, shown_name};
 use super::own::{discard, open_file};
-use super::writer::ASIDE;
+use super::writer::UNFINISHED;
 
 /// Nobody writes one file for so long: who began it is gone.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
@@ -197,7 +197,7 @@ fn classify(kind: Kind, entry: &DirEntry, meta: &Metadata) -> Found {
     let path = entry.path();
     let is_file = meta.is_file();
     match entry.file_name().into_string() {
-        Ok(name) if is_file && !name.starts_with(ASIDE) => Found::File(Listed {
+        Ok(name) if is_file && !name.starts_with(UNFINISHED) => Found::File(Listed {
             kind,
             name: shown_name(kind, &name),
             path,

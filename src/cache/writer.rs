@@ -18,7 +18,7 @@ use super::root::Root;
 use tempfile::TempPath;
 
 /// What the names of files that are not whole begin with.
-pub(super) const ASIDE: &str = ".new-";
+pub(super) const UNFINISHED: &str = ".new-";
 
 /// Sections begin at multiples of this, so that records in them are aligned.
 const ALIGN: u64 = 8;
