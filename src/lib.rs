@@ -17,8 +17,8 @@
 //! | [`view`] | the file system as the user sees it: files, sidecars, xattrs |
 //! | [`fuse`] | the kernel: a thin adapter, mounts and unmounts |
 //!
-//! Below them all is `workers`, threads with a queue. The command line, `src/cli/`, stands on top and
-//! belongs to the program, not to the library.
+//! Below them all are `workers`, threads with a queue, and `background`, work that nobody waits for. The
+//! command line, `src/cli/`, stands on top and belongs to the program, not to the library.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -34,6 +34,7 @@
 //! # }
 //! ```
 
+mod background;
 pub mod blob;
 pub mod cache;
 pub mod findings;

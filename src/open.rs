@@ -5,6 +5,7 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use crate::background::Background;
 use crate::blob::{Codec, Digest, SpanCache, SpanReader};
 use crate::cache::{CacheDir, Key};
 use crate::findings::Findings;
@@ -21,7 +22,7 @@ mod read;
 
 pub use read::FileBytes;
 
-use keep::{Keep, Keeper};
+use keep::Keep;
 
 /// How to open an image.
 #[derive(Clone, Debug)]
@@ -113,7 +114,7 @@ pub struct OpenImage {
     pub warnings: Vec<String>,
     cache: CacheDir,
     spans: Arc<SpanCache>,
-    keeper: Keeper,
+    background: Background,
     findings: OnceLock<Result<Findings, String>>,
 }
 
@@ -199,6 +200,8 @@ fn read(
         });
     }
     problems.extend(tree.problems());
+    let background = Background::default();
+    keep.begin(&background);
     Ok(OpenImage {
         name: image.name,
         platform: image.platform,
@@ -211,7 +214,7 @@ fn read(
         warnings: image.warnings,
         cache: options.cache.clone(),
         spans,
-        keeper: keep.begin(),
+        background,
         findings: OnceLock::new(),
     })
 }
@@ -267,7 +270,7 @@ impl OpenImage {
     /// process that ends before loses it.
     pub fn wait_until_kept(&self, timeout: Duration) -> bool {
         let begun = Instant::now();
-        self.keeper.wait(timeout)
+        self.background.wait(timeout)
             && self
                 .spans
                 .wait_until_kept(timeout.saturating_sub(begun.elapsed()))

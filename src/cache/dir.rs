@@ -15,7 +15,7 @@ use super::file::CacheFile;
 use super::key::{Key, Kind};
 use super::own::{NotAlone, check_owner, discard, open_file, temporary_file};
 use super::root::Root;
-use super::writer::{UNFINISHED, Place, Writer};
+use super::writer::{Place, UNFINISHED, Writer};
 
 /// Files of another layout stand beside it, and are left alone.
 const LAYOUT: &str = "v1";
@@ -170,7 +170,9 @@ impl CacheDir {
 }
 
 fn create_unfinished(root: &Arc<Root>, dir: &Path) -> io::Result<(File, Place)> {
-    let named = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(dir)?;
+    let named = tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .tempfile_in(dir)?;
     let (file, temporary) = named.into_parts();
     let root = root.clone();
     Ok((file, Place { temporary, root }))

@@ -29,12 +29,12 @@ impl OpenImage {
     /// Begins to find out what will not run, in a thread of its own: whoever asks waits less.
     pub fn begin_findings(self: &Arc<Self>) {
         let image = self.clone();
-        let named = std::thread::Builder::new().name("findings".to_owned());
-        let spawned = named.spawn(move || {
-            // What is wrong was said there.
+        let find = move || {
+            // What is wrong was said there. Nothing is lost if the process ends before.
             let _ = image.findings();
-        });
-        if let Err(error) = spawned {
+        };
+        let named = std::thread::Builder::new().name("findings".to_owned());
+        if let Err(error) = named.spawn(find) {
             tracing::debug!("findings wait until somebody asks: {error}");
         }
     }

@@ -2,10 +2,8 @@
 //! the disk may take longer than anybody wants to wait for a mount.
 
 use std::io;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
+use crate::background::Background;
 use crate::blob::{Digest, Place};
 use crate::cache::{CacheDir, Unpublished};
 use crate::layer::Seen;
@@ -27,31 +25,15 @@ pub(super) struct Keep {
     pub tree: Option<Unpublished>,
 }
 
-/// The end of the thread that keeps it, if there is anything to keep: it says nothing, and hangs up.
-#[derive(Debug, Default)]
-pub(super) struct Keeper(Option<Mutex<Receiver<()>>>);
-
 impl Keep {
     /// Keeps it in the background. That this fails costs the next mount its time, and this one
     /// nothing.
-    pub(super) fn begin(self) -> Keeper {
+    pub(super) fn begin(self, background: &Background) {
         if self.layers.is_empty() && self.tree.is_none() {
-            return Keeper::default();
+            return;
         }
-        let (done, receiver) = channel::<()>();
-        let run = move || {
-            self.run();
-            drop(done);
-        };
-        match std::thread::Builder::new()
-            .name("keeper".to_owned())
-            .spawn(run)
-        {
-            Ok(_) => Keeper(Some(Mutex::new(receiver))),
-            Err(error) => {
-                tracing::warn!("what was learned is not kept: {error}");
-                Keeper::default()
-            }
+        if let Err(error) = background.run("keeper", move || self.run()) {
+            tracing::warn!("what was learned is not kept: {error}");
         }
     }
 
@@ -78,16 +60,5 @@ impl Keep {
         if let Err(error) = rest() {
             tracing::warn!("not all that was learned is kept: {error}");
         }
-    }
-}
-
-impl Keeper {
-    /// Waits until all is kept; false if it takes longer than that.
-    pub(super) fn wait(&self, timeout: Duration) -> bool {
-        let Some(done) = &self.0 else {
-            return true;
-        };
-        let done = done.lock().unwrap_or_else(PoisonError::into_inner);
-        !matches!(done.recv_timeout(timeout), Err(RecvTimeoutError::Timeout))
     }
 }

@@ -1,0 +1,84 @@
+//! Work that nobody waits for, in threads of their own, but whose end somebody may: a process that ends
+//! before it loses it.
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Counts what is on its way.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Background(Arc<Pending>);
+
+#[derive(Debug, Default)]
+struct Pending {
+    count: Mutex<usize>,
+    less: Condvar,
+}
+
+impl Pending {
+    fn lock(&self) -> MutexGuard<'_, usize> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Something on its way, until it is dropped.
+struct OnItsWay(Arc<Pending>);
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        *self.0.lock() -= 1;
+        self.0.less.notify_all();
+    }
+}
+
+impl Background {
+    /// Runs a job in a thread of that name.
+    ///
+    /// # Errors
+    /// If the system has no more threads; the job is dropped then.
+    pub(crate) fn run(&self, name: &str, job: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        *self.0.lock() += 1;
+        let on_its_way = OnItsWay(self.0.clone());
+        let job = move || {
+            job();
+            drop(on_its_way);
+        };
+        let named = std::thread::Builder::new().name(name.to_owned());
+        named.spawn(job).map(drop)
+    }
+
+    /// Waits until nothing is on its way; false if that takes longer.
+    pub(crate) fn wait(&self, timeout: Duration) -> bool {
+        let until = Instant::now() + timeout;
+        let mut count = self.0.lock();
+        while *count > 0 {
+            let Some(left) = until.checked_duration_since(Instant::now()) else {
+                return false;
+            };
+            let waited = self.0.less.wait_timeout(count, left);
+            count = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn what_is_on_its_way_is_waited_for_also_if_it_panics() {
+        let background = Background::default();
+        assert!(background.wait(Duration::ZERO));
+        let (free, held) = channel::<()>();
+        let wait = move || {
+            let _ = held.recv();
+        };
+        background.run("test", wait).unwrap();
+        background.run("test", || panic!("as a test")).unwrap();
+        assert!(!background.wait(Duration::from_millis(20)));
+        drop(free);
+        assert!(background.wait(Duration::from_secs(10)));
+    }
+}
