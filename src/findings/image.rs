@@ -179,7 +179,7 @@ impl<'a> Image<'a> {
     /// The value of a variable of the image's environment.
     pub fn env(&self, name: &str) -> Option<&str> {
         // The last one counts, as for getenv in most shells and for runc.
-        let vars = self.declared.env.iter().rev();
+        let vars = self.declared.start.env.iter().rev();
         let mut values = vars.filter_map(|var| var.strip_prefix(name)?.strip_prefix('='));
         values.next()
     }
@@ -192,7 +192,7 @@ impl<'a> Image<'a> {
 
     /// Where programs are started.
     pub fn working_dir(&self) -> &str {
-        self.declared.working_dir.as_deref().unwrap_or("/")
+        self.declared.start.working_dir.as_deref().unwrap_or("/")
     }
 
     /// A path with `.` and `..` resolved by the letter, from the working directory.

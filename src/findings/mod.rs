@@ -31,7 +31,7 @@ use std::io;
 pub use finding::{Finding, Id, InterpreterStatus, Level};
 pub use report::Findings;
 
-use crate::image::Platform;
+use crate::image::{Platform, Start};
 use crate::inspect::{Binary, Undefined};
 use crate::layer::Problem;
 use crate::tree::{NodeId, Tree};
@@ -77,16 +77,8 @@ pub struct Declared {
     pub platform: Platform,
     /// The platform of its descriptor in the index, if there is one.
     pub index_platform: Option<Platform>,
-    /// What is started, before the arguments.
-    pub entrypoint: Vec<String>,
-    /// The arguments, or what is started where there is no entrypoint.
-    pub cmd: Vec<String>,
-    /// The environment, `NAME=value`.
-    pub env: Vec<String>,
-    /// Who runs it: `USER[:GROUP]`, by name or number.
-    pub user: Option<String>,
-    /// Where it runs.
-    pub working_dir: Option<String>,
+    /// What is started, and as whom.
+    pub start: Start,
     /// The history line of each layer, the lowest first.
     pub created_by: Vec<Option<String>>,
     /// What the layers get wrong.

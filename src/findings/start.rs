@@ -31,7 +31,7 @@ pub struct Start {
 
 /// Follows entrypoint and command.
 pub fn resolve(image: &Image<'_>) -> io::Result<Start> {
-    let declared = image.declared;
+    let declared = &image.declared.start;
     let argv: Vec<String> = declared
         .entrypoint
         .iter()

@@ -101,7 +101,7 @@ struct Lacks {
 
 /// Whether the user and the group of the config can be found.
 fn declared(image: &Image<'_>, users: Option<&[u8]>, drafts: &mut Drafts) -> io::Result<()> {
-    let Some(text) = &image.declared.user else {
+    let Some(text) = &image.declared.start.user else {
         return Ok(());
     };
     let (user, group) = match text.split_once(':') {

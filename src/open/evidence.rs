@@ -11,16 +11,11 @@ use crate::tree::NodeId;
 impl OpenImage {
     /// What the image claims of itself.
     pub fn declared(&self) -> Declared {
-        let start = self.config.start.clone();
         let lines = self.layers.iter().map(|layer| layer.created_by.clone());
         Declared {
             platform: self.platform.clone(),
             index_platform: self.index_platform.clone(),
-            entrypoint: start.entrypoint,
-            cmd: start.cmd,
-            env: start.env,
-            user: start.user,
-            working_dir: start.working_dir,
+            start: self.config.start.clone(),
             created_by: lines.collect(),
             problems: self.problems.clone(),
         }

@@ -215,7 +215,7 @@ fn alpine() -> World {
         )
         .binary("bin/busybox", musl(&["libc.musl-x86_64.so.1"]))
         .link("bin/sh", "/bin/busybox");
-    world.declared.cmd = vec!["/bin/sh".to_owned()];
+    world.declared.start.cmd = vec!["/bin/sh".to_owned()];
     world
 }
 

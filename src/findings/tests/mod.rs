@@ -110,11 +110,7 @@ impl World {
             declared: Declared {
                 platform: platform.parse().unwrap(),
                 index_platform: None,
-                entrypoint: Vec::new(),
-                cmd: Vec::new(),
-                env: Vec::new(),
-                user: None,
-                working_dir: None,
+                start: Start::default(),
                 created_by: Vec::new(),
                 problems: Vec::new(),
             },
@@ -138,7 +134,7 @@ impl World {
                 "/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
             )
             .binary("bin/sh", program(&["libc.so.6"]));
-        world.declared.cmd = vec!["/bin/sh".to_owned()];
+        world.declared.start.cmd = vec!["/bin/sh".to_owned()];
         world
     }
 
@@ -188,13 +184,13 @@ impl World {
     }
 
     fn start(&mut self, argv: &[&str]) -> &mut Self {
-        self.declared.entrypoint = argv.iter().map(|&word| word.to_owned()).collect();
-        self.declared.cmd.clear();
+        self.declared.start.entrypoint = argv.iter().map(|&word| word.to_owned()).collect();
+        self.declared.start.cmd.clear();
         self
     }
 
     fn env(&mut self, line: &str) -> &mut Self {
-        self.declared.env.push(line.to_owned());
+        self.declared.start.env.push(line.to_owned());
         self
     }
 

@@ -179,7 +179,7 @@ fn the_start_is_followed_through_wrappers() {
             "{argv:?}"
         );
         // What the image does not start weighs less, outside of its search path.
-        world.declared.env.clear();
+        world.declared.start.env.clear();
         world.start(&["/bin/sh"]);
         assert_eq!(world.found().lines(), ["warn missing-library /srv/app"]);
     }
@@ -262,7 +262,7 @@ fn users_roots_and_zones() {
         "info user-lookup /app",
     ];
     assert_eq!(world.found().lines(), lines);
-    world.declared.user = Some("app:wheel".into());
+    world.declared.start.user = Some("app:wheel".into());
     let found = world.found();
     assert_eq!(found.lines()[0], "fail user-lookup /etc/passwd");
     world
@@ -271,7 +271,7 @@ fn users_roots_and_zones() {
         .text("etc/ssl/certs/ca-certificates.crt", "")
         .text("usr/share/zoneinfo/UTC", "");
     assert_eq!(world.found().lines(), Vec::<String>::new());
-    world.declared.user = Some("1000:1000".into());
+    world.declared.start.user = Some("1000:1000".into());
     assert_eq!(world.found().lines(), Vec::<String>::new());
 }
 
