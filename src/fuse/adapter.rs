@@ -50,16 +50,6 @@ impl Adapter {
         })
     }
 
-    /// Runs one operation of the view, and counts it.
-    fn ask<T>(
-        &self,
-        operation: Counter,
-        ino: INodeNo,
-        run: impl FnOnce(&ImageFs) -> Result<T, ViewError>,
-    ) -> Result<T, Errno> {
-        ask(&self.view, operation, ino, run)
-    }
-
     /// Answers here if nothing has to be waited for, else by somebody who can wait.
     fn answer(&self, run: impl FnOnce(&ImageFs) + Send + 'static) {
         if self.view.is_ready() {
@@ -159,7 +149,7 @@ impl Filesystem for Adapter {
     }
 
     fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {
-        match self.ask(Counter::Readlink, ino, |v| {
+        match ask(&self.view, Counter::Readlink, ino, |v| {
             v.readlink(ino.0).map(<[u8]>::to_vec)
         }) {
             Ok(target) => reply.data(&target),
@@ -203,13 +193,8 @@ impl Filesystem for Adapter {
         reply: ReplyData,
     ) {
         let len = size as usize;
-        let at_hand = match self.view.is_ready() {
-            true => self.ask(Counter::Read, ino, |v| v.read_at_hand(ino.0, offset, len)),
-            false => {
-                self.view.requests().count(Counter::Read);
-                Ok(None)
-            }
-        };
+        let at_hand = |v: &ImageFs| v.read_at_hand(ino.0, offset, len);
+        let at_hand = ask(&self.view, Counter::Read, ino, at_hand);
         let Some(read) = at_hand.transpose() else {
             let (view, pages) = (self.view.clone(), self.pages.clone());
             view.requests().count(Counter::ReadWaits);
@@ -234,7 +219,7 @@ impl Filesystem for Adapter {
         offset: u64,
         mut reply: ReplyDirectory,
     ) {
-        let listed = self.ask(Counter::Readdir, ino, |v| {
+        let listed = ask(&self.view, Counter::Readdir, ino, |v| {
             v.list(ino.0, offset, &mut |next, entry| {
                 let name = OsStr::from_bytes(&entry.name);
                 !reply.add(INodeNo(entry.ino), next, file_type(entry.kind), name)
@@ -279,7 +264,7 @@ impl Filesystem for Adapter {
     }
 
     fn statfs(&self, _: &Request, ino: INodeNo, reply: ReplyStatfs) {
-        match self.ask(Counter::Statfs, ino, |v| Ok(v.statfs())) {
+        match ask(&self.view, Counter::Statfs, ino, |v| Ok(v.statfs())) {
             Ok(s) => reply.statfs(s.blocks, 0, 0, s.files, 0, Stats::BLOCK, 255, Stats::BLOCK),
             Err(error) => reply.error(error),
         }

@@ -271,6 +271,8 @@ impl ImageFs {
     ) -> Result<Option<FileBytes>, ViewError> {
         self.sound(|| match self.regular(ino)? {
             Some(id) => Ok(self.image.bytes_at_hand(id, offset, len)),
+            // A text tells a verdict, which may have to be waited for.
+            None if !self.is_ready() => Ok(None),
             None => self.read_at(ino, offset, len).map(Some),
         })
     }
