@@ -47,25 +47,24 @@ impl Decoder {
         let mut restart = Restart::new(source, table, &span)?;
         let mut passed = vec![0; span.len as usize];
         restart.fill(source, &mut passed)?;
-        let mut decoder = Self {
+        Ok(Self::around(restart, shelf))
+    }
+
+    /// Reserves its place on the shelf, if there is one.
+    fn around(restart: Restart, shelf: &Arc<Shelf>) -> Self {
+        let bytes = restart.footprint() + 2 * PIECE_LEN as usize;
+        let add = |held: usize| held.checked_add(bytes).filter(|sum| *sum <= LIMIT);
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        let reserved = shelf.held.fetch_update(set, fetch, add);
+        Self {
             restart,
             next: 0,
             bytes: Vec::new(),
             block: Vec::new(),
             block_len: 0,
             shelf: shelf.clone(),
-            reserved: None,
-        };
-        decoder.reserve();
-        Ok(decoder)
-    }
-
-    fn reserve(&mut self) {
-        let bytes = self.restart.footprint() + 2 * PIECE_LEN as usize;
-        let add = |held: usize| held.checked_add(bytes).filter(|sum| *sum <= LIMIT);
-        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
-        let held = &self.shelf.held;
-        self.reserved = held.fetch_update(set, fetch, add).is_ok().then_some(bytes);
+            reserved: reserved.is_ok().then_some(bytes),
+        }
     }
 
     /// Whether it may be kept while nobody uses it.
@@ -111,19 +110,7 @@ mod tests {
     #[test]
     fn one_for_which_there_is_no_room_does_not_wait() {
         let shelf = Arc::new(Shelf::default());
-        let new = || {
-            let mut decoder = Decoder {
-                restart: Restart::Plain(0),
-                next: 0,
-                bytes: Vec::new(),
-                block: Vec::new(),
-                block_len: 0,
-                shelf: shelf.clone(),
-                reserved: None,
-            };
-            decoder.reserve();
-            decoder
-        };
+        let new = || Decoder::around(Restart::Plain(0), &shelf);
         let mut waiting: Vec<_> = (0..LIMIT / (2 * PIECE_LEN as usize))
             .map(|_| new())
             .collect();
