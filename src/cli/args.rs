@@ -67,7 +67,7 @@ pub(crate) struct MountArgs {
     pub exec: bool,
 
     #[command(flatten)]
-    pub cache: CacheDirArg,
+    pub cache: KeepArgs,
 
     /// Memory for decoded parts of layers: bytes, or with K, M or G.
     #[arg(
@@ -77,16 +77,6 @@ pub(crate) struct MountArgs {
         allow_negative_numbers = true
     )]
     pub cache_size: Size,
-
-    /// What may be kept on disk, by all mounts together; what was not used for the longest time goes
-    /// first. With 0 this mount neither keeps nor uses anything.
-    #[arg(
-        long,
-        value_name = "SIZE",
-        default_value = "4G",
-        allow_negative_numbers = true
-    )]
-    pub cache_limit: Size,
 
     /// Stay in front instead of going into the background.
     #[arg(short = 'f', long)]
@@ -130,6 +120,23 @@ pub(crate) struct CacheDirArg {
     /// $XDG_CACHE_HOME/imgfs (~/.cache/imgfs).
     #[arg(long, value_name = "DIR", global = true)]
     pub cache_dir: Option<PathBuf>,
+}
+
+/// The cache of a command that reads images.
+#[derive(Debug, clap::Args)]
+pub(crate) struct KeepArgs {
+    #[command(flatten)]
+    pub dir: CacheDirArg,
+
+    /// What may be kept on disk, by all commands together; what was not used for the longest time goes
+    /// first. With 0 this one neither keeps nor uses anything.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "4G",
+        allow_negative_numbers = true
+    )]
+    pub cache_limit: Size,
 }
 
 #[derive(Debug, clap::Args)]
@@ -209,16 +216,7 @@ pub(crate) struct CheckArgs {
     pub config: Option<PathBuf>,
 
     #[command(flatten)]
-    pub cache: CacheDirArg,
-
-    /// What may be kept on disk, as for a mount.
-    #[arg(
-        long,
-        value_name = "SIZE",
-        default_value = "4G",
-        allow_negative_numbers = true
-    )]
-    pub cache_limit: Size,
+    pub cache: KeepArgs,
 
     /// Say more, on standard error; twice for everything.
     #[arg(short, long, action = clap::ArgAction::Count)]
@@ -301,7 +299,7 @@ mod tests {
             panic!("{args:?}");
         };
         let library = imgfs::open::OpenOptions::default();
-        assert_eq!(mount.cache_limit, DEFAULT_LIMIT);
+        assert_eq!(mount.cache.cache_limit, DEFAULT_LIMIT);
         assert_eq!(mount.cache_size.0, library.cache_size as u64);
     }
 }

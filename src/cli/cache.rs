@@ -9,7 +9,7 @@ use indicatif::{HumanBytes, HumanDuration};
 
 use imgfs::cache::{CacheDir, Listed, State};
 
-use super::args::{CacheArgs, CacheCommand, CacheDirArg, CacheShowArgs, DEFAULT_LIMIT};
+use super::args::{CacheArgs, CacheCommand, CacheDirArg, CacheShowArgs, DEFAULT_LIMIT, KeepArgs};
 use super::pipe::closed;
 
 /// Nobody says where the cache is.
@@ -24,14 +24,17 @@ impl CacheDirArg {
         let given = self.cache_dir.clone().or_else(|| set().map(PathBuf::from));
         given.or_else(CacheDir::default_path).ok_or(NoPlace)
     }
+}
 
-    /// The cache, for a command that reads images. Without one it does as well, and the next one is as
-    /// slow. None is wanted where nothing may be kept (a limit of 0).
-    pub(crate) fn open(&self, limit: u64) -> CacheDir {
+impl KeepArgs {
+    /// The cache. Without one a command does as well, and the next one is as slow. None is wanted where
+    /// nothing may be kept (a limit of 0).
+    pub(crate) fn open(&self) -> CacheDir {
+        let limit = self.cache_limit.0;
         if limit == 0 {
             return CacheDir::none();
         }
-        let path = self.path().map_err(io::Error::other);
+        let path = self.dir.path().map_err(io::Error::other);
         let opened = path.and_then(|path| CacheDir::open(&path));
         let opened = opened.map(|dir| dir.with_limit(limit));
         opened.unwrap_or_else(|error| {

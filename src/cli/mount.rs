@@ -47,7 +47,7 @@ pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
         platform: args.platform.clone(),
         // More than this machine could address is as good as no limit.
         cache_size: usize::try_from(args.cache_size.0).unwrap_or(usize::MAX),
-        cache: args.cache.open(args.cache_limit.0),
+        cache: args.cache.open(),
     };
     let bar = Bar::new();
     let image = open::open(&args.image, &options, &bar);

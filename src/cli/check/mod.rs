@@ -56,7 +56,7 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let settings = Settings::new(args)?;
     let host = settings.host.then(host::Here::look).transpose()?;
     let options = OpenOptions {
-        cache: args.cache.open(args.cache_limit.0),
+        cache: args.cache.open(),
         ..OpenOptions::default()
     };
     let mut report = Report::new(settings.fail_on, settings.host);
