@@ -74,6 +74,18 @@ pub struct Resolver<'a> {
     marks: closure::Marks,
 }
 
+/// A loader.
+fn of(loaders: &[Loader], id: LoaderId) -> &Loader {
+    // Numbers are only made in `Resolver::loader`, after the loader was added.
+    #[expect(clippy::indexing_slicing)]
+    &loaders[id.0 as usize]
+}
+
+/// The bytes of a name.
+fn bytes_of(names: &[Vec<u8>], name: Name) -> &[u8] {
+    names.get(name.0 as usize).map_or(b"", Vec::as_slice)
+}
+
 impl<'a> Resolver<'a> {
     /// Nothing is looked up yet.
     pub fn new(image: &'a Image<'a>) -> Self {
@@ -109,7 +121,7 @@ impl<'a> Resolver<'a> {
 
     /// The bytes of a name.
     pub fn name(&self, name: Name) -> &[u8] {
-        self.names.get(name.0 as usize).map_or(b"", Vec::as_slice)
+        bytes_of(&self.names, name)
     }
 
     /// The number of a name that was met already.
@@ -205,9 +217,7 @@ impl<'a> Resolver<'a> {
     /// # Panics
     /// Never for a number that this resolver gave.
     pub fn get(&self, id: LoaderId) -> &Loader {
-        // Numbers are only made in `loader`, after the loader was added.
-        #[expect(clippy::indexing_slicing)]
-        &self.loaders[id.0 as usize]
+        of(&self.loaders, id)
     }
 
     /// The directories of LD_LIBRARY_PATH, and the loader's own.
@@ -291,10 +301,9 @@ impl<'a> Resolver<'a> {
             let found = match self.looked.get(&key) {
                 Some(found) => *found,
                 None => {
-                    let text = self.name(name).to_vec();
-                    let (machine, kind) = (self.get(loader).machine.clone(), self.get(loader).kind);
-                    let glibc = kind == Kind::Glibc;
-                    let found = self.dirs.look(self.image, dir, &text, &machine, glibc);
+                    let text = bytes_of(&self.names, name);
+                    let by = of(&self.loaders, loader);
+                    let found = self.dirs.look(self.image, dir, text, by);
                     self.looked.insert(key, found);
                     found
                 }
@@ -315,10 +324,10 @@ impl<'a> Resolver<'a> {
         let mut cached =
             cached.map_or_else(Vec::new, |cache| cache.paths(self.name(name)).to_vec());
         cached.sort_by_key(|path| search::rank(path));
-        let machine = self.get(loader).machine.clone();
         let mut found = Entry::None;
         for path in cached {
-            found = self.dirs.look_at(self.image, &path, &machine, true);
+            let by = of(&self.loaders, loader);
+            found = self.dirs.look_at(self.image, &path, by);
             if found != Entry::None {
                 break;
             }
@@ -336,9 +345,8 @@ impl<'a> Resolver<'a> {
         let text = self.name(name);
         if memchr::memchr(b'/', text).is_some() {
             let path = self.image.absolute(text);
-            let machine = self.get(loader).machine.clone();
-            let glibc = self.get(loader).kind == Kind::Glibc;
-            return self.dirs.look_at(self.image, &path, &machine, glibc);
+            let by = of(&self.loaders, loader);
+            return self.dirs.look_at(self.image, &path, by);
         }
         if text.len() > 255 {
             return Entry::None;

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::super::image::{Image, Machine};
+use super::kind::{Kind as LoaderKind, Loader};
 use crate::inspect::{Format, Kind as BinaryKind};
 use crate::tree::{Kind, NodeId};
 
@@ -129,56 +130,36 @@ impl Dirs {
 
     /// Looks for a library in a directory: as glibc does, in those for better processors too, and past
     /// files for other machines; or as musl does, which takes the first file of that name.
-    pub fn look(
-        &mut self,
-        image: &Image<'_>,
-        dir: DirId,
-        name: &[u8],
-        machine: &Machine,
-        glibc: bool,
-    ) -> Entry {
-        let places = match glibc {
-            true => self.places(image, dir),
-            false => vec![dir],
+    pub fn look(&mut self, image: &Image<'_>, dir: DirId, name: &[u8], loader: &Loader) -> Entry {
+        let places = match loader.kind {
+            LoaderKind::Glibc => self.places(image, dir),
+            _ => vec![dir],
         };
         let found = places
             .into_iter()
-            .map(|place| self.look_here(image, place, name, machine, glibc));
+            .map(|place| self.look_here(image, place, name, loader));
         let mut found = found.filter(|found| *found != Entry::None);
         found.next().unwrap_or(Entry::None)
     }
 
-    fn look_here(
-        &self,
-        image: &Image<'_>,
-        dir: DirId,
-        name: &[u8],
-        machine: &Machine,
-        glibc: bool,
-    ) -> Entry {
+    fn look_here(&self, image: &Image<'_>, dir: DirId, name: &[u8], loader: &Loader) -> Entry {
         let dir_node = self.node(dir);
         let found = dir_node.and_then(|node| image.tree.resolve(node, name));
         let Some((_, node)) = found else {
             return Entry::None;
         };
-        match fit(image, node, machine) {
+        match fit(image, node, &loader.machine) {
             Fit::Yes => Entry::Fits(node, dir),
-            Fit::Passed if glibc => Entry::None,
+            Fit::Passed if loader.kind == LoaderKind::Glibc => Entry::None,
             Fit::Passed | Fit::Broken => Entry::Broken(node),
         }
     }
 
     /// Looks at a path that an object names itself.
-    pub fn look_at(
-        &mut self,
-        image: &Image<'_>,
-        path: &[u8],
-        machine: &Machine,
-        glibc: bool,
-    ) -> Entry {
+    pub fn look_at(&mut self, image: &Image<'_>, path: &[u8], loader: &Loader) -> Entry {
         let dir = self.get(image, super::super::image::parent(path));
         let name = super::super::image::base(path);
-        self.look_here(image, dir, name, machine, glibc)
+        self.look_here(image, dir, name, loader)
     }
 }
 
