@@ -87,45 +87,14 @@ fn check(number: u8) {
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
-macro_rules! cases {
-    ($($number:literal $name:ident)*) => {
-        $(
-            #[test]
-            fn $name() {
-                check($number);
-            }
-        )*
+failures::for_each_failure!(check);
 
-        #[test]
-        fn no_case_is_forgotten() {
-            let tested = BTreeSet::from([$($number),*]);
-            assert_eq!(tested, CASES.iter().map(|case| case.number).collect());
-            assert_eq!(tested, (1..=16).collect());
-            for expected in CASES.iter().flat_map(|case| case.findings) {
-                assert!(Id::from_name(expected.id).is_some(), "{}", expected.id);
-                assert!(Level::from_name(expected.level).is_some());
-            }
-        }
-    };
-}
-
-cases! {
-    1 machine_of_another_image
-    2 stage_of_another_machine
-    3 without_its_loader
-    4 glibc_on_musl
-    5 glibc_too_old
-    6 go_pie_wants_a_loader
-    7 static_glibc_wants_nss
-    8 go_wants_files
-    9 another_system
-    10 toolchain_for_another_host
-    11 packages_for_another_machine
-    12 machine_that_is_claimed
-    13 index_with_the_others_binaries
-    14 host_without_emulator
-    15 script_without_interpreter
-    16 newer_variant
+#[test]
+fn what_is_expected_has_names() {
+    for expected in CASES.iter().flat_map(|case| case.findings) {
+        assert!(Id::from_name(expected.id).is_some(), "{}", expected.id);
+        assert!(Level::from_name(expected.level).is_some());
+    }
 }
 
 /// Of an index in which one manifest is wrong, the other is right.

@@ -63,43 +63,19 @@ fn check(case: &Case, image: &str, expected: &Outcome) {
 }
 
 fn failure(number: u8) {
-    assert!(cases(number).count() > 0);
+    if number == 11 {
+        return build_with_its_packages();
+    }
     for case in cases(number) {
         check(case, case.broken, &case.fails);
         check(case, case.healthy, &case.works);
     }
 }
 
-macro_rules! failures {
-    ($($number:literal $name:ident)*) => {$(
-        #[test]
-        fn $name() {
-            failure($number);
-        }
-    )*};
-}
-
-failures! {
-    1 machine_of_another_image
-    2 stage_of_another_machine
-    3 without_its_loader
-    4 glibc_on_musl
-    5 glibc_too_old
-    6 go_pie_wants_a_loader
-    7 static_glibc_wants_nss
-    8 go_wants_files
-    9 another_system
-    10 toolchain_for_another_host
-    12 machine_that_is_claimed
-    13 index_with_the_others_binaries
-    14 host_without_emulator
-    15 script_without_interpreter
-    16 newer_variant
-}
+failures::for_each_failure!(failure);
 
 /// 11: nothing starts there, but Go refuses to build with it.
-#[test]
-fn packages_for_another_machine() {
+fn build_with_its_packages() {
     let dir = tempfile::tempdir().unwrap();
     for (image, name, refused) in [
         ("pkg", "part", false),

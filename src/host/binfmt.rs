@@ -438,5 +438,4 @@ fn arch_check(host: &Host, binfmt: &Binfmt, arch: &str) -> Check {
 }
 
 #[cfg(test)]
-#[path = "binfmt_tests.rs"]
 mod tests;

@@ -1,12 +1,13 @@
 //! The documented ways in which an executable does not run in its image, each as a real image and a
 //! healthy twin of it (`build-cases.sh`), with what there is to find in it (`table.rs`).
-#![allow(dead_code)] // Each test program uses its own part of this.
+#![allow(dead_code, unused_imports, unused_macros)] // Each test program uses its own part of this.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+use imgfs::host::{Binfmt, Handler, Rule};
 use imgfs::open::{self, OpenImage, OpenOptions};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -233,64 +234,58 @@ fn platform_of(descriptor: &Value) -> String {
 }
 
 /// What the kernel of this host would give a file to, of the handlers that binfmt_misc has: their
-/// names. (Documentation/admin-guide/binfmt-misc.rst)
+/// names.
 pub fn handlers_of(file: &Path) -> Vec<String> {
     let bytes = fs::read(file).unwrap();
-    let Ok(entries) = fs::read_dir("/proc/sys/fs/binfmt_misc") else {
-        return Vec::new();
+    let binfmt = Binfmt::read(Path::new("/")).unwrap();
+    let takes = |handler: &Handler| match &handler.rule {
+        Rule::Magic { .. } => handler.matches(&bytes),
+        Rule::Extension(extension) => file.extension().is_some_and(|e| *e == **extension),
     };
-    entries
-        .map(|entry| entry.unwrap().path())
-        .filter(|entry| fs::read_to_string(entry).is_ok_and(|text| handles(&text, file, &bytes)))
-        .map(|entry| entry.file_name().unwrap().to_string_lossy().into_owned())
+    let handlers = binfmt.handlers.into_iter();
+    handlers
+        .filter(|handler| binfmt.enabled && handler.enabled && takes(handler))
+        .map(|handler| handler.name)
         .collect()
 }
 
-/// Whether a handler that describes itself so takes a file.
-fn handles(description: &str, file: &Path, bytes: &[u8]) -> bool {
-    let value = |key: &str| {
-        let mut lines = description.lines();
-        lines.find_map(|line| line.strip_prefix(key)).map(str::trim)
+/// A test for each of the documented failures, which calls a function with its number, and one that
+/// none is forgotten.
+macro_rules! for_each_failure {
+    ($check:path) => {
+        $crate::failures::for_each_failure! { $check =>
+            1 machine_of_another_image
+            2 stage_of_another_machine
+            3 without_its_loader
+            4 glibc_on_musl
+            5 glibc_too_old
+            6 go_pie_wants_a_loader
+            7 static_glibc_wants_nss
+            8 go_wants_files
+            9 another_system
+            10 toolchain_for_another_host
+            11 packages_for_another_machine
+            12 machine_that_is_claimed
+            13 index_with_the_others_binaries
+            14 host_without_emulator
+            15 script_without_interpreter
+            16 newer_variant
+        }
     };
-    if description.lines().next() != Some("enabled") {
-        return false;
-    }
-    if let Some(extension) = value("extension .") {
-        return file.extension().is_some_and(|e| e == extension);
-    }
-    let (Some(offset), Some(magic)) = (value("offset "), value("magic ")) else {
-        return false;
+    ($check:path => $($number:literal $name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                $check($number);
+            }
+        )*
+
+        #[test]
+        fn no_failure_is_forgotten() {
+            let tested = std::collections::BTreeSet::from([$($number),*]);
+            assert_eq!(tested, $crate::failures::CASES.iter().map(|case| case.number).collect());
+            assert_eq!(tested, (1..=16).collect());
+        }
     };
-    let magic = unhex(magic);
-    let mask = value("mask ").map_or(vec![0xff; magic.len()], unhex);
-    let there = bytes.iter().skip(offset.parse().unwrap());
-    there.clone().count() >= magic.len()
-        && there
-            .zip(&magic)
-            .zip(&mask)
-            .all(|((b, m), mask)| (b ^ m) & mask == 0)
 }
-
-fn unhex(digits: &str) -> Vec<u8> {
-    let pairs = digits.as_bytes().chunks(2);
-    pairs
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
-        .collect()
-}
-
-#[test]
-fn handlers_are_understood() {
-    let qemu = "enabled\ninterpreter /usr/bin/qemu\nflags: F\noffset 2\nmagic b700\nmask fe00\n";
-    let file = Path::new("/app.exe");
-    assert!(handles(qemu, file, b"..\xb7x"));
-    assert!(handles(qemu, file, b"..\xb6x"));
-    assert!(!handles(qemu, file, b"..\xb4x"));
-    assert!(!handles(qemu, file, b"..\xb7"));
-    assert!(!handles(
-        &qemu.replace("enabled", "disabled"),
-        file,
-        b"..\xb7x"
-    ));
-    let wine = "enabled\ninterpreter /usr/bin/wine\nflags: \nextension .exe\n";
-    assert!(handles(wine, file, b"") && !handles(wine, Path::new("/app"), b""));
-}
+pub(crate) use for_each_failure;

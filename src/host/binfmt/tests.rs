@@ -1,3 +1,5 @@
+//! Handlers as Debian and others register them, and what is wrong with some.
+
 use super::super::machine::head;
 use super::*;
 
