@@ -347,7 +347,7 @@ fn damage_never_panics() {
     let (seeds, tally) = (seeds(), Tally::new());
     let config = ProptestConfig {
         cases: 6000,
-        // Seeds are random in every run; what fails is printed, and kept nowhere.
+        // What fails is printed, and kept nowhere.
         failure_persistence: None,
         ..ProptestConfig::default()
     };

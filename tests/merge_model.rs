@@ -8,7 +8,7 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -71,11 +71,15 @@ fn apply(model: &mut Model, layer: &[Op], files: &mut usize) {
         }
     }
     let lower = model.clone();
+    // Paths at which this layer has put something that is not a directory, there still or not: what
+    // lower layers had there and below is gone.
+    let mut replaced = BTreeSet::new();
     for op in layer {
         match op {
             Op::File(path, content) => {
                 parents(model, path);
                 remove(model, path);
+                replaced.insert(path.as_str());
                 *files += 1;
                 model.insert(path.clone(), Thing::File(*content, *files));
             }
@@ -88,8 +92,10 @@ fn apply(model: &mut Model, layer: &[Op], files: &mut usize) {
             }
             Op::Link(path, target) => {
                 // A target that a whiteout of this layer took away may still be linked to, unless
-                // something of this layer stands at its place or at that of a parent.
-                let hidden = !lower.contains_key(target) && !overlaid(model, &lower, target);
+                // something of this layer stood at its place or at that of a parent.
+                let hidden = !lower.contains_key(target)
+                    && !overlaid(model, &lower, target)
+                    && !prefixes(target).any(|path| replaced.contains(path));
                 let found = match model.get(target) {
                     Some(thing) => Some(thing.clone()),
                     None if hidden => before.get(target).cloned(),
@@ -99,6 +105,7 @@ fn apply(model: &mut Model, layer: &[Op], files: &mut usize) {
                 if let Some(Thing::File(content, id)) = found {
                     parents(model, path);
                     remove(model, path);
+                    replaced.insert(path.as_str());
                     model.insert(path.clone(), Thing::File(content, id));
                 }
             }
@@ -107,18 +114,20 @@ fn apply(model: &mut Model, layer: &[Op], files: &mut usize) {
     }
 }
 
+/// The parents of a path from the root, and the path itself.
+fn prefixes(path: &str) -> impl Iterator<Item = &str> {
+    let ends = path.match_indices('/').map(|(end, _)| end);
+    ends.chain([path.len()]).map(|end| &path[..end])
+}
+
 /// Whether this layer has put something at a path or above it that lower layers did not have.
 fn overlaid(model: &Model, lower: &Model, path: &str) -> bool {
-    let ends = path
-        .match_indices('/')
-        .map(|(end, _)| end)
-        .chain([path.len()]);
     let other = |p: &str| match (model.get(p), lower.get(p)) {
         // A directory over a directory keeps what is in it.
         (Some(Thing::Dir(_)), Some(Thing::Dir(_))) | (None, _) => false,
         (here, there) => here != there,
     };
-    ends.map(|end| &path[..end]).any(other)
+    prefixes(path).any(other)
 }
 
 fn names() -> impl Strategy<Value = String> {
@@ -198,7 +207,7 @@ proptest! {
                 }
             }
         }
-        let distinct: std::collections::BTreeSet<_> = inodes.values().collect();
+        let distinct: BTreeSet<_> = inodes.values().collect();
         prop_assert_eq!(distinct.len(), inodes.len(), "different files have different inodes");
 
         // By lookup, in a mount whose directories were never listed.
