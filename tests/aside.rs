@@ -247,6 +247,38 @@ fn a_blob_that_changed_is_an_error_for_everybody_who_waits() {
     blob.check(&reader, 7 * MIB, 4096);
 }
 
+/// Raw blocks: a byte that changed decodes to another one, and only the checksum of the span knows.
+#[test]
+fn a_byte_that_decodes_to_another_is_never_shown() {
+    let mut state = 7_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let plain: Vec<u8> = (0..4 * MIB).flat_map(|_| next().to_le_bytes()).collect();
+    for len in [plain.len(), 20 * MIB] {
+        let plain = plain[..len].to_vec();
+        let stored = zstd::encode_all(&*plain, 1).unwrap();
+        assert!(stored.len() > plain.len(), "nothing of it was compressed");
+        let mut blob = blob(plain, stored, CacheDir::none());
+        let mut changed = blob.source.bytes.clone();
+        changed[12 * MIB] ^= 1;
+        let read = AtomicU64::new(0);
+        blob.source = Arc::new(Counted {
+            bytes: changed,
+            read,
+        });
+        let (_cache, reader) = blob.open(MIB);
+        blob.check(&reader, 11 * MIB, 4096);
+        let around = 12 * MIB - 70_000..12 * MIB + 70_000;
+        let mut buf = vec![0; around.len()];
+        let error = reader.read_exact_at(&mut buf, around.start as u64);
+        assert_eq!(error.unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+}
+
 #[test]
 fn short_stretches_make_no_files() {
     let temp = tempfile::tempdir().unwrap();

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::{Layer, Mounted, OciImage, mount, oci_dir, run};
+use imgfs::inspect;
 use imgfs::view::Sidecars;
 
 type Facts = BTreeMap<String, String>;
@@ -233,6 +234,74 @@ fn as_readelf_and_file_say() {
     for key in KEYS.iter().filter(|k| !k.ends_with("PATH")) {
         assert!(compared[key] > 50, "{key}: {compared:?}");
     }
+}
+
+/// What stands in a file's table of dynamic symbols, by readelf: what it wants from others (name,
+/// version, whether it may be missing), and the names that it exports.
+fn dynamic_symbols(path: &Path) -> (BTreeSet<Undefined>, BTreeSet<String>) {
+    let mut wanted = BTreeSet::new();
+    let mut exported = BTreeSet::new();
+    for line in output("readelf", &["-W", "--dyn-syms"], path).lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let &[_, _, _, _, bind, _, index, name, ..] = words.as_slice() else {
+            continue;
+        };
+        let (name, version) = match name.split_once('@') {
+            Some((name, version)) => (name, Some(version.trim_start_matches('@').to_owned())),
+            None => (name, None),
+        };
+        if !["GLOBAL", "WEAK", "UNIQUE"].contains(&bind) {
+            continue;
+        }
+        if index == "UND" {
+            wanted.insert((name.to_owned(), version, bind == "WEAK"));
+        } else {
+            exported.insert(name.to_owned());
+        }
+    }
+    (wanted, exported)
+}
+
+type Undefined = (String, Option<String>, bool);
+
+#[test]
+fn symbols_as_readelf_lists_them() {
+    let (mut asked, mut found) = (0, 0);
+    for path in DIRS.iter().flat_map(|dir| chosen(dir, b"\x7fELF", COUNT)) {
+        let (wanted, exported) = dynamic_symbols(&path);
+        let bytes = fs::read(&path).unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let ours: BTreeSet<Undefined> = inspect::undefined(&bytes)
+            .unwrap_or_default()
+            .iter()
+            .map(|u| (text(&u.name), u.version.as_deref().map(text), u.weak))
+            .collect();
+        assert_eq!(ours, wanted, "{}", path.display());
+        // Those that it wants and does not export, and names that nobody has.
+        let others = wanted.iter().map(|(name, ..)| name.as_str());
+        let names: Vec<&str> = exported
+            .iter()
+            .map(String::as_str)
+            .chain(others)
+            .chain(["no_such_symbol", ""])
+            .collect();
+        let bytes_of: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
+        let Some(answers) = inspect::exports(&bytes, &bytes_of) else {
+            assert!(exported.is_empty(), "{}", path.display());
+            continue;
+        };
+        for (name, answer) in names.iter().zip(answers) {
+            assert_eq!(
+                answer,
+                exported.contains(*name),
+                "{} {name}",
+                path.display()
+            );
+            found += usize::from(answer);
+        }
+        asked += names.len();
+    }
+    assert!(found > 1000 && asked > found + 1000, "{found} of {asked}");
 }
 
 /// Executables in the mount are told by `file` as they are outside, and read the same.
