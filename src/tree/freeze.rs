@@ -5,10 +5,11 @@ use std::io;
 
 use super::BLOCK;
 use super::grow::{Growing, ROOT};
+use super::names::Names;
 use super::node::{DentryId, Executable, Kind, NodeId};
 use super::record::{
     DENTRIES, EXECUTABLE, EXTENTS, META, Meta, NAMES, NODES, NONE, Name, PROBLEMS, Record, SPARSE,
-    TARGETS, XATTRS, pair, u32_at,
+    TARGETS, XATTRS, pair,
 };
 use super::resolve::{Look, resolve};
 use crate::cache::Writer;
@@ -29,12 +30,13 @@ struct Layout {
 }
 
 impl Growing {
-    /// Writes the tree.
+    /// Writes the tree, and what `more` has to say of its names, which are then numbered.
     pub fn freeze(
         mut self,
         layers: u32,
         problems: &[Problem],
         mut writer: Writer,
+        more: impl FnOnce(&Names, &mut Writer) -> io::Result<()>,
     ) -> io::Result<Writer> {
         let layout = self.lay_out();
         writer.section(META)?;
@@ -44,6 +46,7 @@ impl Growing {
         let problems = postcard::to_allocvec(problems).map_err(io::Error::other)?;
         writer.section(PROBLEMS)?;
         writer.append(&problems)?;
+        more(&self.names, &mut writer)?;
         Ok(writer)
     }
 
@@ -166,6 +169,7 @@ impl Growing {
         };
         let at = |slot: u32| Executable::At(DentryId(self.names.number(slot)));
         let target = match record.kind {
+            Kind::Symlink if !self.follow_links => return Executable::No,
             Kind::Symlink => self.target(self.names.node(slot)).unwrap_or_default(),
             Kind::Regular if record.flags & EXECUTABLE != 0 => return at(slot),
             _ => return Executable::No,
@@ -221,22 +225,6 @@ impl Growing {
             writer.append(self.xattrs_of(record))?;
         }
         Ok(())
-    }
-
-    /// A sparse file's pieces, and the record before them.
-    fn extents_of(&self, record: &Record) -> &[[u64; 3]] {
-        let run = self.extents.get(record.data as usize..);
-        let run = run.unwrap_or_default();
-        let count = run.first().map_or(0, |first| first[0] as usize + 1);
-        run.get(..count).unwrap_or_default()
-    }
-
-    fn xattrs_of(&self, record: &Record) -> &[u8] {
-        let bytes = self.xattrs.get(record.xattrs as usize..);
-        let bytes = bytes.unwrap_or_default();
-        bytes
-            .get(..8 + u32_at(bytes, 0) as usize)
-            .unwrap_or_default()
     }
 }
 

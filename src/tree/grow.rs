@@ -1,12 +1,12 @@
 //! A tree that still grows: records as they will stand in the file, and what they refer to. What a
 //! later layer replaces stays until the end, and is then not written.
 //!
-//! Two fields of a directory's record mean something else meanwhile: its size is the first slot of
-//! its list of names, its data the directory that holds it.
+//! Three fields of a directory's record mean something else meanwhile: its size is the first slot of
+//! its list of names, its data the directory that holds it, its name the slot that leads to it.
 
 use super::names::Names;
 use super::node::Kind;
-use super::record::{EXECUTABLE, NONE, Record, SPARSE, pair};
+use super::record::{EXECUTABLE, NONE, Record, SPARSE, pair, u32_at};
 use crate::inspect::Format;
 use crate::layer::{Data, Entry, EntryKind, Extent, Mtime, Xattr};
 
@@ -22,6 +22,8 @@ pub(super) struct Growing {
     pub extents: Vec<[u64; 3]>,
     /// As in the file.
     pub xattrs: Vec<u8>,
+    /// Whether symbolic links are followed to executables when it is written.
+    pub follow_links: bool,
 }
 
 impl Growing {
@@ -33,6 +35,7 @@ impl Growing {
             targets: Vec::new(),
             extents: Vec::new(),
             xattrs: Vec::new(),
+            follow_links: true,
         };
         growing.implied(ROOT, 0);
         growing
@@ -157,6 +160,56 @@ impl Growing {
         at
     }
 
+    /// A node of another tree, in a directory of this one; of a directory, without what is in it.
+    pub fn adopt(&mut self, other: &Self, node: u32, parent: u32) -> u32 {
+        let Some(record) = other.nodes.get(node as usize) else {
+            return self.implied(parent, 0);
+        };
+        let mut record = *record;
+        if record.xattrs != NONE {
+            let bytes = other.xattrs_of(&record);
+            record.xattrs = self.xattrs.len() as u32;
+            self.xattrs.extend_from_slice(bytes);
+        }
+        match record.kind {
+            Kind::Directory => {
+                record.size = NONE.into();
+                record.data = parent.into();
+            }
+            Kind::Symlink => {
+                record.data = self.targets.len() as u64;
+                self.targets
+                    .extend_from_slice(other.target(node).unwrap_or_default());
+            }
+            Kind::Regular if record.flags & SPARSE != 0 => {
+                let pieces = other.extents_of(&record);
+                record.data = self.extents.len() as u64;
+                self.extents.extend_from_slice(pieces);
+            }
+            _ => {}
+        }
+        record.name = NONE;
+        record.nlink = 0;
+        self.add(record)
+    }
+
+    /// A sparse file's pieces, and the record before them.
+    pub fn extents_of(&self, record: &Record) -> &[[u64; 3]] {
+        let run = self.extents.get(record.data as usize..);
+        let run = run.unwrap_or_default();
+        let count = run.first().map_or(0, |first| first[0] as usize + 1);
+        run.get(..count).unwrap_or_default()
+    }
+
+    /// The attributes of a node that has any, as they stand in the file.
+    pub fn xattrs_of(&self, record: &Record) -> &[u8] {
+        let bytes = self.xattrs.get(record.xattrs as usize..);
+        let bytes = bytes.unwrap_or_default();
+        bytes
+            .get(..8 + u32_at(bytes, 0) as usize)
+            .unwrap_or_default()
+    }
+
     /// A directory over a directory: its attributes are replaced, its names stay.
     pub fn describe(&mut self, node: u32, entry: &Entry, layer: u32, number: u32) {
         let xattrs = self.keep_xattrs(&entry.xattrs);
@@ -238,10 +291,22 @@ impl Growing {
         there.then(|| self.names.node(slot))
     }
 
-    /// Lets a name in a directory lead to a node.
-    pub fn put(&mut self, dir: u32, name: &[u8], node: u32) {
-        let head = self.names.insert(dir, name, node, self.head(dir));
+    /// Lets a name in a directory lead to a node, because of a layer.
+    pub fn put(&mut self, dir: u32, name: &[u8], node: u32, layer: u32) {
+        let head = self.names.insert(dir, name, node, self.head(dir), layer);
         self.set_head(dir, head);
+        if self.is_directory(node)
+            && let Some(slot) = self.names.find(dir, name)
+            && let Some(node) = self.nodes.get_mut(node as usize)
+        {
+            node.name = slot;
+        }
+    }
+
+    /// The slot that leads to a directory; `None` for the root.
+    pub fn name_of(&self, dir: u32) -> Option<u32> {
+        let dir = self.nodes.get(dir as usize)?;
+        (dir.kind == Kind::Directory && dir.name != NONE).then_some(dir.name)
     }
 
     /// Takes a name away, if it is there.

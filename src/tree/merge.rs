@@ -14,6 +14,8 @@ use std::io;
 
 use super::TreeError;
 use super::grow::{Growing, ROOT};
+use super::hidden::{How, Recorder};
+use super::names::Names;
 use super::path::{clean_into, components};
 use crate::cache::{Key, Unpublished, Writer};
 use crate::layer::{Entry, EntryKind, LayerIndex, Marker, Problem, ProblemKind, marker};
@@ -58,6 +60,10 @@ pub struct Merger {
     walked: u64,
     /// How often something took the place of a directory or a link: paths may lead elsewhere then.
     replaced: u64,
+    /// Writes down what is hidden, if somebody wants to know.
+    recorder: Option<Recorder>,
+    /// Whether a layer is shown as it is shipped, without those below it.
+    alone: bool,
 }
 
 /// Where the last entry's parents led: the next one's are mostly the same.
@@ -85,7 +91,26 @@ impl Merger {
             entries: 0,
             walked: 0,
             replaced: 0,
+            recorder: None,
+            alone: false,
         }
+    }
+
+    /// The same, and what layers hide of each other is written down on the way, for
+    /// [`Merger::finish_hidden`].
+    pub fn recording() -> Self {
+        let mut merger = Self::new();
+        merger.recorder = Some(Recorder::new());
+        merger
+    }
+
+    /// Shows layer `number` of an image alone, as it is shipped: whiteouts are files of their names. A
+    /// hard link to what another layer has is a symbolic link to it.
+    pub fn alone(number: u32) -> Self {
+        let mut merger = Self::new();
+        merger.layer = number;
+        merger.alone = true;
+        merger
     }
 
     /// Applies the next layer.
@@ -111,7 +136,13 @@ impl Merger {
             self.report(problem);
         }
         self.check()?;
-        let plain = self.whiteouts(entries)?;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.layer();
+        }
+        let plain = match self.alone {
+            true => (0..entries.len() as u32).collect(),
+            false => self.whiteouts(entries)?,
+        };
         let mut names = Vec::new();
         let mut parents = Parents::default();
         for number in plain {
@@ -137,13 +168,43 @@ impl Merger {
     /// # Errors
     /// If the file cannot be written.
     pub fn finish(self, writer: Writer, key: &Key) -> Result<Unpublished, TreeError> {
-        let writer = self.tree.freeze(self.layer, &self.problems, writer)?;
+        let nothing_more = |_: &Names, _: &mut Writer| Ok(());
+        let tree = self.tree;
+        let writer = tree.freeze(self.layer, &self.problems, writer, nothing_more)?;
         Ok(writer.finish(key)?)
     }
 
+    /// Writes the tree of what layers hide of each other: in its root a directory for each layer, named
+    /// by its number, with the names that it brought and a later layer took away.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn finish_hidden(self, writer: Writer, key: &Key) -> Result<Unpublished, TreeError> {
+        let recorder = self.recorder.unwrap_or_else(Recorder::new);
+        let writer = recorder.freeze(self.layer, writer)?;
+        Ok(writer.finish(key)?)
+    }
+
+    /// Bytes of memory that all of it takes.
+    fn size(&self) -> u64 {
+        let recorded = self.recorder.as_ref().map_or(0, Recorder::size);
+        self.tree
+            .size()
+            .saturating_add(self.problems_size)
+            .saturating_add(recorded)
+    }
+
+    /// A name is about to be taken away, or to lead elsewhere.
+    fn hide(&mut self, slot: u32, how: How) {
+        // What goes beyond is refused by the next check.
+        let room = MAX_SIZE.saturating_sub(self.size()).saturating_add(1);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.hide(&self.tree, slot, self.layer, how, room);
+        }
+    }
+
     fn check(&self) -> Result<(), TreeError> {
-        let size = self.tree.size().saturating_add(self.problems_size);
-        if self.entries > MAX_ENTRIES || size > MAX_SIZE || self.walked > MAX_WALKED {
+        if self.entries > MAX_ENTRIES || self.size() > MAX_SIZE || self.walked > MAX_WALKED {
             return Err(TreeError::TooMuch);
         }
         Ok(())
@@ -204,9 +265,28 @@ impl Merger {
         let Ok(dir) = self.walk(dirs, false, false) else {
             return;
         };
+        if self.recorder.is_some() {
+            match hidden {
+                Some(name) => self.hide_child(dir, name, How::Whiteout),
+                None => {
+                    let slots: Vec<u32> = self.tree.slots(dir).collect();
+                    for slot in slots {
+                        self.hide(slot, How::Opaque);
+                    }
+                }
+            }
+        }
         match hidden {
             Some(name) => self.tree.remove(dir, name, self.layer),
             None => self.tree.remove_all(dir, self.layer),
+        }
+    }
+
+    fn hide_child(&mut self, dir: u32, name: &[u8], how: How) {
+        if let Some(slot) = self.tree.names.find(dir, name)
+            && self.tree.names.gone(slot).is_none()
+        {
+            self.hide(slot, how);
         }
     }
 
@@ -226,6 +306,9 @@ impl Merger {
         let linked = match &entry.kind {
             EntryKind::HardLink(target) => match self.hard_link(entry, target) {
                 Some(node) => Some(node),
+                None if self.alone => {
+                    return self.link_elsewhere(number, entry, target, names, parents);
+                }
                 None => return,
             },
             _ => None,
@@ -251,8 +334,37 @@ impl Merger {
                 self.problem(entry, ProblemKind::DuplicateEntry);
             }
             self.replaces(old);
+            self.hide_child(dir, name, How::Replaced);
         }
-        self.tree.put(dir, name, node);
+        self.tree.put(dir, name, node, self.layer);
+    }
+
+    /// A hard link to what this layer does not have, as a symbolic link that says where it leads.
+    fn link_elsewhere<'a>(
+        &mut self,
+        number: u32,
+        entry: &Entry,
+        target: &[u8],
+        names: &[&'a [u8]],
+        parents: &mut Parents<'a>,
+    ) {
+        let slash: &[u8] = if target.starts_with(b"/") { b"" } else { b"/" };
+        let target = [slash, target].concat();
+        let link = Entry {
+            kind: EntryKind::Symlink(target.into()),
+            ..entry.clone()
+        };
+        let Some((name, dirs)) = names.split_last() else {
+            return;
+        };
+        let Ok(dir) = self.parents(dirs, parents) else {
+            return;
+        };
+        if let Some(old) = self.tree.child(dir, name) {
+            self.replaces(old);
+        }
+        let node = self.tree.make(dir, &link, self.layer, number);
+        self.tree.put(dir, name, node, self.layer);
     }
 
     fn replaces(&mut self, old: u32) {
@@ -361,9 +473,10 @@ impl Merger {
                     kind: ProblemKind::ParentNotDirectory,
                 });
                 self.replaces(child);
+                self.hide_child(at, &name, How::Replaced);
             }
             let made = self.tree.implied(at, self.layer);
-            self.tree.put(at, &name, made);
+            self.tree.put(at, &name, made, self.layer);
             at = made;
         }
         Ok(at)

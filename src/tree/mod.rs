@@ -12,6 +12,7 @@
 
 mod freeze;
 mod grow;
+mod hidden;
 mod merge;
 mod names;
 mod node;
@@ -25,14 +26,15 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
+pub use hidden::How;
 pub use merge::Merger;
 pub use node::{Dentry, DentryId, Executable, Kind, Node, NodeId};
-pub use path::components;
+pub use path::{clean_into, components};
 
 use crate::cache::{CacheFile, Part};
 use crate::layer::{Extent, Problem};
 use node::Refers;
-use record::{DENTRY_LEN, EXTENT_LEN, META_LEN, Meta, NODE_LEN, Name, u32_at, u64_at};
+use record::{DENTRY_LEN, EXTENT_LEN, HIDDEN_LEN, META_LEN, Meta, NODE_LEN, Name, u32_at, u64_at};
 use resolve::{Look, resolve};
 
 /// Size of the blocks that [`Tree::blocks`] counts, in bytes.
@@ -71,6 +73,7 @@ pub struct Tree {
     extents: Part,
     xattrs: Part,
     problems: Part,
+    hidden: Part,
 }
 
 impl Tree {
@@ -93,6 +96,7 @@ impl Tree {
             extents: part(record::EXTENTS),
             xattrs: part(record::XATTRS),
             problems: part(record::PROBLEMS),
+            hidden: part(record::HIDDEN),
         };
         let nodes = u64::from(tree.meta.nodes) * NODE_LEN as u64;
         let dentries = u64::from(tree.meta.dentries) * DENTRY_LEN as u64;
@@ -146,6 +150,39 @@ impl Tree {
         let bytes = self.problems.get(0, self.problems.len());
         self.sane(postcard::from_bytes(bytes).ok())
             .unwrap_or_default()
+    }
+
+    /// In a tree of what is hidden ([`Merger::finish_hidden`]), the names that are: the entry, the layer
+    /// that hid it, and how. In any other tree, none.
+    pub fn hidden(&self) -> impl Iterator<Item = (DentryId, u32, How)> {
+        let numbers = 0..self.hidden.records::<HIDDEN_LEN>();
+        numbers.map_while(|number| self.hidden_at(number))
+    }
+
+    /// Which layer hid a name of such a tree, and how; `None` if it is only there for what is below it.
+    pub fn hidden_by(&self, id: DentryId) -> Option<(u32, How)> {
+        let entry = |number| {
+            let record = self.hidden.record::<HIDDEN_LEN>(number)?;
+            Some(u32_at(record, 0))
+        };
+        let (mut low, mut high) = (0, self.hidden.records::<HIDDEN_LEN>());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match entry(middle)? < id.0 {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        let (found, by, how) = self.hidden_at(low)?;
+        (found == id).then_some((by, how))
+    }
+
+    fn hidden_at(&self, number: u64) -> Option<(DentryId, u32, How)> {
+        let record = self.hidden.record::<HIDDEN_LEN>(number)?;
+        let [entry, by, how] = [0, 4, 8].map(|field| u32_at(record, field));
+        let sane = entry < self.meta.dentries && by < self.meta.layers;
+        let how = How::of(how).filter(|_| sane);
+        Some((DentryId(entry), by, self.sane(how)?))
     }
 
     // Nodes.

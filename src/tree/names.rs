@@ -1,5 +1,5 @@
 //! The names of a tree while it grows: one arena of bytes, one table of slots, one hash table over
-//! them. A name costs its bytes and about 35 more, whatever the shape of the tree.
+//! them. A name costs its bytes and about 39 more, whatever the shape of the tree.
 //!
 //! A **slot** is a name in a directory. It is found by a hash of both, and never leaves the table:
 //! what a whiteout takes away is only marked as gone, with the layer that did it, and can still be
@@ -21,6 +21,8 @@ struct Slot {
     next: u32,
     /// The layer that took it away and one more; 0 if it is there.
     gone: u32,
+    /// The layer that brought it.
+    layer: u32,
 }
 
 const UNLINKED: u32 = u32::MAX - 1;
@@ -85,6 +87,11 @@ impl Names {
         self.slots.get(slot as usize).map_or(NONE, |s| s.dir)
     }
 
+    /// The layer that brought a slot's name.
+    pub fn layer(&self, slot: u32) -> u32 {
+        self.slots.get(slot as usize).map_or(NONE, |s| s.layer)
+    }
+
     /// The layer that took a slot's name away; `None` if it is there.
     pub fn gone(&self, slot: u32) -> Option<u32> {
         self.slots.get(slot as usize)?.gone.checked_sub(1)
@@ -118,9 +125,9 @@ impl Names {
         self.place(self.hash(dir, name), dir, name).1
     }
 
-    /// Lets a name lead to a node. `head` is the first slot of the directory's list; the new one is
-    /// returned. Names over 255 bytes are no names: the caller has refused them.
-    pub fn insert(&mut self, dir: u32, name: &[u8], node: u32, head: u32) -> u32 {
+    /// Lets a name lead to a node, because of a layer. `head` is the first slot of the directory's list;
+    /// the new one is returned. Names over 255 bytes are no names: the caller has refused them.
+    pub fn insert(&mut self, dir: u32, name: &[u8], node: u32, head: u32, layer: u32) -> u32 {
         let hash = self.hash(dir, name);
         let (mut at, found) = self.place(hash, dir, name);
         if let Some(number) = found {
@@ -129,6 +136,7 @@ impl Names {
             };
             slot.node = node;
             slot.gone = 0;
+            slot.layer = layer;
             if slot.next != UNLINKED {
                 return head;
             }
@@ -151,6 +159,7 @@ impl Names {
             node,
             next: head,
             gone: 0,
+            layer,
         });
         if let Some(place) = self.table.get_mut(at) {
             *place = Place { hash, slot: number };
@@ -231,7 +240,7 @@ mod tests {
         let mut names = Names::new();
         let mut head = NONE;
         for i in 0..5000_u32 {
-            head = names.insert(7, i.to_string().as_bytes(), i, head);
+            head = names.insert(7, i.to_string().as_bytes(), i, head, 2);
         }
         assert_eq!(names.list(head).count(), 5000);
         let slot = names.find(7, b"4711").unwrap();
@@ -242,11 +251,12 @@ mod tests {
         assert_eq!(names.gone(slot), Some(3));
         assert_eq!(names.list(head).count(), 4999);
         // It comes back under the same slot, and stands in the list once.
-        head = names.insert(7, b"4711", 1, head);
+        head = names.insert(7, b"4711", 1, head, 3);
         assert_eq!((names.node(slot), names.list(head).count()), (1, 5000));
+        assert_eq!((names.layer(slot), names.layer(slot - 1)), (3, 2));
         names.remove_all(head, 4);
         assert_eq!(names.list(NONE).count(), 0);
-        head = names.insert(7, b"4711", 2, NONE);
+        head = names.insert(7, b"4711", 2, NONE, 4);
         assert_eq!(names.list(head).collect::<Vec<_>>(), [slot]);
         assert_eq!(names.gone(names.find(7, b"1").unwrap()), Some(4));
     }
