@@ -111,6 +111,40 @@ impl Drop for Workers {
     }
 }
 
+/// Does all jobs in their order, as many at a time as there are processors. After one that says
+/// `false`, none is begun.
+pub(crate) fn in_parallel<J: Send, R: Send>(
+    jobs: Vec<J>,
+    run: impl Fn(J) -> (bool, R) + Sync,
+) -> Vec<R> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads.min(jobs.len());
+    let queue = Mutex::new(VecDeque::from(jobs));
+    let results = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let next = lock(&queue).pop_front();
+                    let Some(job) = next else {
+                        return;
+                    };
+                    let (go_on, result) = run(job);
+                    lock(&results).push(result);
+                    if !go_on {
+                        lock(&queue).clear();
+                    }
+                }
+            });
+        }
+    });
+    results.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,6 +17,38 @@ use crate::cache::Writer;
 /// How windows are compressed. They are few, and most of an index.
 const WINDOW_LEVEL: i32 = 3;
 
+/// What a decoder tells of its output and of the places where it could begin again.
+pub(super) trait Cut {
+    /// Whether a place to begin again would be worth keeping here.
+    fn wants_point(&self) -> bool;
+
+    /// Decoding can start again here, at `origin`.
+    fn point(&mut self, origin: Origin);
+
+    /// The same for a place that needs the output before it.
+    fn point_with(&mut self, origin: Origin, window: &[u8]) -> io::Result<()>;
+
+    /// Takes in decoded bytes.
+    fn bytes(&mut self, bytes: &[u8]);
+}
+
+/// For who reads a blob only once: nothing is kept.
+pub(super) struct Uncut;
+
+impl Cut for Uncut {
+    fn wants_point(&self) -> bool {
+        false
+    }
+
+    fn point(&mut self, _: Origin) {}
+
+    fn point_with(&mut self, _: Origin, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn bytes(&mut self, _: &[u8]) {}
+}
+
 /// Makes the spans of a blob.
 pub(super) struct SpanBuilder {
     writer: Writer,
@@ -78,60 +110,6 @@ impl SpanBuilder {
         self.size
     }
 
-    /// Whether a place to begin again would be worth keeping here.
-    pub(super) fn wants_point(&self) -> bool {
-        match &self.open {
-            Some(open) if matches!(open.origin, Origin::Within { .. }) => open.len > 0,
-            Some(open) => open.len >= SPAN_TARGET,
-            None => true,
-        }
-    }
-
-    /// Decoding can start again here: closes the open span and begins one at `origin`.
-    pub(super) fn point(&mut self, origin: Origin) {
-        self.close();
-        self.open = Some(OpenSpan::new(self.size, origin, Side::default()));
-    }
-
-    /// The same for a place that needs the output before it.
-    pub(super) fn point_with(&mut self, origin: Origin, window: &[u8]) -> io::Result<()> {
-        debug_assert!(window.len() <= WINDOW_LEN);
-        self.close();
-        let windows = match &mut self.windows {
-            Some(windows) => windows,
-            None => self.windows.insert(Compressor::new(WINDOW_LEVEL)?),
-        };
-        self.frame.clear();
-        self.frame.reserve(compress_bound(window.len()));
-        windows.compress_to_buffer(window, &mut self.frame)?;
-        let side = Side {
-            at: self.writer.append(&self.frame)?,
-            len: u32::try_from(self.frame.len()).map_err(|_| io::ErrorKind::FileTooLarge)?,
-        };
-        self.open = Some(OpenSpan::new(self.size, origin, side));
-        Ok(())
-    }
-
-    /// Takes in decoded bytes.
-    pub(super) fn bytes(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            let (size, head) = (self.size, self.head);
-            let new = || OpenSpan::new(size, Origin::Within { head }, Side::default());
-            let open = self.open.get_or_insert_with(new);
-            let limit = open.limit();
-            let room = limit.saturating_sub(open.len) as usize;
-            let (now, later) = bytes.split_at(room.min(bytes.len()));
-            open.crc.update(now);
-            // `now` is at most `room` long, which fits.
-            open.len += now.len() as u32;
-            self.size += now.len() as u64;
-            bytes = later;
-            if open.len >= limit {
-                self.close();
-            }
-        }
-    }
-
     /// Closes the open span.
     fn close(&mut self) {
         let Some(open) = self.open.take().filter(|open| open.len > 0) else {
@@ -156,5 +134,58 @@ impl SpanBuilder {
         self.writer.section(SPANS)?;
         self.writer.append(&self.records)?;
         Ok(self.writer)
+    }
+}
+
+impl Cut for SpanBuilder {
+    fn wants_point(&self) -> bool {
+        match &self.open {
+            Some(open) if matches!(open.origin, Origin::Within { .. }) => open.len > 0,
+            Some(open) => open.len >= SPAN_TARGET,
+            None => true,
+        }
+    }
+
+    /// Closes the open span and begins one.
+    fn point(&mut self, origin: Origin) {
+        self.close();
+        self.open = Some(OpenSpan::new(self.size, origin, Side::default()));
+    }
+
+    fn point_with(&mut self, origin: Origin, window: &[u8]) -> io::Result<()> {
+        debug_assert!(window.len() <= WINDOW_LEN);
+        self.close();
+        let windows = match &mut self.windows {
+            Some(windows) => windows,
+            None => self.windows.insert(Compressor::new(WINDOW_LEVEL)?),
+        };
+        self.frame.clear();
+        self.frame.reserve(compress_bound(window.len()));
+        windows.compress_to_buffer(window, &mut self.frame)?;
+        let side = Side {
+            at: self.writer.append(&self.frame)?,
+            len: u32::try_from(self.frame.len()).map_err(|_| io::ErrorKind::FileTooLarge)?,
+        };
+        self.open = Some(OpenSpan::new(self.size, origin, side));
+        Ok(())
+    }
+
+    fn bytes(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let (size, head) = (self.size, self.head);
+            let new = || OpenSpan::new(size, Origin::Within { head }, Side::default());
+            let open = self.open.get_or_insert_with(new);
+            let limit = open.limit();
+            let room = limit.saturating_sub(open.len) as usize;
+            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            open.crc.update(now);
+            // `now` is at most `room` long, which fits.
+            open.len += now.len() as u32;
+            self.size += now.len() as u64;
+            bytes = later;
+            if open.len >= limit {
+                self.close();
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ use super::BlobError;
 use super::Codec;
 use super::ReadAt;
 use super::ahead::Ahead;
-use super::cut::SpanBuilder;
+use super::cut::Cut;
 use super::inflate::{Inflater, Stop, Wrapper};
 use super::input::Input;
 use super::spans::Origin;
@@ -43,7 +43,7 @@ impl GzipPass {
         &mut self,
         input: &mut Input,
         out: &mut [u8],
-        spans: &mut SpanBuilder,
+        spans: &mut impl Cut,
     ) -> Result<usize, BlobError> {
         while !self.done {
             if self.between && !self.next_member(input, spans)? {
@@ -87,11 +87,7 @@ impl GzipPass {
     }
 
     /// Steps to the next member; false at the end of the data.
-    fn next_member(
-        &mut self,
-        input: &mut Input,
-        spans: &mut SpanBuilder,
-    ) -> Result<bool, BlobError> {
+    fn next_member(&mut self, input: &mut Input, spans: &mut impl Cut) -> Result<bool, BlobError> {
         let at = input.position();
         match input.peek(2)? {
             [0x1f, 0x8b, ..] => {}

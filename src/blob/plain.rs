@@ -4,7 +4,7 @@
 use std::io;
 
 use super::BlobError;
-use super::cut::SpanBuilder;
+use super::cut::{Cut, SpanBuilder};
 use super::input::Input;
 use super::spans::{Origin, PIECE_LEN};
 

@@ -9,7 +9,7 @@ use super::BlobError;
 use super::Codec;
 use super::ReadAt;
 use super::ahead::Ahead;
-use super::cut::SpanBuilder;
+use super::cut::Cut;
 use super::input::Input;
 use super::spans::Origin;
 
@@ -33,7 +33,7 @@ impl ZstdPass {
         &mut self,
         input: &mut Input,
         out: &mut [u8],
-        spans: &mut SpanBuilder,
+        spans: &mut impl Cut,
     ) -> Result<usize, BlobError> {
         let mut filled = 0;
         loop {

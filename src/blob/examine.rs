@@ -1,0 +1,221 @@
+//! What a blob is: the digests of its bytes, as stored and decoded, both from one reading. Nothing is
+//! kept but the digests, so memory is that of a decoder's window whatever the blob unfolds to; a
+//! decompression bomb costs time only.
+
+use std::sync::Arc;
+
+use super::cut::Uncut;
+use super::gzip::GzipPass;
+use super::input::Input;
+use super::zstd::ZstdPass;
+use super::{BlobError, Codec, Digest, Hasher, ReadAt};
+
+/// Decoded bytes are hashed in pieces of this size.
+const OUTPUT_LEN: usize = 256 * 1024;
+
+/// What a blob is.
+#[derive(Debug)]
+pub struct Examined {
+    /// Length as stored, in bytes.
+    pub size: u64,
+    /// Digest of the stored bytes.
+    pub digest: Digest,
+    /// The compression that the bytes have, or the name of one that is not read.
+    pub codec: Result<Codec, &'static str>,
+    /// Digests of the decoded bytes, one for each algorithm that was asked for, or why the bytes
+    /// cannot be decoded.
+    pub decoded: Result<Vec<Digest>, BlobError>,
+}
+
+/// Reads a blob to its end. The digest of its stored bytes is made like `named` (SHA-256 if there is
+/// none), those of its decoded bytes like each of `diff_ids`; without any it is not decoded.
+/// `progress` is told how many stored bytes are read.
+///
+/// # Errors
+/// If it cannot be read. What is wrong with its bytes is part of the answer.
+pub fn examine(
+    source: Arc<dyn ReadAt>,
+    named: Option<&Digest>,
+    diff_ids: &[Digest],
+    progress: &mut dyn FnMut(u64),
+) -> Result<Examined, BlobError> {
+    let hasher = named.map_or_else(Hasher::sha256, Hasher::like);
+    let mut input = Input::new(source, Some(hasher));
+    let codec = Codec::sniff(input.peek(super::codec::MAGIC_LEN)?);
+    let stored = named.map_or("sha256", Digest::algorithm);
+    let mut hashers = Hashers::like(diff_ids);
+    let plain = codec == Ok(Codec::Plain);
+    if plain {
+        // Those bytes are hashed as they are read.
+        hashers.0.retain(|(algorithm, _)| *algorithm != stored);
+    }
+    let decoded = match codec {
+        _ if diff_ids.is_empty() => Ok(()),
+        Ok(codec) => decode(codec, &mut input, &mut hashers, progress),
+        Err(name) => Err(BlobError::Unsupported(name)),
+    };
+    if let Err(BlobError::Io(error)) = decoded {
+        return Err(BlobError::Io(error));
+    }
+    loop {
+        let n = input.fill()?.len();
+        if n == 0 {
+            break;
+        }
+        input.consume(n);
+        progress(input.position());
+    }
+    let size = input.position();
+    // The input was given a hasher, and nobody has asked before.
+    let digest = input.digest().unwrap_or_else(|| Hasher::sha256().finish());
+    let decoded = decoded.map(|()| {
+        let mut digests = hashers.finish();
+        if plain && diff_ids.iter().any(|d| d.algorithm() == stored) {
+            digests.push(digest.clone());
+        }
+        digests
+    });
+    Ok(Examined {
+        size,
+        digest,
+        codec,
+        decoded,
+    })
+}
+
+/// Hashers of different algorithms, which see the same bytes.
+struct Hashers(Vec<(&'static str, Hasher)>);
+
+impl Hashers {
+    fn like(digests: &[Digest]) -> Self {
+        let mut hashers: Vec<(&'static str, Hasher)> = Vec::new();
+        for digest in digests {
+            if hashers.iter().all(|(name, _)| *name != digest.algorithm()) {
+                hashers.push((digest.algorithm(), Hasher::like(digest)));
+            }
+        }
+        Self(hashers)
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        for (_, hasher) in &mut self.0 {
+            hasher.update(bytes);
+        }
+    }
+
+    fn finish(self) -> Vec<Digest> {
+        self.0.into_iter().map(|(_, h)| h.finish()).collect()
+    }
+}
+
+enum Decoder {
+    Plain,
+    Gzip(GzipPass),
+    Zstd(ZstdPass),
+}
+
+/// Decodes all of it.
+fn decode(
+    codec: Codec,
+    input: &mut Input,
+    hashers: &mut Hashers,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(), BlobError> {
+    let mut decoder = match codec {
+        Codec::Plain => Decoder::Plain,
+        Codec::Gzip => Decoder::Gzip(GzipPass::new()?),
+        Codec::Zstd => Decoder::Zstd(ZstdPass::new()),
+    };
+    let mut out = match codec {
+        Codec::Plain => Vec::new(),
+        Codec::Gzip | Codec::Zstd => vec![0; OUTPUT_LEN],
+    };
+    loop {
+        let n = match &mut decoder {
+            Decoder::Plain => {
+                let chunk = input.fill()?;
+                hashers.update(chunk);
+                let n = chunk.len();
+                input.consume(n);
+                n
+            }
+            Decoder::Gzip(gzip) => gzip.step(input, &mut out, &mut Uncut)?,
+            Decoder::Zstd(zstd) => zstd.step(input, &mut out, &mut Uncut)?,
+        };
+        if n == 0 {
+            return Ok(());
+        }
+        hashers.update(out.get(..n).unwrap_or_default());
+        progress(input.position());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::source::tests::Memory;
+    use super::*;
+
+    fn digest(bytes: &[u8]) -> Digest {
+        let mut hasher = Hasher::sha256();
+        hasher.update(bytes);
+        hasher.finish()
+    }
+
+    /// Of another algorithm; only that counts.
+    fn sha512() -> Digest {
+        format!("sha512:{}", "0".repeat(128)).parse().unwrap()
+    }
+
+    fn look(bytes: &[u8], diff_ids: &[Digest]) -> Examined {
+        let source = Arc::new(Memory(bytes.to_vec()));
+        examine(source, None, diff_ids, &mut |_| ()).unwrap()
+    }
+
+    #[test]
+    fn both_digests_of_every_codec_and_each_algorithm() {
+        let tar: Vec<u8> = (0..1_000_000u32).flat_map(u32::to_le_bytes).collect();
+        let wanted = [digest(&tar), sha512(), digest(b"")];
+        let zstd = zstd::encode_all(tar.as_slice(), 1).unwrap();
+        let gzip = gzip(&tar);
+        for (bytes, codec) in [
+            (&tar, Codec::Plain),
+            (&gzip, Codec::Gzip),
+            (&zstd, Codec::Zstd),
+        ] {
+            let found = look(bytes, &wanted);
+            assert_eq!((found.codec, found.size), (Ok(codec), bytes.len() as u64));
+            assert_eq!(found.digest, digest(bytes));
+            let decoded = found.decoded.unwrap();
+            assert_eq!(decoded.len(), 2, "{codec}");
+            assert!(decoded.contains(&digest(&tar)), "{codec}");
+        }
+        assert!(look(&gzip, &[]).decoded.unwrap().is_empty());
+    }
+
+    #[test]
+    fn damage_does_not_keep_it_from_the_digest_of_what_is_stored() {
+        let whole = gzip(&[7; 100_000]);
+        let cut = &whole[..whole.len() - 9];
+        let found = look(cut, &[digest(b"")]);
+        assert_eq!(found.digest, digest(cut));
+        assert!(matches!(found.decoded, Err(BlobError::Truncated { .. })));
+        let mut broken = whole.clone();
+        broken[20] ^= 0x55;
+        let found = look(&broken, &[digest(b"")]);
+        assert_eq!(found.digest, digest(&broken));
+        assert!(found.decoded.is_err());
+        let found = look(b"BZh9....", &[digest(b"")]);
+        assert!(matches!(
+            found.decoded,
+            Err(BlobError::Unsupported("bzip2"))
+        ));
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        use std::io::Write;
+        let level = flate2::Compression::fast();
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+}
