@@ -17,15 +17,18 @@ pub enum Kind {
     Seen,
     /// What of a layer or an archive can only be decoded from further up, cut into blocks.
     Aside,
+    /// The digests of a layer's files.
+    Digests,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Layer,
         Self::Tree,
         Self::Archive,
         Self::Seen,
         Self::Aside,
+        Self::Digests,
     ];
 
     /// The number in the header.
@@ -36,6 +39,7 @@ impl Kind {
             Self::Archive => 3,
             Self::Seen => 4,
             Self::Aside => 5,
+            Self::Digests => 6,
         }
     }
 
@@ -47,6 +51,7 @@ impl Kind {
             Self::Archive => "archive",
             Self::Seen => "seen",
             Self::Aside => "aside",
+            Self::Digests => "digests",
         }
     }
 }
@@ -95,6 +100,15 @@ impl Key {
         let text = file.text();
         Self {
             kind: Kind::Seen,
+            text,
+        }
+    }
+
+    /// The digests of a layer's files, by the verified digest of its blob.
+    pub fn digests(layer: &str) -> Self {
+        let text = layer.to_owned();
+        Self {
+            kind: Kind::Digests,
             text,
         }
     }

@@ -6,6 +6,7 @@
 //! the entries as shipped, whiteouts among them under their tar names. What they mean together with
 //! other layers is decided elsewhere.
 
+mod digests;
 mod entry;
 mod header;
 mod index;
@@ -18,6 +19,7 @@ mod sparse;
 mod tar;
 mod whiteout;
 
+pub use digests::{Digests, HOLES_LIMIT};
 pub use entry::{Data, Entry, EntryKind, Extent, Mtime, Xattr};
 pub use index::LayerIndex;
 pub use problem::{Problem, ProblemKind, printable};

@@ -1,0 +1,174 @@
+//! The SHA-256 of each file of a layer, in a file of the cache: made in one pass over the decoded layer,
+//! in the order in which it lies there, when somebody first asks for many of them.
+//!
+//! There is one section: 32 bytes for each entry, under its number. Zeros stand for what has no digest:
+//! a directory, a whiteout's target, a file whose holes are too long to be hashed.
+
+use std::io;
+
+use super::{Data, EntryKind, LayerIndex};
+use crate::blob::{Digest, Hasher, SpanReader};
+use crate::cache::{CacheDir, Key, Kind, Part, Unpublished};
+
+const DIGESTS: u32 = 1;
+const LEN: usize = 32;
+
+/// So much is hashed at a time, in bytes.
+const STEP: usize = 1 << 20;
+
+/// Holes are zeros that have to be hashed like all bytes, and a hostile one is as long as its author
+/// likes. A file with more of them has no digest, in bytes.
+pub const HOLES_LIMIT: u64 = 16 << 30;
+/// Nor has one where all holes of the layer before it are already as long.
+const ALL_HOLES_LIMIT: u64 = 64 << 30;
+
+/// The digests of a layer's files.
+#[derive(Clone, Debug)]
+pub struct Digests(Part);
+
+/// What has to be hashed, and where it lies.
+struct Job {
+    number: u64,
+    size: u64,
+    data: Data,
+}
+
+impl Job {
+    fn start(&self) -> u64 {
+        match &self.data {
+            Data::None => 0,
+            Data::Whole(at) => *at,
+            Data::Sparse(extents) => extents.first().map_or(0, |extent| extent.at),
+        }
+    }
+
+    fn holes(&self) -> u64 {
+        match &self.data {
+            Data::Sparse(extents) => {
+                let stored = extents
+                    .iter()
+                    .fold(0_u64, |sum, e| sum.saturating_add(e.len));
+                self.size.saturating_sub(stored)
+            }
+            _ => 0,
+        }
+    }
+}
+
+impl Digests {
+    /// Those of a layer, if they are in the cache.
+    pub fn load(cache: &CacheDir, layer: &Digest) -> Option<Self> {
+        let file = cache.load(&Key::digests(&layer.to_string()))?;
+        Some(Self(file.part(DIGESTS)))
+    }
+
+    /// Hashes all files of a layer.
+    ///
+    /// # Errors
+    /// If the layer cannot be read, or the file not be written.
+    pub fn compute(
+        index: &LayerIndex,
+        data: &SpanReader,
+        cache: &CacheDir,
+    ) -> io::Result<(Self, Unpublished)> {
+        let mut jobs = Vec::new();
+        let mut count = 0;
+        for (number, entry) in (0..).zip(index.entries()) {
+            let entry = entry?;
+            count = number + 1;
+            if entry.kind == EntryKind::Regular {
+                let (size, data) = (entry.size, entry.data);
+                jobs.push(Job { number, size, data });
+            }
+        }
+        jobs.sort_by_key(Job::start);
+        // The entries are in memory already when an index is made; so is this, 32 bytes each.
+        let mut digests = vec![0; usize::try_from(count).unwrap_or(0).saturating_mul(LEN)];
+        let mut holes = 0_u64;
+        for job in &jobs {
+            let here = job.holes();
+            holes = holes.saturating_add(here);
+            if here > HOLES_LIMIT || holes > ALL_HOLES_LIMIT {
+                continue;
+            }
+            let digest = hash(job, data)?;
+            let at = usize::try_from(job.number).unwrap_or(0).saturating_mul(LEN);
+            if let Some(place) = digests.get_mut(at..at.saturating_add(LEN)) {
+                place.copy_from_slice(&raw(&digest));
+            }
+        }
+        let mut writer = cache.create(Kind::Digests)?;
+        writer.section(DIGESTS)?;
+        writer.append(&digests)?;
+        let unpublished = writer.finish(&Key::digests(&index.digest().to_string()))?;
+        Ok((Self(unpublished.file.part(DIGESTS)), unpublished))
+    }
+
+    /// The digest of the file that is entry `number`; `None` if it has none.
+    pub fn get(&self, number: u32) -> Option<Digest> {
+        let bytes = self.0.record::<LEN>(number.into())?;
+        let hex = bytes.iter().map(|byte| format!("{byte:02x}"));
+        let text = format!("sha256:{}", hex.collect::<String>());
+        (*bytes != [0; LEN]).then(|| text.parse().ok()).flatten()
+    }
+
+    /// Whether its file was found damaged.
+    pub fn is_damaged(&self) -> bool {
+        self.0.file().is_damaged()
+    }
+
+    /// Whether it was found damaged and nobody has asked this before.
+    pub fn take_damage(&self) -> bool {
+        self.0.file().take_damage()
+    }
+}
+
+/// The digest of a file, its holes read as zeros.
+fn hash(job: &Job, data: &SpanReader) -> io::Result<Digest> {
+    let mut hasher = Hasher::sha256();
+    match &job.data {
+        Data::None => {}
+        Data::Whole(at) => stored(&mut hasher, data, *at, job.size)?,
+        Data::Sparse(extents) => {
+            let mut position = 0;
+            for extent in extents {
+                zeros(&mut hasher, extent.offset.saturating_sub(position));
+                stored(&mut hasher, data, extent.at, extent.len)?;
+                position = extent.offset.saturating_add(extent.len);
+            }
+            zeros(&mut hasher, job.size.saturating_sub(position));
+        }
+    }
+    Ok(hasher.finish())
+}
+
+fn stored(hasher: &mut Hasher, data: &SpanReader, mut at: u64, mut len: u64) -> io::Result<()> {
+    while len > 0 {
+        let step = usize::try_from(len).unwrap_or(usize::MAX).min(STEP);
+        let slice = data.slice(at, step)?.filter(|slice| !slice.is_empty());
+        let slice = slice.ok_or(io::ErrorKind::UnexpectedEof)?;
+        hasher.update(&slice);
+        at = at.saturating_add(slice.len() as u64);
+        len = len.saturating_sub(slice.len() as u64);
+    }
+    Ok(())
+}
+
+fn zeros(hasher: &mut Hasher, mut len: u64) {
+    static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+    while len > 0 {
+        let step = usize::try_from(len).unwrap_or(usize::MAX).min(ZEROS.len());
+        hasher.update(ZEROS.get(..step).unwrap_or_default());
+        len -= step as u64;
+    }
+}
+
+/// The bytes that a SHA-256 has in hex.
+fn raw(digest: &Digest) -> [u8; LEN] {
+    let mut bytes = [0; LEN];
+    for (byte, pair) in bytes.iter_mut().zip(digest.hex().as_bytes().chunks(2)) {
+        let pair = std::str::from_utf8(pair).unwrap_or_default();
+        *byte = u8::from_str_radix(pair, 16).unwrap_or_default();
+    }
+    bytes
+}
