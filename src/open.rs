@@ -14,15 +14,19 @@ use crate::inspect::Binary;
 use crate::layer::{LayerError, LayerIndex, Problem, ProblemKind};
 use crate::tree::{NodeId, Tree, TreeError};
 
+mod digests;
 mod evidence;
 mod keep;
 mod layers;
 mod merged;
+mod past;
 mod read;
 
 pub use read::FileBytes;
 
+use digests::LayerDigests;
 use keep::Keep;
+use past::Past;
 
 /// How to open an image.
 #[derive(Clone, Debug)]
@@ -116,6 +120,7 @@ pub struct OpenImage {
     spans: Arc<SpanCache>,
     background: Background,
     findings: OnceLock<Result<Findings, String>>,
+    past: Past,
 }
 
 /// A layer that has been read.
@@ -127,6 +132,7 @@ pub struct OpenLayer {
     /// What is in it.
     pub index: LayerIndex,
     data: SpanReader,
+    digests: LayerDigests,
 }
 
 /// Opens an image: reads its documents, reads every layer that is not known yet, once, merges.
@@ -197,12 +203,14 @@ fn read(
             created_by: blob.created_by,
             data: SpanReader::new(blob.source, index.spans(), spans.clone()),
             index,
+            digests: LayerDigests::default(),
         });
     }
     problems.extend(tree.problems());
     let background = Background::default();
     keep.begin(&background);
     Ok(OpenImage {
+        past: Past::new(layers.len()),
         name: image.name,
         platform: image.platform,
         index_platform: image.index_platform,
@@ -283,6 +291,9 @@ impl OpenImage {
             if layer.index.forget_damaged(&self.cache) {
                 tracing::error!("the index of layer {} is damaged", layer.index.digest());
             }
+            layer
+                .digests
+                .forget_damaged(&self.cache, layer.index.digest());
         }
         if self.tree.take_damage() {
             tracing::error!("the merged tree is damaged");
@@ -296,12 +307,26 @@ impl OpenImage {
         }
     }
 
+    /// Whether something that is known of the image was found damaged: answers are not to be believed
+    /// then.
+    pub fn is_damaged(&self) -> bool {
+        self.tree.is_damaged() || self.past.is_damaged() || self.digests_are_damaged()
+    }
+
     /// The facts of a file, if it is an executable.
     ///
     /// # Errors
     /// If the index in the cache is damaged.
     pub fn binary(&self, node: NodeId) -> io::Result<Option<Binary>> {
-        let Some(node) = self.tree.node(node) else {
+        self.binary_of(&self.tree, node)
+    }
+
+    /// The facts of a file in one of the image's trees.
+    ///
+    /// # Errors
+    /// If the index in the cache is damaged.
+    pub fn binary_of(&self, tree: &Tree, node: NodeId) -> io::Result<Option<Binary>> {
+        let Some(node) = tree.node(node) else {
             return Ok(None);
         };
         match (self.layers.get(node.layer as usize), node.entry) {

@@ -249,8 +249,8 @@ fn walk(image: OpenImage) -> usize {
     let nodes: Vec<_> = image.tree.nodes().collect();
     let mut buf = vec![0; 8192];
     for node in nodes {
-        let _ = image.read(node, &mut buf, 0);
-        let _ = image.read(node, &mut buf, 100);
+        let _ = image.read(&image.tree, node, &mut buf, 0);
+        let _ = image.read(&image.tree, node, &mut buf, 100);
     }
     let view = ImageFs::new(Arc::new(image), Sidecars::Listed);
     let mut pending = vec![1];

@@ -1,6 +1,7 @@
 //! Merging against a model: random stacks of layers over a tiny alphabet, applied to a naive map
 //! from paths to contents, and compared with a real mount of the same layers: once by readdir from
-//! the root, once by lookup of every path there could be.
+//! the root, once by lookup of every path there could be. What layers hide of each other is compared
+//! too.
 //!
 //! The model knows nothing of nodes or of the order of whiteouts: per layer it first deletes from
 //! the map by string prefix what the layer's whiteouts name, then adds. It has no symbolic links;
@@ -14,6 +15,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use common::{Layer, mount_layers};
+use imgfs::view::{HiddenName, ImageFs, Sidecars};
 use proptest::prelude::*;
 
 /// One entry of a layer. Paths are built of the names a, b, c, at most three deep.
@@ -36,36 +38,47 @@ enum Thing {
 
 type Model = BTreeMap<String, Thing>;
 
+/// Paths whose names a layer took away, there again or not.
+type Taken = BTreeSet<String>;
+
 const IMPLIED: u32 = 0o755;
 
-fn remove(model: &mut Model, path: &str) {
+/// Takes away what matches.
+fn take(model: &mut Model, taken: &mut Taken, gone: impl Fn(&str) -> bool) {
+    taken.extend(model.keys().filter(|path| gone(path)).cloned());
+    model.retain(|path, _| !gone(path));
+}
+
+fn remove(model: &mut Model, taken: &mut Taken, path: &str) {
     let below = format!("{path}/");
-    model.retain(|p, _| p != path && !p.starts_with(&below));
+    take(model, taken, |p| p == path || p.starts_with(&below));
 }
 
 /// Makes the parents of a path directories.
-fn parents(model: &mut Model, path: &str) {
+fn parents(model: &mut Model, taken: &mut Taken, path: &str) {
     for (end, _) in path.match_indices('/') {
         let parent = &path[..end];
         if !matches!(model.get(parent), Some(Thing::Dir(_))) {
-            remove(model, parent);
+            remove(model, taken, parent);
             model.insert(parent.to_owned(), Thing::Dir(IMPLIED));
         }
     }
 }
 
-fn apply(model: &mut Model, layer: &[Op], files: &mut usize) {
+/// Applies a layer; returns what it took away.
+fn apply(model: &mut Model, layer: &[Op], files: &mut usize) -> Taken {
+    let mut taken = Taken::new();
     let before = model.clone();
     for op in layer {
         match op {
-            Op::Whiteout(path) => remove(model, path),
+            Op::Whiteout(path) => remove(model, &mut taken, path),
             Op::Opaque(dir) => {
                 let below = if dir.is_empty() {
                     String::new()
                 } else {
                     format!("{dir}/")
                 };
-                model.retain(|p, _| !p.starts_with(&below));
+                take(model, &mut taken, |p| p.starts_with(&below));
             }
             _ => {}
         }
@@ -77,16 +90,16 @@ fn apply(model: &mut Model, layer: &[Op], files: &mut usize) {
     for op in layer {
         match op {
             Op::File(path, content) => {
-                parents(model, path);
-                remove(model, path);
+                parents(model, &mut taken, path);
+                remove(model, &mut taken, path);
                 replaced.insert(path.as_str());
                 *files += 1;
                 model.insert(path.clone(), Thing::File(*content, *files));
             }
             Op::Dir(path, mode) => {
-                parents(model, path);
+                parents(model, &mut taken, path);
                 if let Some(Thing::File(..)) = model.get(path) {
-                    model.remove(path);
+                    remove(model, &mut taken, path);
                 }
                 model.insert(path.clone(), Thing::Dir(*mode));
             }
@@ -102,15 +115,36 @@ fn apply(model: &mut Model, layer: &[Op], files: &mut usize) {
                     None => None,
                 };
                 // A link to nothing leaves no trace.
-                if let Some(Thing::File(content, id)) = found {
-                    parents(model, path);
-                    remove(model, path);
+                if let Some(file @ Thing::File(..)) = found
+                    && model.get(path) != Some(&file)
+                {
+                    parents(model, &mut taken, path);
+                    remove(model, &mut taken, path);
                     replaced.insert(path.as_str());
-                    model.insert(path.clone(), Thing::File(content, id));
+                    model.insert(path.clone(), file);
                 }
             }
             Op::Whiteout(_) | Op::Opaque(_) => {}
         }
+    }
+    taken
+}
+
+/// For each path, the layer that brought its name.
+type Brought = BTreeMap<String, u32>;
+
+/// Names that a layer brought, and the layer that took them away.
+type Hidden = BTreeSet<(u32, String, u32)>;
+
+/// What is known of names once a layer was applied.
+fn remember(model: &Model, taken: &Taken, layer: u32, brought: &mut Brought, hidden: &mut Hidden) {
+    for path in taken {
+        if let Some(by) = brought.remove(path) {
+            hidden.insert((by, path.clone(), layer));
+        }
+    }
+    for path in model.keys() {
+        brought.entry(path.clone()).or_insert(layer);
     }
 }
 
@@ -182,8 +216,10 @@ proptest! {
     ) {
         let mut model = Model::new();
         let mut files = 0;
-        for ops in &stack {
-            apply(&mut model, ops, &mut files);
+        let (mut brought, mut hidden) = (Brought::new(), Hidden::new());
+        for (layer, ops) in (0..).zip(&stack) {
+            let taken = apply(&mut model, ops, &mut files);
+            remember(&model, &taken, layer, &mut brought, &mut hidden);
         }
         let mounted = mount_layers(stack.iter().map(|ops| layer(ops)).collect());
 
@@ -209,6 +245,13 @@ proptest! {
         }
         let distinct: BTreeSet<_> = inodes.values().collect();
         prop_assert_eq!(distinct.len(), inodes.len(), "different files have different inodes");
+
+        let name = |n: HiddenName| (n.layer, String::from_utf8(n.path).unwrap(), n.by);
+        let view = ImageFs::new(mounted.image.clone(), Sidecars::Off);
+        let found: Hidden = view.hidden().unwrap().into_iter().map(name).collect();
+        let expected: Hidden =
+            hidden.iter().map(|(layer, path, by)| (*layer, format!("/{path}"), *by)).collect();
+        prop_assert_eq!(found, expected);
 
         // By lookup, in a mount whose directories were never listed.
         let fresh = mount_layers(stack.iter().map(|ops| layer(ops)).collect());

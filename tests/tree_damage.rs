@@ -82,7 +82,9 @@ fn walk(image: Arc<OpenImage>) -> Vec<String> {
             names.push((0, b".imgfs".to_vec()));
         }
         for (_, name) in names {
-            if name == b"." || name == b".." {
+            // The status is another one each time; the last two do not come of this tree.
+            let left_out: [&[u8]; 5] = [b".", b"..", b"status", b"layers", b"hidden"];
+            if left_out.contains(&&*name) {
                 continue;
             }
             let found = view.lookup(ino, &name);

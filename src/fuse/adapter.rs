@@ -50,9 +50,14 @@ impl Adapter {
         })
     }
 
-    /// Answers here if nothing has to be waited for, else by somebody who can wait.
-    fn answer(&self, run: impl FnOnce(&ImageFs) + Send + 'static) {
-        if self.view.is_ready() {
+    /// Answers a question about an inode: here if nothing has to be waited for, else by somebody who can
+    /// wait.
+    fn answer(&self, ino: INodeNo, run: impl FnOnce(&ImageFs) + Send + 'static) {
+        self.answer_or_wait(self.view.may_take_long(ino.0), run);
+    }
+
+    fn answer_or_wait(&self, long: bool, run: impl FnOnce(&ImageFs) + Send + 'static) {
+        if !long {
             run(&self.view);
         } else {
             let view = self.view.clone();
@@ -126,12 +131,15 @@ impl Filesystem for Adapter {
 
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let name = name.to_owned();
-        self.answer(move |view| {
+        self.answer(parent, move |view| {
             let found = ask(view, Counter::Lookup, parent, |v| {
                 v.lookup(parent.0, name.as_bytes())
             });
             match found {
-                Ok(attr) => reply.entry(&FOREVER, &file_attr(&attr), Generation(0)),
+                Ok(attr) => {
+                    let ttl = time_to_live(view, attr.ino);
+                    reply.entry(&ttl, &file_attr(&attr), Generation(0));
+                }
                 // Inode 0 with a time to live: the kernel remembers that there is nothing.
                 Err(Errno::ENOENT) => reply.entry(&FOREVER, &nothing(), Generation(0)),
                 Err(error) => reply.error(error),
@@ -140,21 +148,24 @@ impl Filesystem for Adapter {
     }
 
     fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        self.answer(
-            move |view| match ask(view, Counter::Getattr, ino, |v| v.getattr(ino.0)) {
-                Ok(attr) => reply.attr(&FOREVER, &file_attr(&attr)),
+        self.answer(ino, move |view| {
+            match ask(view, Counter::Getattr, ino, |v| v.getattr(ino.0)) {
+                Ok(attr) => reply.attr(&time_to_live(view, ino.0), &file_attr(&attr)),
                 Err(error) => reply.error(error),
-            },
-        );
+            }
+        });
     }
 
     fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {
-        match ask(&self.view, Counter::Readlink, ino, |v| {
-            v.readlink(ino.0).map(<[u8]>::to_vec)
-        }) {
-            Ok(target) => reply.data(&target),
-            Err(error) => reply.error(error),
-        }
+        self.answer(ino, move |view| {
+            let target = ask(view, Counter::Readlink, ino, |v| {
+                v.readlink(ino.0).map(<[u8]>::to_vec)
+            });
+            match target {
+                Ok(target) => reply.data(&target),
+                Err(error) => reply.error(error),
+            }
+        });
     }
 
     fn forget(&self, _: &Request, _: INodeNo, _: u64) {
@@ -219,16 +230,18 @@ impl Filesystem for Adapter {
         offset: u64,
         mut reply: ReplyDirectory,
     ) {
-        let listed = ask(&self.view, Counter::Readdir, ino, |v| {
-            v.list(ino.0, offset, &mut |next, entry| {
-                let name = OsStr::from_bytes(&entry.name);
-                !reply.add(INodeNo(entry.ino), next, file_type(entry.kind), name)
-            })
+        self.answer(ino, move |view| {
+            let listed = ask(view, Counter::Readdir, ino, |v| {
+                v.list(ino.0, offset, &mut |next, entry| {
+                    let name = OsStr::from_bytes(&entry.name);
+                    !reply.add(INodeNo(entry.ino), next, file_type(entry.kind), name)
+                })
+            });
+            match listed {
+                Ok(()) => reply.ok(),
+                Err(error) => reply.error(error),
+            }
         });
-        match listed {
-            Ok(()) => reply.ok(),
-            Err(error) => reply.error(error),
-        }
     }
 
     fn readdirplus(
@@ -239,13 +252,13 @@ impl Filesystem for Adapter {
         offset: u64,
         mut reply: ReplyDirectoryPlus,
     ) {
-        self.answer(move |view| {
+        self.answer(ino, move |view| {
             let listed = ask(view, Counter::Readdirplus, ino, |v| {
                 v.list(ino.0, offset, &mut |next, entry| {
                     let name = OsStr::from_bytes(&entry.name);
                     let ino = INodeNo(entry.ino);
                     let (attr, ttl) = match v.getattr(entry.ino) {
-                        Ok(attr) => (file_attr(&attr), FOREVER),
+                        Ok(attr) => (file_attr(&attr), time_to_live(v, entry.ino)),
                         // One whose facts cannot be read does not hide the others. It is listed, and
                         // expires at once, so that who looks at it asks, and gets the error.
                         Err(error) => {
@@ -272,7 +285,8 @@ impl Filesystem for Adapter {
 
     fn getxattr(&self, _: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
         let name = name.to_owned();
-        self.answer(move |view| {
+        let long = self.view.may_take_long(ino.0) || ImageFs::is_long_question(name.as_bytes());
+        self.answer_or_wait(long, move |view| {
             let value = ask(view, Counter::Getxattr, ino, |v| {
                 v.getxattr(ino.0, name.as_bytes())
             });
@@ -281,10 +295,18 @@ impl Filesystem for Adapter {
     }
 
     fn listxattr(&self, _: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
-        self.answer(move |view| {
+        self.answer(ino, move |view| {
             let names = ask(view, Counter::Listxattr, ino, |v| v.listxattr(ino.0));
             xattr_reply(names, size, reply);
         });
+    }
+}
+
+/// How long the kernel may believe what it knows of an inode.
+fn time_to_live(view: &ImageFs, ino: u64) -> Duration {
+    match view.changes(ino) {
+        true => Duration::ZERO,
+        false => FOREVER,
     }
 }
 

@@ -64,7 +64,8 @@ impl Evidence for OpenImage {
 
     fn read(&self, node: NodeId, limit: u64) -> io::Result<Vec<u8>> {
         let len = usize::try_from(limit).unwrap_or(usize::MAX);
-        self.bytes(node, 0, len).map(|bytes| bytes.to_vec())
+        self.bytes(&self.tree, node, 0, len)
+            .map(|bytes| bytes.to_vec())
     }
 
     fn undefined(&self, node: NodeId) -> io::Result<Vec<Undefined>> {
@@ -105,7 +106,7 @@ impl inspect::Source for NodeSource<'_> {
     }
 
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
-        let read = self.image.read(self.node, buf, offset)?;
+        let read = self.image.read(&self.image.tree, self.node, buf, offset)?;
         match read == buf.len() {
             true => Ok(()),
             false => Err(io::ErrorKind::UnexpectedEof.into()),

@@ -4,15 +4,13 @@
 //! to since that digest was verified, its index is used and nothing is read; if it has, or was never
 //! seen, the blob is hashed; and if there is no index, it is decoded, which hashes it too.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
-
 use super::keep::{Keep, Learned};
 use super::{OpenError, Progress};
 use crate::blob::{self, Digest};
 use crate::cache::CacheDir;
 use crate::image::LayerBlob;
 use crate::layer::{self, LayerError, LayerIndex, LayerInput, Seen};
+use crate::workers::in_parallel;
 
 /// What has to be done for a layer.
 enum Work {
@@ -131,35 +129,4 @@ fn do_one(
         place,
     };
     Ok((index, Some(learned)))
-}
-
-/// Does all jobs in their order, as many at a time as there are processors. After one that says
-/// `false`, none is begun.
-fn in_parallel<J: Send, R: Send>(jobs: Vec<J>, run: impl Fn(J) -> (bool, R) + Sync) -> Vec<R> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = threads.min(jobs.len());
-    let queue = Mutex::new(VecDeque::from(jobs));
-    let results = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let next = lock(&queue).pop_front();
-                    let Some(job) = next else {
-                        return;
-                    };
-                    let (go_on, result) = run(job);
-                    lock(&results).push(result);
-                    if !go_on {
-                        lock(&queue).clear();
-                    }
-                }
-            });
-        }
-    });
-    results.into_inner().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use super::{OpenImage, OpenLayer};
 use crate::blob::{CacheStats, ReadAt, SpanSlice};
-use crate::tree::{Data, Node, NodeId};
+use crate::tree::{Data, Node, NodeId, Tree};
 
 /// Bytes of a file: as they lie in the cache, or put together from several places.
 #[derive(Clone, Debug)]
@@ -64,38 +64,50 @@ impl OpenImage {
     }
 
     /// A node and the layer that its bytes are in.
-    fn file(&self, node: NodeId) -> Option<(&OpenLayer, Node)> {
-        let node = self.tree.node(node)?;
+    fn file(&self, tree: &Tree, node: NodeId) -> Option<(&OpenLayer, Node)> {
+        let node = tree.node(node)?;
         Some((self.layers.get(node.layer as usize)?, node))
     }
 
-    /// Reads a regular file from `offset`: `len` bytes, less only at the end of the file. All else
-    /// has no bytes.
+    /// Reads a regular file of one of the image's trees from `offset`: `len` bytes, less only at the end
+    /// of the file. All else has no bytes.
     ///
     /// # Errors
     /// As [`OpenImage::read`].
-    pub fn bytes(&self, node: NodeId, offset: u64, len: usize) -> io::Result<FileBytes> {
-        let Some((layer, file)) = self.file(node) else {
+    pub fn bytes(
+        &self,
+        tree: &Tree,
+        node: NodeId,
+        offset: u64,
+        len: usize,
+    ) -> io::Result<FileBytes> {
+        let Some((layer, file)) = self.file(tree, node) else {
             return Ok(FileBytes::Owned(Vec::new()));
         };
         let len = within(&file, offset, len);
-        if let Data::Whole(at) = self.tree.data(&file) {
+        if let Data::Whole(at) = tree.data(&file) {
             return gather(at.saturating_add(offset), len, |at, len| {
                 let slice = layer.data.slice(at, len)?;
                 slice.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
             });
         }
         let mut bytes = vec![0; len];
-        let read = self.read(node, &mut bytes, offset)?;
+        let read = self.read(tree, node, &mut bytes, offset)?;
         bytes.truncate(read);
         Ok(FileBytes::Owned(bytes))
     }
 
     /// What [`OpenImage::bytes`] would return, if it can be had without decoding and without waiting
     /// for somebody who does.
-    pub fn bytes_at_hand(&self, node: NodeId, offset: u64, len: usize) -> Option<FileBytes> {
-        let (layer, file) = self.file(node)?;
-        match (within(&file, offset, len), self.tree.data(&file)) {
+    pub fn bytes_at_hand(
+        &self,
+        tree: &Tree,
+        node: NodeId,
+        offset: u64,
+        len: usize,
+    ) -> Option<FileBytes> {
+        let (layer, file) = self.file(tree, node)?;
+        match (within(&file, offset, len), tree.data(&file)) {
             (0, _) => Some(FileBytes::Owned(Vec::new())),
             (len, Data::Whole(at)) => gather(at.saturating_add(offset), len, |at, len| {
                 layer.data.peek(at, len).ok_or(())
@@ -107,9 +119,9 @@ impl OpenImage {
 
     /// What else of a file lies in the decoded span that holds its byte at `offset`: where in the
     /// file, and the bytes. Only of files that lie in one piece.
-    pub fn around(&self, node: NodeId, offset: u64) -> Option<(u64, SpanSlice)> {
-        let (layer, file) = self.file(node)?;
-        let Data::Whole(at) = self.tree.data(&file) else {
+    pub fn around(&self, tree: &Tree, node: NodeId, offset: u64) -> Option<(u64, SpanSlice)> {
+        let (layer, file) = self.file(tree, node)?;
+        let Data::Whole(at) = tree.data(&file) else {
             return None;
         };
         if offset >= file.size {
@@ -126,20 +138,26 @@ impl OpenImage {
         Some((from - at, span.slice(range)))
     }
 
-    /// Reads a regular file from `offset`; returns how many bytes were read, less than asked only
-    /// at the end of the file. All else has no bytes.
+    /// Reads a regular file of one of the image's trees from `offset`; returns how many bytes were read,
+    /// less than asked only at the end of the file. All else has no bytes.
     ///
     /// # Errors
     /// If the image's file cannot be read, or its bytes have changed since it was opened.
-    pub fn read(&self, node: NodeId, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        let Some((layer, file)) = self.file(node) else {
+    pub fn read(
+        &self,
+        tree: &Tree,
+        node: NodeId,
+        buf: &mut [u8],
+        offset: u64,
+    ) -> io::Result<usize> {
+        let Some((layer, file)) = self.file(tree, node) else {
             return Ok(0);
         };
         let len = within(&file, offset, buf.len());
         let Some(buf) = buf.get_mut(..len).filter(|buf| !buf.is_empty()) else {
             return Ok(0);
         };
-        match self.tree.data(&file) {
+        match tree.data(&file) {
             Data::None => return Ok(0),
             Data::Whole(at) => layer.data.read_exact_at(buf, at.saturating_add(offset))?,
             Data::Sparse(extents) => {

@@ -1,8 +1,8 @@
 //! What stat(2), readlink(2) and getxattr(2) tell of an inode.
 
-use super::ino::Ino;
+use super::ino::{Ino, Which};
 use super::{Attr, FileType, ImageFs, Stats, ViewError, xattr};
-use crate::tree::{Kind, NodeId, Tree, Xattr};
+use crate::tree::{DentryId, Kind, NodeId, Tree, Xattr};
 
 impl ImageFs {
     /// What stat(2) tells of an inode.
@@ -15,43 +15,34 @@ impl ImageFs {
 
     pub(super) fn attr(&self, ino: Ino) -> Result<Attr, ViewError> {
         match ino {
-            Ino::Node(id) => self.node_attr(id),
-            Ino::Control => self.virtual_directory(ino, Tree::ROOT),
+            Ino::Node(which, id) => self.node_attr(which, id),
+            Ino::Control(number) => self.control_attr(self.place(number)?),
+            Ino::Status(serial) => self.text_attr(ino, self.status(serial)?.len() as u64),
             Ino::ArchDirectory(id) if self.has_texts(id) || id == Tree::ROOT => {
                 self.virtual_directory(ino, id)
             }
             Ino::ArchDirectory(_) => Err(ViewError::NotFound),
-            Ino::Findings => {
-                let size = self.findings_text()?.len() as u64;
-                Ok(Attr {
-                    ino: ino.number(),
-                    kind: FileType::Regular,
-                    mode: 0o444,
-                    nlink: 1,
-                    size,
-                    blocks: size.div_ceil(512),
-                    ..self.node_attr(Tree::ROOT)?
-                })
-            }
-            Ino::Sidecar(id) | Ino::ArchText(id) => {
-                let tree = self.tree();
-                let found = tree.executable(id).and_then(|found| tree.dentry(found));
-                let of = self.node_attr(found.ok_or(ViewError::NotFound)?.node)?;
-                let size = self.sidecar_text(id)?.len() as u64;
-                Ok(Attr {
-                    ino: ino.number(),
-                    mode: 0o444,
-                    nlink: 1,
-                    size,
-                    blocks: size.div_ceil(512),
-                    ..of
-                })
-            }
+            Ino::Sidecar(which, id) => self.sidecar_attr(ino, which, id),
+            Ino::ArchText(id) => self.sidecar_attr(ino, Which::Merged, id),
         }
     }
 
-    pub(super) fn node_attr(&self, id: NodeId) -> Result<Attr, ViewError> {
-        let tree = self.tree();
+    /// A sidecar has the owner and the time of what it describes.
+    fn sidecar_attr(&self, ino: Ino, which: Which, id: DentryId) -> Result<Attr, ViewError> {
+        let tree = self.tree_of(which)?;
+        let found = tree.executable(id).and_then(|found| tree.dentry(found));
+        let of = self.node_attr(which, found.ok_or(ViewError::NotFound)?.node)?;
+        let size = self.sidecar_text(which, id)?.len() as u64;
+        Ok(text(ino, size, of))
+    }
+
+    /// A text of `/.imgfs` has those of the root.
+    pub(super) fn text_attr(&self, ino: Ino, size: u64) -> Result<Attr, ViewError> {
+        Ok(text(ino, size, self.node_attr(Which::Merged, Tree::ROOT)?))
+    }
+
+    pub(super) fn node_attr(&self, which: Which, id: NodeId) -> Result<Attr, ViewError> {
+        let tree = self.tree_of(which)?;
         let node = tree.node(id).ok_or(ViewError::NotFound)?;
         let size = match node.kind {
             Kind::Directory => u64::from(Stats::BLOCK),
@@ -59,7 +50,7 @@ impl ImageFs {
         };
         let kind = file_type(node.kind);
         Ok(Attr {
-            ino: Ino::Node(id).number(),
+            ino: Ino::Node(which, id).number(),
             kind,
             // Links have no permissions of their own (symlink(7)).
             mode: if kind == FileType::Symlink {
@@ -77,12 +68,14 @@ impl ImageFs {
         })
     }
 
-    fn virtual_directory(&self, ino: Ino, like: NodeId) -> Result<Attr, ViewError> {
+    /// A directory that is not in the image has the owner and the time of one that is.
+    pub(super) fn virtual_directory(&self, ino: Ino, like: NodeId) -> Result<Attr, ViewError> {
         Ok(Attr {
             ino: ino.number(),
             mode: 0o555,
-            nlink: 2,
-            ..self.node_attr(like)?
+            // What is in it is not counted; find(1) takes 1 for that.
+            nlink: 1,
+            ..self.node_attr(Which::Merged, like)?
         })
     }
 
@@ -92,7 +85,10 @@ impl ImageFs {
     /// `WrongType` for all else.
     pub fn readlink(&self, ino: u64) -> Result<&[u8], ViewError> {
         self.sound(|| match self.ino(ino)? {
-            Ino::Node(id) => self.tree().target(id).ok_or(ViewError::WrongType),
+            Ino::Node(which, id) => {
+                let target = self.tree_of(which)?.target(id);
+                target.ok_or(ViewError::WrongType)
+            }
             _ => Err(ViewError::WrongType),
         })
     }
@@ -121,7 +117,9 @@ impl ImageFs {
         self.sound(|| {
             let shipped = self.shipped(ino)?;
             // Most questions are for what no file has: do not list facts for them.
-            let facts = if name.starts_with(b"user.imgfs.") {
+            let facts = if Self::is_long_question(name) {
+                self.asked_for(ino, name)?
+            } else if name.starts_with(b"user.imgfs.") {
                 self.facts_of(ino)?
             } else {
                 Vec::new()
@@ -130,14 +128,28 @@ impl ImageFs {
         })
     }
 
-    fn shipped(&self, ino: u64) -> Result<Vec<Xattr<'_>>, ViewError> {
+    pub(super) fn shipped(&self, ino: u64) -> Result<Vec<Xattr<'_>>, ViewError> {
         match self.ino(ino)? {
-            Ino::Node(id) => {
-                let node = self.tree().node(id).ok_or(ViewError::NotFound)?;
-                Ok(self.tree().xattrs(&node))
+            Ino::Node(which, id) => {
+                let tree = self.tree_of(which)?;
+                let node = tree.node(id).ok_or(ViewError::NotFound)?;
+                Ok(tree.xattrs(&node))
             }
             _ => Ok(Vec::new()),
         }
+    }
+}
+
+/// A file that is made here, like a file of the image but for its length.
+fn text(ino: Ino, size: u64, like: Attr) -> Attr {
+    Attr {
+        ino: ino.number(),
+        kind: FileType::Regular,
+        mode: 0o444,
+        nlink: 1,
+        size,
+        blocks: size.div_ceil(512),
+        ..like
     }
 }
 

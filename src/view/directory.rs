@@ -1,7 +1,8 @@
 //! Names: looking one up, and listing all of a directory.
 
 use super::attr::file_type;
-use super::ino::Ino;
+use super::control::Place;
+use super::ino::{Ino, Which};
 use super::{Attr, DirEntry, FileType, ImageFs, Sidecars, ViewError, control, sidecar};
 use crate::tree::{DentryId, Kind, NodeId, Tree};
 
@@ -13,10 +14,10 @@ impl ImageFs {
     pub fn lookup(&self, parent: u64, name: &[u8]) -> Result<Attr, ViewError> {
         self.sound(|| {
             let found = match self.ino(parent)? {
-                Ino::Node(dir) => self.node_lookup(dir, name)?,
-                Ino::Control => self.control_lookup(name),
+                Ino::Node(which, dir) => self.node_lookup(which, dir, name)?,
+                Ino::Control(number) => self.control_lookup(self.place(number)?, name)?,
                 Ino::ArchDirectory(dir) => self.arch_lookup(dir, name),
-                Ino::Sidecar(_) | Ino::ArchText(_) | Ino::Findings => {
+                Ino::Sidecar(..) | Ino::ArchText(_) | Ino::Status(_) => {
                     return Err(ViewError::NotDirectory);
                 }
             };
@@ -24,29 +25,36 @@ impl ImageFs {
         })
     }
 
-    fn node_lookup(&self, dir: NodeId, name: &[u8]) -> Result<Option<Ino>, ViewError> {
-        let node = self.tree().node(dir).ok_or(ViewError::NotFound)?;
+    fn node_lookup(
+        &self,
+        which: Which,
+        dir: NodeId,
+        name: &[u8],
+    ) -> Result<Option<Ino>, ViewError> {
+        let tree = self.tree_of(which)?;
+        let node = tree.node(dir).ok_or(ViewError::NotFound)?;
         if !matches!(node.kind, Kind::Directory) {
             return Err(ViewError::NotDirectory);
         }
-        if dir == Tree::ROOT && name == control::CONTROL {
-            return Ok(Some(Ino::Control));
+        if is_control(which, dir, name) {
+            return Ok(Some(Place::Top.ino()));
         }
         // A real file of that name wins over a sidecar.
-        if let Some((_, dentry)) = self.tree().lookup(dir, name) {
-            return Ok(Some(Ino::Node(dentry.node)));
+        if let Some((_, dentry)) = tree.lookup(dir, name) {
+            return Ok(Some(Ino::Node(which, dentry.node)));
         }
         if self.sidecars == Sidecars::Off {
             return Ok(None);
         }
-        Ok(self.described_by(dir, name).map(Ino::Sidecar))
+        let described = self.described_by(tree, dir, name);
+        Ok(described.map(|id| Ino::Sidecar(which, id)))
     }
 
     /// The entry that a sidecar of that name would describe.
-    pub(super) fn described_by(&self, dir: NodeId, name: &[u8]) -> Option<DentryId> {
+    pub(super) fn described_by(&self, tree: &Tree, dir: NodeId, name: &[u8]) -> Option<DentryId> {
         let executable = name.strip_suffix(sidecar::SUFFIX)?;
-        let (id, _) = self.tree().lookup(dir, executable)?;
-        self.tree().executable(id).map(|_| id)
+        let (id, _) = tree.lookup(dir, executable)?;
+        tree.executable(id).map(|_| id)
     }
 
     /// Lists a directory from position `offset` on (0 is the start), `.` and `..` included. Each
@@ -69,21 +77,7 @@ impl ImageFs {
         offset: u64,
         emit: &mut dyn FnMut(u64, DirEntry<'_>) -> bool,
     ) -> Result<(), ViewError> {
-        let parent = match ino {
-            Ino::Node(id) => {
-                let node = self.tree().node(id).ok_or(ViewError::NotFound)?;
-                if !matches!(node.kind, Kind::Directory) {
-                    return Err(ViewError::NotDirectory);
-                }
-                Ino::Node(self.tree().parent(id))
-            }
-            Ino::Control => Ino::Node(Tree::ROOT),
-            Ino::ArchDirectory(Tree::ROOT) => Ino::Control,
-            Ino::ArchDirectory(id) => Ino::ArchDirectory(self.tree().parent(id)),
-            Ino::Sidecar(_) | Ino::ArchText(_) | Ino::Findings => {
-                return Err(ViewError::NotDirectory);
-            }
-        };
+        let parent = self.parent_of(ino)?;
         for (at, (ino, name)) in (0..).zip([(ino, "."), (parent, "..")]) {
             let entry = DirEntry {
                 ino: ino.number(),
@@ -95,29 +89,31 @@ impl ImageFs {
             }
         }
         // From here on each child has two positions: its own, and that of its sidecar.
-        let dir = match ino {
-            Ino::Node(id) | Ino::ArchDirectory(id) => id,
-            _ => {
-                for (at, entry) in (2..).step_by(2).zip(self.control_list()) {
+        let (tree, dir) = match ino {
+            Ino::Node(which, id) => (self.tree_of(which)?, id),
+            Ino::ArchDirectory(id) => (self.tree(), id),
+            Ino::Control(number) => {
+                let list = self.control_list(self.place(number)?)?;
+                for (at, entry) in (2..).step_by(2).zip(list) {
                     if offset <= at && !emit(at + 1, entry) {
                         break;
                     }
                 }
                 return Ok(());
             }
+            Ino::Sidecar(..) | Ino::ArchText(_) | Ino::Status(_) => return Ok(()),
         };
         let at = offset.max(2);
         let index = usize::try_from((at - 2) / 2).unwrap_or(usize::MAX);
         let second = at % 2 == 1;
-        let is_arch = matches!(ino, Ino::ArchDirectory(_));
-        let children = self.tree().children(dir).skip(index);
+        let children = tree.children(dir).skip(index);
         let places = children.flat_map(|child| [(child, false), (child, true)]);
         for (at, (child, second)) in (at..).zip(places.skip(usize::from(second))) {
-            let shown = match (is_arch, second) {
-                (true, false) => self.arch_entry(child),
-                (true, true) => None,
-                (false, false) => self.node_entry(dir, child),
-                (false, true) => self.sidecar_entry(dir, child),
+            let shown = match (ino, second) {
+                (Ino::Node(which, _), false) => node_entry(tree, which, child),
+                (Ino::Node(which, _), true) => self.sidecar_entry(tree, which, child),
+                (_, false) => self.arch_entry(child),
+                (_, true) => None,
             };
             if let Some(entry) = shown
                 && !emit(at + 1, entry)
@@ -128,28 +124,57 @@ impl ImageFs {
         Ok(())
     }
 
-    /// What is listed for a child of a directory.
-    fn node_entry(&self, dir: NodeId, child: DentryId) -> Option<DirEntry<'_>> {
-        let dentry = self.tree().dentry(child)?;
-        let hidden = dir == Tree::ROOT && dentry.name == control::CONTROL;
-        (!hidden).then(|| DirEntry {
-            ino: Ino::Node(dentry.node).number(),
-            kind: file_type(dentry.kind),
-            name: dentry.name.into(),
+    /// The directory that holds a directory.
+    fn parent_of(&self, ino: Ino) -> Result<Ino, ViewError> {
+        Ok(match ino {
+            Ino::Node(which, id) => {
+                let tree = self.tree_of(which)?;
+                let node = tree.node(id).ok_or(ViewError::NotFound)?;
+                match (node.kind, which) {
+                    (Kind::Directory, Which::Hidden) if id == Tree::ROOT => Place::Top.ino(),
+                    (Kind::Directory, Which::Layer(_)) if id == Tree::ROOT => Place::Layers.ino(),
+                    (Kind::Directory, _) => Ino::Node(which, tree.parent(id)),
+                    _ => return Err(ViewError::NotDirectory),
+                }
+            }
+            Ino::Control(number) => self.control_parent(self.place(number)?),
+            Ino::ArchDirectory(Tree::ROOT) => Place::Top.ino(),
+            Ino::ArchDirectory(id) => Ino::ArchDirectory(self.tree().parent(id)),
+            Ino::Sidecar(..) | Ino::ArchText(_) | Ino::Status(_) => {
+                return Err(ViewError::NotDirectory);
+            }
         })
     }
 
-    /// What is listed for its sidecar.
-    fn sidecar_entry(&self, dir: NodeId, child: DentryId) -> Option<DirEntry<'_>> {
-        if self.sidecars != Sidecars::Listed {
+    /// What is listed for a child's sidecar.
+    fn sidecar_entry(&self, tree: &Tree, which: Which, child: DentryId) -> Option<DirEntry<'_>> {
+        // A layer alone is listed as it is shipped.
+        let listed = self.sidecars == Sidecars::Listed && !matches!(which, Which::Layer(_));
+        if !listed {
             return None;
         }
-        let name = self.sidecar_name(child)?;
-        let taken = self.tree().lookup(dir, &name).is_some();
+        let name = self.sidecar_name(tree, child)?;
+        let dir = tree.dentry(child)?.parent;
+        let taken = tree.lookup(dir, &name).is_some();
         (!taken).then(|| DirEntry {
-            ino: Ino::Sidecar(child).number(),
+            ino: Ino::Sidecar(which, child).number(),
             kind: FileType::Regular,
             name: name.into(),
         })
     }
+}
+
+/// `/.imgfs` stands in the root of the merged tree, whatever the image has there.
+fn is_control(which: Which, dir: NodeId, name: &[u8]) -> bool {
+    which == Which::Merged && dir == Tree::ROOT && name == control::CONTROL
+}
+
+/// What is listed for a child of a directory.
+fn node_entry(tree: &Tree, which: Which, child: DentryId) -> Option<DirEntry<'_>> {
+    let dentry = tree.dentry(child)?;
+    (!is_control(which, dentry.parent, dentry.name)).then(|| DirEntry {
+        ino: Ino::Node(which, dentry.node).number(),
+        kind: file_type(dentry.kind),
+        name: dentry.name.into(),
+    })
 }

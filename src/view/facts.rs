@@ -1,12 +1,13 @@
 //! The one schema of keys. Sidecars, xattrs, tables and JSON are spellings of the list that
 //! [`of_binary`] makes; no other place turns a fact into a key.
 
+use crate::blob::Digest;
 use crate::findings::{Findings, Level};
 use crate::inspect::{
     Binary, Endian, FactSource, Format, GoBuild, Kind as BinaryKind, Libc, Linkage, Relro, VARIANTS,
 };
 use crate::open::OpenLayer;
-use crate::tree::NodeId;
+use crate::tree::{How, NodeId};
 
 /// The version of the sidecar format, the value of `IMGFS_ARCH`.
 const VERSION: &str = "1";
@@ -49,7 +50,8 @@ impl Value {
     }
 }
 
-fn escape(value: &[u8], in_list: bool, text: &mut Vec<u8>) {
+/// Writes a value: bytes below 0x20 and `\`, and in lists spaces, as `\xNN`.
+pub fn escape(value: &[u8], in_list: bool, text: &mut Vec<u8>) {
     for &byte in value {
         if byte < 0x20 || byte == b'\\' || (in_list && byte == b' ') {
             text.extend_from_slice(format!("\\x{byte:02x}").as_bytes());
@@ -127,7 +129,36 @@ pub fn of_layer(number: u32, layer: &OpenLayer) -> Vec<Fact> {
     let mut facts = Facts(Vec::with_capacity(3));
     facts.one("LAYER", number.to_string());
     facts.some("LAYER_DIGEST", layer.digest.as_ref().map(|d| d.to_string()));
-    facts.some("CREATED_BY", layer.created_by.as_ref());
+    // A history that is missing or does not fit the layers leaves open which line made which.
+    let line = layer.created_by.as_deref();
+    facts.one("CREATED_BY", line.unwrap_or("unknown"));
+    facts.0
+}
+
+/// The digest of a file.
+pub fn of_digest(digest: &Digest) -> Fact {
+    Fact {
+        key: "SHA256",
+        value: Value::One(digest.hex().into()),
+    }
+}
+
+/// Which layer first brought a file's bytes.
+pub fn of_content(number: u32, layer: &OpenLayer) -> Vec<Fact> {
+    let mut facts = Facts(Vec::with_capacity(3));
+    facts.one("CONTENT_LAYER", number.to_string());
+    let digest = layer.digest.as_ref().map(|d| d.to_string());
+    facts.some("CONTENT_LAYER_DIGEST", digest);
+    let line = layer.created_by.as_deref();
+    facts.one("CONTENT_CREATED_BY", line.unwrap_or("unknown"));
+    facts.0
+}
+
+/// What became of a file that a later layer took away.
+pub fn of_hidden(by: u32, how: How) -> Vec<Fact> {
+    let mut facts = Facts(Vec::with_capacity(2));
+    facts.one("HIDDEN_BY", by.to_string());
+    facts.one("HIDDEN_HOW", how.name());
     facts.0
 }
 

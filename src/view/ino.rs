@@ -1,54 +1,88 @@
 //! Inode numbers. Each says by itself what it stands for, so that there is no table of inodes to
 //! keep, and nothing to forget.
+//!
+//! The upper 4 bits are the kind, the next 28 a number such as that of a layer, the lower 32 the number
+//! of a node or a directory entry. Files of the image itself have kind 0 and small numbers.
 
 use crate::tree::{DentryId, NodeId};
+
+/// One of an image's trees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// The merged one.
+    Merged,
+    /// That of a layer alone.
+    Layer(u32),
+    /// That of what is hidden.
+    Hidden,
+}
 
 /// What an inode number stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ino {
-    /// A node of the image. The root is 1, as FUSE wants it.
-    Node(NodeId),
-    /// The sidecar beside a directory entry.
-    Sidecar(DentryId),
-    /// `/.imgfs`.
-    Control,
+    /// A node of a tree. The merged root is 1, as FUSE wants it.
+    Node(Which, NodeId),
+    /// The sidecar beside a directory entry of a tree.
+    Sidecar(Which, DentryId),
     /// The directory in `/.imgfs/arch` that mirrors one of the image.
     ArchDirectory(NodeId),
     /// The text in `/.imgfs/arch` of a directory entry.
     ArchText(DentryId),
-    /// `/.imgfs/findings.tsv`.
-    Findings,
+    /// Something else in `/.imgfs`, by its number there; `/.imgfs` itself is 0.
+    Control(u32),
+    /// What `/.imgfs/status` said when somebody looked for it, by a serial number.
+    Status(u32),
 }
 
-const KIND_SHIFT: u32 = 40;
+const KIND_SHIFT: u32 = 60;
+const LAYER_SHIFT: u32 = 32;
+/// No manifest lists as many layers.
+pub(super) const MAX_LAYERS: u32 = 1 << (KIND_SHIFT - LAYER_SHIFT);
 
 impl Ino {
     pub(super) fn number(self) -> u64 {
-        let tagged = |kind: u64, id: u32| kind << KIND_SHIFT | u64::from(id);
+        let tagged = |kind: u64, layer: u32, id: u32| {
+            kind << KIND_SHIFT | u64::from(layer) << LAYER_SHIFT | u64::from(id)
+        };
         match self {
-            Self::Node(id) => u64::from(id.0) + 1,
-            Self::Sidecar(id) => tagged(1, id.0),
-            Self::Control => tagged(2, 0),
-            Self::ArchDirectory(id) => tagged(3, id.0),
-            Self::ArchText(id) => tagged(4, id.0),
-            Self::Findings => tagged(5, 0),
+            Self::Node(Which::Merged, id) => u64::from(id.0) + 1,
+            Self::Node(Which::Layer(layer), id) => tagged(1, layer, id.0),
+            Self::Node(Which::Hidden, id) => tagged(2, 0, id.0),
+            Self::Sidecar(Which::Merged, id) => tagged(3, 0, id.0),
+            Self::Sidecar(Which::Layer(layer), id) => tagged(4, layer, id.0),
+            Self::Sidecar(Which::Hidden, id) => tagged(5, 0, id.0),
+            Self::ArchDirectory(id) => tagged(6, 0, id.0),
+            Self::ArchText(id) => tagged(7, 0, id.0),
+            Self::Control(id) => tagged(8, 0, id),
+            Self::Status(id) => tagged(9, 0, id),
         }
     }
 
     pub(super) fn of(number: u64) -> Option<Self> {
-        let id = u32::try_from(number & ((1 << KIND_SHIFT) - 1));
-        match number >> KIND_SHIFT {
+        // Each part has as many bits.
+        let id = number as u32;
+        let layer = (number >> LAYER_SHIFT) as u32 % MAX_LAYERS;
+        let kind = number >> KIND_SHIFT;
+        let has_layer = matches!(kind, 0 | 1 | 4);
+        if !has_layer && layer != 0 {
+            return None;
+        }
+        Some(match kind {
             0 => {
                 let id = u32::try_from(number.checked_sub(1)?).ok()?;
-                Some(Self::Node(NodeId(id)))
+                Self::Node(Which::Merged, NodeId(id))
             }
-            1 => Some(Self::Sidecar(DentryId(id.ok()?))),
-            2 => Some(Self::Control),
-            3 => Some(Self::ArchDirectory(NodeId(id.ok()?))),
-            4 => Some(Self::ArchText(DentryId(id.ok()?))),
-            5 => Some(Self::Findings),
-            _ => None,
-        }
+            1 => Self::Node(Which::Layer(layer), NodeId(id)),
+            2 => Self::Node(Which::Hidden, NodeId(id)),
+            3 => Self::Sidecar(Which::Merged, DentryId(id)),
+            4 => Self::Sidecar(Which::Layer(layer), DentryId(id)),
+            5 => Self::Sidecar(Which::Hidden, DentryId(id)),
+            6 => Self::ArchDirectory(NodeId(id)),
+            7 => Self::ArchText(DentryId(id)),
+            8 => Self::Control(id),
+            9 => Self::Status(id),
+            _ => return None,
+        })
     }
 }
 
@@ -58,19 +92,26 @@ mod tests {
 
     #[test]
     fn numbers_lead_back() {
+        let last = MAX_LAYERS - 1;
         for ino in [
-            Ino::Node(NodeId(0)),
-            Ino::Node(NodeId(u32::MAX)),
-            Ino::Sidecar(DentryId(u32::MAX)),
-            Ino::Control,
+            Ino::Node(Which::Merged, NodeId(0)),
+            Ino::Node(Which::Merged, NodeId(u32::MAX)),
+            Ino::Node(Which::Layer(0), NodeId(0)),
+            Ino::Node(Which::Layer(last), NodeId(u32::MAX)),
+            Ino::Node(Which::Hidden, NodeId(3)),
+            Ino::Sidecar(Which::Merged, DentryId(u32::MAX)),
+            Ino::Sidecar(Which::Layer(7), DentryId(5)),
+            Ino::Sidecar(Which::Hidden, DentryId(0)),
             Ino::ArchDirectory(NodeId(0)),
             Ino::ArchText(DentryId(7)),
-            Ino::Findings,
+            Ino::Control(0),
+            Ino::Status(u32::MAX),
         ] {
             assert_eq!(Ino::of(ino.number()), Some(ino));
         }
-        assert_eq!(Ino::Node(NodeId(0)).number(), 1);
+        assert_eq!(Ino::Node(Which::Merged, NodeId(0)).number(), 1);
         assert_eq!(Ino::of(0), None);
         assert_eq!(Ino::of(u64::MAX), None);
+        assert_eq!(Ino::of(2 << KIND_SHIFT | 1 << LAYER_SHIFT), None);
     }
 }

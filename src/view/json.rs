@@ -7,18 +7,32 @@ use super::facts::{Fact, Value};
 
 /// The facts of one file as one object. Keys are in the order of the sidecar.
 pub fn object(facts: &[Fact]) -> String {
+    Json::Object(map(facts)).to_string()
+}
+
+/// The same, as part of another one.
+pub fn map(facts: &[Fact]) -> Map<String, Json> {
     let mut object = Map::new();
     for fact in facts {
-        let value = match &fact.value {
-            Value::One(_) => text(&fact.value),
-            Value::List(values) => {
-                let members = values.iter().map(|v| text(&Value::List(vec![v.clone()])));
-                Json::Array(members.collect())
-            }
-        };
-        object.insert(fact.key.to_owned(), value);
+        object.insert(fact.key.to_owned(), value(&fact.value));
     }
-    Json::Object(object).to_string()
+    object
+}
+
+/// The value of a fact: a text, or an array of texts.
+pub fn value(value: &Value) -> Json {
+    match value {
+        Value::One(_) => text(value),
+        Value::List(values) => {
+            let members = values.iter().map(|v| text(&Value::List(vec![v.clone()])));
+            Json::Array(members.collect())
+        }
+    }
+}
+
+/// Bytes as text: a path, or the value of an extended attribute.
+pub fn bytes(value: &[u8]) -> Json {
+    text(&Value::One(value.to_vec()))
 }
 
 /// What is not UTF-8 is escaped like control characters.

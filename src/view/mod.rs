@@ -4,28 +4,40 @@
 
 mod attr;
 mod control;
+mod digest;
 mod directory;
 pub mod facts;
+mod hidden;
 mod ino;
 pub mod json;
+mod keys;
+mod origin;
+mod provenance;
 mod requests;
 pub mod sidecar;
+mod stored;
 mod xattr;
 
 use std::borrow::Cow;
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
+pub use crate::tree::How;
 pub use facts::{Fact, Subject, Value};
+pub use hidden::HiddenName;
+pub use keys::KEYS;
 pub use requests::{Counter, Requests};
 pub use sidecar::Sidecars;
+pub use stored::Stored;
 
 use crate::blob::{CacheStats, SpanSlice};
 use crate::findings::Findings;
 use crate::layer::Mtime;
 use crate::open::{FileBytes, OpenImage};
 use crate::tree::{self, DentryId, Kind, NodeId, Tree};
-use ino::Ino;
+use control::{Place, Statuses, Table};
+use ino::{Ino, Which};
 
 /// What to do about an index that cannot be read.
 const DAMAGED: &str = "the index of this image in the cache is damaged; unmount and mount again, which \
@@ -75,6 +87,20 @@ pub enum FileType {
     BlockDevice,
     /// A named pipe.
     Fifo,
+}
+
+impl FileType {
+    /// One word for it, in listings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Regular => "file",
+            Self::Directory => "dir",
+            Self::Symlink => "symlink",
+            Self::CharDevice => "char",
+            Self::BlockDevice => "block",
+            Self::Fifo => "fifo",
+        }
+    }
 }
 
 /// What stat(2) tells.
@@ -136,16 +162,22 @@ pub struct ImageFs {
     has_texts: OnceLock<Vec<bool>>,
     /// `/.imgfs/findings.tsv`.
     findings_text: OnceLock<Vec<u8>>,
+    /// `/.imgfs/binaries.tsv`, once somebody has asked for it.
+    binaries: Mutex<Option<Arc<Table>>>,
+    /// Texts of `/.imgfs/status`.
+    statuses: Statuses,
     requests: Requests,
+    /// How many operations found that the image cannot be read.
+    errors: AtomicU64,
 }
 
 /// The part of a text that was asked for.
-fn cut(text: &[u8], offset: u64, len: usize) -> FileBytes {
+fn cut(text: &[u8], offset: u64, len: usize) -> Vec<u8> {
     let from = usize::try_from(offset)
         .unwrap_or(usize::MAX)
         .min(text.len());
     let to = from.saturating_add(len).min(text.len());
-    FileBytes::Owned(text.get(from..to).unwrap_or_default().to_vec())
+    text.get(from..to).unwrap_or_default().to_vec()
 }
 
 impl ImageFs {
@@ -156,12 +188,36 @@ impl ImageFs {
             sidecars,
             has_texts: OnceLock::new(),
             findings_text: OnceLock::new(),
+            binaries: Mutex::default(),
+            statuses: Statuses::default(),
             requests: Requests::default(),
+            errors: AtomicU64::new(0),
         }
+    }
+
+    /// The image that is shown.
+    pub fn image(&self) -> &OpenImage {
+        &self.image
     }
 
     fn tree(&self) -> &Tree {
         &self.image.tree
+    }
+
+    /// One of the image's trees; all but the merged one are made when somebody asks first.
+    fn tree_of(&self, which: Which) -> Result<&Tree, ViewError> {
+        let damaged = |error| ViewError::Io {
+            path: self.image.name.clone(),
+            error,
+        };
+        match which {
+            Which::Merged => Ok(&self.image.tree),
+            Which::Hidden => self.image.hidden().map_err(damaged),
+            Which::Layer(number) => {
+                let tree = self.image.layer_alone(number).map_err(damaged)?;
+                tree.ok_or(ViewError::NotFound)
+            }
+        }
     }
 
     // What the other files of this room share.
@@ -171,9 +227,10 @@ impl ImageFs {
     fn sound<T>(&self, answer: impl FnOnce() -> Result<T, ViewError>) -> Result<T, ViewError> {
         let answer = answer();
         if let Err(ViewError::Io { .. }) = answer {
+            self.errors.fetch_add(1, Ordering::Relaxed);
             self.image.forget_damaged();
         }
-        if self.tree().is_damaged() {
+        if self.image.is_damaged() {
             self.image.forget_damaged();
             return Err(ViewError::Io {
                 path: self.image.name.clone(),
@@ -184,9 +241,9 @@ impl ImageFs {
     }
 
     /// The name of an entry's sidecar, if it has one.
-    fn sidecar_name(&self, id: DentryId) -> Option<Vec<u8>> {
-        self.tree().executable(id)?;
-        sidecar::name(self.tree().dentry(id)?.name)
+    fn sidecar_name(&self, tree: &Tree, id: DentryId) -> Option<Vec<u8>> {
+        tree.executable(id)?;
+        sidecar::name(tree.dentry(id)?.name)
     }
 
     fn has_texts(&self, id: NodeId) -> bool {
@@ -220,16 +277,19 @@ impl ImageFs {
 
     // Contents.
 
-    /// The regular file of that number; `None` for a text of ours.
-    fn regular(&self, ino: u64) -> Result<Option<NodeId>, ViewError> {
+    /// The regular file of that number and the tree it is in; `None` for a text of ours.
+    fn regular(&self, ino: u64) -> Result<Option<(&Tree, NodeId)>, ViewError> {
         match self.ino(ino)? {
-            Ino::Node(id) => match self.tree().node(id).ok_or(ViewError::NotFound)?.kind {
-                Kind::Regular => Ok(Some(id)),
-                Kind::Directory => Err(ViewError::IsDirectory),
-                _ => Err(ViewError::WrongType),
-            },
-            Ino::Sidecar(_) | Ino::ArchText(_) | Ino::Findings => Ok(None),
-            Ino::Control | Ino::ArchDirectory(_) => Err(ViewError::IsDirectory),
+            Ino::Node(which, id) => {
+                let tree = self.tree_of(which)?;
+                match tree.node(id).ok_or(ViewError::NotFound)?.kind {
+                    Kind::Regular => Ok(Some((tree, id))),
+                    Kind::Directory => Err(ViewError::IsDirectory),
+                    _ => Err(ViewError::WrongType),
+                }
+            }
+            Ino::Sidecar(..) | Ino::ArchText(_) | Ino::Control(_) | Ino::Status(_) => Ok(None),
+            Ino::ArchDirectory(_) => Err(ViewError::IsDirectory),
         }
     }
 
@@ -242,20 +302,25 @@ impl ImageFs {
     }
 
     fn read_at(&self, ino: u64, offset: u64, len: usize) -> Result<FileBytes, ViewError> {
-        match (self.regular(ino)?, self.ino(ino)?) {
-            (Some(id), _) => {
-                let read = self.image.bytes(id, offset, len);
-                read.map_err(|error| ViewError::Io {
-                    path: crate::layer::printable(&self.path_of(id)),
-                    error,
-                })
-            }
-            (None, Ino::Sidecar(id) | Ino::ArchText(id)) => {
-                Ok(cut(&self.sidecar_text(id)?, offset, len))
-            }
-            (None, Ino::Findings) => Ok(cut(self.findings_text()?, offset, len)),
-            (None, _) => Err(ViewError::WrongType),
+        if let Some((tree, id)) = self.regular(ino)? {
+            let read = self.image.bytes(tree, id, offset, len);
+            return read.map_err(|error| ViewError::Io {
+                path: crate::layer::printable(&self.path_of(tree, id)),
+                error,
+            });
         }
+        let text = match self.ino(ino)? {
+            Ino::Sidecar(which, id) => cut(&self.sidecar_text(which, id)?, offset, len),
+            Ino::ArchText(id) => cut(&self.sidecar_text(Which::Merged, id)?, offset, len),
+            Ino::Status(serial) => cut(self.status(serial)?.as_bytes(), offset, len),
+            Ino::Control(number) => self.control_read(self.place(number)?, offset, len)?,
+            Ino::Node(..) | Ino::ArchDirectory(_) => return Err(ViewError::WrongType),
+        };
+        Ok(FileBytes::Owned(text))
+    }
+
+    fn place(&self, number: u32) -> Result<Place, ViewError> {
+        Place::of(number).ok_or(ViewError::NotFound)
     }
 
     /// What [`ImageFs::read`] would return, if it can be had at once; `None` where something must be
@@ -269,19 +334,43 @@ impl ImageFs {
         offset: u64,
         len: usize,
     ) -> Result<Option<FileBytes>, ViewError> {
-        self.sound(|| match self.regular(ino)? {
-            Some(id) => Ok(self.image.bytes_at_hand(id, offset, len)),
-            // A text tells a verdict, which may have to be waited for.
-            None if !self.is_ready() => Ok(None),
-            None => self.read_at(ino, offset, len).map(Some),
+        self.sound(|| {
+            if self.may_take_long(ino) {
+                return Ok(None);
+            }
+            match self.regular(ino)? {
+                Some((tree, id)) => Ok(self.image.bytes_at_hand(tree, id, offset, len)),
+                None => self.read_at(ino, offset, len).map(Some),
+            }
         })
+    }
+
+    /// Whether to answer a question about an inode may take longer than to look something up: who
+    /// serves others should not wait for it.
+    pub fn may_take_long(&self, ino: u64) -> bool {
+        match Ino::of(ino) {
+            // A tree or a table may have to be made.
+            Some(Ino::Node(Which::Layer(_) | Which::Hidden, _)) => true,
+            Some(Ino::Sidecar(Which::Layer(_) | Which::Hidden, _) | Ino::Control(_)) => true,
+            // Every link is followed when somebody first enters it.
+            Some(Ino::ArchDirectory(_)) => self.has_texts.get().is_none() || !self.is_ready(),
+            // A text tells a verdict, which may have to be waited for; so does the length of one, and
+            // a directory lists lengths.
+            Some(Ino::Node(..) | Ino::Sidecar(..) | Ino::ArchText(_)) => !self.is_ready(),
+            Some(Ino::Status(_)) | None => false,
+        }
+    }
+
+    /// Whether what is behind a number may be something else the next time that its name is looked up.
+    pub fn changes(&self, ino: u64) -> bool {
+        matches!(Ino::of(ino), Some(Ino::Status(_)))
     }
 
     /// What else of a file was decoded with its byte at `offset`: where in the file, and the bytes.
     pub fn around(&self, ino: u64, offset: u64) -> Option<(u64, SpanSlice)> {
         let around = self.sound(|| {
-            let id = self.regular(ino)?;
-            Ok(id.and_then(|id| self.image.around(id, offset)))
+            let file = self.regular(ino)?;
+            Ok(file.and_then(|(tree, id)| self.image.around(tree, id, offset)))
         });
         around.ok().flatten()
     }
@@ -294,73 +383,6 @@ impl ImageFs {
     /// What the cache of decoded spans holds and has done.
     pub fn cache_stats(&self) -> CacheStats {
         self.image.cache_stats()
-    }
-
-    fn path_of(&self, id: NodeId) -> Vec<u8> {
-        let name = self.tree().node(id).and_then(|node| node.name);
-        name.map_or_else(|| b"/".to_vec(), |name| self.tree().path(name))
-    }
-
-    fn sidecar_text(&self, id: DentryId) -> Result<Vec<u8>, ViewError> {
-        let tree = self.tree();
-        let found = tree.executable(id).ok_or(ViewError::NotFound)?;
-        let node = tree.dentry(found).ok_or(ViewError::NotFound)?.node;
-        let facts = self.facts_at(node, &tree.path(found))?;
-        Ok(sidecar::text(&facts))
-    }
-
-    /// The facts of a node: all of them for an executable, its layer for other files and
-    /// directories, none for the rest.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    pub fn facts(&self, ino: u64) -> Result<Vec<Fact>, ViewError> {
-        self.sound(|| self.facts_of(ino))
-    }
-
-    fn facts_of(&self, ino: u64) -> Result<Vec<Fact>, ViewError> {
-        match self.ino(ino)? {
-            Ino::Node(id) => self.facts_at(id, &self.path_of(id)),
-            _ => Ok(Vec::new()),
-        }
-    }
-
-    fn facts_at(&self, id: NodeId, path: &[u8]) -> Result<Vec<Fact>, ViewError> {
-        let Some(node) = self.tree().node(id) else {
-            return Ok(Vec::new());
-        };
-        if !matches!(node.kind, Kind::Regular | Kind::Directory) {
-            return Ok(Vec::new());
-        }
-        let Some(layer) = self.image.layers.get(node.layer as usize) else {
-            return Ok(Vec::new());
-        };
-        let binary = match node.executable {
-            true => self.image.binary(id).map_err(|error| ViewError::Io {
-                path: crate::layer::printable(path),
-                error,
-            })?,
-            false => None,
-        };
-        let mut facts = match &binary {
-            Some(binary) => {
-                let subject = Subject {
-                    path,
-                    size: node.size,
-                    mode: node.mode.into(),
-                    uid: node.uid,
-                    gid: node.gid,
-                };
-                facts::of_binary(subject, binary)
-            }
-            None => Vec::new(),
-        };
-        facts.extend(facts::of_layer(node.layer, layer));
-        if binary.is_some() {
-            // What cannot be told is no reason to say nothing of the file itself.
-            facts::add_findings(&mut facts, self.image.findings().ok(), id);
-        }
-        Ok(facts)
     }
 
     /// Whether all that is asked is answered at once, but for reads of files that must be decoded.

@@ -7,6 +7,10 @@ use super::facts::Fact;
 use crate::tree::Xattr;
 
 const PREFIX: &[u8] = b"user.imgfs.";
+/// The SHA-256 of a file, in hex. Not listed.
+pub const SHA256: &[u8] = b"user.imgfs.sha256";
+/// What the attributes that tell of a file's content begin with. Not listed.
+pub const CONTENT: &[u8] = b"user.imgfs.content.";
 const SHIPPED: &[u8] = b"user.imgfs.image.";
 
 /// The attribute's name for a key: `GO_VERSION` is `user.imgfs.go.version`.

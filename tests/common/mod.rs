@@ -240,7 +240,12 @@ impl OciImage {
 
     /// Writes its blobs; returns the descriptor of its manifest.
     pub fn write(&self, dir: &Path) -> serde_json::Value {
-        let config = write_blob(dir, self.config().to_string().as_bytes());
+        self.write_with(dir, &self.config())
+    }
+
+    /// The same with another config.
+    pub fn write_with(&self, dir: &Path, config: &serde_json::Value) -> serde_json::Value {
+        let config = write_blob(dir, config.to_string().as_bytes());
         let layers: Vec<_> = self
             .layers
             .iter()

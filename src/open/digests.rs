@@ -1,0 +1,137 @@
+//! The SHA-256 of files: of a few, each is hashed alone; who asks for many has whole layers hashed, once,
+//! in the order in which they lie, and the result is kept between mounts.
+
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use super::{OpenImage, OpenLayer};
+use crate::blob::{Digest, Hasher};
+use crate::cache::{CacheDir, Key};
+use crate::layer::{Digests, HOLES_LIMIT};
+use crate::tree::{Kind, NodeId, Tree};
+use crate::workers::in_parallel;
+
+/// So many files of a layer are hashed alone before all of it is.
+const ALONE: u32 = 16;
+
+/// So much is hashed at a time, in bytes.
+const STEP: usize = 1 << 20;
+
+/// What is known of the digests of a layer's files.
+#[derive(Debug, Default)]
+pub(super) struct LayerDigests {
+    all: OnceLock<Digests>,
+    /// Who makes them.
+    making: Mutex<()>,
+    /// How many files were hashed alone.
+    alone: AtomicU32,
+}
+
+impl LayerDigests {
+    /// Takes the file out of the cache if it was found damaged.
+    pub(super) fn forget_damaged(&self, cache: &CacheDir, layer: &Digest) {
+        if self.all.get().is_some_and(Digests::take_damage) {
+            tracing::error!("the digests of layer {layer} are damaged");
+            cache.remove(&Key::digests(&layer.to_string()));
+        }
+    }
+}
+
+impl OpenImage {
+    /// The SHA-256 of a regular file's bytes in one of the image's trees; `None` for all else, and where
+    /// holes are too long to be hashed ([`HOLES_LIMIT`]).
+    ///
+    /// # Errors
+    /// As [`OpenImage::read`].
+    pub fn digest(&self, tree: &Tree, id: NodeId) -> io::Result<Option<Digest>> {
+        let Some(node) = tree.node(id).filter(|node| node.kind == Kind::Regular) else {
+            return Ok(None);
+        };
+        let Some(layer) = self.layers.get(node.layer as usize) else {
+            return Ok(None);
+        };
+        if let Some(number) = node.entry
+            && let Some(all) = self.known(layer)?
+        {
+            return Ok(all.get(number));
+        }
+        if node.size.saturating_sub(tree.stored_size(&node)) > HOLES_LIMIT {
+            return Ok(None);
+        }
+        let mut hasher = Hasher::sha256();
+        let mut offset = 0;
+        while offset < node.size {
+            let bytes = self.bytes(tree, id, offset, STEP)?;
+            if bytes.is_empty() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            hasher.update(&bytes);
+            offset = offset.saturating_add(bytes.len() as u64);
+        }
+        Ok(Some(hasher.finish()))
+    }
+
+    /// The digests of all files of a layer, if they are known, or if so many of them were asked for that
+    /// it is time to find out.
+    fn known<'a>(&self, layer: &'a OpenLayer) -> io::Result<Option<&'a Digests>> {
+        if let Some(all) = layer.digests.all.get() {
+            return Ok(Some(all));
+        }
+        match layer.digests.alone.fetch_add(1, Ordering::Relaxed) {
+            0 => {
+                let loaded = Digests::load(&self.cache, layer.index.digest());
+                Ok(loaded.map(|all| layer.digests.all.get_or_init(|| all)))
+            }
+            1..ALONE => Ok(None),
+            _ => self.all_of(layer).map(Some),
+        }
+    }
+
+    /// The digests of all files of a layer.
+    fn all_of<'a>(&self, layer: &'a OpenLayer) -> io::Result<&'a Digests> {
+        // Who comes while they are made waits for them.
+        let making = layer.digests.making.lock();
+        let _making = making.unwrap_or_else(PoisonError::into_inner);
+        if let Some(all) = layer.digests.all.get() {
+            return Ok(all);
+        }
+        if let Some(all) = Digests::load(&self.cache, layer.index.digest()) {
+            return Ok(layer.digests.all.get_or_init(|| all));
+        }
+        let (all, file) = Digests::compute(&layer.index, &layer.data, &self.cache)?;
+        let cache = self.cache.clone();
+        let keep = move || {
+            if let Err(error) = file.publish().and_then(|()| cache.make_room()) {
+                tracing::warn!("the digests of a layer are not kept: {error}");
+            }
+        };
+        if let Err(error) = self.background.run("digests", keep) {
+            tracing::warn!("the digests of a layer are not kept: {error}");
+        }
+        Ok(layer.digests.all.get_or_init(|| all))
+    }
+
+    /// Finds out the digests of all files of all layers, several layers at a time: for who will ask for
+    /// most of them.
+    ///
+    /// # Errors
+    /// As [`OpenImage::read`].
+    pub fn digest_all(&self) -> io::Result<()> {
+        let layers: Vec<&OpenLayer> = self.layers.iter().collect();
+        let results = in_parallel(layers, |layer| {
+            let result = self.all_of(layer).map(|_| ());
+            (result.is_ok(), result)
+        });
+        results.into_iter().collect()
+    }
+
+    /// Whether one of the files that hold digests was found damaged.
+    pub(super) fn digests_are_damaged(&self) -> bool {
+        let known = self
+            .layers
+            .iter()
+            .filter_map(|layer| layer.digests.all.get());
+        known.into_iter().any(Digests::is_damaged)
+    }
+}

@@ -1,0 +1,58 @@
+//! The texts of `/.imgfs` that are at hand as a whole: the documents as shipped, the history, and the
+//! findings.
+
+use std::borrow::Cow;
+
+use super::super::{ImageFs, ViewError, facts};
+use super::Place;
+
+impl ImageFs {
+    pub(super) fn document(&self, place: Place) -> Result<Cow<'_, [u8]>, ViewError> {
+        let documents = &self.image.documents;
+        Ok(match place {
+            Place::Config => Cow::Borrowed(&documents.config),
+            Place::Manifest => Cow::Borrowed(&documents.manifest),
+            Place::Index => documents.index.as_deref().unwrap_or_default().into(),
+            Place::History => self.history_text().into(),
+            Place::Findings => self.findings_text()?.into(),
+            _ => return Err(ViewError::NotFound),
+        })
+    }
+
+    /// The text of `findings.tsv`.
+    fn findings_text(&self) -> Result<&[u8], ViewError> {
+        let found = self.found()?;
+        Ok(self.findings_text.get_or_init(|| {
+            facts::findings_table(found, |layer| {
+                let layer = self.image.layers.get(layer as usize)?;
+                layer.created_by.clone()
+            })
+        }))
+    }
+
+    /// The history, a line each: the layer that it made, or `-` if it made none; a tab; the command.
+    /// Where the history does not fit the layers, which made what cannot be told, and the first column
+    /// says `?`.
+    fn history_text(&self) -> Vec<u8> {
+        let config = &self.image.config;
+        let fits = !config.history_mismatch(self.image.layers.len());
+        let mut text = Vec::new();
+        let mut layer = 0;
+        for line in &config.history {
+            let number = match (line.empty_layer, fits) {
+                (true, _) => "-".to_owned(),
+                (false, false) => "?".to_owned(),
+                (false, true) => {
+                    layer += 1;
+                    (layer - 1).to_string()
+                }
+            };
+            text.extend_from_slice(number.as_bytes());
+            text.push(b'\t');
+            let command = line.created_by.as_deref().unwrap_or_default();
+            facts::escape(command.as_bytes(), false, &mut text);
+            text.push(b'\n');
+        }
+        text
+    }
+}

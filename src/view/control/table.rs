@@ -1,0 +1,149 @@
+//! `/.imgfs/binaries.tsv`: a line for each executable, a column for each key.
+//!
+//! Its length has to be known before anybody reads it, and the text may be large. So each line is made
+//! once to learn where each block of them ends, and made again when its block is read. The blocks that
+//! were read last are kept, and whoever wants one that is being made waits for it: a thousand readers
+//! cost what one costs.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lru::LruCache;
+
+use super::super::ino::Which;
+use super::super::keys::KEYS;
+use super::super::{Fact, ImageFs, ViewError};
+use crate::tree::{DentryId, Kind, Tree};
+
+/// So many lines are made together.
+const BLOCK: usize = 64;
+/// So many blocks are kept.
+const KEPT: usize = 32;
+
+/// Which lines there are, and where they stand.
+pub(in super::super) struct Table {
+    /// The names of all executables, in the byte order of their paths.
+    rows: Vec<DentryId>,
+    /// Where the block of that number ends. The first one begins with the line of the keys.
+    ends: Vec<u64>,
+    blocks: Mutex<LruCache<usize, Arc<[u8]>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The names of all executables; those of symbolic links to them are not among them.
+fn executables(tree: &Tree) -> Vec<DentryId> {
+    let is_file = |id: &DentryId| {
+        let kind = tree.dentry(*id).map(|dentry| dentry.kind);
+        kind == Some(Kind::Regular) && tree.executable(*id).is_some()
+    };
+    let mut rows: Vec<(Vec<u8>, DentryId)> = tree
+        .dentries()
+        .filter(is_file)
+        .map(|id| (tree.path(id), id))
+        .collect();
+    rows.sort_unstable();
+    rows.into_iter().map(|(_, id)| id).collect()
+}
+
+fn header() -> Vec<u8> {
+    let mut line = KEYS.join("\t").into_bytes();
+    line.push(b'\n');
+    line
+}
+
+/// A line: the value of each key, nothing where it does not apply.
+fn line(facts: &[Fact], text: &mut Vec<u8>) {
+    for (i, key) in KEYS.into_iter().enumerate() {
+        if i > 0 {
+            text.push(b'\t');
+        }
+        if let Some(fact) = facts.iter().find(|fact| fact.key == key) {
+            text.extend_from_slice(&fact.value.escaped());
+        }
+    }
+    text.push(b'\n');
+}
+
+impl Table {
+    pub(super) fn size(&self) -> u64 {
+        self.ends.last().copied().unwrap_or_default()
+    }
+}
+
+impl ImageFs {
+    /// The table, whose lines are counted when somebody asks first.
+    pub(super) fn binaries(&self) -> Result<Arc<Table>, ViewError> {
+        let mut known = lock(&self.binaries);
+        if let Some(table) = &*known {
+            return Ok(table.clone());
+        }
+        let capacity = std::num::NonZeroUsize::new(KEPT).unwrap_or(std::num::NonZeroUsize::MIN);
+        let mut table = Table {
+            rows: executables(self.tree()),
+            ends: Vec::new(),
+            blocks: Mutex::new(LruCache::new(capacity)),
+        };
+        let mut end = 0;
+        let blocks = table.rows.len().div_ceil(BLOCK).max(1);
+        for block in 0..blocks {
+            end += self.block(&table, block)?.len() as u64;
+            table.ends.push(end);
+        }
+        let table = Arc::new(table);
+        *known = Some(table.clone());
+        Ok(table)
+    }
+
+    /// The lines of a block.
+    fn block(&self, table: &Table, number: usize) -> Result<Vec<u8>, ViewError> {
+        let mut text = match number {
+            0 => header(),
+            _ => Vec::new(),
+        };
+        for &row in table
+            .rows
+            .iter()
+            .skip(number.saturating_mul(BLOCK))
+            .take(BLOCK)
+        {
+            let dentry = self.tree().dentry(row).ok_or(ViewError::NotFound)?;
+            let path = self.tree().path(row);
+            line(
+                &self.facts_at(Which::Merged, dentry.node, &path)?,
+                &mut text,
+            );
+        }
+        Ok(text)
+    }
+
+    pub(super) fn read_binaries(&self, offset: u64, len: usize) -> Result<Vec<u8>, ViewError> {
+        let table = self.binaries()?;
+        let mut text = Vec::new();
+        let mut number = table.ends.partition_point(|end| *end <= offset);
+        while text.len() < len && number < table.ends.len() {
+            let block = {
+                let mut blocks = lock(&table.blocks);
+                match blocks.get(&number) {
+                    Some(block) => block.clone(),
+                    None => {
+                        let block: Arc<[u8]> = self.block(&table, number)?.into();
+                        blocks.put(number, block.clone());
+                        block
+                    }
+                }
+            };
+            let begins = match number {
+                0 => 0,
+                _ => table.ends.get(number - 1).copied().unwrap_or_default(),
+            };
+            let at = offset.saturating_add(text.len() as u64) - begins;
+            let at = usize::try_from(at).unwrap_or(usize::MAX);
+            let rest = block.get(at..).unwrap_or_default();
+            text.extend_from_slice(rest.get(..len - text.len()).unwrap_or(rest));
+            number += 1;
+        }
+        Ok(text)
+    }
+}

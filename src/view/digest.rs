@@ -1,0 +1,138 @@
+//! What is told of a file only when somebody asks for it by name, since its bytes have to be read for it:
+//! its SHA-256, and which layer first brought these bytes.
+//!
+//! Like the virtual attributes of other file systems that cost something, they are not listed:
+//! `getfattr -d` on a whole tree would otherwise hash it.
+
+use super::ino::{Ino, Which};
+use super::{Fact, FileType, ImageFs, ViewError, facts, xattr};
+use crate::blob::Digest;
+use crate::tree::{Kind, NodeId, Tree};
+
+impl ImageFs {
+    /// The SHA-256 of a regular file's bytes; `None` for all else, and where holes are too long to be
+    /// hashed.
+    ///
+    /// # Errors
+    /// `NotFound`, or `Io` if the image cannot be read or has changed.
+    pub fn digest(&self, ino: u64) -> Result<Option<Digest>, ViewError> {
+        self.sound(|| match self.ino(ino)? {
+            Ino::Node(which, id) => self.node_digest(self.tree_of(which)?, id),
+            other => {
+                if self.attr(other)?.kind != FileType::Regular {
+                    return Ok(None);
+                }
+                let mut hasher = crate::blob::Hasher::sha256();
+                let mut offset = 0;
+                loop {
+                    let bytes = self.read_at(ino, offset, 1 << 20)?;
+                    if bytes.is_empty() {
+                        return Ok(Some(hasher.finish()));
+                    }
+                    hasher.update(&bytes);
+                    offset = offset.saturating_add(bytes.len() as u64);
+                }
+            }
+        })
+    }
+
+    /// Finds out the digests of all files, in the order in which they lie in their layers: for who will
+    /// ask for most of them.
+    ///
+    /// # Errors
+    /// `Io`, if the image cannot be read or has changed.
+    pub fn digest_all(&self) -> Result<(), ViewError> {
+        self.sound(|| {
+            self.image.digest_all().map_err(|error| ViewError::Io {
+                path: self.image.name.clone(),
+                error,
+            })
+        })
+    }
+
+    fn node_digest(&self, tree: &Tree, id: NodeId) -> Result<Option<Digest>, ViewError> {
+        self.image.digest(tree, id).map_err(|error| ViewError::Io {
+            path: crate::layer::printable(&self.path_of(tree, id)),
+            error,
+        })
+    }
+
+    /// The lowest layer that had a regular file's bytes under its path, without one that differs between
+    /// it and the file's own layer: where a later layer changed only attributes, the one that brought the
+    /// content.
+    ///
+    /// # Errors
+    /// As [`ImageFs::digest`].
+    pub fn content_layer(&self, ino: u64) -> Result<Option<u32>, ViewError> {
+        self.sound(|| match self.ino(ino)? {
+            Ino::Node(Which::Merged, id) => self.content_layer_of(id),
+            _ => Ok(None),
+        })
+    }
+
+    fn content_layer_of(&self, id: NodeId) -> Result<Option<u32>, ViewError> {
+        let tree = self.tree();
+        let node = tree.node(id).ok_or(ViewError::NotFound)?;
+        if node.kind != Kind::Regular {
+            return Ok(None);
+        }
+        let path = self.path_of(tree, id);
+        let hidden = self.tree_of(Which::Hidden)?;
+        let mut first = node.layer;
+        let mut digest = None;
+        for layer in (0..node.layer).rev() {
+            let Some(before) = find(hidden, layer, &path) else {
+                continue;
+            };
+            let same_size = hidden
+                .node(before)
+                .is_some_and(|before| before.kind == Kind::Regular && before.size == node.size);
+            if !same_size {
+                break;
+            }
+            if digest.is_none() {
+                digest = self.node_digest(tree, id)?;
+            }
+            if digest.is_none() || self.node_digest(hidden, before)? != digest {
+                break;
+            }
+            first = layer;
+        }
+        Ok(Some(first))
+    }
+
+    /// The facts that are not listed, of which `name` is one.
+    pub(super) fn asked_for(&self, ino: u64, name: &[u8]) -> Result<Vec<Fact>, ViewError> {
+        let Ino::Node(which, id) = self.ino(ino)? else {
+            return Ok(Vec::new());
+        };
+        if name == xattr::SHA256 {
+            let digest = self.node_digest(self.tree_of(which)?, id)?;
+            return Ok(digest.iter().map(facts::of_digest).collect());
+        }
+        if which != Which::Merged {
+            return Ok(Vec::new());
+        }
+        let number = self.content_layer_of(id)?;
+        let layer = number.and_then(|number| self.image.layers.get(number as usize));
+        Ok(match (number, layer) {
+            (Some(number), Some(layer)) => facts::of_content(number, layer),
+            _ => Vec::new(),
+        })
+    }
+
+    /// Whether an attribute of that name is found out only by reading files.
+    pub fn is_long_question(name: &[u8]) -> bool {
+        name == xattr::SHA256 || name.starts_with(xattr::CONTENT)
+    }
+}
+
+/// What a layer had under a path before a later one took it away; not what only stands above that.
+fn find(hidden: &Tree, layer: u32, path: &[u8]) -> Option<NodeId> {
+    let (_, top) = hidden.lookup(Tree::ROOT, layer.to_string().as_bytes())?;
+    let mut at = top.node;
+    for name in crate::tree::components(path) {
+        at = hidden.lookup(at, name)?.1.node;
+    }
+    Some(at)
+}
