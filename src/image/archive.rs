@@ -5,7 +5,7 @@
 //! members are kept in the cache under the identity of the file. An archive that comes through a pipe
 //! is first written to a file without a name.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -36,6 +36,16 @@ const MAX_LINKS: usize = 8;
 pub(crate) struct Archive {
     source: Arc<dyn ReadAt>,
     members: HashMap<String, Member>,
+    oddities: Oddities,
+}
+
+/// What is odd about an archive that was read. What is kept between mounts was not.
+#[derive(Default)]
+pub(crate) struct Oddities {
+    /// Why what follows its members cannot be read.
+    pub damage: Option<ImageError>,
+    /// Members that are there more than once. The last one counts, for most who read it.
+    pub twice: BTreeSet<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -103,8 +113,12 @@ impl Archive {
         if codec == Codec::Plain {
             let mut tar = tar::Archive::new(SequentialReader::new(source.clone()));
             let entries = tar.entries_with_seek().map_err(io)?;
-            let members = collect(&image, entries, source.size(), 0)?;
-            return Ok(Self { source, members });
+            let (members, oddities) = collect(&image, entries, source.size(), 0)?;
+            return Ok(Self {
+                source,
+                members,
+                oddities,
+            });
         }
         Self::open_compressed(&image, source, caches)
     }
@@ -132,17 +146,24 @@ impl Archive {
         {
             let part = file.part(MEMBERS);
             if let Ok(members) = postcard::from_bytes(part.get(0, part.len())) {
-                let source = reader(source, &file);
-                return Ok(Self { source, members });
+                return Ok(Self {
+                    source: reader(source, &file),
+                    members,
+                    oddities: Oddities::default(),
+                });
             }
         }
         let writer = caches.disk.create(Kind::Archive).map_err(failed)?;
         let mut pass = Pass::over_archive(source.clone(), writer).map_err(archive)?;
-        let members = {
+        let (members, mut oddities) = {
             let mut tar = tar::Archive::new(&mut pass);
             let entries = tar.entries().map_err(failed)?;
             collect(image, entries, u64::MAX, DOCUMENTS_LEN)?
         };
+        // There are no spans of what cannot be decoded to its end.
+        if let Some(damage) = oddities.damage.take() {
+            return Err(damage);
+        }
         let mut writer = pass.finish().map_err(archive)?.writer;
         let mut write = || -> io::Result<_> {
             writer.section(MEMBERS)?;
@@ -161,41 +182,80 @@ impl Archive {
         {
             tracing::warn!("{image}: its index is not kept: {error}");
         }
-        Ok(Self { source, members })
+        Ok(Self {
+            source,
+            members,
+            oddities,
+        })
+    }
+
+    /// What is odd about it, once.
+    pub(crate) fn take_oddities(&mut self) -> Oddities {
+        std::mem::take(&mut self.oddities)
     }
 
     /// The member of that path.
     pub(crate) fn get(&self, path: &str) -> Option<Arc<dyn ReadAt>> {
+        Some(match self.follow(path)?.1 {
+            Member::File {
+                bytes: Some(bytes), ..
+            } => Arc::new(Bytes(bytes.as_slice().into())),
+            Member::File { at, size, .. } => {
+                Arc::new(Section::new(self.source.clone(), *at, *size))
+            }
+            // Links were followed.
+            Member::Link(_) => return None,
+        })
+    }
+
+    /// The path of the file that a path leads to.
+    pub(crate) fn real(&self, path: &str) -> Option<&str> {
+        Some(self.follow(path)?.0)
+    }
+
+    fn follow(&self, path: &str) -> Option<(&str, &Member)> {
         let mut path = clean(path)?;
         for _ in 0..MAX_LINKS {
-            match self.members.get(&path)? {
-                Member::File {
-                    bytes: Some(bytes), ..
-                } => {
-                    return Some(Arc::new(Bytes(bytes.as_slice().into())));
-                }
-                Member::File { at, size, .. } => {
-                    let section = Section::new(self.source.clone(), *at, *size);
-                    return Some(Arc::new(section));
-                }
-                Member::Link(target) => path = target.clone(),
+            match self.members.get_key_value(&path)? {
+                (_, Member::Link(target)) => path.clone_from(target),
+                (path, member) => return Some((path, member)),
             }
         }
         None
     }
+
+    /// The members: path, and the length of what is a file and not a link.
+    pub(crate) fn members(&self) -> impl Iterator<Item = (&str, Option<u64>)> {
+        let size = |member: &Member| match member {
+            Member::File { size, .. } => Some(*size),
+            Member::Link(_) => None,
+        };
+        self.members.iter().map(move |(p, m)| (p.as_str(), size(m)))
+    }
 }
 
-/// Notes where each member lies in an archive of `len` bytes, and keeps as many bytes of documents.
+type Members = HashMap<String, Member>;
+
+/// Notes where each member lies in an archive of `len` bytes, and keeps as many bytes of documents. What
+/// is known of an archive that is damaged comes with the damage.
 fn collect<R: Read>(
     image: &str,
     entries: tar::Entries<'_, R>,
     len: u64,
     mut documents: u64,
-) -> Result<HashMap<String, Member>, ImageError> {
+) -> Result<(Members, Oddities), ImageError> {
     let mut members = HashMap::new();
+    let mut oddities = Oddities::default();
     let mut last = String::new();
     for entry in entries {
-        let mut entry = entry.map_err(|e| broken(image, e, &last, members.is_empty()))?;
+        let mut entry = match entry {
+            Ok(entry) => entry,
+            Err(error) if members.is_empty() => return Err(broken(image, error, &last, true)),
+            Err(error) => {
+                oddities.damage = Some(broken(image, error, &last, false));
+                return Ok((members, oddities));
+            }
+        };
         let path = entry.path_bytes();
         let Some(path) = std::str::from_utf8(&path).ok().and_then(clean) else {
             continue;
@@ -205,10 +265,13 @@ fn collect<R: Read>(
         let member = if kind.is_file() || kind.is_contiguous() {
             let (at, size) = (entry.raw_file_position(), entry.size());
             if at.checked_add(size).is_none_or(|end| end > len) {
-                return Err(ImageError::Incomplete {
+                oddities.damage = Some(ImageError::Incomplete {
                     image: image.to_owned(),
                     detail: format!("it ends inside {path}"),
                 });
+                let bytes = None;
+                members.insert(path, Member::File { at, size, bytes });
+                return Ok((members, oddities));
             }
             let mut bytes = None;
             if size <= DOCUMENT_LEN && size <= documents {
@@ -234,7 +297,9 @@ fn collect<R: Read>(
         } else {
             continue;
         };
-        members.insert(path, member);
+        if members.insert(path, member).is_some() {
+            oddities.twice.insert(last.clone());
+        }
         if members.len() > MAX_MEMBERS {
             return Err(ImageError::NotAnImage {
                 image: image.to_owned(),
@@ -242,7 +307,7 @@ fn collect<R: Read>(
             });
         }
     }
-    Ok(members)
+    Ok((members, oddities))
 }
 
 /// What an error of the tar reader means: compressed data may be at fault, or the file may end.
@@ -265,7 +330,7 @@ fn broken(image: &str, error: io::Error, last: &str, first: bool) -> ImageError 
 }
 
 /// A path as a key: without `.`, `..` resolved. `None` if it leads outside.
-fn clean(path: &str) -> Option<String> {
+pub(crate) fn clean(path: &str) -> Option<String> {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {

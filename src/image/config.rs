@@ -39,6 +39,12 @@ pub struct Start {
 pub struct HistoryEntry {
     /// The command that made it.
     pub created_by: Option<String>,
+    /// When that was, as RFC 3339 writes it.
+    pub created: Option<String>,
+    /// Who made it.
+    pub author: Option<String>,
+    /// What was said of it.
+    pub comment: Option<String>,
     /// Whether it made no layer.
     pub empty_layer: bool,
 }
@@ -58,6 +64,9 @@ impl Config {
         let history = document.history().iter().flatten();
         let history = history.map(|line| HistoryEntry {
             created_by: line.created_by().clone(),
+            created: line.created().clone(),
+            author: line.author().clone(),
+            comment: line.comment().clone(),
             empty_layer: line.empty_layer().unwrap_or(false),
         });
         let some = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());

@@ -10,10 +10,10 @@ use super::{Config, Documents, Image, ImageError, LayerBlob, Platform, Reference
 /// One image of `manifest.json`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Item {
-    config: String,
-    repo_tags: Option<Vec<String>>,
-    layers: Option<Vec<String>>,
+pub(crate) struct Item {
+    pub config: String,
+    pub repo_tags: Option<Vec<String>>,
+    pub layers: Option<Vec<String>>,
 }
 
 /// Opens an image of a docker-archive.
@@ -89,7 +89,8 @@ pub(crate) fn open(
     })
 }
 
-fn choose<'a>(reference: &Reference, items: &'a [Item]) -> Result<&'a Item, ImageError> {
+/// The item that a reference names.
+pub(crate) fn choose<'a>(reference: &Reference, items: &'a [Item]) -> Result<&'a Item, ImageError> {
     let names = || -> Vec<String> {
         let named = |(i, item): (usize, &Item)| {
             let tag = item.repo_tags.iter().flatten().next().cloned();

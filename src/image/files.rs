@@ -5,12 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::archive::Archive;
+use super::archive::{Archive, Oddities};
 use super::{Caches, ImageError, Reference, Transport};
 use crate::blob::{Digest, FileSource, ReadAt, read_all};
 
 /// A document larger than this is none: real manifests and configs have some kilobytes.
-const MAX_DOCUMENT: u64 = 16 << 20;
+pub(crate) const MAX_DOCUMENT: u64 = 16 << 20;
 
 /// The files of an image.
 pub(crate) enum Files {
@@ -21,6 +21,18 @@ pub(crate) enum Files {
 impl Files {
     /// Opens what a reference points to.
     pub(crate) fn open(reference: &Reference, caches: &Caches<'_>) -> Result<Self, ImageError> {
+        let mut files = Self::open_damaged(reference, caches)?;
+        match files.take_oddities().damage {
+            Some(damage) => Err(damage),
+            None => Ok(files),
+        }
+    }
+
+    /// The same for who looks at what is left of an archive that is cut off.
+    pub(crate) fn open_damaged(
+        reference: &Reference,
+        caches: &Caches<'_>,
+    ) -> Result<Self, ImageError> {
         let io = |error| ImageError::Io {
             image: reference.to_string(),
             error,
@@ -58,6 +70,14 @@ impl Files {
             Archive::from_stream(reference, file, caches)?
         };
         Ok(Self::Archive(archive))
+    }
+
+    /// What is odd about them as a whole, once.
+    pub(crate) fn take_oddities(&mut self) -> Oddities {
+        match self {
+            Self::Directory(_) => Oddities::default(),
+            Self::Archive(archive) => archive.take_oddities(),
+        }
     }
 
     /// Whether there is a file of that path.
@@ -149,11 +169,12 @@ impl Files {
     }
 }
 
-fn blob_path(digest: &Digest) -> String {
+/// Where the blob of a digest is.
+pub(crate) fn blob_path(digest: &Digest) -> String {
     format!("blobs/{}/{}", digest.algorithm(), digest.hex())
 }
 
-fn is_inside(path: &Path) -> bool {
+pub(crate) fn is_inside(path: &Path) -> bool {
     use std::path::Component;
     let mut components = path.components();
     components.all(|c| matches!(c, Component::Normal(_) | Component::CurDir))

@@ -13,6 +13,7 @@ mod files;
 mod oci_layout;
 mod platform;
 mod reference;
+pub mod verify;
 
 use std::sync::Arc;
 

@@ -11,15 +11,15 @@ use super::{Config, Documents, Image, ImageError, LayerBlob, Offer, Platform, Re
 use crate::blob::Digest;
 
 /// Indexes may name indexes; real ones do so once.
-const MAX_DEPTH: usize = 4;
+pub(crate) const MAX_DEPTH: usize = 4;
 /// More manifests than this in all indexes together are a trick.
 const MAX_MANIFESTS: usize = 4096;
 
 /// The annotation that marks an attestation manifest (BuildKit, attestation-storage.md).
-const REFERENCE_TYPE: &str = "vnd.docker.reference.type";
+pub(crate) const REFERENCE_TYPE: &str = "vnd.docker.reference.type";
 /// The name of an image in a layout (OCI image-spec, annotations.md), and that of containerd.
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
-const CONTAINERD_NAME: &str = "io.containerd.image.name";
+pub(crate) const REF_NAME: &str = "org.opencontainers.image.ref.name";
+pub(crate) const CONTAINERD_NAME: &str = "io.containerd.image.name";
 
 /// A manifest that could be the one.
 struct Found {
@@ -120,10 +120,7 @@ fn read(
         });
     }
     let media_type = parsed.config().media_type().to_string();
-    let is_config = media_type.starts_with("application/vnd.oci.image.config.")
-        || media_type.starts_with("application/vnd.docker.container.image.")
-        || media_type == "application/octet-stream";
-    if !is_config {
+    if !is_config(&media_type) {
         return Err(ImageError::NoConfig {
             image: reference.to_string(),
             media_type,
@@ -215,15 +212,27 @@ fn digest_of(reference: &Reference, descriptor: &Descriptor) -> Result<Digest, I
     })
 }
 
-fn is_index(descriptor: &Descriptor) -> bool {
+/// Whether a media type is that of an index.
+pub(crate) fn is_index(media_type: &str) -> bool {
     matches!(
-        descriptor.media_type().as_ref(),
+        media_type,
         "application/vnd.oci.image.index.v1+json"
             | "application/vnd.docker.distribution.manifest.list.v2+json"
     )
 }
 
-fn annotation<'a>(annotations: &'a Option<HashMap<String, String>>, key: &str) -> Option<&'a str> {
+/// Whether a media type may be that of an image's config.
+pub(crate) fn is_config(media_type: &str) -> bool {
+    media_type.starts_with("application/vnd.oci.image.config.")
+        || media_type.starts_with("application/vnd.docker.container.image.")
+        || media_type == "application/octet-stream"
+}
+
+/// An annotation of a descriptor.
+pub(crate) fn annotation<'a>(
+    annotations: &'a Option<HashMap<String, String>>,
+    key: &str,
+) -> Option<&'a str> {
     annotations.as_ref()?.get(key).map(String::as_str)
 }
 
@@ -255,7 +264,7 @@ fn collect(
         for key in [CONTAINERD_NAME, REF_NAME] {
             names.extend(annotation(annotations, key).map(str::to_owned));
         }
-        if !is_index(&descriptor) {
+        if !is_index(descriptor.media_type().as_ref()) {
             found.push(Found {
                 descriptor,
                 names,
@@ -378,7 +387,7 @@ fn choose_platform(
 }
 
 /// The platform that a descriptor names.
-fn declared_by(descriptor: &Descriptor) -> Option<Platform> {
+pub(crate) fn declared_by(descriptor: &Descriptor) -> Option<Platform> {
     let platform = descriptor.platform().as_ref()?;
     Some(Platform {
         os: platform.os().to_string(),

@@ -1,0 +1,149 @@
+//! Which of the manifests in a layout are checked: all, unless a name or a platform chooses.
+
+use std::collections::{HashMap, HashSet};
+
+use super::layout::{Entry, Layout, Role};
+use crate::image::docker_archive::short;
+use crate::image::{ImageError, Platform, Reference};
+
+impl Layout {
+    /// Leaves what the name of a reference means, in the words of a mount.
+    pub(super) fn choose_name(
+        &mut self,
+        reference: &Reference,
+        wanted: &str,
+    ) -> Result<(), ImageError> {
+        let is_meant = |entry: &Entry| {
+            let mut names = entry.link.names.iter();
+            names.any(|name| short(name) == short(wanted)) || entry.link.name() == wanted
+        };
+        let entries = self.entries.iter().enumerate();
+        let meant = entries.filter(|(_, e)| is_meant(e)).map(|(n, _)| n);
+        let meant: Vec<usize> = meant.collect();
+        if meant.is_empty() {
+            let names = self.entries.iter();
+            let mut names: Vec<String> = names
+                .filter_map(|e| e.link.names.first().cloned())
+                .collect();
+            names.dedup();
+            return Err(ImageError::NoSuchName {
+                image: reference.to_string(),
+                wanted: wanted.to_owned(),
+                names,
+            });
+        }
+        self.select(meant);
+        Ok(())
+    }
+
+    /// Leaves the manifests that serve a platform best, and what is said about them. Of which platform
+    /// one is that cannot be read is not known, so it stays.
+    pub(super) fn choose_platform(
+        &mut self,
+        reference: &Reference,
+        wanted: &Platform,
+    ) -> Result<(), ImageError> {
+        let mut chosen: Vec<usize> = Vec::new();
+        let mut unknown: Vec<usize> = Vec::new();
+        let mut offered: Vec<String> = Vec::new();
+        let mut best = None;
+        for (number, entry) in self.entries.iter().enumerate() {
+            if !entry.selected || entry.role != Role::Manifest {
+                continue;
+            }
+            let Some(platform) = self.platform(entry) else {
+                if !self.is_artifact(entry) {
+                    unknown.push(number);
+                }
+                continue;
+            };
+            offered.push(platform.to_string());
+            let rank = wanted.accepts(&platform);
+            if rank > best {
+                best = rank;
+                chosen.clear();
+            }
+            if rank.is_some() && rank == best {
+                chosen.push(number);
+            }
+        }
+        chosen.append(&mut unknown);
+        if chosen.is_empty() {
+            offered.dedup();
+            return Err(ImageError::NoSuchPlatform {
+                image: reference.to_string(),
+                wanted: wanted.clone(),
+                platforms: offered,
+            });
+        }
+        let about: HashSet<String> = chosen
+            .iter()
+            .filter_map(|&n| Some(self.entries.get(n)?.link.name()))
+            .collect();
+        for (number, entry) in self.entries.iter().enumerate() {
+            let subject = entry.link.attests.as_ref().and_then(Option::as_ref);
+            if subject.is_some_and(|digest| about.contains(digest)) {
+                chosen.push(number);
+            }
+        }
+        self.select(chosen);
+        Ok(())
+    }
+
+    /// The platform of a manifest: its descriptor says it, else its config does.
+    pub(super) fn platform(&self, entry: &Entry) -> Option<Platform> {
+        if let Some(platform) = &entry.link.platform {
+            return Some(platform.clone());
+        }
+        let image = self.manifest_of(entry)?.image.as_ref()?;
+        Some(image.summary.as_ref().ok()?.platform.clone())
+    }
+
+    fn is_artifact(&self, entry: &Entry) -> bool {
+        self.manifest_of(entry).is_some_and(|m| m.image.is_none())
+    }
+
+    /// The manifest that an entry refers to, if it could be read.
+    pub(super) fn manifest_of(&self, entry: &Entry) -> Option<&super::layout::Manifest> {
+        self.documents.get(entry.to?)?.manifest.as_ref()
+    }
+
+    /// Leaves these entries of those that are selected, all that they lead to, and the way to them.
+    fn select(&mut self, chosen: Vec<usize>) {
+        let mut wanted: HashSet<usize> = chosen.iter().copied().collect();
+        let mut pending = chosen.clone();
+        while let Some(number) = pending.pop() {
+            let to = self.entries.get(number).and_then(|e| e.to);
+            let document = to.and_then(|to| self.documents.get(to));
+            for &next in document.iter().flat_map(|d| &d.entries) {
+                if wanted.insert(next) {
+                    pending.push(next);
+                }
+            }
+        }
+        let mut referrers: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (number, entry) in self.entries.iter().enumerate() {
+            if let Some(to) = entry.to {
+                referrers.entry(to).or_default().push(number);
+            }
+        }
+        let mut way: HashSet<usize> = HashSet::new();
+        let mut pending = chosen;
+        while let Some(number) = pending.pop() {
+            let Some(from) = self.entries.get(number).map(|e| e.from) else {
+                continue;
+            };
+            // All who refer to a document are dealt with at once.
+            if way.insert(from) {
+                let referrers = referrers.get(&from).into_iter().flatten();
+                for &referrer in referrers {
+                    wanted.insert(referrer);
+                    pending.push(referrer);
+                }
+            }
+        }
+        for (number, entry) in self.entries.iter_mut().enumerate() {
+            entry.selected &= wanted.contains(&number);
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! OCI image layout: everything that `index.json` leads to, whatever is wrong on the way.
+//!
+//! First all documents are read, each once, into [`Layout`]: a document knows what it refers to, and each
+//! reference is an entry of its own, since two may say different things of the same blob. Then entries are
+//! selected (`choose.rs`), and those that are become checks (`tell.rs`). A document that does not match its digest is still
+//! followed: what it refers to may be sound. That also means that an index may lead to itself; since each
+//! document is followed once, nothing comes of it but the mismatch.
+
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+
+use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
+use serde::Deserialize;
+
+use super::link::Link;
+use super::plan::Summary;
+use super::report::{Check, Problem, ProblemId, Thing};
+use super::store::{Document, Store};
+use crate::blob::Digest;
+use crate::image::Config;
+use crate::image::files::blob_path;
+use crate::image::oci_layout::{MAX_DEPTH, is_config, is_index};
+
+/// The version of the layout in `oci-layout` (OCI image-spec, image-layout.md).
+const VERSION: &str = "1.0.0";
+
+/// All documents of a layout.
+pub(super) struct Layout {
+    /// `oci-layout`.
+    pub marker: Check,
+    pub entries: Vec<Entry>,
+    /// The first one is `index.json`.
+    pub documents: Vec<Read>,
+    by_path: HashMap<String, usize>,
+    configs: HashMap<String, Rc<ConfigRead>>,
+}
+
+/// A reference to a document.
+pub(super) struct Entry {
+    pub link: Link,
+    pub role: Role,
+    /// The document that refers to it.
+    pub from: usize,
+    /// The document that it refers to, if it is one.
+    pub to: Option<usize>,
+    /// It may be missing.
+    pub optional: bool,
+    pub selected: bool,
+}
+
+/// What a reference takes a blob for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Index,
+    Manifest,
+    Attestation,
+    Opaque,
+}
+
+/// A document that was read.
+pub(super) struct Read {
+    pub size: Option<u64>,
+    pub digest: Option<Digest>,
+    pub problems: Vec<Problem>,
+    /// The media type that it gives itself.
+    pub media_type: Option<String>,
+    /// What it refers to, by number.
+    pub entries: Vec<usize>,
+    pub manifest: Option<Manifest>,
+    depth: usize,
+}
+
+/// What a manifest refers to.
+pub(super) struct Manifest {
+    pub config: Link,
+    /// Its config, if it is that of an image.
+    pub image: Option<Rc<ConfigRead>>,
+    pub layers: Vec<Link>,
+}
+
+/// A config that was read.
+pub(super) struct ConfigRead {
+    pub size: Option<u64>,
+    pub digest: Option<Digest>,
+    pub summary: Result<Summary, Problem>,
+}
+
+/// The member that tells a layout (image-layout.md, "oci-layout file").
+#[derive(Deserialize)]
+struct Marker {
+    #[serde(rename = "imageLayoutVersion")]
+    version: String,
+}
+
+impl Layout {
+    /// Reads all documents.
+    pub(super) fn read(store: &mut Store<'_>) -> Self {
+        let mut layout = Self {
+            marker: read_marker(store),
+            entries: Vec::new(),
+            documents: Vec::new(),
+            by_path: HashMap::new(),
+            configs: HashMap::new(),
+        };
+        let document = store.document("index.json", None, ProblemId::MissingFile);
+        let mut pending = VecDeque::new();
+        layout.index(store, document, 0, &mut pending);
+        // Breadth first: what lies nearer is followed before what is nested deeply.
+        while let Some(number) = pending.pop_front() {
+            layout.follow(store, number, &mut pending);
+        }
+        layout
+    }
+
+    /// Takes in an index that was read, and gives its number.
+    fn index(
+        &mut self,
+        store: &mut Store<'_>,
+        document: Document,
+        depth: usize,
+        pending: &mut VecDeque<usize>,
+    ) -> usize {
+        let mut read = Read::new(&document, depth);
+        let links = document.bytes.and_then(|bytes| {
+            let index: ImageIndex = parse(&bytes)?;
+            read.media_type = index.media_type().as_ref().map(ToString::to_string);
+            read.version(index.schema_version());
+            if depth > MAX_DEPTH && !index.manifests().is_empty() {
+                return Err(
+                    store.too_much("it is nested deeper than any image's, and not followed")
+                );
+            }
+            store.spend(index.manifests().len() + 1)?;
+            let mut links = links(index.manifests());
+            links.extend(index.subject().iter().map(|s| (Link::new(s), true)));
+            Ok(links)
+        });
+        let number = self.add(read);
+        self.refer(number, links, pending);
+        number
+    }
+
+    fn manifest(
+        &mut self,
+        store: &mut Store<'_>,
+        document: Document,
+        depth: usize,
+        pending: &mut VecDeque<usize>,
+    ) -> usize {
+        let mut read = Read::new(&document, depth);
+        let parsed = document.bytes.and_then(|bytes| {
+            let manifest: ImageManifest = parse(&bytes)?;
+            read.media_type = manifest.media_type().as_ref().map(ToString::to_string);
+            read.version(manifest.schema_version());
+            store.spend(manifest.layers().len() + 2)?;
+            Ok(manifest)
+        });
+        let links = parsed.map(|manifest| {
+            let config = Link::new(manifest.config());
+            read.manifest = Some(Manifest {
+                image: self.config(store, &config),
+                config,
+                layers: manifest.layers().iter().map(Link::new).collect(),
+            });
+            let subject = manifest.subject().iter();
+            subject.map(|s| (Link::new(s), true)).collect()
+        });
+        let number = self.add(read);
+        self.refer(number, links, pending);
+        number
+    }
+
+    /// The config of an image. Several manifests may have the same.
+    fn config(&mut self, store: &mut Store<'_>, link: &Link) -> Option<Rc<ConfigRead>> {
+        let path = link.path().filter(|_| is_config(&link.media_type))?;
+        if let Some(known) = self.configs.get(&path) {
+            return Some(known.clone());
+        }
+        let named = link.digest.as_ref().ok();
+        let document = store.document(&path, named, ProblemId::MissingBlob);
+        let summary = document.bytes.and_then(|bytes| summarise(store, &bytes));
+        // Registries take anything as a config, of that type.
+        let vague = link.media_type == "application/octet-stream";
+        let is_bad = |problem: &Problem| problem.id == ProblemId::BadDocument;
+        if vague && summary.as_ref().is_err_and(is_bad) {
+            return None;
+        }
+        let read = Rc::new(ConfigRead {
+            size: document.size,
+            digest: document.digest,
+            summary,
+        });
+        self.configs.insert(path, read.clone());
+        Some(read)
+    }
+
+    fn add(&mut self, read: Read) -> usize {
+        self.documents.push(read);
+        self.documents.len() - 1
+    }
+
+    /// Notes what a document refers to, or why that is not known.
+    fn refer(
+        &mut self,
+        from: usize,
+        links: Result<Vec<(Link, bool)>, Problem>,
+        pending: &mut VecDeque<usize>,
+    ) {
+        let Some(document) = self.documents.get_mut(from) else {
+            return;
+        };
+        match links {
+            Err(problem) => document.problems.push(problem),
+            Ok(links) => {
+                for (link, optional) in links {
+                    let number = self.entries.len();
+                    document.entries.push(number);
+                    pending.push_back(number);
+                    self.entries.push(Entry {
+                        role: Role::of(&link),
+                        link,
+                        from,
+                        to: None,
+                        optional,
+                        selected: true,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Reads what an entry refers to, unless that is known.
+    fn follow(&mut self, store: &mut Store<'_>, number: usize, pending: &mut VecDeque<usize>) {
+        let Some(entry) = self.entries.get(number) else {
+            return;
+        };
+        let from = self.documents.get(entry.from);
+        let depth = from.map_or(0, |read| read.depth + 1);
+        let (role, named) = (entry.role, entry.link.digest.as_ref().ok().cloned());
+        let Some(named) = named.filter(|_| role != Role::Opaque) else {
+            return;
+        };
+        // What one takes for an index and the other for a manifest is read as both.
+        let key = format!("{} {named}", role == Role::Index);
+        let to = match self.by_path.get(&key) {
+            Some(known) => *known,
+            None => {
+                let missing = ProblemId::MissingBlob;
+                let document = store.document(&blob_path(&named), Some(&named), missing);
+                let number = match role {
+                    Role::Index => self.index(store, document, depth, pending),
+                    _ => self.manifest(store, document, depth, pending),
+                };
+                self.by_path.insert(key, number);
+                number
+            }
+        };
+        if let Some(entry) = self.entries.get_mut(number) {
+            entry.to = Some(to);
+        }
+    }
+
+    /// Notes all that the documents refer to, whether or not it is selected: it is not unreferenced.
+    pub(super) fn mark(&self, store: &mut Store<'_>) {
+        let entries = self.entries.iter().map(|e| &e.link);
+        let manifests = self.documents.iter().filter_map(|d| d.manifest.as_ref());
+        let blobs = manifests.flat_map(|m| m.layers.iter().chain([&m.config]));
+        for path in entries.chain(blobs).filter_map(Link::path) {
+            store.mark(&path);
+        }
+    }
+}
+
+impl Role {
+    fn of(link: &Link) -> Self {
+        match link.media_type.as_str() {
+            media_type if is_index(media_type) => Self::Index,
+            "application/vnd.oci.image.manifest.v1+json"
+            | "application/vnd.docker.distribution.manifest.v2+json" => match link.attests {
+                Some(_) => Self::Attestation,
+                None => Self::Manifest,
+            },
+            _ => Self::Opaque,
+        }
+    }
+}
+
+impl Read {
+    fn new(document: &Document, depth: usize) -> Self {
+        Self {
+            size: document.size,
+            digest: document.digest.clone(),
+            problems: Vec::new(),
+            media_type: None,
+            entries: Vec::new(),
+            manifest: None,
+            depth,
+        }
+    }
+
+    fn version(&mut self, version: u32) {
+        if version != 2 {
+            let problem = Problem::differs(ProblemId::BadDocument, 2, version);
+            self.problems.push(problem.with("its schemaVersion"));
+        }
+    }
+}
+
+/// The links of a document, and whether what they lead to may be missing.
+fn links(descriptors: &[Descriptor]) -> Vec<(Link, bool)> {
+    descriptors.iter().map(|d| (Link::new(d), false)).collect()
+}
+
+pub(super) fn parse<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let detail = format!("it cannot be understood: {error}");
+        Problem::because(ProblemId::BadDocument, detail)
+    })
+}
+
+/// What layers are compared with of a config.
+pub(super) fn summarise(store: &mut Store<'_>, bytes: &[u8]) -> Result<Summary, Problem> {
+    let config = Config::parse(bytes)
+        .map_err(|detail| Problem::because(ProblemId::BadDocument, format!("it {detail}")))?;
+    store.spend(config.diff_ids.len())?;
+    Ok(Summary::new(config))
+}
+
+fn read_marker(store: &mut Store<'_>) -> Check {
+    let mut check = Check::new(Thing::Layout, "oci-layout");
+    let document = store.document("oci-layout", None, ProblemId::MissingFile);
+    check.size = document.size;
+    check.digest = document.digest;
+    let marker = document.bytes.and_then(|bytes| parse::<Marker>(&bytes));
+    match marker {
+        Err(problem) => check.problems.push(problem),
+        Ok(marker) if marker.version != VERSION => {
+            let problem = Problem::differs(ProblemId::BadDocument, VERSION, marker.version);
+            check.problems.push(problem.with("its imageLayoutVersion"));
+        }
+        Ok(_) => {}
+    }
+    check
+}

@@ -1,0 +1,154 @@
+//! What a descriptor says of the blob that it refers to (OCI image-spec, descriptor.md).
+
+use oci_spec::image::Descriptor;
+
+use super::report::{Problem, ProblemId};
+use crate::blob::Digest;
+use crate::image::Platform;
+use crate::image::files::blob_path;
+use crate::image::oci_layout::{
+    CONTAINERD_NAME, REF_NAME, REFERENCE_TYPE, annotation, declared_by,
+};
+
+/// The annotation of an attestation that names the manifest it is about.
+const REFERENCE_DIGEST: &str = "vnd.docker.reference.digest";
+
+/// A reference to a blob.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub media_type: String,
+    /// The digest, or what stands in its place.
+    pub digest: Result<Digest, String>,
+    pub size: u64,
+    pub platform: Option<Platform>,
+    /// Names that its annotations give it.
+    pub names: Vec<String>,
+    /// It marks something that is said about an image: the digest of that, if it is given.
+    pub attests: Option<Option<String>>,
+    /// Where else the blob is: it need not be here.
+    pub elsewhere: Option<String>,
+    /// What is wrong with the copy that it carries.
+    data: Option<Problem>,
+}
+
+impl Link {
+    pub(super) fn new(descriptor: &Descriptor) -> Self {
+        let text = descriptor.digest().to_string();
+        let digest: Result<Digest, String> = text.parse().map_err(|_| text);
+        let annotations = descriptor.annotations();
+        let named = |key| annotation(annotations, key).map(str::to_owned);
+        let data = descriptor.data().as_ref();
+        Self {
+            media_type: descriptor.media_type().to_string(),
+            size: descriptor.size(),
+            platform: declared_by(descriptor),
+            names: [CONTAINERD_NAME, REF_NAME]
+                .into_iter()
+                .filter_map(named)
+                .collect(),
+            attests: named(REFERENCE_TYPE).map(|_| named(REFERENCE_DIGEST)),
+            elsewhere: descriptor.urls().iter().flatten().next().cloned(),
+            data: data.and_then(|data| check_data(data, digest.as_ref().ok()?)),
+            digest,
+        }
+    }
+
+    /// The digest as it stands there.
+    pub(super) fn name(&self) -> String {
+        match &self.digest {
+            Ok(digest) => digest.to_string(),
+            Err(text) => text.clone(),
+        }
+    }
+
+    /// Where the blob has to be.
+    pub(super) fn path(&self) -> Option<String> {
+        Some(blob_path(self.digest.as_ref().ok()?))
+    }
+
+    /// What is wrong with the reference itself.
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.digest.is_err() {
+            let detail = "it is not sha256:, sha384: or sha512: and as many hex digits as that has";
+            problems.push(Problem::because(ProblemId::BadDigest, detail));
+        }
+        problems.extend(self.data.clone());
+        problems
+    }
+}
+
+/// A descriptor may carry the blob with it, and who reads that one must not get another one.
+fn check_data(data: &str, digest: &Digest) -> Option<Problem> {
+    let detail = match decode_base64(data) {
+        None => "the copy in the descriptor is not base64",
+        Some(bytes) if !digest.matches(&bytes) => {
+            "the copy in the descriptor is not what its digest names"
+        }
+        Some(_) => return None,
+    };
+    Some(Problem::because(ProblemId::DataMismatch, detail))
+}
+
+/// RFC 4648, section 4, with its padding.
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let digits = text.trim_end_matches('=');
+    // At most two bytes of padding, which make whole groups of four.
+    if !text.len().is_multiple_of(4) || text.len() - digits.len() > 2 {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(digits.len() / 4 * 3 + 3);
+    let (mut held, mut bits) = (0u32, 0u32);
+    for digit in digits.bytes() {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        // Never more than 14 bits are held.
+        held = (held << 6 | u32::from(value)) & 0x3fff;
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((held >> bits & 0xff) as u8);
+        }
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 4648, section 10.
+    #[test]
+    fn base64_as_in_the_rfc() {
+        for (text, bytes) in [
+            ("", ""),
+            ("Zg==", "f"),
+            ("Zm8=", "fo"),
+            ("Zm9v", "foo"),
+            ("Zm9vYg==", "foob"),
+            ("Zm9vYmE=", "fooba"),
+            ("Zm9vYmFy", "foobar"),
+        ] {
+            assert_eq!(decode_base64(text).as_deref(), Some(bytes.as_bytes()));
+        }
+        for bad in ["Zg", "Zg=", "Z===", "Zm9\u{e9}", "Zm 9", "===="] {
+            assert_eq!(decode_base64(bad), None, "{bad}");
+        }
+        assert_eq!(decode_base64("+/+/").unwrap(), [0xfb, 0xff, 0xbf]);
+    }
+
+    #[test]
+    fn a_copy_that_differs_is_told() {
+        let digest = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let digest = digest.parse().unwrap();
+        assert_eq!(check_data("YWJj", &digest), None);
+        assert!(check_data("YWJk", &digest).is_some());
+        assert!(check_data("YWJ", &digest).is_some());
+    }
+}

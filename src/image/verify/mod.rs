@@ -1,0 +1,211 @@
+//! Whether an image is what it says: everything that a reference leads to, read to its end and compared
+//! with what refers to it. Unlike [`super::open`], which stops at the first thing that is wrong, this
+//! goes on, and looks at every platform. Nothing is written, and nothing that was learned before is
+//! trusted.
+//!
+//! [`verify`] reads all documents first (`layout.rs`, `docker.rs`), through `store.rs`, which knows why a
+//! file cannot be read and which files were asked for. They become a plan of checks (`plan.rs`); those of blobs
+//! wait until each blob was read once. The [`Report`] has all checks in a fixed order.
+
+mod choose;
+mod docker;
+mod layout;
+mod link;
+mod plan;
+mod report;
+mod store;
+mod tell;
+
+use std::sync::Arc;
+
+pub use report::{Check, Note, Problem, ProblemId, Report, Status, Thing};
+
+use super::files::Files;
+use super::{Caches, ImageError, Platform, Reference, Transport};
+use crate::blob::{BlobError, SpanCache};
+use crate::cache::CacheDir;
+use docker::Docker;
+use layout::Layout;
+use plan::Plan;
+use store::{Store, Stray};
+
+/// Memory for what is decoded of an archive that is compressed itself, in bytes.
+const SPANS: usize = 64 << 20;
+
+/// How far the blobs are read. Told from several threads.
+#[derive(Clone, Copy, Debug)]
+pub enum Step<'a> {
+    /// These have to be read, so many bytes each.
+    Start(&'a [u64]),
+    /// So many bytes of one are read.
+    At {
+        /// Its number in the list.
+        blob: usize,
+        /// How many bytes.
+        position: u64,
+    },
+}
+
+/// Checks an image: all of it, or what the name in `reference` and `platform` choose.
+///
+/// # Errors
+/// If there is no such image. What is wrong with one is part of the report.
+pub fn verify(
+    reference: &Reference,
+    platform: Option<&Platform>,
+    progress: &(dyn Fn(Step<'_>) + Sync),
+) -> Result<Report, ImageError> {
+    let disk = CacheDir::none();
+    let caches = Caches {
+        spans: Arc::new(SpanCache::new(SPANS, disk.clone())),
+        disk: &disk,
+    };
+    let mut files = match Files::open_damaged(reference, &caches) {
+        Ok(files) => files,
+        Err(error) => match damage(reference, &error) {
+            Some(check) => {
+                return Ok(Report {
+                    checks: vec![check],
+                });
+            }
+            None => return Err(error),
+        },
+    };
+    let oddities = files.take_oddities();
+    let damage = oddities.damage.and_then(|e| damage(reference, &e));
+    let mut store = Store::new(&files);
+    let oci = store.contains("index.json") || store.contains("oci-layout");
+    let docker = store.contains("manifest.json");
+    let (wants_oci, wants_docker) = match reference.transport {
+        Transport::DockerArchive => (false, true),
+        Transport::OciArchive | Transport::Oci => (true, false),
+        Transport::Sniffed | Transport::Stdin => (true, true),
+    };
+    let mut plan = Plan::default();
+    if !(oci && wants_oci || docker && wants_docker) {
+        // What is missing may have been behind the damage.
+        let checks = damage.map(|check| vec![check]);
+        return checks
+            .map(|checks| Report { checks })
+            .ok_or_else(|| no_image(reference));
+    }
+    plan.extend(damage);
+    plan.extend(oddities.twice.into_iter().map(twice));
+    let mut layout = oci.then(|| Layout::read(&mut store));
+    let mut docker = docker.then(|| Docker::read(&mut store));
+    let oci_says = layout
+        .as_mut()
+        .filter(|_| wants_oci)
+        .map(|layout| choose_in_layout(layout, reference, platform));
+    let docker_says = docker
+        .as_mut()
+        .filter(|_| wants_docker)
+        .map(|docker| choose_in_docker(docker, reference, platform));
+    let tells = |says: &Option<Result<(), ImageError>>| says.as_ref().is_some_and(Result::is_ok);
+    let (tell_oci, tell_docker) = (tells(&oci_says), tells(&docker_says));
+    // Of an archive that is both, either may have what is wanted.
+    if !tell_oci && !tell_docker {
+        oci_says.or(docker_says).unwrap_or(Ok(()))?;
+    }
+    if let Some(layout) = &layout {
+        layout.mark(&mut store);
+        if tell_oci {
+            tell::tell(layout, &mut store, &mut plan, docker.is_some());
+        }
+    }
+    if let Some(docker) = &docker {
+        docker.mark(&mut store);
+        if tell_docker {
+            docker.tell(&mut store, &mut plan);
+        }
+    }
+    drop((layout, docker));
+    let mut checks = plan.run(&files, progress);
+    checks.extend(strays(&store));
+    Ok(Report { checks })
+}
+
+fn choose_in_layout(
+    layout: &mut Layout,
+    reference: &Reference,
+    platform: Option<&Platform>,
+) -> Result<(), ImageError> {
+    if let Some(name) = &reference.name {
+        layout.choose_name(reference, name)?;
+    }
+    platform.map_or(Ok(()), |p| layout.choose_platform(reference, p))
+}
+
+fn choose_in_docker(
+    docker: &mut Docker,
+    reference: &Reference,
+    platform: Option<&Platform>,
+) -> Result<(), ImageError> {
+    if reference.name.is_some() {
+        docker.choose_name(reference)?;
+    }
+    platform.map_or(Ok(()), |p| docker.choose_platform(reference, p))
+}
+
+fn no_image(reference: &Reference) -> ImageError {
+    ImageError::NotAnImage {
+        image: reference.to_string(),
+        detail: "it holds neither index.json nor manifest.json".to_owned(),
+    }
+}
+
+/// What is wrong with an archive, if that is why it cannot be opened.
+fn damage(reference: &Reference, error: &ImageError) -> Option<Check> {
+    let detail = match error {
+        ImageError::Incomplete { detail, .. } => detail.clone(),
+        ImageError::Archive {
+            error: error @ (BlobError::Truncated { .. } | BlobError::Corrupt { .. }),
+            ..
+        } => error.to_string(),
+        _ => return None,
+    };
+    let path = reference.path.as_os_str().as_encoded_bytes();
+    let mut check = Check::new(Thing::Archive, path);
+    if path.is_empty() {
+        check.name = reference.to_string().into_bytes();
+    }
+    let problem = Problem::because(ProblemId::DamagedArchive, detail);
+    check.problems.push(problem);
+    Some(check)
+}
+
+/// A member that is in an archive more than once: two readers may see two images.
+fn twice(path: String) -> Check {
+    let mut check = Check::new(Thing::File, path);
+    let detail = "it is in the archive more than once; the last one was looked at";
+    let problem = Problem::because(ProblemId::DuplicateFile, detail);
+    check.problems.push(problem);
+    check
+}
+
+/// What nothing refers to.
+fn strays(store: &Store<'_>) -> Vec<Check> {
+    // Where something was not followed, that is not known.
+    if store.cut {
+        return Vec::new();
+    }
+    let (strays, all) = store.strays();
+    let check = |stray: Stray| {
+        let is_blob = stray.path.starts_with(b"blobs/") && stray.what.is_none();
+        let thing = if is_blob { Thing::Blob } else { Thing::File };
+        let mut check = Check::new(thing, stray.path);
+        check.size = stray.size;
+        let what = stray.what.map(|what| format!("{what}; "));
+        let text = format!("{}nothing refers to it", what.unwrap_or_default());
+        check.note = Some(Note::Unreferenced(text));
+        check
+    };
+    let mut checks: Vec<Check> = strays.into_iter().map(check).collect();
+    if !all {
+        let mut rest = Check::new(Thing::File, ".");
+        let text = "there are more files than are listed".to_owned();
+        rest.note = Some(Note::Unreferenced(text));
+        checks.push(rest);
+    }
+    checks
+}

@@ -1,0 +1,312 @@
+//! The files of an image for who looks at each of them whatever the others are: why one cannot be read is
+//! part of the answer, and which were asked for is noted.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::report::{Problem, ProblemId};
+use crate::blob::{Digest, FileSource, Hasher, ReadAt, examine, read_all};
+use crate::image::archive::{Archive, clean};
+use crate::image::files::{Files, MAX_DOCUMENT, is_inside};
+
+/// More files than this are not listed.
+const MAX_FILES: usize = 100_000;
+
+/// Descriptors, diff_ids and names of layers that are kept in memory, all documents together. The
+/// largest registries' images have some hundreds.
+const MAX_REFERENCES: usize = 300_000;
+
+/// The files of an image.
+pub(super) struct Store<'a> {
+    files: &'a Files,
+    /// Paths of what something refers to.
+    used: BTreeSet<Vec<u8>>,
+    left: usize,
+    /// Whether something was not followed.
+    pub cut: bool,
+    /// Whether `json` and `VERSION` beside a layer belong to it, as in archives of old.
+    pub legacy: bool,
+}
+
+/// What is at the place of a document.
+pub(super) struct Document {
+    /// Its length, if it is there.
+    pub size: Option<u64>,
+    /// Its digest, if it can be read.
+    pub digest: Option<Digest>,
+    /// Its bytes, or why they are not to be had.
+    pub bytes: Result<Vec<u8>, Problem>,
+}
+
+/// A file that nothing refers to.
+pub(super) struct Stray {
+    pub path: Vec<u8>,
+    pub size: Option<u64>,
+    /// What it is, if it is not a plain file.
+    pub what: Option<&'static str>,
+}
+
+impl<'a> Store<'a> {
+    pub(super) fn new(files: &'a Files) -> Self {
+        Self {
+            files,
+            used: BTreeSet::new(),
+            left: MAX_REFERENCES,
+            cut: false,
+            legacy: false,
+        }
+    }
+
+    /// Notes that so many references are kept.
+    pub(super) fn spend(&mut self, references: usize) -> Result<(), Problem> {
+        match self.left.checked_sub(references) {
+            Some(left) => self.left = left,
+            None => {
+                let detail = format!("more than {MAX_REFERENCES} references are not followed");
+                return Err(self.too_much(&detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// Something is not followed; so what it refers to is not known.
+    pub(super) fn too_much(&mut self, detail: &str) -> Problem {
+        self.cut = true;
+        Problem::because(ProblemId::TooMuch, detail)
+    }
+
+    pub(super) fn contains(&self, path: &str) -> bool {
+        self.files.contains(path)
+    }
+
+    /// Notes that something refers to a file.
+    pub(super) fn mark(&mut self, path: &str) {
+        self.used.extend(clean(path).map(String::into_bytes));
+        // Where a link leads belongs to it.
+        self.used.extend(self.real(path));
+    }
+
+    fn real(&self, path: &str) -> Option<Vec<u8>> {
+        match self.files {
+            Files::Archive(archive) => archive.real(path).map(|p| p.as_bytes().to_vec()),
+            Files::Directory(dir) => {
+                let real = fs::canonicalize(dir.join(path)).ok()?;
+                let real = real.strip_prefix(fs::canonicalize(dir).ok()?).ok()?;
+                Some(real.as_os_str().as_bytes().to_vec())
+            }
+        }
+    }
+
+    /// Opens a file that something refers to. `missing` is the problem if it is not there.
+    pub(super) fn find(
+        &mut self,
+        path: &str,
+        missing: ProblemId,
+    ) -> Result<Arc<dyn ReadAt>, Problem> {
+        self.mark(path);
+        look(self.files, path).map_err(|absent| absent.problem(missing))
+    }
+
+    /// Reads a document; its digest is made like `named`.
+    pub(super) fn document(
+        &mut self,
+        path: &str,
+        named: Option<&Digest>,
+        missing: ProblemId,
+    ) -> Document {
+        let source = match self.find(path, missing) {
+            Ok(source) => source,
+            Err(problem) => {
+                return Document {
+                    size: None,
+                    digest: None,
+                    bytes: Err(problem),
+                };
+            }
+        };
+        let size = source.size();
+        let unreadable = |error: &dyn std::fmt::Display| {
+            Problem::because(ProblemId::Unreadable, error.to_string())
+        };
+        let (digest, bytes) = if size > MAX_DOCUMENT {
+            let detail = format!("{size} bytes are too many for a document");
+            let examined = examine(source, named, &[], &mut |_| ());
+            match examined {
+                Ok(found) => {
+                    let problem = Problem::because(ProblemId::BadDocument, detail);
+                    (Some(found.digest), Err(problem))
+                }
+                Err(error) => (None, Err(unreadable(&error))),
+            }
+        } else {
+            match read_all(&*source, MAX_DOCUMENT) {
+                Ok(bytes) => {
+                    let mut hasher = named.map_or_else(Hasher::sha256, Hasher::like);
+                    hasher.update(&bytes);
+                    (Some(hasher.finish()), Ok(bytes))
+                }
+                Err(error) => (None, Err(unreadable(&error))),
+            }
+        };
+        Document {
+            size: Some(size),
+            digest,
+            bytes,
+        }
+    }
+
+    /// The files that nothing refers to, in the order of their paths, and whether those are all.
+    pub(super) fn strays(&self) -> (Vec<Stray>, bool) {
+        let (mut files, all) = match self.files {
+            Files::Archive(archive) => (members(archive), true),
+            Files::Directory(dir) => walk(dir),
+        };
+        files.retain(|file| !self.is_used(file));
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        (files, all)
+    }
+
+    fn is_used(&self, file: &Stray) -> bool {
+        if self.used.contains(&file.path) {
+            return true;
+        }
+        let link = file.size.is_none();
+        let path = std::str::from_utf8(&file.path).unwrap_or_default();
+        // Other names of what is used, as in archives of old.
+        if link
+            && self
+                .real(path)
+                .is_some_and(|real| self.used.contains(&real))
+        {
+            return true;
+        }
+        let dir = path.strip_suffix("/json");
+        if let Some(dir) = dir.or_else(|| path.strip_suffix("/VERSION"))
+            && self.legacy
+            && let Some(layer) = self.real(&format!("{dir}/layer.tar"))
+        {
+            return self.used.contains(&layer);
+        }
+        // A directory that is a link, with what is used in it.
+        let below = [&*file.path, b"/"].concat();
+        let next = self.used.range(below.clone()..).next();
+        link && next.is_some_and(|next| next.starts_with(&below))
+    }
+}
+
+/// Why there is nothing to be read at some place.
+pub(super) enum Absent {
+    Missing,
+    NotAFile(String),
+    Unreadable(io::Error),
+}
+
+impl Absent {
+    pub(super) fn problem(self, missing: ProblemId) -> Problem {
+        match self {
+            Self::Missing => Problem::because(missing, "it is not there"),
+            Self::NotAFile(what) => Problem::because(ProblemId::NotAFile, what),
+            Self::Unreadable(error) => Problem::because(ProblemId::Unreadable, error.to_string()),
+        }
+    }
+}
+
+/// Opens a file of an image. What lies outside is not part of it, whatever leads there.
+pub(super) fn look(files: &Files, path: &str) -> Result<Arc<dyn ReadAt>, Absent> {
+    let dir = match files {
+        Files::Archive(archive) => return archive.get(path).ok_or(Absent::Missing),
+        Files::Directory(dir) => dir,
+    };
+    let outside = || Absent::NotAFile("it leads out of the image".to_owned());
+    if !is_inside(Path::new(path)) {
+        return Err(outside());
+    }
+    let absent = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Absent::Missing,
+        _ => Absent::Unreadable(error),
+    };
+    let full = dir.join(path);
+    let is_link = fs::symlink_metadata(&full).map_err(absent)?.is_symlink();
+    let real = fs::canonicalize(&full).map_err(|error| match absent(error) {
+        Absent::Missing if is_link => {
+            Absent::NotAFile("it is a symbolic link that leads nowhere".to_owned())
+        }
+        other => other,
+    })?;
+    if !real.starts_with(fs::canonicalize(dir).map_err(absent)?) {
+        return Err(outside());
+    }
+    let kind = fs::metadata(&real).map_err(absent)?.file_type();
+    // A pipe would hang whoever opens it.
+    if let Some(what) = special(kind) {
+        return Err(Absent::NotAFile(format!("it is {what}")));
+    }
+    let file = File::open(&real).map_err(absent)?;
+    let source = FileSource::new(file).map_err(absent)?;
+    Ok(Arc::new(source))
+}
+
+/// What something is that is not a plain file.
+fn special(kind: fs::FileType) -> Option<&'static str> {
+    match kind {
+        _ if kind.is_file() => None,
+        _ if kind.is_dir() => Some("a directory"),
+        _ if kind.is_symlink() => Some("a symbolic link"),
+        _ if kind.is_fifo() => Some("a pipe"),
+        _ if kind.is_socket() => Some("a socket"),
+        _ => Some("a device"),
+    }
+}
+
+fn members(archive: &Archive) -> Vec<Stray> {
+    let members = archive.members();
+    let stray = |(path, size): (&str, Option<u64>)| Stray {
+        path: path.as_bytes().to_vec(),
+        size,
+        what: size.is_none().then_some("a link"),
+    };
+    members.map(stray).collect()
+}
+
+/// All below a directory that is not a directory itself. Links are not followed.
+fn walk(root: &Path) -> (Vec<Stray>, bool) {
+    let mut found = Vec::new();
+    let mut pending = vec![PathBuf::new()];
+    let mut budget = MAX_FILES;
+    while let Some(dir) = pending.pop() {
+        let Ok(entries) = fs::read_dir(root.join(&dir)) else {
+            found.push(Stray {
+                path: dir.into_os_string().into_vec(),
+                size: None,
+                what: Some("a directory that cannot be read"),
+            });
+            continue;
+        };
+        for entry in entries.flatten() {
+            if budget == 0 {
+                return (found, false);
+            }
+            budget -= 1;
+            let path = dir.join(entry.file_name());
+            let Ok(meta) = entry.metadata() else {
+                continue;
+            };
+            let what = special(meta.file_type());
+            if meta.is_dir() {
+                pending.push(path);
+                continue;
+            }
+            found.push(Stray {
+                path: path.into_os_string().into_vec(),
+                size: what.is_none().then_some(meta.len()),
+                what,
+            });
+        }
+    }
+    (found, true)
+}

@@ -1,0 +1,244 @@
+//! What was read of a layout as checks, in the order in which one thing refers to the next.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use super::layout::{ConfigRead, Entry, Layout, Manifest, Read, Role};
+use super::link::Link;
+use super::plan::{Expected, Layer, Plan};
+use super::report::{Check, Note, Problem, ProblemId, Thing};
+use super::store::Store;
+use crate::blob::Codec;
+use crate::image::Platform;
+use crate::image::oci_layout::is_index;
+
+/// Where a check stands.
+struct Context<'a> {
+    layout: &'a Layout,
+    /// In the same archive, `manifest.json` says what the image is.
+    docker: bool,
+}
+
+/// Turns what is selected of a layout into checks. `docker` says that there is a `manifest.json` too.
+pub(super) fn tell(layout: &Layout, store: &mut Store<'_>, plan: &mut Plan, docker: bool) {
+    plan.push(layout.marker.clone());
+    let context = Context { layout, docker };
+    let mut pending: Vec<(usize, Option<Rc<str>>)> = Vec::new();
+    if let Some(index) = layout.documents.first() {
+        plan.push(context.root(index));
+        pending.extend(index.entries.iter().rev().map(|&n| (n, None)));
+    }
+    // An attestation is not checked as an image is. So a document that is told as one is told again if
+    // it is referred to as the other.
+    let mut told: HashSet<(usize, bool)> = HashSet::new();
+    while let Some((number, name)) = pending.pop() {
+        let Some(entry) = layout.entries.get(number).filter(|e| e.selected) else {
+            continue;
+        };
+        let own = entry.link.names.first();
+        let name = own.map(|name| name.as_str().into()).or(name);
+        let document = entry.to.and_then(|to| layout.documents.get(to));
+        context.entry(entry, document, name.as_deref(), store, plan);
+        let attests = entry.role == Role::Attestation;
+        if let Some(to) = entry.to
+            && let Some(document) = document
+            && told.insert((to, attests))
+        {
+            if let Some(manifest) = &document.manifest {
+                context.parts(entry, manifest, name.as_deref(), store, plan);
+            }
+            let next = document.entries.iter().rev();
+            pending.extend(next.map(|&n| (n, name.clone())));
+        }
+    }
+}
+
+impl Context<'_> {
+    fn root(&self, index: &Read) -> Check {
+        let mut check = Check::new(Thing::Index, "index.json");
+        describe(&mut check, index);
+        if let Some(media_type) = index.media_type.as_ref().filter(|m| !is_index(m)) {
+            let wanted = "application/vnd.oci.image.index.v1+json";
+            let problem = Problem::differs(ProblemId::MediaTypeMismatch, wanted, media_type);
+            check.problems.push(problem);
+        }
+        check
+    }
+
+    /// What an entry refers to.
+    fn entry(
+        &self,
+        entry: &Entry,
+        document: Option<&Read>,
+        name: Option<&str>,
+        store: &mut Store<'_>,
+        plan: &mut Plan,
+    ) {
+        let link = &entry.link;
+        let thing = match entry.role {
+            Role::Index => Thing::Index,
+            Role::Manifest => Thing::Manifest,
+            Role::Attestation => Thing::Attestation,
+            Role::Opaque => Thing::Blob,
+        };
+        let mut check = of_link(thing, link);
+        check.image = name.map(str::to_owned);
+        let Some(document) = document else {
+            let mut blob = opaque(check, link);
+            let absent = "it is about a manifest that is not here".to_owned();
+            blob.elsewhere = entry.optional.then_some(absent);
+            plan.blob(store, blob);
+            return;
+        };
+        describe(&mut check, document);
+        let is_missing = |p: &Problem| p.id == ProblemId::MissingBlob;
+        if entry.optional && check.problems.iter().any(is_missing) {
+            check.problems.retain(|p| !is_missing(p));
+            check.note = Some(Note::Absent("nothing but this refers to it".to_owned()));
+        }
+        check.compare(Some(link.size), link.digest.as_ref().ok());
+        if let Some(media_type) = document
+            .media_type
+            .as_ref()
+            .filter(|m| **m != link.media_type)
+        {
+            let id = ProblemId::MediaTypeMismatch;
+            let problem = Problem::differs(id, &link.media_type, media_type);
+            let detail = "what refers to it against what it says itself";
+            check.problems.push(problem.with(detail));
+        }
+        if entry.role == Role::Manifest {
+            check.platform = self.layout.platform(entry);
+            let config = document.manifest.as_ref().and_then(config_platform);
+            if let (Some(index), Some(config)) = (&link.platform, config)
+                && !agree(index, config)
+            {
+                let problem = Problem::differs(ProblemId::PlatformMismatch, config, index);
+                let detail = "what the config declares against what the index says";
+                check.problems.push(problem.with(detail));
+            }
+            if document
+                .manifest
+                .as_ref()
+                .is_some_and(|m| self.is_hollow(m))
+            {
+                let remark = "it has no layers; manifest.json says what they are";
+                check.note = Some(Note::Remark(remark.to_owned()));
+            }
+        }
+        plan.push(check);
+    }
+
+    /// Docker 25 and later write a manifest without layers for images that they did not pull.
+    fn is_hollow(&self, manifest: &Manifest) -> bool {
+        self.docker && manifest.layers.is_empty() && manifest.image.is_some()
+    }
+
+    /// What a manifest refers to.
+    fn parts(
+        &self,
+        entry: &Entry,
+        manifest: &Manifest,
+        name: Option<&str>,
+        store: &mut Store<'_>,
+        plan: &mut Plan,
+    ) {
+        let platform = self.layout.platform(entry);
+        let part = |thing, link| {
+            let mut check = of_link(thing, link);
+            check.image = name.map(str::to_owned);
+            check.platform.clone_from(&platform);
+            check
+        };
+        let image = manifest.image.as_deref();
+        let Some(image) = image.filter(|_| entry.role == Role::Manifest) else {
+            for link in [&manifest.config].into_iter().chain(&manifest.layers) {
+                let mut blob = opaque(of_link(Thing::Blob, link), link);
+                blob.check.image = name.map(str::to_owned);
+                plan.blob(store, blob);
+            }
+            return;
+        };
+        let mut config = part(Thing::Config, &manifest.config);
+        compare_config(&mut config, image, &manifest.config);
+        let summary = image.summary.as_ref().ok();
+        let layers = manifest.layers.iter().enumerate().map(|(number, link)| {
+            let mut layer = opaque(part(Thing::Layer, link), link);
+            layer.check.number = Some(number);
+            layer.expected.diff_id = summary.and_then(|s| s.diff_ids.get(number).cloned());
+            layer.expected.codec = Codec::of_media_type(&link.media_type);
+            layer.opaque = false;
+            if link.media_type.ends_with("+encrypted") {
+                layer.opaque = true;
+                let remark = "it is encrypted: its diff_id is not checked";
+                layer.check.note = Some(Note::Remark(remark.to_owned()));
+            }
+            layer
+        });
+        let layers = layers.collect();
+        let summary = summary.filter(|_| !self.is_hollow(manifest));
+        plan.image(store, config, summary, layers);
+    }
+}
+
+fn of_link(thing: Thing, link: &Link) -> Check {
+    let mut check = Check::new(thing, link.name());
+    check.problems = link.problems();
+    check
+}
+
+/// A blob of which only size and digest are known.
+fn opaque(check: Check, link: &Link) -> Layer {
+    let elsewhere = link.elsewhere.as_ref();
+    Layer {
+        check,
+        path: link.path(),
+        expected: Expected {
+            size: Some(link.size),
+            digest: link.digest.as_ref().ok().cloned(),
+            ..Expected::default()
+        },
+        opaque: true,
+        elsewhere: elsewhere.map(|url| format!("it is a foreign layer, at {url}")),
+    }
+}
+
+fn describe(check: &mut Check, read: &Read) {
+    check.size = read.size;
+    check.digest.clone_from(&read.digest);
+    check.problems.extend(read.problems.iter().cloned());
+}
+
+fn compare_config(check: &mut Check, read: &ConfigRead, link: &Link) {
+    check.size = read.size;
+    check.digest.clone_from(&read.digest);
+    check.compare(Some(link.size), link.digest.as_ref().ok());
+    check.problems.extend(read.summary.as_ref().err().cloned());
+}
+
+fn config_platform(manifest: &Manifest) -> Option<&Platform> {
+    let summary = manifest.image.as_ref()?.summary.as_ref();
+    Some(&summary.ok()?.platform)
+}
+
+/// Whether two platforms may be the same: a variant that one leaves out contradicts nothing.
+fn agree(a: &Platform, b: &Platform) -> bool {
+    let variants = a.variant.as_ref().zip(b.variant.as_ref());
+    a.os == b.os && a.arch == b.arch && variants.is_none_or(|(a, b)| a == b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variant_that_is_left_out_contradicts_nothing() {
+        let platform = |text: &str| text.parse::<Platform>().unwrap();
+        let agrees = |a, b| agree(&platform(a), &platform(b));
+        assert!(agrees("linux/arm64/v8", "linux/arm64"));
+        assert!(agrees("linux/arm64", "linux/arm64/v8"));
+        assert!(!agrees("linux/arm/v6", "linux/arm/v7"));
+        assert!(!agrees("linux/arm64", "linux/amd64"));
+        assert!(!agrees("linux/amd64", "windows/amd64"));
+    }
+}
