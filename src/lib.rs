@@ -15,6 +15,7 @@
 //! | [`findings`] | what will not run in an image, and why |
 //! | [`open()`] | the front door: from the name of an image to its tree |
 //! | [`view`] | the file system as the user sees it: files, sidecars, xattrs |
+//! | [`query`] | questions that need no mount: walking, finding, comparing, exporting |
 //! | [`fuse`] | the kernel: a thin adapter, mounts and unmounts |
 //!
 //! Below them all are `workers`, threads with a queue, and `background`, work that nobody waits for. The
@@ -44,6 +45,7 @@ pub mod image;
 pub mod inspect;
 pub mod layer;
 pub mod open;
+pub mod query;
 pub mod tree;
 pub mod view;
 mod workers;

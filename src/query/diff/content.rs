@@ -1,0 +1,118 @@
+//! Whether two files have the same bytes.
+
+use std::collections::HashMap;
+
+use super::{Side, reason};
+use crate::blob::Digest;
+use crate::tree::Node;
+use crate::view::{FileType, ImageFs};
+
+/// What can be said of two files of one type without reading them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// They have the same bytes, lead to the same place, are the same device.
+    Same,
+    /// They do not.
+    Different,
+    /// Their bytes must be looked at.
+    Ask,
+}
+
+pub(super) fn compare(old: (&ImageFs, &Side), new: (&ImageFs, &Side)) -> Verdict {
+    let (a, b) = (old.1, new.1);
+    let same = match a.attr.kind {
+        FileType::Directory | FileType::Fifo => true,
+        FileType::Symlink => a.target == b.target,
+        FileType::CharDevice | FileType::BlockDevice => a.attr.device == b.attr.device,
+        FileType::Regular if a.attr.size != b.attr.size => false,
+        FileType::Regular if a.attr.size == 0 || same_entry(old, new) => true,
+        FileType::Regular => return Verdict::Ask,
+    };
+    if same {
+        Verdict::Same
+    } else {
+        Verdict::Different
+    }
+}
+
+/// Whether both files are the same entry of the same layer. Layers are the same if the verified digests
+/// of their stored or of their decoded bytes are; what a config claims does not count.
+fn same_entry(old: (&ImageFs, &Side), new: (&ImageFs, &Side)) -> bool {
+    let (Some(a), Some(b)) = (&old.1.node, &new.1.node) else {
+        return false;
+    };
+    if a.entry.is_none() || a.entry != b.entry {
+        return false;
+    }
+    let layer = |view: &ImageFs, node: &Node| {
+        let layer = view.image().layers.get(node.layer as usize)?;
+        Some((layer.index.digest().clone(), layer.index.diff_id().cloned()))
+    };
+    let (Some(a), Some(b)) = (layer(old.0, a), layer(new.0, b)) else {
+        return false;
+    };
+    a.0 == b.0 || (a.1.is_some() && a.1 == b.1)
+}
+
+/// The digest of a file, or why there is none.
+type Made = Result<Digest, String>;
+
+/// The digests of the files that had to be read, by their inode numbers.
+#[derive(Default)]
+pub(super) struct Digests {
+    old: HashMap<u64, Made>,
+    new: HashMap<u64, Made>,
+}
+
+impl Digests {
+    /// Reads files of both images at the same time.
+    pub fn of(old: (&ImageFs, &[&Side]), new: (&ImageFs, &[&Side])) -> Self {
+        if old.1.is_empty() && new.1.is_empty() {
+            return Self::default();
+        }
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| digests(old.0, old.1));
+            let new = digests(new.0, new.1);
+            let old = other.join();
+            // A panic is passed on, as if there were one thread.
+            let old = old.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Self { old, new }
+        })
+    }
+
+    /// The digests of two files; `None` if they were not asked for.
+    ///
+    /// # Errors
+    /// Why one of them could not be read, and whether that is the old one.
+    pub fn pair(&self, old: u64, new: u64) -> Result<Option<(Digest, Digest)>, (bool, String)> {
+        let (Some(old), Some(new)) = (self.old.get(&old), self.new.get(&new)) else {
+            return Ok(None);
+        };
+        let old = old.clone().map_err(|error| (true, error))?;
+        let new = new.clone().map_err(|error| (false, error))?;
+        Ok(Some((old, new)))
+    }
+}
+
+/// Reads files in the order in which their layers have them.
+fn digests(view: &ImageFs, sides: &[&Side]) -> HashMap<u64, Made> {
+    let place = |side: &&Side| {
+        let node = side.node.map(|node| (node.layer, node.entry));
+        (node, side.attr.ino)
+    };
+    let mut places: Vec<_> = sides
+        .iter()
+        .filter(|side| side.attr.kind == FileType::Regular)
+        .map(place)
+        .collect();
+    places.sort_unstable();
+    places.dedup();
+    let digest = |ino| match view.digest(ino) {
+        Ok(Some(digest)) => Ok(digest),
+        // Only regular files are asked for, so this is why it has none.
+        Ok(None) => Err("its holes are too long to be read".to_owned()),
+        Err(error) => Err(reason(&error)),
+    };
+    let inos = places.into_iter().map(|(_, ino)| ino);
+    inos.map(|ino| (ino, digest(ino))).collect()
+}

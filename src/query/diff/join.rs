@@ -1,0 +1,108 @@
+//! Two walks joined: each path of either image, once, with what both have there.
+
+use std::cmp::Ordering;
+use std::iter::{Flatten, Peekable};
+use std::option;
+
+use super::DiffError;
+use crate::query::{Walk, resolve};
+use crate::tree::components;
+use crate::view::{Attr, ImageFs, ViewError};
+
+/// A path, and what the images have there.
+pub(super) struct Pair {
+    pub path: Vec<u8>,
+    pub old: Option<Attr>,
+    pub new: Option<Attr>,
+}
+
+type MaybeWalk<'a> = Peekable<Flatten<option::IntoIter<Walk<'a>>>>;
+
+/// Both images on the way through their paths.
+pub(super) struct Join<'a> {
+    images: (&'a ImageFs, &'a ImageFs),
+    old: MaybeWalk<'a>,
+    new: MaybeWalk<'a>,
+}
+
+impl<'a> Join<'a> {
+    /// Walks that begin at a path; where an image has it not, there is nothing to walk.
+    pub fn new(old: &'a ImageFs, new: &'a ImageFs, path: &[u8]) -> Result<Self, DiffError> {
+        let shown = shown(path);
+        let begin = |view| {
+            let found = find(view, path);
+            found.map_err(|error| DiffError::read(view, &shown, &error))
+        };
+        let (from, to) = (begin(old)?, begin(new)?);
+        if from.is_none() && to.is_none() {
+            return Err(DiffError::Nowhere { path: shown });
+        }
+        let walk = |view, attr: Option<Attr>| {
+            let walk = attr.map(|attr| Walk::new(view, &shown, attr));
+            walk.into_iter().flatten().peekable()
+        };
+        Ok(Self {
+            images: (old, new),
+            old: walk(old, from),
+            new: walk(new, to),
+        })
+    }
+}
+
+/// The path as it is shown: from the root, without what means nothing.
+fn shown(path: &[u8]) -> Vec<u8> {
+    let names: Vec<&[u8]> = components(path).filter(|&name| name != b".").collect();
+    [b"/", names.join(&b'/').as_slice()].concat()
+}
+
+/// What a path leads to; a link that leads nowhere is there itself.
+fn find(view: &ImageFs, path: &[u8]) -> Result<Option<Attr>, ViewError> {
+    for follow in [true, false] {
+        match resolve(view, path, follow) {
+            Ok(attr) => return Ok(Some(attr)),
+            Err(ViewError::NotFound | ViewError::NotDirectory) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+impl Iterator for Join<'_> {
+    type Item = Result<Pair, DiffError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let order = match (self.old.peek(), self.new.peek()) {
+            (None, None) => return None,
+            (Some(Err((path, error))), _) => {
+                return Some(Err(DiffError::read(self.images.0, path, error)));
+            }
+            (_, Some(Err((path, error)))) => {
+                return Some(Err(DiffError::read(self.images.1, path, error)));
+            }
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(Ok(old)), Some(Ok(new))) => old.path.cmp(&new.path),
+        };
+        let old = self.old.next_if(|_| order.is_le()).and_then(Result::ok);
+        let new = self.new.next_if(|_| order.is_ge()).and_then(Result::ok);
+        let attrs = (old.as_ref().map(|f| f.attr), new.as_ref().map(|f| f.attr));
+        let path = old.or(new)?.path;
+        Some(Ok(Pair {
+            path,
+            old: attrs.0,
+            new: attrs.1,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn paths_are_shown_from_the_root() {
+        for (path, expected) in [("", "/"), ("/", "/"), ("./a//b/", "/a/b"), ("/a", "/a")] {
+            assert_eq!(shown(path.as_bytes()), expected.as_bytes(), "{path}");
+        }
+    }
+}

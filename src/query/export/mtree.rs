@@ -1,0 +1,142 @@
+//! An mtree(5) manifest: a line for each name, its full path first, then `keyword=value`.
+
+use std::collections::HashMap;
+use std::io::Write;
+
+use super::{ExportError, Form, Item, read};
+use crate::blob::Digest;
+use crate::view::{FileType, ImageFs};
+
+pub(super) struct MtreeForm<'a> {
+    view: &'a ImageFs,
+    digests: bool,
+    out: &'a mut dyn Write,
+    begun: bool,
+    /// Digests of files of which more names will come, and how many.
+    known: HashMap<u64, (Digest, u32)>,
+}
+
+impl<'a> MtreeForm<'a> {
+    pub(super) fn new(view: &'a ImageFs, digests: bool, out: &'a mut dyn Write) -> Self {
+        Self {
+            view,
+            digests,
+            out,
+            begun: false,
+            known: HashMap::new(),
+        }
+    }
+
+    fn begin(&mut self) -> Result<(), ExportError> {
+        if !self.begun {
+            self.begun = true;
+            self.out.write_all(b"#mtree\n")?;
+        }
+        Ok(())
+    }
+
+    fn digest(&mut self, item: &Item<'_>) -> Result<Option<Digest>, ExportError> {
+        let attr = &item.attr;
+        if let Some((digest, left)) = self.known.get_mut(&attr.ino) {
+            let digest = digest.clone();
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                self.known.remove(&attr.ino);
+            }
+            return Ok(Some(digest));
+        }
+        let digest = self.view.digest(attr.ino);
+        let digest = digest.map_err(|error| read(item.path, error))?;
+        if let Some(digest) = digest.as_ref().filter(|_| attr.nlink > 1) {
+            self.known
+                .insert(attr.ino, (digest.clone(), attr.nlink - 1));
+        }
+        Ok(digest)
+    }
+}
+
+impl Form for MtreeForm<'_> {
+    fn item(&mut self, item: &Item<'_>) -> Result<(), ExportError> {
+        self.begin()?;
+        let attr = &item.attr;
+        let mut line = Vec::new();
+        line.push(b'.');
+        if item.path != b"/" {
+            vis(item.path, &mut line);
+        }
+        let kind = match attr.kind {
+            FileType::Regular => "file",
+            FileType::Directory => "dir",
+            FileType::Symlink => "link",
+            FileType::CharDevice => "char",
+            FileType::BlockDevice => "block",
+            FileType::Fifo => "fifo",
+        };
+        if item.implied {
+            line.extend_from_slice(b" type=dir\n");
+            return Ok(self.out.write_all(&line)?);
+        }
+        let mtime = attr.mtime;
+        // In this format a fraction is a number of nanoseconds after the whole second before.
+        let text = format!(
+            " type={kind} mode={:04o} uid={} gid={} nlink={} time={}.{:09}",
+            attr.mode, attr.uid, attr.gid, attr.nlink, mtime.sec, mtime.nsec
+        );
+        line.extend_from_slice(text.as_bytes());
+        match attr.kind {
+            FileType::Regular => {
+                line.extend_from_slice(format!(" size={}", attr.size).as_bytes());
+                if self.digests
+                    && let Some(digest) = self.digest(item)?
+                {
+                    line.extend_from_slice(format!(" sha256digest={}", digest.hex()).as_bytes());
+                }
+            }
+            FileType::Symlink => {
+                let target = self.view.readlink(attr.ino);
+                let target = target.map_err(|error| read(item.path, error))?;
+                line.extend_from_slice(b" link=");
+                vis(target, &mut line);
+            }
+            FileType::CharDevice | FileType::BlockDevice => {
+                let (major, minor) = attr.device;
+                line.extend_from_slice(format!(" device=native,{major},{minor}").as_bytes());
+            }
+            FileType::Directory | FileType::Fifo => {}
+        }
+        line.push(b'\n');
+        Ok(self.out.write_all(&line)?)
+    }
+
+    fn finish(&mut self) -> Result<(), ExportError> {
+        self.begin()
+    }
+}
+
+/// Writes bytes as vis(3) does with octal escapes. Besides what is not printable, what the format or
+/// one of its readers takes for something else is escaped.
+fn vis(bytes: &[u8], out: &mut Vec<u8>) {
+    for &byte in bytes {
+        match byte {
+            b'#' | b'\\' | b'=' | b'*' | b'?' | b'[' | b']' => {}
+            b'!'..=b'~' => {
+                out.push(byte);
+                continue;
+            }
+            _ => {}
+        }
+        out.extend_from_slice(format!("\\{byte:03o}").as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn octal_escapes() {
+        let mut out = Vec::new();
+        vis(b"/a b\\#=\n\xff*~", &mut out);
+        assert_eq!(out, br"/a\040b\134\043\075\012\377\052~");
+    }
+}

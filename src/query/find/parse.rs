@@ -1,0 +1,340 @@
+//! The words of find(1), read as find reads them: first paths, then an expression. Words that change or
+//! start something there are not, since nothing here can be changed or started.
+
+use super::Find;
+use super::condition::{Condition, ConditionError};
+use super::number::{Number, Size};
+use super::perm::Perm;
+use super::program::{Builder, OrderError};
+use super::test::Test;
+use crate::layer::printable;
+use crate::query::glob::Glob;
+use crate::query::time;
+use crate::view::FileType;
+
+/// The words that there are, for messages.
+const WORDS: &str = "-name -iname -path -ipath -lname -ilname -type -xtype -size -perm -newermt -empty -uid -gid \
+    -user -group -links -true -false --layer --where, ( ) ! -not -a -and -o -or ,, -maxdepth -mindepth, \
+    -print -print0 -prune -quit, --json --digests";
+
+/// Why the words could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FindError {
+    /// There is no such word.
+    #[error("there is no {0}; there is: {words}", words = WORDS)]
+    NoWord(String),
+    /// It would change or start something.
+    #[error(
+        "{0} is not there, since nothing in an image can be changed or started; use -print0 and xargs -0"
+    )]
+    NoAction(String),
+    /// An option of the command behind the image.
+    #[error("{0} must stand before the image: imgfs find {0} … IMAGE")]
+    Before(String),
+    /// A path behind the expression.
+    #[error("{0} stands behind the expression; paths come first, and a pattern must be quoted")]
+    PathAfter(String),
+    /// The last word wants another one.
+    #[error("{word} wants a value: {word} {example}")]
+    NoValue {
+        /// The word.
+        word: String,
+        /// What could follow.
+        example: &'static str,
+    },
+    /// What follows a word makes no sense.
+    #[error("{word} {value}: write {example}")]
+    Value {
+        /// The word.
+        word: String,
+        /// What follows it.
+        value: String,
+        /// What could follow.
+        example: &'static str,
+    },
+    /// What follows `--where` makes no sense.
+    #[error("--where {value}: {error}")]
+    Where {
+        /// The condition.
+        value: String,
+        /// What is wrong with it.
+        error: ConditionError,
+    },
+    /// Words in an order that says nothing.
+    #[error("{word}: {error}")]
+    Order {
+        /// The word that does not fit.
+        word: String,
+        /// Why.
+        error: OrderError,
+    },
+    /// `-print0` where lines are wanted.
+    #[error("-print0 and --json exclude each other: JSON has no NUL")]
+    TwoForms,
+}
+
+/// What may follow a word.
+const NUMBER: &str = "N, +N for more or -N for less";
+const USER: &str = "a number; names are in the image's /etc/passwd and /etc/group";
+const DEPTH: &str = "a whole number";
+const TYPES: &str = "one of f d l c b p, or several with commas";
+const SIZE: &str = "N, +N or -N with c, w, b, k, M or G behind it: +10M";
+const MODE: &str = "MODE, -MODE or /MODE, in octal or like u=rwx,g+s: -4000";
+const DATE: &str = "2024-01-31, '2024-01-31 12:30:59', the same with Z or +02:00, or @SECONDS";
+const LAYER: &str = "the number of a layer, the lowest is 0";
+const CONDITION: &str = "'GOARCH=arm64 and LINKAGE=dynamic'";
+const PATTERN: &str = "a pattern in quotes: '*.so*'";
+
+/// Where the expression begins.
+fn begins_expression(word: &[u8]) -> bool {
+    matches!(word, b"(" | b")" | b"!" | b",") || (word.starts_with(b"-") && word != b"-")
+}
+
+/// Reads words.
+pub(super) fn parse(words: &[Vec<u8>]) -> Result<Find, FindError> {
+    let paths = words.iter().position(|word| begins_expression(word));
+    let (paths, words) = words.split_at(paths.unwrap_or(words.len()));
+    let mut find = Find {
+        starts: paths.to_vec(),
+        ..Find::default()
+    };
+    if paths.is_empty() {
+        find.starts = vec![b"/".to_vec()];
+    }
+    let mut builder = Builder::default();
+    let mut words = words.iter().map(Vec::as_slice);
+    while let Some(word) = words.next() {
+        let read = Reader {
+            word,
+            words: &mut words,
+        }
+        .read(&mut find)?;
+        let Some(read) = read else { continue };
+        // Two tests side by side are joined by and.
+        let operand = matches!(read, Word::Test(_) | Word::Open | Word::Not);
+        let before = match operand && builder.is_complete() {
+            true => builder.and(),
+            false => Ok(()),
+        };
+        let added = before.and_then(|()| match read {
+            Word::Test(test) => builder.test(test),
+            Word::Open => builder.open(),
+            Word::Close => builder.close(),
+            Word::Not => builder.not(),
+            Word::And => builder.and(),
+            Word::Or => builder.or(),
+            Word::Comma => builder.comma(),
+        });
+        added.map_err(|error| FindError::Order {
+            word: printable(word),
+            error,
+        })?;
+    }
+    find.program = builder.finish().map_err(|error| FindError::Order {
+        word: "the end of the expression".to_owned(),
+        error,
+    })?;
+    find.prints_itself = !find.program.tests().any(Test::is_action);
+    if find.json && find.program.tests().any(|test| *test == Test::Print0) {
+        return Err(FindError::TwoForms);
+    }
+    Ok(find)
+}
+
+enum Word {
+    Test(Test),
+    Open,
+    Close,
+    Not,
+    And,
+    Or,
+    Comma,
+}
+
+/// A word, and those behind it.
+struct Reader<'a, 'b, I> {
+    word: &'a [u8],
+    words: &'b mut I,
+}
+
+impl<'a, I: Iterator<Item = &'a [u8]>> Reader<'a, '_, I> {
+    /// Reads the word, and what follows it if it wants something; `None` for what is no part of the
+    /// expression.
+    fn read(mut self, find: &mut Find) -> Result<Option<Word>, FindError> {
+        Ok(Some(match self.word {
+            b"(" => Word::Open,
+            b")" => Word::Close,
+            b"!" | b"-not" => Word::Not,
+            b"-a" | b"-and" => Word::And,
+            b"-o" | b"-or" => Word::Or,
+            b"," => Word::Comma,
+            b"-maxdepth" => {
+                find.max_depth = Some(self.value(DEPTH, whole)?);
+                return Ok(None);
+            }
+            b"-mindepth" => {
+                find.min_depth = self.value(DEPTH, whole)?;
+                return Ok(None);
+            }
+            b"--json" => {
+                find.json = true;
+                return Ok(None);
+            }
+            b"--digests" => {
+                find.digests = true;
+                return Ok(None);
+            }
+            _ => Word::Test(self.test()?),
+        }))
+    }
+
+    fn test(&mut self) -> Result<Test, FindError> {
+        let word = self.word;
+        // `--where=X` is `--where X`.
+        if let Some(value) = word.strip_prefix(b"--where=") {
+            return condition(value);
+        }
+        if let Some(value) = word.strip_prefix(b"--layer=") {
+            self.word = b"--layer";
+            let layer = std::str::from_utf8(value).ok().and_then(whole);
+            let wrong = || self.wrong(value, LAYER);
+            return layer.map(Test::Layer).ok_or_else(wrong);
+        }
+        let folded = |word: &[u8]| word.starts_with(b"-i");
+        Ok(match word {
+            b"-true" => Test::Constant(true),
+            b"-false" => Test::Constant(false),
+            b"-empty" => Test::Empty,
+            b"-prune" => Test::Prune,
+            b"-quit" => Test::Quit,
+            b"-print" => Test::Print,
+            b"-print0" => Test::Print0,
+            b"-name" | b"-iname" => Test::Name(self.glob(folded(word))?),
+            b"-path" | b"-ipath" | b"-wholename" | b"-iwholename" => {
+                Test::Path(self.glob(folded(word))?)
+            }
+            b"-lname" | b"-ilname" => Test::Target(self.glob(folded(word))?),
+            b"-type" => Test::Type(self.value(TYPES, types)?),
+            b"-xtype" => Test::TypeBehind(self.value(TYPES, types)?),
+            b"-size" => Test::Size(self.value(SIZE, Size::parse)?),
+            b"-perm" => Test::Perm(self.value(MODE, Perm::parse)?),
+            b"-newermt" => Test::NewerThan(self.value(DATE, time::parse)?),
+            b"-uid" => Test::Uid(self.value(NUMBER, Number::parse)?),
+            b"-gid" => Test::Gid(self.value(NUMBER, Number::parse)?),
+            b"-user" => Test::Uid(self.value(USER, plain)?),
+            b"-group" => Test::Gid(self.value(USER, plain)?),
+            b"-links" => Test::Links(self.value(NUMBER, Number::parse)?),
+            b"--layer" => Test::Layer(self.value(LAYER, whole)?),
+            b"--where" => condition(self.next(CONDITION)?)?,
+            _ => return Err(unknown(word)),
+        })
+    }
+
+    fn next(&mut self, example: &'static str) -> Result<&'a [u8], FindError> {
+        let word = || printable(self.word);
+        self.words.next().ok_or_else(|| FindError::NoValue {
+            word: word(),
+            example,
+        })
+    }
+
+    fn wrong(&self, value: &[u8], example: &'static str) -> FindError {
+        FindError::Value {
+            word: printable(self.word),
+            value: printable(value),
+            example,
+        }
+    }
+
+    fn value<T>(
+        &mut self,
+        example: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, FindError> {
+        let value = self.next(example)?;
+        let parsed = std::str::from_utf8(value).ok().and_then(parse);
+        parsed.ok_or_else(|| self.wrong(value, example))
+    }
+
+    fn glob(&mut self, fold: bool) -> Result<Glob, FindError> {
+        Ok(Glob::new(self.next(PATTERN)?, fold))
+    }
+}
+
+/// What is said of a word that there is not.
+fn unknown(word: &[u8]) -> FindError {
+    let shown = printable(word);
+    match word {
+        b"-exec" | b"-execdir" | b"-ok" | b"-okdir" | b"-delete" | b"-fprint" | b"-fprint0"
+        | b"-fls" | b"-fprintf" => FindError::NoAction(shown),
+        b"--platform" | b"--cache-dir" | b"--no-cache" | b"--cache-limit" | b"-v"
+        | b"--verbose" | b"-h" | b"--help" => FindError::Before(shown),
+        [b'-', ..] => FindError::NoWord(shown),
+        _ => FindError::PathAfter(shown),
+    }
+}
+
+fn condition(value: &[u8]) -> Result<Test, FindError> {
+    let condition = Condition::parse(value);
+    condition
+        .map(Test::Where)
+        .map_err(|error| FindError::Where {
+            value: printable(value),
+            error,
+        })
+}
+
+fn whole<T: std::str::FromStr>(text: &str) -> Option<T> {
+    let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|_| is_number)
+}
+
+fn plain(text: &str) -> Option<Number> {
+    whole::<u32>(text).and_then(|_| Number::parse(text))
+}
+
+fn types(text: &str) -> Option<Vec<FileType>> {
+    let types = text.split(',').map(|word| {
+        Some(match word {
+            "f" => FileType::Regular,
+            "d" => FileType::Directory,
+            "l" => FileType::Symlink,
+            "c" => FileType::CharDevice,
+            "b" => FileType::BlockDevice,
+            "p" => FileType::Fifo,
+            _ => return None,
+        })
+    });
+    types.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn words() -> impl Strategy<Value = Vec<Vec<u8>>> {
+        let word = prop_oneof![
+            "(-(not|o|a|name|type|size|perm|newermt|uid|maxdepth|print0|prune)|--(where|layer|json)|[(),!])",
+            "[-+/@,=0-9a-zA-Z~'\"<>() ]{0,12}",
+            "(GOARCH|SIZE|NEEDED)(=|!=|~|<|>=)?[a-z0-9.*]{0,4}( and| or| not|[()])?",
+            "[0-9]{4}-[0-9]{2}-[0-9]{2}[ T0-9:.Z+-]{0,16}",
+        ];
+        let bytes = prop::collection::vec(any::<u8>(), 0..6);
+        let word = prop_oneof![8 => word.prop_map(String::into_bytes), 1 => bytes];
+        prop::collection::vec(word, 0..12)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+        /// Whatever is written: it is read, or refused in one line.
+        #[test]
+        fn any_words(words in words()) {
+            if let Err(error) = parse(&words) {
+                let text = error.to_string();
+                prop_assert!(!text.chars().any(char::is_control), "{text:?}");
+            }
+        }
+    }
+}

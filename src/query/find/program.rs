@@ -1,0 +1,303 @@
+//! Tests joined by and, or, not and parentheses, as a row of instructions. What is behind an and or an
+//! or is jumped over where the left side decides, so that it costs nothing and prints nothing. Neither
+//! reading nor running recurses: an expression may be as long and as deep as a command line.
+
+/// One instruction. There is one value, that of what was computed last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Op<T> {
+    /// The value is what this test says.
+    Test(T),
+    /// The value is its opposite.
+    Not,
+    /// Goes on there if the value is false.
+    UnlessTrue(usize),
+    /// Goes on there if the value is true.
+    UnlessFalse(usize),
+}
+
+/// An expression that can be evaluated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Program<T>(Vec<Op<T>>);
+
+impl<T> Default for Program<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Program<T> {
+    /// What the expression says; an empty one says yes. Ends at the first test that fails.
+    pub fn evaluate<E>(&self, mut test: impl FnMut(&T) -> Result<bool, E>) -> Result<bool, E> {
+        let mut value = true;
+        let mut at = 0;
+        // Each jump leads forward, to where the operator's right side ends.
+        while let Some(op) = self.0.get(at) {
+            at += 1;
+            match op {
+                Op::Test(of) => value = test(of)?,
+                Op::Not => value = !value,
+                Op::UnlessTrue(to) if !value => at = *to,
+                Op::UnlessFalse(to) if value => at = *to,
+                Op::UnlessTrue(_) | Op::UnlessFalse(_) => {}
+            }
+        }
+        Ok(value)
+    }
+
+    /// All of its tests.
+    pub fn tests(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().filter_map(|op| match op {
+            Op::Test(test) => Some(test),
+            _ => None,
+        })
+    }
+}
+
+/// What is wrong with the order of words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OrderError {
+    /// An operator, a closing parenthesis or the end stands where a test should.
+    #[error("a test is missing")]
+    NoTest,
+    /// A test stands where an operator should.
+    #[error("an operator is missing")]
+    NoOperator,
+    /// A parenthesis that is not closed.
+    #[error("there is a ( without its )")]
+    Open,
+    /// A parenthesis that was not opened.
+    #[error("there is a ) without its (")]
+    Closed,
+}
+
+/// What waits for its right side. The jumps of `And` and `Or` stand at these places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pending {
+    Open,
+    Or(usize),
+    And(usize),
+    Not,
+}
+
+/// Reads an expression, word by word.
+#[derive(Debug)]
+pub(super) struct Builder<T> {
+    ops: Vec<Op<T>>,
+    pending: Vec<Pending>,
+    /// The word before was a test, or closed one.
+    complete: bool,
+}
+
+impl<T> Default for Builder<T> {
+    fn default() -> Self {
+        Self {
+            ops: Vec::new(),
+            pending: Vec::new(),
+            complete: false,
+        }
+    }
+}
+
+impl<T> Builder<T> {
+    /// Whether what was read so far can be an expression, or the left side of an operator.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Nothing was read.
+    pub fn is_empty(&self) -> bool {
+        self.ops.is_empty() && self.pending.is_empty()
+    }
+
+    fn before_operand(&self) -> Result<(), OrderError> {
+        match self.complete {
+            true => Err(OrderError::NoOperator),
+            false => Ok(()),
+        }
+    }
+
+    fn before_operator(&self) -> Result<(), OrderError> {
+        match self.complete {
+            true => Ok(()),
+            false => Err(OrderError::NoTest),
+        }
+    }
+
+    fn operand_ends(&mut self) {
+        self.complete = true;
+        while self.pending.pop_if(|p| *p == Pending::Not).is_some() {
+            self.ops.push(Op::Not);
+        }
+    }
+
+    /// The right side of a pending operator ends here.
+    fn ends(&mut self, at: usize) {
+        let end = self.ops.len();
+        if let Some(Op::UnlessTrue(to) | Op::UnlessFalse(to)) = self.ops.get_mut(at) {
+            *to = end;
+        }
+    }
+
+    fn ands_end(&mut self) {
+        while let Some(Pending::And(at)) = self.pending.last().copied() {
+            self.pending.pop();
+            self.ends(at);
+        }
+    }
+
+    fn operators_end(&mut self) {
+        while let Some(Pending::And(at) | Pending::Or(at)) = self.pending.last().copied() {
+            self.pending.pop();
+            self.ends(at);
+        }
+    }
+
+    pub fn test(&mut self, test: T) -> Result<(), OrderError> {
+        self.before_operand()?;
+        self.ops.push(Op::Test(test));
+        self.operand_ends();
+        Ok(())
+    }
+
+    pub fn not(&mut self) -> Result<(), OrderError> {
+        self.before_operand()?;
+        self.pending.push(Pending::Not);
+        Ok(())
+    }
+
+    pub fn and(&mut self) -> Result<(), OrderError> {
+        self.before_operator()?;
+        self.ands_end();
+        self.pending.push(Pending::And(self.ops.len()));
+        self.ops.push(Op::UnlessTrue(0));
+        self.complete = false;
+        Ok(())
+    }
+
+    pub fn or(&mut self) -> Result<(), OrderError> {
+        self.before_operator()?;
+        self.operators_end();
+        self.pending.push(Pending::Or(self.ops.len()));
+        self.ops.push(Op::UnlessFalse(0));
+        self.complete = false;
+        Ok(())
+    }
+
+    /// What was read so far only prints; what follows is the value.
+    pub fn comma(&mut self) -> Result<(), OrderError> {
+        self.before_operator()?;
+        self.operators_end();
+        self.complete = false;
+        Ok(())
+    }
+
+    pub fn open(&mut self) -> Result<(), OrderError> {
+        self.before_operand()?;
+        self.pending.push(Pending::Open);
+        Ok(())
+    }
+
+    pub fn close(&mut self) -> Result<(), OrderError> {
+        self.before_operator()?;
+        self.operators_end();
+        match self.pending.pop() {
+            Some(_) => self.operand_ends(),
+            None => return Err(OrderError::Closed),
+        }
+        Ok(())
+    }
+
+    /// The whole expression; one of no words is true.
+    pub fn finish(mut self) -> Result<Program<T>, OrderError> {
+        if !self.is_empty() {
+            self.before_operator()?;
+        }
+        self.operators_end();
+        match self.pending.pop() {
+            Some(_) => Err(OrderError::Open),
+            None => Ok(Program(self.ops)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads words: `0` and `1` are tests, `&`, `|`, `!`, `(`, `)` and `,` what they look like.
+    fn program(text: &str) -> Result<Program<bool>, OrderError> {
+        let mut builder = Builder::default();
+        for word in text.chars() {
+            match word {
+                '0' | '1' => builder.test(word == '1'),
+                '&' => builder.and(),
+                '|' => builder.or(),
+                '!' => builder.not(),
+                '(' => builder.open(),
+                ')' => builder.close(),
+                _ => builder.comma(),
+            }?;
+        }
+        builder.finish()
+    }
+
+    fn value(program: &Program<bool>) -> (bool, usize) {
+        let mut asked = 0;
+        let value = program.evaluate(|test| {
+            asked += 1;
+            Ok::<_, ()>(*test)
+        });
+        (value.unwrap(), asked)
+    }
+
+    #[test]
+    fn values_and_what_is_asked_for_them() {
+        for (text, expected) in [
+            ("", (true, 0)),
+            ("0", (false, 1)),
+            ("!0", (true, 1)),
+            ("!!0", (false, 1)),
+            ("1|0&0", (true, 1)),
+            ("0&1|1", (true, 2)),
+            ("0&(1|1)", (false, 1)),
+            ("!0&1", (true, 2)),
+            ("!(0&1)", (true, 1)),
+            ("!(1&1)|0", (false, 3)),
+            ("0|0|1|1", (true, 3)),
+            ("1&1&0&1", (false, 3)),
+            ("1,0", (false, 2)),
+            ("0&1,1|0", (true, 2)),
+            ("(1,0)|1", (true, 3)),
+            ("((((1))))", (true, 1)),
+            ("!(!(!(1)))", (false, 1)),
+        ] {
+            assert_eq!(value(&program(text).unwrap()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_out_of_order() {
+        for (text, error) in [
+            ("&1", OrderError::NoTest),
+            ("1&", OrderError::NoTest),
+            ("1|&1", OrderError::NoTest),
+            ("!", OrderError::NoTest),
+            ("()", OrderError::NoTest),
+            ("1,", OrderError::NoTest),
+            ("11", OrderError::NoOperator),
+            ("1!1", OrderError::NoOperator),
+            ("1(1)", OrderError::NoOperator),
+            ("(1", OrderError::Open),
+            ("1)", OrderError::Closed),
+            ("(", OrderError::NoTest),
+        ] {
+            assert_eq!(program(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_costs_no_stack() {
+        let deep = format!("{}1{}", "!(".repeat(100_000), ")".repeat(100_000));
+        assert_eq!(value(&program(&deep).unwrap()), (true, 1));
+    }
+}

@@ -1,0 +1,148 @@
+//! What is asked of each file on the way.
+
+use super::condition::Condition;
+use super::number::{Number, Size};
+use super::perm::Perm;
+use crate::layer::Mtime;
+use crate::query::glob::Glob;
+use crate::query::walk::{Found, resolve};
+use crate::view::{Fact, FileType, ImageFs, ViewError};
+
+/// A predicate or an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Test {
+    /// `-true` and `-false`.
+    Constant(bool),
+    /// `-name`, `-iname`.
+    Name(Glob),
+    /// `-path`, `-ipath`.
+    Path(Glob),
+    /// `-lname`, `-ilname`.
+    Target(Glob),
+    /// `-type`.
+    Type(Vec<FileType>),
+    /// `-xtype`.
+    TypeBehind(Vec<FileType>),
+    /// `-size`.
+    Size(Size),
+    /// `-perm`.
+    Perm(Perm),
+    /// `-newermt`.
+    NewerThan(Mtime),
+    /// `-empty`.
+    Empty,
+    /// `-uid`, `-user`.
+    Uid(Number),
+    /// `-gid`, `-group`.
+    Gid(Number),
+    /// `-links`.
+    Links(Number),
+    /// `--layer`.
+    Layer(u32),
+    /// `--where`.
+    Where(Condition),
+    /// `-prune`.
+    Prune,
+    /// `-quit`.
+    Quit,
+    /// `-print`.
+    Print,
+    /// `-print0`.
+    Print0,
+}
+
+impl Test {
+    /// Whether it does something with what it is asked about, so that it is not printed by itself.
+    pub fn is_action(&self) -> bool {
+        matches!(self, Self::Print | Self::Print0)
+    }
+}
+
+/// The last name of a path, as basename(1) gives it.
+fn name(path: &[u8]) -> &[u8] {
+    match path.rsplit(|&b| b == b'/').next() {
+        Some(name) if !name.is_empty() => name,
+        _ => path,
+    }
+}
+
+/// A file that is asked about. What must be read for it is read once, and only if somebody asks.
+pub(super) struct Candidate<'a> {
+    pub view: &'a ImageFs,
+    pub found: &'a Found,
+    facts: Option<(bool, Vec<Fact>)>,
+}
+
+impl<'a> Candidate<'a> {
+    pub fn new(view: &'a ImageFs, found: &'a Found) -> Self {
+        let facts = None;
+        Self { view, found, facts }
+    }
+
+    /// What a test says of it; actions are true.
+    ///
+    /// # Errors
+    /// If what it asks for cannot be read.
+    pub fn answer(&mut self, test: &Test) -> Result<bool, ViewError> {
+        let attr = &self.found.attr;
+        Ok(match test {
+            Test::Constant(value) => *value,
+            Test::Name(glob) => glob.matches(name(&self.found.path)),
+            Test::Path(glob) => glob.matches(&self.found.path),
+            Test::Target(glob) => {
+                attr.kind == FileType::Symlink && glob.matches(self.view.readlink(attr.ino)?)
+            }
+            Test::Type(types) => types.contains(&attr.kind),
+            Test::TypeBehind(types) => types.contains(&self.kind_behind()?),
+            Test::Size(size) => size.matches(attr.size),
+            Test::Perm(perm) => perm.matches(attr),
+            Test::NewerThan(time) => attr.mtime > *time,
+            Test::Empty => match attr.kind {
+                FileType::Regular => attr.size == 0,
+                FileType::Directory => self.is_empty_directory()?,
+                _ => false,
+            },
+            Test::Uid(number) => number.matches(attr.uid.into()),
+            Test::Gid(number) => number.matches(attr.gid.into()),
+            Test::Links(number) => number.matches(attr.nlink.into()),
+            Test::Layer(number) => self.view.layer_of(attr.ino)? == Some(*number),
+            Test::Where(condition) => condition.holds(self.facts(condition.needs_findings())?),
+            Test::Prune | Test::Quit | Test::Print | Test::Print0 => true,
+        })
+    }
+
+    /// What a symbolic link leads to inside the image; one that leads nowhere is a link.
+    fn kind_behind(&self) -> Result<FileType, ViewError> {
+        let kind = self.found.attr.kind;
+        if kind != FileType::Symlink {
+            return Ok(kind);
+        }
+        match resolve(self.view, &self.found.path, true) {
+            Ok(attr) => Ok(attr.kind),
+            Err(error @ ViewError::Io { .. }) => Err(error),
+            Err(_) => Ok(kind),
+        }
+    }
+
+    fn is_empty_directory(&self) -> Result<bool, ViewError> {
+        let mut is_empty = true;
+        // Behind `.` and `..`.
+        self.view.list(self.found.attr.ino, 2, &mut |_, _| {
+            is_empty = false;
+            false
+        })?;
+        Ok(is_empty)
+    }
+
+    fn facts(&mut self, with_findings: bool) -> Result<&[Fact], ViewError> {
+        let known = self.facts.take();
+        let known = known.filter(|(found, _)| *found || !with_findings);
+        let ino = self.found.attr.ino;
+        let facts = match (known, with_findings) {
+            (Some(known), _) => known,
+            (None, true) => (true, self.view.facts(ino)?),
+            (None, false) => (false, self.view.plain_facts(ino)?),
+        };
+        Ok(&self.facts.insert(facts).1)
+    }
+}
