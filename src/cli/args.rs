@@ -5,8 +5,17 @@ use std::str::FromStr;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::cat::CatArgs;
 use super::check::{Ignore, PlatformChoice, id, level};
+use super::diff::DiffArgs;
+use super::export::ExportArgs;
+use super::find::FindArgs;
+use super::hidden::HiddenArgs;
+use super::history::HistoryArgs;
+use super::ls::LsArgs;
+use super::stat::StatArgs;
 use super::units::{Age, Size};
+use super::verify::VerifyArgs;
 use imgfs::findings::{Id, Level};
 use imgfs::image::{Platform, Reference};
 use imgfs::view::Sidecars;
@@ -29,6 +38,25 @@ pub(crate) enum Command {
     /// Unmount an image, lazily if it is in use.
     #[command(alias = "unmount")]
     Umount(UmountArgs),
+    /// List what is in an image.
+    Ls(LsArgs),
+    /// Say all that is known of files in an image.
+    Stat(StatArgs),
+    /// Write files of an image to standard output.
+    Cat(CatArgs),
+    /// Find files in an image, with find's own words and the keys of sidecars.
+    Find(FindArgs),
+    /// Say what each layer of an image did.
+    History(HistoryArgs),
+    /// List what layers of an image hold and later ones hide.
+    Hidden(HiddenArgs),
+    /// Compare two images. The exit code is 0 if nothing differs, 1 if something does, 2 if they
+    /// cannot be compared.
+    Diff(DiffArgs),
+    /// Write an image, or one layer of it, as a tar archive or as an mtree manifest.
+    Export(ExportArgs),
+    /// Check every digest and size of an image. The exit code is 1 if something is wrong.
+    Verify(VerifyArgs),
     /// Say what files of this host are, in the words of a sidecar.
     Inspect(InspectArgs),
     /// Show, check or clear what is kept on disk between mounts.

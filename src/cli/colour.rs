@@ -18,6 +18,11 @@ impl Colour {
     #[cfg(test)]
     pub(crate) const NONE: Self = Self(false);
 
+    /// Whether somebody looks at it: then there are columns too.
+    pub(crate) fn is_on(self) -> bool {
+        self.0
+    }
+
     fn paint(self, code: &str, text: &str) -> String {
         match self.0 {
             true => format!("\x1b[{code}m{text}\x1b[0m"),
@@ -39,5 +44,19 @@ impl Colour {
 
     pub(crate) fn bad(self, text: &str) -> String {
         self.paint("31;1", text)
+    }
+
+    // Kinds of files, in the colours of ls(1).
+
+    pub(crate) fn directory(self, text: &str) -> String {
+        self.paint("34;1", text)
+    }
+
+    pub(crate) fn link(self, text: &str) -> String {
+        self.paint("36;1", text)
+    }
+
+    pub(crate) fn program(self, text: &str) -> String {
+        self.paint("32;1", text)
     }
 }

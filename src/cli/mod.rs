@@ -3,19 +3,30 @@
 
 mod args;
 mod cache;
+mod cat;
 mod check;
 mod colour;
 mod daemon;
+mod diff;
 mod doctor;
+mod export;
+mod find;
+mod hidden;
+mod history;
 mod inspect;
 mod log;
+mod ls;
 mod memory;
 mod mount;
+mod paths;
 mod pipe;
 mod progress;
 mod signals;
+mod source;
+mod stat;
 mod umount;
 mod units;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -34,6 +45,15 @@ pub(crate) fn main() -> ExitCode {
     let result = match &args.command {
         Command::Mount(args) => mount::run(args),
         Command::Umount(args) => umount::run(args),
+        Command::Ls(args) => ls::run(args),
+        Command::Stat(args) => stat::run(args),
+        Command::Cat(args) => cat::run(args),
+        Command::Find(args) => find::run(args),
+        Command::History(args) => history::run(args),
+        Command::Hidden(args) => hidden::run(args),
+        Command::Diff(args) => diff::run(args),
+        Command::Export(args) => export::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Cache(args) => cache::run(args),
         Command::Check(args) => check::run(args),
@@ -45,7 +65,9 @@ pub(crate) fn main() -> ExitCode {
             // Causes are part of the messages: one line tells it all.
             eprintln!("imgfs: {error}");
             match args.command {
-                Command::Check(_) | Command::Doctor(_) => ExitCode::from(NO_ANSWER),
+                Command::Check(_) | Command::Diff(_) | Command::Doctor(_) | Command::Verify(_) => {
+                    ExitCode::from(NO_ANSWER)
+                }
                 _ => ExitCode::FAILURE,
             }
         }

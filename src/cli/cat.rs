@@ -1,0 +1,68 @@
+//! `imgfs cat`: files of an image, byte for byte.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use super::paths::{bytes, complain};
+use super::pipe;
+use super::source::SourceArgs;
+use imgfs::image::Reference;
+use imgfs::query::resolve;
+use imgfs::view::{ImageFs, ViewError};
+
+/// So much is read at a time, in bytes.
+const STEP: usize = 1 << 20;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CatArgs {
+    /// The image, named as for a mount.
+    pub image: Reference,
+
+    /// Files in it. Symbolic links are followed inside the image; FILE.arch is the sidecar of FILE, and
+    /// what a mount has in /.imgfs is here too.
+    #[arg(required = true)]
+    pub paths: Vec<OsString>,
+
+    #[command(flatten)]
+    pub source: SourceArgs,
+}
+
+pub(crate) fn run(args: &CatArgs) -> anyhow::Result<ExitCode> {
+    let view = args.source.open(&args.image)?;
+    pipe::to_stdout(|out| {
+        let mut code = ExitCode::SUCCESS;
+        for path in bytes(&args.paths) {
+            if let Err(error) = copy(&view, &path, out)? {
+                complain(&view, &path, &error);
+                code = ExitCode::FAILURE;
+            }
+        }
+        Ok(code)
+    })
+}
+
+/// Writes a file. The outer error is that of standard output, the inner one that of the image.
+fn copy(
+    view: &ImageFs,
+    path: &[u8],
+    out: &mut impl Write,
+) -> anyhow::Result<Result<(), ViewError>> {
+    let ino = match resolve(view, path, true) {
+        Ok(attr) => attr.ino,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut offset = 0;
+    loop {
+        let read = match view.read(ino, offset, STEP) {
+            Ok(read) => read,
+            Err(error) => return Ok(Err(error)),
+        };
+        if read.is_empty() {
+            return Ok(Ok(()));
+        }
+        out.write_all(&read)?;
+        // Within a file, whose length has 64 bits.
+        offset += read.len() as u64;
+    }
+}

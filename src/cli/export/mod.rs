@@ -1,0 +1,137 @@
+//! `imgfs export`: an image, or a part of it, as a tar archive or as an mtree manifest.
+
+mod output;
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+
+use super::source::SourceArgs;
+use imgfs::image::Reference;
+use imgfs::layer::printable;
+use imgfs::query::export::{self, ExportError, MAX_PATH, Selection};
+use imgfs::view::{ImageFs, ViewError};
+use output::Output;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExportArgs {
+    /// The image, named as for a mount.
+    pub image: Reference,
+
+    /// Only these paths of the image with all that is below them, and the directories above them.
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<OsString>,
+
+    /// Write to this file instead of standard output. It gets its name when it is complete.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Only this layer, as shipped and with its whiteouts; the lowest is 0.
+    #[arg(long, value_name = "N")]
+    pub layer: Option<usize>,
+
+    /// What to write.
+    #[arg(long, value_enum, default_value_t = ExportFormat::Tar)]
+    pub format: ExportFormat,
+
+    /// In a manifest, give the SHA-256 of each regular file.
+    #[arg(long)]
+    pub digests: bool,
+
+    #[command(flatten)]
+    pub source: SourceArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// A tar archive with PAX headers.
+    Tar,
+    /// An mtree(5) manifest.
+    Mtree,
+}
+
+pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
+    let digests = args.digests;
+    let format = match args.format {
+        ExportFormat::Tar if digests => {
+            anyhow::bail!("--digests: a tar archive has none; use --format mtree")
+        }
+        ExportFormat::Tar => export::Format::Tar,
+        ExportFormat::Mtree => export::Format::Mtree { digests },
+    };
+    let file = args.output.as_ref().filter(|path| path.as_os_str() != "-");
+    if file.is_none() && args.format == ExportFormat::Tar && io::stdout().is_terminal() {
+        anyhow::bail!("standard output is a terminal; use -o FILE, or pipe the archive somewhere");
+    }
+    if let Some(file) = file {
+        output::check(file, &args.image)?;
+    }
+    let source = args.source.open(&args.image)?;
+    let name = &source.image().name;
+    let Some((selection, mut code)) = select(&source, args)? else {
+        return Ok(ExitCode::FAILURE);
+    };
+    let mut out = match file {
+        Some(file) => Output::file(file)?,
+        None => Output::stdout()?,
+    };
+    let written = export::export(&source, &selection, format, &mut out).and_then(|left_out| {
+        out.finish()?;
+        Ok(left_out)
+    });
+    match written {
+        Ok(left_out) if left_out.count > 0 => {
+            eprintln!(
+                "imgfs: {name}: left out, since no path may be longer than {MAX_PATH} bytes: {} of \
+                 them, the first is {}",
+                left_out.count,
+                printable(&left_out.first)
+            );
+            code = ExitCode::FAILURE;
+        }
+        Ok(_) => {}
+        // Who reads the pipe has seen enough.
+        Err(ExportError::Write(e)) if file.is_none() && e.kind() == io::ErrorKind::BrokenPipe => {
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(ExportError::Write(e)) => match file {
+            Some(file) => anyhow::bail!("{}: {e}", file.display()),
+            None => anyhow::bail!("standard output: {e}"),
+        },
+        Err(error) => anyhow::bail!("{name}: {error}"),
+    }
+    Ok(code)
+}
+
+/// What is asked for, and the exit code so far; `None` if nothing of it is there.
+fn select(view: &ImageFs, args: &ExportArgs) -> anyhow::Result<Option<(Selection, ExitCode)>> {
+    let mut selection = match args.layer {
+        Some(number) => Selection::layer(view, number)?,
+        None => Selection::merged(view)?,
+    };
+    let mut missing = 0;
+    for path in &args.paths {
+        if let Err(error) = selection.pick(view, path.as_bytes()) {
+            missing += 1;
+            eprintln!("imgfs: {}", complain(view, path.as_bytes(), &error));
+        }
+    }
+    let code = match missing {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    };
+    let nothing = missing > 0 && missing == args.paths.len();
+    Ok((!nothing).then_some((selection, code)))
+}
+
+fn complain(view: &ImageFs, path: &[u8], error: &ViewError) -> String {
+    let image = &view.image().name;
+    match error {
+        ViewError::Io { .. } => format!("{image}: {error}"),
+        _ => format!("{image}: {}: {error}", printable(path)),
+    }
+}

@@ -1,0 +1,110 @@
+//! `imgfs hidden`: what layers hold and later ones hide, a path a line.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use super::pipe;
+use super::source::SourceArgs;
+use imgfs::image::Reference;
+use imgfs::view::{FileType, HiddenName, ImageFs, json};
+use serde_json::{Map, Value, json};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct HiddenArgs {
+    /// The image, named as for a mount.
+    pub image: Reference,
+
+    /// Only what this layer brought.
+    #[arg(long, value_name = "N")]
+    pub layer: Option<u32>,
+
+    /// Only what this layer took away.
+    #[arg(long, value_name = "N")]
+    pub by: Option<u32>,
+
+    /// Directories too; without it only what is in them.
+    #[arg(long)]
+    pub directories: bool,
+
+    /// One JSON object a line (docs/commands.md).
+    #[arg(long)]
+    pub json: bool,
+
+    /// The SHA-256 of each file too.
+    #[arg(long)]
+    pub digests: bool,
+
+    #[command(flatten)]
+    pub source: SourceArgs,
+}
+
+pub(crate) fn run(args: &HiddenArgs) -> anyhow::Result<ExitCode> {
+    let source = args.source.open(&args.image)?;
+    let mut list = source.hidden()?;
+    list.retain(|name| args.layer.is_none_or(|layer| name.layer == layer));
+    list.retain(|name| args.by.is_none_or(|by| name.by == by));
+    pipe::to_stdout(|out| {
+        for name in &list {
+            let attr = source.getattr(name.ino)?;
+            if attr.kind == FileType::Directory && !args.directories {
+                continue;
+            }
+            let digest = match args.digests {
+                true => source.digest(name.ino)?.map(|digest| digest.to_string()),
+                false => None,
+            };
+            let line = match args.json {
+                true => object(&source, name, digest)?.into_bytes(),
+                false => text(name, attr.size, digest),
+            };
+            out.write_all(&line)?;
+            out.write_all(b"\n")?;
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Layer, the layer that hid it, how, size, digest if wanted, path; tabs between them.
+fn text(name: &HiddenName, size: u64, digest: Option<String>) -> Vec<u8> {
+    let (layer, by, how) = (name.layer, name.by, name.how.name());
+    let mut line = format!("{layer}\t{by}\t{how}\t{size}\t").into_bytes();
+    if let Some(digest) = digest {
+        line.extend_from_slice(digest.as_bytes());
+        line.push(b'\t');
+    }
+    imgfs::view::facts::escape(&name.path, false, &mut line);
+    line
+}
+
+fn object(view: &ImageFs, name: &HiddenName, digest: Option<String>) -> anyhow::Result<String> {
+    let attr = view.getattr(name.ino)?;
+    let layers = &view.image().layers;
+    let line = |layer: u32| {
+        layers
+            .get(layer as usize)
+            .and_then(|l| l.created_by.clone())
+    };
+    let mut object = Map::new();
+    object.insert("path".into(), json::bytes(&name.path));
+    object.insert("type".into(), attr.kind.name().into());
+    object.insert("size".into(), attr.size.into());
+    object.insert("layer".into(), name.layer.into());
+    object.insert("created_by".into(), line(name.layer).into());
+    object.insert("hidden_by".into(), name.by.into());
+    object.insert("hidden_by_created_by".into(), line(name.by).into());
+    object.insert("how".into(), name.how.name().into());
+    object.insert(
+        "readable_at".into(),
+        json::bytes(
+            &[
+                format!("/.imgfs/hidden/{}", name.layer).as_bytes(),
+                &name.path,
+            ]
+            .concat(),
+        ),
+    );
+    if let Some(digest) = digest {
+        object.insert("sha256".into(), json!(digest.trim_start_matches("sha256:")));
+    }
+    Ok(Value::Object(object).to_string())
+}

@@ -1,0 +1,194 @@
+//! `imgfs history`: a layer a row. A terminal gets columns, a pipe tabs.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use indicatif::HumanBytes;
+use serde_json::{Value as Json, json};
+
+use super::pipe;
+use super::source::SourceArgs;
+use imgfs::image::{HistoryEntry, Reference};
+use imgfs::layer::printable;
+use imgfs::query::history::{LayerRow, Lines, Row, history};
+use imgfs::view::json;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct HistoryArgs {
+    /// The image, named as for a mount.
+    pub image: Reference,
+
+    /// Also the lines of the history that made no layer.
+    #[arg(long)]
+    pub all: bool,
+
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Whole digests and commands on a terminal, as in a pipe.
+    #[arg(long)]
+    pub no_trunc: bool,
+
+    #[command(flatten)]
+    pub source: SourceArgs,
+}
+
+/// What stands for what is not known.
+const NOTHING: &str = "-";
+/// Hex digits of a shortened digest, as docker shows them.
+const DIGITS: usize = 12;
+/// Characters of a shortened command.
+const SHOWN: usize = 60;
+
+const HEAD: [&str; 9] = [
+    "LAYER",
+    "DIGEST",
+    "STORED",
+    "SIZE",
+    "ADDED",
+    "CHANGED",
+    "HIDDEN",
+    "WASTED",
+    "CREATED BY",
+];
+
+pub(crate) fn run(args: &HistoryArgs) -> anyhow::Result<ExitCode> {
+    let source = args.source.open(&args.image)?;
+    let history = history(&source)?;
+    // One of the wrong length was told of when the image was opened.
+    if history.lines == Lines::Missing {
+        let image = &source.image().name;
+        eprintln!(
+            "imgfs: warning: {image}: the config has no history; what made the layers is not known"
+        );
+    }
+    let mut rows = history.rows;
+    if !args.all {
+        rows.retain(|row| matches!(row, Row::Layer(_)));
+    }
+    let is_terminal = io::stdout().is_terminal();
+    pipe::to_stdout(|out| {
+        if args.json {
+            for row in &rows {
+                writeln!(out, "{}", object(row))?;
+            }
+        } else if is_terminal {
+            let cells = |row| columns(row, true, !args.no_trunc);
+            table(out, &rows.iter().map(cells).collect::<Vec<_>>())?;
+        } else {
+            for row in &rows {
+                writeln!(out, "{}", columns(row, false, false).join("\t"))?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// The cells of a row; sizes in bytes, or in units.
+fn columns(row: &Row, units: bool, short: bool) -> [String; 9] {
+    let nothing = || NOTHING.to_owned();
+    let size = |bytes: u64| match units {
+        true => HumanBytes(bytes).to_string(),
+        false => bytes.to_string(),
+    };
+    let command = |line: Option<&HistoryEntry>| match line.and_then(|l| l.created_by.as_ref()) {
+        Some(command) if short => shortened(command),
+        Some(command) => printable(command.as_bytes()),
+        None => nothing(),
+    };
+    match row {
+        Row::Layer(layer) => {
+            let digest = layer.digest.as_ref().map(|digest| match short {
+                true => digest.hex().chars().take(DIGITS).collect(),
+                false => digest.to_string(),
+            });
+            let counts = &layer.counts;
+            [
+                layer.number.to_string(),
+                digest.unwrap_or_else(nothing),
+                size(layer.stored_size),
+                size(counts.size),
+                counts.added.to_string(),
+                counts.changed.to_string(),
+                counts.hidden.to_string(),
+                size(counts.wasted),
+                command(layer.line.as_ref()),
+            ]
+        }
+        Row::Empty(line) => {
+            let mut cells = HEAD.map(|_| nothing());
+            if let Some(last) = cells.last_mut() {
+                *last = command(Some(line));
+            }
+            cells
+        }
+    }
+}
+
+/// The beginning of a command, its white space made single blanks.
+fn shortened(command: &str) -> String {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let words = printable(words.join(" ").as_bytes());
+    match words.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", words.get(..end).unwrap_or_default()),
+        None => words,
+    }
+}
+
+/// Numbers to the right, all else to the left; the command last, since it is long.
+fn table(out: &mut impl Write, rows: &[[String; 9]]) -> io::Result<()> {
+    let head = HEAD.map(str::to_owned);
+    let all = || std::iter::once(&head).chain(rows);
+    let widths: Vec<usize> = (0..HEAD.len())
+        .map(|column| {
+            let cells = all().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        })
+        .collect();
+    for row in all() {
+        let mut line = String::new();
+        for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
+            match column {
+                0 | 2..=7 => line += &format!("{cell:>width$}  "),
+                1 => line += &format!("{cell:<width$}  "),
+                _ => line += cell,
+            }
+        }
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+fn object(row: &Row) -> Json {
+    let (mut object, line) = match row {
+        Row::Layer(layer) => (layer_object(layer), layer.line.as_ref()),
+        Row::Empty(line) => (json!({"layer": null}), Some(line)),
+    };
+    let known = |text: Option<&String>| text.map_or(Json::Null, |t| json::bytes(t.as_bytes()));
+    if let Json::Object(object) = &mut object {
+        for (key, value) in [
+            ("created_by", line.and_then(|l| l.created_by.as_ref())),
+            ("created", line.and_then(|l| l.created.as_ref())),
+            ("author", line.and_then(|l| l.author.as_ref())),
+            ("comment", line.and_then(|l| l.comment.as_ref())),
+        ] {
+            object.insert(key.to_owned(), known(value));
+        }
+    }
+    object
+}
+
+fn layer_object(layer: &LayerRow) -> Json {
+    let counts = &layer.counts;
+    json!({
+        "layer": layer.number,
+        "digest": layer.digest.as_ref().map(ToString::to_string),
+        "stored_size": layer.stored_size,
+        "size": counts.size,
+        "added": counts.added,
+        "changed": counts.changed,
+        "hidden": counts.hidden,
+        "wasted": counts.wasted,
+    })
+}

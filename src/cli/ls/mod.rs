@@ -1,0 +1,196 @@
+//! `imgfs ls`: the names in a directory of an image, or all that is known of them.
+
+mod columns;
+mod row;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use super::colour::{self, Colour};
+use super::paths::{Spelling, bytes, complain};
+use super::pipe;
+use super::source::SourceArgs;
+use imgfs::image::Reference;
+use imgfs::query::find::clean;
+use imgfs::query::{Walk, children, join, resolve};
+use imgfs::view::{Attr, FileType, ImageFs, ViewError};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct LsArgs {
+    /// The image, named as for a mount.
+    pub image: Reference,
+
+    /// Directories, whose names are listed, or other files; the default is the root. A link to a
+    /// directory is followed, unless with -l, -d or --json and without a slash at its end.
+    pub paths: Vec<OsString>,
+
+    /// A line for each: permissions, names that lead to it, owner and group by number, size or device,
+    /// time of last modification in UTC, name and target.
+    #[arg(short = 'l', long)]
+    pub long: bool,
+
+    /// All that is below a directory too, a path a line, in byte order.
+    #[arg(short = 'R', long)]
+    pub recursive: bool,
+
+    /// A directory itself, not what is in it.
+    #[arg(short = 'd', long, conflicts_with = "recursive")]
+    pub directory: bool,
+
+    /// One JSON object a line, with all that is known of each.
+    #[arg(long)]
+    pub json: bool,
+
+    /// The SHA-256 of each regular file before it, or in its object.
+    #[arg(long)]
+    pub digests: bool,
+
+    #[command(flatten)]
+    pub source: SourceArgs,
+}
+
+pub(crate) fn run(args: &LsArgs) -> anyhow::Result<ExitCode> {
+    let view = args.source.open(&args.image)?;
+    pipe::to_stdout(|out| {
+        let mut listing = Listing {
+            view: &view,
+            args,
+            out,
+            spelling: Spelling::of_stdout(),
+            colour: colour::of_stdout(),
+            failed: false,
+        };
+        listing.run()?;
+        Ok(match listing.failed {
+            true => ExitCode::FAILURE,
+            false => ExitCode::SUCCESS,
+        })
+    })
+}
+
+/// Something that is listed.
+struct Row {
+    /// As it is shown.
+    name: Vec<u8>,
+    path: Vec<u8>,
+    attr: Attr,
+}
+
+struct Listing<'a, W> {
+    view: &'a ImageFs,
+    args: &'a LsArgs,
+    out: &'a mut W,
+    spelling: Spelling,
+    colour: Colour,
+    failed: bool,
+}
+
+impl<W: Write> Listing<'_, W> {
+    fn run(&mut self) -> anyhow::Result<()> {
+        let mut paths = bytes(&self.args.paths);
+        if paths.is_empty() {
+            if self.args.recursive && self.args.digests {
+                // All of them are asked for.
+                self.view.digest_all()?;
+            }
+            paths.push(b"/".to_vec());
+        }
+        let with_titles = paths.len() > 1 && !self.args.json && !self.args.recursive;
+        let (mut files, mut directories) = (Vec::new(), Vec::new());
+        for path in paths {
+            match self.named(&path) {
+                Ok(attr) => {
+                    let path = clean(&path);
+                    let name = path.clone();
+                    let row = Row { name, path, attr };
+                    match attr.kind {
+                        FileType::Directory if !self.args.directory => directories.push(row),
+                        _ => files.push(row),
+                    }
+                }
+                Err(error) => self.complain(&path, &error),
+            }
+        }
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        directories.sort_by(|a, b| a.path.cmp(&b.path));
+        let mut separate = !files.is_empty();
+        self.rows(&files)?;
+        for directory in directories {
+            if with_titles {
+                let before: &[u8] = if separate { b"\n" } else { b"" };
+                let title = self.spelling.of(&directory.path);
+                self.out.write_all(&[before, &title, b":\n"].concat())?;
+                separate = true;
+            }
+            match self.args.recursive {
+                true => self.walk(&directory)?,
+                false => self.directory(&directory)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What an argument means, as ls(1) takes it.
+    fn named(&self, path: &[u8]) -> Result<Attr, ViewError> {
+        let itself = resolve(self.view, path, false)?;
+        let follow = !(self.args.long || self.args.directory || self.args.json);
+        if follow && itself.kind == FileType::Symlink {
+            let behind = resolve(self.view, path, true);
+            if let Ok(attr) = behind
+                && attr.kind == FileType::Directory
+            {
+                return Ok(attr);
+            }
+        }
+        Ok(itself)
+    }
+
+    fn complain(&mut self, path: &[u8], error: &ViewError) {
+        complain(self.view, path, error);
+        self.failed = true;
+    }
+
+    fn directory(&mut self, directory: &Row) -> anyhow::Result<()> {
+        let names = match children(self.view, directory.attr.ino) {
+            Ok(names) => names,
+            Err(error) => {
+                self.complain(&directory.path, &error);
+                return Ok(());
+            }
+        };
+        let mut rows = Vec::with_capacity(names.len());
+        for (name, ino, _) in names {
+            let path = join(&directory.path, &name);
+            match self.view.getattr(ino) {
+                Ok(attr) => rows.push(Row { name, path, attr }),
+                Err(error) => self.complain(&path, &error),
+            }
+        }
+        self.rows(&rows)
+    }
+
+    fn walk(&mut self, directory: &Row) -> anyhow::Result<()> {
+        for step in Walk::new(self.view, &directory.path, directory.attr) {
+            match step {
+                // The directory itself is not below itself.
+                Ok(found) if found.depth == 0 => {}
+                Ok(found) => self.row(&Row {
+                    name: found.path.clone(),
+                    path: found.path,
+                    attr: found.attr,
+                })?,
+                Err((path, error)) => self.complain(&path, &error),
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: &[Row]) -> anyhow::Result<()> {
+        let plain = !(self.args.long || self.args.json || self.args.digests);
+        if plain && self.spelling.is_terminal() {
+            return self.columns(rows);
+        }
+        rows.iter().try_for_each(|row| self.row(row))
+    }
+}

@@ -1,0 +1,108 @@
+//! What is shown of one file, and names side by side.
+
+use std::io::Write;
+
+use super::columns::lay_out;
+use super::{Listing, Row};
+use imgfs::query::{self, Entry, permissions, time};
+use imgfs::view::{FileType, ViewError};
+
+impl<W: Write> Listing<'_, W> {
+    pub(super) fn columns(&mut self, rows: &[Row]) -> anyhow::Result<()> {
+        let window = rustix::termios::tcgetwinsize(std::io::stdout());
+        let width = window.map_or(0, |window| window.ws_col);
+        let width = if width == 0 { 80 } else { width.into() };
+        let chars = |row: &Row| {
+            let name = self.spelling.of(&row.name);
+            String::from_utf8_lossy(&name).chars().count()
+        };
+        let widths: Vec<usize> = rows.iter().map(chars).collect();
+        let (lines, columns) = lay_out(&widths, width);
+        for line in lines {
+            let last = line.last().copied();
+            for (&at, wide) in line.iter().zip(&columns) {
+                let Some((row, width)) = rows.get(at).zip(widths.get(at)) else {
+                    continue;
+                };
+                self.out.write_all(&self.name(row))?;
+                if last != Some(at) {
+                    let gap = wide.saturating_sub(*width);
+                    write!(self.out, "{:gap$}", "")?;
+                }
+            }
+            writeln!(self.out)?;
+        }
+        Ok(())
+    }
+
+    /// A name as it is shown.
+    fn name(&self, row: &Row) -> Vec<u8> {
+        let name = self.spelling.of(&row.name);
+        match String::from_utf8(name) {
+            Ok(text) => match row.attr.kind {
+                FileType::Directory => self.colour.directory(&text),
+                FileType::Symlink => self.colour.link(&text),
+                FileType::Regular if row.attr.mode & 0o111 != 0 => self.colour.program(&text),
+                _ => text,
+            }
+            .into_bytes(),
+            // Not on a terminal.
+            Err(bytes) => bytes.into_bytes(),
+        }
+    }
+
+    pub(super) fn row(&mut self, row: &Row) -> anyhow::Result<()> {
+        let line = match self.args.json {
+            true => self.object(row),
+            false => self.line(row),
+        };
+        match line {
+            Ok(mut line) => {
+                line.push(b'\n');
+                self.out.write_all(&line)?;
+            }
+            Err(error) => self.complain(&row.path, &error),
+        }
+        Ok(())
+    }
+
+    fn object(&self, row: &Row) -> Result<Vec<u8>, ViewError> {
+        let entry = Entry::read(self.view, &row.path, row.attr, self.args.digests)?;
+        Ok(serde_json::Value::Object(entry.json())
+            .to_string()
+            .into_bytes())
+    }
+
+    fn line(&self, row: &Row) -> Result<Vec<u8>, ViewError> {
+        let attr = &row.attr;
+        let mut line = Vec::new();
+        if self.args.digests {
+            let digest = query::sha256(self.view, attr.ino)?;
+            let digest = digest.unwrap_or_else(|| "-".to_owned());
+            line.extend(format!("{digest:<64}  ").into_bytes());
+        }
+        if self.args.long {
+            let size = match attr.kind {
+                FileType::CharDevice | FileType::BlockDevice => {
+                    format!("{}, {}", attr.device.0, attr.device.1)
+                }
+                _ => attr.size.to_string(),
+            };
+            let columns = format!(
+                "{} {:>3} {:>5} {:>5} {size:>10} {} ",
+                permissions(attr),
+                attr.nlink,
+                attr.uid,
+                attr.gid,
+                time::rfc3339(attr.mtime),
+            );
+            line.extend(columns.into_bytes());
+        }
+        line.extend(self.name(row));
+        if self.args.long && attr.kind == FileType::Symlink {
+            line.extend_from_slice(b" -> ");
+            line.extend(self.spelling.of(self.view.readlink(attr.ino)?));
+        }
+        Ok(line)
+    }
+}

@@ -1,0 +1,69 @@
+//! Paths of an image: as arguments, on standard output, in messages.
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, stdout};
+use std::os::unix::ffi::OsStrExt;
+
+use imgfs::layer::printable;
+use imgfs::view::{ImageFs, Value, ViewError};
+
+/// How paths are written to standard output: on a terminal without anything that could paint it, else
+/// with the escapes of a sidecar, so that each is one line, and each byte can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spelling {
+    terminal: bool,
+}
+
+impl Spelling {
+    pub(crate) fn of_stdout() -> Self {
+        let terminal = stdout().is_terminal();
+        Self { terminal }
+    }
+
+    pub(crate) fn is_terminal(self) -> bool {
+        self.terminal
+    }
+
+    pub(crate) fn of(self, path: &[u8]) -> Vec<u8> {
+        match self.terminal {
+            true => printable(path).into_bytes(),
+            false => Value::One(path.to_vec()).escaped(),
+        }
+    }
+
+    /// The value of a fact, as its sidecar has it.
+    pub(crate) fn value(self, value: &Value) -> Vec<u8> {
+        let escaped = value.escaped();
+        if !self.terminal {
+            return escaped;
+        }
+        // Few bytes that are no text for a terminal are left.
+        let text = String::from_utf8_lossy(&escaped);
+        let harmless = |c: char| {
+            if c.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        };
+        text.chars().map(harmless).collect::<String>().into_bytes()
+    }
+}
+
+/// Arguments as bytes, since names in an image need not be UTF-8.
+pub(crate) fn bytes(arguments: &[OsString]) -> Vec<Vec<u8>> {
+    let bytes = arguments
+        .iter()
+        .map(|argument| argument.as_bytes().to_vec());
+    bytes.collect()
+}
+
+/// Says why a path could not be shown; the command goes on.
+pub(crate) fn complain(view: &ImageFs, path: &[u8], error: &ViewError) {
+    let image = &view.image().name;
+    match error {
+        // It names the path itself.
+        ViewError::Io { .. } => eprintln!("imgfs: {image}: {error}"),
+        _ => eprintln!("imgfs: {image}: {}: {error}", printable(path)),
+    }
+}

@@ -1,0 +1,65 @@
+//! `imgfs verify`: every digest and size of an image, checked. All is written in one order, so that two
+//! runs can be compared.
+
+mod json;
+mod text;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use super::progress::Bar;
+use super::{colour, log, pipe, source};
+use imgfs::image::verify::{self, Status, Step};
+use imgfs::image::{Platform, Reference};
+use imgfs::open::Progress;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyArgs {
+    /// The image, named as for a mount. With a name (REF) only that image of several is checked.
+    pub image: Reference,
+
+    /// Check only this platform of an image for several. The default is all.
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub platform: Option<Platform>,
+
+    /// Print only what is wrong.
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// One JSON object a line (docs/commands.md).
+    #[arg(long)]
+    pub json: bool,
+
+    /// Say more, on standard error; twice for everything.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
+    source::refuse_terminal(&args.image, "verify")?;
+    log::init(args.verbose);
+    let bar = Bar::new();
+    let report = verify::verify(&args.image, args.platform.as_ref(), &|step| match step {
+        Step::Start(sizes) => bar.start(sizes),
+        Step::At { blob, position } => bar.advance(blob, position),
+    });
+    bar.clear();
+    let report = report?;
+    let code = match report.count(Status::Bad) {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    };
+    pipe::to_stdout(|out| {
+        let checks = report.checks.iter();
+        let mut checks = checks.filter(|c| !args.quiet || c.status() == Status::Bad);
+        if args.json {
+            checks.try_for_each(|check| json::write(out, check))?;
+        } else {
+            text::write(out, checks, colour::of_stdout())?;
+            if !args.quiet {
+                writeln!(out, "{}", text::summary(&args.image, &report))?;
+            }
+        }
+        Ok(code)
+    })
+}

@@ -1,0 +1,111 @@
+//! What was checked as lines for people and for grep: verdict, what it is, its digest or path, its length,
+//! the image it belongs to, and what is wrong with it. In a pipe the fields are separated by tabs.
+
+use std::io::{self, Write};
+
+use crate::cli::colour::Colour;
+use imgfs::image::Reference;
+use imgfs::image::verify::{Check, Report, Status};
+use imgfs::layer::printable;
+
+/// Columns of what is on a terminal; of the last ones the length is not known.
+const WIDTHS: [usize; 4] = [4, 11, 71, 11];
+
+/// Writes a line for each check, and for each further thing that is wrong with one.
+pub(super) fn write<'a>(
+    out: &mut impl Write,
+    checks: impl Iterator<Item = &'a Check>,
+    colour: Colour,
+) -> io::Result<()> {
+    for check in checks {
+        let fields = [
+            verdict(check.status()).to_owned(),
+            what(check),
+            printable(&check.name),
+            check.size.map_or_else(|| "-".to_owned(), |n| n.to_string()),
+            owner(check),
+        ];
+        for reason in reasons(check) {
+            let mut line = String::new();
+            for (n, field) in fields.iter().enumerate() {
+                line.push_str(&field_text(n, field, check.status(), colour));
+            }
+            line.push_str(&reason);
+            writeln!(out, "{}", line.trim_end())?;
+        }
+    }
+    Ok(())
+}
+
+/// A field and what separates it from the next.
+fn field_text(n: usize, field: &str, status: Status, colour: Colour) -> String {
+    let painted = match (n, status) {
+        (0, Status::Ok) => colour.good(field),
+        (0, Status::Bad) => colour.bad(field),
+        (0, _) => colour.warn(field),
+        _ => field.to_owned(),
+    };
+    if !colour.is_on() {
+        return format!("{painted}\t");
+    }
+    let width = WIDTHS.get(n).copied().unwrap_or_default();
+    let room = width.saturating_sub(field.chars().count());
+    format!("{painted}{}  ", " ".repeat(room))
+}
+
+fn verdict(status: Status) -> &'static str {
+    match status {
+        Status::Ok => "ok",
+        Status::Bad => "BAD",
+        Status::Unreferenced | Status::Absent => "note",
+    }
+}
+
+fn what(check: &Check) -> String {
+    let name = check.thing.name();
+    match check.number {
+        Some(number) => format!("{name} {number}"),
+        None => name.to_owned(),
+    }
+}
+
+/// The image that it belongs to: its name and platform, as far as it has them.
+fn owner(check: &Check) -> String {
+    let name = check.image.as_ref().map(|n| printable(n.as_bytes()));
+    let platform = check.platform.as_ref();
+    let platform = platform.map(|p| printable(p.to_string().as_bytes()));
+    let parts: Vec<String> = name.into_iter().chain(platform).collect();
+    match parts.is_empty() {
+        true => "-".to_owned(),
+        false => parts.join(" "),
+    }
+}
+
+/// What is wrong, each alone; or what is worth saying.
+fn reasons(check: &Check) -> Vec<String> {
+    if check.problems.is_empty() {
+        let note = check.note.as_ref().map(|note| note.text());
+        return vec![printable(note.unwrap_or_default().as_bytes())];
+    }
+    let problems = check.problems.iter();
+    problems
+        .map(|p| printable(p.to_string().as_bytes()))
+        .collect()
+}
+
+/// The last line: all of it in one word, and the numbers.
+pub(super) fn summary(image: &Reference, report: &Report) -> String {
+    let bad = report.count(Status::Bad);
+    let notes = report.count(Status::Unreferenced) + report.count(Status::Absent);
+    let checked = report.count(Status::Ok) + bad;
+    let image = printable(image.to_string().as_bytes());
+    let verdict = match bad {
+        0 => format!("ok ({checked} checked"),
+        bad => format!("BAD ({bad} of {checked} wrong"),
+    };
+    match notes {
+        0 => format!("{image}: {verdict})"),
+        1 => format!("{image}: {verdict}, 1 note)"),
+        notes => format!("{image}: {verdict}, {notes} notes)"),
+    }
+}
