@@ -5,6 +5,8 @@
 //! nanoseconds.
 
 mod common;
+#[path = "real/rsync.rs"]
+mod rsync;
 #[path = "real/tree.rs"]
 mod tree;
 
@@ -14,6 +16,7 @@ use std::sync::OnceLock;
 
 use common::{Mounted, mount, run};
 use imgfs::view::Sidecars;
+use rsync::rsync;
 use tempfile::TempDir;
 use tree::{Tree, differences, walk};
 
@@ -48,23 +51,6 @@ impl Unpacked {
     fn path(&self) -> PathBuf {
         self.0.path().join("rootfs")
     }
-}
-
-/// What rsync would do to make `b` equal to `a`: nothing, if it prints nothing.
-fn rsync(a: &Path, b: &Path) -> Vec<String> {
-    let output = run(Command::new("rsync")
-        .args(["-aHAXnc", "--delete", "--itemize-changes"])
-        // Nanoseconds count.
-        .arg("--modify-window=-1")
-        // What imgfs adds to the files of an image.
-        .arg("--filter=-x user.imgfs.*")
-        .arg(format!("{}/", a.display()))
-        .arg(format!("{}/", b.display())));
-    let lines = output
-        .stdout
-        .split(|&b| b == b'\n')
-        .filter(|l| !l.is_empty());
-    lines.map(|l| l.escape_ascii().to_string()).collect()
 }
 
 /// Both judges, rsync in both directions, as one list of differences.

@@ -7,8 +7,8 @@ cd "$(dirname "$0")/.."
 # ordinary users.
 packages="attr binutils bsdutils buildah bzip2 ca-certificates debian-archive-keyring debootstrap \
 dpkg-dev file fuse3 gcc gcc-aarch64-linux-gnu golang-go libarchive-tools libc6-dev \
-libc6-dev-arm64-cross libcap2-bin libxml2-utils make mount musl-tools procps rsync skopeo umoci \
-util-linux xz-utils zstd"
+libc6-dev-arm64-cross libcap2-bin libxml2-utils make mount musl-tools procps python3 rsync skopeo \
+umoci util-linux xz-utils zstd"
 
 missing=()
 for package in $packages; do

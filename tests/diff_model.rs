@@ -1,0 +1,141 @@
+//! `imgfs diff --content` of random trees against `diff -r` of the same trees on disk, which this test
+//! writes itself: imgfs has no part in them. The second image is stored as a layer of its own, or as one
+//! of changes on top of the first one's.
+
+mod common;
+mod diff_support;
+mod program;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use common::{Layer, OciImage};
+use diff_support::{content, diff_r, layout};
+use program::Place;
+use proptest::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Thing {
+    Dir,
+    File(&'static str),
+    Link(&'static str),
+}
+
+/// Paths of the names a, b and a.b, which stand in another order than their directories.
+type Tree = BTreeMap<String, Thing>;
+
+fn remove(tree: &mut Tree, path: &str) {
+    let below = format!("{path}/");
+    tree.retain(|known, _| known != path && !known.starts_with(&below));
+}
+
+/// Puts a thing somewhere; what is above it becomes a directory.
+fn put(tree: &mut Tree, path: &str, thing: Thing) {
+    for (end, _) in path.match_indices('/') {
+        let above = &path[..end];
+        if tree.get(above) != Some(&Thing::Dir) {
+            remove(tree, above);
+            tree.insert(above.to_owned(), Thing::Dir);
+        }
+    }
+    if thing != Thing::Dir || tree.get(path) != Some(&Thing::Dir) {
+        remove(tree, path);
+    }
+    tree.insert(path.to_owned(), thing);
+}
+
+fn write(tree: &Tree, root: &Path) {
+    fs::create_dir(root).unwrap();
+    for (path, thing) in tree {
+        let path = root.join(path);
+        match thing {
+            Thing::Dir => fs::create_dir(path).unwrap(),
+            Thing::File(bytes) => fs::write(path, bytes).unwrap(),
+            Thing::Link(target) => symlink(target, path).unwrap(),
+        }
+    }
+}
+
+fn add(layer: Layer, path: &str, thing: &Thing) -> Layer {
+    match thing {
+        Thing::Dir => layer.dir(path),
+        Thing::File(bytes) => layer.file(path, bytes),
+        Thing::Link(target) => layer.symlink(path, target),
+    }
+}
+
+fn whole(tree: &Tree) -> Vec<u8> {
+    let layer = tree
+        .iter()
+        .fold(Layer::new(), |l, (path, thing)| add(l, path, thing));
+    layer.tar()
+}
+
+/// A layer that makes one tree of another.
+fn changes(old: &Tree, new: &Tree) -> Vec<u8> {
+    let mut layer = Layer::new();
+    for path in old.keys().filter(|path| !new.contains_key(*path)) {
+        layer = layer.whiteout(path);
+    }
+    for (path, thing) in new {
+        if old.get(path) != Some(thing) {
+            layer = add(layer, path, thing);
+        }
+    }
+    layer.tar()
+}
+
+fn path() -> impl Strategy<Value = String> {
+    let name = prop_oneof![Just("a"), Just("b"), Just("a.b")];
+    prop::collection::vec(name, 1..4).prop_map(|names| names.join("/"))
+}
+
+fn thing() -> impl Strategy<Value = Thing> {
+    prop_oneof![
+        2 => Just(Thing::Dir),
+        4 => prop_oneof![Just(""), Just("one"), Just("two"), Just("three")].prop_map(Thing::File),
+        2 => prop_oneof![Just("a"), Just("nowhere")].prop_map(Thing::Link),
+    ]
+}
+
+fn things(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<(String, Option<Thing>)>> {
+    let thing = prop_oneof![3 => thing().prop_map(Some), 1 => Just(None)];
+    prop::collection::vec((path(), thing), count)
+}
+
+fn apply(tree: &mut Tree, things: Vec<(String, Option<Thing>)>) {
+    for (path, thing) in things {
+        match thing {
+            Some(thing) => put(tree, &path, thing),
+            None => remove(tree, &path),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_same_paths_as_diff(first in things(0..16), then in things(0..8), on_top in any::<bool>()) {
+        let mut old = Tree::new();
+        apply(&mut old, first);
+        let mut new = old.clone();
+        apply(&mut new, then);
+
+        let place = Place::new();
+        let (a, b) = (place.join("tree-a"), place.join("tree-b"));
+        write(&old, &a);
+        write(&new, &b);
+        let layers = match on_top {
+            true => vec![whole(&old), changes(&old, &new)],
+            false => vec![whole(&new)],
+        };
+        let one = layout(&place, "a", &OciImage::plain(&[whole(&old)]));
+        let two = layout(&place, "b", &OciImage::gzip(&layers));
+        let expected = diff_r(&a, &b);
+        prop_assert_eq!(content(&place, [&one, &two]), expected.clone());
+        prop_assert_eq!(content(&place, [&two, &one]), expected);
+    }
+}

@@ -1,0 +1,145 @@
+//! What the tests of `imgfs export` share: an image with everything that a file can be, exports of it,
+//! what tars unpack of them, and judges.
+#![allow(dead_code)] // Each test program uses its own part of this.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use imgfs::view::Sidecars;
+use tempfile::TempDir;
+
+use crate::common::{Layer, Mounted, OciImage, mount, oci_dir, run};
+use crate::program::{Place, output, stderr, str};
+use crate::rsync::rsync;
+use crate::tree::{differences, walk};
+
+/// Runs a script, which stops at the first command that fails.
+pub fn bash(dir: &Path, script: &str) {
+    run(Command::new("bash").args(["-ec", script]).current_dir(dir));
+}
+
+/// A directory made by functions of `tests/real/everything.sh` and a script, as a layer.
+pub fn packed(parts: &[&str], more: &str) -> Vec<u8> {
+    let dir = tempfile::tempdir().unwrap();
+    let script = include_str!("../real/everything.sh");
+    bash(
+        dir.path(),
+        &format!("{script}\n{}\n{more}", parts.join("\n")),
+    );
+    let pack = [
+        "--format=posix",
+        "--sparse",
+        "--xattrs",
+        "--xattrs-include=*",
+    ];
+    let pack = Command::new("tar")
+        .args(pack)
+        .args(["--numeric-owner", "-C", "src", "-cf-", "."])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    assert!(pack.status.success(), "{}", stderr(&pack));
+    pack.stdout
+}
+
+/// An image with everything that a file can be and have, in two layers: the upper one takes away,
+/// replaces and links what is below it, and brings a directory that no entry describes.
+pub fn everything() -> TempDir {
+    let names = "echo s >suffix; mkdir suffix.d; echo 1 >suffix.d/1; mkdir a a.b; echo 2 >a/2
+        mkdir a-b; echo 3 >a-b/3; touch -d @7 a a.b a-b suffix.d
+        setfattr -n user.imgfs.goarch -v forged file; setfattr -n user.order -v 1 file
+        setfattr -h -n trusted.link -v l link; setfattr -n trusted.fifo -v f fifo
+        setfattr -n user.a%b -v percent dir; ln -s $'to\\xff\\n' strange-link
+        ln fifo fifo-too; ln char char-too; ln link link-too";
+    let lower = packed(&["plain", "special", "large", "prefix", "pax"], names);
+    let upper = Layer::new()
+        .hardlink("zz-hard", "file")
+        .hardlink("aa-hard", "file")
+        .whiteout("none")
+        .file_mode("opt/tool/run", "#!/bin/sh\n", 0o755)
+        .file("dir/sub/more", "more\n")
+        .dir_mode("empty", 0o3711);
+    oci_dir(&OciImage::gzip(&[lower, upper.tar()]))
+}
+
+pub fn export(place: &Place, image: &Path, args: &[&str]) -> Output {
+    output(place.imgfs().arg("export").arg(image).args(args))
+}
+
+#[track_caller]
+pub fn exported(place: &Place, image: &Path, args: &[&str]) -> Vec<u8> {
+    let output = export(place, image, args);
+    assert_eq!(stderr(&output), "");
+    assert!(output.status.success());
+    output.stdout
+}
+
+/// Unpacks an archive with a command that takes it as its last argument and says nothing.
+pub fn unpack(command: &[&str], tar: &[u8]) -> TempDir {
+    let (dir, said) = unpack_saying(command, tar);
+    assert_eq!(said, "", "{command:?}");
+    dir
+}
+
+/// The same, and what it says.
+pub fn unpack_saying(command: &[&str], tar: &[u8]) -> (TempDir, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, out) = (dir.path().join("tar"), dir.path().join("out"));
+    fs::write(&file, tar).unwrap();
+    fs::create_dir(&out).unwrap();
+    let output = Command::new(command[0])
+        .args(&command[1..])
+        .arg(&file)
+        .current_dir(&out)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{command:?}: {}", stderr(&output));
+    fs::remove_file(file).unwrap();
+    (dir, stderr(&output))
+}
+
+/// As in the documentation.
+pub const GNU: &[&str] = &[
+    "tar",
+    "--xattrs",
+    "--xattrs-include=*",
+    "-p",
+    "--numeric-owner",
+    "--same-owner",
+    // It finds times before 1970 and after today implausible, and sets them all the same.
+    "--warning=no-timestamp",
+    "-xf",
+];
+
+pub const BSD: &[&str] = &["bsdtar", "--xattrs", "--acls", "--numeric-owner", "-pxf"];
+
+/// Differences by both judges.
+pub fn judge(a: &Path, b: &Path) -> Vec<String> {
+    let mut lines = differences(&walk(a), &walk(b));
+    lines.extend(rsync(a, b).iter().map(|l| format!("rsync > {l}")));
+    lines.extend(rsync(b, a).iter().map(|l| format!("rsync < {l}")));
+    lines
+}
+
+pub fn mounted(image: &Path) -> Mounted {
+    mount(str(image), Sidecars::Off)
+}
+
+pub const NONE: [String; 0] = [];
+
+/// What the image ships under the names that imgfs itself uses, and the mount shows elsewhere.
+pub fn forged(file: &Path) -> Option<Vec<u8>> {
+    let value = xattr::get(file, "user.imgfs.goarch").unwrap();
+    xattr::remove(file, "user.imgfs.goarch").unwrap();
+    value
+}
+
+/// The names in an archive, in its order.
+pub fn names(tar: &[u8]) -> Vec<String> {
+    let mut archive = tar::Archive::new(tar);
+    let entries = archive.entries().unwrap();
+    entries
+        .map(|entry| String::from_utf8(entry.unwrap().path_bytes().into_owned()).unwrap())
+        .collect()
+}
