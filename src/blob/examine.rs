@@ -57,14 +57,7 @@ pub fn examine(
     if let Err(BlobError::Io(error)) = decoded {
         return Err(BlobError::Io(error));
     }
-    loop {
-        let n = input.fill()?.len();
-        if n == 0 {
-            break;
-        }
-        input.consume(n);
-        progress(input.position());
-    }
+    input.drain(progress)?;
     let size = input.position();
     // The input was given a hasher, and nobody has asked before.
     let digest = input.digest().unwrap_or_else(|| Hasher::sha256().finish());

@@ -97,14 +97,15 @@ impl Input {
         self.hasher.take().map(Hasher::finish)
     }
 
-    /// Reads to the end, for the digest.
-    pub(crate) fn drain(&mut self) -> Result<(), BlobError> {
+    /// Reads to the end, for the digest. `progress` is told how far that is.
+    pub(crate) fn drain(&mut self, progress: &mut dyn FnMut(u64)) -> Result<(), BlobError> {
         loop {
             let n = self.fill()?.len();
             if n == 0 {
                 return Ok(());
             }
             self.consume(n);
+            progress(self.position());
         }
     }
 }

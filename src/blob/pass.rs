@@ -173,7 +173,7 @@ impl Pass {
             }
         };
         let rest: Result<(), BlobError> = decode_rest();
-        self.input.drain()?;
+        self.input.drain(&mut |_| ())?;
         let stored_size = self.input.position();
         let digest = self.input.digest();
         check(self.expected.as_ref(), digest.as_ref())?;
@@ -198,7 +198,7 @@ impl Pass {
     /// After a failure: reads the rest of the stored bytes to tell a damaged blob from one that was
     /// broken when the image was built. The digest decides, so it is the better message.
     pub fn explain(mut self, error: BlobError) -> BlobError {
-        let drained = self.input.drain();
+        let drained = self.input.drain(&mut |_| ());
         let digest = self.input.digest();
         match drained.and_then(|()| check(self.expected.as_ref(), digest.as_ref())) {
             Err(cause @ BlobError::Digest { .. }) => cause,

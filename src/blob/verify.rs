@@ -15,14 +15,7 @@ pub fn verify(
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), BlobError> {
     let mut input = Input::new(source, Some(Hasher::like(expected)));
-    loop {
-        let n = input.fill()?.len();
-        if n == 0 {
-            break;
-        }
-        input.consume(n);
-        progress(input.position());
-    }
+    input.drain(progress)?;
     match input.digest() {
         Some(actual) if actual != *expected => Err(BlobError::Digest {
             expected: expected.clone(),
