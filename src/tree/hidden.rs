@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::io;
 
 use super::grow::{Growing, ROOT};
+use super::node::DentryId;
 use super::record::{HIDDEN, NONE};
 use crate::cache::Writer;
 
@@ -47,6 +48,19 @@ impl How {
     }
 }
 
+/// A name of a tree of what is hidden.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// The name there.
+    pub name: DentryId,
+    /// The layer that brought it.
+    pub layer: u32,
+    /// The layer that took it away.
+    pub by: u32,
+    /// How that was done.
+    pub how: How,
+}
+
 /// The tree of what is hidden, while it grows.
 pub(super) struct Recorder {
     tree: Growing,
@@ -56,7 +70,8 @@ pub(super) struct Recorder {
     dirs: HashMap<(u32, u32), u32>,
     /// The same for all else: names of one file lead to one file here too.
     files: HashMap<(u32, u32), u32>,
-    /// Each name that is hidden: its slot, the layer that hid it, how.
+    /// Each name that is hidden: its slot, which also knows the layer that brought it, the layer that hid
+    /// it, and how.
     hidden: Vec<(u32, u32, How)>,
 }
 
@@ -168,9 +183,10 @@ impl Recorder {
     pub fn freeze(self, layers: u32, writer: Writer) -> io::Result<Writer> {
         let hidden = self.hidden;
         self.tree.freeze(layers, &[], writer, |names, writer| {
-            let number =
-                |&(slot, by, how): &(u32, u32, How)| [names.number(slot), by, how.number()];
-            let mut records: Vec<[u32; 3]> = hidden.iter().map(number).collect();
+            let numbers = |&(slot, by, how): &(u32, u32, How)| {
+                [names.number(slot), names.layer(slot), by, how.number()]
+            };
+            let mut records: Vec<[u32; 4]> = hidden.iter().map(numbers).collect();
             records.retain(|record| record[0] != NONE);
             records.sort_unstable();
             writer.section(HIDDEN)?;

@@ -26,7 +26,7 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use hidden::How;
+pub use hidden::{How, Taken};
 pub use merge::Merger;
 pub use node::{Dentry, DentryId, Executable, Kind, Node, NodeId};
 pub use path::{clean_into, components};
@@ -152,15 +152,15 @@ impl Tree {
             .unwrap_or_default()
     }
 
-    /// In a tree of what is hidden ([`Merger::finish_hidden`]), the names that are: the entry, the layer
-    /// that hid it, and how. In any other tree, none.
-    pub fn hidden(&self) -> impl Iterator<Item = (DentryId, u32, How)> {
+    /// In a tree of what is hidden ([`Merger::finish_hidden`]), the names that are. In any other tree,
+    /// none.
+    pub fn hidden(&self) -> impl Iterator<Item = Taken> {
         let numbers = 0..self.hidden.records::<HIDDEN_LEN>();
         numbers.map_while(|number| self.hidden_at(number))
     }
 
-    /// Which layer hid a name of such a tree, and how; `None` if it is only there for what is below it.
-    pub fn hidden_by(&self, id: DentryId) -> Option<(u32, How)> {
+    /// What became of a name of such a tree; `None` if it is only there for what is below it.
+    pub fn taken(&self, id: DentryId) -> Option<Taken> {
         let entry = |number| {
             let record = self.hidden.record::<HIDDEN_LEN>(number)?;
             Some(u32_at(record, 0))
@@ -173,16 +173,20 @@ impl Tree {
                 false => high = middle,
             }
         }
-        let (found, by, how) = self.hidden_at(low)?;
-        (found == id).then_some((by, how))
+        self.hidden_at(low).filter(|taken| taken.name == id)
     }
 
-    fn hidden_at(&self, number: u64) -> Option<(DentryId, u32, How)> {
+    fn hidden_at(&self, number: u64) -> Option<Taken> {
         let record = self.hidden.record::<HIDDEN_LEN>(number)?;
-        let [entry, by, how] = [0, 4, 8].map(|field| u32_at(record, field));
-        let sane = entry < self.meta.dentries && by < self.meta.layers;
+        let [entry, layer, by, how] = [0, 4, 8, 12].map(|field| u32_at(record, field));
+        let sane = entry < self.meta.dentries && layer < by && by < self.meta.layers;
         let how = How::of(how).filter(|_| sane);
-        Some((DentryId(entry), by, self.sane(how)?))
+        Some(Taken {
+            name: DentryId(entry),
+            layer,
+            by,
+            how: self.sane(how)?,
+        })
     }
 
     // Nodes.

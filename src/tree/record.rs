@@ -11,7 +11,7 @@
 //! | [`EXTENTS`] | records of three u64: for each sparse file one with the number of its pieces, their bytes together, and 0; then the pieces: offset in the file, length, offset in the layer |
 //! | [`XATTRS`] | for each node that has any: u32 length of all that follows the two numbers, u32 count; for each u32 length of the name, u32 length of the value, name, value |
 //! | [`PROBLEMS`] | the problems of the layers and of merging, in postcard's encoding |
-//! | [`HIDDEN`] | only in a tree of what is hidden: for each name that is, in their order, u32 number of its entry, u32 the layer that hid it, u32 how: 0 by a whiteout, 1 by an opaque marker, 2 replaced |
+//! | [`HIDDEN`] | only in a tree of what is hidden: for each name that is, in their order, u32 number of its entry, u32 the layer that brought it, u32 the layer that hid it, u32 how: 0 by a whiteout, 1 by an opaque marker, 2 replaced |
 //!
 //! A number that makes no sense is `None` here; [`Tree`](super::Tree) then marks the file damaged.
 
@@ -32,7 +32,7 @@ pub(super) const META_LEN: usize = 32;
 pub(super) const NODE_LEN: usize = 64;
 pub(super) const DENTRY_LEN: usize = 20;
 pub(super) const EXTENT_LEN: usize = 24;
-pub(super) const HIDDEN_LEN: usize = 12;
+pub(super) const HIDDEN_LEN: usize = 16;
 
 /// No number.
 pub(super) const NONE: u32 = u32::MAX;

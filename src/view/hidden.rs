@@ -29,22 +29,13 @@ impl ImageFs {
         self.sound(|| {
             let tree = self.tree_of(Which::Hidden)?;
             let mut list = Vec::new();
-            for (name, by, how) in tree.hidden() {
-                let dentry = tree.dentry(name).ok_or(ViewError::NotFound)?;
-                let path = tree.path(name);
-                let number = path
-                    .get(1..)
-                    .unwrap_or_default()
-                    .split(|b| *b == b'/')
-                    .next();
-                let number = number.and_then(|digits| std::str::from_utf8(digits).ok());
+            for taken in tree.hidden() {
+                let dentry = tree.dentry(taken.name).ok_or(ViewError::NotFound)?;
                 list.push(HiddenName {
-                    layer: number
-                        .and_then(|digits| digits.parse().ok())
-                        .unwrap_or(u32::MAX),
-                    path: below_the_number(&path).to_vec(),
-                    by,
-                    how,
+                    layer: taken.layer,
+                    path: below_the_number(&tree.path(taken.name)).to_vec(),
+                    by: taken.by,
+                    how: taken.how,
                     ino: Ino::Node(Which::Hidden, dentry.node).number(),
                 });
             }

@@ -109,10 +109,10 @@ impl ImageFs {
 }
 
 fn add_hidden(facts: &mut Vec<Fact>, tree: &Tree, name: DentryId) {
-    if let Some((by, how)) = tree.hidden_by(name)
+    if let Some(taken) = tree.taken(name)
         && !facts.is_empty()
     {
-        facts.extend(facts::of_hidden(by, how));
+        facts.extend(facts::of_hidden(taken.by, taken.how));
     }
 }
 
