@@ -129,14 +129,8 @@ impl ImageFs {
     }
 
     pub(super) fn shipped(&self, ino: u64) -> Result<Vec<Xattr<'_>>, ViewError> {
-        match self.ino(ino)? {
-            Ino::Node(which, id) => {
-                let tree = self.tree_of(which)?;
-                let node = tree.node(id).ok_or(ViewError::NotFound)?;
-                Ok(tree.xattrs(&node))
-            }
-            _ => Ok(Vec::new()),
-        }
+        let placed = self.placed(ino)?;
+        Ok(placed.map_or_else(Vec::new, |(tree, _, node)| tree.xattrs(&node)))
     }
 }
 

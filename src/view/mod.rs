@@ -15,7 +15,6 @@ mod origin;
 mod provenance;
 mod requests;
 pub mod sidecar;
-mod stored;
 mod xattr;
 
 use std::borrow::Cow;
@@ -27,9 +26,9 @@ pub use crate::tree::How;
 pub use facts::{Fact, Subject, Value};
 pub use hidden::HiddenName;
 pub use keys::KEYS;
+pub use origin::Stored;
 pub use requests::{Counter, Requests};
 pub use sidecar::Sidecars;
-pub use stored::Stored;
 
 use crate::blob::{CacheStats, SpanSlice};
 use crate::findings::Findings;
@@ -279,17 +278,14 @@ impl ImageFs {
 
     /// The regular file of that number and the tree it is in; `None` for a text of ours.
     fn regular(&self, ino: u64) -> Result<Option<(&Tree, NodeId)>, ViewError> {
-        match self.ino(ino)? {
-            Ino::Node(which, id) => {
-                let tree = self.tree_of(which)?;
-                match tree.node(id).ok_or(ViewError::NotFound)?.kind {
-                    Kind::Regular => Ok(Some((tree, id))),
-                    Kind::Directory => Err(ViewError::IsDirectory),
-                    _ => Err(ViewError::WrongType),
-                }
-            }
-            Ino::Sidecar(..) | Ino::ArchText(_) | Ino::Control(_) | Ino::Status(_) => Ok(None),
-            Ino::ArchDirectory(_) => Err(ViewError::IsDirectory),
+        match self.placed(ino)? {
+            Some((tree, id, node)) => match node.kind {
+                Kind::Regular => Ok(Some((tree, id))),
+                Kind::Directory => Err(ViewError::IsDirectory),
+                _ => Err(ViewError::WrongType),
+            },
+            None if matches!(self.ino(ino)?, Ino::ArchDirectory(_)) => Err(ViewError::IsDirectory),
+            None => Ok(None),
         }
     }
 
