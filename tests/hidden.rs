@@ -10,16 +10,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
-use common::{Layer, Mounted, OciImage, mount, oci_dir, run};
+use common::{Layer, Mounted, OciImage, data, mount, oci_dir, run};
 use imgfs::view::Sidecars;
 use program::{Place, output};
 
 const PEM: &str = "-----BEGIN PRIVATE KEY-----\nremoved\n";
-
-fn data(name: &str) -> Vec<u8> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/inspect");
-    fs::read(dir.join(name)).unwrap()
-}
 
 /// A secret in each way in which a later layer can hide one.
 fn secrets() -> OciImage {
@@ -220,6 +215,15 @@ fn the_command_lists_it() {
             .arg(dir.path()),
     );
     let object: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let listed = output(
+        place
+            .imgfs()
+            .args(["hidden", "--digests", "--layer", "1"])
+            .arg(dir.path()),
+    );
+    let line = "1\t2\twhiteout\t4\t\
+        7aa7a5359173d05b63cfd682e3c38487f3cb4f7f1d60659fe59fab1505977d4c\t/opt/app/other\n";
+    assert_eq!(String::from_utf8(listed.stdout).unwrap(), line);
     let expected = serde_json::json!({
         "path": "/opt/app/other", "type": "file", "size": 4, "layer": 1, "created_by": "step 1",
         "hidden_by": 2, "hidden_by_created_by": "step 2", "how": "whiteout",

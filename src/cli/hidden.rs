@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use super::pipe;
 use super::source::SourceArgs;
 use imgfs::image::Reference;
+use imgfs::query;
 use imgfs::view::{FileType, HiddenName, ImageFs, json};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct HiddenArgs {
@@ -50,12 +51,12 @@ pub(crate) fn run(args: &HiddenArgs) -> anyhow::Result<ExitCode> {
                 continue;
             }
             let digest = match args.digests {
-                true => source.digest(name.ino)?.map(|digest| digest.to_string()),
+                true => query::sha256(&source, name.ino)?,
                 false => None,
             };
             let line = match args.json {
                 true => object(&source, name, digest)?.into_bytes(),
-                false => text(name, attr.size, digest),
+                false => text(name, attr.size, args.digests.then_some(digest)),
             };
             out.write_all(&line)?;
             out.write_all(b"\n")?;
@@ -64,12 +65,13 @@ pub(crate) fn run(args: &HiddenArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Layer, the layer that hid it, how, size, digest if wanted, path; tabs between them.
-fn text(name: &HiddenName, size: u64, digest: Option<String>) -> Vec<u8> {
+/// Layer, the layer that hid it, how, size, digest if wanted (`-` where there is none), path; tabs between
+/// them.
+fn text(name: &HiddenName, size: u64, digest: Option<Option<String>>) -> Vec<u8> {
     let (layer, by, how) = (name.layer, name.by, name.how.name());
     let mut line = format!("{layer}\t{by}\t{how}\t{size}\t").into_bytes();
     if let Some(digest) = digest {
-        line.extend_from_slice(digest.as_bytes());
+        line.extend_from_slice(digest.as_deref().unwrap_or("-").as_bytes());
         line.push(b'\t');
     }
     imgfs::view::facts::escape(&name.path, false, &mut line);
@@ -104,7 +106,7 @@ fn object(view: &ImageFs, name: &HiddenName, digest: Option<String>) -> anyhow::
         ),
     );
     if let Some(digest) = digest {
-        object.insert("sha256".into(), json!(digest.trim_start_matches("sha256:")));
+        object.insert("sha256".into(), digest.into());
     }
     Ok(Value::Object(object).to_string())
 }

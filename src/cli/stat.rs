@@ -12,7 +12,7 @@ use super::source::SourceArgs;
 use imgfs::image::Reference;
 use imgfs::layer::printable;
 use imgfs::query::find::clean;
-use imgfs::query::{Entry, join, kind, locate, permissions, time};
+use imgfs::query::{Entry, join, locate, permissions, time};
 use imgfs::view::{HiddenName, ImageFs, ViewError};
 
 #[derive(Debug, clap::Args)]
@@ -146,7 +146,7 @@ impl File<'_> {
             add("by", name.by.into());
             add("how", name.how.name().into());
             if let Ok(attr) = self.view.getattr(name.ino) {
-                add("type", kind(attr.kind).into());
+                add("type", attr.kind.name().into());
                 add("size", attr.size.into());
                 add("mtime", time::rfc3339(attr.mtime).into());
             }
@@ -169,7 +169,7 @@ impl File<'_> {
         let attr = &entry.attr;
         let text = |value: &[u8]| spelling.of(value);
         line(b"path", &text(&entry.path))?;
-        line(b"type", kind(attr.kind).as_bytes())?;
+        line(b"type", attr.kind.name().as_bytes())?;
         line(b"mode", format!("{:04o}", attr.mode).as_bytes())?;
         line(b"permissions", permissions(attr).as_bytes())?;
         line(b"uid", attr.uid.to_string().as_bytes())?;

@@ -6,18 +6,6 @@ use super::time::rfc3339;
 use crate::tree::Xattr;
 use crate::view::{Attr, Fact, FileType, ImageFs, ViewError, json};
 
-/// The name of a type.
-pub fn kind(kind: FileType) -> &'static str {
-    match kind {
-        FileType::Regular => "file",
-        FileType::Directory => "dir",
-        FileType::Symlink => "symlink",
-        FileType::CharDevice => "char",
-        FileType::BlockDevice => "block",
-        FileType::Fifo => "fifo",
-    }
-}
-
 /// Type and permissions as ls(1) writes them: `-rwsr-xr-x`.
 pub fn permissions(attr: &Attr) -> String {
     let mut text = String::with_capacity(10);
@@ -72,11 +60,7 @@ pub struct Entry<'a> {
 /// # Errors
 /// If they cannot be read.
 pub fn sha256(view: &ImageFs, ino: u64) -> Result<Option<String>, ViewError> {
-    let digest = view.digest(ino)?.map(|digest| digest.to_string());
-    Ok(digest.map(|text| match text.strip_prefix("sha256:") {
-        Some(hex) => hex.to_owned(),
-        None => text,
-    }))
+    Ok(view.digest(ino)?.map(|digest| digest.hex().to_owned()))
 }
 
 impl<'a> Entry<'a> {
@@ -129,7 +113,7 @@ impl<'a> Entry<'a> {
             object.insert(name.to_owned(), value);
         };
         add("path", json::bytes(&self.path));
-        add("type", kind(self.attr.kind).into());
+        add("type", self.attr.kind.name().into());
         add("mode", format!("{:04o}", self.attr.mode).into());
         add("uid", self.attr.uid.into());
         add("gid", self.attr.gid.into());

@@ -13,6 +13,6 @@ pub mod history;
 pub mod time;
 mod walk;
 
-pub use entry::{Entry, kind, permissions, sha256};
+pub use entry::{Entry, permissions, sha256};
 pub use glob::Glob;
 pub use walk::{Found, Trail, Walk, children, join, locate, resolve, trail};

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use super::super::colour::Colour;
 use imgfs::layer::printable;
 use imgfs::query::diff::{Attribute, Change, ConfigChange, Difference, FactChange, Setting, Side};
-use imgfs::query::kind;
 use imgfs::query::time::rfc3339;
 use imgfs::view::{FileType, Value};
 
@@ -43,7 +42,7 @@ pub(super) fn difference(
         (_, None) => return writeln!(out, "{}", colour.bad(&head('-'))),
     };
     if found.change == Change::Type {
-        let (old, new) = (kind(old.attr.kind), kind(new.attr.kind));
+        let (old, new) = (old.attr.kind.name(), new.attr.kind.name());
         return writeln!(out, "{}\t{old} -> {new}", colour.warn(&head('t')));
     }
     if found.change == Change::Content {

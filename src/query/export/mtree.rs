@@ -1,10 +1,8 @@
 //! An mtree(5) manifest: a line for each name, its full path first, then `keyword=value`.
 
-use std::collections::HashMap;
 use std::io::Write;
 
 use super::{ExportError, Form, Item, read};
-use crate::blob::Digest;
 use crate::view::{FileType, ImageFs};
 
 pub(super) struct MtreeForm<'a> {
@@ -12,8 +10,6 @@ pub(super) struct MtreeForm<'a> {
     digests: bool,
     out: &'a mut dyn Write,
     begun: bool,
-    /// Digests of files of which more names will come, and how many.
-    known: HashMap<u64, (Digest, u32)>,
 }
 
 impl<'a> MtreeForm<'a> {
@@ -23,7 +19,6 @@ impl<'a> MtreeForm<'a> {
             digests,
             out,
             begun: false,
-            known: HashMap::new(),
         }
     }
 
@@ -33,25 +28,6 @@ impl<'a> MtreeForm<'a> {
             self.out.write_all(b"#mtree\n")?;
         }
         Ok(())
-    }
-
-    fn digest(&mut self, item: &Item<'_>) -> Result<Option<Digest>, ExportError> {
-        let attr = &item.attr;
-        if let Some((digest, left)) = self.known.get_mut(&attr.ino) {
-            let digest = digest.clone();
-            *left = left.saturating_sub(1);
-            if *left == 0 {
-                self.known.remove(&attr.ino);
-            }
-            return Ok(Some(digest));
-        }
-        let digest = self.view.digest(attr.ino);
-        let digest = digest.map_err(|error| read(item.path, error))?;
-        if let Some(digest) = digest.as_ref().filter(|_| attr.nlink > 1) {
-            self.known
-                .insert(attr.ino, (digest.clone(), attr.nlink - 1));
-        }
-        Ok(digest)
     }
 }
 
@@ -86,9 +62,11 @@ impl Form for MtreeForm<'_> {
         match attr.kind {
             FileType::Regular => {
                 line.extend_from_slice(format!(" size={}", attr.size).as_bytes());
-                if self.digests
-                    && let Some(digest) = self.digest(item)?
-                {
+                let digest = match self.digests {
+                    true => self.view.digest(attr.ino),
+                    false => Ok(None),
+                };
+                if let Some(digest) = digest.map_err(|error| read(item.path, error))? {
                     line.extend_from_slice(format!(" sha256digest={}", digest.hex()).as_bytes());
                 }
             }
