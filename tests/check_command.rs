@@ -7,16 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use common::{Layer, OciImage, oci_dir, write_blob};
+use common::{Layer, OciImage, data, oci_dir, write_blob};
 use imgfs::image::Platform;
 use program::images::{docker_archive, layout, oci_archive, on_platform};
 use program::{Place, assert_says, output, stderr, str};
 use serde_json::{Value, json};
-
-fn data(name: &str) -> Vec<u8> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/inspect");
-    fs::read(dir.join(name)).unwrap()
-}
 
 /// An image in which nothing can go wrong: no executable is in it.
 fn healthy(arch: &'static str) -> OciImage {

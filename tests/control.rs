@@ -4,17 +4,12 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
-use common::{Layer, Mounted, OciImage, mount, oci_dir, write_blob, write_index};
+use common::{Layer, Mounted, OciImage, data, mount, oci_dir, write_index};
 use imgfs::view::{KEYS, Sidecars};
-
-fn data(name: &str) -> Vec<u8> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/inspect");
-    fs::read(dir.join(name)).unwrap()
-}
 
 fn image() -> OciImage {
     let below = Layer::new()
@@ -116,22 +111,7 @@ fn with_history(history: serde_json::Value) -> Mounted {
         serde_json::Value::Null => drop(config.as_object_mut().unwrap().remove("history")),
         history => config["history"] = history,
     }
-    let mut config = write_blob(dir.path(), config.to_string().as_bytes());
-    config["mediaType"] = "application/vnd.oci.image.config.v1+json".into();
-    let layers: Vec<_> = image
-        .layers
-        .iter()
-        .map(|(bytes, media_type, _)| {
-            let mut layer = write_blob(dir.path(), bytes);
-            layer["mediaType"] = (*media_type).into();
-            layer
-        })
-        .collect();
-    let manifest = serde_json::json!({
-        "schemaVersion": 2, "mediaType": common::MANIFEST, "config": config, "layers": layers,
-    });
-    let mut descriptor = write_blob(dir.path(), manifest.to_string().as_bytes());
-    descriptor["mediaType"] = common::MANIFEST.into();
+    let descriptor = image.write_with(dir.path(), &config);
     write_index(dir.path(), &[descriptor]);
     mount(dir.path().to_str().unwrap(), Sidecars::Off)
 }

@@ -13,18 +13,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use common::{Layer, Mounted, OciImage, mount, oci_dir, run};
+use common::{Layer, Mounted, OciImage, data, mount, oci_dir, run};
 use golang::{build_programs, go_version, pointer_format_elf};
 use imgfs::view::Sidecars;
 
 /// A real executable that is not of Go: amd64, dynamic, glibc.
 fn elf() -> Vec<u8> {
     data("gcc-glibc-pie")
-}
-
-fn data(name: &str) -> Vec<u8> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/inspect");
-    fs::read(dir.join(name)).unwrap()
 }
 
 fn mounted(layers: Vec<Layer>, sidecars: Sidecars) -> Mounted {

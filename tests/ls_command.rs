@@ -6,9 +6,10 @@ mod various;
 
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use common::data;
 use program::{assert_says, output, stderr, str};
 use serde_json::Value;
-use various::{Various, data, split};
+use various::{Various, split};
 
 /// What a line has instead of a byte that would break it.
 fn unescape(name: &[u8]) -> Vec<u8> {

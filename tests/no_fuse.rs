@@ -8,15 +8,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
-use common::{Layer, OciImage, oci_dir, sha256, tar_of};
+use common::{Layer, OciImage, data, oci_dir, sha256, tar_of};
 use program::{Place, output, str};
-
-fn data(name: &str) -> Vec<u8> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/inspect");
-    fs::read(dir.join(name)).unwrap()
-}
 
 fn image(motd: &str) -> OciImage {
     let below = Layer::new()
@@ -51,23 +46,21 @@ const COMMANDS: [&[&str]; 14] = [
     &["check", "A"],
 ];
 
+/// The program where there is no `/dev/fuse`.
+fn without_device(place: &Place) -> Command {
+    let mut command = place.command("unshare");
+    let script = "mount --bind \"$EMPTY\" /dev/fuse && exec \"$@\"";
+    command.args(["--mount", "sh", "-c", script, "sh"]);
+    command.arg(env!("CARGO_BIN_EXE_imgfs"));
+    command.env("EMPTY", place.file("empty", ""));
+    command
+}
+
 /// Runs a command as it is, or where there is no `/dev/fuse`.
 fn asked(place: &Place, words: &[&str], a: &Path, b: &Path, hidden: bool) -> Output {
-    let mut command = if hidden {
-        let mut command = place.command("unshare");
-        let script = "mount --bind \"$EMPTY\" /dev/fuse && exec \"$@\"";
-        command.args([
-            "--mount",
-            "sh",
-            "-c",
-            script,
-            "sh",
-            env!("CARGO_BIN_EXE_imgfs"),
-        ]);
-        command.env("EMPTY", place.file("empty", ""));
-        command
-    } else {
-        place.imgfs()
+    let mut command = match hidden {
+        true => without_device(place),
+        false => place.imgfs(),
     };
     for word in words {
         match *word {
@@ -123,17 +116,7 @@ fn without_a_device_they_say_the_same_and_the_image_stays_as_it_is() {
         assert_eq!(with.status.code(), Some(expected), "{words:?} {with:?}");
     }
     // A mount would need it, and says so.
-    let mut mount = place.command("unshare");
-    let script = "mount --bind \"$EMPTY\" /dev/fuse && exec \"$@\"";
-    mount.args([
-        "--mount",
-        "sh",
-        "-c",
-        script,
-        "sh",
-        env!("CARGO_BIN_EXE_imgfs"),
-    ]);
-    mount.env("EMPTY", place.file("empty", ""));
+    let mut mount = without_device(&place);
     let refused = output(mount.args(["mount", str(a.path()), str(&place.mnt())]));
     assert!(!refused.status.success());
     assert_eq!((state(a.path()), state(b.path())), before);

@@ -9,15 +9,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use common::{Layer, OciImage, run, sha256, write_blob, write_index};
+use common::{Layer, OciImage, data, run, sha256, write_index};
 use program::{Place, str};
 
 const PAGE: &str = include_str!("../docs/recipes.md");
-
-fn data(name: &str) -> Vec<u8> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/inspect");
-    fs::read(dir.join(name)).unwrap()
-}
 
 /// A Go program of a module of its own, not stripped.
 fn server(dir: &Path) -> Vec<u8> {
@@ -88,22 +83,7 @@ fn write(image: &OciImage, dir: &Path) {
         {"created_by": "COPY --from=build /app /usr/local/bin/app"},
         {"created_by": "RUN rm /etc/key.pem && chmod 755 /usr/bin/static"},
     ]);
-    let mut config = write_blob(dir, config.to_string().as_bytes());
-    config["mediaType"] = "application/vnd.oci.image.config.v1+json".into();
-    let layers: Vec<_> = image
-        .layers
-        .iter()
-        .map(|(bytes, media_type, _)| {
-            let mut layer = write_blob(dir, bytes);
-            layer["mediaType"] = (*media_type).into();
-            layer
-        })
-        .collect();
-    let manifest = serde_json::json!({
-        "schemaVersion": 2, "mediaType": common::MANIFEST, "config": config, "layers": layers,
-    });
-    let mut descriptor = write_blob(dir, manifest.to_string().as_bytes());
-    descriptor["mediaType"] = common::MANIFEST.into();
+    let descriptor = image.write_with(dir, &config);
     write_index(dir, &[descriptor]);
 }
 

@@ -178,6 +178,12 @@ pub fn pax_record(key: &str, value: &[u8]) -> Vec<u8> {
     record
 }
 
+/// A binary of tests/data/inspect.
+pub fn data(name: &str) -> Vec<u8> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/inspect");
+    fs::read(dir.join(name)).unwrap()
+}
+
 pub fn sha256(bytes: &[u8]) -> String {
     let mut hasher = Hasher::sha256();
     hasher.update(bytes);

@@ -3,12 +3,12 @@
 #![allow(dead_code)] // Each test program uses its own part of this.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use imgfs::view::Sidecars;
 
-use crate::common::{Layer, Mounted, OciImage, mount, run};
+use crate::common::{Layer, Mounted, OciImage, data, mount, run};
 use crate::program::images::docker_archive;
 use crate::program::{Place, output, stderr};
 
@@ -17,12 +17,6 @@ pub struct Various {
     pub place: Place,
     pub image: PathBuf,
     pub mounted: Mounted,
-}
-
-/// One of the executables of `tests/data`.
-pub fn data(name: &str) -> Vec<u8> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/inspect");
-    fs::read(dir.join(name)).unwrap()
 }
 
 /// What GNU tar packs of all that PAX can hold (`tests/real/everything.sh` has a comment on each).
