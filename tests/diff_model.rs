@@ -115,7 +115,9 @@ fn apply(tree: &mut Tree, things: Vec<(String, Option<Thing>)>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 64, failure_persistence: None, ..ProptestConfig::default()
+    })]
 
     #[test]
     fn the_same_paths_as_diff(first in things(0..16), then in things(0..8), on_top in any::<bool>()) {

@@ -209,7 +209,9 @@ fn walk(root: &Path, dir: &str, seen: &mut BTreeMap<String, (u32, Option<u8>, u6
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 400, failure_persistence: None, ..ProptestConfig::default()
+    })]
     #[test]
     fn a_mount_shows_what_the_model_has(
         stack in proptest::collection::vec(proptest::collection::vec(op(), 0..12), 1..5)

@@ -69,6 +69,7 @@ fn upper() -> [Layer; 2] {
         .symlink("to-dir", "deep/a")
         .symlink("outside", "../../../deep/a/b")
         .symlink("loop", "loop")
+        .file("conf.d/x.y/in", "in")
         .dir("gone")
         .file("gone/file", "gone");
     let top = Layer::new()
