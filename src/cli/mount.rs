@@ -1,6 +1,5 @@
 //! `imgfs mount`.
 
-use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use anyhow::Context;
 use super::args::MountArgs;
 use super::progress::Bar;
 use super::signals::{self, Ending};
-use super::{daemon, log};
+use super::{daemon, log, source};
 use imgfs::fuse::{self, MountOptions};
 use imgfs::image::Transport;
 use imgfs::open::{self, OpenImage, OpenOptions};
@@ -22,17 +21,10 @@ const SHOWN_PROBLEMS: usize = 10;
 /// After a lazy unmount by a signal, who still reads has so long to finish.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// After an unmount, what was learned of the image gets so long to reach the disk.
-const KEEPING: Duration = Duration::from_secs(60);
-
 pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
     // What can be said at once is said before the image is read.
     if !args.daemon {
-        if args.image.transport == Transport::Stdin && io::stdin().is_terminal() {
-            anyhow::bail!(
-                "standard input is a terminal; pipe an archive into it: docker save app | imgfs mount - DIR"
-            );
-        }
+        source::refuse_terminal(&args.image, "mount - DIR")?;
         fuse::precheck(&args.mountpoint)?;
         if !args.foreground {
             return daemon::start().context("cannot start the background process");
@@ -58,7 +50,7 @@ pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
     let image = Arc::new(image);
     let view = ImageFs::new(image.clone(), args.sidecars.into());
     let options = MountOptions {
-        source: source(args),
+        source: source_of(args),
         allow_other: args.allow_other,
         exec: args.exec,
     };
@@ -98,7 +90,7 @@ pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
             image.wait_until_kept(GRACE);
         }
         Ok(Ending::Unmounted) | Err(_) => {
-            image.wait_until_kept(KEEPING);
+            image.wait_until_kept(source::KEEPING);
         }
     }
     tracing::info!("{} is unmounted", path.display());
@@ -106,7 +98,7 @@ pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// What `/proc/mounts` shows: the image's absolute path, with its transport and name if given.
-fn source(args: &MountArgs) -> String {
+fn source_of(args: &MountArgs) -> String {
     let image = &args.image;
     if image.transport == Transport::Stdin {
         return "-".to_owned();

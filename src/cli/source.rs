@@ -13,7 +13,7 @@ use imgfs::open::{self, OpenOptions};
 use imgfs::view::{ImageFs, Sidecars};
 
 /// What was learned of an image gets so long to reach the disk.
-const KEEPING: Duration = Duration::from_secs(60);
+pub(crate) const KEEPING: Duration = Duration::from_secs(60);
 
 /// How a command opens the image that it looks into.
 #[derive(Debug, clap::Args)]
@@ -33,11 +33,11 @@ pub(crate) struct SourceArgs {
 /// An image that is open. What was learned of it is kept when it is dropped.
 pub(crate) struct Source(Arc<ImageFs>);
 
-/// An image on standard input has to come from somewhere.
+/// An image on standard input has to come from somewhere. `command` is the command as it would be written.
 pub(crate) fn refuse_terminal(reference: &Reference, command: &str) -> anyhow::Result<()> {
     if reference.transport == Transport::Stdin && io::stdin().is_terminal() {
         anyhow::bail!(
-            "standard input is a terminal; pipe an archive into it: docker save app | imgfs {command} -"
+            "standard input is a terminal; pipe an archive into it: docker save app | imgfs {command}"
         );
     }
     Ok(())
@@ -55,7 +55,7 @@ impl SourceArgs {
         reference: &Reference,
         platform: Option<&Platform>,
     ) -> anyhow::Result<Source> {
-        refuse_terminal(reference, "ls")?;
+        refuse_terminal(reference, "ls -")?;
         log::init(self.verbose);
         let options = OpenOptions {
             platform: platform.cloned(),

@@ -13,9 +13,8 @@ mod sarif;
 mod text;
 
 use std::cmp::Reverse;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use imgfs::findings::{Finding, Id};
 use imgfs::image::{Platform, Reference, Transport};
@@ -25,7 +24,7 @@ use imgfs::open::{self, OpenError, OpenImage, OpenOptions};
 use super::args::{CheckArgs, Format};
 use super::pipe::closed;
 use super::progress::Bar;
-use super::{colour, log};
+use super::{colour, log, source};
 use config::Settings;
 pub(crate) use config::{PlatformChoice, level};
 pub(crate) use ignore::{Ignore, id};
@@ -34,9 +33,6 @@ use report::{Found, Layer, Report, Row};
 /// There are findings that count; see also [`super::NO_ANSWER`].
 const FOUND: u8 = 1;
 
-/// What was learned of an image gets so long to reach the disk.
-const KEEPING: Duration = Duration::from_secs(60);
-
 pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     if let Some(id) = args.explain {
         let mut out = io::stdout().lock();
@@ -44,13 +40,11 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let stdin = |image: &&Reference| image.transport == Transport::Stdin;
-    match args.images.iter().filter(stdin).count() {
-        0 => {}
-        1 if io::stdin().is_terminal() => anyhow::bail!(
-            "standard input is a terminal; pipe an archive into it: docker save app | imgfs check -"
-        ),
-        1 => {}
-        _ => anyhow::bail!("standard input can be read only once"),
+    if args.images.iter().filter(stdin).count() > 1 {
+        anyhow::bail!("standard input can be read only once");
+    }
+    for image in &args.images {
+        source::refuse_terminal(image, "check -")?;
     }
     log::init(args.verbose);
     let settings = Settings::new(args)?;
@@ -159,6 +153,6 @@ fn row(
         found: list.into_iter().map(|f| Found::new(f, &layers)).collect(),
         ..Row::default()
     };
-    image.wait_until_kept(KEEPING);
+    image.wait_until_kept(source::KEEPING);
     Ok(row)
 }

@@ -36,7 +36,7 @@ pub(crate) struct VerifyArgs {
 }
 
 pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
-    source::refuse_terminal(&args.image, "verify")?;
+    source::refuse_terminal(&args.image, "verify -")?;
     log::init(args.verbose);
     let bar = Bar::new();
     let report = verify::verify(&args.image, args.platform.as_ref(), &|step| match step {
