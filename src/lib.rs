@@ -18,7 +18,8 @@
 //! | [`query`] | questions that need no mount: walking, finding, comparing, exporting |
 //! | [`fuse`] | the kernel: a thin adapter, mounts and unmounts |
 //!
-//! Below them all are `workers`, threads with a queue, and `background`, work that nobody waits for. The
+//! Below them all are `workers`, threads with a queue, `background`, work that nobody waits for, and `private`,
+//! directories of a user's own. The
 //! command line, `src/cli/`, stands on top and belongs to the program, not to the library.
 //!
 //! ```no_run
@@ -45,6 +46,7 @@ pub mod image;
 pub mod inspect;
 pub mod layer;
 pub mod open;
+mod private;
 pub mod query;
 pub mod tree;
 pub mod view;

@@ -1,21 +1,18 @@
 //! The directory: where a file of the cache is, and whom it must belong to.
 
-use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustix::process::geteuid;
-
-use super::fault::{Fault, about};
+use super::fault::Fault;
 use super::file::CacheFile;
 use super::key::{Key, Kind};
-use super::own::{NotAlone, check_owner, discard, open_file, temporary_file};
+use super::own::{discard, open_file, temporary_file};
 use super::root::Root;
 use super::writer::{Place, UNFINISHED, Writer};
+use crate::private::{self, about, check_dir};
 
 /// Files of another layout stand beside it, and are left alone.
 const LAYOUT: &str = "v1";
@@ -36,8 +33,7 @@ impl CacheDir {
     /// Where it is unless the user says otherwise: `$XDG_CACHE_HOME/imgfs`, else
     /// `$HOME/.cache/imgfs` (XDG Base Directory Specification: a relative path is ignored).
     pub fn default_path() -> Option<PathBuf> {
-        let base = |name| absolute(std::env::var_os(name));
-        default_path(base("XDG_CACHE_HOME"), base("HOME"))
+        private::default_path("XDG_CACHE_HOME", ".cache")
     }
 
     /// No directory: nothing is found, and nothing is kept.
@@ -52,20 +48,8 @@ impl CacheDir {
     /// believed, so nobody else may put one there. The error names the path.
     pub fn open(path: &Path) -> io::Result<Self> {
         let path = std::path::absolute(path).map_err(about(path))?;
-        check_place(&path)?;
-        let mut builder = DirBuilder::new();
-        builder.recursive(true).mode(0o700);
         let root = path.join(LAYOUT);
-        for dir in dirs(&path, &root) {
-            // Each is checked before anything is put into it.
-            match builder.create(&dir) {
-                // As on a disk that cannot be written: what is there can be read all the same, if it
-                // is a directory.
-                Err(_) if dir.exists() => {}
-                made => made.map_err(about(&dir))?,
-            }
-            check_dir(&dir)?;
-        }
+        private::make(&dirs(&path, &root))?;
         // For backup programs; it matters to nothing here.
         let tag = OpenOptions::new()
             .write(true)
@@ -178,65 +162,11 @@ fn create_unfinished(root: &Arc<Root>, dir: &Path) -> io::Result<(File, Place)> 
     Ok((file, Place { temporary, root }))
 }
 
-fn default_path(cache_home: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
-    let base = cache_home.or_else(|| Some(home?.join(".cache")));
-    Some(base?.join("imgfs"))
-}
-
-fn absolute(value: Option<OsString>) -> Option<PathBuf> {
-    value.map(PathBuf::from).filter(|path| path.is_absolute())
-}
-
 /// The directory, that of this layout, and those of the kinds, from the outermost in.
 fn dirs(path: &Path, root: &Path) -> Vec<PathBuf> {
     let mut dirs = vec![path.to_owned(), root.to_owned()];
     dirs.extend(Kind::ALL.iter().map(|kind| root.join(kind.name())));
     dirs
-}
-
-/// Whether root may make the directory here. In the home of a user (sudo keeps `$HOME` on some
-/// systems) it would belong to root, and the user could never use it.
-fn check_place(path: &Path) -> io::Result<()> {
-    let user = geteuid();
-    let mut above = path.ancestors().skip(1);
-    if !user.is_root() || path.exists() {
-        return Ok(());
-    }
-    let Some((dir, meta)) = above.find_map(|dir| Some((dir, fs::metadata(dir).ok()?))) else {
-        return Ok(());
-    };
-    if meta.uid() == user.as_raw() {
-        return Ok(());
-    }
-    Err(io::Error::new(
-        io::ErrorKind::PermissionDenied,
-        format!(
-            "{}: not made by root below {}, which belongs to uid {}",
-            path.display(),
-            dir.display(),
-            meta.uid()
-        ),
-    ))
-}
-
-fn check_dir(path: &Path) -> io::Result<()> {
-    let meta = fs::metadata(path).map_err(about(path))?;
-    let fault = if meta.is_dir() {
-        match check_owner(&meta) {
-            Ok(()) => return Ok(()),
-            Err(NotAlone::Owner) => format!("it belongs to another user (uid {})", meta.uid()),
-            Err(NotAlone::Mode) => {
-                let name = path.display();
-                format!("other users may write to it (chmod go-w {name})")
-            }
-        }
-    } else {
-        "it is not a directory".to_owned()
-    };
-    Err(about(path)(io::Error::new(
-        io::ErrorKind::PermissionDenied,
-        fault,
-    )))
 }
 
 fn load_file(path: &Path, key: &Key) -> Result<CacheFile, Fault> {
@@ -253,28 +183,13 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
-    fn relative_homes_are_ignored() {
-        let path = |cache: Option<&str>, home: Option<&str>| {
-            let env = |value: Option<&str>| absolute(value.map(OsString::from));
-            default_path(env(cache), env(home))
-        };
-        let at = |path: &str| Some(PathBuf::from(path));
-        assert_eq!(path(Some("/c"), Some("/h")), at("/c/imgfs"));
-        assert_eq!(path(None, Some("/h")), at("/h/.cache/imgfs"));
-        assert_eq!(path(Some("c"), Some("/h")), at("/h/.cache/imgfs"));
-        assert_eq!(path(Some(""), Some("/h")), at("/h/.cache/imgfs"));
-        assert_eq!(path(Some("c"), Some("h")), None);
-        assert_eq!(path(None, None), None);
-    }
-
-    #[test]
     fn looking_makes_nothing_and_a_missing_kind_is_empty() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("a/b");
         assert!(CacheDir::existing(&path).unwrap().is_none());
         assert!(!temp.path().join("a").exists());
         let dir = CacheDir::open(&path).unwrap();
-        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&path), 0o700);
         assert!(path.join("CACHEDIR.TAG").exists());
         fs::remove_dir(dir.path().unwrap().join("tree")).unwrap();

@@ -55,8 +55,3 @@ impl From<Fault> for io::Error {
         }
     }
 }
-
-/// An error that says which file or directory it is about.
-pub(super) fn about(path: &std::path::Path) -> impl Fn(io::Error) -> io::Error {
-    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-}

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::dir::CacheDir;
-use super::fault::{Fault, about};
+use super::fault::Fault;
 use super::file::CacheFile;
 use super::format::MAKER;
 use super::key::{Kind, is_name_of, shown_name};
 use super::own::{discard, open_file};
 use super::writer::UNFINISHED;
+use crate::private::about;
 
 /// Nobody writes one file for so long: who began it is gone.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);

@@ -2,14 +2,14 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
-use rustix::process::geteuid;
 
-use super::fault::{Fault, about};
+use super::fault::Fault;
+use crate::private::{NotAlone, about, check_owner};
 
 /// Opens a file that only this user can have written.
 pub(super) fn open_file(path: &Path) -> Result<File, Fault> {
@@ -44,24 +44,6 @@ pub(super) fn discard(path: &Path) -> io::Result<()> {
         Err(e) if e.kind() == io::ErrorKind::IsADirectory => fs::remove_dir(path),
         other => other,
     }
-}
-
-/// Why others could have written something.
-pub(super) enum NotAlone {
-    /// It is theirs.
-    Owner,
-    /// Its permissions let them.
-    Mode,
-}
-
-pub(super) fn check_owner(meta: &fs::Metadata) -> Result<(), NotAlone> {
-    if meta.uid() != geteuid().as_raw() {
-        return Err(NotAlone::Owner);
-    }
-    if meta.mode() & 0o022 != 0 {
-        return Err(NotAlone::Mode);
-    }
-    Ok(())
 }
 
 /// Where temporary files go: `$TMPDIR`, else `/var/tmp`, which unlike `/tmp` is never memory.

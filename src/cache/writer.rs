@@ -9,12 +9,12 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::fault::about;
 use super::file::CacheFile;
 use super::format::{BLOCK, HEADER_LEN, Header, MAKER, Section};
 use super::key::{Key, Kind};
 use super::own::{temporary_dir, temporary_file};
 use super::root::Root;
+use crate::private::about;
 use tempfile::TempPath;
 
 /// What the names of files that are not whole begin with.
