@@ -9,6 +9,7 @@
 //! | [`blob`] | random access into one blob, whatever it is compressed with; digests |
 //! | [`inspect`] | the bytes of one executable in, what it is out |
 //! | [`host`] | what this host has and lacks to mount images and to run what is in them |
+//! | [`store`] | where images stay that were pulled or loaded: blobs, names, locks |
 //! | [`image`] | image references, archives and layouts, platforms, documents |
 //! | [`layer`] | one pass over one layer, and its index: entries, whiteouts, where the data lies |
 //! | [`tree`] | layers merged into one immutable tree |
@@ -48,6 +49,7 @@ pub mod layer;
 pub mod open;
 mod private;
 pub mod query;
+pub mod store;
 pub mod tree;
 pub mod view;
 mod workers;

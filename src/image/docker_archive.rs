@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::files::Files;
 use super::{Config, Documents, Image, ImageError, LayerBlob, Platform, Reference};
+use crate::store::short;
 
 /// One image of `manifest.json`.
 #[derive(Deserialize)]
@@ -132,24 +133,5 @@ pub(crate) fn choose<'a>(reference: &Reference, items: &'a [Item]) -> Result<&'a
                 names: names(),
             })
         }
-    }
-}
-
-/// A name without what docker leaves out and podman writes: `docker.io/library/app:latest`.
-pub(crate) fn short(name: &str) -> &str {
-    let name = name.strip_prefix("docker.io/").unwrap_or(name);
-    let name = name.strip_prefix("library/").unwrap_or(name);
-    name.strip_suffix(":latest").unwrap_or(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_as_docker_and_podman_write_them() {
-        assert_eq!(short("docker.io/library/app:latest"), "app");
-        assert_eq!(short("app"), "app");
-        assert_eq!(short("quay.io/app:1"), "quay.io/app:1");
     }
 }

@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 
 use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
 
-use super::docker_archive::short;
 use super::files::Files;
 use super::{Config, Documents, Image, ImageError, LayerBlob, Offer, Platform, Reference};
 use crate::blob::Digest;
+use crate::store::short;
 
 /// Indexes may name indexes; real ones do so once.
 pub(crate) const MAX_DEPTH: usize = 4;

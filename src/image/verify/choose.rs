@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::layout::{Entry, Layout, Role};
-use crate::image::docker_archive::short;
 use crate::image::{ImageError, Platform, Reference};
+use crate::store::short;
 
 impl Layout {
     /// Leaves what the name of a reference means, in the words of a mount.

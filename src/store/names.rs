@@ -1,0 +1,248 @@
+//! The names of the store: `index.json`, a descriptor for each.
+
+use std::fs;
+use std::path::PathBuf;
+
+use oci_spec::image::{Descriptor, ImageIndex, MediaType};
+use serde_json::Value;
+
+use super::lock::Lock;
+use super::{Store, StoreError, complete, short, write_aside};
+use crate::blob::Digest;
+
+/// The document of the names (OCI image-spec, image-layout.md).
+pub(super) const INDEX: &str = "index.json";
+/// The name of an image in a layout (OCI image-spec, annotations.md).
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// What containerd and Docker call it by.
+const CONTAINERD_NAME: &str = "io.containerd.image.name";
+/// A longer document is a trick.
+const MAX_INDEX: u64 = 64 << 20;
+/// Fewer digits of a digest could be a name.
+const MIN_PREFIX: usize = 6;
+
+/// An image of the store.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// Its name; a layout may have images without.
+    pub name: Option<String>,
+    /// Digest of its manifest, or of its index where it is there for several platforms.
+    pub digest: Digest,
+    /// The descriptor as it stands in `index.json`.
+    pub descriptor: Descriptor,
+}
+
+impl Named {
+    /// Whether it is there for several platforms.
+    pub fn is_index(&self) -> bool {
+        match self.descriptor.media_type() {
+            MediaType::ImageIndex => true,
+            MediaType::Other(name) => name.contains("manifest.list"),
+            _ => false,
+        }
+    }
+
+    /// Its name, or its digest.
+    pub fn shown(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.digest.to_string())
+    }
+}
+
+/// The document of a store without images.
+pub(super) fn empty() -> ImageIndex {
+    let mut index = ImageIndex::default();
+    index.set_media_type(Some(MediaType::ImageIndex));
+    index
+}
+
+impl Store {
+    /// All images, in the order in which they came.
+    ///
+    /// # Errors
+    /// If `index.json` cannot be read or understood.
+    pub fn images(&self) -> Result<Vec<Named>, StoreError> {
+        let index = self.read_names()?;
+        index.manifests().iter().map(|d| self.named(d)).collect()
+    }
+
+    /// The image that somebody means: by its name, with or without what docker leaves out, or by the
+    /// beginning of its digest.
+    ///
+    /// # Errors
+    /// If there is none, or several could be meant.
+    pub fn find(&self, wanted: &str) -> Result<Named, StoreError> {
+        let images = self.images()?;
+        choose(&images, wanted).cloned()
+    }
+
+    /// Gives an image a name. Whatever had the name has it no more.
+    ///
+    /// # Errors
+    /// If it cannot be a name, or `index.json` cannot be written.
+    pub fn tag(&self, descriptor: &Descriptor, name: &str) -> Result<Named, StoreError> {
+        let name = complete(name)?;
+        let mut descriptor = descriptor.clone();
+        set_name(&mut descriptor, Some(&name));
+        self.change(|images| {
+            let digest = descriptor.digest().clone();
+            images.retain(|image| match name_of(image) {
+                Some(other) => short(other) != short(&name),
+                // An image that has a name needs no entry without.
+                None => *image.digest() != digest,
+            });
+            images.push(descriptor.clone());
+        })?;
+        self.named(&descriptor)
+    }
+
+    /// Keeps an image that has no name, unless it is there already.
+    ///
+    /// # Errors
+    /// If `index.json` cannot be written.
+    pub fn keep_unnamed(&self, descriptor: &Descriptor) -> Result<Named, StoreError> {
+        let mut descriptor = descriptor.clone();
+        set_name(&mut descriptor, None);
+        self.change(|images| {
+            if !images.iter().any(|i| i.digest() == descriptor.digest()) {
+                images.push(descriptor.clone());
+            }
+        })?;
+        self.named(&descriptor)
+    }
+
+    /// Takes a name away. What only it led to is there until [`Store::prune`].
+    ///
+    /// # Errors
+    /// If there is no such image, or `index.json` cannot be written.
+    pub fn untag(&self, wanted: &str) -> Result<Named, StoreError> {
+        let _lock = Lock::exclusive(&self.root)?;
+        let mut index = self.read_names()?;
+        let images: Result<Vec<Named>, _> =
+            index.manifests().iter().map(|d| self.named(d)).collect();
+        let found = choose(&images?, wanted)?.clone();
+        let mut manifests = index.manifests().clone();
+        manifests.retain(|image| *image != found.descriptor);
+        index.set_manifests(manifests);
+        self.write_names(&index)?;
+        Ok(found)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Vec<Descriptor>)) -> Result<(), StoreError> {
+        let _lock = Lock::exclusive(&self.root)?;
+        let mut index = self.read_names()?;
+        let mut images = index.manifests().clone();
+        change(&mut images);
+        if images != *index.manifests() {
+            index.set_manifests(images);
+            self.write_names(&index)?;
+        }
+        Ok(())
+    }
+
+    fn index_path(&self) -> PathBuf {
+        self.root.join(INDEX)
+    }
+
+    pub(super) fn read_names(&self) -> Result<ImageIndex, StoreError> {
+        let path = self.index_path();
+        let at = StoreError::at(&path);
+        let meta = fs::metadata(&path).map_err(&at)?;
+        if !meta.is_file() || meta.len() > MAX_INDEX {
+            return Err(self.bad_document(INDEX, "is no document"));
+        }
+        let bytes = fs::read(&path).map_err(&at)?;
+        serde_json::from_slice(&bytes)
+            .map_err(|e| self.bad_document(INDEX, &format!("cannot be understood: {e}")))
+    }
+
+    /// Needs the exclusive lock.
+    pub(super) fn write_names(&self, index: &ImageIndex) -> Result<(), StoreError> {
+        write_aside(&self.index_path(), &document_of(index)?)
+    }
+
+    pub(super) fn bad_document(&self, document: &str, detail: &str) -> StoreError {
+        StoreError::Document {
+            store: self.root.clone(),
+            document: document.to_owned(),
+            detail: detail.to_owned(),
+        }
+    }
+
+    fn named(&self, descriptor: &Descriptor) -> Result<Named, StoreError> {
+        Ok(Named {
+            name: name_of(descriptor).map(str::to_owned),
+            digest: self.digest_of(descriptor)?,
+            descriptor: descriptor.clone(),
+        })
+    }
+
+    pub(super) fn digest_of(&self, descriptor: &Descriptor) -> Result<Digest, StoreError> {
+        let text = descriptor.digest().to_string();
+        text.parse()
+            .map_err(|e| self.bad_document("a descriptor", &format!("has a bad digest: {e}")))
+    }
+}
+
+/// An `index.json`, the same each time: annotations come in the order of their keys.
+pub(crate) fn document_of(index: &ImageIndex) -> std::io::Result<Vec<u8>> {
+    let mut document = serde_json::to_value(index)?;
+    let manifests = document.get_mut("manifests").and_then(Value::as_array_mut);
+    for manifest in manifests.into_iter().flatten() {
+        if let Some(annotations) = manifest
+            .get_mut("annotations")
+            .and_then(Value::as_object_mut)
+        {
+            annotations.sort_keys();
+        }
+    }
+    Ok(serde_json::to_vec(&document)?)
+}
+
+/// Writes a name into a descriptor, in place of those that it had elsewhere.
+fn set_name(descriptor: &mut Descriptor, name: Option<&str>) {
+    let mut annotations = descriptor.annotations().clone().unwrap_or_default();
+    annotations.remove(CONTAINERD_NAME);
+    annotations.remove(REF_NAME);
+    if let Some(name) = name {
+        annotations.insert(REF_NAME.to_owned(), name.to_owned());
+    }
+    descriptor.set_annotations((!annotations.is_empty()).then_some(annotations));
+}
+
+fn name_of(descriptor: &Descriptor) -> Option<&str> {
+    let annotations = descriptor.annotations().as_ref()?;
+    annotations.get(REF_NAME).map(String::as_str)
+}
+
+/// The image that somebody means.
+fn choose<'a>(images: &'a [Named], wanted: &str) -> Result<&'a Named, StoreError> {
+    let named = |same: &dyn Fn(&str) -> bool| {
+        let mut images = images.iter();
+        images.find(|image| image.name.as_deref().is_some_and(same))
+    };
+    let exact = named(&|name| name == wanted);
+    if let Some(found) = exact.or_else(|| named(&|name| short(name) == short(wanted))) {
+        return Ok(found);
+    }
+    let prefix = wanted.strip_prefix("sha256:").unwrap_or(wanted);
+    let is_prefix = prefix.len() >= MIN_PREFIX && prefix.bytes().all(|b| b.is_ascii_hexdigit());
+    let mut found: Vec<&Named> = images
+        .iter()
+        .filter(|image| {
+            is_prefix && image.digest.hex().starts_with(prefix)
+                || image.digest.to_string() == wanted
+        })
+        .collect();
+    found.dedup_by(|a, b| a.digest == b.digest);
+    match found.as_slice() {
+        [one] => Ok(one),
+        [] => Err(StoreError::NoSuchName {
+            wanted: wanted.to_owned(),
+            names: images.iter().map(Named::shown).collect(),
+        }),
+        several => Err(StoreError::Ambiguous {
+            wanted: wanted.to_owned(),
+            digests: several.iter().map(|i| i.digest.to_string()).collect(),
+        }),
+    }
+}
