@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use super::layout::{ConfigRead, parse, summarise};
 use super::plan::{Expected, Layer, Plan};
+use super::reader::Reader;
 use super::report::{Check, ProblemId, Thing};
-use super::store::Store;
 use crate::blob::Digest;
 use crate::image::archive::clean;
 use crate::image::docker_archive::{Item, choose};
@@ -23,15 +23,15 @@ pub(super) struct Docker {
 
 impl Docker {
     /// Reads all documents.
-    pub(super) fn read(store: &mut Store<'_>) -> Self {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let mut manifest = Check::new(Thing::Manifest, "manifest.json");
-        let document = store.document("manifest.json", None, ProblemId::MissingFile);
+        let document = reader.document("manifest.json", None, ProblemId::MissingFile);
         manifest.size = document.size;
         manifest.digest = document.digest;
         let items = document.bytes.and_then(|bytes| {
             let items: Vec<Item> = parse(&bytes)?;
             let layers = |item: &Item| item.layers.as_ref().map_or(0, Vec::len);
-            store.spend(items.iter().map(|item| layers(item) + 2).sum())?;
+            reader.spend(items.iter().map(|item| layers(item) + 2).sum())?;
             Ok(items)
         });
         let items = items.unwrap_or_else(|problem| {
@@ -42,7 +42,7 @@ impl Docker {
         let mut configs = Vec::with_capacity(items.len());
         for item in &items {
             let config = known.entry(&item.config);
-            let config = config.or_insert_with(|| Rc::new(read_config(store, &item.config)));
+            let config = config.or_insert_with(|| Rc::new(read_config(reader, &item.config)));
             configs.push(config.clone());
         }
         Self {
@@ -88,21 +88,21 @@ impl Docker {
     }
 
     /// Notes all that the images refer to: it is not unreferenced.
-    pub(super) fn mark(&self, store: &mut Store<'_>) {
-        store.mark("repositories");
+    pub(super) fn mark(&self, reader: &mut Reader<'_>) {
+        reader.mark("repositories");
         for layer in self
             .items
             .iter()
             .filter_map(|i| i.layers.as_ref())
             .flatten()
         {
-            store.mark(layer);
+            reader.mark(layer);
         }
-        store.legacy = true;
+        reader.legacy = true;
     }
 
     /// Turns what is selected into checks.
-    pub(super) fn tell(&self, store: &mut Store<'_>, plan: &mut Plan) {
+    pub(super) fn tell(&self, reader: &mut Reader<'_>, plan: &mut Plan) {
         plan.push(self.manifest.clone());
         let images = self.items.iter().zip(&self.configs).zip(&self.selected);
         for ((item, config), _) in images.filter(|(_, selected)| **selected) {
@@ -139,18 +139,18 @@ impl Docker {
                 elsewhere: None,
             });
             let layers = layers.collect();
-            plan.image(store, check, summary, layers);
+            plan.image(reader, check, summary, layers);
         }
     }
 }
 
-fn read_config(store: &mut Store<'_>, path: &str) -> ConfigRead {
+fn read_config(reader: &mut Reader<'_>, path: &str) -> ConfigRead {
     let named = named(path);
-    let document = store.document(path, named.as_ref(), ProblemId::MissingBlob);
+    let document = reader.document(path, named.as_ref(), ProblemId::MissingBlob);
     ConfigRead {
         size: document.size,
         digest: document.digest,
-        summary: document.bytes.and_then(|bytes| summarise(store, &bytes)),
+        summary: document.bytes.and_then(|bytes| summarise(reader, &bytes)),
     }
 }
 

@@ -14,8 +14,8 @@ use serde::Deserialize;
 
 use super::link::Link;
 use super::plan::Summary;
+use super::reader::{Document, Reader};
 use super::report::{Check, Problem, ProblemId, Thing};
-use super::store::{Document, Store};
 use crate::blob::Digest;
 use crate::image::Config;
 use crate::image::files::blob_path;
@@ -94,20 +94,20 @@ struct Marker {
 
 impl Layout {
     /// Reads all documents.
-    pub(super) fn read(store: &mut Store<'_>) -> Self {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let mut layout = Self {
-            marker: read_marker(store),
+            marker: read_marker(reader),
             entries: Vec::new(),
             documents: Vec::new(),
             by_path: HashMap::new(),
             configs: HashMap::new(),
         };
-        let document = store.document("index.json", None, ProblemId::MissingFile);
+        let document = reader.document("index.json", None, ProblemId::MissingFile);
         let mut pending = VecDeque::new();
-        layout.index(store, document, 0, &mut pending);
+        layout.index(reader, document, 0, &mut pending);
         // Breadth first: what lies nearer is followed before what is nested deeply.
         while let Some(number) = pending.pop_front() {
-            layout.follow(store, number, &mut pending);
+            layout.follow(reader, number, &mut pending);
         }
         layout
     }
@@ -115,7 +115,7 @@ impl Layout {
     /// Takes in an index that was read, and gives its number.
     fn index(
         &mut self,
-        store: &mut Store<'_>,
+        reader: &mut Reader<'_>,
         document: Document,
         depth: usize,
         pending: &mut VecDeque<usize>,
@@ -127,10 +127,10 @@ impl Layout {
             read.version(index.schema_version());
             if depth > MAX_DEPTH && !index.manifests().is_empty() {
                 return Err(
-                    store.too_much("it is nested deeper than any image's, and not followed")
+                    reader.too_much("it is nested deeper than any image's, and not followed")
                 );
             }
-            store.spend(index.manifests().len() + 1)?;
+            reader.spend(index.manifests().len() + 1)?;
             let mut links = links(index.manifests());
             links.extend(index.subject().iter().map(|s| (Link::new(s), true)));
             Ok(links)
@@ -142,7 +142,7 @@ impl Layout {
 
     fn manifest(
         &mut self,
-        store: &mut Store<'_>,
+        reader: &mut Reader<'_>,
         document: Document,
         depth: usize,
         pending: &mut VecDeque<usize>,
@@ -152,13 +152,13 @@ impl Layout {
             let manifest: ImageManifest = parse(&bytes)?;
             read.media_type = manifest.media_type().as_ref().map(ToString::to_string);
             read.version(manifest.schema_version());
-            store.spend(manifest.layers().len() + 2)?;
+            reader.spend(manifest.layers().len() + 2)?;
             Ok(manifest)
         });
         let links = parsed.map(|manifest| {
             let config = Link::new(manifest.config());
             read.manifest = Some(Manifest {
-                image: self.config(store, &config),
+                image: self.config(reader, &config),
                 config,
                 layers: manifest.layers().iter().map(Link::new).collect(),
             });
@@ -171,14 +171,14 @@ impl Layout {
     }
 
     /// The config of an image. Several manifests may have the same.
-    fn config(&mut self, store: &mut Store<'_>, link: &Link) -> Option<Rc<ConfigRead>> {
+    fn config(&mut self, reader: &mut Reader<'_>, link: &Link) -> Option<Rc<ConfigRead>> {
         let path = link.path().filter(|_| is_config(&link.media_type))?;
         if let Some(known) = self.configs.get(&path) {
             return Some(known.clone());
         }
         let named = link.digest.as_ref().ok();
-        let document = store.document(&path, named, ProblemId::MissingBlob);
-        let summary = document.bytes.and_then(|bytes| summarise(store, &bytes));
+        let document = reader.document(&path, named, ProblemId::MissingBlob);
+        let summary = document.bytes.and_then(|bytes| summarise(reader, &bytes));
         // Registries take anything as a config, of that type.
         let vague = link.media_type == "application/octet-stream";
         let is_bad = |problem: &Problem| problem.id == ProblemId::BadDocument;
@@ -230,7 +230,7 @@ impl Layout {
     }
 
     /// Reads what an entry refers to, unless that is known.
-    fn follow(&mut self, store: &mut Store<'_>, number: usize, pending: &mut VecDeque<usize>) {
+    fn follow(&mut self, reader: &mut Reader<'_>, number: usize, pending: &mut VecDeque<usize>) {
         let Some(entry) = self.entries.get(number) else {
             return;
         };
@@ -246,10 +246,10 @@ impl Layout {
             Some(known) => *known,
             None => {
                 let missing = ProblemId::MissingBlob;
-                let document = store.document(&blob_path(&named), Some(&named), missing);
+                let document = reader.document(&blob_path(&named), Some(&named), missing);
                 let number = match role {
-                    Role::Index => self.index(store, document, depth, pending),
-                    _ => self.manifest(store, document, depth, pending),
+                    Role::Index => self.index(reader, document, depth, pending),
+                    _ => self.manifest(reader, document, depth, pending),
                 };
                 self.by_path.insert(key, number);
                 number
@@ -261,12 +261,12 @@ impl Layout {
     }
 
     /// Notes all that the documents refer to, whether or not it is selected: it is not unreferenced.
-    pub(super) fn mark(&self, store: &mut Store<'_>) {
+    pub(super) fn mark(&self, reader: &mut Reader<'_>) {
         let entries = self.entries.iter().map(|e| &e.link);
         let manifests = self.documents.iter().filter_map(|d| d.manifest.as_ref());
         let blobs = manifests.flat_map(|m| m.layers.iter().chain([&m.config]));
         for path in entries.chain(blobs).filter_map(Link::path) {
-            store.mark(&path);
+            reader.mark(&path);
         }
     }
 }
@@ -319,16 +319,16 @@ pub(super) fn parse<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result<T, Probl
 }
 
 /// What layers are compared with of a config.
-pub(super) fn summarise(store: &mut Store<'_>, bytes: &[u8]) -> Result<Summary, Problem> {
+pub(super) fn summarise(reader: &mut Reader<'_>, bytes: &[u8]) -> Result<Summary, Problem> {
     let config = Config::parse(bytes)
         .map_err(|detail| Problem::because(ProblemId::BadDocument, format!("it {detail}")))?;
-    store.spend(config.diff_ids.len())?;
+    reader.spend(config.diff_ids.len())?;
     Ok(Summary::new(config))
 }
 
-fn read_marker(store: &mut Store<'_>) -> Check {
+fn read_marker(reader: &mut Reader<'_>) -> Check {
     let mut check = Check::new(Thing::Layout, "oci-layout");
-    let document = store.document("oci-layout", None, ProblemId::MissingFile);
+    let document = reader.document("oci-layout", None, ProblemId::MissingFile);
     check.size = document.size;
     check.digest = document.digest;
     let marker = document.bytes.and_then(|bytes| parse::<Marker>(&bytes));

@@ -3,7 +3,7 @@
 //! goes on, and looks at every platform. Nothing is written, and nothing that was learned before is
 //! trusted.
 //!
-//! [`verify`] reads all documents first (`layout.rs`, `docker.rs`), through `store.rs`, which knows why a
+//! [`verify`] reads all documents first (`layout.rs`, `docker.rs`), through `reader.rs`, which knows why a
 //! file cannot be read and which files were asked for. They become a plan of checks (`plan.rs`); those of blobs
 //! wait until each blob was read once. The [`Report`] has all checks in a fixed order.
 
@@ -12,8 +12,8 @@ mod docker;
 mod layout;
 mod link;
 mod plan;
+mod reader;
 mod report;
-mod store;
 mod tell;
 
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::cache::CacheDir;
 use docker::Docker;
 use layout::Layout;
 use plan::Plan;
-use store::{Store, Stray};
+use reader::{Reader, Stray};
 
 /// Memory for what is decoded of an archive that is compressed itself, in bytes.
 const SPANS: usize = 64 << 20;
@@ -73,9 +73,9 @@ pub fn verify(
     };
     let oddities = files.take_oddities();
     let damage = oddities.damage.and_then(|e| damage(reference, &e));
-    let mut store = Store::new(&files);
-    let oci = store.contains("index.json") || store.contains("oci-layout");
-    let docker = store.contains("manifest.json");
+    let mut reader = Reader::new(&files);
+    let oci = reader.contains("index.json") || reader.contains("oci-layout");
+    let docker = reader.contains("manifest.json");
     let (wants_oci, wants_docker) = match reference.transport {
         Transport::DockerArchive => (false, true),
         Transport::OciArchive | Transport::Oci => (true, false),
@@ -91,8 +91,8 @@ pub fn verify(
     }
     plan.extend(damage);
     plan.extend(oddities.twice.into_iter().map(twice));
-    let mut layout = oci.then(|| Layout::read(&mut store));
-    let mut docker = docker.then(|| Docker::read(&mut store));
+    let mut layout = oci.then(|| Layout::read(&mut reader));
+    let mut docker = docker.then(|| Docker::read(&mut reader));
     let oci_says = layout
         .as_mut()
         .filter(|_| wants_oci)
@@ -108,20 +108,20 @@ pub fn verify(
         oci_says.or(docker_says).unwrap_or(Ok(()))?;
     }
     if let Some(layout) = &layout {
-        layout.mark(&mut store);
+        layout.mark(&mut reader);
         if tell_oci {
-            tell::tell(layout, &mut store, &mut plan, docker.is_some());
+            tell::tell(layout, &mut reader, &mut plan, docker.is_some());
         }
     }
     if let Some(docker) = &docker {
-        docker.mark(&mut store);
+        docker.mark(&mut reader);
         if tell_docker {
-            docker.tell(&mut store, &mut plan);
+            docker.tell(&mut reader, &mut plan);
         }
     }
     drop((layout, docker));
     let mut checks = plan.run(&files, progress);
-    checks.extend(strays(&store));
+    checks.extend(strays(&reader));
     Ok(Report { checks })
 }
 
@@ -184,12 +184,12 @@ fn twice(path: String) -> Check {
 }
 
 /// What nothing refers to.
-fn strays(store: &Store<'_>) -> Vec<Check> {
+fn strays(reader: &Reader<'_>) -> Vec<Check> {
     // Where something was not followed, that is not known.
-    if store.cut {
+    if reader.cut {
         return Vec::new();
     }
-    let (strays, all) = store.strays();
+    let (strays, all) = reader.strays();
     let check = |stray: Stray| {
         let is_blob = stray.path.starts_with(b"blobs/") && stray.what.is_none();
         let thing = if is_blob { Thing::Blob } else { Thing::File };

@@ -4,8 +4,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Step;
+use super::reader::{Absent, Reader, look};
 use super::report::{Check, Note, Problem, ProblemId};
-use super::store::{Absent, Store, look};
 use crate::blob::{Codec, Digest, Examined, examine};
 use crate::image::files::Files;
 use crate::image::{Config, Platform};
@@ -97,7 +97,7 @@ impl Plan {
     }
 
     /// Something whose blob has to be read.
-    pub(super) fn blob(&mut self, store: &mut Store<'_>, layer: Layer) -> usize {
+    pub(super) fn blob(&mut self, reader: &mut Reader<'_>, layer: Layer) -> usize {
         let Layer {
             mut check,
             path,
@@ -111,7 +111,7 @@ impl Plan {
         if opaque {
             expected.diff_id = None;
         }
-        let source = match store.find(&path, ProblemId::MissingBlob) {
+        let source = match reader.find(&path, ProblemId::MissingBlob) {
             Ok(source) => source,
             Err(problem) => {
                 match elsewhere.filter(|_| problem.id == ProblemId::MissingBlob) {
@@ -149,7 +149,7 @@ impl Plan {
     /// An image: its config, then its layers.
     pub(super) fn image(
         &mut self,
-        store: &mut Store<'_>,
+        reader: &mut Reader<'_>,
         mut config: Check,
         summary: Option<&Summary>,
         layers: Vec<Layer>,
@@ -173,7 +173,7 @@ impl Plan {
         let config = self.push(config);
         let diff_ids = layers.iter().filter_map(|l| l.expected.diff_id.clone());
         let diff_ids = diff_ids.collect();
-        let layers = layers.into_iter().map(|l| self.blob(store, l)).collect();
+        let layers = layers.into_iter().map(|l| self.blob(reader, l)).collect();
         self.images.push(Layers {
             config,
             layers,

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use super::layout::{ConfigRead, Entry, Layout, Manifest, Read, Role};
 use super::link::Link;
 use super::plan::{Expected, Layer, Plan};
+use super::reader::Reader;
 use super::report::{Check, Note, Problem, ProblemId, Thing};
-use super::store::Store;
 use crate::blob::Codec;
 use crate::image::Platform;
 use crate::image::oci_layout::is_index;
@@ -20,7 +20,7 @@ struct Context<'a> {
 }
 
 /// Turns what is selected of a layout into checks. `docker` says that there is a `manifest.json` too.
-pub(super) fn tell(layout: &Layout, store: &mut Store<'_>, plan: &mut Plan, docker: bool) {
+pub(super) fn tell(layout: &Layout, reader: &mut Reader<'_>, plan: &mut Plan, docker: bool) {
     plan.push(layout.marker.clone());
     let context = Context { layout, docker };
     let mut pending: Vec<(usize, Option<Rc<str>>)> = Vec::new();
@@ -38,14 +38,14 @@ pub(super) fn tell(layout: &Layout, store: &mut Store<'_>, plan: &mut Plan, dock
         let own = entry.link.names.first();
         let name = own.map(|name| name.as_str().into()).or(name);
         let document = entry.to.and_then(|to| layout.documents.get(to));
-        context.entry(entry, document, name.as_deref(), store, plan);
+        context.entry(entry, document, name.as_deref(), reader, plan);
         let attests = entry.role == Role::Attestation;
         if let Some(to) = entry.to
             && let Some(document) = document
             && told.insert((to, attests))
         {
             if let Some(manifest) = &document.manifest {
-                context.parts(entry, manifest, name.as_deref(), store, plan);
+                context.parts(entry, manifest, name.as_deref(), reader, plan);
             }
             let next = document.entries.iter().rev();
             pending.extend(next.map(|&n| (n, name.clone())));
@@ -71,7 +71,7 @@ impl Context<'_> {
         entry: &Entry,
         document: Option<&Read>,
         name: Option<&str>,
-        store: &mut Store<'_>,
+        reader: &mut Reader<'_>,
         plan: &mut Plan,
     ) {
         let link = &entry.link;
@@ -87,7 +87,7 @@ impl Context<'_> {
             let mut blob = opaque(check, link);
             let absent = "it is about a manifest that is not here".to_owned();
             blob.elsewhere = entry.optional.then_some(absent);
-            plan.blob(store, blob);
+            plan.blob(reader, blob);
             return;
         };
         describe(&mut check, document);
@@ -140,7 +140,7 @@ impl Context<'_> {
         entry: &Entry,
         manifest: &Manifest,
         name: Option<&str>,
-        store: &mut Store<'_>,
+        reader: &mut Reader<'_>,
         plan: &mut Plan,
     ) {
         let platform = self.layout.platform(entry);
@@ -155,7 +155,7 @@ impl Context<'_> {
             for link in [&manifest.config].into_iter().chain(&manifest.layers) {
                 let mut blob = opaque(of_link(Thing::Blob, link), link);
                 blob.check.image = name.map(str::to_owned);
-                plan.blob(store, blob);
+                plan.blob(reader, blob);
             }
             return;
         };
@@ -177,7 +177,7 @@ impl Context<'_> {
         });
         let layers = layers.collect();
         let summary = summary.filter(|_| !self.is_hollow(manifest));
-        plan.image(store, config, summary, layers);
+        plan.image(reader, config, summary, layers);
     }
 }
 

@@ -22,7 +22,7 @@ const MAX_FILES: usize = 100_000;
 const MAX_REFERENCES: usize = 300_000;
 
 /// The files of an image.
-pub(super) struct Store<'a> {
+pub(super) struct Reader<'a> {
     files: &'a Files,
     /// Paths of what something refers to.
     used: BTreeSet<Vec<u8>>,
@@ -51,7 +51,7 @@ pub(super) struct Stray {
     pub what: Option<&'static str>,
 }
 
-impl<'a> Store<'a> {
+impl<'a> Reader<'a> {
     pub(super) fn new(files: &'a Files) -> Self {
         Self {
             files,
