@@ -5,6 +5,7 @@ use std::io;
 
 use super::Platform;
 use crate::blob::BlobError;
+use crate::store::StoreError;
 
 /// Why an image could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +112,15 @@ pub enum ImageError {
         /// The media type of its config.
         media_type: String,
     },
+    /// It is not in the store.
+    #[error("there is no image {name:?} in the store; pull it: imgfs pull {name}")]
+    NotStored {
+        /// The name.
+        name: String,
+    },
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// Something that imgfs does not do yet.
     #[error("{image}: {detail}")]
     Unsupported {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::archive::{Archive, Oddities};
 use super::{Caches, ImageError, Reference, Transport};
 use crate::blob::{Digest, FileSource, ReadAt, read_all};
+use crate::store::{Lock, Store};
 
 /// A document larger than this is none: real manifests and configs have some kilobytes.
 pub(crate) const MAX_DOCUMENT: u64 = 16 << 20;
@@ -15,6 +16,8 @@ pub(crate) const MAX_DOCUMENT: u64 = 16 << 20;
 /// The files of an image.
 pub(crate) enum Files {
     Directory(PathBuf),
+    /// A directory as well, whose blobs are locked while somebody has them open.
+    Store(Store),
     Archive(Archive),
 }
 
@@ -42,6 +45,13 @@ impl Files {
             return Ok(Self::Archive(archive));
         }
         let path = &reference.path;
+        if reference.transport == Transport::Store {
+            let store = Store::existing(path)?;
+            return store.map(Self::Store).ok_or_else(|| not_stored(reference));
+        }
+        if reference.transport == Transport::Docker {
+            return Err(not_stored(reference));
+        }
         let kind = std::fs::metadata(path).map_err(io)?;
         if kind.is_dir() {
             if matches!(
@@ -75,8 +85,16 @@ impl Files {
     /// What is odd about them as a whole, once.
     pub(crate) fn take_oddities(&mut self) -> Oddities {
         match self {
-            Self::Directory(_) => Oddities::default(),
+            Self::Directory(_) | Self::Store(_) => Oddities::default(),
             Self::Archive(archive) => archive.take_oddities(),
+        }
+    }
+
+    /// Lets nobody take anything out of the store until all is open that is wanted.
+    pub(crate) fn hold(&self) -> Result<Option<Lock>, ImageError> {
+        match self {
+            Self::Store(store) => Ok(Some(store.hold()?)),
+            Self::Directory(_) | Self::Archive(_) => Ok(None),
         }
     }
 
@@ -84,6 +102,7 @@ impl Files {
     pub(crate) fn contains(&self, path: &str) -> bool {
         match self {
             Self::Directory(dir) => dir.join(path).is_file(),
+            Self::Store(store) => store.path().join(path).is_file(),
             Self::Archive(archive) => archive.get(path).is_some(),
         }
     }
@@ -97,6 +116,7 @@ impl Files {
         let dir = match self {
             Self::Archive(archive) => return Ok(archive.get(path)),
             Self::Directory(dir) => dir,
+            Self::Store(store) => store.path(),
         };
         if !is_inside(Path::new(path)) {
             return Ok(None);
@@ -143,11 +163,14 @@ impl Files {
         reference: &Reference,
         digest: &Digest,
     ) -> Result<Arc<dyn ReadAt>, ImageError> {
-        self.get(reference, &blob_path(digest))?
-            .ok_or_else(|| ImageError::MissingBlob {
-                image: reference.to_string(),
-                blob: digest.to_string(),
-            })
+        let blob = match self {
+            Self::Store(store) => locked(reference, store, digest)?,
+            Self::Directory(_) | Self::Archive(_) => self.get(reference, &blob_path(digest))?,
+        };
+        blob.ok_or_else(|| ImageError::MissingBlob {
+            image: reference.to_string(),
+            blob: digest.to_string(),
+        })
     }
 
     /// A document that a descriptor names, checked against its digest.
@@ -166,6 +189,28 @@ impl Files {
             });
         }
         Ok(bytes)
+    }
+}
+
+/// A blob of the store, which nobody takes away while it is open.
+fn locked(
+    reference: &Reference,
+    store: &Store,
+    digest: &Digest,
+) -> Result<Option<Arc<dyn ReadAt>>, ImageError> {
+    let Some(lease) = store.blob(digest)? else {
+        return Ok(None);
+    };
+    let source = FileSource::new(lease.into_file()).map_err(|error| ImageError::Io {
+        image: format!("{reference}: {digest}"),
+        error,
+    })?;
+    Ok(Some(Arc::new(source)))
+}
+
+fn not_stored(reference: &Reference) -> ImageError {
+    ImageError::NotStored {
+        name: reference.name.clone().unwrap_or_default(),
     }
 }
 

@@ -101,6 +101,7 @@ pub fn open(
     caches: &Caches<'_>,
 ) -> Result<Image, ImageError> {
     let files = Files::open(reference, caches)?;
+    let _held = files.hold()?;
     match kind(reference, &files)? {
         Kind::OciLayout => oci_layout::open(reference, &files, platform),
         Kind::DockerArchive => docker_archive::open(reference, &files, platform),
@@ -125,6 +126,7 @@ pub type Offer = (Platform, Result<Image, ImageError>);
 /// As [`open`], where it is not about one platform among several.
 pub fn open_all(reference: &Reference, caches: &Caches<'_>) -> Result<Vec<Offer>, ImageError> {
     let files = Files::open(reference, caches)?;
+    let _held = files.hold()?;
     let docker = || -> Result<Vec<Offer>, ImageError> {
         let image = docker_archive::open(reference, &files, None)?;
         Ok(vec![(image.platform.clone(), Ok(image))])
@@ -156,7 +158,9 @@ enum Kind {
 fn kind(reference: &Reference, files: &Files) -> Result<Kind, ImageError> {
     match reference.transport {
         Transport::DockerArchive => Ok(Kind::DockerArchive),
-        Transport::OciArchive | Transport::Oci => Ok(Kind::OciLayout),
+        Transport::OciArchive | Transport::Oci | Transport::Store | Transport::Docker => {
+            Ok(Kind::OciLayout)
+        }
         Transport::Sniffed | Transport::Stdin => sniff(reference, files),
     }
 }

@@ -1,7 +1,7 @@
 //! What a user types to name an image. The words are those of containers-transports(5).
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// An image as the user names it.
@@ -9,7 +9,8 @@ use std::str::FromStr;
 pub struct Reference {
     /// How it is packed, or how to find out.
     pub transport: Transport,
-    /// The file or directory. Empty for standard input.
+    /// The file or directory; that of the store for an image in it. Empty for standard input and for
+    /// an image of a registry.
     pub path: PathBuf,
     /// Which of several images in it.
     pub name: Option<String>,
@@ -29,14 +30,25 @@ pub enum Transport {
     Oci,
     /// `-`: an archive on standard input.
     Stdin,
+    /// `docker://HOST/NAME[:TAG|@DIGEST]`: an image of a registry. It is opened out of the store, into
+    /// which it has to be pulled.
+    Docker,
+    /// An image of the store, by its name there.
+    Store,
 }
 
 /// Why a reference cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReferenceError {
     /// Nothing was given.
-    #[error("an image is needed: a path, docker-archive:PATH, oci-archive:PATH, oci:DIR or -")]
+    #[error(
+        "an image is needed: a path, docker-archive:PATH, oci-archive:PATH, oci:DIR, docker://NAME, \
+         a name in the store, or -"
+    )]
     Empty,
+    /// `docker:` without the slashes.
+    #[error("{0}: write docker://NAME for an image of a registry")]
+    Slashes(String),
     /// A transport that is not read.
     #[error(
         "{0} images are not read directly; copy it first: skopeo copy {1} oci-archive:image.tar"
@@ -45,8 +57,7 @@ pub enum ReferenceError {
 }
 
 /// Transports of containers-transports(5) that imgfs does not read.
-const OTHERS: [&str; 6] = [
-    "docker",
+const OTHERS: [&str; 5] = [
     "containers-storage",
     "docker-daemon",
     "ostree",
@@ -62,6 +73,18 @@ impl FromStr for Reference {
             Some(("docker-archive", rest)) => (Transport::DockerArchive, rest),
             Some(("oci-archive", rest)) => (Transport::OciArchive, rest),
             Some(("oci", rest)) => (Transport::Oci, rest),
+            Some(("docker", rest)) => match rest.strip_prefix("//") {
+                Some("") => return Err(ReferenceError::Empty),
+                Some(name) => {
+                    return Ok(Self {
+                        transport: Transport::Docker,
+                        path: PathBuf::new(),
+                        name: Some(name.to_owned()),
+                        text: text.to_owned(),
+                    });
+                }
+                None => return Err(ReferenceError::Slashes(text.to_owned())),
+            },
             Some((other, _)) if OTHERS.contains(&other) => {
                 return Err(ReferenceError::Transport(other.to_owned(), text.to_owned()));
             }
@@ -85,6 +108,23 @@ impl FromStr for Reference {
             name,
             text: text.to_owned(),
         })
+    }
+}
+
+impl Reference {
+    /// An image of the store in a directory, by its name or digest. `text` is what the user typed.
+    pub fn in_store(store: &Path, name: &str, text: &str) -> Self {
+        Self {
+            transport: Transport::Store,
+            path: store.to_owned(),
+            name: Some(name.to_owned()),
+            text: text.to_owned(),
+        }
+    }
+
+    /// As the user typed it.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 }
 
@@ -123,6 +163,10 @@ mod tests {
             parse("oci:dir:v1"),
             (Transport::Oci, path("dir"), name("v1"))
         );
+        assert_eq!(
+            parse("docker://quay.io/app:1"),
+            (Transport::Docker, path(""), name("quay.io/app:1"))
+        );
         assert_eq!(parse("-"), (Transport::Stdin, path(""), None));
         assert_eq!(
             parse("./app:1.tar"),
@@ -132,8 +176,12 @@ mod tests {
 
     #[test]
     fn what_is_not_read_says_what_to_do() {
-        let error = "docker://alpine".parse::<Reference>().unwrap_err();
-        assert!(error.to_string().contains("skopeo copy docker://alpine"));
+        let error = "docker-daemon:app".parse::<Reference>().unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains("skopeo copy docker-daemon:app"), "{said}");
+        let error = "docker:alpine".parse::<Reference>().unwrap_err();
+        assert!(error.to_string().contains("docker://NAME"));
+        assert_eq!("docker://".parse::<Reference>(), Err(ReferenceError::Empty));
         assert_eq!("".parse::<Reference>(), Err(ReferenceError::Empty));
         assert_eq!("oci:".parse::<Reference>(), Err(ReferenceError::Empty));
     }

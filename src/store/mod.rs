@@ -43,7 +43,7 @@ pub use usage::{ImageUsage, Usage};
 
 use crate::blob::Digest;
 use crate::private::{self, check_dir};
-use lock::Lock;
+pub(crate) use lock::Lock;
 
 /// Directory of blobs that are arriving.
 const ARRIVING: &str = "arriving";

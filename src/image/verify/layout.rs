@@ -306,9 +306,16 @@ impl Read {
     }
 }
 
-/// The links of a document, and whether what they lead to may be missing.
+/// The links of a document, and whether what they lead to may be missing: who copies the platforms of an
+/// image need not copy what is said about them.
 fn links(descriptors: &[Descriptor]) -> Vec<(Link, bool)> {
-    descriptors.iter().map(|d| (Link::new(d), false)).collect()
+    let links = descriptors.iter().map(Link::new);
+    links
+        .map(|link| {
+            let attests = link.attests.is_some();
+            (link, attests)
+        })
+        .collect()
 }
 
 pub(super) fn parse<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result<T, Problem> {

@@ -78,7 +78,9 @@ pub fn verify(
     let docker = reader.contains("manifest.json");
     let (wants_oci, wants_docker) = match reference.transport {
         Transport::DockerArchive => (false, true),
-        Transport::OciArchive | Transport::Oci => (true, false),
+        Transport::OciArchive | Transport::Oci | Transport::Store | Transport::Docker => {
+            (true, false)
+        }
         Transport::Sniffed | Transport::Stdin => (true, true),
     };
     let mut plan = Plan::default();
@@ -121,7 +123,10 @@ pub fn verify(
     }
     drop((layout, docker));
     let mut checks = plan.run(&files, progress);
-    checks.extend(strays(&reader));
+    // The store has more than the one image, and files of its own.
+    if reference.transport != Transport::Store {
+        checks.extend(strays(&reader));
+    }
     Ok(Report { checks })
 }
 

@@ -94,11 +94,8 @@ impl<'a> Reader<'a> {
     fn real(&self, path: &str) -> Option<Vec<u8>> {
         match self.files {
             Files::Archive(archive) => archive.real(path).map(|p| p.as_bytes().to_vec()),
-            Files::Directory(dir) => {
-                let real = fs::canonicalize(dir.join(path)).ok()?;
-                let real = real.strip_prefix(fs::canonicalize(dir).ok()?).ok()?;
-                Some(real.as_os_str().as_bytes().to_vec())
-            }
+            Files::Directory(dir) => real(dir, path),
+            Files::Store(store) => real(store.path(), path),
         }
     }
 
@@ -165,6 +162,7 @@ impl<'a> Reader<'a> {
         let (mut files, all) = match self.files {
             Files::Archive(archive) => (members(archive), true),
             Files::Directory(dir) => walk(dir),
+            Files::Store(store) => walk(store.path()),
         };
         files.retain(|file| !self.is_used(file));
         files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -199,6 +197,13 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Where a path in a directory leads to in it.
+fn real(dir: &Path, path: &str) -> Option<Vec<u8>> {
+    let real = fs::canonicalize(dir.join(path)).ok()?;
+    let real = real.strip_prefix(fs::canonicalize(dir).ok()?).ok()?;
+    Some(real.as_os_str().as_bytes().to_vec())
+}
+
 /// Why there is nothing to be read at some place.
 pub(super) enum Absent {
     Missing,
@@ -221,6 +226,7 @@ pub(super) fn look(files: &Files, path: &str) -> Result<Arc<dyn ReadAt>, Absent>
     let dir = match files {
         Files::Archive(archive) => return archive.get(path).ok_or(Absent::Missing),
         Files::Directory(dir) => dir,
+        Files::Store(store) => store.path(),
     };
     let outside = || Absent::NotAFile("it leads out of the image".to_owned());
     if !is_inside(Path::new(path)) {

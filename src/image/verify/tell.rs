@@ -94,7 +94,11 @@ impl Context<'_> {
         let is_missing = |p: &Problem| p.id == ProblemId::MissingBlob;
         if entry.optional && check.problems.iter().any(is_missing) {
             check.problems.retain(|p| !is_missing(p));
-            check.note = Some(Note::Absent("nothing but this refers to it".to_owned()));
+            let why = match entry.role {
+                Role::Attestation => "it is about an image, and no part of it",
+                _ => "nothing but this refers to it",
+            };
+            check.note = Some(Note::Absent(why.to_owned()));
         }
         check.compare(Some(link.size), link.digest.as_ref().ok());
         if let Some(media_type) = document
