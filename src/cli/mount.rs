@@ -109,7 +109,7 @@ fn source_of(args: &MountArgs) -> String {
         Transport::DockerArchive => "docker-archive:",
         Transport::OciArchive => "oci-archive:",
         Transport::Oci => "oci:",
-        Transport::Sniffed | Transport::Stdin => "",
+        Transport::Sniffed | Transport::Stdin | Transport::Docker | Transport::Store => "",
     };
     match &image.name {
         Some(name) => format!("{prefix}{path}:{name}"),

@@ -24,25 +24,38 @@ pub(crate) fn open(
     platform: Option<&Platform>,
 ) -> Result<Image, ImageError> {
     let manifest = files.document(reference, "manifest.json")?;
+    let items: Vec<Item> = serde_json::from_slice(&manifest).map_err(|e| ImageError::Document {
+        image: reference.to_string(),
+        document: "manifest.json".to_owned(),
+        detail: format!("cannot be understood: {e}"),
+    })?;
+    let image = read(reference, files, choose(reference, &items)?, manifest)?;
+    if let Some(wanted) = platform
+        && wanted.accepts(&image.platform).is_none()
+    {
+        return Err(ImageError::NoSuchPlatform {
+            image: reference.to_string(),
+            wanted: wanted.clone(),
+            platforms: vec![image.platform.to_string()],
+        });
+    }
+    Ok(image)
+}
+
+/// Reads the documents of one image. `manifest` is all of `manifest.json`.
+pub(crate) fn read(
+    reference: &Reference,
+    files: &Files,
+    item: &Item,
+    manifest: Vec<u8>,
+) -> Result<Image, ImageError> {
     let document = |document: &str, detail: String| ImageError::Document {
         image: reference.to_string(),
         document: document.to_owned(),
         detail,
     };
-    let items: Vec<Item> = serde_json::from_slice(&manifest)
-        .map_err(|e| document("manifest.json", format!("cannot be understood: {e}")))?;
-    let item = choose(reference, &items)?;
     let config_bytes = files.document(reference, &item.config)?;
     let config = Config::parse(&config_bytes).map_err(|detail| document(&item.config, detail))?;
-    if let Some(wanted) = platform
-        && wanted.accepts(&config.platform).is_none()
-    {
-        return Err(ImageError::NoSuchPlatform {
-            image: reference.to_string(),
-            wanted: wanted.clone(),
-            platforms: vec![config.platform.to_string()],
-        });
-    }
     let paths = item.layers.as_deref().unwrap_or_default();
     if paths.len() != config.diff_ids.len() {
         let (layers, diff_ids) = (paths.len(), config.diff_ids.len());

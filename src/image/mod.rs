@@ -7,6 +7,7 @@
 
 mod archive;
 mod config;
+mod contents;
 mod docker_archive;
 mod error;
 mod files;
@@ -18,6 +19,7 @@ pub mod verify;
 use std::sync::Arc;
 
 pub use config::{Config, HistoryEntry, Start};
+pub use contents::{Content, Contents, contents};
 pub use error::ImageError;
 pub use platform::{Platform, PlatformError};
 pub use reference::{Reference, ReferenceError, Transport};

@@ -195,7 +195,11 @@ fn layers(
     Ok(layers)
 }
 
-fn parse_index(reference: &Reference, name: &str, bytes: &[u8]) -> Result<ImageIndex, ImageError> {
+pub(crate) fn parse_index(
+    reference: &Reference,
+    name: &str,
+    bytes: &[u8],
+) -> Result<ImageIndex, ImageError> {
     serde_json::from_slice(bytes).map_err(|e| ImageError::Document {
         image: reference.to_string(),
         document: name.to_owned(),
@@ -203,7 +207,10 @@ fn parse_index(reference: &Reference, name: &str, bytes: &[u8]) -> Result<ImageI
     })
 }
 
-fn digest_of(reference: &Reference, descriptor: &Descriptor) -> Result<Digest, ImageError> {
+pub(crate) fn digest_of(
+    reference: &Reference,
+    descriptor: &Descriptor,
+) -> Result<Digest, ImageError> {
     let text = descriptor.digest().to_string();
     text.parse().map_err(|e| ImageError::Document {
         image: reference.to_string(),

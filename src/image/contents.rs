@@ -1,0 +1,224 @@
+//! All that an archive or a layout holds, for who copies it: descriptors of its images, and blobs by
+//! their digests. A docker-archive has no manifests of this kind, so they are made here, the same
+//! from the same archive.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use oci_spec::image::{Descriptor, DescriptorBuilder, ImageManifestBuilder, MediaType};
+
+use super::docker_archive::{self, Item};
+use super::files::Files;
+use super::oci_layout::{CONTAINERD_NAME, REF_NAME, annotation, parse_index};
+use super::{Caches, Image, ImageError, Kind, Reference, kind};
+use crate::blob::{Bytes, Codec, Digest, Hasher, ReadAt};
+use crate::store::short;
+
+/// What a reference leads to.
+pub struct Contents {
+    /// The images: each with the descriptor of its manifest or index, and its names.
+    pub images: Vec<Content>,
+    reference: Reference,
+    files: Files,
+    /// Blobs that do not lie under their digests.
+    made: HashMap<Digest, Arc<dyn ReadAt>>,
+}
+
+/// One image of several.
+pub struct Content {
+    /// Its manifest, or its index.
+    pub descriptor: Descriptor,
+    /// What it is called, in full or by a tag alone. Often nothing.
+    pub names: Vec<String>,
+}
+
+/// What there is to be copied. With a name, only that image.
+///
+/// # Errors
+/// If there is no such image, or what there is cannot be understood.
+pub fn contents(reference: &Reference, caches: &Caches<'_>) -> Result<Contents, ImageError> {
+    let files = Files::open(reference, caches)?;
+    match kind(reference, &files)? {
+        Kind::OciLayout => layout(reference, files),
+        Kind::DockerArchive => docker(reference, files),
+        // Docker 25 and later write both, and the first without layers for images that they did not
+        // pull. See `open`.
+        Kind::Both => {
+            let hollow = match super::oci_layout::open_all(reference, &files) {
+                Ok(offers) => offers.iter().all(|offer| offer.1.is_err()),
+                Err(_) => true,
+            };
+            match hollow {
+                true => docker(reference, files),
+                false => layout(reference, files),
+            }
+        }
+    }
+}
+
+fn layout(reference: &Reference, files: Files) -> Result<Contents, ImageError> {
+    let bytes = files.document(reference, "index.json")?;
+    let index = parse_index(reference, "index.json", &bytes)?;
+    let mut images: Vec<Content> = Vec::new();
+    for descriptor in index.manifests() {
+        let named = [CONTAINERD_NAME, REF_NAME]
+            .into_iter()
+            .filter_map(|key| annotation(descriptor.annotations(), key));
+        images.push(Content {
+            // containerd's name says more; the other may then be its tag alone.
+            names: named.take(1).map(str::to_owned).collect(),
+            descriptor: descriptor.clone(),
+        });
+    }
+    if let Some(wanted) = &reference.name {
+        let all = images.iter().flat_map(|i| i.names.clone()).collect();
+        images.retain(|image| {
+            let mut names = image.names.iter();
+            names.any(|n| short(n) == short(wanted))
+                || image.descriptor.digest().as_ref() == *wanted
+        });
+        if images.is_empty() {
+            return Err(ImageError::NoSuchName {
+                image: reference.to_string(),
+                wanted: wanted.clone(),
+                names: all,
+            });
+        }
+    }
+    Ok(Contents {
+        images,
+        reference: reference.clone(),
+        files,
+        made: HashMap::new(),
+    })
+}
+
+fn docker(reference: &Reference, files: Files) -> Result<Contents, ImageError> {
+    let manifest = files.document(reference, "manifest.json")?;
+    let items: Vec<Item> = serde_json::from_slice(&manifest).map_err(|e| ImageError::Document {
+        image: reference.to_string(),
+        document: "manifest.json".to_owned(),
+        detail: format!("cannot be understood: {e}"),
+    })?;
+    let items: Vec<&Item> = match reference.name {
+        Some(_) => vec![docker_archive::choose(reference, &items)?],
+        None => items.iter().collect(),
+    };
+    let mut contents = Contents {
+        images: Vec::new(),
+        reference: reference.clone(),
+        files,
+        made: HashMap::new(),
+    };
+    for item in items {
+        let image = docker_archive::read(reference, &contents.files, item, manifest.clone())?;
+        let descriptor = contents.manifest_of(image)?;
+        contents.images.push(Content {
+            descriptor,
+            names: item.repo_tags.clone().unwrap_or_default(),
+        });
+    }
+    Ok(contents)
+}
+
+impl Contents {
+    /// The blob of a digest, if it is there.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn blob(&self, digest: &Digest) -> Result<Option<Arc<dyn ReadAt>>, ImageError> {
+        if let Some(blob) = self.made.get(digest) {
+            return Ok(Some(blob.clone()));
+        }
+        match self.files.blob(&self.reference, digest) {
+            Err(ImageError::MissingBlob { .. }) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// Makes a manifest for an image that has none.
+    fn manifest_of(&mut self, image: Image) -> Result<Descriptor, ImageError> {
+        let name = image.name.clone();
+        let io = |error| ImageError::Io {
+            image: name.clone(),
+            error,
+        };
+        let mut layers = Vec::new();
+        for layer in image.layers {
+            let mut head = [0; 8];
+            let n = layer.source.read_at(&mut head, 0).map_err(io)?;
+            let codec = Codec::sniff(head.get(..n).unwrap_or_default());
+            let codec = codec.unwrap_or(Codec::Plain);
+            let digest = match (codec, layer.diff_id) {
+                (Codec::Plain, Some(diff_id)) => diff_id,
+                _ => hash(&*layer.source).map_err(io)?,
+            };
+            let media_type = match codec {
+                Codec::Plain => MediaType::ImageLayer,
+                Codec::Gzip => MediaType::ImageLayerGzip,
+                Codec::Zstd => MediaType::ImageLayerZstd,
+            };
+            layers.push(self.describe(media_type, digest, layer.source)?);
+        }
+        let config = self.document(MediaType::ImageConfig, image.documents.config)?;
+        let manifest = ImageManifestBuilder::default()
+            .schema_version(2_u32)
+            .media_type(MediaType::ImageManifest)
+            .config(config)
+            .layers(layers)
+            .build();
+        let manifest = manifest.map_err(|e| self.unusable(&e.to_string()))?;
+        let bytes = serde_json::to_vec(&manifest).map_err(|e| self.unusable(&e.to_string()))?;
+        self.document(MediaType::ImageManifest, bytes)
+    }
+
+    fn document(&mut self, kind: MediaType, bytes: Vec<u8>) -> Result<Descriptor, ImageError> {
+        let mut hasher = Hasher::sha256();
+        hasher.update(&bytes);
+        let source = Arc::new(Bytes(bytes.into()));
+        self.describe(kind, hasher.finish(), source)
+    }
+
+    fn describe(
+        &mut self,
+        kind: MediaType,
+        digest: Digest,
+        source: Arc<dyn ReadAt>,
+    ) -> Result<Descriptor, ImageError> {
+        let parsed: oci_spec::image::Digest = digest
+            .to_string()
+            .parse()
+            .map_err(|_| self.unusable("a digest of it cannot be written down"))?;
+        let descriptor = DescriptorBuilder::default()
+            .media_type(kind)
+            .digest(parsed)
+            .size(source.size())
+            .build();
+        let descriptor = descriptor.map_err(|e| self.unusable(&e.to_string()))?;
+        self.made.insert(digest, source);
+        Ok(descriptor)
+    }
+
+    fn unusable(&self, detail: &str) -> ImageError {
+        ImageError::Document {
+            image: self.reference.to_string(),
+            document: "manifest.json".to_owned(),
+            detail: detail.to_owned(),
+        }
+    }
+}
+
+fn hash(source: &dyn ReadAt) -> std::io::Result<Digest> {
+    let mut hasher = Hasher::sha256();
+    let mut buf = vec![0; 256 << 10];
+    let mut at = 0;
+    loop {
+        match source.read_at(&mut buf, at)? {
+            0 => return Ok(hasher.finish()),
+            n => {
+                hasher.update(buf.get(..n).unwrap_or_default());
+                at += n as u64;
+            }
+        }
+    }
+}
