@@ -23,6 +23,7 @@ mod opening;
 mod past;
 mod read;
 
+pub use evidence::begin_findings;
 pub use opening::{open, open_each};
 pub use read::FileBytes;
 

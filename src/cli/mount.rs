@@ -66,7 +66,7 @@ pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
         daemon::detach(&file)
             .with_context(|| format!("cannot write the log {} (see --log)", file.display()))?;
     }
-    image.begin_findings();
+    open::begin_findings(vec![image.clone()]);
 
     std::thread::Builder::new()
         .name("session".to_owned())

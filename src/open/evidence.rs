@@ -8,6 +8,21 @@ use crate::findings::{self, Declared, Evidence, Findings};
 use crate::inspect::{self, Binary, Undefined};
 use crate::tree::NodeId;
 
+/// Begins to find out what will not run in images, one after the other, in a thread of its own: whoever
+/// asks waits less.
+pub fn begin_findings(images: Vec<Arc<OpenImage>>) {
+    let find = move || {
+        for image in images {
+            // What is wrong was said there. Nothing is lost if the process ends before.
+            let _ = image.findings();
+        }
+    };
+    let named = std::thread::Builder::new().name("findings".to_owned());
+    if let Err(error) = named.spawn(find) {
+        tracing::debug!("findings wait until somebody asks: {error}");
+    }
+}
+
 impl OpenImage {
     /// What the image claims of itself.
     pub fn declared(&self) -> Declared {
@@ -18,19 +33,6 @@ impl OpenImage {
             start: self.config.start.clone(),
             created_by: lines.collect(),
             problems: self.problems.clone(),
-        }
-    }
-
-    /// Begins to find out what will not run, in a thread of its own: whoever asks waits less.
-    pub fn begin_findings(self: &Arc<Self>) {
-        let image = self.clone();
-        let find = move || {
-            // What is wrong was said there. Nothing is lost if the process ends before.
-            let _ = image.findings();
-        };
-        let named = std::thread::Builder::new().name("findings".to_owned());
-        if let Err(error) = named.spawn(find) {
-            tracing::debug!("findings wait until somebody asks: {error}");
         }
     }
 
