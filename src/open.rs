@@ -22,6 +22,7 @@ mod merged;
 mod opening;
 mod past;
 mod read;
+mod shared;
 
 pub use evidence::begin_findings;
 pub use opening::{open, open_each};
@@ -134,7 +135,7 @@ pub struct OpenLayer {
     /// What is in it.
     pub index: LayerIndex,
     data: SpanReader,
-    digests: LayerDigests,
+    digests: Arc<LayerDigests>,
 }
 
 impl OpenImage {

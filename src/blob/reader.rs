@@ -19,7 +19,8 @@ const AHEAD: usize = 8 << 20;
 /// So many spans of a stretch are decoded before others get their turn.
 const FINISHED_AT_ONCE: u64 = 32;
 
-/// A blob's decoded bytes, readable at any offset.
+/// A blob's decoded bytes, readable at any offset. A clone shares what was decoded.
+#[derive(Clone)]
 pub struct SpanReader {
     blob: Arc<Blob>,
 }

@@ -218,6 +218,11 @@ impl LayerIndex {
         list.into_iter().map(|noted| noted.map(problem)).collect()
     }
 
+    /// Whether its file was found damaged.
+    pub fn is_damaged(&self) -> bool {
+        self.file.is_damaged()
+    }
+
     /// If its file was found damaged, takes it out of the cache, once, and says so.
     pub fn forget_damaged(&self, cache: &CacheDir) -> bool {
         let damaged = self.file.take_damage();

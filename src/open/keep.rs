@@ -2,6 +2,7 @@
 //! the disk may take longer than anybody wants to wait for a mount.
 
 use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::background::Background;
 use crate::blob::{Digest, Place};
@@ -23,6 +24,9 @@ pub(super) struct Keep {
     pub cache: CacheDir,
     pub layers: Vec<Learned>,
     pub tree: Option<Unpublished>,
+    /// Whoever has it keeps something. What is known of a file outside is read, added to and written: of
+    /// several images that lie in one archive, one at a time.
+    pub turn: Arc<Mutex<()>>,
 }
 
 impl Keep {
@@ -38,6 +42,7 @@ impl Keep {
     }
 
     fn run(self) {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut seen = Seen::new(&self.cache);
         for layer in self.layers {
             if let Some(file) = layer.file
@@ -59,6 +64,55 @@ impl Keep {
         };
         if let Err(error) = rest() {
             tracing::warn!("not all that was learned is kept: {error}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::cache::Identity;
+
+    /// What was learned of layers that lie in one archive goes into one file of the cache.
+    #[test]
+    fn images_that_are_kept_at_once_lose_nothing_of_each_other() {
+        let temp = tempfile::tempdir().unwrap();
+        let cache = CacheDir::open(temp.path()).unwrap();
+        let place = |at| Place {
+            file: Identity {
+                dev: 1,
+                ino: 2,
+                size: 100,
+                mtime: (5, 6),
+                ctime: (7, 8),
+            },
+            depth: 0,
+            at,
+            len: 10,
+        };
+        let digest = |at| -> Digest { format!("sha256:{at:064}").parse().unwrap() };
+        let turn = Arc::default();
+        let background = Background::default();
+        for at in 0..32 {
+            let learned = Learned {
+                digest: digest(at),
+                file: None,
+                place: Some(place(at)),
+            };
+            let keep = Keep {
+                cache: cache.clone(),
+                layers: vec![learned],
+                tree: None,
+                turn: Arc::clone(&turn),
+            };
+            keep.begin(&background);
+        }
+        assert!(background.wait(Duration::from_secs(60)));
+        let mut seen = Seen::new(&cache);
+        for at in 0..32 {
+            assert_eq!(seen.digest(&place(at)), Some(digest(at)));
         }
     }
 }

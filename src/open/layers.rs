@@ -2,18 +2,33 @@
 //!
 //! A layer is known by the digest of its blob. If the file that the blob lies in has not been written
 //! to since that digest was verified, its index is used and nothing is read; if it has, or was never
-//! seen, the blob is hashed; and if there is no index, it is decoded, which hashes it too.
+//! seen, the blob is hashed; and if there is no index, it is decoded, which hashes it too. What another
+//! image that is opened together with this one has read is taken from it.
 
+use std::sync::Arc;
+
+use super::digests::LayerDigests;
 use super::keep::{Keep, Learned};
+use super::shared::Shared;
 use super::{OpenError, Progress};
-use crate::blob::{self, Digest};
+use crate::blob::{self, Digest, SpanCache, SpanReader};
 use crate::cache::CacheDir;
-use crate::image::LayerBlob;
+use crate::image::{Image, LayerBlob};
 use crate::layer::{self, LayerError, LayerIndex, LayerInput, Seen};
 use crate::workers::in_parallel;
 
+/// A layer that is known: what is in it, and where its bytes are had from. Images share it.
+#[derive(Clone)]
+pub(super) struct ReadLayer {
+    pub index: LayerIndex,
+    pub data: SpanReader,
+    pub digests: Arc<LayerDigests>,
+}
+
 /// What has to be done for a layer.
 enum Work {
+    /// Nothing: another image has it.
+    Shared(Box<ReadLayer>),
     /// Nothing: its index was made from these very bytes.
     Known(LayerIndex),
     /// Its index is there; that the bytes are those of its digest has to be checked.
@@ -24,20 +39,30 @@ enum Work {
 
 /// Reads all layers that are not known, as many at a time as there are processors, the largest first
 /// so that none is left over at the end.
+///
+/// What is learned of them goes to `keep`, also if one of them is bad.
 pub(super) fn read_all(
-    image: &str,
-    blobs: &[LayerBlob],
-    cache: &CacheDir,
+    image: &Image,
+    spans: &Arc<SpanCache>,
     keep: &mut Keep,
+    shared: &mut Shared,
     progress: &dyn Progress,
-) -> Result<Vec<LayerIndex>, OpenError> {
+) -> Result<Vec<ReadLayer>, OpenError> {
+    let blobs = &image.layers;
+    let cache = &keep.cache;
     let mut seen = Seen::new(cache);
-    let work: Vec<Work> = blobs.iter().map(|b| plan(b, cache, &mut seen)).collect();
+    let mut work = Vec::with_capacity(blobs.len());
+    for blob in blobs {
+        work.push(match shared.get(blob) {
+            Some(layer) => Work::Shared(Box::new(layer)),
+            None => plan(blob, cache, &mut seen),
+        });
+    }
     let sizes: Vec<u64> = work
         .iter()
         .zip(blobs)
         .map(|(work, blob)| match work {
-            Work::Known(_) => 0,
+            Work::Shared(_) | Work::Known(_) => 0,
             Work::Hash(..) | Work::Scan => blob.source.size(),
         })
         .collect();
@@ -52,24 +77,33 @@ pub(super) fn read_all(
         .collect();
     jobs.sort_by_key(|(number, ..)| std::cmp::Reverse(sizes.get(*number)));
     let mut results = in_parallel(jobs, |(number, blob, work)| {
-        let result = do_one(blob, work, cache, &mut |n| progress.advance(number, n));
-        (result.is_ok(), (number, result))
+        let result = do_one(blob, work, cache, spans, &mut |n| {
+            progress.advance(number, n)
+        });
+        (result.is_ok(), (number, blob, result))
     });
-    results.sort_by_key(|(number, _)| *number);
-    let mut indexes = Vec::with_capacity(blobs.len());
-    for (number, result) in results {
-        let layer = result.map_err(|error| OpenError::Layer {
-            image: image.to_owned(),
-            number,
-            name: blobs
-                .get(number)
-                .map_or_else(String::new, |b| b.name.clone()),
-            error,
-        })?;
-        indexes.push(layer.0);
-        keep.layers.extend(layer.1);
+    results.sort_by_key(|(number, ..)| *number);
+    let mut layers = Vec::with_capacity(blobs.len());
+    let mut bad = None;
+    for (number, blob, result) in results {
+        match result {
+            Ok((layer, learned)) => {
+                shared.put(blob, &layer);
+                keep.layers.extend(learned);
+                layers.push(layer);
+            }
+            Err(error) => bad = bad.or(Some((number, blob.name.clone(), error))),
+        }
     }
-    Ok(indexes)
+    match bad {
+        None => Ok(layers),
+        Some((number, name, error)) => Err(OpenError::Layer {
+            image: image.name.clone(),
+            number,
+            name,
+            error,
+        }),
+    }
 }
 
 fn plan(blob: &LayerBlob, cache: &CacheDir, seen: &mut Seen<'_>) -> Work {
@@ -95,11 +129,18 @@ fn do_one(
     blob: &LayerBlob,
     work: Work,
     cache: &CacheDir,
+    spans: &Arc<SpanCache>,
     progress: &mut dyn FnMut(u64),
-) -> Result<(LayerIndex, Option<Learned>), LayerError> {
+) -> Result<(ReadLayer, Option<Learned>), LayerError> {
+    let read = |index: LayerIndex| ReadLayer {
+        data: SpanReader::new(blob.source.clone(), index.spans(), spans.clone()),
+        index,
+        digests: Arc::default(),
+    };
     let before = blob.source.place().filter(|place| place.file.is_settled());
     let (index, file) = match work {
-        Work::Known(index) => return Ok((index, None)),
+        Work::Shared(layer) => return Ok((*layer, None)),
+        Work::Known(index) => return Ok((read(index), None)),
         Work::Hash(index, digest) => {
             blob::verify(blob.source.clone(), &digest, progress)?;
             (index, None)
@@ -128,5 +169,5 @@ fn do_one(
         file,
         place,
     };
-    Ok((index, Some(learned)))
+    Ok((read(index), Some(learned)))
 }

@@ -1,17 +1,17 @@
 //! The merged tree: from the cache if these layers were merged before, else made.
 
 use super::keep::Keep;
-use crate::cache::{CacheDir, Key, Kind};
-use crate::layer::LayerIndex;
+use super::layers::ReadLayer;
+use crate::cache::{Key, Kind};
 use crate::tree::{Merger, Tree, TreeError};
 
 /// The tree that layers merge to, the lowest first.
-pub(super) fn tree(
-    layers: &[LayerIndex],
-    cache: &CacheDir,
-    keep: &mut Keep,
-) -> Result<Tree, TreeError> {
-    let digests: Vec<String> = layers.iter().map(|l| l.digest().to_string()).collect();
+pub(super) fn tree(layers: &[ReadLayer], keep: &mut Keep) -> Result<Tree, TreeError> {
+    let cache = &keep.cache;
+    let digests: Vec<String> = layers
+        .iter()
+        .map(|layer| layer.index.digest().to_string())
+        .collect();
     let key = Key::tree(digests.iter().map(String::as_str));
     if let Some(file) = cache.load(&key) {
         match Tree::open(&file) {
@@ -21,7 +21,7 @@ pub(super) fn tree(
     }
     let mut merger = Merger::new();
     for layer in layers {
-        merger.layer(layer)?;
+        merger.layer(&layer.index)?;
     }
     let file = merger.finish(cache.create(Kind::Tree)?, &key)?;
     let tree = Tree::open(&file.file)?;

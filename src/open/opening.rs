@@ -1,15 +1,17 @@
 //! From the name of an image to its merged tree: documents, layers, merging.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use super::digests::LayerDigests;
 use super::keep::Keep;
+use super::layers::{self, ReadLayer};
 use super::past::Past;
-use super::{OpenError, OpenImage, OpenLayer, OpenOptions, Progress, layers, merged};
+use super::shared::Shared;
+use super::{OpenError, OpenImage, OpenLayer, OpenOptions, Progress, merged};
 use crate::background::Background;
-use crate::blob::{Codec, SpanCache, SpanReader};
-use crate::image::{self, Caches, LayerBlob, Platform, Reference};
-use crate::layer::{LayerIndex, Problem, ProblemKind};
+use crate::blob::{Codec, Digest, SpanCache};
+use crate::cache::CacheDir;
+use crate::image::{self, Caches, Image, LayerBlob, Platform, Reference};
+use crate::layer::{Problem, ProblemKind};
 use crate::tree::Tree;
 
 /// Opens an image: reads its documents, reads every layer that is not known yet, once, merges.
@@ -21,17 +23,14 @@ pub fn open(
     options: &OpenOptions,
     progress: &dyn Progress,
 ) -> Result<OpenImage, OpenError> {
-    let spans = Arc::new(SpanCache::new(options.cache_size, options.cache.clone()));
-    let caches = Caches {
-        spans: spans.clone(),
-        disk: &options.cache,
-    };
-    let image = image::open(reference, options.platform.as_ref(), &caches)?;
-    read(image, spans, options, progress)
+    let mut opening = Opening::new(options, progress);
+    let image = image::open(reference, options.platform.as_ref(), &opening.caches())?;
+    opening.read(image)
 }
 
 /// Opens an image for each platform that it is there for, one after the other, and hands over what
-/// became of it. [`OpenOptions::platform`] does not count here.
+/// became of it. A layer that several of them have is read once. [`OpenOptions::platform`] does not count
+/// here.
 ///
 /// # Errors
 /// If it is not known what platforms there are.
@@ -42,97 +41,136 @@ pub fn open_each(
     wanted: &dyn Fn(&Platform) -> bool,
     each: &mut dyn FnMut(Platform, Result<OpenImage, OpenError>),
 ) -> Result<(), OpenError> {
-    let spans = Arc::new(SpanCache::new(options.cache_size, options.cache.clone()));
-    let caches = Caches {
-        spans: spans.clone(),
-        disk: &options.cache,
-    };
-    let offers = image::open_all(reference, &caches)?;
-    for (platform, image) in offers.into_iter().filter(|(platform, _)| wanted(platform)) {
+    let mut opening = Opening::new(options, progress);
+    let mut offers = image::open_all(reference, &opening.caches())?;
+    offers.retain(|(platform, _)| wanted(platform));
+    for image in offers.iter().filter_map(|(_, image)| image.as_ref().ok()) {
+        opening.shared.expect(&image.layers);
+    }
+    for (platform, image) in offers {
         let image = image.map_err(OpenError::from);
-        let opened = image.and_then(|image| read(image, spans.clone(), options, progress));
-        each(platform, opened);
+        each(platform, image.and_then(|image| opening.read(image)));
     }
     Ok(())
 }
 
-/// Reads the layers of an image whose documents are read.
-fn read(
-    image: image::Image,
+/// What images that are opened together have in common.
+struct Opening<'a> {
+    cache: &'a CacheDir,
+    progress: &'a dyn Progress,
     spans: Arc<SpanCache>,
-    options: &OpenOptions,
-    progress: &dyn Progress,
-) -> Result<OpenImage, OpenError> {
-    let mut keep = Keep {
-        cache: options.cache.clone(),
-        layers: Vec::new(),
-        tree: None,
-    };
-    let (indexes, tree) = read_and_merge(&image, &mut keep, progress)?;
-
-    let mut layers = Vec::with_capacity(indexes.len());
-    let mut problems = Vec::new();
-    for (number, (blob, index)) in image.layers.into_iter().zip(indexes).enumerate() {
-        problems.extend(media_type_problem(number, &blob, index.codec()));
-        let digest = blob.id().cloned();
-        layers.push(OpenLayer {
-            digest,
-            created_by: blob.created_by,
-            data: SpanReader::new(blob.source, index.spans(), spans.clone()),
-            index,
-            digests: LayerDigests::default(),
-        });
-    }
-    problems.extend(tree.problems());
-    let background = Background::default();
-    keep.begin(&background);
-    Ok(OpenImage {
-        past: Past::new(layers.len()),
-        name: image.name,
-        platform: image.platform,
-        index_platform: image.index_platform,
-        documents: image.documents,
-        config: image.config,
-        layers,
-        tree,
-        problems,
-        warnings: image.warnings,
-        cache: options.cache.clone(),
-        spans,
-        background,
-        findings: OnceLock::new(),
-    })
+    shared: Shared,
+    /// See [`Keep::turn`].
+    turn: Arc<Mutex<()>>,
 }
 
-/// The layers' indexes, and the tree that they merge to. An index that turns out to be damaged is
-/// made again, once.
-fn read_and_merge(
-    image: &image::Image,
-    keep: &mut Keep,
-    progress: &dyn Progress,
-) -> Result<(Vec<LayerIndex>, Tree), OpenError> {
-    let cache = &keep.cache.clone();
-    let mut again = true;
-    loop {
-        let indexes = layers::read_all(&image.name, &image.layers, cache, keep, progress)?;
-        let damaged = match merged::tree(&indexes, cache, keep) {
-            Ok(tree) => return Ok((indexes, tree)),
-            Err(error) => (
-                error,
-                indexes
-                    .iter()
-                    .filter(|index| index.forget_damaged(cache))
-                    .count(),
-            ),
+impl<'a> Opening<'a> {
+    fn new(options: &'a OpenOptions, progress: &'a dyn Progress) -> Self {
+        let cache = &options.cache;
+        Self {
+            cache,
+            progress,
+            spans: Arc::new(SpanCache::new(options.cache_size, cache.clone())),
+            shared: Shared::default(),
+            turn: Arc::default(),
+        }
+    }
+
+    fn caches(&self) -> Caches<'a> {
+        Caches {
+            spans: self.spans.clone(),
+            disk: self.cache,
+        }
+    }
+
+    /// Reads the layers of an image whose documents are read, and merges them.
+    fn read(&mut self, image: Image) -> Result<OpenImage, OpenError> {
+        let digests: Vec<Digest> = image
+            .layers
+            .iter()
+            .filter_map(|blob| blob.digest.clone())
+            .collect();
+        let mut keep = Keep {
+            cache: self.cache.clone(),
+            layers: Vec::new(),
+            tree: None,
+            turn: self.turn.clone(),
         };
-        match damaged {
-            (_, 1..) if again => again = false,
-            (error, _) => {
+        let read = self.read_and_merge(&image, &mut keep);
+        let opened = match read {
+            Ok((layers, tree)) => {
+                keep.layers.extend(self.shared.take(&image.layers));
+                Ok(self.opened(image, layers, tree, keep))
+            }
+            Err(error) => {
+                self.shared.leave(keep.layers);
+                Err(error)
+            }
+        };
+        self.shared.done(&digests);
+        opened
+    }
+
+    /// The layers of an image, and the tree that they merge to. An index that turns out to be damaged is
+    /// made again, once.
+    fn read_and_merge(
+        &mut self,
+        image: &Image,
+        keep: &mut Keep,
+    ) -> Result<(Vec<ReadLayer>, Tree), OpenError> {
+        let mut again = true;
+        loop {
+            let shared = &mut self.shared;
+            let layers = layers::read_all(image, &self.spans, keep, shared, self.progress)?;
+            let error = match merged::tree(&layers, keep) {
+                Ok(tree) => return Ok((layers, tree)),
+                Err(error) => error,
+            };
+            let damaged = layers
+                .iter()
+                .filter(|layer| layer.index.forget_damaged(self.cache))
+                .count();
+            if damaged == 0 || !again {
                 return Err(OpenError::Tree {
                     image: image.name.clone(),
                     error,
                 });
             }
+            again = false;
+        }
+    }
+
+    fn opened(&self, image: Image, layers: Vec<ReadLayer>, tree: Tree, keep: Keep) -> OpenImage {
+        let mut open = Vec::with_capacity(layers.len());
+        let mut problems = Vec::new();
+        for (number, (blob, layer)) in image.layers.into_iter().zip(layers).enumerate() {
+            problems.extend(media_type_problem(number, &blob, layer.index.codec()));
+            open.push(OpenLayer {
+                digest: blob.id().cloned(),
+                created_by: blob.created_by,
+                index: layer.index,
+                data: layer.data,
+                digests: layer.digests,
+            });
+        }
+        problems.extend(tree.problems());
+        let background = Background::default();
+        keep.begin(&background);
+        OpenImage {
+            past: Past::new(open.len()),
+            name: image.name,
+            platform: image.platform,
+            index_platform: image.index_platform,
+            documents: image.documents,
+            config: image.config,
+            layers: open,
+            tree,
+            problems,
+            warnings: image.warnings,
+            cache: self.cache.clone(),
+            spans: self.spans.clone(),
+            background,
+            findings: OnceLock::new(),
         }
     }
 }
