@@ -23,25 +23,25 @@ use super::attr::{file_attr, file_type, nothing, unknown};
 use super::capabilities::{Granted, negotiate};
 use super::errno::errno;
 use super::pages::Pages;
-use crate::view::{Counter, ImageFs, Stats, ViewError};
+use crate::view::{Counter, Stats, View, ViewError, is_long_question};
 use crate::workers::Workers;
 
 /// An image never changes while it is mounted: what the kernel knows stays true.
 const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 
-pub(super) struct Adapter {
-    view: Arc<ImageFs>,
+pub(super) struct Adapter<V> {
+    view: Arc<V>,
     granted: Granted,
     pages: Arc<Pages>,
     readers: Workers,
 }
 
-impl Adapter {
+impl<V: View> Adapter<V> {
     /// An adapter with so many `readers`: threads that wait for what must be decoded.
     ///
     /// # Errors
     /// If the system has no more threads.
-    pub(super) fn new(view: Arc<ImageFs>, pages: Arc<Pages>, readers: usize) -> io::Result<Self> {
+    pub(super) fn new(view: Arc<V>, pages: Arc<Pages>, readers: usize) -> io::Result<Self> {
         Ok(Self {
             view,
             granted: Granted::default(),
@@ -52,11 +52,11 @@ impl Adapter {
 
     /// Answers a question about an inode: here if nothing has to be waited for, else by somebody who can
     /// wait.
-    fn answer(&self, ino: INodeNo, run: impl FnOnce(&ImageFs) + Send + 'static) {
+    fn answer(&self, ino: INodeNo, run: impl FnOnce(&V) + Send + 'static) {
         self.answer_or_wait(self.view.may_take_long(ino.0), run);
     }
 
-    fn answer_or_wait(&self, long: bool, run: impl FnOnce(&ImageFs) + Send + 'static) {
+    fn answer_or_wait(&self, long: bool, run: impl FnOnce(&V) + Send + 'static) {
         if !long {
             run(&self.view);
         } else {
@@ -67,22 +67,22 @@ impl Adapter {
 }
 
 /// Runs one operation of the view, and counts it.
-fn ask<T>(
-    view: &ImageFs,
+fn ask<V: View, T>(
+    view: &V,
     operation: Counter,
     ino: INodeNo,
-    run: impl FnOnce(&ImageFs) -> Result<T, ViewError>,
+    run: impl FnOnce(&V) -> Result<T, ViewError>,
 ) -> Result<T, Errno> {
     view.requests().count(operation);
     contained(view, operation, ino, run)
 }
 
 /// Runs one operation of the view; its error or panic is logged and becomes an error number.
-fn contained<T>(
-    view: &ImageFs,
+fn contained<V: View, T>(
+    view: &V,
     operation: Counter,
     ino: INodeNo,
-    run: impl FnOnce(&ImageFs) -> Result<T, ViewError>,
+    run: impl FnOnce(&V) -> Result<T, ViewError>,
 ) -> Result<T, Errno> {
     let operation = operation.name();
     match catch_unwind(AssertUnwindSafe(|| run(view))) {
@@ -102,7 +102,7 @@ fn contained<T>(
 }
 
 /// Sends what was read.
-fn read_reply(view: &ImageFs, read: Result<&[u8], Errno>, reply: ReplyData) {
+fn read_reply(view: &impl View, read: Result<&[u8], Errno>, reply: ReplyData) {
     match read {
         Ok(bytes) => {
             view.requests().add(Counter::ReadBytes, bytes.len() as u64);
@@ -112,7 +112,7 @@ fn read_reply(view: &ImageFs, read: Result<&[u8], Errno>, reply: ReplyData) {
     }
 }
 
-impl Filesystem for Adapter {
+impl<V: View> Filesystem for Adapter<V> {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
         self.granted = negotiate(config);
         Ok(())
@@ -204,22 +204,22 @@ impl Filesystem for Adapter {
         reply: ReplyData,
     ) {
         let len = size as usize;
-        let at_hand = |v: &ImageFs| v.read_at_hand(ino.0, offset, len);
-        let at_hand = ask(&self.view, Counter::Read, ino, at_hand);
+        let at_hand = |v: &V| v.read_at_hand(ino.0, offset, len);
+        let at_hand = ask(&*self.view, Counter::Read, ino, at_hand);
         let Some(read) = at_hand.transpose() else {
             let (view, pages) = (self.view.clone(), self.pages.clone());
             view.requests().count(Counter::ReadWaits);
             self.readers.push(move || {
-                let read = |v: &ImageFs| v.read(ino.0, offset, len);
-                let read = contained(&view, Counter::Read, ino, read);
-                read_reply(&view, read.as_deref().map_err(|e| *e), reply);
+                let read = |v: &V| v.read(ino.0, offset, len);
+                let read = contained(&*view, Counter::Read, ino, read);
+                read_reply(&*view, read.as_deref().map_err(|e| *e), reply);
                 if read.is_ok() {
                     pages.after_read(&view, ino, offset, size);
                 }
             });
             return;
         };
-        read_reply(&self.view, read.as_deref().map_err(|e| *e), reply);
+        read_reply(&*self.view, read.as_deref().map_err(|e| *e), reply);
     }
 
     fn readdir(
@@ -277,7 +277,7 @@ impl Filesystem for Adapter {
     }
 
     fn statfs(&self, _: &Request, ino: INodeNo, reply: ReplyStatfs) {
-        match ask(&self.view, Counter::Statfs, ino, |v| Ok(v.statfs())) {
+        match ask(&*self.view, Counter::Statfs, ino, |v| Ok(v.statfs())) {
             Ok(s) => reply.statfs(s.blocks, 0, 0, s.files, 0, Stats::BLOCK, 255, Stats::BLOCK),
             Err(error) => reply.error(error),
         }
@@ -285,7 +285,7 @@ impl Filesystem for Adapter {
 
     fn getxattr(&self, _: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
         let name = name.to_owned();
-        let long = self.view.may_take_long(ino.0) || ImageFs::is_long_question(name.as_bytes());
+        let long = self.view.may_take_long(ino.0) || is_long_question(name.as_bytes());
         self.answer_or_wait(long, move |view| {
             let value = ask(view, Counter::Getxattr, ino, |v| {
                 v.getxattr(ino.0, name.as_bytes())
@@ -303,7 +303,7 @@ impl Filesystem for Adapter {
 }
 
 /// How long the kernel may believe what it knows of an inode.
-fn time_to_live(view: &ImageFs, ino: u64) -> Duration {
+fn time_to_live(view: &impl View, ino: u64) -> Duration {
     match view.changes(ino) {
         true => Duration::ZERO,
         false => FOREVER,

@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 use fuser::{INodeNo, Notifier};
 
 use crate::blob::SpanSlice;
-use crate::view::{Counter, ImageFs};
+use crate::view::{Counter, View};
 use crate::workers::Workers;
 
 /// So many stores wait at most; each holds on to a span.
@@ -55,9 +55,9 @@ impl Pages {
     }
 
     /// After a read that something was decoded for: gives the kernel what else came of it.
-    pub(super) fn after_read(
+    pub(super) fn after_read<V: View>(
         self: &Arc<Self>,
-        view: &Arc<ImageFs>,
+        view: &Arc<V>,
         ino: INodeNo,
         offset: u64,
         size: u32,

@@ -15,7 +15,7 @@ use super::options::MountOptions;
 use super::pages::Pages;
 use super::readahead;
 use super::umount::{UmountError, Unmounted, absolute, umount};
-use crate::view::ImageFs;
+use crate::view::View;
 
 /// A mount that is served. Unmounts when dropped.
 pub struct Mount {
@@ -92,8 +92,8 @@ pub fn precheck(mountpoint: &Path) -> Result<(), MountError> {
 ///
 /// # Errors
 /// What stands in the way; nothing stays mounted then.
-pub fn mount(
-    view: Arc<ImageFs>,
+pub fn mount<V: View>(
+    view: Arc<V>,
     mountpoint: &Path,
     options: &MountOptions,
 ) -> Result<Mount, MountError> {

@@ -1,5 +1,6 @@
 //! What stat(2), readlink(2) and getxattr(2) tell of an inode.
 
+use super::digest::is_long_question;
 use super::ino::{Ino, Which};
 use super::{Attr, FileType, ImageFs, Stats, ViewError, xattr};
 use crate::tree::{DentryId, Kind, NodeId, Tree, Xattr};
@@ -117,7 +118,7 @@ impl ImageFs {
         self.sound(|| {
             let shipped = self.shipped(ino)?;
             // Most questions are for what no file has: do not list facts for them.
-            let facts = if Self::is_long_question(name) {
+            let facts = if is_long_question(name) {
                 self.asked_for(ino, name)?
             } else if name.starts_with(b"user.imgfs.") {
                 self.facts_of(ino)?

@@ -120,11 +120,11 @@ impl ImageFs {
             _ => Vec::new(),
         })
     }
+}
 
-    /// Whether an attribute of that name is found out only by reading files.
-    pub fn is_long_question(name: &[u8]) -> bool {
-        name == xattr::SHA256 || name.starts_with(xattr::CONTENT)
-    }
+/// Whether an attribute of that name is found out only by reading files.
+pub fn is_long_question(name: &[u8]) -> bool {
+    name == xattr::SHA256 || name.starts_with(xattr::CONTENT)
 }
 
 /// What a layer had under a path before a later one took it away; not what only stands above that.

@@ -14,6 +14,7 @@ mod keys;
 mod origin;
 mod provenance;
 mod requests;
+mod served;
 pub mod sidecar;
 mod xattr;
 
@@ -23,11 +24,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 pub use crate::tree::How;
+pub use digest::is_long_question;
 pub use facts::{Fact, Subject, Value};
 pub use hidden::HiddenName;
 pub use keys::KEYS;
 pub use origin::Stored;
 pub use requests::{Counter, Requests};
+pub use served::View;
 pub use sidecar::Sidecars;
 
 use crate::blob::{CacheStats, SpanSlice};

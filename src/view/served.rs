@@ -1,0 +1,119 @@
+//! What a mount serves. The kernel's questions, answered by the view of one image or by that of several:
+//! the adapter knows no more of either than this.
+
+use super::{
+    Attr, CacheStats, DirEntry, FileBytes, ImageFs, Requests, SpanSlice, Stats, ViewError,
+};
+
+/// A file system that can be mounted. Each method does what that of [`ImageFs`] does.
+#[allow(missing_docs)] // It is said there.
+pub trait View: Send + Sync + 'static {
+    /// # Errors
+    /// `NotFound`, or `NotDirectory` where there are no names.
+    fn lookup(&self, parent: u64, name: &[u8]) -> Result<Attr, ViewError>;
+    /// # Errors
+    /// `NotFound`.
+    fn getattr(&self, ino: u64) -> Result<Attr, ViewError>;
+    /// # Errors
+    /// `WrongType` for what is no symbolic link.
+    fn readlink(&self, ino: u64) -> Result<&[u8], ViewError>;
+    /// # Errors
+    /// `NotFound`, or `NotDirectory`.
+    fn list(
+        &self,
+        dir: u64,
+        offset: u64,
+        emit: &mut dyn FnMut(u64, DirEntry<'_>) -> bool,
+    ) -> Result<(), ViewError>;
+    /// # Errors
+    /// `IsDirectory`, or `Io` if the image cannot be read or has changed.
+    fn read(&self, ino: u64, offset: u64, len: usize) -> Result<FileBytes, ViewError>;
+    /// # Errors
+    /// As [`View::read`].
+    fn read_at_hand(
+        &self,
+        ino: u64,
+        offset: u64,
+        len: usize,
+    ) -> Result<Option<FileBytes>, ViewError>;
+    fn around(&self, ino: u64, offset: u64) -> Option<(u64, SpanSlice)>;
+    /// # Errors
+    /// `NotFound`.
+    fn listxattr(&self, ino: u64) -> Result<Vec<u8>, ViewError>;
+    /// # Errors
+    /// `NoAttribute`, or `NotFound`.
+    fn getxattr(&self, ino: u64, name: &[u8]) -> Result<Vec<u8>, ViewError>;
+    fn statfs(&self) -> Stats;
+    fn may_take_long(&self, ino: u64) -> bool;
+    fn changes(&self, ino: u64) -> bool;
+    fn requests(&self) -> &Requests;
+    fn cache_stats(&self) -> CacheStats;
+}
+
+impl View for ImageFs {
+    fn lookup(&self, parent: u64, name: &[u8]) -> Result<Attr, ViewError> {
+        Self::lookup(self, parent, name)
+    }
+
+    fn getattr(&self, ino: u64) -> Result<Attr, ViewError> {
+        Self::getattr(self, ino)
+    }
+
+    fn readlink(&self, ino: u64) -> Result<&[u8], ViewError> {
+        Self::readlink(self, ino)
+    }
+
+    fn list(
+        &self,
+        dir: u64,
+        offset: u64,
+        emit: &mut dyn FnMut(u64, DirEntry<'_>) -> bool,
+    ) -> Result<(), ViewError> {
+        Self::list(self, dir, offset, emit)
+    }
+
+    fn read(&self, ino: u64, offset: u64, len: usize) -> Result<FileBytes, ViewError> {
+        Self::read(self, ino, offset, len)
+    }
+
+    fn read_at_hand(
+        &self,
+        ino: u64,
+        offset: u64,
+        len: usize,
+    ) -> Result<Option<FileBytes>, ViewError> {
+        Self::read_at_hand(self, ino, offset, len)
+    }
+
+    fn around(&self, ino: u64, offset: u64) -> Option<(u64, SpanSlice)> {
+        Self::around(self, ino, offset)
+    }
+
+    fn listxattr(&self, ino: u64) -> Result<Vec<u8>, ViewError> {
+        Self::listxattr(self, ino)
+    }
+
+    fn getxattr(&self, ino: u64, name: &[u8]) -> Result<Vec<u8>, ViewError> {
+        Self::getxattr(self, ino, name)
+    }
+
+    fn statfs(&self) -> Stats {
+        Self::statfs(self)
+    }
+
+    fn may_take_long(&self, ino: u64) -> bool {
+        Self::may_take_long(self, ino)
+    }
+
+    fn changes(&self, ino: u64) -> bool {
+        Self::changes(self, ino)
+    }
+
+    fn requests(&self) -> &Requests {
+        Self::requests(self)
+    }
+
+    fn cache_stats(&self) -> CacheStats {
+        Self::cache_stats(self)
+    }
+}
