@@ -1,8 +1,9 @@
 //! Inode numbers. Each says by itself what it stands for, so that there is no table of inodes to
 //! keep, and nothing to forget.
 //!
-//! The upper 4 bits are the kind, the next 28 a number such as that of a layer, the lower 32 the number
-//! of a node or a directory entry. Files of the image itself have kind 0 and small numbers.
+//! The lower 32 bits are the number of a node or a directory entry, the next 15 that of a layer, the next
+//! 4 the kind. Files of the image itself have kind 0 and small numbers. The upper 13 bits are left to
+//! who shows several images ([`super::Platforms`]).
 
 use crate::tree::{DentryId, NodeId};
 
@@ -34,9 +35,12 @@ pub(super) enum Ino {
     Status(u32),
 }
 
-const KIND_SHIFT: u32 = 60;
+/// No number has more bits.
+pub(super) const BITS: u32 = 51;
+const KIND_SHIFT: u32 = BITS - 4;
 const LAYER_SHIFT: u32 = 32;
-/// No manifest lists as many layers.
+/// Only so many layers are shown alone; those above are merged like all others. What runs images takes
+/// some hundreds at most.
 pub(super) const MAX_LAYERS: u32 = 1 << (KIND_SHIFT - LAYER_SHIFT);
 
 impl Ino {
@@ -88,23 +92,51 @@ impl Ino {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
+    fn any_ino() -> impl Strategy<Value = Ino> {
+        let which = prop_oneof![
+            Just(Which::Merged),
+            (0..MAX_LAYERS).prop_map(Which::Layer),
+            Just(Which::Hidden),
+        ];
+        (0..6, which, any::<u32>()).prop_map(|(kind, which, id)| match kind {
+            0 => Ino::Node(which, NodeId(id)),
+            1 => Ino::Sidecar(which, DentryId(id)),
+            2 => Ino::ArchDirectory(NodeId(id)),
+            3 => Ino::ArchText(DentryId(id)),
+            4 => Ino::Control(id),
+            _ => Ino::Status(id),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_lead_back(ino in any_ino()) {
+            prop_assert_eq!(Ino::of(ino.number()), Some(ino));
+            prop_assert_eq!(ino.number() >> BITS, 0);
+        }
+
+        /// So no two of them are the same.
+        #[test]
+        fn each_number_stands_for_one_thing_or_none(number in any::<u64>(), cut in 0_u32..64) {
+            let number = number >> cut;
+            if let Some(ino) = Ino::of(number) {
+                prop_assert_eq!(ino.number(), number);
+            }
+        }
+    }
+
     #[test]
-    fn numbers_lead_back() {
+    fn the_ends_of_each_range() {
         let last = MAX_LAYERS - 1;
         for ino in [
             Ino::Node(Which::Merged, NodeId(0)),
             Ino::Node(Which::Merged, NodeId(u32::MAX)),
-            Ino::Node(Which::Layer(0), NodeId(0)),
             Ino::Node(Which::Layer(last), NodeId(u32::MAX)),
-            Ino::Node(Which::Hidden, NodeId(3)),
-            Ino::Sidecar(Which::Merged, DentryId(u32::MAX)),
-            Ino::Sidecar(Which::Layer(7), DentryId(5)),
-            Ino::Sidecar(Which::Hidden, DentryId(0)),
-            Ino::ArchDirectory(NodeId(0)),
-            Ino::ArchText(DentryId(7)),
-            Ino::Control(0),
+            Ino::Sidecar(Which::Layer(last), DentryId(u32::MAX)),
             Ino::Status(u32::MAX),
         ] {
             assert_eq!(Ino::of(ino.number()), Some(ino));
@@ -113,5 +145,7 @@ mod tests {
         assert_eq!(Ino::of(0), None);
         assert_eq!(Ino::of(u64::MAX), None);
         assert_eq!(Ino::of(2 << KIND_SHIFT | 1 << LAYER_SHIFT), None);
+        // Those of another image.
+        assert_eq!(Ino::of(1 << BITS | 1), None);
     }
 }

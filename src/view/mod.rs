@@ -1,6 +1,7 @@
 //! The file system as the user sees it: the files of the image, a sidecar beside each executable,
-//! facts as xattrs, and `/.imgfs`. Every operation returns a `Result` and needs no mount, so all of
-//! it can be tested without the kernel; the FUSE adapter only translates.
+//! facts as xattrs, and `/.imgfs`; of one image ([`ImageFs`]) or of several ([`Platforms`]). Every
+//! operation returns a `Result` and needs no mount, so all of it can be tested without the kernel; the
+//! FUSE adapter only translates what a [`View`] says.
 
 mod attr;
 mod control;
@@ -12,6 +13,7 @@ mod ino;
 pub mod json;
 mod keys;
 mod origin;
+mod platforms;
 mod provenance;
 mod requests;
 mod served;
@@ -29,6 +31,7 @@ pub use facts::{Fact, Subject, Value};
 pub use hidden::HiddenName;
 pub use keys::KEYS;
 pub use origin::Stored;
+pub use platforms::{Platforms, names as platform_names};
 pub use requests::{Counter, Requests};
 pub use served::View;
 pub use sidecar::Sidecars;
@@ -168,7 +171,8 @@ pub struct ImageFs {
     binaries: Mutex<Option<Arc<Table>>>,
     /// Texts of `/.imgfs/status`.
     statuses: Statuses,
-    requests: Requests,
+    /// One for all that a mount shows.
+    requests: Arc<Requests>,
     /// How many operations found that the image cannot be read.
     errors: AtomicU64,
 }
@@ -185,6 +189,11 @@ fn cut(text: &[u8], offset: u64, len: usize) -> Vec<u8> {
 impl ImageFs {
     /// The view of an image.
     pub fn new(image: Arc<OpenImage>, sidecars: Sidecars) -> Self {
+        Self::counted(image, sidecars, Arc::default())
+    }
+
+    /// The same, with the counts of a mount that shows other images too.
+    fn counted(image: Arc<OpenImage>, sidecars: Sidecars, requests: Arc<Requests>) -> Self {
         Self {
             image,
             sidecars,
@@ -192,7 +201,7 @@ impl ImageFs {
             findings_text: OnceLock::new(),
             binaries: Mutex::default(),
             statuses: Statuses::default(),
-            requests: Requests::default(),
+            requests,
             errors: AtomicU64::new(0),
         }
     }

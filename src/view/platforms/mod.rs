@@ -1,0 +1,228 @@
+//! An image of several platforms as one file system: a directory for each of them, in which all is as in a
+//! mount of that platform alone, `/.imgfs` too. The root holds nothing else.
+//!
+//! Each platform has an [`ImageFs`] that knows of no other. What it says is handed on, its inode numbers
+//! put below the number of the platform ([`number`]).
+
+mod names;
+mod number;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub use names::names;
+
+use super::{
+    Attr, CacheStats, DirEntry, FileBytes, FileType, ImageFs, Requests, Sidecars, SpanSlice, Stats,
+    View, ViewError,
+};
+use crate::open::OpenImage;
+use number::{MAX_PLATFORMS, Number};
+
+/// The root of each image, by itself.
+const ROOT: u64 = 1;
+
+/// The view of several images.
+pub struct Platforms {
+    members: Vec<Member>,
+    by_name: HashMap<Vec<u8>, usize>,
+    root: Attr,
+    requests: Arc<Requests>,
+}
+
+/// A directory of the root.
+struct Member {
+    name: String,
+    view: ImageFs,
+}
+
+impl Platforms {
+    /// The view of images that were opened together, each in a directory of its name; see
+    /// [`super::platform_names`]. All names are different.
+    pub fn new(images: Vec<(String, Arc<OpenImage>)>, sidecars: Sidecars) -> Self {
+        let requests = Arc::new(Requests::default());
+        let member = |(name, image)| Member {
+            name,
+            view: ImageFs::counted(image, sidecars, requests.clone()),
+        };
+        let members: Vec<Member> = images.into_iter().take(MAX_PLATFORMS).map(member).collect();
+        let names = members
+            .iter()
+            .map(|member| member.name.clone().into_bytes());
+        Self {
+            by_name: names.zip(0..).collect(),
+            root: root_attr(&members),
+            members,
+            requests,
+        }
+    }
+
+    /// The names of the directories, in the order in which they are listed, and what is in them.
+    pub fn members(&self) -> impl Iterator<Item = (&str, &ImageFs)> {
+        let members = self.members.iter();
+        members.map(|member| (member.name.as_str(), &member.view))
+    }
+
+    /// The image that an inode is of, its number, and the number that the inode has there; `None` for the
+    /// root, which is of none.
+    fn at(&self, ino: u64) -> Result<Option<(usize, &ImageFs, u64)>, ViewError> {
+        match Number::of(ino).ok_or(ViewError::NotFound)? {
+            Number::Root => Ok(None),
+            Number::In(number, ino) => {
+                let member = self.members.get(number).ok_or(ViewError::NotFound)?;
+                Ok(Some((number, &member.view, ino)))
+            }
+        }
+    }
+
+    /// Lists the root.
+    fn list_root(&self, offset: u64, emit: &mut dyn FnMut(u64, DirEntry<'_>) -> bool) {
+        let own = [".", ".."].map(|name| (Number::Root, name));
+        let numbered = self.members.iter().enumerate();
+        let members =
+            numbered.map(|(number, member)| (Number::In(number, ROOT), member.name.as_str()));
+        for (at, (number, name)) in (0..).zip(own.into_iter().chain(members)) {
+            let entry = DirEntry {
+                ino: number.number(),
+                kind: FileType::Directory,
+                name: name.as_bytes().into(),
+            };
+            if offset <= at && !emit(at + 1, entry) {
+                return;
+            }
+        }
+    }
+}
+
+/// What an image says of one of its inodes, with the number that it has here.
+fn outside(number: usize, attr: Attr) -> Attr {
+    Attr {
+        ino: Number::In(number, attr.ino).number(),
+        ..attr
+    }
+}
+
+/// A directory that is in no image is root's. Its time is that of the newest of its directories.
+fn root_attr(members: &[Member]) -> Attr {
+    let attrs = members.iter().map(|member| member.view.getattr(ROOT));
+    let mtimes = attrs.filter_map(|attr| Some(attr.ok()?.mtime));
+    Attr {
+        ino: Number::ROOT,
+        kind: FileType::Directory,
+        mode: 0o755,
+        // Its name, its `.`, and the `..` of each directory.
+        nlink: u32::try_from(members.len()).map_or(1, |n| n.saturating_add(2)),
+        uid: 0,
+        gid: 0,
+        device: (0, 0),
+        size: Stats::BLOCK.into(),
+        blocks: 0,
+        mtime: mtimes.max().unwrap_or_default(),
+    }
+}
+
+impl View for Platforms {
+    fn lookup(&self, parent: u64, name: &[u8]) -> Result<Attr, ViewError> {
+        if let Some((number, view, parent)) = self.at(parent)? {
+            return Ok(outside(number, view.lookup(parent, name)?));
+        }
+        let number = *self.by_name.get(name).ok_or(ViewError::NotFound)?;
+        self.getattr(Number::In(number, ROOT).number())
+    }
+
+    fn getattr(&self, ino: u64) -> Result<Attr, ViewError> {
+        match self.at(ino)? {
+            Some((number, view, ino)) => Ok(outside(number, view.getattr(ino)?)),
+            None => Ok(self.root),
+        }
+    }
+
+    fn readlink(&self, ino: u64) -> Result<&[u8], ViewError> {
+        let (_, view, ino) = self.at(ino)?.ok_or(ViewError::WrongType)?;
+        view.readlink(ino)
+    }
+
+    fn list(
+        &self,
+        dir: u64,
+        offset: u64,
+        emit: &mut dyn FnMut(u64, DirEntry<'_>) -> bool,
+    ) -> Result<(), ViewError> {
+        let Some((number, view, dir)) = self.at(dir)? else {
+            self.list_root(offset, emit);
+            return Ok(());
+        };
+        view.list(dir, offset, &mut |next, entry| {
+            // The root of an image takes itself for the top.
+            let above = dir == ROOT && *entry.name == *b"..";
+            let ino = match above {
+                true => Number::Root,
+                false => Number::In(number, entry.ino),
+            };
+            let ino = ino.number();
+            emit(next, DirEntry { ino, ..entry })
+        })
+    }
+
+    fn read(&self, ino: u64, offset: u64, len: usize) -> Result<FileBytes, ViewError> {
+        let (_, view, ino) = self.at(ino)?.ok_or(ViewError::IsDirectory)?;
+        view.read(ino, offset, len)
+    }
+
+    fn read_at_hand(
+        &self,
+        ino: u64,
+        offset: u64,
+        len: usize,
+    ) -> Result<Option<FileBytes>, ViewError> {
+        let (_, view, ino) = self.at(ino)?.ok_or(ViewError::IsDirectory)?;
+        view.read_at_hand(ino, offset, len)
+    }
+
+    fn around(&self, ino: u64, offset: u64) -> Option<(u64, SpanSlice)> {
+        let (_, view, ino) = self.at(ino).ok()??;
+        view.around(ino, offset)
+    }
+
+    fn listxattr(&self, ino: u64) -> Result<Vec<u8>, ViewError> {
+        match self.at(ino)? {
+            Some((_, view, ino)) => view.listxattr(ino),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn getxattr(&self, ino: u64, name: &[u8]) -> Result<Vec<u8>, ViewError> {
+        let (_, view, ino) = self.at(ino)?.ok_or(ViewError::NoAttribute)?;
+        view.getxattr(ino, name)
+    }
+
+    /// All images together. What several of them have is counted for each.
+    fn statfs(&self) -> Stats {
+        let each = self.members.iter().map(|member| member.view.statfs());
+        each.fold(Stats::default(), |sum, stats| Stats {
+            blocks: sum.blocks.saturating_add(stats.blocks),
+            files: sum.files.saturating_add(stats.files),
+        })
+    }
+
+    /// The root and all that is in it are at hand.
+    fn may_take_long(&self, ino: u64) -> bool {
+        let at = self.at(ino).ok().flatten();
+        at.is_some_and(|(_, view, ino)| view.may_take_long(ino))
+    }
+
+    fn changes(&self, ino: u64) -> bool {
+        let at = self.at(ino).ok().flatten();
+        at.is_some_and(|(_, view, ino)| view.changes(ino))
+    }
+
+    fn requests(&self) -> &Requests {
+        &self.requests
+    }
+
+    /// Images that were opened together have one cache.
+    fn cache_stats(&self) -> CacheStats {
+        let first = self.members.first();
+        first.map_or_else(CacheStats::default, |member| member.view.cache_stats())
+    }
+}
