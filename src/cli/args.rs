@@ -6,13 +6,14 @@ use std::str::FromStr;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::cat::CatArgs;
-use super::check::{Ignore, PlatformChoice, id, level};
+use super::check::{Ignore, id, level};
 use super::diff::DiffArgs;
 use super::export::ExportArgs;
 use super::find::FindArgs;
 use super::hidden::HiddenArgs;
 use super::history::HistoryArgs;
 use super::ls::LsArgs;
+use super::platform::PlatformChoice;
 use super::stat::StatArgs;
 use super::units::{Age, Size};
 use super::verify::VerifyArgs;

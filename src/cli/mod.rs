@@ -20,6 +20,7 @@ mod memory;
 mod mount;
 mod paths;
 mod pipe;
+mod platform;
 mod progress;
 mod signals;
 mod source;

@@ -10,8 +10,9 @@ use serde::Deserialize;
 
 use super::ignore::Ignore;
 use crate::cli::args::{CheckArgs, Format};
+use crate::cli::platform::PlatformChoice;
 use imgfs::findings::Level;
-use imgfs::image::{Platform, PlatformError};
+use imgfs::image::Platform;
 
 /// The file that is looked for in the working directory.
 const FILE: &str = "imgfs.toml";
@@ -52,26 +53,6 @@ impl<T: FromStr> TryFrom<String> for Text<T> {
     }
 }
 
-/// One value of `--platform`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PlatformChoice {
-    /// `all`.
-    All,
-    /// That one.
-    One(Platform),
-}
-
-impl FromStr for PlatformChoice {
-    type Err = PlatformError;
-
-    fn from_str(text: &str) -> Result<Self, PlatformError> {
-        match text {
-            "all" => Ok(Self::All),
-            text => text.parse().map(Self::One),
-        }
-    }
-}
-
 /// A level, read with a message that lists them.
 #[derive(Clone, Copy, Debug)]
 struct FailOn(Level);
@@ -99,10 +80,7 @@ pub(super) enum Platforms {
 
 impl Platforms {
     fn new(choices: &[PlatformChoice]) -> Self {
-        let one = |choice: &PlatformChoice| match choice {
-            PlatformChoice::All => None,
-            PlatformChoice::One(platform) => Some(platform.clone()),
-        };
+        let one = |choice: &PlatformChoice| choice.one().cloned();
         // No choice, or `all` among them, is all.
         match choices.iter().map(one).collect::<Option<Vec<_>>>() {
             Some(these) if !these.is_empty() => Self::These(these),

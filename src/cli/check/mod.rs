@@ -26,7 +26,7 @@ use super::pipe::closed;
 use super::progress::Bar;
 use super::{colour, log, source};
 use config::Settings;
-pub(crate) use config::{PlatformChoice, level};
+pub(crate) use config::level;
 pub(crate) use ignore::{Ignore, id};
 use report::{Found, Layer, Report, Row};
 
