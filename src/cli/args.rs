@@ -79,9 +79,10 @@ pub(crate) struct MountArgs {
     /// An existing directory to mount it on.
     pub mountpoint: PathBuf,
 
-    /// Which platform of an image for several. The default is this host's.
-    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
-    pub platform: Option<Platform>,
+    /// Which platform of an image for several; all of them, each in a directory of its own such as
+    /// linux_arm64. The default is this host's.
+    #[arg(long, value_name = "all|OS/ARCH[/VARIANT]")]
+    pub platform: Option<PlatformChoice>,
 
     /// How the .arch file beside each executable appears.
     #[arg(long, value_enum, default_value_t = SidecarMode::Listed)]

@@ -1,19 +1,22 @@
 //! `imgfs mount`.
 
+mod all;
+
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
 use super::args::MountArgs;
+use super::platform::PlatformChoice;
 use super::progress::Bar;
 use super::signals::{self, Ending};
 use super::{daemon, log, source};
 use imgfs::fuse::{self, MountOptions};
 use imgfs::image::Transport;
 use imgfs::open::{self, OpenImage, OpenOptions};
-use imgfs::view::ImageFs;
+use imgfs::view::{ImageFs, View};
 
 /// So many of an image's problems are shown; the rest are counted.
 const SHOWN_PROBLEMS: usize = 10;
@@ -36,19 +39,36 @@ pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
     log::init(args.verbose);
 
     let options = OpenOptions {
-        platform: args.platform.clone(),
+        platform: args
+            .platform
+            .as_ref()
+            .and_then(PlatformChoice::one)
+            .cloned(),
         // More than this machine could address is as good as no limit.
         cache_size: usize::try_from(args.cache_size.0).unwrap_or(usize::MAX),
         cache: args.cache.open(),
     };
     let bar = Bar::new();
+    if args.platform == Some(PlatformChoice::All) {
+        let (view, images) = all::open(args, &options, &bar)?;
+        return serve(args, view, images);
+    }
     let image = open::open(&args.image, &options, &bar);
     bar.clear();
     let image = image?;
-    report(&image);
+    report(&image, &image.name);
 
     let image = Arc::new(image);
     let view = ImageFs::new(image.clone(), args.sidecars.into());
+    serve(args, view, vec![image])
+}
+
+/// Mounts a view of images and serves it until it is unmounted.
+fn serve(
+    args: &MountArgs,
+    view: impl View,
+    images: Vec<Arc<OpenImage>>,
+) -> anyhow::Result<ExitCode> {
     let options = MountOptions {
         source: source_of(args),
         allow_other: args.allow_other,
@@ -66,7 +86,7 @@ pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
         daemon::detach(&file)
             .with_context(|| format!("cannot write the log {} (see --log)", file.display()))?;
     }
-    open::begin_findings(vec![image.clone()]);
+    open::begin_findings(images.clone());
 
     std::thread::Builder::new()
         .name("session".to_owned())
@@ -87,14 +107,22 @@ pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
             }
             // A second signal, or the end of the last reader, cuts this short.
             let _ = endings.recv_timeout(GRACE);
-            image.wait_until_kept(GRACE);
+            wait_until_kept(&images, GRACE);
         }
         Ok(Ending::Unmounted) | Err(_) => {
-            image.wait_until_kept(source::KEEPING);
+            wait_until_kept(&images, source::KEEPING);
         }
     }
     tracing::info!("{} is unmounted", path.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was learned of the images gets so long, together, to reach the disk.
+fn wait_until_kept(images: &[Arc<OpenImage>], timeout: Duration) {
+    let until = Instant::now() + timeout;
+    for image in images {
+        image.wait_until_kept(until.saturating_duration_since(Instant::now()));
+    }
 }
 
 /// What `/proc/mounts` shows: the image's absolute path, with its transport and name if given.
@@ -118,24 +146,21 @@ fn source_of(args: &MountArgs) -> String {
 }
 
 /// Says what is odd about an image: on standard error, a line each.
-fn report(image: &OpenImage) {
+fn report(image: &OpenImage, name: &str) {
     for warning in &image.warnings {
-        eprintln!("imgfs: warning: {}: {warning}", image.name);
+        eprintln!("imgfs: warning: {name}: {warning}");
     }
     let more = image.problems.len().saturating_sub(SHOWN_PROBLEMS);
     for problem in image.problems.iter().take(SHOWN_PROBLEMS) {
-        eprintln!("imgfs: warning: {}: {problem}", image.name);
+        eprintln!("imgfs: warning: {name}: {problem}");
     }
     for problem in image.problems.iter().skip(SHOWN_PROBLEMS) {
-        tracing::info!("{}: {problem}", image.name);
+        tracing::info!("{name}: {problem}");
     }
     if more > 0 {
-        eprintln!(
-            "imgfs: warning: {}: {more} more; -v shows them all",
-            image.name
-        );
+        eprintln!("imgfs: warning: {name}: {more} more; -v shows them all");
     }
     let nodes = image.tree.nodes().count();
     let layers = image.layers.len();
-    tracing::info!("{}: {} layers, {nodes} inodes", image.name, layers);
+    tracing::info!("{name}: {layers} layers, {nodes} inodes");
 }

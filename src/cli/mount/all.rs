@@ -1,0 +1,57 @@
+//! `--platform all`: every platform of an image in one mount.
+
+use std::sync::Arc;
+
+use super::report;
+use crate::cli::args::MountArgs;
+use crate::cli::progress::Bar;
+use imgfs::image::Platform;
+use imgfs::open::{self, OpenImage, OpenOptions};
+use imgfs::view::{Platforms, platform_names};
+
+/// Opens all platforms of an image, and makes the view of those that can be opened. The others are
+/// warned of.
+///
+/// # Errors
+/// If none can be opened.
+pub(super) fn open(
+    args: &MountArgs,
+    options: &OpenOptions,
+    bar: &Bar,
+) -> anyhow::Result<(Platforms, Vec<Arc<OpenImage>>)> {
+    let mut opened = Vec::new();
+    let listed = open::open_each(
+        &args.image,
+        options,
+        bar,
+        &|_| true,
+        &mut |platform, image| {
+            opened.push((platform, image));
+        },
+    );
+    bar.clear();
+    listed?;
+    let platforms: Vec<Platform> = opened
+        .iter()
+        .map(|(platform, _)| platform.clone())
+        .collect();
+    let mut members = Vec::with_capacity(opened.len());
+    // A name does not depend on what could be opened today.
+    for (name, (platform, image)) in platform_names(&platforms).into_iter().zip(opened) {
+        // What a document says does not go to a terminal as it is.
+        let platform = platform.to_string().escape_debug().to_string();
+        match image {
+            Ok(image) => {
+                report(&image, &format!("{}: {platform}", image.name));
+                members.push((name, Arc::new(image)));
+            }
+            Err(error) if platforms.len() == 1 => return Err(error.into()),
+            Err(error) => eprintln!("imgfs: warning: {platform} is left out: {error}"),
+        }
+    }
+    if members.is_empty() {
+        anyhow::bail!("{}: none of its platforms can be opened", args.image);
+    }
+    let images = members.iter().map(|(_, image)| image.clone()).collect();
+    Ok((Platforms::new(members, args.sidecars.into()), images))
+}
