@@ -2,6 +2,8 @@
 //! with an attestation among its manifests.
 #![allow(dead_code)] // Each test program uses its own part of this.
 
+pub mod walk;
+
 use std::fs;
 use std::path::Path;
 
@@ -71,12 +73,13 @@ pub fn top(who: &str, program: &str, other: &str) -> Vec<u8> {
         .tar()
 }
 
-/// Which program each has, and one that is another's.
+/// Which program each has. That of the one before it cannot run, where that after it may: arm64 runs
+/// what was built for arm.
 const PROGRAMS: [&str; 3] = ["gcc-glibc-pie", "app-arm64", "zig-arm-linux-gnueabihf-dyn"];
 
 /// The image of the platform of that number.
 pub fn image(number: usize) -> OciImage {
-    let tops = top(NAMES[number], PROGRAMS[number], PROGRAMS[(number + 1) % 3]);
+    let tops = top(NAMES[number], PROGRAMS[number], PROGRAMS[(number + 2) % 3]);
     OciImage {
         arch: ["amd64", "arm64", "arm"][number],
         ..OciImage::gzip(&[base(), tops])
