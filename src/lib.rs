@@ -10,6 +10,7 @@
 //! | [`inspect`] | the bytes of one executable in, what it is out |
 //! | [`host`] | what this host has and lacks to mount images and to run what is in them |
 //! | [`store`] | where images stay that were pulled or loaded: blobs, names, locks |
+//! | [`registry`] | manifests and blobs out of a registry, by HTTP |
 //! | [`image`] | image references, archives and layouts, platforms, documents |
 //! | [`layer`] | one pass over one layer, and its index: entries, whiteouts, where the data lies |
 //! | [`tree`] | layers merged into one immutable tree |
@@ -50,6 +51,7 @@ pub mod open;
 mod private;
 pub mod query;
 pub mod store;
+pub mod registry;
 pub mod tree;
 pub mod view;
 mod workers;

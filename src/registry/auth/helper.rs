@@ -1,0 +1,215 @@
+//! Credential helpers: programs `docker-credential-NAME` that keep logins, asked by their protocol
+//! (docker/docker-credential-helpers, README, "Development"): `get`, the server on standard input, an
+//! answer in JSON on standard output.
+
+use std::io::{self, Read, Write};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use super::credentials::Credential;
+use super::login_error;
+use crate::registry::said::one_line;
+use crate::registry::{Environment, RegistryError};
+
+/// No answer is longer.
+const LONGEST: u64 = 1 << 20;
+/// The user that stands for an identity token.
+const TOKEN_USER: &str = "<token>";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer {
+    username: String,
+    secret: String,
+}
+
+/// Asks a helper for a login, under each name until it has one.
+///
+/// # Errors
+/// If the helper is not there, fails, or takes longer than `patience`.
+pub(super) fn ask(
+    name: &str,
+    servers: &[String],
+    host: &str,
+    environment: &Environment,
+    patience: Duration,
+) -> Result<Option<Credential>, RegistryError> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if !name.chars().all(fine) {
+        return Err(login_error(
+            host,
+            format!("{name:?} is no name of a credential helper"),
+        ));
+    }
+    for server in servers {
+        if let Some(found) = one(name, server, host, environment, patience)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+fn one(
+    name: &str,
+    server: &str,
+    host: &str,
+    environment: &Environment,
+    patience: Duration,
+) -> Result<Option<Credential>, RegistryError> {
+    let program = format!("docker-credential-{name}");
+    let wrong = |detail: String| login_error(host, format!("{program} {detail}"));
+    let started = Command::new(&program)
+        .arg("get")
+        .env_clear()
+        .envs(environment.variables())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut child = started.map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => {
+            wrong("is not installed; install it, or take it out of the file of logins".to_owned())
+        }
+        _ => wrong(format!("cannot be started: {e}")),
+    })?;
+    let finished = finish(&mut child, server, patience);
+    if finished.is_err() {
+        // It is this child of ours, not waited for yet.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    let finished = finished.map_err(|e| wrong(format!("cannot be read: {e}")))?;
+    let Some((output, status)) = finished else {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(wrong(format!(
+            "did not answer within {} s; try it: echo {server} | {program} get",
+            patience.as_secs_f64()
+        )));
+    };
+    if !status.success() {
+        let text = String::from_utf8_lossy(&output);
+        // The words of the protocol for "there is none" (credentials/error.go).
+        if text.contains("credentials not found") {
+            return Ok(None);
+        }
+        return Err(wrong(format!("failed ({status}): {}", one_line(&text))));
+    }
+    let answer: Answer = serde_json::from_slice(&output)
+        .map_err(|_| wrong("answered with something that is no login".to_owned()))?;
+    Ok(match answer.username.as_str() {
+        _ if answer.secret.is_empty() => None,
+        TOKEN_USER => Some(Credential::IdentityToken(answer.secret)),
+        _ => Some(Credential::Password {
+            user: answer.username,
+            password: answer.secret,
+        }),
+    })
+}
+
+/// Its output and how it ended; nothing if it took too long.
+fn finish(
+    child: &mut Child,
+    server: &str,
+    patience: Duration,
+) -> io::Result<Option<(Vec<u8>, ExitStatus)>> {
+    let until = Instant::now() + patience;
+    if let Some(mut input) = child.stdin.take() {
+        // One that does not read may have its answer all the same.
+        let _ = input.write_all(server.as_bytes());
+    }
+    let Some(output) = child.stdout.take() else {
+        return Err(io::Error::other("no output"));
+    };
+    let (sender, receiver) = channel();
+    // It ends with the output; a child of the helper's may hold that open.
+    thread::Builder::new()
+        .name("credentials".to_owned())
+        .spawn(move || {
+            let mut bytes = Vec::new();
+            let read = output.take(LONGEST).read_to_end(&mut bytes);
+            let _ = sender.send(read.map(|_| bytes));
+        })?;
+    let output = match receiver.recv_timeout(patience) {
+        Ok(output) => output?,
+        Err(RecvTimeoutError::Timeout) => return Ok(None),
+        Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("no output")),
+    };
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some((output, status)));
+        }
+        if Instant::now() >= until {
+            return Ok(None);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// What a helper of this script says of the server `h`.
+    fn says(script: &str) -> Result<Option<Credential>, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("docker-credential-test");
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let search = format!(
+            "{}:{}",
+            dir.path().display(),
+            std::env::var("PATH").unwrap()
+        );
+        let environment = Environment::new([("PATH", search)], "/");
+        let servers = ["h".to_owned()];
+        ask("test", &servers, "h", &environment, Duration::from_secs(1)).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn logins_tokens_and_none() {
+        let password = r#"read s; [ "$1 $s" = "get h" ] && echo '{"ServerURL":"h","Username":"u","Secret":"p"}'"#;
+        let (user, secret) = ("u".to_owned(), "p".to_owned());
+        assert_eq!(
+            says(password),
+            Ok(Some(Credential::Password {
+                user,
+                password: secret
+            }))
+        );
+        let token = r#"echo '{"ServerURL":"h","Username":"<token>","Secret":"t"}'"#;
+        assert_eq!(
+            says(token),
+            Ok(Some(Credential::IdentityToken("t".to_owned())))
+        );
+        let none = "echo credentials not found in native keychain; exit 1";
+        assert_eq!(says(none), Ok(None));
+    }
+
+    #[test]
+    fn one_that_fails_hangs_or_is_missing_is_told() {
+        assert!(says("echo locked; exit 2").unwrap_err().contains("locked"));
+        assert!(
+            says("echo nonsense sesame")
+                .unwrap_err()
+                .contains("no login")
+        );
+        assert!(says("exec sleep 100").unwrap_err().contains("within 1 s"));
+        let missing = ask(
+            "absent",
+            &["h".to_owned()],
+            "h",
+            &Environment::of_process(),
+            Duration::ZERO,
+        );
+        assert!(missing.unwrap_err().to_string().contains("not installed"));
+        let path = ask("../x", &[], "h", &Environment::of_process(), Duration::ZERO);
+        assert!(path.unwrap_err().to_string().contains("no name"));
+    }
+}

@@ -1,0 +1,276 @@
+//! A token from a token server: by GET, with user and password if there are any (token spec), or by POST
+//! for an identity token (token spec, "OAuth2", which is RFC 6749, 6).
+
+use std::fmt::Write;
+use std::io::Read;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use ureq::http::HeaderValue;
+
+use super::challenge::Bearer;
+use super::credentials::Credential;
+use super::{Pass, Visit};
+use crate::registry::fetch::{Trip, header, of_broken};
+use crate::registry::location::Location;
+use crate::registry::retry::Failed;
+use crate::registry::said::said;
+
+/// Tokens have a few thousand bytes.
+const LONGEST: u64 = 1 << 20;
+/// Token spec, "expires_in": what holds if it is not said.
+const DEFAULT_SECONDS: u64 = 60;
+/// A token is renewed so long before it ends, or after three quarters of its time.
+const MARGIN: Duration = Duration::from_secs(10);
+/// Longer than any mount, and no overflow.
+const MOST_SECONDS: u64 = 366 * 24 * 3600;
+
+/// What a token is wanted for.
+pub(super) struct Request<'a> {
+    pub visit: &'a Visit<'a>,
+    /// The registry that gave the challenge.
+    pub origin: &'a Location,
+    pub bearer: &'a Bearer,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Answer {
+    token: Option<String>,
+    access_token: Option<String>,
+    expires_in: Option<serde_json::Value>,
+}
+
+impl Request<'_> {
+    /// Fetches a token.
+    pub(super) fn fetch(&self, credential: Option<&Credential>) -> Result<Pass, Failed> {
+        let Visit {
+            wire,
+            asked,
+            endpoint,
+        } = *self.visit;
+        let server = Location::parse(&self.bearer.realm)
+            .map_err(|why| asked.answer(format!("it sends {why} for a token")))?;
+        let insecure = endpoint.insecure;
+        if self.origin.tls && !server.tls && !insecure {
+            let detail = format!(
+                "it wants a login to be sent without TLS, to {}",
+                server.host
+            );
+            return Err(asked.answer(detail).into());
+        }
+        tracing::debug!("{}: a token from {}", asked.place, server.host);
+        let response = match credential {
+            Some(Credential::IdentityToken(token)) => wire
+                .post(&server, insecure, self.form(token))
+                .map_err(|e| of_broken(asked, &server.host, e))?,
+            other => {
+                let at = Location {
+                    path: self.query(&server.path, other),
+                    ..server.clone()
+                };
+                let basic = other.and_then(Credential::basic);
+                let trip = Trip {
+                    wire,
+                    asked,
+                    insecure,
+                    headers: &[("accept", "application/json")],
+                    authorization: basic.as_deref(),
+                    plain: insecure,
+                };
+                trip.go(at)?.0
+            }
+        };
+        let begun = Instant::now();
+        let status = response.status().as_u16();
+        let after = header(&response, "retry-after").map(str::to_owned);
+        let body = response.into_body().into_reader();
+        match status {
+            200 => {}
+            400 | 401 | 403 if credential.is_some() => {
+                return Err(asked.login_refused(said(body)).into());
+            }
+            400 | 401 | 403 => return Err(asked.status(401, said(body)).into()),
+            // That of the token server is not about the image.
+            404 => {
+                return Err(asked
+                    .answer(format!("there is no token server at {}", server.host))
+                    .into());
+            }
+            _ => return Err(Failed::status(asked, status, said(body), after.as_deref())),
+        }
+        let mut bytes = Vec::new();
+        let read = body.take(LONGEST).read_to_end(&mut bytes);
+        read.map_err(|e| of_broken(asked, &server.host, wire.broken_io(e)))?;
+        let pass = pass(&bytes, begun);
+        pass.ok_or_else(|| {
+            asked
+                .answer(format!(
+                    "{} answered with something that is no token",
+                    server.host
+                ))
+                .into()
+        })
+    }
+
+    fn scope(&self) -> String {
+        let own = || format!("repository:{}:pull", self.visit.endpoint.repository);
+        self.bearer.scope.clone().unwrap_or_else(own)
+    }
+
+    fn query(&self, path: &str, credential: Option<&Credential>) -> String {
+        let mut query = path.to_owned();
+        let mut add = |name: &str, value: &str| {
+            query.push(if query.contains('?') { '&' } else { '?' });
+            query.push_str(name);
+            query.push('=');
+            encode(value, &mut query);
+        };
+        if let Some(service) = &self.bearer.service {
+            add("service", service);
+        }
+        // Several scopes are separated by spaces in a challenge, and each has its parameter here.
+        for scope in self.scope().split(' ').filter(|s| !s.is_empty()) {
+            add("scope", scope);
+        }
+        if let Some(Credential::Password { user, .. }) = credential {
+            add("account", user);
+        }
+        query
+    }
+
+    fn form(&self, token: &str) -> String {
+        let mut form = String::from("grant_type=refresh_token&client_id=imgfs");
+        let service = self.bearer.service.clone().unwrap_or_default();
+        for (name, value) in [
+            ("service", &*service),
+            ("scope", &self.scope()),
+            ("refresh_token", token),
+        ] {
+            form.push('&');
+            form.push_str(name);
+            form.push('=');
+            encode(value, &mut form);
+        }
+        form
+    }
+}
+
+/// The token of an answer, as a header.
+fn pass(bytes: &[u8], begun: Instant) -> Option<Pass> {
+    let answer: Answer = serde_json::from_slice(bytes).ok()?;
+    let full = |token: &String| !token.is_empty();
+    let token = answer
+        .token
+        .filter(full)
+        .or(answer.access_token.filter(full))?;
+    let header = format!("Bearer {token}");
+    HeaderValue::from_str(&header).ok()?;
+    let seconds = match &answer.expires_in {
+        Some(serde_json::Value::Number(n)) => n.as_u64().or_else(|| n.as_f64().map(|f| f as u64)),
+        Some(serde_json::Value::String(s)) => s.parse().ok(),
+        _ => None,
+    };
+    let time = Duration::from_secs(seconds.unwrap_or(DEFAULT_SECONDS).min(MOST_SECONDS));
+    Some(Pass {
+        header,
+        renew: Some(begun + (time - MARGIN.min(time / 4))),
+    })
+}
+
+/// Percent-encodes all that is not unreserved (RFC 3986, 2.3).
+fn encode(value: &str, into: &mut String) {
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            into.push(byte.into());
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(into, "%{byte:02X}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::ClientOptions;
+    use crate::registry::endpoint::Endpoint;
+    use crate::registry::error::Asked;
+    use crate::registry::wire::Wire;
+
+    fn request(scope: Option<&str>, test: impl Fn(&Request<'_>)) {
+        let endpoint = Endpoint {
+            host: "h".to_owned(),
+            login: "h".to_owned(),
+            repository: "a/b".to_owned(),
+            insecure: false,
+            mirror: false,
+        };
+        let asked = Asked {
+            place: "h/a/b".to_owned(),
+            what: "manifest 1".to_owned(),
+            login: "h".to_owned(),
+        };
+        let wire = Wire::new(&ClientOptions::default()).unwrap();
+        let visit = Visit {
+            wire: &wire,
+            endpoint: &endpoint,
+            asked: &asked,
+        };
+        test(&Request {
+            visit: &visit,
+            origin: &Location::parse("https://h/").unwrap(),
+            bearer: &Bearer {
+                realm: "https://t/token".to_owned(),
+                service: Some("r & s".to_owned()),
+                scope: scope.map(str::to_owned),
+            },
+        });
+    }
+
+    #[test]
+    fn what_is_asked() {
+        request(None, |r| {
+            assert_eq!(
+                r.query("/t", None),
+                "/t?service=r%20%26%20s&scope=repository%3Aa%2Fb%3Apull"
+            );
+            let form = "grant_type=refresh_token&client_id=imgfs&service=r%20%26%20s\
+                        &scope=repository%3Aa%2Fb%3Apull&refresh_token=x%2By%3D";
+            assert_eq!(r.form("x+y="), form);
+        });
+        request(Some("s:1 s:2"), |r| {
+            let credential = Credential::Password {
+                user: "ü".to_owned(),
+                password: "p".to_owned(),
+            };
+            let query = "/t?x=1&service=r%20%26%20s&scope=s%3A1&scope=s%3A2&account=%C3%BC";
+            assert_eq!(r.query("/t?x=1", Some(&credential)), query);
+        });
+    }
+
+    #[test]
+    fn what_is_answered() {
+        let begun = Instant::now();
+        let of = |json: &str| {
+            let pass = pass(json.as_bytes(), begun)?;
+            Some((pass.header, pass.renew?.duration_since(begun).as_secs()))
+        };
+        let is = |text: &str, seconds| Some((text.to_owned(), seconds));
+        assert_eq!(of(r#"{"token":"a","expires_in":300}"#), is("Bearer a", 290));
+        assert_eq!(of(r#"{"access_token":"b"}"#), is("Bearer b", 50));
+        assert_eq!(
+            of(r#"{"token":"","access_token":"b","expires_in":"20"}"#),
+            is("Bearer b", 15)
+        );
+        assert_eq!(of(r#"{"token":"a","expires_in":-5}"#), is("Bearer a", 0));
+        let long = (
+            MOST_SECONDS - 10,
+            r#"{"token":"a","expires_in":18446744073709551615}"#,
+        );
+        assert_eq!(of(long.1), is("Bearer a", long.0));
+        for bad in ["", "[]", "{}", r#"{"token":"a\nb"}"#, r#"{"token":null}"#] {
+            assert_eq!(of(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The body of a blob: from where it is wanted on, in order, each byte once, and never more than there
+//! should be.
+
+use std::io::{self, Read};
+use std::time::{Duration, Instant};
+
+use ureq::Body;
+use ureq::http::Response;
+
+use super::RegistryError;
+use super::error::Asked;
+use super::fetch::{header, of_broken};
+use super::retry::Failed;
+use super::wire::Wire;
+
+/// As much is handed on at once, where it comes so fast.
+const PIECE: usize = 512 * 1024;
+/// Pieces are at least so long, or have waited so long.
+const ENOUGH: usize = 128 * 1024;
+const LONG_ENOUGH: Duration = Duration::from_millis(100);
+
+/// A blob on its way.
+pub(super) struct Delivery<'a> {
+    pub asked: &'a Asked,
+    /// Its length by its descriptor.
+    pub size: u64,
+    /// Up to where it was delivered.
+    pub at: u64,
+    pub sink: &'a mut dyn FnMut(&[u8]) -> io::Result<()>,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Delivery<'a> {
+    pub(super) fn new(
+        asked: &'a Asked,
+        size: u64,
+        at: u64,
+        sink: &'a mut dyn FnMut(&[u8]) -> io::Result<()>,
+    ) -> Self {
+        Self {
+            asked,
+            size,
+            at,
+            sink,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Delivers what a response to a request from `self.at` on brings.
+    ///
+    /// # Errors
+    /// If it is not what was asked for, or ends too soon; what came until then has been delivered.
+    pub(super) fn take(
+        &mut self,
+        wire: &Wire,
+        host: &str,
+        response: Response<Body>,
+    ) -> Result<(), Failed> {
+        let begins = self.begins(&response)?;
+        let length = response.body().content_length();
+        self.check(begins, length, &response)?;
+        let mut skip = self.at.saturating_sub(begins);
+        let mut body = response.into_body().into_reader();
+        if self.buffer.is_empty() {
+            self.buffer = vec![0; PIECE];
+        }
+        let (mut filled, mut since) = (0, Instant::now());
+        loop {
+            let room = self.buffer.get_mut(filled..).unwrap_or_default();
+            let read = body.read(room);
+            let (n, end) = match read {
+                Ok(0) => (0, Some(None)),
+                Ok(n) => (n, None),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => (0, Some(Some(e))),
+            };
+            let mut n = n;
+            if skip > 0 {
+                let skipped = skip.min(n as u64);
+                skip -= skipped;
+                // It is at most `n`, so it fits.
+                let skipped = skipped as usize;
+                self.buffer
+                    .copy_within(filled + skipped..filled + n, filled);
+                n -= skipped;
+            }
+            if filled == 0 {
+                since = Instant::now();
+            }
+            filled += n;
+            let missing = self.size - self.at;
+            let whole = filled as u64 >= missing;
+            let hand_on =
+                whole || filled >= ENOUGH || end.is_some() || since.elapsed() >= LONG_ENOUGH;
+            if hand_on && filled > 0 {
+                let piece = self
+                    .buffer
+                    .get(..filled.min(usize::try_from(missing).unwrap_or(usize::MAX)));
+                let piece = piece.unwrap_or_default();
+                (self.sink)(piece).map_err(RegistryError::Sink)?;
+                self.at += piece.len() as u64;
+                if filled as u64 > missing {
+                    return Err(self.too_long().into());
+                }
+                filled = 0;
+            }
+            if self.at == self.size {
+                // With the end of the body read, its connection can be used again. Where the length is
+                // not known the end may be long in coming.
+                if end.is_none() && length.is_some() {
+                    let _ = body.read(self.buffer.get_mut(..1).unwrap_or_default());
+                }
+                return Ok(());
+            }
+            match end {
+                None => {}
+                Some(Some(error)) => {
+                    return Err(of_broken(self.asked, host, wire.broken_io(error)));
+                }
+                // Without a length, the end of the connection is the end of the body.
+                Some(None) => {
+                    let detail = format!("{host}: the connection was cut");
+                    return Err(Failed::for_now(self.asked.connection(detail)));
+                }
+            }
+        }
+    }
+
+    /// Where the body begins: RFC 9110, 14.4 and 15.3.7. A server may ignore Range and send all.
+    fn begins(&self, response: &Response<Body>) -> Result<u64, RegistryError> {
+        if response.status().as_u16() != 206 {
+            return Ok(0);
+        }
+        let text = header(response, "content-range").unwrap_or_default();
+        let wrong = || {
+            let text = super::said::one_line(text);
+            let detail = format!(
+                "it was asked for what follows byte {} and sent {text:?}",
+                self.at
+            );
+            self.asked.answer(detail)
+        };
+        let (first, last, total) = content_range(text).ok_or_else(wrong)?;
+        let fits = first <= self.at && last >= self.at && last < self.size;
+        if !fits || total.is_some_and(|total| total != self.size) {
+            return Err(wrong());
+        }
+        Ok(first)
+    }
+
+    /// What can be said before the body is read.
+    fn check(
+        &self,
+        begins: u64,
+        length: Option<u64>,
+        response: &Response<Body>,
+    ) -> Result<(), RegistryError> {
+        let encoded = header(response, "content-encoding")
+            .is_some_and(|e| !e.eq_ignore_ascii_case("identity"));
+        let wanted = self.size - begins;
+        // Storage that keeps `gzip` with a layer says so of the layer itself; then the length is right.
+        if encoded && length != Some(wanted) {
+            return Err(self
+                .asked
+                .answer("it is compressed for the way, which was not asked for"));
+        }
+        if header(response, "transfer-encoding")
+            .is_some_and(|e| !e.trim().eq_ignore_ascii_case("chunked"))
+        {
+            return Err(self
+                .asked
+                .answer("it is encoded for the way, which was not asked for"));
+        }
+        match length {
+            Some(length) if length > wanted => Err(self.too_long()),
+            // A part may be shorter than what was asked for; the rest is asked for again.
+            Some(length) if length < wanted && response.status().as_u16() != 206 => {
+                let detail = format!("it has {length} bytes, its descriptor says {}", self.size);
+                Err(self.asked.document(detail))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn too_long(&self) -> RegistryError {
+        let detail = format!(
+            "it is longer than its descriptor says ({} bytes)",
+            self.size
+        );
+        self.asked.document(detail)
+    }
+}
+
+/// `bytes FIRST-LAST/TOTAL`; the total may be `*`.
+fn content_range(text: &str) -> Option<(u64, u64, Option<u64>)> {
+    let (unit, rest) = text.trim().split_once(' ')?;
+    if !unit.eq_ignore_ascii_case("bytes") {
+        return None;
+    }
+    let (range, total) = rest.trim().split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let total = match total {
+        "*" => None,
+        total => Some(total.parse().ok()?),
+    };
+    Some((first.parse().ok()?, last.parse().ok()?, total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // RFC 9110, 14.4: its examples.
+    #[test]
+    fn content_ranges() {
+        assert_eq!(
+            content_range("bytes 42-1233/1234"),
+            Some((42, 1233, Some(1234)))
+        );
+        assert_eq!(content_range("bytes 42-1233/*"), Some((42, 1233, None)));
+        for bad in [
+            "bytes */1234",
+            "",
+            "bytes",
+            "42-1233/1234",
+            "bytes 1-x/2",
+            "pages 1-2/3",
+            "bytes -1-2/3",
+        ] {
+            assert_eq!(content_range(bad), None, "{bad}");
+        }
+    }
+}

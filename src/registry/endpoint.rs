@@ -1,0 +1,365 @@
+//! Which hosts are asked for a repository, and in which order: the mirrors of the options, those of
+//! registries.conf, and at last the registry itself.
+
+use std::net::IpAddr;
+
+use ureq::http::Uri;
+
+use super::registries_conf::{Mirror, RegistriesConf, Registry, When};
+use super::{ClientOptions, Reference, RegistryError};
+
+/// The registry's own name, and that under which it answers (it has no `/v2/` under `docker.io`).
+const DOCKER: &str = "docker.io";
+const DOCKER_HOST: &str = "registry-1.docker.io";
+
+/// A repository on a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Endpoint {
+    /// Host and port to talk to.
+    pub host: String,
+    /// The name under which a login for it is kept.
+    pub login: String,
+    /// The repository's name there.
+    pub repository: String,
+    /// Whether any certificate, and plain HTTP, will do.
+    pub insecure: bool,
+    /// Whether it stands for another registry, so that the user's own login is not meant for it.
+    pub mirror: bool,
+}
+
+/// By what something is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    Tag,
+    Digest,
+    /// A blob: its digest, but whatever mirror gave the manifest may have it.
+    Blob,
+}
+
+/// All that decides about mirrors.
+pub(super) struct Endpoints {
+    mirrors: Vec<(String, Option<String>, bool)>,
+    conf: RegistriesConf,
+    insecure: bool,
+}
+
+impl Endpoints {
+    /// # Errors
+    /// If a mirror is no host, or a registries.conf cannot be read.
+    pub(super) fn new(options: &ClientOptions) -> Result<Self, RegistryError> {
+        let mirrors = options.mirrors.iter().map(|text| mirror(text));
+        Ok(Self {
+            mirrors: mirrors.collect::<Result<_, _>>()?,
+            conf: RegistriesConf::load(&options.environment)?,
+            insecure: options.insecure,
+        })
+    }
+
+    /// The hosts that are asked for `name`, in their order; never none.
+    ///
+    /// # Errors
+    /// If registries.conf blocks it.
+    pub(super) fn of(&self, name: &Reference, by: By) -> Result<Vec<Endpoint>, RegistryError> {
+        let mut found: Vec<Endpoint> = Vec::new();
+        let mut add = |endpoint: Endpoint| {
+            let same =
+                |e: &Endpoint| e.host == endpoint.host && e.repository == endpoint.repository;
+            if !found.iter().any(same) {
+                found.push(endpoint);
+            }
+        };
+        let own = Place::of(name);
+        let (place, entry) = match self.conf.find(name) {
+            Some(entry) if entry.blocked => {
+                return Err(RegistryError::Blocked {
+                    place: own.to_string(),
+                    prefix: entry.prefix.clone(),
+                });
+            }
+            Some(entry) => (own.rewritten(entry, &entry.location), Some(entry)),
+            None => (own.clone(), None),
+        };
+        for (host, path, insecure) in &self.mirrors {
+            let repository = match path {
+                Some(path) => format!("{path}/{}", own.repository),
+                None => own.repository.clone(),
+            };
+            let place = Place {
+                host: host.clone(),
+                repository,
+            };
+            add(place.endpoint(self.insecure || *insecure, true));
+        }
+        for mirror in entry.map_or(&[][..], |e| &e.mirrors) {
+            if let Some(entry) = entry
+                && serves(mirror, by)
+            {
+                let place = own.rewritten(entry, &mirror.location);
+                add(place.endpoint(self.insecure || mirror.insecure, true));
+            }
+        }
+        let insecure = self.insecure || entry.is_some_and(|e| e.insecure);
+        let last = place.endpoint(insecure, false);
+        found.retain(|e| e.host != last.host || e.repository != last.repository);
+        found.push(last);
+        Ok(found)
+    }
+}
+
+/// containers-registries.conf(5), "pull-from-mirror".
+fn serves(mirror: &Mirror, by: By) -> bool {
+    match mirror.when {
+        When::All => true,
+        When::DigestOnly => by != By::Tag,
+        When::TagOnly => by != By::Digest,
+    }
+}
+
+/// A repository's name, split.
+#[derive(Clone, Debug)]
+struct Place {
+    host: String,
+    repository: String,
+}
+
+impl Place {
+    fn of(name: &Reference) -> Self {
+        Self {
+            host: name.registry().to_owned(),
+            repository: name.repository().to_owned(),
+        }
+    }
+
+    /// The same with the entry's prefix taken for `location` (containers-registries.conf(5),
+    /// "Remapping references"). A wildcard prefix with no location changes nothing.
+    fn rewritten(&self, entry: &Registry, location: &str) -> Self {
+        if location.is_empty() {
+            return self.clone();
+        }
+        let whole = self.to_string();
+        let rest = match entry.prefix.strip_prefix('*') {
+            // The wildcard stands for the host alone.
+            Some(_) => whole.get(self.host.len()..),
+            None => whole.strip_prefix(&entry.prefix),
+        };
+        let new = format!("{location}{}", rest.unwrap_or_default());
+        match new.split_once('/') {
+            Some((host, repository)) => Self {
+                host: host.to_owned(),
+                repository: repository.to_owned(),
+            },
+            None => self.clone(),
+        }
+    }
+
+    fn endpoint(self, insecure: bool, mirror: bool) -> Endpoint {
+        let login = login_name(&self.host).to_owned();
+        let host = match login.as_str() {
+            DOCKER => DOCKER_HOST.to_owned(),
+            _ => self.host,
+        };
+        Endpoint {
+            host,
+            login,
+            repository: self.repository,
+            insecure,
+            mirror,
+        }
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.host, self.repository)
+    }
+}
+
+/// `HOST/REPOSITORY`, for messages.
+pub(super) fn place(name: &Reference) -> String {
+    Place::of(name).to_string()
+}
+
+/// The name under which logins for a host are kept: Docker Hub has several.
+pub(super) fn login_name(host: &str) -> &str {
+    match host {
+        "index.docker.io" | DOCKER_HOST => DOCKER,
+        host => host,
+    }
+}
+
+/// Whether a host (with or without a port) is this machine, where plain HTTP is as good as TLS.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let bare = match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map_or(rest, |(bare, _)| bare),
+        None => host.split_once(':').map_or(host, |(bare, _)| bare),
+    };
+    bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// A mirror as users write it: host, path, and whether they wrote `http://`.
+fn mirror(text: &str) -> Result<(String, Option<String>, bool), RegistryError> {
+    let (rest, plain) = match text.split_once("://") {
+        Some(("https", rest)) => (rest, false),
+        Some(("http", rest)) => (rest, true),
+        Some(_) => return Err(no_host(text)),
+        None => (text, false),
+    };
+    let (host, path) = match rest.trim_end_matches('/').split_once('/') {
+        Some((host, path)) => (host, Some(path.to_owned())),
+        None => (rest.trim_end_matches('/'), None),
+    };
+    let whole = format!("https://{host}/{}", path.as_deref().unwrap_or_default());
+    let uri: Uri = whole.parse().map_err(|_| no_host(text))?;
+    if uri
+        .authority()
+        .is_none_or(|a| a.as_str() != host || host.contains('@'))
+        || uri.query().is_some()
+    {
+        return Err(no_host(text));
+    }
+    Ok((host.to_owned(), path, plain))
+}
+
+fn no_host(text: &str) -> RegistryError {
+    RegistryError::Options(format!(
+        "mirror {text:?}: expected HOST, HOST:PORT or HOST:PORT/PATH"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::Environment;
+
+    fn endpoints(mirrors: &[&str], conf: &str) -> Endpoints {
+        Endpoints {
+            mirrors: mirrors.iter().map(|m| mirror(m).unwrap()).collect(),
+            conf: RegistriesConf::parse(conf).unwrap(),
+            insecure: false,
+        }
+    }
+
+    /// `HOST/REPOSITORY` of each, with `!` where it is insecure.
+    fn of(endpoints: &Endpoints, name: &str, by: By) -> Vec<String> {
+        let found = endpoints.of(&name.parse().unwrap(), by).unwrap();
+        let show = |e: Endpoint| {
+            let mark = if e.insecure { "!" } else { "" };
+            format!("{}/{}{mark}", e.host, e.repository)
+        };
+        found.into_iter().map(show).collect()
+    }
+
+    #[test]
+    fn docker_hub_has_another_host_and_official_images_a_namespace() {
+        let none = endpoints(&[], "");
+        assert_eq!(
+            of(&none, "alpine", By::Tag),
+            ["registry-1.docker.io/library/alpine"]
+        );
+        assert_eq!(
+            of(&none, "localhost:5000/a/b:1", By::Tag),
+            ["localhost:5000/a/b"]
+        );
+        let hub = none.of(&"alpine".parse().unwrap(), By::Tag).unwrap();
+        assert_eq!(hub[0].login, "docker.io");
+    }
+
+    #[test]
+    fn mirrors_come_first_and_the_registry_last() {
+        let some = endpoints(&["one:5000", "http://two/cache"], "");
+        assert_eq!(
+            of(&some, "quay.io/a/b:1", By::Tag),
+            ["one:5000/a/b", "two/cache/a/b!", "quay.io/a/b"]
+        );
+        for bad in ["", "ftp://a", "a b", "u:p@h", "h?q"] {
+            assert!(mirror(bad).is_err(), "{bad}");
+        }
+    }
+
+    // The examples of containers-registries.conf(5), "EXAMPLES" and "Remapping".
+    #[test]
+    fn what_registries_conf_says() {
+        let conf = endpoints(
+            &[],
+            r#"
+            [[registry]]
+            prefix = "example.com/foo"
+            insecure = false
+            location = "internal-registry-for-example.com/bar"
+            [[registry.mirror]]
+            location = "example-mirror-0.local/mirror-for-foo"
+            [[registry.mirror]]
+            location = "example-mirror-1.local/mirrors/foo"
+            insecure = true
+            pull-from-mirror = "digest-only"
+            [[registry]]
+            prefix = "*.wild.org"
+            location = "one.example.org"
+            [[registry]]
+            location = "bad.org/x"
+            blocked = true
+            "#,
+        );
+        assert_eq!(
+            of(&conf, "example.com/foo/image:latest", By::Digest),
+            [
+                "example-mirror-0.local/mirror-for-foo/image",
+                "example-mirror-1.local/mirrors/foo/image!",
+                "internal-registry-for-example.com/bar/image"
+            ]
+        );
+        assert_eq!(of(&conf, "example.com/foo/image:latest", By::Tag).len(), 2);
+        assert_eq!(
+            of(&conf, "example.com/food:1", By::Tag),
+            ["example.com/food"]
+        );
+        assert_eq!(
+            of(&conf, "a.wild.org/x/y:1", By::Tag),
+            ["one.example.org/x/y"]
+        );
+        let error = conf
+            .of(&"bad.org/x/y".parse().unwrap(), By::Tag)
+            .unwrap_err();
+        assert!(error.to_string().contains("blocked"), "{error}");
+    }
+
+    #[test]
+    fn a_mirror_that_is_the_registry_is_asked_once() {
+        let both = endpoints(&["quay.io", "quay.io"], "");
+        assert_eq!(of(&both, "quay.io/a/b", By::Tag), ["quay.io/a/b"]);
+    }
+
+    #[test]
+    fn this_machine() {
+        for host in [
+            "localhost",
+            "localhost:5000",
+            "127.0.0.1:1",
+            "127.3.2.1",
+            "[::1]:80",
+            "[::1]",
+        ] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in [
+            "localhost.example.com",
+            "10.0.0.1",
+            "127.0.0.1.nip.io:5000",
+            "[::2]:80",
+            "",
+        ] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_mirror_that_cannot_be_one_is_told() {
+        let options = ClientOptions {
+            mirrors: vec!["ftp://x".to_owned()],
+            environment: Environment::new::<&str, &str>([], "/nonexistent"),
+            ..ClientOptions::default()
+        };
+        let error = Endpoints::new(&options).err().unwrap();
+        assert!(error.to_string().contains("ftp://x"), "{error}");
+    }
+}

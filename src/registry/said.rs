@@ -1,0 +1,104 @@
+//! What a server said about an error, for people: the `errors` of distribution-spec ("Error Codes"), or
+//! the OAuth2 form of token servers, one line of limited length without control characters.
+
+use std::io::Read;
+
+use serde::Deserialize;
+
+/// As much of an error's body is read.
+const LONGEST_BODY: u64 = 64 * 1024;
+/// As many characters of it are shown.
+const LONGEST: usize = 300;
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Body {
+    errors: Vec<Entry>,
+    /// RFC 6749, 5.2.
+    error: Option<String>,
+    error_description: Option<String>,
+    /// What Docker Hub's token server and some proxies say.
+    details: Option<String>,
+    message: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Entry {
+    code: String,
+    message: String,
+}
+
+/// Reads the body of an error. It becomes `: TEXT`, or nothing if it says nothing.
+pub(super) fn said(body: impl Read) -> String {
+    let mut bytes = Vec::new();
+    // Of a body that is cut what there is is taken.
+    let _ = body.take(LONGEST_BODY).read_to_end(&mut bytes);
+    text(&bytes).map_or_else(String::new, |text| format!(": {text}"))
+}
+
+fn text(bytes: &[u8]) -> Option<String> {
+    let body: Body = serde_json::from_slice(bytes).ok()?;
+    let mut parts: Vec<String> = Vec::new();
+    for entry in &body.errors {
+        match (entry.code.is_empty(), entry.message.is_empty()) {
+            (_, true) => parts.push(entry.code.clone()),
+            (true, false) => parts.push(entry.message.clone()),
+            (false, false) => parts.push(format!("{} ({})", entry.message, entry.code)),
+        }
+    }
+    let plain = [
+        body.error_description,
+        body.details,
+        body.message,
+        body.error,
+    ];
+    if parts.is_empty() {
+        parts.extend(plain.into_iter().flatten().take(1));
+    }
+    let text = one_line(&parts.join(", "));
+    (!text.is_empty()).then_some(text)
+}
+
+/// Text of somebody else's, made fit to be shown.
+pub(super) fn one_line(text: &str) -> String {
+    let clean = |c: char| if c.is_control() { ' ' } else { c };
+    let mut line: String = text.chars().take(LONGEST).map(clean).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        line.push('…');
+    }
+    line.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_errors_of_a_registry_and_of_a_token_server() {
+        // The example of distribution-spec, "Error Codes", filled in.
+        let body = r#"{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known","detail":{"a":1}}]}"#;
+        assert_eq!(
+            said(body.as_bytes()),
+            ": repository name not known (NAME_UNKNOWN)"
+        );
+        assert_eq!(
+            said(&br#"{"details":"incorrect username"}"#[..]),
+            ": incorrect username"
+        );
+        assert_eq!(said(&br#"{"errors":[{"code":"DENIED"}]}"#[..]), ": DENIED");
+    }
+
+    #[test]
+    fn what_says_nothing_or_is_hostile_is_left_out_or_made_harmless() {
+        assert_eq!(said(&b"<html>502</html>"[..]), "");
+        assert_eq!(said(&b"{}"[..]), "");
+        assert_eq!(
+            said(&br#"{"errors":[{"message":"a\u001b[31m\nb"}]}"#[..]),
+            ": a [31m b"
+        );
+        let long = format!(r#"{{"message":"{}"}}"#, "x".repeat(5000));
+        assert_eq!(said(long.as_bytes()).chars().count(), 2 + LONGEST + 1);
+        assert_eq!(said(std::io::repeat(b' ')), "");
+    }
+}

@@ -1,0 +1,271 @@
+//! Connections: one agent of ureq for each host, with its roots, its proxy and its time limits, and what
+//! its errors mean. An agent keeps connections open and uses them again.
+//!
+//! ureq follows no redirects and makes no errors of statuses here: both need to know what is asked.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ureq::http::{Request, Response};
+use ureq::{Agent, Body, Timeout};
+
+use super::connector::agent;
+use super::location::Location;
+use super::proxy::Proxies;
+use super::said::one_line;
+use super::tls::Trust;
+use super::{ClientOptions, Patience, RegistryError};
+
+/// As much is asked of the kernel at a time.
+const INPUT: usize = 512 * 1024;
+/// Nobody needs more headers.
+const LONGEST_HEADERS: usize = 64 * 1024;
+/// Hosts whose connections are kept; a server that redirects to ever others would fill memory.
+const MOST_HOSTS: usize = 64;
+/// Connections of one host that wait for more work.
+const IDLE: usize = 16;
+/// A server on this machine that waits for more of what it takes for a request in plain HTTP.
+const LOCAL_CONNECT: Duration = Duration::from_secs(5);
+
+/// What is sent beside path and host.
+pub(super) type Headers<'a> = &'a [(&'static str, &'a str)];
+
+/// Connections to all hosts.
+pub(super) struct Wire {
+    trust: Trust,
+    proxies: Proxies,
+    patience: Patience,
+    agents: Mutex<HashMap<Key, Agent>>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    tls: bool,
+    insecure: bool,
+    host: String,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// The host does not speak TLS.
+    PlainHttp,
+    /// Its certificate is not trusted.
+    Certificate(String),
+    /// No connection, or one that ended: it may be better next time.
+    Connection(String),
+    /// Nothing came for too long.
+    Silent(String),
+    /// It will not be better next time.
+    Hopeless(String),
+    /// The answer is no HTTP.
+    Answer(String),
+    /// What this host needs is not in order.
+    Setup(RegistryError),
+}
+
+impl Wire {
+    /// # Errors
+    /// If roots or proxies cannot be used.
+    pub(super) fn new(options: &ClientOptions) -> Result<Self, RegistryError> {
+        Ok(Self {
+            trust: Trust::new(options)?,
+            proxies: Proxies::new(&options.environment)?,
+            patience: options.patience.clone(),
+            agents: Mutex::default(),
+        })
+    }
+
+    /// Asks by GET.
+    pub(super) fn get(
+        &self,
+        at: &Location,
+        insecure: bool,
+        headers: Headers<'_>,
+    ) -> Result<Response<Body>, Broken> {
+        let mut request = Request::get(at.url());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request
+            .body(())
+            .map_err(|_| Broken::Answer("it names what cannot be asked for".to_owned()))?;
+        let agent = self.agent(at, insecure)?;
+        agent.run(request).map_err(|e| self.broken(e))
+    }
+
+    /// Asks by POST, with a form.
+    pub(super) fn post(
+        &self,
+        at: &Location,
+        insecure: bool,
+        form: String,
+    ) -> Result<Response<Body>, Broken> {
+        let request = Request::post(at.url())
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("accept", "application/json")
+            .body(form)
+            .map_err(|_| Broken::Answer("it names what cannot be asked for".to_owned()))?;
+        let agent = self.agent(at, insecure)?;
+        agent.run(request).map_err(|e| self.broken(e))
+    }
+
+    /// Ends all connections; requests that run end with an error, further ones too.
+    pub(super) fn end(&self) {
+        for agent in self.lock().values() {
+            agent.clone().shutdown();
+        }
+    }
+
+    fn agent(&self, at: &Location, insecure: bool) -> Result<Agent, Broken> {
+        let key = Key {
+            tls: at.tls,
+            insecure,
+            host: at.host.clone(),
+        };
+        if let Some(agent) = self.lock().get(&key) {
+            return Ok(agent.clone());
+        }
+        let agent = self.make(&key)?;
+        let mut agents = self.lock();
+        if agents.len() >= MOST_HOSTS {
+            agents.clear();
+        }
+        Ok(agents.entry(key).or_insert(agent).clone())
+    }
+
+    fn make(&self, key: &Key) -> Result<Agent, Broken> {
+        let silence = Some(self.patience.silence);
+        let mut connect = self.patience.connect;
+        if key.tls && super::endpoint::is_loopback(&key.host) {
+            connect = connect.min(LOCAL_CONNECT);
+        }
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(self.proxies.of(key.tls, &key.host))
+            .user_agent(concat!("imgfs/", env!("CARGO_PKG_VERSION")))
+            // What comes is compared with a digest and an offset.
+            .accept_encoding("identity")
+            .timeout_resolve(Some(connect))
+            .timeout_connect(Some(connect))
+            .timeout_send_request(silence)
+            .timeout_per_read(silence)
+            .timeout_per_write(silence)
+            // Headers that come byte by byte are as good as none.
+            .timeout_recv_response(Some(self.patience.silence * 2))
+            .max_response_header_size(LONGEST_HEADERS)
+            .input_buffer_size(INPUT)
+            .output_buffer_size(LONGEST_HEADERS)
+            .max_idle_connections(MOST_HOSTS)
+            .max_idle_connections_per_host(IDLE);
+        let config = config.build();
+        // A proxy may be talked to by TLS where the host is not.
+        let tls = if key.tls || config.proxy().is_some() {
+            Some(
+                self.trust
+                    .of(&key.host, key.insecure)
+                    .map_err(Broken::Setup)?,
+            )
+        } else {
+            None
+        };
+        Ok(agent(config, tls))
+    }
+
+    /// What an error of ureq means.
+    fn broken(&self, error: ureq::Error) -> Broken {
+        match error {
+            ureq::Error::Io(error) => self.broken_io(error),
+            ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve) => Broken::Silent(format!(
+                "no connection within {} s",
+                seconds(self.patience.connect)
+            )),
+            ureq::Error::Timeout(_) => Broken::Silent(self.silent()),
+            ureq::Error::HostNotFound => Broken::Hopeless("there is no such host".to_owned()),
+            ureq::Error::ConnectProxyFailed(why) => {
+                let why = format!("the proxy refuses: {}", one_line(&why));
+                let passes = ["502", "503", "504"]
+                    .iter()
+                    .any(|status| why.contains(status));
+                if passes {
+                    Broken::Connection(why)
+                } else {
+                    Broken::Hopeless(why)
+                }
+            }
+            ureq::Error::LargeResponseHeader(..) => {
+                Broken::Answer("headers without end".to_owned())
+            }
+            ureq::Error::Protocol(error) => Broken::Answer(format!(
+                "the answer is not HTTP: {}",
+                one_line(&error.to_string())
+            )),
+            // Its text may be an address, which may hold secrets.
+            ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::RequireHttpsOnly(_) => {
+                Broken::Answer("it names what cannot be asked for".to_owned())
+            }
+            other => Broken::Connection(one_line(&other.to_string())),
+        }
+    }
+
+    /// The same for what reading a body returns.
+    pub(super) fn broken_io(&self, error: io::Error) -> Broken {
+        if let Some(tls) = error
+            .get_ref()
+            .and_then(|e| e.downcast_ref::<rustls::Error>())
+        {
+            return of_tls(tls);
+        }
+        if error.get_ref().is_some_and(|e| e.is::<ureq::Error>()) {
+            let inner = error
+                .into_inner()
+                .and_then(|e| e.downcast::<ureq::Error>().ok());
+            return match inner {
+                // Io inside of it would have been unwrapped by ureq.
+                Some(inner) if !matches!(*inner, ureq::Error::Io(_)) => self.broken(*inner),
+                _ => Broken::Connection("the connection was cut".to_owned()),
+            };
+        }
+        let text = one_line(&error.to_string());
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => Broken::Connection("the connection was cut".to_owned()),
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Broken::Silent(self.silent()),
+            // getaddrinfo(3): EAI_NONAME is an answer, EAI_AGAIN is none.
+            _ if text.contains("Name or service not known") => {
+                Broken::Hopeless("there is no such host".to_owned())
+            }
+            _ => Broken::Connection(text),
+        }
+    }
+
+    fn silent(&self) -> String {
+        format!(
+            "the server sent nothing for {} s",
+            seconds(self.patience.silence)
+        )
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Agent>> {
+        self.agents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn of_tls(error: &rustls::Error) -> Broken {
+    use rustls::{Error, InvalidMessage};
+    match error {
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => Broken::PlainHttp,
+        Error::InvalidCertificate(why) => Broken::Certificate(one_line(&why.to_string())),
+        Error::NoCertificatesPresented => Broken::Certificate("it shows none".to_owned()),
+        // A record that was changed on its way.
+        Error::DecryptError => Broken::Connection("the connection was damaged (TLS)".to_owned()),
+        other => Broken::Hopeless(format!("TLS: {}", one_line(&other.to_string()))),
+    }
+}
+
+fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10.0).round() / 10.0
+}
