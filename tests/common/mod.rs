@@ -14,6 +14,9 @@ use imgfs::open::{self, OpenImage, OpenOptions};
 use imgfs::view::{ImageFs, Sidecars};
 use tempfile::TempDir;
 
+pub mod proxy;
+pub mod registry;
+
 /// A layer's tar stream, made entry by entry.
 pub struct Layer {
     builder: tar::Builder<Vec<u8>>,
