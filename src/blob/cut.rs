@@ -19,8 +19,13 @@ const WINDOW_LEVEL: i32 = 3;
 
 /// What a decoder tells of its output and of the places where it could begin again.
 pub(super) trait Cut {
-    /// Whether a place to begin again would be worth keeping here.
-    fn wants_point(&self) -> bool;
+    /// Whether a place to begin again would be worth keeping here, or before `bytes` more have come.
+    fn wants_point_within(&self, bytes: usize) -> bool;
+
+    /// Whether one would be worth keeping here.
+    fn wants_point(&self) -> bool {
+        self.wants_point_within(0)
+    }
 
     /// Decoding can start again here, at `origin`.
     fn point(&mut self, origin: Origin);
@@ -36,7 +41,7 @@ pub(super) trait Cut {
 pub(super) struct Uncut;
 
 impl Cut for Uncut {
-    fn wants_point(&self) -> bool {
+    fn wants_point_within(&self, _: usize) -> bool {
         false
     }
 
@@ -138,10 +143,10 @@ impl SpanBuilder {
 }
 
 impl Cut for SpanBuilder {
-    fn wants_point(&self) -> bool {
+    fn wants_point_within(&self, bytes: usize) -> bool {
         match &self.open {
-            Some(open) if matches!(open.origin, Origin::Within { .. }) => open.len > 0,
-            Some(open) => open.len >= SPAN_TARGET,
+            Some(open) if matches!(open.origin, Origin::Within { .. }) => open.len > 0 || bytes > 0,
+            Some(open) => (open.len as usize).saturating_add(bytes) >= SPAN_TARGET as usize,
             None => true,
         }
     }

@@ -1,6 +1,6 @@
 //! gzip with seek points (RFC 1952 around RFC 1951).
 //!
-//! The decoder stops before each deflate block. Where enough output has gathered since the last
+//! The decoder stops before a deflate block. Where enough output has gathered since the last
 //! seek point, the place is noted: offset, unread bits of the byte before, and the window. To
 //! decode a span, a raw decoder is started there and fed the window; when it runs into the end of
 //! its member it steps over the trailer and goes on with the next one, since layers may consist
@@ -13,7 +13,7 @@ use super::Codec;
 use super::ReadAt;
 use super::ahead::Ahead;
 use super::cut::Cut;
-use super::inflate::{Inflater, Stop, Wrapper};
+use super::inflate::{Inflater, Stop, Until, Wrapper};
 use super::input::Input;
 use super::spans::Origin;
 
@@ -58,9 +58,14 @@ impl GzipPass {
                     at,
                 });
             }
+            // To stop costs a copy of the window, so it is done only where a point may be wanted.
+            let until = match spans.wants_point_within(out.len()) {
+                true => Until::Block,
+                false => Until::Buffer,
+            };
             let step = self
                 .inflater
-                .step(chunk, out)
+                .step(chunk, out, until)
                 .map_err(|e| BlobError::corrupt(Codec::Gzip, at, &e))?;
             input.consume(step.consumed);
             let produced = out.get(..step.produced).unwrap_or_default();
@@ -160,9 +165,9 @@ impl GzipStream {
             if from.is_empty() {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            let step = self
-                .inflater
-                .step(from, out.get_mut(done..).unwrap_or_default())?;
+            let step =
+                self.inflater
+                    .step(from, out.get_mut(done..).unwrap_or_default(), Until::Buffer)?;
             self.ahead.consume(step.consumed);
             done += step.produced;
             if step.stop == Stop::End && done < out.len() {

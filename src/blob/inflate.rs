@@ -35,6 +35,15 @@ impl Wrapper {
     }
 }
 
+/// Up to where [`Inflater::step`] goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// The next block, if neither input nor output runs out before.
+    Block,
+    /// Until one of them runs out.
+    Buffer,
+}
+
 /// How far one call of [`Inflater::step`] came.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Step {
@@ -123,8 +132,17 @@ impl Inflater {
         Ok(window.into_boxed_slice())
     }
 
-    /// Decodes until input or output runs out, a block begins, or the data ends.
-    pub(crate) fn step(&mut self, input: &[u8], output: &mut [u8]) -> io::Result<Step> {
+    /// Decodes until input or output runs out, the data ends, or, if that is wanted, a block begins.
+    pub(crate) fn step(
+        &mut self,
+        input: &[u8],
+        output: &mut [u8],
+        until: Until,
+    ) -> io::Result<Step> {
+        let flush = match until {
+            Until::Block => z::Z_BLOCK,
+            Until::Buffer => z::Z_NO_FLUSH,
+        };
         let avail_in = u32::try_from(input.len()).unwrap_or(u32::MAX);
         let avail_out = u32::try_from(output.len()).unwrap_or(u32::MAX);
         self.stream.next_in = input.as_ptr();
@@ -133,7 +151,7 @@ impl Inflater {
         self.stream.avail_out = avail_out;
         // SAFETY: both pointers are valid for as many bytes as `avail_in` and `avail_out` say,
         // during this call; they are cleared below so that none outlives it.
-        let code = unsafe { z::inflate(&mut *self.stream, z::Z_BLOCK) };
+        let code = unsafe { z::inflate(&mut *self.stream, flush) };
         let consumed = (avail_in - self.stream.avail_in) as usize;
         let produced = (avail_out - self.stream.avail_out) as usize;
         self.stream.next_in = std::ptr::null();
