@@ -11,6 +11,8 @@ use crate::blob::Digest;
 pub struct Config {
     /// The platform that it declares.
     pub platform: Platform,
+    /// When it was made, as RFC 3339 writes it.
+    pub created: Option<String>,
     /// Digests of the decoded layers, the lowest first.
     pub diff_ids: Vec<Digest>,
     /// The history, the oldest line first.
@@ -84,6 +86,7 @@ impl Config {
                 arch: document.architecture().to_string(),
                 variant: document.variant().clone().filter(|v| !v.is_empty()),
             },
+            created: document.created().clone(),
             diff_ids,
             history: history.collect(),
         })

@@ -43,16 +43,8 @@ pub fn contents(reference: &Reference, caches: &Caches<'_>) -> Result<Contents, 
         Kind::DockerArchive => docker(reference, files),
         // Docker 25 and later write both, and the first without layers for images that they did not
         // pull. See `open`.
-        Kind::Both => {
-            let hollow = match super::oci_layout::open_all(reference, &files) {
-                Ok(offers) => offers.iter().all(|offer| offer.1.is_err()),
-                Err(_) => true,
-            };
-            match hollow {
-                true => docker(reference, files),
-                false => layout(reference, files),
-            }
-        }
+        Kind::Both if super::oci_layout::is_hollow(reference, &files)? => docker(reference, files),
+        Kind::Both => layout(reference, files),
     }
 }
 
@@ -61,12 +53,8 @@ fn layout(reference: &Reference, files: Files) -> Result<Contents, ImageError> {
     let index = parse_index(reference, "index.json", &bytes)?;
     let mut images: Vec<Content> = Vec::new();
     for descriptor in index.manifests() {
-        let named = [CONTAINERD_NAME, REF_NAME]
-            .into_iter()
-            .filter_map(|key| annotation(descriptor.annotations(), key));
         images.push(Content {
-            // containerd's name says more; the other may then be its tag alone.
-            names: named.take(1).map(str::to_owned).collect(),
+            names: name_of(descriptor).map(str::to_owned).into_iter().collect(),
             descriptor: descriptor.clone(),
         });
     }
@@ -91,6 +79,16 @@ fn layout(reference: &Reference, files: Files) -> Result<Contents, ImageError> {
         files,
         made: HashMap::new(),
     })
+}
+
+/// What a layout calls an image. containerd's name says more where the other is its tag alone.
+fn name_of(descriptor: &Descriptor) -> Option<&str> {
+    let named = |key| annotation(descriptor.annotations(), key);
+    match (named(REF_NAME), named(CONTAINERD_NAME)) {
+        (Some(name), Some(full)) if short(name) != short(full) => Some(full),
+        (None, full) => full,
+        (name, _) => name,
+    }
 }
 
 fn docker(reference: &Reference, files: Files) -> Result<Contents, ImageError> {

@@ -18,9 +18,12 @@ pub mod verify;
 
 use std::sync::Arc;
 
+use oci_spec::image::Descriptor;
+
 pub use config::{Config, HistoryEntry, Start};
 pub use contents::{Content, Contents, contents};
 pub use error::ImageError;
+pub(crate) use oci_layout::{declared_by, is_attestation, is_config, is_index};
 pub use platform::{Platform, PlatformError};
 pub use reference::{Reference, ReferenceError, Transport};
 
@@ -149,6 +152,40 @@ pub fn open_all(reference: &Reference, caches: &Caches<'_>) -> Result<Vec<Offer>
             other => other,
         },
     }
+}
+
+/// The descriptor and the digest of the manifest that a layout has for a platform.
+///
+/// # Errors
+/// If there is none.
+pub(crate) fn manifest_of(
+    reference: &Reference,
+    platform: &Platform,
+) -> Result<(Descriptor, Digest), ImageError> {
+    let files = without_caches(|caches| Files::open(reference, caches))?;
+    oci_layout::manifest_of(reference, &files, platform)
+}
+
+/// Whether an image of a layout is there for a platform.
+pub fn has_platform(reference: &Reference, platform: &Platform) -> bool {
+    without_caches(|caches| open(reference, Some(platform), caches)).is_ok()
+}
+
+/// The images of a layout, one for each platform. See [`open_all`].
+///
+/// # Errors
+/// As that.
+pub fn platforms(reference: &Reference) -> Result<Vec<Offer>, ImageError> {
+    without_caches(|caches| open_all(reference, caches))
+}
+
+/// What only reads documents of a directory decodes nothing.
+fn without_caches<T>(run: impl FnOnce(&Caches<'_>) -> T) -> T {
+    let disk = CacheDir::none();
+    run(&Caches {
+        spans: Arc::new(SpanCache::new(0, disk.clone())),
+        disk: &disk,
+    })
 }
 
 enum Kind {

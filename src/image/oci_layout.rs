@@ -28,6 +28,8 @@ struct Found {
     names: Vec<String>,
     /// The entry of `index.json` that it was reached through.
     root: usize,
+    /// The digest of that.
+    root_digest: String,
 }
 
 /// Opens an image of a layout.
@@ -83,6 +85,28 @@ pub(crate) fn open_all(reference: &Reference, files: &Files) -> Result<Vec<Offer
         });
     }
     Ok(offers)
+}
+
+/// Whether no manifest of a layout has what makes an image, whatever is called what.
+pub(crate) fn is_hollow(reference: &Reference, files: &Files) -> Result<bool, ImageError> {
+    let index = files.document(reference, "index.json")?;
+    let mut found = Vec::new();
+    let parsed = parse_index(reference, "index.json", &index)?;
+    collect(reference, files, &parsed, &mut found)?;
+    let images = |found: &Found| read(reference, files, &index, found).is_ok();
+    Ok(!found.iter().any(images))
+}
+
+/// The descriptor of the manifest that a layout has for a platform.
+pub(crate) fn manifest_of(
+    reference: &Reference,
+    files: &Files,
+    platform: &Platform,
+) -> Result<(Descriptor, Digest), ImageError> {
+    let (_, found) = find(reference, files)?;
+    let (chosen, _) = choose_platform(reference, files, found, Some(platform))?;
+    let digest = digest_of(reference, &chosen.descriptor)?;
+    Ok((chosen.descriptor, digest))
 }
 
 /// `index.json`, and the manifests of the image that is meant.
@@ -235,6 +259,12 @@ pub(crate) fn is_config(media_type: &str) -> bool {
         || media_type == "application/octet-stream"
 }
 
+/// Whether a descriptor is of something that is said about an image, and no image.
+pub(crate) fn is_attestation(descriptor: &Descriptor) -> bool {
+    let nowhere = declared_by(descriptor).is_some_and(|p| p.os == "unknown" && p.arch == "unknown");
+    nowhere || annotation(descriptor.annotations(), REFERENCE_TYPE).is_some()
+}
+
 /// An annotation of a descriptor.
 pub(crate) fn annotation<'a>(
     annotations: &'a Option<HashMap<String, String>>,
@@ -272,10 +302,13 @@ fn collect(
             names.extend(annotation(annotations, key).map(str::to_owned));
         }
         if !is_index(descriptor.media_type().as_ref()) {
+            let named = index.manifests().get(root).unwrap_or(&descriptor);
+            let root_digest = named.digest().to_string();
             found.push(Found {
                 descriptor,
                 names,
                 root,
+                root_digest,
             });
             continue;
         }
@@ -312,7 +345,9 @@ fn choose_name(reference: &Reference, mut found: Vec<Found>) -> Result<Vec<Found
         let all = names(&found);
         found.retain(|f| {
             let mut known = f.names.iter();
-            known.any(|n| short(n) == short(wanted)) || f.descriptor.digest().as_ref() == *wanted
+            known.any(|n| short(n) == short(wanted))
+                || f.descriptor.digest().as_ref() == *wanted
+                || f.root_digest == *wanted
         });
         if found.is_empty() {
             let (wanted, names) = (wanted.clone(), all);
