@@ -16,6 +16,7 @@
 //! | [`tree`] | layers merged into one immutable tree |
 //! | [`findings`] | what will not run in an image, and why |
 //! | [`open()`] | the front door: from the name of an image to its tree |
+//! | [`transfer`] | images in and out of the store: pulled, loaded, saved |
 //! | [`view`] | the file system as the user sees it: files, sidecars, xattrs |
 //! | [`query`] | questions that need no mount: walking, finding, comparing, exporting |
 //! | [`fuse`] | the kernel: a thin adapter, mounts and unmounts |
@@ -50,8 +51,9 @@ pub mod layer;
 pub mod open;
 mod private;
 pub mod query;
-pub mod store;
 pub mod registry;
+pub mod store;
+pub mod transfer;
 pub mod tree;
 pub mod view;
 mod workers;

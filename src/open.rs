@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::background::Background;
-use crate::blob::{Digest, SpanCache, SpanReader};
+use crate::blob::{Digest, ReadAt, SpanCache, SpanReader};
 use crate::cache::{CacheDir, Key};
 use crate::findings::Findings;
 use crate::image::{Config, Documents, ImageError, Platform};
@@ -176,6 +176,12 @@ impl OpenImage {
     /// then.
     pub fn is_damaged(&self) -> bool {
         self.tree.is_damaged() || self.past.is_damaged() || self.digests_are_damaged()
+    }
+
+    /// The decoded bytes of a layer: its tar stream.
+    pub fn layer_tar(&self, number: usize) -> Option<Arc<dyn ReadAt>> {
+        let layer = self.layers.get(number)?;
+        Some(Arc::new(layer.data.clone()))
     }
 
     /// The facts of a file, if it is an executable.

@@ -118,7 +118,16 @@ pub(crate) fn in_parallel<J: Send, R: Send>(
     run: impl Fn(J) -> (bool, R) + Sync,
 ) -> Vec<R> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = threads.min(jobs.len());
+    so_many_at_a_time(threads, jobs, run)
+}
+
+/// The same for jobs that wait more than they compute.
+pub(crate) fn so_many_at_a_time<J: Send, R: Send>(
+    threads: usize,
+    jobs: Vec<J>,
+    run: impl Fn(J) -> (bool, R) + Sync,
+) -> Vec<R> {
+    let threads = threads.clamp(1, jobs.len().max(1));
     let queue = Mutex::new(VecDeque::from(jobs));
     let results = Mutex::new(Vec::new());
     std::thread::scope(|scope| {

@@ -1,0 +1,312 @@
+//! `imgfs save`: images of the store as one archive that other programs load.
+//!
+//! An oci-archive holds the store's blobs as they are, so every digest stays what it is; as Docker
+//! writes it since version 25, it has a `manifest.json` as well, by which an older `docker load` finds
+//! its way. A docker-archive has no manifests of its own and its layers are not compressed, so of an
+//! image's digests those of its config and of its decoded layers stay.
+//!
+//! The same images make the same archive, to the byte.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
+use serde_json::json;
+
+use super::TransferError;
+use crate::blob::{Bytes, Digest, FileSource, Hasher, ReadAt, SequentialReader};
+use crate::image::{Platform, Reference, is_index, manifest_of};
+use crate::open::{self, OpenOptions};
+use crate::store::{Named, Store, StoreError, document_of, short};
+
+/// The annotation that containerd and Docker take an image's full name from.
+const CONTAINERD_NAME: &str = "io.containerd.image.name";
+
+/// What kind of archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// An image layout in a tar.
+    OciArchive,
+    /// What `docker save` wrote before version 25.
+    DockerArchive,
+}
+
+/// How to save.
+pub struct Saved<'a> {
+    /// The store that the images are in.
+    pub store: &'a Store,
+    /// The images, by name or by the beginning of their digests.
+    pub names: &'a [String],
+    /// What kind of archive.
+    pub format: Format,
+    /// Which platform of an image for several; a docker-archive has one only.
+    pub platform: Option<&'a Platform>,
+    /// Where layers' indexes are kept.
+    pub options: &'a OpenOptions,
+}
+
+/// Writes images as one archive. They stay in the store meanwhile, whatever others do.
+///
+/// # Errors
+/// If there is no such image, it is not whole, or the archive cannot be written.
+pub fn save(saved: &Saved<'_>, out: &mut dyn Write) -> Result<(), TransferError> {
+    let mut archive = Archive {
+        tar: tar::Builder::new(out),
+    };
+    match saved.format {
+        Format::OciArchive => oci(saved, &mut archive),
+        Format::DockerArchive => docker(saved, &mut archive),
+    }?;
+    archive.tar.finish().map_err(written)?;
+    Ok(())
+}
+
+/// A tar that says nothing of when and by whom it was made.
+struct Archive<'a> {
+    tar: tar::Builder<&'a mut dyn Write>,
+}
+
+impl Archive<'_> {
+    fn dir(&mut self, path: &str) -> Result<(), TransferError> {
+        let mut header = header(tar::EntryType::Directory, 0, 0o755);
+        let appended = self.tar.append_data(&mut header, path, io::empty());
+        appended.map_err(written)
+    }
+
+    fn file(&mut self, path: &str, size: u64, bytes: impl Read) -> Result<(), TransferError> {
+        let mut header = header(tar::EntryType::Regular, size, 0o644);
+        self.tar
+            .append_data(&mut header, path, bytes)
+            .map_err(written)
+    }
+
+    fn document(&mut self, path: &str, bytes: &[u8]) -> Result<(), TransferError> {
+        self.file(path, bytes.len() as u64, bytes)
+    }
+}
+
+fn header(kind: tar::EntryType, size: u64, mode: u32) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_size(size);
+    header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header
+}
+
+fn written(error: io::Error) -> TransferError {
+    TransferError::Io {
+        what: "the archive".to_owned(),
+        error,
+    }
+}
+
+fn oci(saved: &Saved<'_>, archive: &mut Archive<'_>) -> Result<(), TransferError> {
+    // Nothing is taken away between looking up a name and opening its blobs.
+    let held = saved.store.hold()?;
+    let mut blobs: BTreeMap<Digest, Arc<dyn ReadAt>> = BTreeMap::new();
+    let mut entries = Vec::new();
+    let mut items = Vec::new();
+    for name in saved.names {
+        let image = one_platform(saved, saved.store.find(name)?)?;
+        for part in saved.store.parts(&image)? {
+            if blobs.contains_key(&part.digest) {
+                continue;
+            }
+            let lease = saved.store.blob(&part.digest)?;
+            let lease = lease.ok_or_else(|| TransferError::Missing {
+                image: image.shown(),
+                digest: part.digest.clone(),
+            })?;
+            let source = FileSource::new(lease.into_file()).map_err(StoreError::from)?;
+            blobs.insert(part.digest, Arc::new(source));
+        }
+        items.extend(item(saved.store, &image)?);
+        entries.push(entry(&image));
+    }
+    drop(held);
+    archive.dir("blobs")?;
+    let mut last = None;
+    for (digest, source) in blobs {
+        let algorithm = digest.algorithm();
+        if last != Some(algorithm) {
+            archive.dir(&format!("blobs/{algorithm}"))?;
+            last = Some(algorithm);
+        }
+        let mut checked = Checked::new(source, &digest);
+        let path = format!("blobs/{algorithm}/{}", digest.hex());
+        archive.file(&path, checked.source.size(), &mut checked)?;
+        checked.finish(&digest)?;
+    }
+    let mut index = ImageIndex::default();
+    index.set_media_type(Some(oci_spec::image::MediaType::ImageIndex));
+    index.set_manifests(entries);
+    let index = document_of(&index).map_err(written)?;
+    archive.document("index.json", &index)?;
+    if !items.is_empty() {
+        let items = serde_json::to_vec(&items).map_err(|e| written(e.into()))?;
+        archive.document("manifest.json", &items)?;
+    }
+    archive.document("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)
+}
+
+/// Of an image for several platforms the one that is wanted, if one is.
+fn one_platform(saved: &Saved<'_>, image: Named) -> Result<Named, TransferError> {
+    let Some(platform) = saved.platform else {
+        return Ok(image);
+    };
+    let text = image.shown();
+    let reference = Reference::in_store(saved.store.path(), &text, &text);
+    let (mut descriptor, digest) = manifest_of(&reference, platform)?;
+    descriptor.set_annotations(image.descriptor.annotations().clone());
+    Ok(Named {
+        digest,
+        descriptor,
+        ..image
+    })
+}
+
+/// The line of `index.json`.
+fn entry(image: &Named) -> Descriptor {
+    let mut descriptor = image.descriptor.clone();
+    if let Some(name) = &image.name {
+        let mut annotations = descriptor.annotations().clone().unwrap_or_default();
+        annotations
+            .entry(CONTAINERD_NAME.to_owned())
+            .or_insert_with(|| full(name));
+        descriptor.set_annotations(Some(annotations));
+    }
+    descriptor
+}
+
+/// A name as containerd wants it: with its registry.
+fn full(name: &str) -> String {
+    let parsed = name.parse::<crate::registry::Reference>();
+    parsed.map_or_else(|_| name.to_owned(), |reference| reference.whole())
+}
+
+/// The line of `manifest.json`; none for an image of several platforms, which it cannot tell.
+fn item(store: &Store, image: &Named) -> Result<Option<serde_json::Value>, TransferError> {
+    if is_index(image.descriptor.media_type().as_ref()) {
+        return Ok(None);
+    }
+    let bytes = store.document(&image.digest)?.unwrap_or_default();
+    let Ok(manifest) = serde_json::from_slice::<ImageManifest>(&bytes) else {
+        return Ok(None);
+    };
+    let path = |descriptor: &Descriptor| {
+        let text = descriptor.digest().to_string();
+        format!("blobs/{}", text.replacen(':', "/", 1))
+    };
+    let layers: Vec<String> = manifest.layers().iter().map(path).collect();
+    Ok(Some(json!({
+        "Config": path(manifest.config()),
+        "RepoTags": tags(image),
+        "Layers": layers,
+    })))
+}
+
+/// What `docker load` calls an image. A digest is no tag.
+fn tags(image: &Named) -> Vec<String> {
+    let name = image.name.iter().filter(|name| !name.contains('@'));
+    name.map(|name| match short(name).contains(':') {
+        true => short(name).to_owned(),
+        false => format!("{}:latest", short(name)),
+    })
+    .collect()
+}
+
+fn docker(saved: &Saved<'_>, archive: &mut Archive<'_>) -> Result<(), TransferError> {
+    let mut there = HashSet::new();
+    let mut items = Vec::new();
+    for name in saved.names {
+        let image = saved.store.find(name)?;
+        let text = image.shown();
+        let reference = Reference::in_store(saved.store.path(), &text, &text);
+        let options = OpenOptions {
+            platform: saved.platform.cloned(),
+            ..saved.options.clone()
+        };
+        let opened = open::open(&reference, &options, &())?;
+        let mut layers = Vec::new();
+        for number in 0..opened.layers.len() {
+            let Some(tar) = opened.layer_tar(number) else {
+                continue;
+            };
+            let diff_id = opened.config.diff_ids.get(number);
+            let Some(diff_id) = diff_id else {
+                return Err(TransferError::Document {
+                    image: text,
+                    document: "its config".to_owned(),
+                    detail: format!("has no diff_id for layer {number}; save it as oci-archive"),
+                });
+            };
+            let path = format!("{}.tar", diff_id.hex());
+            if there.insert(path.clone()) {
+                let mut checked = Checked::new(tar, diff_id);
+                archive.file(&path, checked.source.size(), &mut checked)?;
+                checked.finish(diff_id)?;
+            }
+            layers.push(path);
+        }
+        let config = &opened.documents.config;
+        let mut hasher = Hasher::sha256();
+        hasher.update(config);
+        let path = format!("{}.json", hasher.finish().hex());
+        if there.insert(path.clone()) {
+            let source = Bytes(config.clone().into());
+            archive.file(
+                &path,
+                source.size(),
+                SequentialReader::new(Arc::new(source)),
+            )?;
+        }
+        opened.wait_until_kept(std::time::Duration::from_secs(60));
+        items.push(json!({"Config": path, "RepoTags": tags(&image), "Layers": layers}));
+    }
+    let items = serde_json::to_vec(&items).map_err(|e| written(e.into()))?;
+    archive.document("manifest.json", &items)
+}
+
+/// Bytes on their way out, hashed as they pass.
+struct Checked {
+    source: Arc<dyn ReadAt>,
+    at: u64,
+    hasher: Hasher,
+}
+
+impl Checked {
+    fn new(source: Arc<dyn ReadAt>, digest: &Digest) -> Self {
+        Self {
+            source,
+            at: 0,
+            hasher: Hasher::like(digest),
+        }
+    }
+
+    fn finish(self, expected: &Digest) -> Result<(), TransferError> {
+        let actual = self.hasher.finish();
+        if actual == *expected {
+            return Ok(());
+        }
+        Err(TransferError::Io {
+            what: format!("blob {expected}"),
+            error: io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("its bytes are those of {actual}; pull the image again"),
+            ),
+        })
+    }
+}
+
+impl Read for Checked {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.source.read_at(buf, self.at)?;
+        self.hasher.update(buf.get(..n).unwrap_or_default());
+        self.at += n as u64;
+        Ok(n)
+    }
+}
