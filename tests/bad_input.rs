@@ -195,15 +195,11 @@ fn names() {
 #[test]
 fn transports() {
     let place = Place::new();
-    for image in [
-        "docker://alpine:3",
-        "docker-daemon:app:1",
-        "containers-storage:app",
-        "dir:/x",
-    ] {
+    for image in ["docker-daemon:app:1", "containers-storage:app", "dir:/x"] {
         refused(&place, &[], image, &[&format!("skopeo copy {image}")]);
     }
-    for image in ["", "oci:", "docker-archive:"] {
+    refused_plainly(&place, &[], Path::new("docker:app"), &["docker://NAME"]);
+    for image in ["", "oci:", "docker-archive:", "docker://"] {
         refused_plainly(
             &place,
             &[],

@@ -15,6 +15,15 @@ use super::history::HistoryArgs;
 use super::ls::LsArgs;
 use super::platform::PlatformChoice;
 use super::stat::StatArgs;
+use super::store::StoreArg;
+use super::store::df::DfArgs;
+use super::store::images::ImagesArgs;
+use super::store::load::LoadArgs;
+use super::store::prune::PruneArgs;
+use super::store::pull::PullArgs;
+use super::store::rm::RmArgs;
+use super::store::save::SaveArgs;
+use super::store::tag::TagArgs;
 use super::units::{Age, Size};
 use super::verify::VerifyArgs;
 use imgfs::findings::{Id, Level};
@@ -60,6 +69,23 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Say what files of this host are, in the words of a sidecar.
     Inspect(InspectArgs),
+    /// Bring an image of a registry into the store.
+    Pull(PullArgs),
+    /// Bring the images of an archive into the store.
+    Load(LoadArgs),
+    /// Write images of the store as one archive.
+    Save(SaveArgs),
+    /// List the images of the store.
+    Images(ImagesArgs),
+    /// Give an image of the store another name.
+    Tag(TagArgs),
+    /// Take names of images out of the store. imgfs prune then frees the room.
+    #[command(alias = "rmi")]
+    Rm(RmArgs),
+    /// Take away what no image of the store needs, except what a mount uses.
+    Prune(PruneArgs),
+    /// Say how much room the store takes.
+    Df(DfArgs),
     /// Show, check or clear what is kept on disk between mounts.
     Cache(CacheArgs),
     /// Say what will not run in images, and why. The exit code is 0 if there is nothing, 1 if there
@@ -72,7 +98,8 @@ pub(crate) enum Command {
 #[derive(Debug, clap::Args)]
 pub(crate) struct MountArgs {
     /// The image: a path (docker-archive, oci-archive or OCI layout directory, told by what is
-    /// there), docker-archive:PATH[:REF], oci-archive:PATH[:REF], oci:DIR[:REF], or - for an
+    /// there), docker-archive:PATH[:REF], oci-archive:PATH[:REF], oci:DIR[:REF], a name in the store
+    /// (imgfs images), docker://HOST/NAME[:TAG] for one that is pulled if it is not there, or - for an
     /// archive on standard input.
     pub image: Reference,
 
@@ -95,6 +122,9 @@ pub(crate) struct MountArgs {
     /// Let programs of the image be started from the mount.
     #[arg(long)]
     pub exec: bool,
+
+    #[command(flatten)]
+    pub store: StoreArg,
 
     #[command(flatten)]
     pub cache: KeepArgs,
@@ -244,6 +274,9 @@ pub(crate) struct CheckArgs {
     /// if it is there.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub store: StoreArg,
 
     #[command(flatten)]
     pub cache: KeepArgs,

@@ -25,6 +25,8 @@ mod progress;
 mod signals;
 mod source;
 mod stat;
+mod store;
+mod table;
 mod umount;
 mod units;
 mod verify;
@@ -56,6 +58,14 @@ pub(crate) fn main() -> ExitCode {
         Command::Export(args) => export::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Pull(args) => store::pull::run(args),
+        Command::Load(args) => store::load::run(args),
+        Command::Save(args) => store::save::run(args),
+        Command::Images(args) => store::images::run(args),
+        Command::Tag(args) => store::tag::run(args),
+        Command::Rm(args) => store::rm::run(args),
+        Command::Prune(args) => store::prune::run(args),
+        Command::Df(args) => store::df::run(args),
         Command::Cache(args) => cache::run(args),
         Command::Check(args) => check::run(args),
         Command::Doctor(args) => doctor::run(args),

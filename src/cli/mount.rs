@@ -14,7 +14,7 @@ use super::progress::Bar;
 use super::signals::{self, Ending};
 use super::{daemon, log, source};
 use imgfs::fuse::{self, MountOptions};
-use imgfs::image::Transport;
+use imgfs::image::{Reference, Transport};
 use imgfs::open::{self, OpenImage, OpenOptions};
 use imgfs::view::{ImageFs, View};
 
@@ -48,29 +48,33 @@ pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
         cache_size: usize::try_from(args.cache_size.0).unwrap_or(usize::MAX),
         cache: args.cache.open(),
     };
+    let reference = &args
+        .store
+        .locate(&args.image, args.platform.as_ref(), &options.cache)?;
     let bar = Bar::new();
     if args.platform == Some(PlatformChoice::All) {
-        let (view, images) = all::open(args, &options, &bar)?;
-        return serve(args, view, images);
+        let (view, images) = all::open(args, reference, &options, &bar)?;
+        return serve(args, reference, view, images);
     }
-    let image = open::open(&args.image, &options, &bar);
+    let image = open::open(reference, &options, &bar);
     bar.clear();
     let image = image?;
     report(&image, &image.name);
 
     let image = Arc::new(image);
     let view = ImageFs::new(image.clone(), args.sidecars.into());
-    serve(args, view, vec![image])
+    serve(args, reference, view, vec![image])
 }
 
 /// Mounts a view of images and serves it until it is unmounted.
 fn serve(
     args: &MountArgs,
+    image: &Reference,
     view: impl View,
     images: Vec<Arc<OpenImage>>,
 ) -> anyhow::Result<ExitCode> {
     let options = MountOptions {
-        source: source_of(args),
+        source: source_of(image),
         allow_other: args.allow_other,
         exec: args.exec,
     };
@@ -125,11 +129,13 @@ fn wait_until_kept(images: &[Arc<OpenImage>], timeout: Duration) {
     }
 }
 
-/// What `/proc/mounts` shows: the image's absolute path, with its transport and name if given.
-fn source_of(args: &MountArgs) -> String {
-    let image = &args.image;
-    if image.transport == Transport::Stdin {
-        return "-".to_owned();
+/// What `/proc/mounts` shows: the image's absolute path, with its transport and name if given; what the
+/// user wrote of an image of the store.
+fn source_of(image: &Reference) -> String {
+    match image.transport {
+        Transport::Stdin => return "-".to_owned(),
+        Transport::Docker | Transport::Store => return image.text().to_owned(),
+        _ => {}
     }
     let path = std::path::absolute(&image.path).unwrap_or_else(|_| image.path.clone());
     let path = path.to_string_lossy();
@@ -137,7 +143,7 @@ fn source_of(args: &MountArgs) -> String {
         Transport::DockerArchive => "docker-archive:",
         Transport::OciArchive => "oci-archive:",
         Transport::Oci => "oci:",
-        Transport::Sniffed | Transport::Stdin | Transport::Docker | Transport::Store => "",
+        _ => "",
     };
     match &image.name {
         Some(name) => format!("{prefix}{path}:{name}"),

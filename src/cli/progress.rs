@@ -4,9 +4,78 @@ use std::io::{IsTerminal, stderr};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use imgfs::open::Progress;
+use imgfs::transfer::{self, Blob};
+
+/// A bar for each layer that arrives, in stored bytes.
+pub(crate) struct Bars {
+    all: MultiProgress,
+    bars: Mutex<Vec<ProgressBar>>,
+}
+
+impl Bars {
+    pub(crate) fn new() -> Self {
+        let target = match stderr().is_terminal() {
+            true => ProgressDrawTarget::stderr_with_hz(10),
+            false => ProgressDrawTarget::hidden(),
+        };
+        Self {
+            all: MultiProgress::with_draw_target(target),
+            bars: Mutex::default(),
+        }
+    }
+
+    /// Takes the bars away.
+    pub(crate) fn clear(&self) {
+        // A terminal that is gone has none.
+        let _ = self.all.clear();
+    }
+
+    fn with(&self, number: usize, run: impl FnOnce(&ProgressBar)) {
+        let bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = bars.get(number) {
+            run(bar);
+        }
+    }
+}
+
+impl transfer::Progress for Bars {
+    fn start(&self, blobs: &[Blob]) {
+        let mut bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);
+        let template = "{msg} {wide_bar} {bytes:>10}/{total_bytes:10} {bytes_per_sec:>12} {eta:>4}";
+        // Those of the image before stay above: an archive may have several.
+        bars.clear();
+        for blob in blobs {
+            let bar = self.all.add(ProgressBar::new(blob.size));
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style);
+            }
+            let short: String = blob.digest.hex().chars().take(12).collect();
+            bar.set_message(short);
+            bars.push(bar);
+        }
+    }
+
+    fn advance(&self, blob: usize, position: u64) {
+        self.with(blob, |bar| {
+            // It may have waited for its turn.
+            if bar.position() == 0 {
+                bar.reset_elapsed();
+                bar.reset_eta();
+            }
+            bar.set_position(position);
+        });
+    }
+
+    fn done(&self, blob: usize) {
+        self.with(blob, |bar| {
+            bar.set_position(bar.length().unwrap_or(0));
+            bar.finish();
+        });
+    }
+}
 
 /// One bar over all layers, in stored bytes.
 pub(crate) struct Bar {

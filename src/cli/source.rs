@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use super::args::KeepArgs;
 use super::log;
+use super::platform::PlatformChoice;
 use super::progress::Bar;
+use super::store::StoreArg;
 use imgfs::image::{Platform, Reference, Transport};
 use imgfs::open::{self, OpenOptions};
 use imgfs::view::{ImageFs, Sidecars};
@@ -21,6 +23,9 @@ pub(crate) struct SourceArgs {
     /// Which platform of an image for several. The default is this host's.
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub platform: Option<Platform>,
+
+    #[command(flatten)]
+    pub store: StoreArg,
 
     #[command(flatten)]
     pub cache: KeepArgs,
@@ -57,9 +62,12 @@ impl SourceArgs {
     ) -> anyhow::Result<Source> {
         refuse_terminal(reference, "ls -")?;
         log::init(self.verbose);
+        let cache = self.cache.open();
+        let choice = platform.cloned().map(PlatformChoice::One);
+        let reference = &self.store.locate(reference, choice.as_ref(), &cache)?;
         let options = OpenOptions {
             platform: platform.cloned(),
-            cache: self.cache.open(),
+            cache,
             ..OpenOptions::default()
         };
         let bar = Bar::new();

@@ -85,9 +85,11 @@ impl Place {
     fn with_state(&self, mut command: Command) -> Command {
         command.env("XDG_STATE_HOME", self.join("state"));
         command.env("XDG_CACHE_HOME", self.join("cache"));
+        command.env("XDG_DATA_HOME", self.join("data"));
         command
             .env_remove("IMGFS_LOG")
-            .env_remove("IMGFS_CACHE_DIR");
+            .env_remove("IMGFS_CACHE_DIR")
+            .env_remove("IMGFS_STORE_DIR");
         command.stdin(Stdio::null());
         command
     }

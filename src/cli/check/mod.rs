@@ -23,6 +23,7 @@ use imgfs::open::{self, OpenError, OpenImage, OpenOptions};
 
 use super::args::{CheckArgs, Format};
 use super::pipe::closed;
+use super::platform::PlatformChoice;
 use super::progress::Bar;
 use super::{colour, log, source};
 use config::Settings;
@@ -54,8 +55,22 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         ..OpenOptions::default()
     };
     let mut report = Report::new(settings.fail_on, settings.host);
+    // What has to be pulled for this: all that is there is looked at only if somebody says so.
+    let pulled = match args.platform.as_slice() {
+        [] => None,
+        [choice] => Some(choice.clone()),
+        _ => Some(PlatformChoice::All),
+    };
     for image in &args.images {
-        look(image, &options, &settings, host.as_ref(), &mut report);
+        match args.store.locate(image, pulled.as_ref(), &options.cache) {
+            Ok(image) => look(&image, &options, &settings, host.as_ref(), &mut report),
+            Err(error) => {
+                eprintln!("imgfs: {error}");
+                let mut row = Row::unseen(None, error.to_string());
+                row.image = image.to_string();
+                report.rows.push(row);
+            }
+        }
     }
     write(&report, &settings)?;
     Ok(match (report.unseen(), report.is_clean()) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::report;
 use crate::cli::args::MountArgs;
 use crate::cli::progress::Bar;
-use imgfs::image::Platform;
+use imgfs::image::{Platform, Reference};
 use imgfs::open::{self, OpenImage, OpenOptions};
 use imgfs::view::{Platforms, platform_names};
 
@@ -16,12 +16,13 @@ use imgfs::view::{Platforms, platform_names};
 /// If none can be opened.
 pub(super) fn open(
     args: &MountArgs,
+    reference: &Reference,
     options: &OpenOptions,
     bar: &Bar,
 ) -> anyhow::Result<(Platforms, Vec<Arc<OpenImage>>)> {
     let mut opened = Vec::new();
     let listed = open::open_each(
-        &args.image,
+        reference,
         options,
         bar,
         &|_| true,

@@ -7,8 +7,11 @@ mod text;
 use std::io::Write;
 use std::process::ExitCode;
 
+use super::platform::PlatformChoice;
 use super::progress::Bar;
+use super::store::StoreArg;
 use super::{colour, log, pipe, source};
+use imgfs::cache::CacheDir;
 use imgfs::image::verify::{self, Status, Step};
 use imgfs::image::{Platform, Reference};
 use imgfs::open::Progress;
@@ -21,6 +24,9 @@ pub(crate) struct VerifyArgs {
     /// Check only this platform of an image for several. The default is all.
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub platform: Option<Platform>,
+
+    #[command(flatten)]
+    pub store: StoreArg,
 
     /// Print only what is wrong.
     #[arg(short, long)]
@@ -38,8 +44,12 @@ pub(crate) struct VerifyArgs {
 pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     source::refuse_terminal(&args.image, "verify -")?;
     log::init(args.verbose);
+    let choice = args.platform.clone().map(PlatformChoice::One);
+    // What is pulled for this is indexed nowhere: nothing is kept.
+    let cache = CacheDir::none();
+    let image = args.store.locate(&args.image, choice.as_ref(), &cache)?;
     let bar = Bar::new();
-    let report = verify::verify(&args.image, args.platform.as_ref(), &|step| match step {
+    let report = verify::verify(&image, args.platform.as_ref(), &|step| match step {
         Step::Start(sizes) => bar.start(sizes),
         Step::At { blob, position } => bar.advance(blob, position),
     });

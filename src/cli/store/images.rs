@@ -1,0 +1,144 @@
+//! `imgfs images`: what is in the store.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use indicatif::HumanBytes;
+use serde_json::json;
+
+use super::StoreArg;
+use crate::cli::pipe::closed;
+use crate::cli::table;
+use imgfs::image::{self, Image, Reference};
+use imgfs::store::{ImageUsage, Store};
+
+/// So many digits of a digest tell images apart.
+const SHORT: usize = 12;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ImagesArgs {
+    /// One JSON object a line: name, digest, media_type, platforms, layers, size, unique_size, created.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Only the names, a line each.
+    #[arg(short, long, conflicts_with = "json")]
+    pub quiet: bool,
+
+    #[command(flatten)]
+    pub store: StoreArg,
+}
+
+/// What is told of an image.
+struct Row {
+    usage: ImageUsage,
+    platforms: Vec<String>,
+    layers: Option<usize>,
+    created: Option<String>,
+    /// Why the rest is not known.
+    broken: Option<String>,
+}
+
+pub(crate) fn run(args: &ImagesArgs) -> anyhow::Result<ExitCode> {
+    let mut rows = Vec::new();
+    if let Some(store) = args.store.existing()? {
+        for usage in store.usage()?.images {
+            rows.push(row(&store, usage));
+        }
+    }
+    let mut out = io::stdout().lock();
+    write(&mut out, &rows, args).or_else(closed)?;
+    let mut code = ExitCode::SUCCESS;
+    for row in &rows {
+        if let Some(broken) = &row.broken {
+            eprintln!("imgfs: {broken}");
+            code = ExitCode::FAILURE;
+        }
+    }
+    Ok(code)
+}
+
+fn row(store: &Store, usage: ImageUsage) -> Row {
+    let mut row = Row {
+        platforms: Vec::new(),
+        layers: None,
+        created: None,
+        broken: usage.broken.clone(),
+        usage,
+    };
+    let digest = row.usage.image.digest.to_string();
+    let shown = row.usage.image.shown();
+    let reference = Reference::in_store(store.path(), &digest, &shown);
+    let mut note = |image: &Image| {
+        row.layers.get_or_insert(image.layers.len());
+        if row.created.is_none() {
+            row.created.clone_from(&image.config.created);
+        }
+    };
+    match image::platforms(&reference) {
+        Ok(offers) => {
+            for (platform, image) in offers {
+                match image {
+                    Ok(image) => note(&image),
+                    // One that was not pulled.
+                    Err(_) if row.usage.image.is_index() => continue,
+                    Err(error) => row.broken = Some(error.to_string()),
+                }
+                row.platforms.push(platform.to_string());
+            }
+        }
+        Err(error) => row.broken = Some(error.to_string()),
+    }
+    row
+}
+
+fn write(out: &mut dyn Write, rows: &[Row], args: &ImagesArgs) -> io::Result<()> {
+    if args.json {
+        return rows
+            .iter()
+            .try_for_each(|row| writeln!(out, "{}", json(row)));
+    }
+    if args.quiet {
+        return rows
+            .iter()
+            .try_for_each(|row| writeln!(out, "{}", row.usage.image.shown()));
+    }
+    let mut lines =
+        vec![["NAME", "PLATFORM", "DIGEST", "LAYERS", "SIZE", "CREATED"].map(str::to_owned)];
+    for row in rows {
+        let image = &row.usage.image;
+        let digest = image.digest.hex().get(..SHORT).unwrap_or_default();
+        let platform = match row.broken {
+            Some(_) => "broken".to_owned(),
+            None => row.platforms.join(","),
+        };
+        lines.push([
+            image.name.clone().unwrap_or_else(|| "-".to_owned()),
+            platform,
+            digest.to_owned(),
+            row.layers.map_or_else(|| "-".to_owned(), |n| n.to_string()),
+            HumanBytes(row.usage.size).to_string(),
+            // To the day: the rest is in --json.
+            row.created
+                .as_deref()
+                .and_then(|created| created.get(..10))
+                .unwrap_or("-")
+                .to_owned(),
+        ]);
+    }
+    table::write(out, &lines, &[3, 4])
+}
+
+fn json(row: &Row) -> serde_json::Value {
+    let image = &row.usage.image;
+    json!({
+        "name": image.name,
+        "digest": image.digest.to_string(),
+        "media_type": image.descriptor.media_type().to_string(),
+        "platforms": row.platforms,
+        "layers": row.layers,
+        "size": row.usage.size,
+        "unique_size": row.usage.unique,
+        "created": row.created,
+    })
+}

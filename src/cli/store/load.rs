@@ -1,0 +1,63 @@
+//! `imgfs load`.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use super::{StoreArg, wanted, warm};
+use crate::cli::args::KeepArgs;
+use crate::cli::pipe::closed;
+use crate::cli::platform::PlatformChoice;
+use crate::cli::progress::Bars;
+use crate::cli::{log, source};
+use imgfs::image::Reference;
+use imgfs::transfer::{self, LoadOptions, Wanted};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct LoadArgs {
+    /// What the images are in: a path (docker-archive, oci-archive or OCI layout directory, told by what
+    /// is there), one of docker-archive:PATH[:REF], oci-archive:PATH[:REF] and oci:DIR[:REF], or - for an
+    /// archive on standard input.
+    #[arg(value_name = "ARCHIVE")]
+    pub archive: Reference,
+
+    /// What to call the image, if there is one. The default is what it is called there.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// Which platform of an image for several. The default is all that are there.
+    #[arg(long, value_name = "all|OS/ARCH[/VARIANT]")]
+    pub platform: Option<PlatformChoice>,
+
+    #[command(flatten)]
+    pub store: StoreArg,
+
+    #[command(flatten)]
+    pub cache: KeepArgs,
+
+    /// Say more, on standard error; twice for everything.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<ExitCode> {
+    source::refuse_terminal(&args.archive, "load -")?;
+    log::init(args.verbose);
+    let store = args.store.open()?;
+    let cache = args.cache.open();
+    let options = LoadOptions {
+        wanted: args.platform.as_ref().map(|choice| wanted(Some(choice))),
+        name: args.name.clone(),
+        cache: cache.clone(),
+    };
+    let bars = Bars::new();
+    let stored = transfer::load(&args.archive, &store, &options, &bars);
+    bars.clear();
+    let mut out = io::stdout().lock();
+    let wanted = options.wanted.clone().unwrap_or(Wanted::Host);
+    for stored in stored? {
+        let image = &stored.image;
+        warm(&store, image, &wanted, &cache);
+        writeln!(out, "{} {}", image.shown(), image.digest).or_else(closed)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,212 @@
+//! The store, on the command line: where it is, and which image of it a user means.
+
+pub(crate) mod df;
+pub(crate) mod images;
+pub(crate) mod load;
+pub(crate) mod prune;
+pub(crate) mod pull;
+pub(crate) mod registry;
+pub(crate) mod rm;
+pub(crate) mod save;
+pub(crate) mod tag;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use imgfs::cache::CacheDir;
+use imgfs::image::{Reference, Transport};
+use imgfs::open::{self, OpenError, OpenOptions};
+use imgfs::registry::Reference as RegistryName;
+use imgfs::store::{Named, Store, StoreError};
+use imgfs::transfer::Wanted;
+
+use super::platform::PlatformChoice;
+use super::source::KEEPING;
+use registry::RegistryArgs;
+
+/// Nobody says where the store is.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no directory for the store: neither XDG_DATA_HOME nor HOME is an absolute path; name one with --store"
+)]
+pub(crate) struct NoPlace;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StoreArg {
+    /// The store: where pulled and loaded images are. The default is $IMGFS_STORE_DIR, else
+    /// $XDG_DATA_HOME/imgfs (~/.local/share/imgfs).
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+}
+
+impl StoreArg {
+    /// The directory that the user means.
+    fn path(&self) -> Result<PathBuf, NoPlace> {
+        let set = || std::env::var_os("IMGFS_STORE_DIR").filter(|dir| !dir.is_empty());
+        let given = self.store.clone().or_else(|| set().map(PathBuf::from));
+        given.or_else(Store::default_path).ok_or(NoPlace)
+    }
+
+    /// The store, made if it is not there.
+    pub(crate) fn open(&self) -> anyhow::Result<Store> {
+        Ok(Store::open(&self.path()?)?)
+    }
+
+    /// The store, if there is one.
+    pub(crate) fn existing(&self) -> anyhow::Result<Option<Store>> {
+        Ok(Store::existing(&self.path()?)?)
+    }
+
+    /// The store and an image of it.
+    pub(crate) fn find(&self, name: &str) -> anyhow::Result<(Store, Named)> {
+        let store = self.existing()?.ok_or_else(|| StoreError::NoSuchName {
+            wanted: name.to_owned(),
+            names: Vec::new(),
+        })?;
+        let image = store.find(name)?;
+        Ok((store, image))
+    }
+
+    /// What a name of an image stands for: a path is what it was, a name of the store is looked up in it,
+    /// and an image of a registry is pulled if it is not there.
+    pub(crate) fn locate(
+        &self,
+        reference: &Reference,
+        platform: Option<&PlatformChoice>,
+        cache: &CacheDir,
+    ) -> anyhow::Result<Reference> {
+        match reference.transport {
+            Transport::Docker => self.stored_or_pulled(reference, platform, cache),
+            Transport::Sniffed => self.path_or_name(reference),
+            _ => Ok(reference.clone()),
+        }
+    }
+
+    fn path_or_name(&self, reference: &Reference) -> anyhow::Result<Reference> {
+        let path = &reference.path;
+        let text = reference.text();
+        // A directory may have the name of an image by chance.
+        let is_image = match path.is_dir() {
+            true => ["index.json", "manifest.json"]
+                .iter()
+                .any(|name| path.join(name).exists()),
+            false => path.symlink_metadata().is_ok(),
+        };
+        if is_image || is_plainly_a_path(path, text) {
+            return Ok(reference.clone());
+        }
+        // Without a place for a store there is none.
+        let Ok(place) = self.path() else {
+            return Ok(reference.clone());
+        };
+        let missing = || {
+            anyhow::anyhow!(
+                "{text}: there is no such file, and no image of that name in the store; pull it: \
+                 imgfs pull {text}"
+            )
+        };
+        let found = match Store::existing(&place)? {
+            Some(store) => store.find(text),
+            None if path.exists() => return Ok(reference.clone()),
+            None => return Err(missing()),
+        };
+        match found {
+            Ok(image) => Ok(Reference::in_store(&place, &image.shown(), text)),
+            Err(StoreError::NoSuchName { .. }) if path.exists() => Ok(reference.clone()),
+            Err(StoreError::NoSuchName { .. }) => Err(missing()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn stored_or_pulled(
+        &self,
+        reference: &Reference,
+        platform: Option<&PlatformChoice>,
+        cache: &CacheDir,
+    ) -> anyhow::Result<Reference> {
+        let text = reference.text();
+        let name = reference.name.clone().unwrap_or_default();
+        let full = match name.parse::<RegistryName>() {
+            Ok(parsed) => parsed.whole(),
+            Err(error) => anyhow::bail!("{text}: {error}; write docker://HOST/NAME:TAG"),
+        };
+        let store = self.open()?;
+        if let Ok(image) = store.find(&full)
+            && serves(&store, &image, platform)
+        {
+            return Ok(Reference::in_store(store.path(), &image.shown(), text));
+        }
+        let wanted = wanted(platform);
+        let image = pull::pull(&store, &name, wanted, &RegistryArgs::default(), cache)?.image;
+        Ok(Reference::in_store(store.path(), &image.shown(), text))
+    }
+}
+
+/// Which platforms are to be brought.
+pub(crate) fn wanted(platform: Option<&PlatformChoice>) -> Wanted {
+    match platform {
+        None => Wanted::Host,
+        Some(PlatformChoice::All) => Wanted::All,
+        Some(PlatformChoice::One(platform)) => Wanted::One(platform.clone()),
+    }
+}
+
+/// Whether an image of the store is there for a platform.
+fn serves(store: &Store, image: &Named, platform: Option<&PlatformChoice>) -> bool {
+    let text = image.shown();
+    match platform {
+        // Whichever was pulled.
+        None => true,
+        Some(PlatformChoice::All) => image.is_index(),
+        Some(PlatformChoice::One(platform)) => {
+            let reference = Reference::in_store(store.path(), &text, &text);
+            imgfs::image::has_platform(&reference, platform)
+        }
+    }
+}
+
+/// Whether nobody would write the name of an image so.
+fn is_plainly_a_path(path: &Path, text: &str) -> bool {
+    let archive = [".tar", ".tgz", ".gz", ".zst", ".tzst"];
+    path.is_absolute() || text.starts_with('.') || archive.iter().any(|end| text.ends_with(end))
+}
+
+/// Merges what was brought, so that the first mount finds all that it needs; says what stands in the way
+/// of one, since the image is in the store nevertheless.
+fn warm(store: &Store, image: &Named, wanted: &Wanted, cache: &CacheDir) {
+    let text = image.shown();
+    let reference = Reference::in_store(store.path(), &text, &text);
+    let options = OpenOptions {
+        platform: match wanted {
+            Wanted::One(platform) => Some(platform.clone()),
+            Wanted::Host | Wanted::All => None,
+        },
+        cache: cache.clone(),
+        ..OpenOptions::default()
+    };
+    let say = |error: OpenError| {
+        eprintln!("imgfs: warning: {text} is in the store, but cannot be mounted: {error}");
+    };
+    let kept = |image: &open::OpenImage, time: Duration| image.wait_until_kept(time);
+    let opened = if image.is_index() {
+        open::open_each(
+            &reference,
+            &options,
+            &(),
+            &|_| true,
+            &mut |_, opened| match opened {
+                Ok(image) => {
+                    kept(&image, KEEPING);
+                }
+                Err(error) => say(error),
+            },
+        )
+    } else {
+        open::open(&reference, &options, &()).map(|image| {
+            kept(&image, KEEPING);
+        })
+    };
+    if let Err(error) = opened {
+        say(error);
+    }
+}

@@ -1,0 +1,64 @@
+//! `imgfs prune`.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use indicatif::HumanBytes;
+
+use super::StoreArg;
+use crate::cli::args::KeepArgs;
+use crate::cli::pipe::closed;
+use imgfs::store::Pruned;
+use imgfs::transfer;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PruneArgs {
+    /// Take nothing away, only say what would go.
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+
+    /// List each blob.
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    #[command(flatten)]
+    pub store: StoreArg,
+
+    #[command(flatten)]
+    pub cache: KeepArgs,
+}
+
+pub(crate) fn run(args: &PruneArgs) -> anyhow::Result<ExitCode> {
+    let pruned = match args.store.existing()? {
+        Some(store) => transfer::prune(&store, &args.cache.open(), args.dry_run)?,
+        None => Pruned::default(),
+    };
+    write(&mut io::stdout().lock(), &pruned, args).or_else(closed)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(out: &mut dyn Write, pruned: &Pruned, args: &PruneArgs) -> io::Result<()> {
+    if args.verbose {
+        for taken in &pruned.taken {
+            let size = HumanBytes(taken.size);
+            match &taken.digest {
+                Some(digest) => writeln!(out, "{digest} {size}")?,
+                None => writeln!(out, "unfinished {size}")?,
+            }
+        }
+    }
+    let verb = match args.dry_run {
+        true => "would free",
+        false => "freed",
+    };
+    let (count, size) = (pruned.taken.len(), HumanBytes(pruned.bytes()));
+    write!(out, "{verb} {size} ({count} files)")?;
+    if pruned.in_use > 0 {
+        let (count, size) = (pruned.in_use, HumanBytes(pruned.in_use_bytes));
+        write!(
+            out,
+            "; {count} more ({size}) are in use, by a mount or a pull"
+        )?;
+    }
+    writeln!(out)
+}

@@ -1,0 +1,119 @@
+//! `imgfs save`.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+
+use super::StoreArg;
+use crate::cli::args::KeepArgs;
+use crate::cli::{log, pipe};
+use imgfs::image::Platform;
+use imgfs::open::OpenOptions;
+use imgfs::transfer::{self, Format, Saved, TransferError};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SaveArgs {
+    /// The images, by name or by the beginning of their digests.
+    #[arg(required = true, value_name = "NAME")]
+    pub images: Vec<String>,
+
+    /// The archive to write. The default is standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// What kind of archive.
+    #[arg(long, value_enum, default_value_t = FormatArg::OciArchive)]
+    pub format: FormatArg,
+
+    /// Which platform of an image for several. The default is all of them, and for a docker-archive this
+    /// host's.
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub platform: Option<Platform>,
+
+    #[command(flatten)]
+    pub store: StoreArg,
+
+    #[command(flatten)]
+    pub cache: KeepArgs,
+
+    /// Say more, on standard error; twice for everything.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArg {
+    /// An image layout in a tar: every digest stays what it is.
+    OciArchive,
+    /// For docker before version 25: layers are not compressed, and the manifest's digest is lost.
+    DockerArchive,
+}
+
+pub(crate) fn run(args: &SaveArgs) -> anyhow::Result<ExitCode> {
+    if args.output.is_none() && io::stdout().is_terminal() {
+        anyhow::bail!("standard output is a terminal; write to a file with -o FILE, or to a pipe");
+    }
+    log::init(args.verbose);
+    let mut store = None;
+    for name in &args.images {
+        // A name that is not there is told before anything is written.
+        store = Some(args.store.find(name)?.0);
+    }
+    let Some(store) = store else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let options = OpenOptions {
+        cache: args.cache.open(),
+        ..OpenOptions::default()
+    };
+    let saved = Saved {
+        store: &store,
+        names: &args.images,
+        format: match args.format {
+            FormatArg::OciArchive => Format::OciArchive,
+            FormatArg::DockerArchive => Format::DockerArchive,
+        },
+        platform: args.platform.as_ref(),
+        options: &options,
+    };
+    match &args.output {
+        Some(path) => to_file(&saved, path)?,
+        None => {
+            pipe::to_stdout(|out| {
+                transfer::save(&saved, out)?;
+                Ok(ExitCode::SUCCESS)
+            })?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes beside the file and renames, so that under its name there is never half an archive.
+fn to_file(saved: &Saved<'_>, path: &Path) -> anyhow::Result<()> {
+    let failed = |error| TransferError::Io {
+        what: path.display().to_string(),
+        error,
+    };
+    // A device or a pipe is written as it is.
+    if path.metadata().is_ok_and(|meta| !meta.is_file()) {
+        let mut out = BufWriter::new(File::options().write(true).open(path).map_err(failed)?);
+        transfer::save(saved, &mut out)?;
+        out.flush().map_err(failed)?;
+        return Ok(());
+    }
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let temporary = tempfile::Builder::new()
+        .prefix(".imgfs-")
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
+        .tempfile_in(dir.unwrap_or(Path::new(".")))
+        .map_err(failed)?;
+    let mut out = BufWriter::with_capacity(1 << 20, temporary.as_file());
+    transfer::save(saved, &mut out)?;
+    out.flush().map_err(failed)?;
+    drop(out);
+    temporary.persist(path).map_err(|e| failed(e.error))?;
+    Ok(())
+}
