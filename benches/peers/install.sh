@@ -17,6 +17,7 @@ install_peers() { # install_peers VENV
   install_package umoci umoci
   install_package skopeo skopeo
   install_package podman podman
+  install_package docker-registry docker-registry
   install_package igzip isal
   install_package zstd zstd
   install_package file file

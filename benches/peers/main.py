@@ -11,6 +11,7 @@ import charts
 import clock
 import images
 import measure_mount
+import measure_pull
 import measure_read
 import mounts
 import record
@@ -43,6 +44,8 @@ def steps(run):
     for kind in FLOORS:
         ends = tuple(name + kind for name in ("first-mount-", "first-memory-", "index-", "remount-"))
         yield ends, lambda kind=kind: measure_mount.first_mounts(run, kind)
+    for kind in ("gzip", "zstd"):
+        yield ("pull-" + kind, "pulled-mount-" + kind), lambda kind=kind: measure_pull.pulls(run, kind)
     yield ("unpack-",), lambda: measure_mount.unpacking(run)
     yield ("find-", "lstat-"), lambda: measure_read.walks(run)
     for kind in FLOORS:

@@ -54,6 +54,12 @@ for kind, floor in FLOORS.items():
     row("index-" + kind, "cache on disk, share of the layers, " + of, "%", (Bar(2),))
     row("remount-" + kind, "remount and `ls`, " + of, "ms", (Bar(60),))
 
+THEN_INDEXED = "skopeo copy, then the first `imgfs ls`"
+for kind in ("gzip", "zstd"):
+    of = IMAGES[kind]
+    row("pull-" + kind, "pull from a registry, indexed, " + of, "s", (Bar(1.15, "skopeo copy"),))
+    row("pulled-mount-" + kind, "mount and `ls` after that, " + of, "ms", (Bar(60),))
+
 row("unpack-time", "first tree by unpacking: time", "s")
 row("unpack-memory", "first tree by unpacking: peak memory", "MB")
 row("unpack-disk", "first tree by unpacking: disk", "MB")
