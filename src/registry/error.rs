@@ -62,7 +62,7 @@ pub enum RegistryError {
     #[error(
         "{place}: the certificate of {host} is not trusted: {detail}; \
          put the certificate of its authority into /etc/docker/certs.d/{host}/ca.crt, \
-         or name a file of all to trust in SSL_CERT_FILE, or use --insecure"
+         or name it with --ca (or a file of all to trust in SSL_CERT_FILE), or use --insecure"
     )]
     Certificate {
         /// Where.
