@@ -74,7 +74,7 @@ pub(super) fn arrive(
                     blob.digest
                 );
                 arrival.restart()?;
-                bring.origin.distrust();
+                bring.origin.was_wrong();
                 actual = Some(digest);
             }
             Err(Failed::Other(error)) => return Err(*error),

@@ -34,9 +34,8 @@ pub(super) trait Origin: Sync {
         sink: &mut Sink<'_>,
     ) -> Result<(), TransferError>;
 
-    /// What came was not what was asked for: whoever stood in for somebody else is not to be asked
-    /// again.
-    fn distrust(&self) {}
+    /// A blob came with other bytes than its digest's, and is asked for again.
+    fn was_wrong(&self) {}
 }
 
 /// A manifest or an index that a descriptor names, checked.
@@ -62,20 +61,26 @@ pub(super) fn config(
         let detail = format!("has {size} bytes, where at most {MAX_DOCUMENT} make sense");
         return Err(bad_document(origin, &what, detail));
     }
-    let mut checked = Ok(());
+    let mut actual = None;
     for _ in 0..TIMES {
         let mut bytes = Vec::new();
         origin.blob(digest, size, 0, &mut |piece| {
             bytes.extend_from_slice(piece);
             Ok(())
         })?;
-        checked = check(origin, &what, digest, &bytes);
-        if checked.is_ok() {
+        if digest.matches(&bytes) {
             return Ok(bytes);
         }
-        origin.distrust();
+        origin.was_wrong();
+        actual = Some(hash(digest, &bytes));
     }
-    checked.map(|()| Vec::new())
+    Err(TransferError::Digest {
+        image: origin.name().to_owned(),
+        what: "config".to_owned(),
+        expected: digest.clone(),
+        actual: actual.unwrap_or_else(|| digest.clone()),
+        times: TIMES,
+    })
 }
 
 fn check(
@@ -87,14 +92,19 @@ fn check(
     if expected.matches(bytes) {
         return Ok(());
     }
-    let mut hasher = Hasher::like(expected);
-    hasher.update(bytes);
-    let actual = hasher.finish();
+    let actual = hash(expected, bytes);
     Err(bad_document(
         origin,
         what,
         format!("arrived with other bytes, those of {actual}"),
     ))
+}
+
+/// What bytes hash to by the algorithm of another digest.
+fn hash(like: &Digest, bytes: &[u8]) -> Digest {
+    let mut hasher = Hasher::like(like);
+    hasher.update(bytes);
+    hasher.finish()
 }
 
 /// The digest of a descriptor.

@@ -66,7 +66,8 @@ impl Origin for Repository<'_> {
         })
     }
 
-    fn distrust(&self) {
+    /// It may have been a mirror's.
+    fn was_wrong(&self) {
         self.client.distrust_mirrors(self.reference);
     }
 }
