@@ -259,6 +259,8 @@ impl Faults {
 impl State {
     /// Serves one connection, request after request.
     fn serve(&self, stream: TcpStream) {
+        // Head and body are written each by itself: without this the body waits for the client's ACK.
+        let _ = stream.set_nodelay(true);
         let mut first = [0];
         if stream.peek(&mut first).unwrap_or(0) == 0 {
             return;
