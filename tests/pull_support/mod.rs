@@ -111,7 +111,7 @@ pub fn assert_sound(store: &Path) -> Vec<String> {
     let shown: Vec<&str> = shown.lines().collect();
     assert_eq!(shown, names);
     for name in &names {
-        let said = imgfs_of(store, &["verify", "--cache-limit", "0", name]);
+        let said = imgfs_of(store, &["verify", name]);
         assert!(said.contains(&format!("{name}: ok")), "{said}");
     }
     names
