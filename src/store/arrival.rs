@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, OFlags};
 
+use super::blobs::is_loop;
 use super::lock::{Lock, is_still, lock, try_lock};
 use super::{ARRIVING, Lease, Store, StoreError, sync_dir};
 use crate::blob::Digest;
@@ -55,15 +56,23 @@ impl Store {
             {
                 return Ok(Wanted::Here(lease));
             }
-            let file = OpenOptions::new()
+            let opened = OpenOptions::new()
                 .read(true)
                 .write(true)
                 .create(true)
                 .truncate(false)
                 .mode(0o600)
                 .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits() as i32)
-                .open(&path)
-                .map_err(&at)?;
+                .open(&path);
+            let file = match opened {
+                Err(e) if e.kind() == io::ErrorKind::IsADirectory || is_loop(&e) => {
+                    return Err(self.no_file(&path));
+                }
+                opened => opened.map_err(&at)?,
+            };
+            if !file.metadata().map_err(&at)?.is_file() {
+                return Err(self.no_file(&path));
+            }
             if !turn(&file, &path).map_err(&at)? {
                 continue;
             }

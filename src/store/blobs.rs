@@ -1,8 +1,9 @@
 //! Blobs that are whole: found by their digest, and locked while somebody uses them.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use rustix::fs::{FlockOperation, OFlags};
 
@@ -45,7 +46,7 @@ impl Store {
         let path = self.blob_path(digest);
         let at = StoreError::at(&path);
         // A pipe of that name would hang whoever opens it.
-        let flags = OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         loop {
             let opened = OpenOptions::new()
                 .read(true)
@@ -54,21 +55,27 @@ impl Store {
             let file = match opened {
                 Ok(file) => file,
                 Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(e) if is_loop(&e) => return Err(self.no_file(&path)),
                 Err(error) => return Err(at(error)),
             };
             if !file.metadata().map_err(&at)?.is_file() {
-                return Err(at(io::Error::other("it is not a regular file")));
+                return Err(self.no_file(&path));
             }
             match lock(&file, FlockOperation::LockShared, &path) {
                 // A file system without locks; it is then on who uses it not to prune meanwhile.
                 Err(e) if e.kind() == io::ErrorKind::Unsupported => {}
                 locked => locked.map_err(&at)?,
             }
-            let same = fs::metadata(&path).is_ok() && is_still(&file, &path).map_err(&at)?;
-            if same {
+            if is_still(&file, &path).map_err(&at)? {
                 return Ok(Some(Lease { file }));
             }
         }
+    }
+
+    /// Where a file of the store should be is something else. The store never makes that.
+    pub(super) fn no_file(&self, path: &Path) -> StoreError {
+        let within = path.strip_prefix(&self.root).unwrap_or(path);
+        self.bad_document(&within.to_string_lossy(), "is not a regular file")
     }
 
     /// A document's bytes, which are those of its digest; `None` if it is not there.
@@ -89,4 +96,9 @@ impl Store {
         }
         Ok(Some(bytes))
     }
+}
+
+/// Whether what was to be opened is a symbolic link.
+pub(super) fn is_loop(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
 }
