@@ -75,10 +75,10 @@ impl Store {
         private::make(&dirs)?;
         let store = Self { root };
         let layout = store.root.join("oci-layout");
+        let _lock = Lock::exclusive(&store.root)?;
         if !layout.exists() {
             write_aside(&layout, b"{\"imageLayoutVersion\":\"1.0.0\"}")?;
         }
-        let _lock = Lock::exclusive(&store.root)?;
         if !store.root.join(names::INDEX).exists() {
             store.write_names(&names::empty())?;
         }
@@ -91,14 +91,15 @@ impl Store {
     /// If it cannot be looked into, or is not this user's alone to write.
     pub fn existing(path: &Path) -> Result<Option<Self>, StoreError> {
         let root = std::path::absolute(path).map_err(StoreError::at(path))?;
-        if !root.join(names::INDEX).exists() {
-            return Ok(None);
-        }
+        // One that may not be looked into is not the same as none.
         for dir in [root.clone(), root.join("blobs"), root.join("blobs/sha256")] {
             match check_dir(&dir) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
                 checked => checked?,
             }
+        }
+        if !root.join(names::INDEX).exists() {
+            return Ok(None);
         }
         Ok(Some(Self { root }))
     }
