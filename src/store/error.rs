@@ -16,7 +16,18 @@ pub enum StoreError {
         #[source]
         error: io::Error,
     },
-    /// `index.json` or another document is not what it should be.
+    /// `index.json` is not what it should be: nobody knows what the store holds, so nothing is changed.
+    #[error(
+        "{}: index.json {detail}; put back what it was, or remove the whole store to begin anew",
+        store.display()
+    )]
+    Names {
+        /// The store.
+        store: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A document or a blob is not what it should be.
     #[error("{}: {document} {detail}; mend or remove it", store.display())]
     Document {
         /// The store.

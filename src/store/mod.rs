@@ -80,6 +80,7 @@ impl Store {
             write_aside(&layout, b"{\"imageLayoutVersion\":\"1.0.0\"}")?;
         }
         if !store.root.join(names::INDEX).exists() {
+            store.check_no_blobs()?;
             store.write_names(&names::empty())?;
         }
         Ok(store)
@@ -98,10 +99,22 @@ impl Store {
                 checked => checked?,
             }
         }
-        if !root.join(names::INDEX).exists() {
+        let store = Self { root };
+        if !store.root.join(names::INDEX).exists() {
+            store.check_no_blobs()?;
             return Ok(None);
         }
-        Ok(Some(Self { root }))
+        Ok(Some(store))
+    }
+
+    /// Without an `index.json` there is no image yet. Where there are blobs it was lost, and an empty one
+    /// in its place would make all of them unreferenced.
+    fn check_no_blobs(&self) -> Result<(), StoreError> {
+        let files = self.files()?;
+        match files.iter().any(|(_, digest, _)| digest.is_some()) {
+            true => Err(self.bad_names("is missing, though there are blobs")),
+            false => Ok(()),
+        }
     }
 
     /// Its directory.

@@ -148,16 +148,23 @@ impl Store {
         let at = StoreError::at(&path);
         let meta = fs::metadata(&path).map_err(&at)?;
         if !meta.is_file() || meta.len() > MAX_INDEX {
-            return Err(self.bad_document(INDEX, "is no document"));
+            return Err(self.bad_names("is no document"));
         }
         let bytes = fs::read(&path).map_err(&at)?;
         serde_json::from_slice(&bytes)
-            .map_err(|e| self.bad_document(INDEX, &format!("cannot be understood: {e}")))
+            .map_err(|e| self.bad_names(&format!("cannot be understood: {e}")))
     }
 
     /// Needs the exclusive lock.
     pub(super) fn write_names(&self, index: &ImageIndex) -> Result<(), StoreError> {
         write_aside(&self.index_path(), &document_of(index)?)
+    }
+
+    pub(super) fn bad_names(&self, detail: &str) -> StoreError {
+        StoreError::Names {
+            store: self.root.clone(),
+            detail: detail.to_owned(),
+        }
     }
 
     pub(super) fn bad_document(&self, document: &str, detail: &str) -> StoreError {
