@@ -98,6 +98,8 @@ pub fn load(
     options: &LoadOptions,
     progress: &dyn Progress,
 ) -> Result<Vec<Stored>, TransferError> {
+    // A store that cannot take the names is told before anything is brought.
+    store.images()?;
     let spans = Arc::new(SpanCache::new(64 << 20, options.cache.clone()));
     let caches = Caches {
         spans,

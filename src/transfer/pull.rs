@@ -94,6 +94,8 @@ pub fn pull(
         reference: &reference,
         name: reference.whole(),
     };
+    // A store that cannot take the name is told before anything is brought.
+    store.images()?;
     let fetched = client.manifest(&reference, None)?;
     let root = describe(
         &fetched.media_type,
