@@ -130,12 +130,14 @@ impl StoreArg {
             Ok(parsed) => parsed.whole(),
             Err(error) => anyhow::bail!("{text}: {error}; write docker://HOST/NAME:TAG"),
         };
-        let store = self.open()?;
-        if let Ok(image) = store.find(&full)
+        // What is there is found in a store that cannot be written, too.
+        if let Some(store) = self.existing()?
+            && let Ok(image) = store.find(&full)
             && serves(&store, &image, platform)
         {
             return Ok(Reference::in_store(store.path(), &image.shown(), text));
         }
+        let store = self.open()?;
         let wanted = wanted(platform);
         let image = pull::pull(&store, &name, wanted, &RegistryArgs::default(), cache)?.image;
         Ok(Reference::in_store(store.path(), &image.shown(), text))
