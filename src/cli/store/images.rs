@@ -87,7 +87,10 @@ fn row(store: &Store, usage: ImageUsage) -> Row {
                 row.platforms.push(platform.to_string());
             }
         }
-        Err(error) => row.broken = Some(error.to_string()),
+        // What the store says of it is more to the point.
+        Err(error) => {
+            row.broken.get_or_insert_with(|| error.to_string());
+        }
     }
     row
 }
