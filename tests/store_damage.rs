@@ -1,0 +1,466 @@
+//! A store that somebody meddled with, that cannot be written, or for which there is no room. Each command
+//! says what is wrong and what to do, none hangs, and nothing is taken away as unreferenced by one who
+//! cannot tell what is referenced.
+
+mod common;
+mod program;
+mod pull_support;
+mod store_support;
+
+use std::fs::{self, File};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::proxy::{Act, Faults};
+use common::registry::Registry;
+use program::{Place, SOON, assert_says, fail, output, stderr, str, succeed, within};
+use pull_support::{assert_sound, image, layers_of, push};
+use rustix::mount::{UnmountFlags, unmount};
+use serde_json::{Value, json};
+use store_support::*;
+
+/// A store with the image `app:1` of two layers, out of a registry that still has it.
+struct Scene {
+    place: Place,
+    registry: Registry,
+    /// `localhost:PORT/app:1`.
+    name: String,
+    manifest: String,
+    config: String,
+    layers: Vec<String>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let (place, registry) = (Place::new(), Registry::plain());
+        let image = image(&[("base", 60_000), ("top", 1000)]);
+        push(&registry, &image, "app:1");
+        let name = format!("{}/app:1", registry.host());
+        imgfs(&place, ["pull", &name]);
+        let manifest = images(&place)[0]["digest"].as_str().unwrap().to_owned();
+        let config = named_by(&blob(&place, &manifest)).remove(0);
+        Self {
+            layers: layers_of(&image),
+            place,
+            registry,
+            name,
+            manifest,
+            config,
+        }
+    }
+
+    fn dir(&self) -> PathBuf {
+        store(&self.place)
+    }
+
+    fn path(&self, digest: &str) -> PathBuf {
+        blob(&self.place, digest)
+    }
+
+    /// All files of the store by name and length, to see that nothing was changed.
+    fn files(&self) -> String {
+        let mut find = self.place.command("find");
+        let list = says(find.arg(self.dir()).args(["-not", "-name", "lock", "-ls"]));
+        let mut lines: Vec<_> = list.lines().collect();
+        lines.sort_unstable();
+        lines.join("\n")
+    }
+
+    /// `imgfs ARGS…` fails and says these words.
+    #[track_caller]
+    fn fails(&self, args: &[&str], words: &[&str]) {
+        assert_says(&fail(self.place.imgfs().args(args)), words);
+    }
+
+    fn mount(&self) -> Command {
+        let mut command = self.place.imgfs();
+        command.arg("mount").arg(&self.name).arg(self.place.mnt());
+        command
+    }
+
+    /// Each command that needs the names fails with these words, and changes nothing.
+    #[track_caller]
+    fn no_names(&self, words: &[&str]) {
+        let before = self.files();
+        let dir = self.dir();
+        let words = [words, &[str(&dir), "index.json", "put back"]].concat();
+        let archive = self.place.image();
+        let commands: [&[&str]; 8] = [
+            &["images"],
+            &["prune"],
+            &["df"],
+            &["rm", &self.name],
+            &["tag", &self.name, "b"],
+            &["verify", &self.name],
+            &["pull", &self.name],
+            &["load", str(&archive)],
+        ];
+        for command in commands {
+            self.fails(command, &words);
+        }
+        assert_says(&fail(&mut self.mount()), &words);
+        self.place.assert_gone();
+        assert_eq!(self.files(), before);
+    }
+}
+
+fn fifo(path: &Path) {
+    let made = Command::new("mkfifo").arg(path).status().unwrap();
+    assert!(made.success());
+}
+
+#[test]
+fn names_that_cannot_be_read() {
+    let scene = Scene::new();
+    let index = scene.dir().join("index.json");
+    let kept = fs::read(&index).unwrap();
+    for garbage in [
+        "",
+        "{",
+        "[]",
+        "nothing",
+        "{\"schemaVersion\":2,\"manifests\":7}",
+    ] {
+        fs::write(&index, garbage).unwrap();
+        scene.no_names(&["cannot be understood"]);
+    }
+    // Half of it, as a disk that lost power might leave it.
+    fs::write(&index, &kept[..kept.len() / 2]).unwrap();
+    scene.no_names(&["cannot be understood"]);
+    // Longer than any; no bytes are there, and none is read.
+    File::create(&index).unwrap().set_len(1 << 40).unwrap();
+    scene.no_names(&["is no document"]);
+    fs::remove_file(&index).unwrap();
+    fs::create_dir(&index).unwrap();
+    scene.no_names(&["is no document"]);
+    fs::remove_dir(&index).unwrap();
+    fifo(&index);
+    scene.no_names(&["is no document"]);
+    fs::remove_file(&index).unwrap();
+    // There are blobs, which it must have named.
+    scene.no_names(&["is missing"]);
+    fs::write(&index, &kept).unwrap();
+    assert_eq!(imgfs(&scene.place, ["prune"]), "freed 0 B (0 files)\n");
+    assert_eq!(assert_sound(&scene.dir()), [scene.name.clone()]);
+}
+
+#[test]
+fn digests_that_are_none() {
+    let scene = Scene::new();
+    let index = scene.dir().join("index.json");
+    let kept: Value = serde_json::from_slice(&fs::read(&index).unwrap()).unwrap();
+    let long = format!("sha256:{}", "a".repeat(100_000));
+    for bad in [
+        "sha256:../../../../../../etc/passwd",
+        "../../etc:passwd",
+        "sha256:/etc/passwd",
+        "sha256:",
+        "sha256:00",
+        "",
+        "md5:d41d8cd98f00b204e9800998ecf8427e",
+        &long,
+    ] {
+        let mut entry = kept["manifests"][0].clone();
+        entry["digest"] = bad.into();
+        let mut changed = kept.clone();
+        changed["manifests"].as_array_mut().unwrap().push(entry);
+        fs::write(&index, changed.to_string()).unwrap();
+        let before = scene.files();
+        for command in ["images", "prune", "df"] {
+            let said = fail(scene.place.imgfs().arg(command));
+            assert_says(&said, &[str(&scene.dir())]);
+            assert!(said.len() < 1000, "{} bytes: {said:.300}", said.len());
+        }
+        assert_eq!(scene.files(), before, "{bad:.80}");
+    }
+}
+
+/// What is wrong with the manifest of an image: the others go on, prune takes nothing, and pulling it again
+/// mends it.
+#[test]
+fn a_manifest_that_is_not_right() {
+    let scene = Scene::new();
+    let archive = scene.place.image();
+    imgfs(&scene.place, ["load", str(&archive)]);
+    let path = scene.path(&scene.manifest);
+    let right = fs::read(&path).unwrap();
+    let mut turned = right.clone();
+    turned[40] ^= 1;
+    let longer = [&right[..], b" "].concat();
+    let cases: [(&str, Option<&[u8]>); 4] = [
+        ("missing", None),
+        ("not those of its digest", Some(&right[..100])),
+        ("not those of its digest", Some(&turned)),
+        ("not those of its digest", Some(&longer)),
+    ];
+    for (word, bytes) in cases {
+        fs::remove_file(&path).unwrap();
+        if let Some(bytes) = bytes {
+            fs::write(&path, bytes).unwrap();
+        }
+        // One that no name leads to: it could be this image's.
+        imgfs(&scene.place, ["rm", "sample:1"]);
+        let before = scene.files();
+        scene.fails(&["prune"], &[word, &scene.manifest[7..], "pull"]);
+        assert_eq!(scene.files(), before);
+        imgfs(&scene.place, ["load", str(&archive)]);
+        // The list has both, and says which one is broken.
+        let listed = output(scene.place.imgfs().arg("images"));
+        assert!(!listed.status.success());
+        let table = String::from_utf8(listed.stdout.clone()).unwrap();
+        assert_says(&table, &[&scene.name, "broken", "sample:1", "linux/amd64"]);
+        assert_says(&stderr(&listed), &[word, &scene.manifest[7..]]);
+        assert_eq!(
+            imgfs(&scene.place, ["cat", "sample:1", "etc/motd"]),
+            "hello\n"
+        );
+        let verified = output(scene.place.imgfs().args(["verify", &scene.name]));
+        assert!(
+            matches!(verified.status.code(), Some(1 | 2)),
+            "{verified:?}"
+        );
+        let said = fail(&mut scene.mount());
+        assert_says(&said, &[&scene.manifest[7..]]);
+        imgfs(&scene.place, ["pull", &scene.name]);
+        assert_eq!(fs::read(&path).unwrap(), right);
+        assert_eq!(assert_sound(&scene.dir()).len(), 2);
+    }
+    // Or the image is given up.
+    fs::remove_file(&path).unwrap();
+    imgfs(&scene.place, ["rm", &scene.name]);
+    imgfs(&scene.place, ["prune"]);
+    assert_eq!(assert_sound(&scene.dir()), ["sample:1"]);
+}
+
+#[test]
+fn what_lies_where_a_blob_should_be() {
+    let scene = Scene::new();
+    let words = ["not a regular file", "remove it"];
+    for digest in [&scene.manifest, &scene.config, &scene.layers[0]] {
+        let path = scene.path(digest);
+        let aside = scene.place.join("aside");
+        fs::rename(&path, &aside).unwrap();
+        let things: [(&str, &dyn Fn()); 4] = [
+            ("pipe", &|| fifo(&path)),
+            ("link", &|| symlink("/etc/passwd", &path).unwrap()),
+            // Even to what would be right: it is not locked by that name, and may go.
+            ("right link", &|| symlink(&aside, &path).unwrap()),
+            ("directory", &|| fs::create_dir(&path).unwrap()),
+        ];
+        for (what, make) in things {
+            make();
+            let said = fail(&mut scene.mount());
+            assert_says(&said, &[&words[..], &[&digest[7..]]].concat());
+            scene.place.assert_gone();
+            scene.fails(&["pull", &scene.name], &words);
+            let verified = output(scene.place.imgfs().args(["verify", &scene.name]));
+            assert!(!verified.status.success(), "{what}: {verified:?}");
+            let said = stderr(&verified) + &String::from_utf8_lossy(&verified.stdout);
+            assert!(!said.contains("root:"), "{said}");
+            // Nothing of that is in the way of counting, listing and pruning, or it is told.
+            for command in ["images", "df", "prune"] {
+                let done = output(scene.place.imgfs().arg(command));
+                assert!(done.status.code().is_some_and(|c| c != 101), "{done:?}");
+            }
+            assert_eq!(blobs(&scene.place).len(), 4, "{what}");
+            match what {
+                "directory" => fs::remove_dir(&path).unwrap(),
+                _ => fs::remove_file(&path).unwrap(),
+            }
+        }
+        fs::rename(&aside, &path).unwrap();
+    }
+    assert_eq!(assert_sound(&scene.dir()), [scene.name.clone()]);
+    assert!(Path::new("/etc/passwd").exists());
+}
+
+#[test]
+fn a_layout_without_its_mark() {
+    let scene = Scene::new();
+    let mark = scene.dir().join("oci-layout");
+    fs::remove_file(&mark).unwrap();
+    assert_eq!(
+        imgfs(&scene.place, ["cat", &scene.name, "top.txt"]),
+        "this is top\n"
+    );
+    imgfs(&scene.place, ["images"]);
+    // Who writes to the store puts it back, and skopeo reads it again.
+    imgfs(&scene.place, ["pull", &scene.name]);
+    let text: Value = serde_json::from_slice(&fs::read(&mark).unwrap()).unwrap();
+    assert_eq!(text, json!({"imageLayoutVersion": "1.0.0"}));
+    assert_eq!(
+        skopeo_digest(&scene.place, &oci(&scene.place, &scene.name)),
+        scene.manifest
+    );
+}
+
+#[test]
+fn what_lies_where_a_blob_arrives() {
+    let scene = Scene::new();
+    let layer = &scene.layers[0];
+    let size = fs::metadata(scene.path(layer)).unwrap().len();
+    let part = scene
+        .dir()
+        .join("arriving")
+        .join(layer.replacen(':', "-", 1));
+    // Wrong bytes: fewer than there should be, just as many, and more.
+    for len in [1000, size, size + 1, 5_000_000] {
+        fs::remove_file(scene.path(layer)).unwrap();
+        fs::write(&part, vec![7; len as usize]).unwrap();
+        imgfs(&scene.place, ["pull", &scene.name]);
+        assert!(!part.exists(), "{len}");
+        assert_eq!(assert_sound(&scene.dir()), [scene.name.clone()]);
+    }
+    fs::remove_file(scene.path(layer)).unwrap();
+    fifo(&part);
+    scene.fails(
+        &["pull", &scene.name],
+        &["arriving/", "not a regular file", "remove it"],
+    );
+    fs::remove_file(&part).unwrap();
+    fs::create_dir(&part).unwrap();
+    scene.fails(
+        &["pull", &scene.name],
+        &["arriving/", "not a regular file", "remove it"],
+    );
+    fs::remove_dir(&part).unwrap();
+    symlink("/etc/passwd", &part).unwrap();
+    scene.fails(
+        &["pull", &scene.name],
+        &["arriving/", "not a regular file", "remove it"],
+    );
+    fs::remove_file(&part).unwrap();
+    imgfs(&scene.place, ["pull", &scene.name]);
+    assert_eq!(assert_sound(&scene.dir()), [scene.name.clone()]);
+    // Whatever else lies there is no image; files go when room is made.
+    fs::write(scene.dir().join("arriving/garbage"), "x").unwrap();
+    fs::write(scene.dir().join(".new-left"), "x").unwrap();
+    imgfs(&scene.place, ["prune"]);
+    assert_eq!(
+        fs::read_dir(scene.dir().join("arriving")).unwrap().count(),
+        0
+    );
+    assert!(!scene.dir().join(".new-left").exists());
+    assert_eq!(assert_sound(&scene.dir()), [scene.name]);
+}
+
+/// Something mounted over the store; gone with this.
+struct Over(PathBuf);
+
+impl Over {
+    fn mount(path: &Path, args: &[&str]) -> Self {
+        common::run(Command::new("mount").args(args).arg(path));
+        Self(path.to_owned())
+    }
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        let _ = unmount(&self.0, UnmountFlags::DETACH);
+    }
+}
+
+#[test]
+fn a_store_that_cannot_be_written() {
+    let scene = Scene::new();
+    let dir = scene.dir();
+    let other = image(&[("other", 1000)]);
+    push(&scene.registry, &other, "other:1");
+    // With a lock that is there, and without one.
+    for locked in [true, false] {
+        if !locked {
+            fs::remove_file(dir.join("lock")).unwrap();
+        }
+        let over = Over::mount(&dir, &["--bind", str(&dir)]);
+        common::run(
+            Command::new("mount")
+                .args(["-o", "remount,bind,ro"])
+                .arg(&dir),
+        );
+        succeed(&mut scene.mount());
+        assert_eq!(scene.place.text("base.txt"), "this is base\n");
+        scene.place.umount();
+        within(SOON, "the mount to end", || {
+            scene.place.processes().is_empty()
+        });
+        let by_registry = format!("docker://{}", scene.name);
+        assert_eq!(
+            imgfs(&scene.place, ["cat", &by_registry, "top.txt"]),
+            "this is top\n"
+        );
+        assert_eq!(names(&scene.place), [scene.name.clone()]);
+        assert_says(&imgfs(&scene.place, ["verify", &scene.name]), &["ok"]);
+        imgfs(&scene.place, ["df"]);
+        let other = format!("{}/other:1", scene.registry.host());
+        let commands: [&[&str]; 3] = [
+            &["pull", &other],
+            &["rm", &scene.name],
+            &["tag", &scene.name, "b"],
+        ];
+        for command in commands {
+            scene.fails(command, &[str(&dir), "Read-only file system"]);
+        }
+        drop(over);
+    }
+    assert_eq!(assert_sound(&dir), [scene.name]);
+}
+
+#[test]
+fn no_room() {
+    let (place, registry) = (Place::new(), Registry::plain());
+    push(&registry, &image(&[("small", 1_000_000)]), "small:1");
+    let large = image(&[("first", 900_000), ("large", 3_000_000)]);
+    push(&registry, &large, "large:1");
+    let proxy = Faults::before(registry.address(), |_| Act::pass());
+    let dir = store(&place);
+    fs::create_dir_all(&dir).unwrap();
+    let over = Over::mount(
+        &dir,
+        &["-t", "tmpfs", "-o", "size=3500k,mode=0700", "tmpfs"],
+    );
+    let name = |name: &str| format!("{}/{name}", proxy.host());
+    imgfs(&place, ["pull", &name("small:1")]);
+    let said = fail(place.imgfs().args(["pull", &name("large:1")]));
+    assert_says(
+        &said,
+        &[str(&dir), "No space left", "imgfs prune", "--store"],
+    );
+    assert_eq!(assert_sound(&dir), [name("small:1")]);
+    // Names need room as well, and there is none: the old ones stay.
+    let fill = dir.join("fill");
+    let mut filled = place.command("dd");
+    output(
+        filled
+            .args(["if=/dev/zero", "bs=1k"])
+            .arg(format!("of={}", str(&fill))),
+    );
+    let tag = output(place.imgfs().args(["tag", &name("small:1"), "b:1"]));
+    assert!(!tag.status.success());
+    assert_says(&stderr(&tag), &["No space left"]);
+    fs::remove_file(&fill).unwrap();
+    assert_eq!(assert_sound(&dir), [name("small:1")]);
+    // Room is made by taking the other image away, and what has arrived is of use. Not by prune: that
+    // takes unfinished blobs too.
+    let large_digest = &layers_of(&large)[1];
+    let before = proxy.bytes(large_digest);
+    let part = dir
+        .join("arriving")
+        .join(large_digest.replacen(':', "-", 1));
+    let kept = fs::metadata(&part).unwrap().len();
+    assert!(kept > 500_000, "{kept}");
+    common::run(
+        Command::new("mount")
+            .args(["-o", "remount,size=8m"])
+            .arg(&dir),
+    );
+    imgfs(&place, ["pull", &name("large:1")]);
+    let size = large.layers[1].0.len() as u64;
+    assert_eq!(proxy.bytes(large_digest) - before, size - kept);
+    assert_eq!(assert_sound(&dir).len(), 2);
+    assert_eq!(
+        fs::metadata(&dir).unwrap().permissions().mode() & 0o777,
+        0o700
+    );
+    drop(over);
+}
