@@ -50,11 +50,16 @@ pub fn noise(seed: u64, len: usize) -> Vec<u8> {
 
 /// A layer of a text that says which it is, and of noise.
 pub fn layer(name: &str, len: usize) -> Vec<u8> {
-    let seed = name.bytes().fold(7, |n, b| n * 31 + u64::from(b));
     Layer::new()
         .file(&format!("{name}.txt"), format!("this is {name}\n"))
-        .file(&format!("{name}.bin"), noise(seed, len))
+        .file(&format!("{name}.bin"), bin(name, len))
         .tar()
+}
+
+/// The noise in a layer.
+pub fn bin(name: &str, len: usize) -> Vec<u8> {
+    let seed = name.bytes().fold(7, |n, b| n * 31 + u64::from(b));
+    noise(seed, len)
 }
 
 /// An image of these layers, each with so many bytes of noise. The first is gzipped.
