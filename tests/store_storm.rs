@@ -1,0 +1,343 @@
+//! Everything at once: several users of one store pull, load, tag, mount, read, remove and prune, and some of
+//! them are killed in the middle. No image is ever broken, no mount reads wrong bytes or loses its blobs,
+//! and in the end everything can be taken away.
+//!
+//! What is done is drawn from a seed; when a process is killed is not, and how the threads come in each
+//! other's way differs each time.
+
+mod common;
+mod program;
+mod pull_support;
+mod store_support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use common::registry::Registry;
+use program::images::{named, tar_layout};
+use program::{Place, finish, start, stderr, str, within};
+use pull_support::{Random, assert_sound, bin, image, imgfs_of, push};
+use rustix::mount::{UnmountFlags, unmount};
+use rustix::process::{Signal, kill_process};
+
+const THREADS: u64 = 4;
+const ROUNDS: usize = 50;
+/// What each image has of its own; the layer below is that of all.
+const OWN: [(&str, usize); 3] = [("a", 150_000), ("b", 40_000), ("c", 900)];
+const BASE: (&str, usize) = ("base", 200_000);
+/// A killed process is gone within this time, and what it was about to mount as well.
+const SETTLED: Duration = Duration::from_secs(20);
+
+/// One store and where its images come from.
+struct Sky {
+    place: Place,
+    registry: Registry,
+    archives: Vec<PathBuf>,
+    /// Read by who does something, written by who looks whether all is right: nobody does anything then.
+    gate: RwLock<()>,
+    killed: AtomicUsize,
+    mounted: AtomicUsize,
+    removed_under: AtomicUsize,
+}
+
+impl Sky {
+    fn new() -> Self {
+        let (place, registry) = (Place::new(), Registry::plain());
+        let mut archives = Vec::new();
+        for own in OWN {
+            let image = image(&[BASE, own]);
+            push(&registry, &image, &format!("{}:1", own.0));
+            let dir = place.join(&format!("layout-{}", own.0));
+            fs::create_dir(&dir).unwrap();
+            let entry = named(image.write(&dir), &format!("loaded/{}:1", own.0));
+            common::write_index(&dir, &[entry]);
+            archives.push(place.file(&format!("{}.tar", own.0), tar_layout(&dir)));
+        }
+        Self {
+            place,
+            registry,
+            archives,
+            gate: RwLock::default(),
+            killed: AtomicUsize::new(0),
+            mounted: AtomicUsize::new(0),
+            removed_under: AtomicUsize::new(0),
+        }
+    }
+
+    fn store(&self) -> PathBuf {
+        self.place.join("data/imgfs")
+    }
+
+    /// The name by which an image is pulled.
+    fn pulled(&self, number: usize) -> String {
+        format!("{}/{}:1", self.registry.host(), OWN[number].0)
+    }
+}
+
+/// One who uses the store, with a mountpoint of their own.
+struct User<'a> {
+    sky: &'a Sky,
+    place: Place,
+    random: Random,
+    /// The name that only this one gives, and the image that has it.
+    alias: (String, Option<usize>),
+}
+
+impl User<'_> {
+    fn imgfs(&self, args: &[&str]) -> Command {
+        let mut command = self.place.imgfs();
+        command.args(args);
+        command
+            .env("IMGFS_STORE_DIR", self.sky.store())
+            .env("XDG_CACHE_HOME", self.sky.place.join("cache"))
+            .env("HOME", self.sky.place.join("home"))
+            .env_remove("REGISTRY_AUTH_FILE")
+            .env_remove("XDG_RUNTIME_DIR");
+        command
+    }
+
+    /// Runs a command; one of four is killed on the way. Without that it works, or, where it needs a name
+    /// that somebody else may have taken away, says so. Whether it worked.
+    fn run(&mut self, args: &[&str], needs_name: bool) -> bool {
+        let mut child = start(&mut self.imgfs(args));
+        let kill = self.random.once_in(4).then(|| self.random.below(80_000));
+        if let Some(after) = kill {
+            std::thread::sleep(Duration::from_micros(after));
+            child.kill().unwrap();
+            self.sky.killed.fetch_add(1, Ordering::Relaxed);
+        }
+        if kill.is_some() && args.first() == Some(&"mount") {
+            // Its background process may have its output still.
+            child.wait().unwrap();
+            self.settle();
+        }
+        let output = finish(child);
+        let said = stderr(&output);
+        assert!(!said.contains("panicked"), "{args:?}: {said}");
+        if output.status.success() {
+            return true;
+        }
+        let no_name = needs_name && said.contains("no image");
+        assert!(kill.is_some() || no_name, "{args:?}: {said}");
+        false
+    }
+
+    /// Nothing of this user is mounted, and no process of theirs runs.
+    fn settle(&self) {
+        within(SETTLED, "processes to be gone", || {
+            for mount in self.place.mounts() {
+                let _ = unmount(&mount.path, UnmountFlags::DETACH);
+            }
+            self.place.processes().is_empty()
+        });
+    }
+
+    fn round(&mut self) {
+        let number = self.random.below(3) as usize;
+        match self.random.below(12) {
+            0..2 => {
+                self.run(&["pull", &self.sky.pulled(number)], false);
+            }
+            2 => {
+                let archive = self.sky.archives[number].clone();
+                self.run(&["load", str(&archive)], false);
+            }
+            3 => self.tag(number),
+            4..6 => {
+                let name = match self.random.below(3) {
+                    0 => self.alias.0.clone(),
+                    1 => format!("loaded/{}:1", OWN[number].0),
+                    _ => self.sky.pulled(number),
+                };
+                self.run(&["rm", &name], true);
+            }
+            6 => {
+                self.run(&["prune"], false);
+            }
+            7 => {
+                // Whoever is killed in the middle of it, images that are listed are never broken.
+                self.run(&["images"], false);
+            }
+            _ => self.mount(number),
+        }
+    }
+
+    fn tag(&mut self, number: usize) {
+        let name = self.sky.pulled(number);
+        let alias = self.alias.0.clone();
+        let (old, done) = (self.alias.1, self.run(&["tag", &name, &alias], true));
+        self.alias.1 = match done {
+            true => Some(number),
+            // It was killed, or there was nothing to be tagged: either way one of the two, and it is not
+            // known which, until it is tagged again.
+            false if old == Some(number) => old,
+            false => None,
+        };
+    }
+
+    /// Mounts an image by one of its names, reads it, and reads on while the name and all that nobody uses
+    /// are taken away.
+    fn mount(&mut self, number: usize) {
+        let pulled = self.sky.pulled(number);
+        let (name, number) = match (self.random.below(4), self.alias.1) {
+            (0, Some(of_alias)) => (self.alias.0.clone(), of_alias),
+            (0 | 1, _) => (pulled.clone(), number),
+            _ => (format!("docker://{pulled}"), number),
+        };
+        let mnt = self.place.mnt();
+        if !self.run(&["mount", &name, str(&mnt)], true) {
+            self.settle();
+            return;
+        }
+        if self.place.mounts().is_empty() {
+            // Killed when all was done, and then taken away.
+            return;
+        }
+        self.sky.mounted.fetch_add(1, Ordering::Relaxed);
+        let (own, len) = OWN[number];
+        let read = |file: String| {
+            let path = mnt.join(file);
+            fs::read(&path).unwrap_or_else(|e| panic!("{name}: {}: {e}", path.display()))
+        };
+        assert_eq!(
+            read(format!("{own}.txt")),
+            format!("this is {own}\n").as_bytes()
+        );
+        if self.random.once_in(2) {
+            self.run(
+                &["rm", name.strip_prefix("docker://").unwrap_or(&name)],
+                true,
+            );
+            self.run(&["prune"], false);
+            self.sky.removed_under.fetch_add(1, Ordering::Relaxed);
+        }
+        // None of this was read before, so it comes out of the blobs now.
+        assert!(read(format!("{own}.bin")) == bin(own, len), "{name}");
+        assert!(read("base.bin".to_owned()) == bin(BASE.0, BASE.1), "{name}");
+        if self.random.once_in(3) {
+            for pid in self.place.processes() {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        } else {
+            let output = finish(start(&mut self.imgfs(&["umount", str(&mnt)])));
+            assert!(output.status.success(), "{}", stderr(&output));
+        }
+        self.settle();
+    }
+}
+
+/// All that must be so at any moment.
+fn look(store: &Path) {
+    if store.join("index.json").exists() {
+        assert_sound(store);
+    }
+}
+
+#[test]
+fn many_at_once_some_of_them_killed() {
+    let sky = Sky::new();
+    let (finished, begun) = (AtomicUsize::new(0), Instant::now());
+    std::thread::scope(|scope| {
+        for number in 0..THREADS {
+            let (sky, finished) = (&sky, &finished);
+            scope.spawn(move || {
+                let mut user = User {
+                    sky,
+                    place: Place::new(),
+                    random: Random::of(number + 1),
+                    alias: (format!("alias-{number}:1"), None),
+                };
+                // Also when it panics, so that nobody waits for ever.
+                let _done = Done(finished);
+                for _ in 0..ROUNDS {
+                    // Another's failed check is told by that one.
+                    let Ok(_open) = sky.gate.read() else { return };
+                    user.round();
+                }
+                user.place.assert_gone();
+            });
+        }
+        while finished.load(Ordering::SeqCst) < THREADS as usize {
+            std::thread::sleep(Duration::from_secs(1));
+            let _closed = sky.gate.write().unwrap();
+            look(&sky.store());
+        }
+    });
+    let seen = |count: &AtomicUsize| count.load(Ordering::SeqCst);
+    let counts = (
+        seen(&sky.killed),
+        seen(&sky.mounted),
+        seen(&sky.removed_under),
+    );
+    eprintln!(
+        "killed, mounted, removed while mounted: {counts:?} in {:?}",
+        begun.elapsed()
+    );
+    assert!(counts.0 > 20 && counts.1 > 20 && counts.2 > 5, "{counts:?}");
+
+    let store = sky.store();
+    for name in assert_sound(&store) {
+        imgfs_of(&store, &["rm", &name]);
+    }
+    let said = imgfs_of(&store, &["prune"]);
+    assert!(!said.contains("in use"), "{said}");
+    assert_eq!(assert_sound(&store), [""; 0]);
+    for dir in ["blobs/sha256", "arriving"] {
+        let left: Vec<_> = fs::read_dir(store.join(dir)).unwrap().collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+    let mut names: Vec<_> = fs::read_dir(&store)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let layout = ["arriving", "blobs", "index.json", "lock", "oci-layout"];
+    assert_eq!(names, layout, "nothing is left lying about");
+    // And it works.
+    for number in 0..3 {
+        imgfs_of(&store, &["pull", &sky.pulled(number)]);
+    }
+    assert_eq!(assert_sound(&store).len(), 3);
+}
+
+struct Done<'a>(&'a AtomicUsize);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Of several who pull the same image at the same time each gets it, and it comes once.
+#[test]
+fn who_pulls_what_another_is_pulling_waits_for_it() {
+    use common::proxy::{Act, Faults};
+    let (place, registry) = (Place::new(), Registry::plain());
+    push(&registry, &image(&[BASE, OWN[0]]), "a:1");
+    let proxy = Faults::before(registry.address(), |request| match request.is_blob() {
+        true => Act::pass().delay(Duration::from_millis(300)),
+        false => Act::pass(),
+    });
+    let name = format!("{}/a:1", proxy.host());
+    let children: Vec<Child> = (0..4)
+        .map(|_| start(place.imgfs().args(["pull", &name])))
+        .collect();
+    for child in children {
+        let output = finish(child);
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    let store = place.join("data/imgfs");
+    assert_eq!(assert_sound(&store), [name]);
+    let layers: u64 = image(&[BASE, OWN[0]])
+        .layers
+        .iter()
+        .map(|l| l.0.len() as u64)
+        .sum();
+    let sent = proxy.bytes("/blobs/");
+    // Configs are small, and are not worth waiting for.
+    assert!(sent < layers + 4 * 1000, "{sent} for {layers}");
+}
