@@ -43,7 +43,11 @@ pub(crate) fn run(args: &ImagesArgs) -> anyhow::Result<ExitCode> {
     let mut rows = Vec::new();
     if let Some(store) = args.store.existing()? {
         for usage in store.usage()?.images {
-            rows.push(row(&store, usage));
+            let row = row(&store, usage);
+            // What somebody took away meanwhile is not broken, but gone.
+            if row.broken.is_none() || is_there(&store, &row)? {
+                rows.push(row);
+            }
         }
     }
     let mut out = io::stdout().lock();
@@ -56,6 +60,12 @@ pub(crate) fn run(args: &ImagesArgs) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(code)
+}
+
+fn is_there(store: &Store, row: &Row) -> anyhow::Result<bool> {
+    let wanted = &row.usage.image;
+    let mut images = store.images()?.into_iter();
+    Ok(images.any(|image| (&image.name, &image.digest) == (&wanted.name, &wanted.digest)))
 }
 
 fn row(store: &Store, usage: ImageUsage) -> Row {
