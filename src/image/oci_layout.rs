@@ -112,13 +112,16 @@ pub(crate) fn manifest_of(
 /// `index.json`, and the manifests of the image that is meant.
 fn find(reference: &Reference, files: &Files) -> Result<(Vec<u8>, Vec<Found>), ImageError> {
     let index = files.document(reference, "index.json")?;
+    let mut parsed = parse_index(reference, "index.json", &index)?;
     let mut found = Vec::new();
-    collect(
-        reference,
-        files,
-        &parse_index(reference, "index.json", &index)?,
-        &mut found,
-    )?;
+    if let (Files::Store(store), Some(name)) = (files, &reference.name) {
+        // The store has its own rule for what a name means, and one image of it does not depend on what
+        // is wrong with another.
+        parsed.set_manifests(vec![store.find(name)?.descriptor]);
+        collect(reference, files, &parsed, &mut found)?;
+        return Ok((index, found));
+    }
+    collect(reference, files, &parsed, &mut found)?;
     Ok((index, choose_name(reference, found)?))
 }
 
