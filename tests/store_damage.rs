@@ -3,6 +3,7 @@
 //! cannot tell what is referenced.
 
 mod common;
+mod platforms;
 mod program;
 mod pull_support;
 mod store_support;
@@ -231,6 +232,61 @@ fn a_manifest_that_is_not_right() {
     imgfs(&scene.place, ["rm", &scene.name]);
     imgfs(&scene.place, ["prune"]);
     assert_eq!(assert_sound(&scene.dir()), ["sample:1"]);
+}
+
+/// An index is read to find an image's manifests; another image has nothing to do with it.
+#[test]
+fn an_index_that_is_not_right_is_no_matter_to_others() {
+    let scene = Scene::new();
+    let dir = scene.place.join("three");
+    platforms::write(&dir);
+    imgfs(
+        &scene.place,
+        ["load", "--name", "three", str(&nested(&dir))],
+    );
+    let index = images(&scene.place)[1]["digest"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = scene.path(&index);
+    let right = fs::read(&path).unwrap();
+    for bytes in [None, Some(&right[..100])] {
+        let _ = fs::remove_file(&path);
+        if let Some(bytes) = bytes {
+            fs::write(&path, bytes).unwrap();
+        }
+        assert_eq!(
+            imgfs(&scene.place, ["cat", &scene.name, "top.txt"]),
+            "this is top\n"
+        );
+        assert_says(&imgfs(&scene.place, ["verify", &scene.name]), &["ok"]);
+        succeed(&mut scene.mount());
+        scene.place.umount();
+        let listed = output(scene.place.imgfs().arg("images"));
+        let table = String::from_utf8(listed.stdout.clone()).unwrap();
+        assert_eq!(table.matches("broken").count(), 1, "{table}");
+        let before = scene.files();
+        scene.fails(&["prune"], &["pull", &index[7..]]);
+        assert_eq!(scene.files(), before);
+        scene.fails(&["cat", "three", "who"], &["three"]);
+    }
+    imgfs(
+        &scene.place,
+        ["load", "--name", "three", str(&nested(&dir))],
+    );
+    assert_eq!(imgfs(&scene.place, ["prune"]), "freed 0 B (0 files)\n");
+    let amd64 = ["cat", "--platform", "linux/amd64", "three", "who"];
+    assert_eq!(imgfs(&scene.place, amd64), "linux_amd64");
+}
+
+/// The same layout with its index as a blob: one image of several platforms.
+fn nested(dir: &Path) -> PathBuf {
+    let index: Value = serde_json::from_slice(&fs::read(dir.join("index.json")).unwrap()).unwrap();
+    if index["manifests"].as_array().unwrap().len() > 1 {
+        let outer = platforms::nested(dir, index["manifests"].as_array().unwrap());
+        common::write_index(dir, &[outer]);
+    }
+    dir.to_owned()
 }
 
 #[test]
