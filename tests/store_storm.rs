@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use common::registry::Registry;
 use program::images::{named, tar_layout};
 use program::{Place, finish, start, stderr, str, within};
-use pull_support::{Random, assert_sound, bin, image, imgfs_of, push};
+use pull_support::{Random, assert_sound, bin, image, imgfs_of, layers_of, push};
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::{Signal, kill_process};
 
@@ -37,6 +37,8 @@ struct Sky {
     place: Place,
     registry: Registry,
     archives: Vec<PathBuf>,
+    /// Of each image the digests of its layers.
+    layers: Vec<Vec<String>>,
     /// Read by who does something, written by who looks whether all is right: nobody does anything then.
     gate: RwLock<()>,
     killed: AtomicUsize,
@@ -47,10 +49,11 @@ struct Sky {
 impl Sky {
     fn new() -> Self {
         let (place, registry) = (Place::new(), Registry::plain());
-        let mut archives = Vec::new();
+        let (mut archives, mut layers) = (Vec::new(), Vec::new());
         for own in OWN {
             let image = image(&[BASE, own]);
             push(&registry, &image, &format!("{}:1", own.0));
+            layers.push(layers_of(&image));
             let dir = place.join(&format!("layout-{}", own.0));
             fs::create_dir(&dir).unwrap();
             let entry = named(image.write(&dir), &format!("loaded/{}:1", own.0));
@@ -61,6 +64,7 @@ impl Sky {
             place,
             registry,
             archives,
+            layers,
             gate: RwLock::default(),
             killed: AtomicUsize::new(0),
             mounted: AtomicUsize::new(0),
@@ -138,7 +142,7 @@ impl User<'_> {
 
     fn round(&mut self) {
         let number = self.random.below(3) as usize;
-        match self.random.below(12) {
+        match self.random.below(13) {
             0..2 => {
                 self.run(&["pull", &self.sky.pulled(number)], false);
             }
@@ -146,10 +150,10 @@ impl User<'_> {
                 let archive = self.sky.archives[number].clone();
                 self.run(&["load", str(&archive)], false);
             }
-            3 => self.tag(number),
+            3 | 12 => self.tag(number),
             4..6 => {
                 let name = match self.random.below(3) {
-                    0 => self.alias.0.clone(),
+                    0 => return self.untag(),
                     1 => format!("loaded/{}:1", OWN[number].0),
                     _ => self.sky.pulled(number),
                 };
@@ -164,32 +168,42 @@ impl User<'_> {
             }
             _ => self.mount(number),
         }
+        // Nobody else changes it, whatever they write.
+        if self.alias.1.is_some() {
+            let mut listed = self.imgfs(&["images", "-q"]);
+            let listed = store_support::says(&mut listed);
+            assert!(listed.lines().any(|name| name == self.alias.0), "{listed}");
+        }
     }
 
+    /// Whoever else changes names meanwhile: what this one gave is there until this one takes it away.
     fn tag(&mut self, number: usize) {
         let name = self.sky.pulled(number);
         let alias = self.alias.0.clone();
-        let (old, done) = (self.alias.1, self.run(&["tag", &name, &alias], true));
-        self.alias.1 = match done {
+        self.alias.1 = match self.run(&["tag", &name, &alias], true) {
             true => Some(number),
-            // It was killed, or there was nothing to be tagged: either way one of the two, and it is not
-            // known which, until it is tagged again.
-            false if old == Some(number) => old,
+            // If it was killed it is not known which image has the name, until it is tagged again.
             false => None,
         };
+    }
+
+    fn untag(&mut self) {
+        let known = self.alias.1.take().is_some();
+        let alias = self.alias.0.clone();
+        self.run(&["rm", &alias], !known);
     }
 
     /// Mounts an image by one of its names, reads it, and reads on while the name and all that nobody uses
     /// are taken away.
     fn mount(&mut self, number: usize) {
         let pulled = self.sky.pulled(number);
-        let (name, number) = match (self.random.below(4), self.alias.1) {
-            (0, Some(of_alias)) => (self.alias.0.clone(), of_alias),
-            (0 | 1, _) => (pulled.clone(), number),
-            _ => (format!("docker://{pulled}"), number),
+        let (name, number, others) = match (self.random.below(4), self.alias.1) {
+            (0 | 1, Some(of_alias)) => (self.alias.0.clone(), of_alias, false),
+            (0 | 1, None) => (pulled.clone(), number, true),
+            _ => (format!("docker://{pulled}"), number, true),
         };
         let mnt = self.place.mnt();
-        if !self.run(&["mount", &name, str(&mnt)], true) {
+        if !self.run(&["mount", &name, str(&mnt)], others) {
             self.settle();
             return;
         }
@@ -208,12 +222,23 @@ impl User<'_> {
             format!("this is {own}\n").as_bytes()
         );
         if self.random.once_in(2) {
-            self.run(
-                &["rm", name.strip_prefix("docker://").unwrap_or(&name)],
-                true,
-            );
+            match name == self.alias.0 {
+                true => self.untag(),
+                false => {
+                    self.run(&["rm", &pulled], true);
+                }
+            }
             self.run(&["prune"], false);
             self.sky.removed_under.fetch_add(1, Ordering::Relaxed);
+        }
+        // The files are there, not only open: whoever pulls the image now need not bring them again.
+        for digest in &self.sky.layers[number] {
+            let path = self
+                .sky
+                .store()
+                .join("blobs")
+                .join(digest.replacen(':', "/", 1));
+            assert!(path.exists(), "{name}: {digest} was taken away");
         }
         // None of this was read before, so it comes out of the blobs now.
         assert!(read(format!("{own}.bin")) == bin(own, len), "{name}");
