@@ -302,7 +302,7 @@ fn many_at_once_some_of_them_killed() {
         "killed, mounted, removed while mounted: {counts:?} in {:?}",
         begun.elapsed()
     );
-    assert!(counts.0 > 20 && counts.1 > 20 && counts.2 > 5, "{counts:?}");
+    assert!(counts.0 > 20 && counts.1 > 10 && counts.2 > 3, "{counts:?}");
 
     let store = sky.store();
     for name in assert_sound(&store) {
