@@ -546,7 +546,7 @@ fn a_layer_that_is_no_tar_is_kept_as_it_is() {
     );
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(fs::read(blob(&place, &sha256(&odd))).unwrap() == odd);
-    assert_eq!(names(&place), [name.clone()]);
+    assert_eq!(names(&place), [name.as_str()]);
     let said = fail(&mut place.mount_command(&[], &name));
     assert_says(&said, &[&name, "layer"]);
     place.assert_gone();

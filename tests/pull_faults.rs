@@ -358,7 +358,7 @@ fn the_program_among_faults() {
         for line in stderr(&done).lines() {
             assert!(line.contains("other bytes"), "{line}");
         }
-        assert_eq!(assert_sound(&store), [name.clone()]);
+        assert_eq!(assert_sound(&store), [name.as_str()]);
         fs::remove_dir_all(&store).unwrap();
     }
     let wrong = Faults::before(scene.registry.address(), |request| {

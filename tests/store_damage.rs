@@ -143,7 +143,7 @@ fn names_that_cannot_be_read() {
     scene.no_names(&["is missing"]);
     fs::write(&index, &kept).unwrap();
     assert_eq!(imgfs(&scene.place, ["prune"]), "freed 0 B (0 files)\n");
-    assert_eq!(assert_sound(&scene.dir()), [scene.name.clone()]);
+    assert_eq!(assert_sound(&scene.dir()), [scene.name.as_str()]);
 }
 
 #[test]
@@ -327,7 +327,7 @@ fn what_lies_where_a_blob_should_be() {
         }
         fs::rename(&aside, &path).unwrap();
     }
-    assert_eq!(assert_sound(&scene.dir()), [scene.name.clone()]);
+    assert_eq!(assert_sound(&scene.dir()), [scene.name.as_str()]);
     assert!(Path::new("/etc/passwd").exists());
 }
 
@@ -366,7 +366,7 @@ fn what_lies_where_a_blob_arrives() {
         fs::write(&part, vec![7; len as usize]).unwrap();
         imgfs(&scene.place, ["pull", &scene.name]);
         assert!(!part.exists(), "{len}");
-        assert_eq!(assert_sound(&scene.dir()), [scene.name.clone()]);
+        assert_eq!(assert_sound(&scene.dir()), [scene.name.as_str()]);
     }
     fs::remove_file(scene.path(layer)).unwrap();
     fifo(&part);
@@ -388,7 +388,7 @@ fn what_lies_where_a_blob_arrives() {
     );
     fs::remove_file(&part).unwrap();
     imgfs(&scene.place, ["pull", &scene.name]);
-    assert_eq!(assert_sound(&scene.dir()), [scene.name.clone()]);
+    assert_eq!(assert_sound(&scene.dir()), [scene.name.as_str()]);
     // Whatever else lies there is no image; files go when room is made.
     fs::write(scene.dir().join("arriving/garbage"), "x").unwrap();
     fs::write(scene.dir().join(".new-left"), "x").unwrap();
@@ -445,7 +445,7 @@ fn a_store_that_cannot_be_written() {
             imgfs(&scene.place, ["cat", &by_registry, "top.txt"]),
             "this is top\n"
         );
-        assert_eq!(names(&scene.place), [scene.name.clone()]);
+        assert_eq!(names(&scene.place), [scene.name.as_str()]);
         assert_says(&imgfs(&scene.place, ["verify", &scene.name]), &["ok"]);
         imgfs(&scene.place, ["df"]);
         let other = format!("{}/other:1", scene.registry.host());

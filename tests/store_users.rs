@@ -181,7 +181,7 @@ fn nobody_else_sees_or_reads_it() {
     }
     says(&mut scene.imgfs(USER, &["rm", &scene.name]));
     says(&mut scene.imgfs(USER, &["prune"]));
-    assert_eq!(assert_sound(&scene.store(ROOT)), [scene.name.clone()]);
+    assert_eq!(assert_sound(&scene.store(ROOT)), [scene.name.as_str()]);
     let said = says(&mut scene.imgfs(OTHER, &["verify", &scene.name]));
     assert_says(&said, &["ok"]);
 }
@@ -231,7 +231,7 @@ fn root_makes_no_store_in_the_home_of_a_user() {
     // One that root names works.
     let own = scene.home(ROOT).join("own");
     says(&mut as_sudo(&["pull", &scene.name, "--store", str(&own)]));
-    assert_eq!(assert_sound(&own), [scene.name.clone()]);
+    assert_eq!(assert_sound(&own), [scene.name.as_str()]);
     let found = says(scene.place.command("find").arg(&home).args(["-uid", "0"]));
     assert_eq!(found, "");
     drop(scene.registry);
