@@ -227,6 +227,34 @@ fn names_that_are_given_at_once_are_all_there() {
     assert_eq!(there(&store).len(), 4);
 }
 
+/// An image that gets another name while its own is taken away and everything is pruned is whole, or has
+/// no name at all.
+#[test]
+fn a_name_that_is_given_leads_to_what_is_there() {
+    let (_dir, store) = new_store();
+    for round in 0..100 {
+        let (descriptor, blobs, leases) = image(&store, &[1, 2]);
+        store.tag(&descriptor, "a:1").unwrap();
+        drop(leases);
+        let start = Barrier::new(2);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                start.wait();
+                store.untag("a:1").unwrap();
+                store.prune(false).unwrap();
+            });
+            start.wait();
+            let tagged = store.tag_again("a:1", "b:1");
+            assert_eq!(tagged.is_ok(), store.find("b:1").is_ok());
+        });
+        match store.untag("b:1") {
+            Ok(_) => assert_eq!(there(&store), blobs, "round {round}"),
+            Err(_) => assert!(there(&store).is_empty(), "round {round}"),
+        }
+        store.prune(false).unwrap();
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     /// An image of these layers gets the name of that number; whether its blobs stay in use.

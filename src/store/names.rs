@@ -81,18 +81,25 @@ impl Store {
     /// If it cannot be a name, or `index.json` cannot be written.
     pub fn tag(&self, descriptor: &Descriptor, name: &str) -> Result<Named, StoreError> {
         let name = complete(name)?;
-        let mut descriptor = descriptor.clone();
-        set_name(&mut descriptor, Some(&name));
         self.change(|images| {
-            let digest = descriptor.digest().clone();
-            images.retain(|image| match name_of(image) {
-                Some(other) => short(other) != short(&name),
-                // An image that has a name needs no entry without.
-                None => *image.digest() != digest,
-            });
-            images.push(descriptor.clone());
-        })?;
-        self.named(&descriptor)
+            give_name(images, descriptor.clone(), &name);
+            self.named_last(images)
+        })
+    }
+
+    /// Gives an image of the store another name. It is looked up in the same step, so that nobody takes
+    /// its blobs away in between.
+    ///
+    /// # Errors
+    /// If there is no such image, `name` cannot be a name, or `index.json` cannot be written.
+    pub fn tag_again(&self, wanted: &str, name: &str) -> Result<Named, StoreError> {
+        let name = complete(name)?;
+        self.change(|images| {
+            let known: Result<Vec<Named>, _> = images.iter().map(|d| self.named(d)).collect();
+            let found = choose(&known?, wanted)?.descriptor.clone();
+            give_name(images, found, &name);
+            self.named_last(images)
+        })
     }
 
     /// Keeps an image that has no name, unless it is there already.
@@ -106,8 +113,8 @@ impl Store {
             if !images.iter().any(|i| i.digest() == descriptor.digest()) {
                 images.push(descriptor.clone());
             }
-        })?;
-        self.named(&descriptor)
+            self.named(&descriptor)
+        })
     }
 
     /// Takes a name away. What only it led to is there until [`Store::prune`].
@@ -115,28 +122,36 @@ impl Store {
     /// # Errors
     /// If there is no such image, or `index.json` cannot be written.
     pub fn untag(&self, wanted: &str) -> Result<Named, StoreError> {
-        let _lock = Lock::exclusive(&self.root)?;
-        let mut index = self.read_names()?;
-        let images: Result<Vec<Named>, _> =
-            index.manifests().iter().map(|d| self.named(d)).collect();
-        let found = choose(&images?, wanted)?.clone();
-        let mut manifests = index.manifests().clone();
-        manifests.retain(|image| *image != found.descriptor);
-        index.set_manifests(manifests);
-        self.write_names(&index)?;
-        Ok(found)
+        self.change(|images| {
+            let known: Result<Vec<Named>, _> = images.iter().map(|d| self.named(d)).collect();
+            let found = choose(&known?, wanted)?.clone();
+            images.retain(|image| *image != found.descriptor);
+            Ok(found)
+        })
     }
 
-    fn change(&self, change: impl FnOnce(&mut Vec<Descriptor>)) -> Result<(), StoreError> {
+    /// Changes the names, in one step for all others.
+    fn change(
+        &self,
+        change: impl FnOnce(&mut Vec<Descriptor>) -> Result<Named, StoreError>,
+    ) -> Result<Named, StoreError> {
         let _lock = Lock::exclusive(&self.root)?;
         let mut index = self.read_names()?;
         let mut images = index.manifests().clone();
-        change(&mut images);
+        let changed = change(&mut images)?;
         if images != *index.manifests() {
             index.set_manifests(images);
             self.write_names(&index)?;
         }
-        Ok(())
+        Ok(changed)
+    }
+
+    /// The image that came last.
+    fn named_last(&self, images: &[Descriptor]) -> Result<Named, StoreError> {
+        match images.last() {
+            Some(last) => self.named(last),
+            None => Err(self.bad_names("has no images")),
+        }
     }
 
     fn index_path(&self) -> PathBuf {
@@ -203,6 +218,17 @@ pub(crate) fn document_of(index: &ImageIndex) -> std::io::Result<Vec<u8>> {
         }
     }
     Ok(serde_json::to_vec(&document)?)
+}
+
+/// Gives an image a name that no other has then.
+fn give_name(images: &mut Vec<Descriptor>, mut descriptor: Descriptor, name: &str) {
+    set_name(&mut descriptor, Some(name));
+    images.retain(|image| match name_of(image) {
+        Some(other) => short(other) != short(name),
+        // An image that has a name needs no entry without.
+        None => image.digest() != descriptor.digest(),
+    });
+    images.push(descriptor);
 }
 
 /// Writes a name into a descriptor, in place of those that it had elsewhere.

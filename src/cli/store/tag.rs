@@ -17,7 +17,7 @@ pub(crate) struct TagArgs {
 }
 
 pub(crate) fn run(args: &TagArgs) -> anyhow::Result<ExitCode> {
-    let (store, image) = args.store.find(&args.image)?;
-    store.tag(&image.descriptor, &args.name)?;
+    let (store, _) = args.store.find(&args.image)?;
+    store.tag_again(&args.image, &args.name)?;
     Ok(ExitCode::SUCCESS)
 }
