@@ -42,7 +42,7 @@ pub(super) struct Chosen {
 }
 
 /// Reads the manifests that are wanted. `root` is the descriptor of the image, and `bytes` what it
-/// names.
+/// names; `attestations` whether what is said about images comes with all of them.
 pub(super) fn choose(
     origin: &dyn Origin,
     root: &Descriptor,
@@ -61,38 +61,47 @@ pub(super) fn choose(
             manifests: vec![manifest],
         });
     }
-    let (indexes, listed) = walk(origin, root, bytes)?;
+    let (indexes, mut listed) = walk(origin, root, bytes)?;
+    if *wanted == Wanted::All {
+        listed.retain(|descriptor| attestations || !is_attestation(descriptor));
+        return all(origin, root, indexes, listed);
+    }
+    listed.retain(|descriptor| !is_attestation(descriptor));
     let host = Platform::host();
     let wanted = match wanted {
-        Wanted::All => {
-            let mut manifests = Vec::new();
-            for descriptor in listed {
-                if is_attestation(&descriptor) && !attestations {
-                    continue;
-                }
-                // An archive need not have all that an index names.
-                let Some(bytes) = manifest(origin, &digest_of(origin, &descriptor)?)? else {
-                    continue;
-                };
-                manifests.push(parse(origin, descriptor, bytes)?);
-            }
-            if manifests.is_empty() {
-                return Err(bad_document(origin, "its index", "leads to no image"));
-            }
-            return Ok(Chosen {
-                root: root.clone(),
-                indexes,
-                manifests,
-            });
-        }
-        Wanted::One(platform) => platform,
-        Wanted::Host => &host,
+        Wanted::One(platform) => Some(platform),
+        // One single image needs no choice, as where it is opened.
+        _ if listed.len() == 1 => None,
+        _ => Some(&host),
     };
     let manifest = best(origin, listed, wanted)?;
     Ok(Chosen {
         root: manifest.descriptor.clone(),
         indexes: Vec::new(),
         manifests: vec![manifest],
+    })
+}
+
+/// All manifests that are listed and there: an archive need not have all that an index names.
+fn all(
+    origin: &dyn Origin,
+    root: &Descriptor,
+    indexes: Vec<(Digest, Vec<u8>)>,
+    listed: Vec<Descriptor>,
+) -> Result<Chosen, TransferError> {
+    let mut manifests = Vec::new();
+    for descriptor in listed {
+        if let Some(bytes) = manifest(origin, &digest_of(origin, &descriptor)?)? {
+            manifests.push(parse(origin, descriptor, bytes)?);
+        }
+    }
+    if manifests.is_empty() {
+        return Err(bad_document(origin, "its index", "leads to no image"));
+    }
+    Ok(Chosen {
+        root: root.clone(),
+        indexes,
+        manifests,
     })
 }
 
@@ -134,18 +143,15 @@ fn walk(origin: &dyn Origin, root: &Descriptor, bytes: Vec<u8>) -> Result<Walked
     Ok((indexes, listed))
 }
 
-/// The manifest that serves a platform best.
+/// The manifest that serves a platform best; without one, the first.
 fn best(
     origin: &dyn Origin,
     listed: Vec<Descriptor>,
-    wanted: &Platform,
+    wanted: Option<&Platform>,
 ) -> Result<Manifest, TransferError> {
     let mut offered = Vec::new();
     let mut best: Option<(u8, Manifest)> = None;
     for descriptor in listed {
-        if is_attestation(&descriptor) {
-            continue;
-        }
         // Most descriptors say it; of the others the config has to be read.
         let mut read = None;
         let platform = match declared_by(&descriptor) {
@@ -161,7 +167,7 @@ fn best(
             }
         };
         offered.push(platform.to_string());
-        let Some(rank) = wanted.accepts(&platform) else {
+        let Some(rank) = wanted.map_or(Some(0), |wanted| wanted.accepts(&platform)) else {
             continue;
         };
         if best.as_ref().is_some_and(|(best, _)| *best >= rank) {
@@ -177,10 +183,11 @@ fn best(
         best = Some((rank, found));
     }
     offered.dedup();
+    let wanted = wanted.cloned().unwrap_or_else(Platform::host);
     best.map(|(_, manifest)| manifest)
         .ok_or_else(|| TransferError::NoSuchPlatform {
             image: origin.name().to_owned(),
-            wanted: wanted.clone(),
+            wanted,
             offered,
         })
 }
@@ -231,4 +238,159 @@ fn parse(
         bytes,
         parsed,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use serde_json::{Value, json};
+
+    use super::super::origin::Sink;
+    use super::*;
+    use crate::blob::Hasher;
+
+    const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+    const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
+    /// Documents in memory.
+    #[derive(Default)]
+    struct Memory(HashMap<String, Vec<u8>>);
+
+    impl Memory {
+        /// Takes a document in, and gives its descriptor.
+        fn put(&mut self, media_type: &str, document: &Value) -> Value {
+            let bytes = document.to_string().into_bytes();
+            let mut hasher = Hasher::sha256();
+            hasher.update(&bytes);
+            let digest = hasher.finish().to_string();
+            let size = bytes.len();
+            self.0.insert(digest.clone(), bytes);
+            json!({"mediaType": media_type, "digest": digest, "size": size})
+        }
+
+        /// A manifest, whose config declares a platform.
+        fn image(&mut self, arch: &str) -> Value {
+            let config = json!({
+                "os": "linux", "architecture": arch, "rootfs": {"type": "layers", "diff_ids": []},
+            });
+            let config = self.put("application/vnd.oci.image.config.v1+json", &config);
+            let manifest = json!({
+                "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [],
+            });
+            self.put(MANIFEST, &manifest)
+        }
+
+        fn on(&mut self, arch: &str) -> Value {
+            let mut descriptor = self.image(arch);
+            descriptor["platform"] = json!({"os": "linux", "architecture": arch});
+            descriptor
+        }
+
+        fn attestation(&mut self) -> Value {
+            let mut descriptor = self.on("unknown");
+            descriptor["platform"]["os"] = "unknown".into();
+            descriptor["annotations"] =
+                json!({"vnd.docker.reference.type": "attestation-manifest"});
+            descriptor
+        }
+
+        fn index(&mut self, manifests: &[Value]) -> Value {
+            let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests});
+            self.put(INDEX, &index)
+        }
+
+        /// The architectures that are chosen, and whether the name is to lead to the root.
+        fn choose(&self, root: &Value, wanted: &Wanted) -> Result<(Vec<String>, bool), String> {
+            let root: Descriptor = serde_json::from_value(root.clone()).unwrap();
+            let bytes = self.0[root.digest().as_ref()].clone();
+            let chosen = choose(self, &root, bytes, wanted, false).map_err(|e| e.to_string())?;
+            let arch = |m: &Manifest| platform_of(self, m).unwrap().arch;
+            let arches = chosen.manifests.iter().map(arch).collect();
+            Ok((arches, chosen.root.digest() == root.digest()))
+        }
+    }
+
+    impl Origin for Memory {
+        fn name(&self) -> &str {
+            "app"
+        }
+
+        fn manifest(&self, digest: &Digest) -> Result<Option<Vec<u8>>, TransferError> {
+            Ok(self.0.get(&digest.to_string()).cloned())
+        }
+
+        fn blob(
+            &self,
+            digest: &Digest,
+            _: u64,
+            _: u64,
+            sink: &mut Sink<'_>,
+        ) -> Result<(), TransferError> {
+            sink(&self.0[&digest.to_string()]).map_err(|_| TransferError::GivenUp)
+        }
+    }
+
+    fn one(platform: &str) -> Wanted {
+        Wanted::One(platform.parse().unwrap())
+    }
+
+    #[test]
+    fn a_platform_of_an_index_and_of_an_index_in_it() {
+        let mut memory = Memory::default();
+        let inner = [memory.on("arm64"), memory.attestation()];
+        let inner = memory.index(&inner);
+        // Of this one only the config says what it is for.
+        let silent = memory.image("riscv64");
+        let list = [memory.on("amd64"), inner, silent];
+        let root = memory.index(&list);
+        for arch in ["amd64", "arm64", "riscv64"] {
+            let chosen = memory.choose(&root, &one(&format!("linux/{arch}")));
+            assert_eq!(chosen, Ok((vec![arch.to_owned()], false)));
+        }
+        let (arches, is_root) = memory.choose(&root, &Wanted::All).unwrap();
+        assert_eq!(arches, ["amd64", "arm64", "riscv64"]);
+        assert!(is_root);
+        let said = memory.choose(&root, &one("linux/s390x")).unwrap_err();
+        assert!(
+            said.contains("linux/amd64 linux/arm64 linux/riscv64"),
+            "{said}"
+        );
+    }
+
+    /// What BuildKit makes of a build for one platform: an index of it and an attestation.
+    #[test]
+    fn a_single_image_needs_no_choice_and_is_not_taken_for_another() {
+        let mut memory = Memory::default();
+        let list = [memory.on("s390x"), memory.attestation()];
+        let index = memory.index(&list);
+        let manifest = memory.on("s390x");
+        for root in [index, manifest] {
+            let (arches, _) = memory.choose(&root, &Wanted::Host).unwrap();
+            assert_eq!(arches, ["s390x"]);
+            let said = memory.choose(&root, &one("linux/arm64")).unwrap_err();
+            assert!(said.contains("linux/s390x"), "{said}");
+        }
+    }
+
+    #[test]
+    fn an_index_that_leads_to_itself_or_nowhere_ends() {
+        let mut memory = Memory::default();
+        let mut root = memory.on("amd64");
+        for _ in 0..MAX_DEPTH + 2 {
+            root = memory.index(&[root]);
+        }
+        let said = memory.choose(&root, &Wanted::All).unwrap_err();
+        assert!(said.contains("more manifests"), "{said}");
+        let empty = memory.index(&[]);
+        let said = memory.choose(&empty, &Wanted::All).unwrap_err();
+        assert!(said.contains("no image"), "{said}");
+        assert!(memory.choose(&empty, &Wanted::Host).is_err());
+        // Not all that an index names is there.
+        let list = [memory.on("amd64"), memory.on("arm64")];
+        let root = memory.index(&list);
+        memory.0.remove(list[1]["digest"].as_str().unwrap());
+        let (arches, _) = memory.choose(&root, &Wanted::All).unwrap();
+        assert_eq!(arches, ["amd64"]);
+    }
 }
