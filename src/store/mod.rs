@@ -6,8 +6,8 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `lock` | who may change the store ([`lock`]) |
-//! | `arriving/` | blobs of which a part is there; the next pull goes on with them ([`arrival`]) |
+//! | `lock` | who may change the store (`lock.rs`) |
+//! | `arriving/` | blobs of which a part is there; the next pull goes on with them (`arrival.rs`) |
 //!
 //! **Nothing is lost.** A blob gets its name when all of its bytes are on the disk and their digest
 //! is right; `index.json` is written aside and renamed. So a process that ends at any moment leaves

@@ -1,6 +1,6 @@
 //! Images in and out of the store: pulled from a registry, loaded from an archive, saved as one.
 //!
-//! What comes in has an [`origin`], which knows documents and blobs by their digests; a registry and
+//! What comes in has an origin (`origin.rs`), which knows documents and blobs by their digests; a registry and
 //! an archive are two of them, and everything else is the same: what of the image is wanted
 //! (`choose.rs`), in which order it comes (`bring.rs`), and how one blob does (`arrive.rs`).
 //!

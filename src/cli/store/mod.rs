@@ -11,11 +11,10 @@ pub(crate) mod save;
 pub(crate) mod tag;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use imgfs::cache::CacheDir;
 use imgfs::image::{Reference, Transport};
-use imgfs::open::{self, OpenError, OpenOptions};
+use imgfs::open::{self, OpenError, OpenImage, OpenOptions};
 use imgfs::registry::Reference as RegistryName;
 use imgfs::store::{Named, Store, StoreError};
 use imgfs::transfer::Wanted;
@@ -105,16 +104,14 @@ impl StoreArg {
                  imgfs pull {text}"
             )
         };
-        let found = match Store::existing(&place)? {
-            Some(store) => store.find(text),
-            None if path.exists() => return Ok(reference.clone()),
-            None => return Err(missing()),
-        };
+        let found = Store::existing(&place)?.map(|store| (store.find(text), store));
         match found {
-            Ok(image) => Ok(Reference::in_store(&place, &image.shown(), text)),
-            Err(StoreError::NoSuchName { .. }) if path.exists() => Ok(reference.clone()),
-            Err(StoreError::NoSuchName { .. }) => Err(missing()),
-            Err(error) => Err(error.into()),
+            Some((Ok(image), store)) => Ok(Reference::in_store(store.path(), &image.shown(), text)),
+            Some((Err(StoreError::NoSuchName { .. }), _)) | None => match path.exists() {
+                true => Ok(reference.clone()),
+                false => Err(missing()),
+            },
+            Some((Err(error), _)) => Err(error.into()),
         }
     }
 
@@ -189,25 +186,17 @@ fn warm(store: &Store, image: &Named, wanted: &Wanted, cache: &CacheDir) {
     let say = |error: OpenError| {
         eprintln!("imgfs: warning: {text} is in the store, but cannot be mounted: {error}");
     };
-    let kept = |image: &open::OpenImage, time: Duration| image.wait_until_kept(time);
-    let opened = if image.is_index() {
-        open::open_each(
-            &reference,
-            &options,
-            &(),
-            &|_| true,
-            &mut |_, opened| match opened {
-                Ok(image) => {
-                    kept(&image, KEEPING);
-                }
-                Err(error) => say(error),
-            },
-        )
-    } else {
-        open::open(&reference, &options, &()).map(|image| {
-            kept(&image, KEEPING);
-        })
+    let warmed = |opened: Result<OpenImage, OpenError>| match opened {
+        Ok(image) => {
+            image.wait_until_kept(KEEPING);
+        }
+        Err(error) => say(error),
     };
+    if !image.is_index() {
+        return warmed(open::open(&reference, &options, &()));
+    }
+    let mut each = |_, opened| warmed(opened);
+    let opened = open::open_each(&reference, &options, &(), &|_| true, &mut each);
     if let Err(error) = opened {
         say(error);
     }
