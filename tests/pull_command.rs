@@ -124,7 +124,8 @@ fn a_blob_that_was_damaged_is_brought_again() {
     let (_, digest) = pulled(&place, &[&name]);
     let (layer, config) = (&layers_of(&a)[1], &named_by(&blob(&place, &digest))[0]);
     // As long as it was, a byte more, and a part of it; a layer, the config and the manifest.
-    let damage: [(&str, fn(Vec<u8>) -> Vec<u8>); 3] = [
+    type Damage = fn(Vec<u8>) -> Vec<u8>;
+    let damage: [(&str, Damage); 3] = [
         ("a byte is another", |mut bytes| {
             bytes[100] ^= 1;
             bytes
