@@ -318,6 +318,31 @@ fn one_layer_that_is_not_there() {
     assert_eq!(assert_sound(&path).len(), 1);
 }
 
+/// When one layer cannot be had, nobody goes on asking for another that does not come.
+#[test]
+fn one_that_is_missing_ends_the_wait_for_one_that_is_silent() {
+    let scene = Scene::new(10, |_, _, _, _| Act::pass());
+    let layers = layers_of(&scene.image);
+    let (silent, missing) = (layers[0].clone(), layers[1].clone());
+    let proxy = Faults::before(scene.registry.address(), move |request| {
+        match (
+            request.path.ends_with(&silent),
+            request.path.ends_with(&missing),
+        ) {
+            (true, _) => Act::pass().stall_after(0),
+            (_, true) => Act::reply(404).delay(Duration::from_millis(100)),
+            _ => Act::pass(),
+        }
+    });
+    let (path, store) = scene.store(0);
+    let said = scene
+        .pull(&client(&quick()), &proxy.host(), &store)
+        .unwrap_err();
+    assert_says(&said, &["not found", &layers[1]]);
+    assert_eq!(proxy.count(&layers[0]), 1, "it was asked for again");
+    assert_eq!(assert_sound(&path), [""; 0]);
+}
+
 /// A mirror that has other bytes is not asked any more; the registry has the right ones.
 #[test]
 fn a_mirror_that_lies_is_passed_by() {

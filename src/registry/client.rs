@@ -104,7 +104,9 @@ impl Client {
     /// there before it.
     ///
     /// After a cut it goes on where it was, at a mirror's next place too, as often as anything new
-    /// arrives in between. An error of `sink` ends it and is returned as [`RegistryError::Sink`].
+    /// arrives in between. An error of `sink` ends it and is returned as [`RegistryError::Sink`]; it is
+    /// called with nothing before each further attempt, so that who has lost interest need not wait for
+    /// bytes to say so.
     ///
     /// # Errors
     /// If the blob is not there, has another length, or nothing new arrives for too long.
@@ -127,12 +129,16 @@ impl Client {
         let path = format!("blobs/{digest}");
         let arrived = Cell::new(from);
         let mut delivery = Delivery::new(&asked, size, from, sink);
+        let mut again = false;
         self.each(
             name,
             By::Blob,
             &asked,
             || arrived.get(),
             |endpoint| {
+                if std::mem::replace(&mut again, true) {
+                    (delivery.sink)(&[]).map_err(RegistryError::Sink)?;
+                }
                 let range = format!("bytes={}-", delivery.at);
                 let headers = [("range", range.as_str())];
                 let question = Question {
