@@ -92,12 +92,7 @@ fn name_of(descriptor: &Descriptor) -> Option<&str> {
 }
 
 fn docker(reference: &Reference, files: Files) -> Result<Contents, ImageError> {
-    let manifest = files.document(reference, "manifest.json")?;
-    let items: Vec<Item> = serde_json::from_slice(&manifest).map_err(|e| ImageError::Document {
-        image: reference.to_string(),
-        document: "manifest.json".to_owned(),
-        detail: format!("cannot be understood: {e}"),
-    })?;
+    let (manifest, items) = docker_archive::items(reference, &files)?;
     let items: Vec<&Item> = match reference.name {
         Some(_) => vec![docker_archive::choose(reference, &items)?],
         None => items.iter().collect(),

@@ -23,12 +23,7 @@ pub(crate) fn open(
     files: &Files,
     platform: Option<&Platform>,
 ) -> Result<Image, ImageError> {
-    let manifest = files.document(reference, "manifest.json")?;
-    let items: Vec<Item> = serde_json::from_slice(&manifest).map_err(|e| ImageError::Document {
-        image: reference.to_string(),
-        document: "manifest.json".to_owned(),
-        detail: format!("cannot be understood: {e}"),
-    })?;
+    let (manifest, items) = items(reference, files)?;
     let image = read(reference, files, choose(reference, &items)?, manifest)?;
     if let Some(wanted) = platform
         && wanted.accepts(&image.platform).is_none()
@@ -40,6 +35,20 @@ pub(crate) fn open(
         });
     }
     Ok(image)
+}
+
+/// `manifest.json`, and the images that it lists.
+pub(crate) fn items(
+    reference: &Reference,
+    files: &Files,
+) -> Result<(Vec<u8>, Vec<Item>), ImageError> {
+    let manifest = files.document(reference, "manifest.json")?;
+    let items = serde_json::from_slice(&manifest).map_err(|e| ImageError::Document {
+        image: reference.to_string(),
+        document: "manifest.json".to_owned(),
+        detail: format!("cannot be understood: {e}"),
+    })?;
+    Ok((manifest, items))
 }
 
 /// Reads the documents of one image. `manifest` is all of `manifest.json`.
