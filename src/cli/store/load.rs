@@ -3,8 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use super::{StoreArg, wanted, warm};
-use crate::cli::args::KeepArgs;
+use super::{KeepingArgs, wanted, warm};
 use crate::cli::pipe::closed;
 use crate::cli::platform::PlatformChoice;
 use crate::cli::progress::Bars;
@@ -29,21 +28,14 @@ pub(crate) struct LoadArgs {
     pub platform: Option<PlatformChoice>,
 
     #[command(flatten)]
-    pub store: StoreArg,
-
-    #[command(flatten)]
-    pub cache: KeepArgs,
-
-    /// Say more, on standard error; twice for everything.
-    #[arg(short, long, action = clap::ArgAction::Count)]
-    pub verbose: u8,
+    pub keeping: KeepingArgs,
 }
 
 pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<ExitCode> {
     source::refuse_terminal(&args.archive, "load -")?;
-    log::init(args.verbose);
-    let store = args.store.open()?;
-    let cache = args.cache.open();
+    log::init(args.keeping.verbose);
+    let store = args.keeping.store.open()?;
+    let cache = args.keeping.cache.open();
     let options = LoadOptions {
         wanted: args.platform.as_ref().map(|choice| wanted(Some(choice))),
         name: args.name.clone(),

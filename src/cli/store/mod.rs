@@ -19,6 +19,7 @@ use imgfs::registry::Reference as RegistryName;
 use imgfs::store::{Named, Store, StoreError};
 use imgfs::transfer::Wanted;
 
+use super::args::KeepArgs;
 use super::platform::PlatformChoice;
 use super::source::KEEPING;
 use registry::RegistryArgs;
@@ -36,6 +37,20 @@ pub(crate) struct StoreArg {
     /// $XDG_DATA_HOME/imgfs (~/.local/share/imgfs).
     #[arg(long, value_name = "DIR")]
     pub store: Option<PathBuf>,
+}
+
+/// What the commands have in common that bring images in and out.
+#[derive(Debug, clap::Args)]
+pub(crate) struct KeepingArgs {
+    #[command(flatten)]
+    pub store: StoreArg,
+
+    #[command(flatten)]
+    pub cache: KeepArgs,
+
+    /// Say more, on standard error; twice for everything.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
 }
 
 impl StoreArg {

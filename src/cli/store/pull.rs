@@ -4,8 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use super::registry::RegistryArgs;
-use super::{StoreArg, wanted, warm};
-use crate::cli::args::KeepArgs;
+use super::{KeepingArgs, wanted, warm};
 use crate::cli::log;
 use crate::cli::pipe::closed;
 use crate::cli::platform::PlatformChoice;
@@ -39,20 +38,13 @@ pub(crate) struct PullArgs {
     pub registry: RegistryArgs,
 
     #[command(flatten)]
-    pub store: StoreArg,
-
-    #[command(flatten)]
-    pub cache: KeepArgs,
-
-    /// Say more, on standard error; twice for everything.
-    #[arg(short, long, action = clap::ArgAction::Count)]
-    pub verbose: u8,
+    pub keeping: KeepingArgs,
 }
 
 pub(crate) fn run(args: &PullArgs) -> anyhow::Result<ExitCode> {
-    log::init(args.verbose);
-    let store = args.store.open()?;
-    let cache = args.cache.open();
+    log::init(args.keeping.verbose);
+    let store = args.keeping.store.open()?;
+    let cache = args.keeping.cache.open();
     let name = args.image.strip_prefix("docker://").unwrap_or(&args.image);
     let options = PullOptions {
         wanted: wanted(args.platform.as_ref()),

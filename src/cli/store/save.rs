@@ -7,8 +7,7 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 
-use super::StoreArg;
-use crate::cli::args::KeepArgs;
+use super::KeepingArgs;
 use crate::cli::{log, pipe};
 use imgfs::image::Platform;
 use imgfs::open::OpenOptions;
@@ -34,14 +33,7 @@ pub(crate) struct SaveArgs {
     pub platform: Option<Platform>,
 
     #[command(flatten)]
-    pub store: StoreArg,
-
-    #[command(flatten)]
-    pub cache: KeepArgs,
-
-    /// Say more, on standard error; twice for everything.
-    #[arg(short, long, action = clap::ArgAction::Count)]
-    pub verbose: u8,
+    pub keeping: KeepingArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -56,17 +48,17 @@ pub(crate) fn run(args: &SaveArgs) -> anyhow::Result<ExitCode> {
     if args.output.is_none() && io::stdout().is_terminal() {
         anyhow::bail!("standard output is a terminal; write to a file with -o FILE, or to a pipe");
     }
-    log::init(args.verbose);
+    log::init(args.keeping.verbose);
     let mut store = None;
     for name in &args.images {
         // A name that is not there is told before anything is written.
-        store = Some(args.store.find(name)?.0);
+        store = Some(args.keeping.store.find(name)?.0);
     }
     let Some(store) = store else {
         return Ok(ExitCode::SUCCESS);
     };
     let options = OpenOptions {
-        cache: args.cache.open(),
+        cache: args.keeping.cache.open(),
         ..OpenOptions::default()
     };
     let saved = Saved {
