@@ -45,7 +45,7 @@ pub fn open_each(
     let mut offers = image::open_all(reference, &opening.caches())?;
     offers.retain(|(platform, _)| wanted(platform));
     for image in offers.iter().filter_map(|(_, image)| image.as_ref().ok()) {
-        opening.shared.expect(&image.layers);
+        opening.shared.announce(&image.layers);
     }
     for (platform, image) in offers {
         let image = image.map_err(OpenError::from);

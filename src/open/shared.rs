@@ -27,7 +27,7 @@ struct Slot {
 
 impl Shared {
     /// An image with these layers will be opened.
-    pub(super) fn expect(&mut self, blobs: &[LayerBlob]) {
+    pub(super) fn announce(&mut self, blobs: &[LayerBlob]) {
         for digest in blobs.iter().filter_map(|blob| blob.digest.as_ref()) {
             self.0.entry(digest.clone()).or_default().wanted += 1;
         }
