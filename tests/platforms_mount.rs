@@ -12,9 +12,9 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::{run, write_index};
+use common::{run, text, write_index};
 use platforms::walk::walk;
-use platforms::{BIG, NAMES, PLATFORMS, damage, stored, text, write};
+use platforms::{BIG, NAMES, PLATFORMS, damage, stored, write};
 use program::{Place, assert_says, fail, images, output, stderr, succeed, within};
 use rustix::fs::statvfs;
 use serde_json::json;
@@ -258,7 +258,7 @@ fn the_common_layer_is_read_and_decoded_once() {
         let mut decoded = Vec::new();
         for name in NAMES {
             let big = fs::read(place.mnt().join(name).join("usr/share/big")).unwrap();
-            assert!(big == text(BIG), "{name}");
+            assert!(big == text(1, BIG), "{name}");
             // What was counted is the whole mount's, whichever of them says it.
             let spans =
                 |at| status(&place, at, "CACHE_DECODED") + status(&place, at, "CACHE_PREFETCHED");
@@ -278,7 +278,7 @@ fn the_common_layer_is_read_and_decoded_once() {
 fn pages_go_to_the_files_of_their_platform() {
     let place = Place::new();
     mounted(&place);
-    let wanted = text(BIG);
+    let wanted = text(1, BIG);
     for name in [NAMES[1], NAMES[2]] {
         let file = fs::File::open(place.mnt().join(name).join("usr/share/big")).unwrap();
         // Not ahead of who reads, so that what is there later was put there.

@@ -7,13 +7,13 @@ mod platforms;
 use std::fs;
 use std::sync::Mutex;
 
-use common::sha256;
+use common::{sha256, text};
 use imgfs::cache::CacheDir;
 use imgfs::image::Platform;
 use imgfs::layer::LayerIndex;
 use imgfs::open::{OpenError, OpenImage, OpenOptions, Progress, open_each};
 use imgfs::view::{ImageFs, Sidecars};
-use platforms::{BIG, blob, damage, image, stored, text, write};
+use platforms::{BIG, blob, damage, image, stored, write};
 
 /// Notes what was said: for each image the sizes of its layers, and how far each was read.
 #[derive(Default)]
@@ -110,7 +110,7 @@ fn what_was_decoded_for_one_platform_is_there_for_the_others() {
             at = view.lookup(at, name.as_bytes()).unwrap().ino;
         }
         let bytes = view.read(at, 0, BIG).unwrap();
-        assert!(*bytes == *text(BIG), "{platform}");
+        assert!(*bytes == *text(1, BIG), "{platform}");
         drop(bytes);
         let stats = view.cache_stats();
         decoded.push(stats.decoded + stats.prefetched);

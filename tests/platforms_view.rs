@@ -7,12 +7,13 @@ mod platforms;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use common::text;
 use imgfs::image::Platform;
 use imgfs::open::{OpenOptions, open_each};
 use imgfs::view::{
     Counter, FileType, ImageFs, Platforms, Sidecars, View, ViewError, platform_names,
 };
-use platforms::{BIG, NAMES, text, write};
+use platforms::{BIG, NAMES, write};
 
 fn view() -> Platforms {
     let dir = tempfile::tempdir().unwrap();
@@ -140,7 +141,7 @@ fn reads_go_to_the_right_image_and_to_what_is_at_hand() {
     assert!(view.read_at_hand(big[0], offset, 10).unwrap().is_none());
     assert!(view.around(big[1], offset).is_none());
     let bytes = view.read(big[0], offset, 10).unwrap();
-    let wanted = text(BIG);
+    let wanted = text(1, BIG);
     assert_eq!(&*bytes, &wanted[3_000_000..3_000_010]);
     // Decoded for one, it is at hand for all.
     for ino in big {

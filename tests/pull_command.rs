@@ -9,6 +9,7 @@ mod store_support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::Command;
 
 use common::proxy::{Act, Faults, Tokens};
@@ -417,14 +418,42 @@ fn a_mount_right_after_a_pull_reads_no_layer() {
     assert!(warm < 500_000, "{warm} where {cold} is all");
 }
 
+/// An index of three platforms in a registry, with a proxy before it that counts.
+struct Three {
+    place: Place,
+    registry: Registry,
+    dir: PathBuf,
+    proxy: Faults,
+    name: String,
+}
+
+impl Three {
+    fn pushed() -> Self {
+        let (place, registry) = (Place::new(), Registry::plain());
+        let dir = place.join("three");
+        platforms::write(&dir);
+        all(&registry, &dir, "app:1");
+        let proxy = Faults::before(registry.address(), |_| Act::pass());
+        let name = format!("{}/app:1", proxy.host());
+        Self {
+            place,
+            registry,
+            dir,
+            proxy,
+            name,
+        }
+    }
+}
+
 #[test]
 fn one_platform_of_several() {
-    let (place, registry) = (Place::new(), Registry::plain());
-    let dir = place.join("three");
-    platforms::write(&dir);
-    all(&registry, &dir, "app:1");
-    let proxy = Faults::before(registry.address(), |_| Act::pass());
-    let name = format!("{}/app:1", proxy.host());
+    let Three {
+        place,
+        registry,
+        dir,
+        proxy,
+        name,
+    } = Three::pushed();
     let (_, digest) = pulled(&place, &["--platform", "linux/arm/v7", &name]);
     let index = fs::read(dir.join("index.json")).unwrap();
     let index: serde_json::Value = serde_json::from_slice(&index).unwrap();
@@ -477,12 +506,13 @@ fn all(registry: &Registry, dir: &std::path::Path, name: &str) {
 
 #[test]
 fn all_platforms_without_and_with_what_is_said_about_them() {
-    let (place, registry) = (Place::new(), Registry::plain());
-    let dir = place.join("three");
-    platforms::write(&dir);
-    all(&registry, &dir, "app:1");
-    let proxy = Faults::before(registry.address(), |_| Act::pass());
-    let name = format!("{}/app:1", proxy.host());
+    let Three {
+        place,
+        registry,
+        dir,
+        proxy,
+        name,
+    } = Three::pushed();
     let (_, digest) = pulled(&place, &["--platform", "all", &name]);
     let plain = format!("{}/app:1", registry.host());
     assert_eq!(digest, in_registry(&place, &plain, &[]));

@@ -9,22 +9,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::{Layer, OciImage, gzip};
+use common::{Layer, OciImage, gzip, text};
 use program::{Place, assert_says, images, output, stderr, succeed, within};
-
-/// Text that does not compress to nothing.
-fn text(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed;
-    let mut text = Vec::with_capacity(len + 20);
-    while text.len() < len {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        text.extend_from_slice(format!("{:x} ", state >> 40).as_bytes());
-    }
-    text.truncate(len);
-    text
-}
 
 const LEN: usize = 6_000_000;
 

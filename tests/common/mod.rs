@@ -187,6 +187,20 @@ pub fn data(name: &str) -> Vec<u8> {
     fs::read(dir.join(name)).unwrap()
 }
 
+/// Text that does not compress to nothing, another for each seed.
+pub fn text(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed;
+    let mut text = Vec::with_capacity(len + 20);
+    while text.len() < len {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        text.extend_from_slice(format!("{:x} ", state >> 40).as_bytes());
+    }
+    text.truncate(len);
+    text
+}
+
 pub fn sha256(bytes: &[u8]) -> String {
     let mut hasher = Hasher::sha256();
     hasher.update(bytes);

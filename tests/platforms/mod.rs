@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::common::{Layer, OciImage, TAR_GZIP, data, gzip, sha256, write_blob, write_index};
+use crate::common::{Layer, OciImage, TAR_GZIP, data, gzip, sha256, text, write_blob, write_index};
 
 /// The directories of a mount of all, in the order of the index.
 pub const NAMES: [&str; 3] = ["linux_amd64", "linux_arm64", "linux_arm_v7"];
@@ -17,20 +17,6 @@ pub const NAMES: [&str; 3] = ["linux_amd64", "linux_arm64", "linux_arm_v7"];
 pub const PLATFORMS: [&str; 3] = ["linux/amd64", "linux/arm64", "linux/arm/v7"];
 /// Length of the file `usr/share/big` of the base layer: several spans.
 pub const BIG: usize = 6_000_000;
-
-/// Text that does not compress to nothing.
-pub fn text(len: usize) -> Vec<u8> {
-    let mut state = 1_u64;
-    let mut text = Vec::with_capacity(len + 20);
-    while text.len() < len {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        text.extend_from_slice(format!("{:x} ", state >> 40).as_bytes());
-    }
-    text.truncate(len);
-    text
-}
 
 /// What all have: more names than one reply of the kernel holds, and one of each kind of file.
 pub fn base() -> Vec<u8> {
@@ -45,7 +31,7 @@ pub fn base() -> Vec<u8> {
         .file_mode("usr/bin/script", "#!/bin/sh\necho ran\n", 0o755)
         .file_mode("usr/bin/setuid", "#!/usr/bin/perl\n", 0o4755)
         .dir("usr/share")
-        .file("usr/share/big", text(BIG))
+        .file("usr/share/big", text(1, BIG))
         .hardlink("usr/share/same", "usr/share/big")
         .symlink("usr/share/link", "../bin/script")
         .symlink("usr/share/absolute", "/usr/bin/script")
