@@ -21,8 +21,8 @@
 //! | [`query`] | questions that need no mount: walking, finding, comparing, exporting |
 //! | [`fuse`] | the kernel: a thin adapter, mounts and unmounts |
 //!
-//! Below them all are `workers`, threads with a queue, `background`, work that nobody waits for, and `private`,
-//! directories of a user's own. The
+//! Below them all are `workers`, threads with a queue, `background`, work that nobody waits for, `private`,
+//! directories of a user's own, and `layout`, what an OCI layout is made of. The
 //! command line, `src/cli/`, stands on top and belongs to the program, not to the library.
 //!
 //! ```no_run
@@ -48,6 +48,7 @@ pub mod host;
 pub mod image;
 pub mod inspect;
 pub mod layer;
+mod layout;
 pub mod open;
 mod private;
 pub mod query;

@@ -9,9 +9,10 @@ use oci_spec::image::{Descriptor, DescriptorBuilder, ImageManifestBuilder, Media
 
 use super::docker_archive::{self, Item};
 use super::files::Files;
-use super::oci_layout::{CONTAINERD_NAME, REF_NAME, annotation, parse_index};
+use super::oci_layout::{annotation, parse_index};
 use super::{Caches, Image, ImageError, Kind, Reference, kind};
 use crate::blob::{Bytes, Codec, Digest, Hasher, ReadAt};
+use crate::layout::{CONTAINERD_NAME, REF_NAME};
 use crate::store::short;
 
 /// What a reference leads to.

@@ -24,17 +24,7 @@ pub(crate) fn open(
     platform: Option<&Platform>,
 ) -> Result<Image, ImageError> {
     let (manifest, items) = items(reference, files)?;
-    let image = read(reference, files, choose(reference, &items)?, manifest)?;
-    if let Some(wanted) = platform
-        && wanted.accepts(&image.platform).is_none()
-    {
-        return Err(ImageError::NoSuchPlatform {
-            image: reference.to_string(),
-            wanted: wanted.clone(),
-            platforms: vec![image.platform.to_string()],
-        });
-    }
-    Ok(image)
+    read(reference, files, choose(reference, &items)?, manifest)?.on(platform)
 }
 
 /// `manifest.json`, and the images that it lists.

@@ -8,10 +8,8 @@ use std::sync::Arc;
 use super::archive::{Archive, Oddities};
 use super::{Caches, ImageError, Reference, Transport};
 use crate::blob::{Digest, FileSource, ReadAt, read_all};
+use crate::layout::MAX_DOCUMENT;
 use crate::store::{Lock, Store};
-
-/// A document larger than this is none: real manifests and configs have some kilobytes.
-pub(crate) const MAX_DOCUMENT: u64 = 16 << 20;
 
 /// The files of an image.
 pub(crate) enum Files {

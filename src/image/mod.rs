@@ -23,7 +23,7 @@ use oci_spec::image::Descriptor;
 pub use config::{Config, HistoryEntry, Start};
 pub use contents::{Content, Contents, contents};
 pub use error::ImageError;
-pub(crate) use oci_layout::{declared_by, is_attestation, is_config, is_index};
+pub(crate) use oci_layout::{declared_by, is_attestation, is_config};
 pub use platform::{Platform, PlatformError};
 pub use reference::{Reference, ReferenceError, Transport};
 
@@ -49,6 +49,22 @@ pub struct Image {
     pub layers: Vec<LayerBlob>,
     /// What is odd about it but stops nothing, for people.
     pub warnings: Vec<String>,
+}
+
+impl Image {
+    /// The same, if it serves a platform that may be wanted.
+    fn on(self, platform: Option<&Platform>) -> Result<Self, ImageError> {
+        match platform {
+            Some(wanted) if wanted.accepts(&self.platform).is_none() => {
+                Err(ImageError::NoSuchPlatform {
+                    image: self.name,
+                    wanted: wanted.clone(),
+                    platforms: vec![self.platform.to_string()],
+                })
+            }
+            _ => Ok(self),
+        }
+    }
 }
 
 /// An image's documents, byte for byte.

@@ -8,18 +8,11 @@ use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
 use super::files::Files;
 use super::{Config, Documents, Image, ImageError, LayerBlob, Offer, Platform, Reference};
 use crate::blob::Digest;
+use crate::layout::{CONTAINERD_NAME, MAX_DEPTH, MAX_MANIFESTS, REF_NAME, is_index};
 use crate::store::short;
-
-/// Indexes may name indexes; real ones do so once.
-pub(crate) const MAX_DEPTH: usize = 4;
-/// More manifests than this in all indexes together are a trick.
-const MAX_MANIFESTS: usize = 4096;
 
 /// The annotation that marks an attestation manifest (BuildKit, attestation-storage.md).
 pub(crate) const REFERENCE_TYPE: &str = "vnd.docker.reference.type";
-/// The name of an image in a layout (OCI image-spec, annotations.md), and that of containerd.
-pub(crate) const REF_NAME: &str = "org.opencontainers.image.ref.name";
-pub(crate) const CONTAINERD_NAME: &str = "io.containerd.image.name";
 
 /// A manifest that could be the one.
 struct Found {
@@ -41,17 +34,11 @@ pub(crate) fn open(
     let (index, found) = find(reference, files)?;
     let (chosen, single) = choose_platform(reference, files, found, platform)?;
     let image = read(reference, files, &index, &chosen)?;
-    if single
-        && let Some(wanted) = platform
-        && wanted.accepts(&image.platform).is_none()
-    {
-        return Err(ImageError::NoSuchPlatform {
-            image: reference.to_string(),
-            wanted: wanted.clone(),
-            platforms: vec![image.platform.to_string()],
-        });
+    // Where there was a choice, the index has said what it is for.
+    match single {
+        true => image.on(platform),
+        false => Ok(image),
     }
-    Ok(image)
 }
 
 /// Opens an image of a layout for each of its platforms, in the order of its index. One that cannot
@@ -244,15 +231,6 @@ pub(crate) fn digest_of(
         document: "a descriptor".to_owned(),
         detail: format!("has a bad digest: {e}"),
     })
-}
-
-/// Whether a media type is that of an index.
-pub(crate) fn is_index(media_type: &str) -> bool {
-    matches!(
-        media_type,
-        "application/vnd.oci.image.index.v1+json"
-            | "application/vnd.docker.distribution.manifest.list.v2+json"
-    )
 }
 
 /// Whether a media type may be that of an image's config.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::store::{Named, Store};
+
 /// An image as the user names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
@@ -120,6 +122,12 @@ impl Reference {
             name: Some(name.to_owned()),
             text: text.to_owned(),
         }
+    }
+
+    /// An image that was found in a store.
+    pub fn to_stored(store: &Store, image: &Named) -> Self {
+        let name = image.shown();
+        Self::in_store(store.path(), &name, &name)
     }
 
     /// As the user typed it.

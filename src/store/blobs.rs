@@ -10,9 +10,7 @@ use rustix::fs::{FlockOperation, OFlags};
 use super::lock::{is_still, lock};
 use super::{Store, StoreError};
 use crate::blob::{Digest, FileSource, read_all};
-
-/// A document larger than this is none: real manifests and configs have some kilobytes.
-const MAX_DOCUMENT: u64 = 16 << 20;
+use crate::layout::MAX_DOCUMENT;
 
 /// A blob that nobody takes away while this lives.
 #[derive(Debug)]

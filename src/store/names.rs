@@ -9,13 +9,10 @@ use serde_json::Value;
 use super::lock::Lock;
 use super::{Store, StoreError, complete, short, write_aside};
 use crate::blob::Digest;
+use crate::layout::{self, CONTAINERD_NAME, REF_NAME};
 
 /// The document of the names (OCI image-spec, image-layout.md).
 pub(super) const INDEX: &str = "index.json";
-/// The name of an image in a layout (OCI image-spec, annotations.md).
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
-/// What containerd and Docker call it by.
-const CONTAINERD_NAME: &str = "io.containerd.image.name";
 /// A longer document is a trick.
 const MAX_INDEX: u64 = 64 << 20;
 /// Fewer digits of a digest could be a name.
@@ -35,11 +32,7 @@ pub struct Named {
 impl Named {
     /// Whether it is there for several platforms.
     pub fn is_index(&self) -> bool {
-        match self.descriptor.media_type() {
-            MediaType::ImageIndex => true,
-            MediaType::Other(name) => name.contains("manifest.list"),
-            _ => false,
-        }
+        layout::is_index(self.descriptor.media_type().as_ref())
     }
 
     /// Its name, or its digest.

@@ -2,13 +2,12 @@
 
 use std::collections::HashSet;
 
-use oci_spec::image::{Descriptor, ImageIndex, ImageManifest, MediaType};
+use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
 
 use super::{Named, Store, StoreError};
 use crate::blob::Digest;
+use crate::layout::{self, MAX_DEPTH};
 
-/// Indexes may name indexes; real ones do so once.
-const MAX_DEPTH: usize = 4;
 /// More blobs than this belong to no image.
 const MAX_PARTS: usize = 1 << 20;
 
@@ -100,17 +99,13 @@ fn part(digest: &Digest, size: u64, role: Role) -> Part {
 /// Whether a document is a list of manifests: its descriptor says so, or where that says nothing, it
 /// itself.
 fn is_index(descriptor: &Descriptor, bytes: &[u8]) -> bool {
-    match descriptor.media_type() {
-        MediaType::ImageIndex => true,
-        MediaType::ImageManifest => false,
-        MediaType::Other(name) if name.contains("manifest.list") => true,
-        MediaType::Other(name) if name.contains("manifest") => false,
-        _ => {
-            #[derive(serde::Deserialize)]
-            struct Shape {
-                manifests: Option<serde::de::IgnoredAny>,
-            }
-            serde_json::from_slice::<Shape>(bytes).is_ok_and(|shape| shape.manifests.is_some())
-        }
+    let media_type = descriptor.media_type().as_ref();
+    if layout::is_index(media_type) || layout::is_manifest(media_type) {
+        return layout::is_index(media_type);
     }
+    #[derive(serde::Deserialize)]
+    struct Shape {
+        manifests: Option<serde::de::IgnoredAny>,
+    }
+    serde_json::from_slice::<Shape>(bytes).is_ok_and(|shape| shape.manifests.is_some())
 }

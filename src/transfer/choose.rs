@@ -5,12 +5,8 @@ use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
 use super::TransferError;
 use super::origin::{Origin, bad_document, config, digest_of, manifest};
 use crate::blob::Digest;
-use crate::image::{Config, Platform, declared_by, is_attestation, is_config, is_index};
-
-/// Indexes may name indexes; real ones do so once.
-const MAX_DEPTH: usize = 4;
-/// More manifests than this in all indexes together are a trick.
-const MAX_MANIFESTS: usize = 4096;
+use crate::image::{Config, Platform, declared_by, is_attestation, is_config};
+use crate::layout::{MAX_DEPTH, MAX_MANIFESTS, is_index};
 
 /// Which platforms of an image are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use super::{Progress, Stored, TransferError};
 use crate::blob::{Digest, SpanCache, read_all};
 use crate::cache::CacheDir;
 use crate::image::{self, Caches, Contents, Reference};
+use crate::layout::MAX_DOCUMENT;
 use crate::store::Store;
 
 /// Bytes are handed over in pieces of this size.
@@ -40,7 +41,7 @@ impl Origin for Archive<'_> {
         let Some(source) = self.contents.blob(digest)? else {
             return Ok(None);
         };
-        let read = read_all(&*source, super::origin::MAX_DOCUMENT);
+        let read = read_all(&*source, MAX_DOCUMENT);
         Ok(Some(read.map_err(|error| self.unread(digest, error))?))
     }
 

@@ -6,9 +6,7 @@ use oci_spec::image::Descriptor;
 
 use super::TransferError;
 use crate::blob::{Digest, Hasher};
-
-/// A document larger than this is none: real manifests and configs have some kilobytes.
-pub(super) const MAX_DOCUMENT: u64 = 16 << 20;
+use crate::layout::MAX_DOCUMENT;
 
 /// So often something is brought that comes with other bytes than its digest's.
 pub(super) const TIMES: u32 = 3;

@@ -16,12 +16,10 @@ use serde_json::json;
 
 use super::TransferError;
 use crate::blob::{Bytes, Digest, FileSource, Hasher, ReadAt, SequentialReader};
-use crate::image::{Platform, Reference, is_index, manifest_of};
+use crate::image::{Platform, Reference, manifest_of};
+use crate::layout::CONTAINERD_NAME;
 use crate::open::{self, OpenOptions};
 use crate::store::{Named, Store, StoreError, document_of, short};
-
-/// The annotation that containerd and Docker take an image's full name from.
-const CONTAINERD_NAME: &str = "io.containerd.image.name";
 
 /// What kind of archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,8 +156,7 @@ fn one_platform(saved: &Saved<'_>, image: Named) -> Result<Named, TransferError>
     let Some(platform) = saved.platform else {
         return Ok(image);
     };
-    let text = image.shown();
-    let reference = Reference::in_store(saved.store.path(), &text, &text);
+    let reference = Reference::to_stored(saved.store, &image);
     let (mut descriptor, digest) = manifest_of(&reference, platform)?;
     descriptor.set_annotations(image.descriptor.annotations().clone());
     Ok(Named {
@@ -190,7 +187,7 @@ fn full(name: &str) -> String {
 
 /// The line of `manifest.json`; none for an image of several platforms, which it cannot tell.
 fn item(store: &Store, image: &Named) -> Result<Option<serde_json::Value>, TransferError> {
-    if is_index(image.descriptor.media_type().as_ref()) {
+    if image.is_index() {
         return Ok(None);
     }
     let bytes = store.document(&image.digest)?.unwrap_or_default();
@@ -224,8 +221,7 @@ fn docker(saved: &Saved<'_>, archive: &mut Archive<'_>) -> Result<(), TransferEr
     let mut items = Vec::new();
     for name in saved.names {
         let image = saved.store.find(name)?;
-        let text = image.shown();
-        let reference = Reference::in_store(saved.store.path(), &text, &text);
+        let reference = Reference::to_stored(saved.store, &image);
         let options = OpenOptions {
             platform: saved.platform.cloned(),
             ..saved.options.clone()
@@ -239,7 +235,7 @@ fn docker(saved: &Saved<'_>, archive: &mut Archive<'_>) -> Result<(), TransferEr
             let diff_id = opened.config.diff_ids.get(number);
             let Some(diff_id) = diff_id else {
                 return Err(TransferError::Document {
-                    image: text,
+                    image: reference.to_string(),
                     document: "its config".to_owned(),
                     detail: format!("has no diff_id for layer {number}; save it as oci-archive"),
                 });

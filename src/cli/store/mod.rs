@@ -167,14 +167,12 @@ pub(crate) fn wanted(platform: Option<&PlatformChoice>) -> Wanted {
 
 /// Whether an image of the store is there for a platform.
 fn serves(store: &Store, image: &Named, platform: Option<&PlatformChoice>) -> bool {
-    let text = image.shown();
     match platform {
         // Whichever was pulled.
         None => true,
         Some(PlatformChoice::All) => image.is_index(),
         Some(PlatformChoice::One(platform)) => {
-            let reference = Reference::in_store(store.path(), &text, &text);
-            imgfs::image::has_platform(&reference, platform)
+            imgfs::image::has_platform(&Reference::to_stored(store, image), platform)
         }
     }
 }
@@ -188,8 +186,7 @@ fn is_plainly_a_path(path: &Path, text: &str) -> bool {
 /// Merges what was brought, so that the first mount finds all that it needs; says what stands in the way
 /// of one, since the image is in the store nevertheless.
 fn warm(store: &Store, image: &Named, wanted: &Wanted, cache: &CacheDir) {
-    let text = image.shown();
-    let reference = Reference::in_store(store.path(), &text, &text);
+    let reference = Reference::to_stored(store, image);
     let options = OpenOptions {
         platform: match wanted {
             Wanted::One(platform) => Some(platform.clone()),
@@ -199,7 +196,7 @@ fn warm(store: &Store, image: &Named, wanted: &Wanted, cache: &CacheDir) {
         ..OpenOptions::default()
     };
     let say = |error: OpenError| {
-        eprintln!("imgfs: warning: {text} is in the store, but cannot be mounted: {error}");
+        eprintln!("imgfs: warning: {reference} is in the store, but cannot be mounted: {error}");
     };
     let warmed = |opened: Result<OpenImage, OpenError>| match opened {
         Ok(image) => {

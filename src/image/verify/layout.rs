@@ -19,7 +19,8 @@ use super::report::{Check, Problem, ProblemId, Thing};
 use crate::blob::Digest;
 use crate::image::Config;
 use crate::image::files::blob_path;
-use crate::image::oci_layout::{MAX_DEPTH, is_config, is_index};
+use crate::image::oci_layout::is_config;
+use crate::layout::{MAX_DEPTH, is_index, is_manifest};
 
 /// The version of the layout in `oci-layout` (OCI image-spec, image-layout.md).
 const VERSION: &str = "1.0.0";
@@ -275,8 +276,7 @@ impl Role {
     fn of(link: &Link) -> Self {
         match link.media_type.as_str() {
             media_type if is_index(media_type) => Self::Index,
-            "application/vnd.oci.image.manifest.v1+json"
-            | "application/vnd.docker.distribution.manifest.v2+json" => match link.attests {
+            media_type if is_manifest(media_type) => match link.attests {
                 Some(_) => Self::Attestation,
                 None => Self::Manifest,
             },

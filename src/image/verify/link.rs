@@ -6,9 +6,8 @@ use super::report::{Problem, ProblemId};
 use crate::blob::Digest;
 use crate::image::Platform;
 use crate::image::files::blob_path;
-use crate::image::oci_layout::{
-    CONTAINERD_NAME, REF_NAME, REFERENCE_TYPE, annotation, declared_by,
-};
+use crate::image::oci_layout::{REFERENCE_TYPE, annotation, declared_by};
+use crate::layout::{CONTAINERD_NAME, REF_NAME};
 
 /// The annotation of an attestation that names the manifest it is about.
 const REFERENCE_DIGEST: &str = "vnd.docker.reference.digest";

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use super::report::{Problem, ProblemId};
 use crate::blob::{Digest, FileSource, Hasher, ReadAt, examine, read_all};
 use crate::image::archive::{Archive, clean};
-use crate::image::files::{Files, MAX_DOCUMENT, is_inside};
+use crate::image::files::{Files, is_inside};
+use crate::layout::MAX_DOCUMENT;
 
 /// More files than this are not listed.
 const MAX_FILES: usize = 100_000;

@@ -10,7 +10,7 @@ use super::reader::Reader;
 use super::report::{Check, Note, Problem, ProblemId, Thing};
 use crate::blob::Codec;
 use crate::image::Platform;
-use crate::image::oci_layout::is_index;
+use crate::layout::is_index;
 
 /// Where a check stands.
 struct Context<'a> {
