@@ -44,18 +44,6 @@ impl Ahead {
         self.used = (self.used + n).min(self.filled);
     }
 
-    /// Goes on `n` bytes after the next one that is not used.
-    pub(super) fn skip(&mut self, n: u64) {
-        let left = (self.filled - self.used) as u64;
-        if n <= left {
-            // It is no more than what the buffer holds.
-            self.used += n as usize;
-        } else {
-            self.at = self.at.saturating_add(n - left);
-            self.used = self.filled;
-        }
-    }
-
     /// Memory that it takes, in bytes.
     pub(super) fn footprint(&self) -> usize {
         self.buf.len()
@@ -68,16 +56,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_are_skipped_inside_the_buffer_and_beyond() {
+    fn bytes_come_from_where_it_began_to_the_end() {
         let source = Memory((0..200_000_u32).map(|n| (n / 1000) as u8).collect());
         let mut ahead = Ahead::new(1000);
         assert_eq!(ahead.fill(&source).unwrap().len(), LEN);
-        ahead.consume(999);
-        ahead.skip(1);
+        ahead.consume(1000);
         assert_eq!(ahead.fill(&source).unwrap()[0], 2);
-        ahead.skip(100_000);
-        assert_eq!(ahead.fill(&source).unwrap()[0], 102);
-        ahead.skip(1 << 40);
-        assert!(ahead.fill(&source).unwrap().is_empty());
+        assert_eq!(ahead.fill(&source).unwrap().len(), LEN - 1000);
+        ahead.consume(usize::MAX / 2);
+        assert_eq!(ahead.fill(&source).unwrap()[0], 66);
+        let mut rest = 1000 + LEN;
+        while let n @ 1.. = ahead.fill(&source).unwrap().len() {
+            rest += n;
+            ahead.consume(n);
+        }
+        assert_eq!(rest, 200_000);
     }
 }

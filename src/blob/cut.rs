@@ -33,8 +33,9 @@ pub(super) trait Cut {
     /// The same for a place that needs the output before it.
     fn point_with(&mut self, origin: Origin, window: &[u8]) -> io::Result<()>;
 
-    /// Takes in decoded bytes.
-    fn bytes(&mut self, bytes: &[u8]);
+    /// Takes in decoded bytes. If somebody else wants a checksum of them too, it is made of those of the
+    /// spans, so that each byte is looked at once.
+    fn bytes(&mut self, bytes: &[u8], other: Option<&mut crc32fast::Hasher>);
 }
 
 /// For who reads a blob only once: nothing is kept.
@@ -51,7 +52,11 @@ impl Cut for Uncut {
         Ok(())
     }
 
-    fn bytes(&mut self, _: &[u8]) {}
+    fn bytes(&mut self, bytes: &[u8], other: Option<&mut crc32fast::Hasher>) {
+        if let Some(other) = other {
+            other.update(bytes);
+        }
+    }
 }
 
 /// Makes the spans of a blob.
@@ -108,11 +113,6 @@ impl SpanBuilder {
             windows: None,
             frame: Vec::new(),
         })
-    }
-
-    /// Decoded bytes so far.
-    pub(super) fn size(&self) -> u64 {
-        self.size
     }
 
     /// Closes the open span.
@@ -175,7 +175,7 @@ impl Cut for SpanBuilder {
         Ok(())
     }
 
-    fn bytes(&mut self, mut bytes: &[u8]) {
+    fn bytes(&mut self, mut bytes: &[u8], mut other: Option<&mut crc32fast::Hasher>) {
         while !bytes.is_empty() {
             let (size, head) = (self.size, self.head);
             let new = || OpenSpan::new(size, Origin::Within { head }, Side::default());
@@ -183,7 +183,15 @@ impl Cut for SpanBuilder {
             let limit = open.limit();
             let room = limit.saturating_sub(open.len) as usize;
             let (now, later) = bytes.split_at(room.min(bytes.len()));
-            open.crc.update(now);
+            match &mut other {
+                Some(other) => {
+                    let mut crc = crc32fast::Hasher::new();
+                    crc.update(now);
+                    open.crc.combine(&crc);
+                    other.combine(&crc);
+                }
+                None => open.crc.update(now),
+            }
             // `now` is at most `room` long, which fits.
             open.len += now.len() as u32;
             self.size += now.len() as u64;

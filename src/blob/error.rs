@@ -79,6 +79,11 @@ impl BlobError {
     }
 }
 
+/// What a decoder says of bytes that it cannot decode.
+pub(super) fn invalid(detail: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, detail)
+}
+
 impl From<BlobError> for io::Error {
     fn from(error: BlobError) -> Self {
         let kind = match &error {

@@ -4,14 +4,10 @@
 
 use std::sync::Arc;
 
+use super::codec_pass::CodecPass;
 use super::cut::Uncut;
-use super::gzip::GzipPass;
 use super::input::Input;
-use super::zstd::ZstdPass;
 use super::{BlobError, Codec, Digest, Hasher, ReadAt};
-
-/// Decoded bytes are hashed in pieces of this size.
-const OUTPUT_LEN: usize = 256 * 1024;
 
 /// What a blob is.
 #[derive(Debug)]
@@ -101,12 +97,6 @@ impl Hashers {
     }
 }
 
-enum Decoder {
-    Plain,
-    Gzip(GzipPass),
-    Zstd(ZstdPass),
-}
-
 /// Decodes all of it.
 fn decode(
     codec: Codec,
@@ -114,31 +104,14 @@ fn decode(
     hashers: &mut Hashers,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), BlobError> {
-    let mut decoder = match codec {
-        Codec::Plain => Decoder::Plain,
-        Codec::Gzip => Decoder::Gzip(GzipPass::new()?),
-        Codec::Zstd => Decoder::Zstd(ZstdPass::new()),
-    };
-    let mut out = match codec {
-        Codec::Plain => Vec::new(),
-        Codec::Gzip | Codec::Zstd => vec![0; OUTPUT_LEN],
-    };
+    let mut decoder = CodecPass::new(codec);
     loop {
-        let n = match &mut decoder {
-            Decoder::Plain => {
-                let chunk = input.fill()?;
-                hashers.update(chunk);
-                let n = chunk.len();
-                input.consume(n);
-                n
-            }
-            Decoder::Gzip(gzip) => gzip.step(input, &mut out, &mut Uncut)?,
-            Decoder::Zstd(zstd) => zstd.step(input, &mut out, &mut Uncut)?,
-        };
-        if n == 0 {
+        decoder.advance(input, &mut Uncut)?;
+        let ready = decoder.ready(input);
+        if ready.is_empty() {
             return Ok(());
         }
-        hashers.update(out.get(..n).unwrap_or_default());
+        hashers.update(ready);
         progress(input.position());
     }
 }

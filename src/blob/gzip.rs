@@ -2,9 +2,8 @@
 //!
 //! The decoder stops before a deflate block. Where enough output has gathered since the last
 //! seek point, the place is noted: offset, unread bits of the byte before, and the window. To
-//! decode a span, a raw decoder is started there and fed the window; when it runs into the end of
-//! its member it steps over the trailer and goes on with the next one, since layers may consist
-//! of many members (pigz, `cat a.gz b.gz`, estargz).
+//! decode a span, a decoder is started there and fed the window; when its member ends it goes on with
+//! the next one, since layers may consist of many members (pigz, `cat a.gz b.gz`, estargz).
 
 use std::io;
 
@@ -13,16 +12,18 @@ use super::Codec;
 use super::ReadAt;
 use super::ahead::Ahead;
 use super::cut::Cut;
-use super::inflate::{Inflater, Stop, Until, Wrapper};
+use super::inflate::{Stop, Until};
 use super::input::Input;
+use super::member::Member;
 use super::spans::Origin;
 
-/// CRC-32 and length at the end of a member (RFC 1952, 2.3.1).
-const TRAILER_LEN: u64 = 8;
+/// So many decoded bytes are enough to be handed on: a decoder that stops at each block would else be
+/// asked for crumbs. There is room for twice as many.
+const ENOUGH: usize = 112 * 1024;
 
 /// The first pass over gzip bytes.
 pub(crate) struct GzipPass {
-    inflater: Inflater,
+    member: Member,
     /// No member is open: the next bytes are a header, padding, or the end.
     between: bool,
     members: u64,
@@ -30,65 +31,66 @@ pub(crate) struct GzipPass {
 }
 
 impl GzipPass {
-    pub(crate) fn new() -> Result<Self, BlobError> {
-        Ok(Self {
-            inflater: Inflater::new(Wrapper::Gzip).map_err(BlobError::Spool)?,
+    pub(crate) fn new() -> Self {
+        Self {
+            member: Member::checked(),
             between: true,
             members: 0,
             done: false,
-        })
+        }
     }
 
-    pub(crate) fn step(
+    /// Decoded bytes that are ready.
+    pub(crate) fn ready(&self) -> &[u8] {
+        self.member.ready()
+    }
+
+    /// Lets go of the bytes that are ready and makes the next ones; none at the end.
+    pub(crate) fn advance(
         &mut self,
         input: &mut Input,
-        out: &mut [u8],
         spans: &mut impl Cut,
-    ) -> Result<usize, BlobError> {
-        while !self.done {
-            if self.between && !self.next_member(input, spans)? {
-                self.done = true;
-                break;
-            }
-            let at = input.position();
-            let chunk = input.fill()?;
-            if chunk.is_empty() {
-                return Err(BlobError::Truncated {
-                    codec: Codec::Gzip,
-                    at,
-                });
-            }
-            // To stop costs a copy of the window, so it is done only where a point may be wanted.
-            let until = match spans.wants_point_within(out.len()) {
-                true => Until::Block,
-                false => Until::Buffer,
-            };
-            let step = self
-                .inflater
-                .step(chunk, out, until)
-                .map_err(|e| BlobError::corrupt(Codec::Gzip, at, &e))?;
-            input.consume(step.consumed);
-            let produced = out.get(..step.produced).unwrap_or_default();
-            spans.bytes(produced);
-            match step.stop {
-                Stop::End => self.between = true,
-                Stop::Block { bits } if spans.wants_point() => {
-                    let window = self
-                        .inflater
-                        .window()
-                        .map_err(|e| BlobError::corrupt(Codec::Gzip, at, &e))?;
-                    let at = input.position();
-                    spans
-                        .point_with(Origin::GzipBlock { at, bits }, &window)
-                        .map_err(BlobError::Spool)?;
-                }
-                Stop::Block { .. } | Stop::Buffer => {}
-            }
-            if step.produced > 0 {
-                return Ok(step.produced);
-            }
+    ) -> Result<(), BlobError> {
+        self.member.take(self.ready().len());
+        while !self.done && self.ready().len() < ENOUGH {
+            self.step(input, spans)?;
         }
-        Ok(0)
+        Ok(())
+    }
+
+    fn step(&mut self, input: &mut Input, spans: &mut impl Cut) -> Result<(), BlobError> {
+        if self.between && !self.next_member(input, spans)? {
+            self.done = true;
+            return Ok(());
+        }
+        let at = input.position();
+        let chunk = input.fill()?;
+        if chunk.is_empty() {
+            return Err(BlobError::Truncated {
+                codec: Codec::Gzip,
+                at,
+            });
+        }
+        // More than there is room for does not come before the next look.
+        let until = match spans.wants_point_within(self.member.room()) {
+            true => Until::Block,
+            false => Until::Buffer,
+        };
+        let step = self.member.step(chunk, until);
+        let step = step.map_err(|e| BlobError::corrupt(Codec::Gzip, at, &e))?;
+        input.consume(step.consumed);
+        self.member.account(step.produced, spans);
+        match step.stop {
+            Stop::End => self.between = true,
+            Stop::Block { bits } if spans.wants_point() => {
+                let at = input.position();
+                spans
+                    .point_with(Origin::GzipBlock { at, bits }, self.member.window())
+                    .map_err(BlobError::Spool)?;
+            }
+            Stop::Block { .. } | Stop::Buffer => {}
+        }
+        Ok(())
     }
 
     /// Steps to the next member; false at the end of the data.
@@ -105,9 +107,7 @@ impl GzipPass {
             }
         }
         if self.members > 0 {
-            self.inflater
-                .reset(Wrapper::Gzip)
-                .map_err(|e| BlobError::corrupt(Codec::Gzip, at, &e))?;
+            self.member.restart();
             if spans.wants_point() {
                 spans.point(Origin::GzipMember { at });
             }
@@ -120,19 +120,17 @@ impl GzipPass {
 
 /// Decodes what follows a seek point, as far as it is asked to.
 pub(crate) struct GzipStream {
-    inflater: Inflater,
-    wrapper: Wrapper,
+    member: Member,
     ahead: Ahead,
 }
 
 impl GzipStream {
     /// Begins at the start of a member.
-    pub(crate) fn at_member(at: u64) -> io::Result<Self> {
-        Ok(Self {
-            inflater: Inflater::new(Wrapper::Gzip)?,
-            wrapper: Wrapper::Gzip,
+    pub(crate) fn at_member(at: u64) -> Self {
+        Self {
+            member: Member::unchecked(),
             ahead: Ahead::new(at),
-        })
+        }
     }
 
     /// Begins at a block inside a member: `bits` of the byte before it are still unread, and `window`
@@ -143,41 +141,42 @@ impl GzipStream {
         bits: u8,
         window: &[u8],
     ) -> io::Result<Self> {
-        let mut inflater = Inflater::new(Wrapper::Raw)?;
         let mut before = [0];
         if bits > 0 {
             let last = at.checked_sub(1).ok_or(io::ErrorKind::InvalidData)?;
             source.read_exact_at(&mut before, last)?;
         }
-        inflater.resume(bits, before[0], window)?;
         Ok(Self {
-            inflater,
-            wrapper: Wrapper::Raw,
+            member: Member::resumed(bits, before[0], window),
             ahead: Ahead::new(at),
         })
     }
 
     /// Fills `out` with the bytes that come next.
-    pub(crate) fn fill(&mut self, source: &dyn ReadAt, out: &mut [u8]) -> io::Result<()> {
-        let mut done = 0;
-        while done < out.len() {
+    pub(crate) fn fill(&mut self, source: &dyn ReadAt, mut out: &mut [u8]) -> io::Result<()> {
+        loop {
+            let n = self.member.ready().len().min(out.len());
+            let (now, later) = out.split_at_mut(n);
+            now.copy_from_slice(self.member.ready().get(..n).unwrap_or_default());
+            self.member.take(n);
+            if later.is_empty() {
+                return Ok(());
+            }
+            out = later;
             let from = self.ahead.fill(source)?;
             if from.is_empty() {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            let step =
-                self.inflater
-                    .step(from, out.get_mut(done..).unwrap_or_default(), Until::Buffer)?;
+            let step = self.member.step(from, Until::Buffer)?;
             self.ahead.consume(step.consumed);
-            done += step.produced;
-            if step.stop == Stop::End && done < out.len() {
-                if self.wrapper == Wrapper::Raw {
-                    self.ahead.skip(TRAILER_LEN);
-                }
-                self.wrapper = Wrapper::Gzip;
-                self.inflater.reset(Wrapper::Gzip)?;
+            if step.stop == Stop::End {
+                self.member.restart();
             }
         }
-        Ok(())
+    }
+
+    /// Memory that it takes, in bytes.
+    pub(crate) fn footprint(&self) -> usize {
+        Member::FOOTPRINT + self.ahead.footprint()
     }
 }

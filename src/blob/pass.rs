@@ -3,35 +3,22 @@
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 
+use super::codec_pass::CodecPass;
 use super::cut::SpanBuilder;
-use super::gzip::GzipPass;
 use super::input::Input;
-use super::plain::PlainPass;
 use super::spans::Origin;
-use super::zstd::ZstdPass;
 use super::{BlobError, Codec, Digest, Hasher, ReadAt};
 use crate::cache::Writer;
-
-/// Decoded bytes are handed on in pieces of at most this size: that of a piece which is written aside,
-/// so that most of those are compressed where they are.
-const OUTPUT_LEN: usize = 256 * 1024;
-
-enum Decoder {
-    Plain(PlainPass),
-    Gzip(GzipPass),
-    Zstd(ZstdPass),
-}
 
 /// The first reading of a blob, from front to back. Read the decoded bytes, then call
 /// [`Pass::finish`], which checks what the descriptor said.
 pub struct Pass {
     codec: Codec,
     input: Input,
-    decoder: Decoder,
+    decoder: CodecPass,
     spans: SpanBuilder,
-    out: Box<[u8]>,
-    out_used: usize,
-    out_filled: usize,
+    /// How many of the decoder's bytes are used.
+    used: usize,
     /// What the digest of the stored bytes must be.
     expected: Option<Digest>,
     /// What that of the decoded bytes must be, and what computes it unless they are the same bytes.
@@ -96,25 +83,17 @@ impl Pass {
         let mut input = Input::new(source, hasher);
         let head = input.peek(super::codec::MAGIC_LEN)?;
         let codec = Codec::sniff(head).map_err(BlobError::Unsupported)?;
-        let (decoder, origin) = match codec {
-            Codec::Plain => (
-                Decoder::Plain(PlainPass::default()),
-                Origin::Plain { at: 0 },
-            ),
-            Codec::Gzip => (
-                Decoder::Gzip(GzipPass::new()?),
-                Origin::GzipMember { at: 0 },
-            ),
-            Codec::Zstd => (Decoder::Zstd(ZstdPass::new()), Origin::ZstdFrame { at: 0 }),
+        let origin = match codec {
+            Codec::Plain => Origin::Plain { at: 0 },
+            Codec::Gzip => Origin::GzipMember { at: 0 },
+            Codec::Zstd => Origin::ZstdFrame { at: 0 },
         };
         Ok(Self {
             codec,
             input,
-            decoder,
+            decoder: CodecPass::new(codec),
             spans: SpanBuilder::new(origin, writer).map_err(BlobError::Spool)?,
-            out: vec![0; OUTPUT_LEN].into_boxed_slice(),
-            out_used: 0,
-            out_filled: 0,
+            used: 0,
             expected: None,
             decoded: None,
         })
@@ -127,36 +106,18 @@ impl Pass {
 
     /// Makes the next decoded bytes; none at the end.
     fn refill(&mut self) -> Result<(), BlobError> {
-        self.out_used = 0;
-        self.out_filled = 0;
-        // Half full is enough: a decoder that stops at each block would else be called for crumbs.
-        while self.out_filled < OUTPUT_LEN / 2 {
-            let room = self.out.get_mut(self.out_filled..).unwrap_or_default();
-            let n = match &mut self.decoder {
-                // Its bytes are lent from the input as they are.
-                Decoder::Plain(_) => break,
-                Decoder::Gzip(d) => d.step(&mut self.input, room, &mut self.spans),
-                Decoder::Zstd(d) => d.step(&mut self.input, room, &mut self.spans),
-            }?;
-            if n == 0 {
-                break;
-            }
-            self.out_filled += n;
-        }
-        if let Decoder::Plain(plain) = &mut self.decoder {
-            self.out_filled = plain.advance(&mut self.input, &mut self.spans)?;
-        }
+        self.used = 0;
+        self.decoder.advance(&mut self.input, &mut self.spans)?;
         if let Some((_, Some(hasher))) = &mut self.decoded {
-            let made = decoded(&self.decoder, &self.input, &self.out);
-            hasher.update(made.get(..self.out_filled).unwrap_or_default());
+            hasher.update(self.decoder.ready(&self.input));
         }
         Ok(())
     }
 
     /// The decoded bytes that are ready.
     fn ready(&self) -> &[u8] {
-        let made = decoded(&self.decoder, &self.input, &self.out);
-        made.get(self.out_used..self.out_filled).unwrap_or_default()
+        let ready = self.decoder.ready(&self.input);
+        ready.get(self.used..).unwrap_or_default()
     }
 
     /// Reads what is left and checks the digests.
@@ -167,7 +128,7 @@ impl Pass {
         let mut decode_rest = || {
             loop {
                 self.refill()?;
-                if self.out_filled == 0 {
+                if self.ready().is_empty() {
                     return Ok(());
                 }
             }
@@ -207,14 +168,6 @@ impl Pass {
     }
 }
 
-/// Where the decoded bytes are.
-fn decoded<'a>(decoder: &Decoder, input: &'a Input, out: &'a [u8]) -> &'a [u8] {
-    match decoder {
-        Decoder::Plain(_) => input.buffered(),
-        Decoder::Gzip(_) | Decoder::Zstd(_) => out,
-    }
-}
-
 /// Compares a digest with the one that was expected, if one was.
 fn check(expected: Option<&Digest>, actual: Option<&Digest>) -> Result<(), BlobError> {
     match (expected, actual) {
@@ -237,13 +190,13 @@ impl Read for Pass {
 
 impl BufRead for Pass {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.out_used == self.out_filled {
+        if self.ready().is_empty() {
             self.refill()?;
         }
         Ok(self.ready())
     }
 
     fn consume(&mut self, n: usize) {
-        self.out_used = (self.out_used + n).min(self.out_filled);
+        self.used += n.min(self.ready().len());
     }
 }

@@ -4,7 +4,7 @@
 use std::io;
 
 use super::BlobError;
-use super::cut::{Cut, SpanBuilder};
+use super::cut::Cut;
 use super::input::Input;
 use super::spans::{Origin, PIECE_LEN};
 
@@ -13,19 +13,26 @@ use super::spans::{Origin, PIECE_LEN};
 pub(crate) struct PlainPass {
     /// Bytes of the input that were handed out last, and are still in its buffer.
     lent: usize,
+    /// How many were handed out in all.
+    at: u64,
 }
 
 impl PlainPass {
-    /// Takes in the next bytes, which stay in the input's buffer until the next call, and says how
-    /// many there are.
+    /// The bytes that are ready.
+    pub(crate) fn ready<'a>(&self, input: &'a Input) -> &'a [u8] {
+        input.buffered().get(..self.lent).unwrap_or_default()
+    }
+
+    /// Lets go of the bytes that are ready and takes in the next ones, which stay in the input's buffer
+    /// until the next call; none at the end.
     pub(crate) fn advance(
         &mut self,
         input: &mut Input,
-        spans: &mut SpanBuilder,
-    ) -> Result<usize, BlobError> {
+        spans: &mut impl Cut,
+    ) -> Result<(), BlobError> {
         input.consume(self.lent);
         self.lent = 0;
-        let at = spans.size();
+        let at = self.at;
         let inside = at % u64::from(PIECE_LEN);
         if inside == 0 && at > 0 {
             spans.point(Origin::Plain { at });
@@ -34,9 +41,10 @@ impl PlainPass {
         // A chunk never crosses the end of a span, whose length fits a usize.
         let room = (u64::from(PIECE_LEN) - inside) as usize;
         let chunk = chunk.get(..room).unwrap_or(chunk);
-        spans.bytes(chunk);
+        spans.bytes(chunk, None);
         self.lent = chunk.len();
-        Ok(self.lent)
+        self.at += chunk.len() as u64;
+        Ok(())
     }
 }
 

@@ -22,7 +22,7 @@ impl Restart {
     pub(super) fn new(source: &dyn ReadAt, table: &SpanTable, span: &Span) -> io::Result<Self> {
         Ok(match span.origin {
             Origin::Plain { at } => Self::Plain(at),
-            Origin::GzipMember { at } => Self::Gzip(Box::new(GzipStream::at_member(at)?)),
+            Origin::GzipMember { at } => Self::Gzip(Box::new(GzipStream::at_member(at))),
             Origin::GzipBlock { at, bits } => {
                 let window = table.window(span, WINDOW_LEN)?;
                 let stream = GzipStream::at_block(source, at, bits, &window)?;
@@ -50,8 +50,7 @@ impl Restart {
     pub(super) fn footprint(&self) -> usize {
         match self {
             Self::Plain(_) => 0,
-            // A window, and tables of about as much.
-            Self::Gzip(_) => 4 * WINDOW_LEN,
+            Self::Gzip(stream) => stream.footprint(),
             Self::Zstd(stream) => stream.footprint(),
         }
     }

@@ -13,9 +13,16 @@ use super::cut::Cut;
 use super::input::Input;
 use super::spans::Origin;
 
+/// Decoded bytes are handed on in pieces of at most this size: that of a piece which is written aside,
+/// so that most of those are compressed where they are.
+const OUTPUT_LEN: usize = 256 * 1024;
+
 /// The first pass over zstd bytes.
 pub(crate) struct ZstdPass {
     context: DCtx<'static>,
+    out: Box<[u8]>,
+    /// How many bytes of it are ready.
+    filled: usize,
     /// No frame is open.
     between: bool,
 }
@@ -24,18 +31,39 @@ impl ZstdPass {
     pub(crate) fn new() -> Self {
         Self {
             context: DCtx::create(),
+            out: vec![0; OUTPUT_LEN].into_boxed_slice(),
+            filled: 0,
             between: true,
         }
     }
 
-    /// Fills `out`, or as much of it as belongs to one span.
-    pub(crate) fn step(
+    /// The bytes that are ready.
+    pub(crate) fn ready(&self) -> &[u8] {
+        self.out.get(..self.filled).unwrap_or_default()
+    }
+
+    /// Lets go of the bytes that are ready and makes the next ones; none at the end.
+    pub(crate) fn advance(
         &mut self,
         input: &mut Input,
-        out: &mut [u8],
         spans: &mut impl Cut,
-    ) -> Result<usize, BlobError> {
-        let mut filled = 0;
+    ) -> Result<(), BlobError> {
+        self.filled = 0;
+        // Half full is enough: small frames would else be handed on as crumbs.
+        while self.filled < OUTPUT_LEN / 2 {
+            let before = self.filled;
+            self.filled = self.fill(input, spans)?;
+            if self.filled == before {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Decodes until the buffer is full, or as much as belongs to one span; tells how full it is.
+    fn fill(&mut self, input: &mut Input, spans: &mut impl Cut) -> Result<usize, BlobError> {
+        let before = self.filled;
+        let mut filled = before;
         loop {
             let at = input.position();
             let chunk = input.fill()?;
@@ -44,14 +72,14 @@ impl ZstdPass {
             if ended && self.between {
                 break;
             }
-            if self.between && filled > 0 {
+            if self.between && filled > before {
                 // What was decoded must reach the spans before it is asked for the next point.
                 break;
             }
             if self.between && spans.wants_point() {
                 spans.point(Origin::ZstdFrame { at });
             }
-            let room = out.get_mut(filled..).unwrap_or_default();
+            let room = self.out.get_mut(filled..).unwrap_or_default();
             let (consumed, produced, left) = advance(&mut self.context, chunk, room)
                 .map_err(|e| BlobError::corrupt(Codec::Zstd, at, &e))?;
             if ended && produced == 0 && left > 0 {
@@ -63,11 +91,11 @@ impl ZstdPass {
             self.between = left == 0;
             input.consume(consumed);
             filled += produced;
-            if filled == out.len() {
+            if filled == self.out.len() {
                 break;
             }
         }
-        spans.bytes(out.get(..filled).unwrap_or_default());
+        spans.bytes(self.out.get(before..filled).unwrap_or_default(), None);
         Ok(filled)
     }
 }

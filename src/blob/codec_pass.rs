@@ -1,0 +1,47 @@
+//! The decoder of a first pass, whatever the codec.
+
+use super::cut::Cut;
+use super::gzip::GzipPass;
+use super::input::Input;
+use super::plain::PlainPass;
+use super::zstd::ZstdPass;
+use super::{BlobError, Codec};
+
+/// Decodes an [`Input`] from front to back.
+pub(super) enum CodecPass {
+    Plain(PlainPass),
+    Gzip(Box<GzipPass>),
+    Zstd(ZstdPass),
+}
+
+impl CodecPass {
+    pub(super) fn new(codec: Codec) -> Self {
+        match codec {
+            Codec::Plain => Self::Plain(PlainPass::default()),
+            Codec::Gzip => Self::Gzip(Box::new(GzipPass::new())),
+            Codec::Zstd => Self::Zstd(ZstdPass::new()),
+        }
+    }
+
+    /// Lets go of the bytes that are ready and makes the next ones; none at the end.
+    pub(super) fn advance(
+        &mut self,
+        input: &mut Input,
+        spans: &mut impl Cut,
+    ) -> Result<(), BlobError> {
+        match self {
+            Self::Plain(plain) => plain.advance(input, spans),
+            Self::Gzip(gzip) => gzip.advance(input, spans),
+            Self::Zstd(zstd) => zstd.advance(input, spans),
+        }
+    }
+
+    /// The bytes that are ready. Those that are not compressed are lent from the input.
+    pub(super) fn ready<'a>(&'a self, input: &'a Input) -> &'a [u8] {
+        match self {
+            Self::Plain(plain) => plain.ready(input),
+            Self::Gzip(gzip) => gzip.ready(),
+            Self::Zstd(zstd) => zstd.ready(),
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! What a block begins with: its type, and the lengths of its codes (RFC 1951, 3.2.3, 3.2.6, 3.2.7).
+
+use super::Invalid;
+use super::bits::{Bits, Source};
+use super::code::{Distance, Lengths, Litlen, Partial};
+use super::entry::Entry;
+
+/// How the data of a block is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// As it is.
+    Stored,
+    /// With the codes that RFC 1951 names.
+    Fixed,
+    /// With codes of its own.
+    Dynamic,
+}
+
+/// The three bits before a block: whether it is the last, and its kind.
+pub(super) fn kind(
+    bits: &mut Bits,
+    source: &mut Source<'_>,
+) -> Result<Option<(bool, Kind)>, Invalid> {
+    let Some(value) = bits.take(3, source) else {
+        return Ok(None);
+    };
+    let kind = match value >> 1 {
+        0 => Kind::Stored,
+        1 => Kind::Fixed,
+        2 => Kind::Dynamic,
+        _ => return Err(Invalid("a block of an unknown type")),
+    };
+    Ok(Some((value & 1 == 1, kind)))
+}
+
+/// The length of a stored block, in bytes, behind which they begin.
+pub(super) fn stored(bits: &mut Bits, source: &mut Source<'_>) -> Result<Option<u16>, Invalid> {
+    let Some(value) = bits.peek(32, source) else {
+        return Ok(None);
+    };
+    bits.drop(32);
+    let (len, inverse) = (value as u16, (value >> 16) as u16);
+    if len != !inverse {
+        return Err(Invalid("the length of a stored block is damaged"));
+    }
+    Ok(Some(len))
+}
+
+/// First length of each code from 257 on, and how many bits are added (RFC 1951, 3.2.5).
+const LENGTHS: [(u16, u32); 29] = [
+    (3, 0),
+    (4, 0),
+    (5, 0),
+    (6, 0),
+    (7, 0),
+    (8, 0),
+    (9, 0),
+    (10, 0),
+    (11, 1),
+    (13, 1),
+    (15, 1),
+    (17, 1),
+    (19, 2),
+    (23, 2),
+    (27, 2),
+    (31, 2),
+    (35, 3),
+    (43, 3),
+    (51, 3),
+    (59, 3),
+    (67, 4),
+    (83, 4),
+    (99, 4),
+    (115, 4),
+    (131, 5),
+    (163, 5),
+    (195, 5),
+    (227, 5),
+    (258, 0),
+];
+
+/// The symbol that ends a block.
+const END_OF_BLOCK: usize = 256;
+
+/// What a symbol of literals and lengths means.
+fn litlen(symbol: usize) -> Entry {
+    match (u8::try_from(symbol), symbol) {
+        (Ok(byte), _) => Entry::literal(byte),
+        (_, END_OF_BLOCK) => Entry::END_OF_BLOCK,
+        _ => match LENGTHS.get(symbol - 257) {
+            Some(&(base, extra)) => Entry::base(base, extra),
+            None => Entry::UNKNOWN,
+        },
+    }
+}
+
+/// What a symbol of distances means: the first four are distances, and of the others each two
+/// have one bit more.
+fn distance(symbol: usize) -> Entry {
+    match symbol as u16 {
+        distance @ 0..=3 => Entry::base(distance + 1, 0),
+        symbol @ 4..=29 => {
+            let extra = symbol / 2 - 1;
+            Entry::base(((2 + symbol % 2) << extra) + 1, extra.into())
+        }
+        _ => Entry::UNKNOWN,
+    }
+}
+
+/// The codes of a block.
+pub(super) struct Codes {
+    pub litlen: Litlen,
+    pub distance: Distance,
+    /// They are those of RFC 1951, 3.2.6.
+    fixed: bool,
+}
+
+impl Codes {
+    /// Memory that they take, in bytes.
+    pub(super) const FOOTPRINT: usize = Litlen::FOOTPRINT + Distance::FOOTPRINT;
+
+    pub(super) fn new() -> Self {
+        Self {
+            litlen: Litlen::new(),
+            distance: Distance::new(),
+            fixed: false,
+        }
+    }
+
+    /// Makes them those that a block has which brings none.
+    pub(super) fn fix(&mut self) -> Result<(), Invalid> {
+        if !self.fixed {
+            let mut lens = [8; 288];
+            lens[144..256].fill(9);
+            lens[256..280].fill(7);
+            self.litlen.build(&lens, Partial::Taken, litlen)?;
+            self.distance.build(&[5; 32], Partial::Taken, distance)?;
+            self.fixed = true;
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, litlens: &[u8], distances: &[u8]) -> Result<(), Invalid> {
+        self.fixed = false;
+        if litlens.get(END_OF_BLOCK).is_none_or(|&len| len == 0) {
+            return Err(Invalid("a block has no code for its end"));
+        }
+        self.litlen.build(litlens, Partial::Taken, litlen)?;
+        self.distance.build(distances, Partial::Taken, distance)
+    }
+}
+
+/// Most symbols of literals and lengths, and of distances, that a block may list (zlib's limits; RFC
+/// 1951 has 286 and 30 that mean something).
+const MAX_LITLENS: u32 = 286;
+const MAX_DISTANCES: u32 = 30;
+
+/// In which order the lengths of the codes of lengths come (RFC 1951, 3.2.7).
+const ORDER: [u8; 19] = [
+    16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
+];
+
+/// The lengths of a block's codes while they are read. They are run-length encoded, as one sequence,
+/// with a code whose lengths come first.
+pub(super) struct Head {
+    stage: Stage,
+    litlens: usize,
+    /// Of both codes together.
+    all: usize,
+    table: Lengths,
+    lens: [u8; (MAX_LITLENS + MAX_DISTANCES) as usize],
+}
+
+#[derive(Clone, Copy)]
+enum Stage {
+    Counts,
+    /// So many lengths of the code of lengths are to come, and so many are there.
+    Lengths {
+        of: u32,
+        have: u32,
+        lens: [u8; 19],
+    },
+    /// So many lengths are there.
+    Codes {
+        have: usize,
+    },
+}
+
+impl Head {
+    pub(super) fn new() -> Self {
+        Self {
+            stage: Stage::Counts,
+            litlens: 0,
+            all: 0,
+            table: Lengths::new(),
+            lens: [0; (MAX_LITLENS + MAX_DISTANCES) as usize],
+        }
+    }
+
+    /// Begins another one.
+    pub(super) fn restart(&mut self) {
+        self.stage = Stage::Counts;
+    }
+
+    /// Goes on with the bits that are there; `None` if more are needed.
+    pub(super) fn read(
+        &mut self,
+        bits: &mut Bits,
+        source: &mut Source<'_>,
+        codes: &mut Codes,
+    ) -> Result<Option<()>, Invalid> {
+        loop {
+            match &mut self.stage {
+                Stage::Counts => {
+                    let Some(value) = bits.take(14, source) else {
+                        return Ok(None);
+                    };
+                    let litlens = 257 + (value & 31);
+                    let distances = 1 + (value >> 5 & 31);
+                    if litlens > MAX_LITLENS || distances > MAX_DISTANCES {
+                        return Err(Invalid("a block lists too many symbols"));
+                    }
+                    self.litlens = litlens as usize;
+                    self.all = (litlens + distances) as usize;
+                    self.stage = Stage::Lengths {
+                        of: 4 + (value >> 10),
+                        have: 0,
+                        lens: [0; 19],
+                    };
+                }
+                Stage::Lengths { of, have, lens } if *have < *of => {
+                    let Some(len) = bits.take(3, source) else {
+                        return Ok(None);
+                    };
+                    // There are at most 19: 4 and the value of four bits.
+                    let place = ORDER.get(*have as usize).copied().unwrap_or_default();
+                    if let Some(at) = lens.get_mut(usize::from(place)) {
+                        *at = len as u8;
+                    }
+                    *have += 1;
+                }
+                Stage::Lengths { lens, .. } => {
+                    let symbol = |symbol| Entry::base(symbol as u16, 0);
+                    self.table.build(lens, Partial::Refused, symbol)?;
+                    self.stage = Stage::Codes { have: 0 };
+                }
+                Stage::Codes { have } if *have < self.all => {
+                    let Some((len, times)) = run(&self.table, bits, source)? else {
+                        return Ok(None);
+                    };
+                    let before = have.checked_sub(1).and_then(|n| self.lens.get(n));
+                    let len = match (len, before) {
+                        (Some(len), _) | (None, Some(&len)) => len,
+                        (None, None) => return Err(Invalid("a block repeats no length")),
+                    };
+                    let to = *have + times;
+                    let Some(run) = self.lens.get_mut(*have..to).filter(|_| to <= self.all) else {
+                        return Err(Invalid("a block has too many lengths"));
+                    };
+                    run.fill(len);
+                    *have = to;
+                }
+                Stage::Codes { .. } => {
+                    let all = self.lens.get(..self.all).unwrap_or_default();
+                    let (litlens, distances) = all.split_at(self.litlens.min(all.len()));
+                    codes.set(litlens, distances)?;
+                    return Ok(Some(()));
+                }
+            }
+        }
+    }
+}
+
+/// The next length, none for the one before, and how many times it comes.
+fn run(
+    table: &Lengths,
+    bits: &mut Bits,
+    source: &mut Source<'_>,
+) -> Result<Option<(Option<u8>, usize)>, Invalid> {
+    let Some(found) = table.find(bits, 0, source) else {
+        return Ok(None);
+    };
+    let (len, least, extra) = match found.value {
+        len @ 0..=15 => (Some(len as u8), 1, 0),
+        16 => (None, 3, 2),
+        17 => (Some(0), 3, 3),
+        _ => (Some(0), 11, 7),
+    };
+    let Some(value) = bits.peek(found.bits + extra, source) else {
+        return Ok(None);
+    };
+    bits.drop(found.bits + extra);
+    Ok(Some((len, least + (value >> found.bits) as usize)))
+}

@@ -1,0 +1,316 @@
+//! A gzip member: a header, deflate data, and a trailer with checksum and length (RFC 1952, 2.3).
+
+use std::io;
+
+use super::cut::Cut;
+use super::error::invalid;
+use super::gzip_header::Header;
+use super::inflate::{Inflater, Step, Stop, Until};
+
+/// CRC-32 and length at the end of a member.
+const TRAILER_LEN: usize = 8;
+
+/// A member that is being decoded. It is fed in pieces of any size.
+pub(super) struct Member {
+    at: At,
+    inflater: Inflater,
+    /// What the trailer must say, where somebody wants to know.
+    check: Option<Check>,
+}
+
+/// Where in the member it is.
+enum At {
+    Header(Header),
+    Data,
+    /// So many bytes of the trailer are there.
+    Trailer([u8; TRAILER_LEN], usize),
+}
+
+#[derive(Default)]
+struct Check {
+    crc: crc32fast::Hasher,
+    /// Modulo 2^32.
+    size: u32,
+}
+
+impl Member {
+    /// Memory that one takes, in bytes, more or less.
+    pub(super) const FOOTPRINT: usize = Inflater::FOOTPRINT;
+
+    /// One that begins with its header, and whose trailer is compared.
+    pub(super) fn checked() -> Self {
+        Self {
+            check: Some(Check::default()),
+            ..Self::unchecked()
+        }
+    }
+
+    /// One that begins with its header. Who uses its bytes checks them in another way.
+    pub(super) fn unchecked() -> Self {
+        Self {
+            at: At::Header(Header::default()),
+            inflater: Inflater::new(),
+            check: None,
+        }
+    }
+
+    /// One that begins before a block: as [`Inflater::resume`].
+    pub(super) fn resumed(bits: u8, byte: u8, window: &[u8]) -> Self {
+        let mut member = Self::unchecked();
+        member.at = At::Data;
+        member.inflater.resume(bits, byte, window);
+        member
+    }
+
+    /// Begins with the header of the next one. What nobody has taken stays.
+    pub(super) fn restart(&mut self) {
+        self.at = At::Header(Header::default());
+        self.inflater.restart();
+        self.check = self.check.as_ref().map(|_| Check::default());
+    }
+
+    /// Decodes until input or room runs out, the member ends, or, if that is wanted, a block begins. It
+    /// also returns at the end of the data, so that they can be [accounted](Self::account) for before
+    /// the trailer is compared.
+    ///
+    /// # Errors
+    /// If it is no gzip member, or not what its trailer says.
+    pub(super) fn step(&mut self, input: &[u8], until: Until) -> io::Result<Step> {
+        match &mut self.at {
+            At::Header(header) => {
+                let (consumed, ended) = header.step(input)?;
+                if ended {
+                    self.at = At::Data;
+                }
+                Ok(buffer(consumed))
+            }
+            At::Data => {
+                let step = self.inflater.step(input, until);
+                let step = step.map_err(|e| invalid(&e.to_string()))?;
+                match step.stop {
+                    Stop::End => {
+                        self.at = At::Trailer([0; TRAILER_LEN], 0);
+                        let stop = Stop::Buffer;
+                        Ok(Step { stop, ..step })
+                    }
+                    _ => Ok(step),
+                }
+            }
+            At::Trailer(trailer, have) => {
+                let (_, missing) = trailer.split_at_mut((*have).min(TRAILER_LEN));
+                let n = missing.len().min(input.len());
+                for (to, byte) in missing.iter_mut().zip(input) {
+                    *to = *byte;
+                }
+                *have += n;
+                if *have < TRAILER_LEN {
+                    return Ok(buffer(n));
+                }
+                if let Some(check) = &self.check {
+                    check.compare(trailer)?;
+                }
+                let stop = Stop::End;
+                Ok(Step { stop, ..buffer(n) })
+            }
+        }
+    }
+
+    /// Tells of the `n` bytes that the last step has added.
+    pub(super) fn account(&mut self, n: usize, spans: &mut impl Cut) {
+        let ready = self.inflater.ready();
+        let new = ready.get(ready.len().saturating_sub(n)..);
+        let new = new.unwrap_or_default();
+        match &mut self.check {
+            Some(check) => {
+                spans.bytes(new, Some(&mut check.crc));
+                check.size = check.size.wrapping_add(new.len() as u32);
+            }
+            None => spans.bytes(new, None),
+        }
+    }
+
+    /// Decoded bytes that nobody has taken.
+    pub(super) fn ready(&self) -> &[u8] {
+        self.inflater.ready()
+    }
+
+    /// How many bytes can be added to them.
+    pub(super) fn room(&self) -> usize {
+        self.inflater.room()
+    }
+
+    /// Takes so many of them. Only when all are taken there is room again.
+    pub(super) fn take(&mut self, n: usize) {
+        self.inflater.take(n);
+    }
+
+    /// The output that what follows may refer to.
+    pub(super) fn window(&self) -> &[u8] {
+        self.inflater.window()
+    }
+}
+
+fn buffer(consumed: usize) -> Step {
+    Step {
+        consumed,
+        produced: 0,
+        stop: Stop::Buffer,
+    }
+}
+
+impl Check {
+    fn compare(&self, trailer: &[u8; TRAILER_LEN]) -> io::Result<()> {
+        let [a, b, c, d, size @ ..] = *trailer;
+        if self.crc.clone().finalize() != u32::from_le_bytes([a, b, c, d]) {
+            return Err(invalid("the checksum of the decoded bytes is another"));
+        }
+        if self.size != u32::from_le_bytes(size) {
+            return Err(invalid("the length of the decoded bytes is another"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::super::cut::Uncut;
+    use super::super::gzip_header::{FCOMMENT, FEXTRA, FHCRC, FNAME};
+    use super::*;
+
+    /// Decodes a member, fed in pieces of this length; its bytes, and how much of the input it is.
+    fn decode(bytes: &[u8], piece: usize) -> io::Result<(Vec<u8>, usize)> {
+        let mut member = Member::checked();
+        let (mut out, mut used) = (Vec::new(), 0);
+        while used < bytes.len() {
+            let end = bytes.len().min(used + piece);
+            let step = member.step(&bytes[used..end], Until::Buffer)?;
+            used += step.consumed;
+            member.account(step.produced, &mut Uncut);
+            out.extend_from_slice(member.ready());
+            member.take(member.ready().len());
+            if step.stop == Stop::End {
+                return Ok((out, used));
+            }
+        }
+        Err(io::ErrorKind::UnexpectedEof.into())
+    }
+
+    fn message(bytes: &[u8]) -> String {
+        let messages = [1, 7, 1000].map(|piece| decode(bytes, piece).unwrap_err().to_string());
+        assert!(messages.iter().all(|m| *m == messages[0]), "{messages:?}");
+        let [message, ..] = messages;
+        message
+    }
+
+    /// A member with these flags, the fields that belong to them, and a checksum of its header.
+    fn member(flags: u8, fields: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0x1f, 0x8b, 8, flags, 1, 2, 3, 4, 0, 3];
+        bytes.extend(fields);
+        if flags & FHCRC != 0 {
+            let crc = crc32fast::hash(&bytes) as u16;
+            bytes.extend(crc.to_le_bytes());
+        }
+        // One stored block, the CRC-32 of "imgfs\n" by gzip(1), its length.
+        bytes.extend([1, 6, 0, 0xf9, 0xff]);
+        bytes.extend(b"imgfs\n");
+        bytes.extend(0xf1f7_f7ce_u32.to_le_bytes());
+        bytes.extend(6_u32.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn headers_with_every_field() {
+        // 1f, 8b and zeros in the extra field are bytes like others.
+        let extra = [&[5, 0][..], &[0x1f, 0x8b, 0, 0, 9]].concat();
+        let long = [&[0, 3][..], &[7; 768]].concat();
+        let (name, comment) = (&b"layer.tar\0"[..], &b"\0"[..]);
+        let cases: [(u8, Vec<u8>); 8] = [
+            (0, vec![]),
+            (FHCRC, vec![]),
+            (FEXTRA, extra.clone()),
+            (FEXTRA | FHCRC, long),
+            (FEXTRA, vec![0, 0]),
+            (FNAME, name.to_vec()),
+            (FCOMMENT | FHCRC, comment.to_vec()),
+            (
+                FEXTRA | FNAME | FCOMMENT | FHCRC | 1,
+                [&extra, name, comment].concat(),
+            ),
+        ];
+        for (flags, fields) in cases {
+            let bytes = member(flags, &fields);
+            let more = [&bytes[..], b"more"].concat();
+            for piece in [1, 2, 9, 1000] {
+                let (out, used) = decode(&more, piece).unwrap();
+                assert_eq!(out, b"imgfs\n", "{flags:#b}");
+                assert_eq!(used, bytes.len(), "{flags:#b}");
+            }
+            for cut in 0..bytes.len() {
+                let error = decode(&bytes[..cut], 5).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+            }
+        }
+    }
+
+    #[test]
+    fn what_gzip_writes() {
+        let bytes: Vec<u8> = (0..100_000_u32)
+            .flat_map(|n| (n / 3).to_le_bytes())
+            .collect();
+        let level = flate2::Compression::default();
+        let mut encoder = flate2::GzBuilder::new()
+            .filename("a")
+            .write(Vec::new(), level);
+        encoder.write_all(&bytes).unwrap();
+        let gzip = encoder.finish().unwrap();
+        for piece in [1, 4096, 1 << 20] {
+            assert!(decode(&gzip, piece).unwrap() == (bytes.clone(), gzip.len()));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told() {
+        let whole = member(FHCRC | FNAME, b"x\0");
+        let damaged = |at: usize| {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x40;
+            message(&bytes)
+        };
+        assert_eq!(damaged(0), "this is no gzip header");
+        assert_eq!(damaged(1), "this is no gzip header");
+        assert_eq!(damaged(2), "an unknown compression method");
+        assert_eq!(damaged(3), "a gzip header with unknown flags");
+        let header = "the checksum of the gzip header is another";
+        for at in [4, 9, 10, 12, 13] {
+            assert_eq!(damaged(at), header, "byte {at}");
+        }
+        let end = whole.len();
+        let checksum = "the checksum of the decoded bytes is another";
+        for at in [end - 9, end - 8, end - 5] {
+            assert_eq!(damaged(at), checksum, "byte {at}");
+        }
+        let length = "the length of the decoded bytes is another";
+        for at in [end - 4, end - 1] {
+            assert_eq!(damaged(at), length, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn each_member_has_its_own_checksum() {
+        let both = [member(0, b""), member(FNAME, b"b\0")].concat();
+        let mut member = Member::checked();
+        let (mut used, mut ends) = (0, 0);
+        while used < both.len() {
+            let step = member.step(&both[used..], Until::Buffer).unwrap();
+            used += step.consumed;
+            member.account(step.produced, &mut Uncut);
+            if step.stop == Stop::End {
+                ends += 1;
+                member.restart();
+            }
+        }
+        assert_eq!((ends, member.ready()), (2, &b"imgfs\nimgfs\n"[..]));
+    }
+}
