@@ -6,6 +6,7 @@
 //! | file | one idea |
 //! |---|---|
 //! | `client.rs` | the two questions, manifest and blob: which host is asked next, and when again |
+//! | `name.rs` | what a user writes: host, repository, tag, digest |
 //! | `endpoint.rs`, `registries_conf.rs` | which hosts have a repository: mirrors first, the registry last |
 //! | `fetch.rs` | one question to one host: https or http, a login, redirects, the status |
 //! | `auth/` | what a challenge wants, who the user is, tokens that are kept and renewed |
@@ -31,6 +32,7 @@ mod environment;
 mod error;
 mod fetch;
 mod location;
+mod name;
 mod options;
 mod proxy;
 mod registries_conf;
@@ -44,5 +46,6 @@ pub use client::Client;
 pub use document::Fetched;
 pub use environment::Environment;
 pub use error::RegistryError;
+pub use name::{NameError, parse_name};
 pub use oci_spec::distribution::Reference;
 pub use options::{ClientOptions, Patience};

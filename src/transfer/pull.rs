@@ -8,7 +8,7 @@ use super::origin::{Origin, Sink};
 use super::{Progress, Stored, TransferError};
 use crate::blob::Digest;
 use crate::cache::CacheDir;
-use crate::registry::{Client, Reference, RegistryError};
+use crate::registry::{Client, Reference, RegistryError, parse_name};
 use crate::store::Store;
 
 /// How to pull.
@@ -85,7 +85,7 @@ pub fn pull(
     options: &PullOptions,
     progress: &dyn Progress,
 ) -> Result<Stored, TransferError> {
-    let reference: Reference = name.parse().map_err(|e| TransferError::Name {
+    let reference = parse_name(name).map_err(|e| TransferError::Name {
         name: name.to_owned(),
         detail: format!("{e}"),
     })?;

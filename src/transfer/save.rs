@@ -19,6 +19,7 @@ use crate::blob::{Bytes, Digest, FileSource, Hasher, ReadAt, SequentialReader};
 use crate::image::{Platform, Reference, manifest_of};
 use crate::layout::CONTAINERD_NAME;
 use crate::open::{self, OpenOptions};
+use crate::registry::parse_name;
 use crate::store::{Named, Store, StoreError, document_of, short};
 
 /// What kind of archive.
@@ -181,8 +182,7 @@ fn entry(image: &Named) -> Descriptor {
 
 /// A name as containerd wants it: with its registry.
 fn full(name: &str) -> String {
-    let parsed = name.parse::<crate::registry::Reference>();
-    parsed.map_or_else(|_| name.to_owned(), |reference| reference.whole())
+    parse_name(name).map_or_else(|_| name.to_owned(), |reference| reference.whole())
 }
 
 /// The line of `manifest.json`; none for an image of several platforms, which it cannot tell.

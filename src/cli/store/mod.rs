@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use imgfs::cache::CacheDir;
 use imgfs::image::{Reference, Transport};
 use imgfs::open::{self, OpenError, OpenImage, OpenOptions};
-use imgfs::registry::Reference as RegistryName;
+use imgfs::registry::parse_name;
 use imgfs::store::{Named, Store, StoreError};
 use imgfs::transfer::Wanted;
 
@@ -138,7 +138,7 @@ impl StoreArg {
     ) -> anyhow::Result<Reference> {
         let text = reference.text();
         let name = reference.name.clone().unwrap_or_default();
-        let full = match name.parse::<RegistryName>() {
+        let full = match parse_name(&name) {
             Ok(parsed) => parsed.whole(),
             Err(error) => anyhow::bail!("{text}: {error}; write docker://HOST/NAME:TAG"),
         };
