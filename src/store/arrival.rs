@@ -175,6 +175,16 @@ impl Arrival {
         Ok(())
     }
 
+    /// Has what has arrived reach the disk. [`Arrival::finish`] does too: this is for who has something
+    /// else to do meanwhile.
+    ///
+    /// # Errors
+    /// If it cannot.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        let synced = self.file.sync_data();
+        synced.map_err(StoreError::at(&self.path))
+    }
+
     /// Forgets what has arrived: it was wrong.
     ///
     /// # Errors

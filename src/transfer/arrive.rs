@@ -161,6 +161,8 @@ fn bring_bytes(
         false => bring.origin.blob(&blob.digest, blob.size, from, &mut sink),
     };
     match (brought, refused) {
+        // The rest is still being read.
+        (Ok(()), _) => Ok(arrival.sync()?),
         // The store's own error says more than what came back through the origin.
         (Err(_), Some(error)) => Err(error.into()),
         (Err(TransferError::Registry(RegistryError::Sink(_))), None) => Err(TransferError::GivenUp),
