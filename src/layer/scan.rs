@@ -4,6 +4,7 @@
 //! regular file the first 64 KiB are looked at, and if they begin like an executable, all of it is
 //! kept, in memory up to [`MEMORY_LIMIT`] and in a temporary file beyond, and decoded on the spot.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
@@ -96,6 +97,12 @@ pub fn scan(
     Ok(Scanned { index, file })
 }
 
+thread_local! {
+    /// What executables are decoded from. A thread that reads several layers, one after the other,
+    /// keeps it: to take it anew for each costs as much as decoding what it holds.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// Reads the tar stream to its end.
 fn read_entries(
     tar: &mut TarReader<Pass>,
@@ -103,7 +110,7 @@ fn read_entries(
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), TarError> {
     let mut weight = 0;
-    let mut scratch = Vec::new();
+    let mut scratch = SCRATCH.take();
     while let Some(member) = tar.next()? {
         weight += member.weight();
         if weight > MAX_WEIGHT || index.count() > MAX_ENTRIES {
@@ -120,6 +127,7 @@ fn read_entries(
         }
         progress(tar.get_ref().stored_position());
     }
+    SCRATCH.set(scratch);
     Ok(())
 }
 

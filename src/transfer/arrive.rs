@@ -1,10 +1,11 @@
 //! One blob arrives: it is written, hashed and indexed at the same time.
 //!
-//! One thread takes the bytes in and writes them; another reads the file as it grows, which hashes
+//! One thread takes the bytes in and writes them; the other reads the file as it grows, which hashes
 //! it, and decodes it as the first mount would. So when the last byte is in, its digest is known, and
 //! so is all that a mount wants to know of the layer.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -113,22 +114,20 @@ fn take_in(
     let known = !blob.is_layer || LayerIndex::load(bring.cache, &blob.digest).is_some();
     std::thread::scope(|scope| {
         let source: Arc<dyn ReadAt> = growing.clone();
-        let reader = scope.spawn(move || match known {
+        let bringer = scope.spawn(|| {
+            let _ending = Ending(&growing);
+            bring_bytes(bring, blob, number, arrival, &growing, given_up)
+        });
+        // Here and not in a thread of its own: this one reads other layers too, and keeps its memory.
+        let read = catch_unwind(AssertUnwindSafe(|| match known {
             true => hash(source, &blob.digest).map(|()| None),
             false => scan(source, blob, bring),
-        });
-        let ending = Ending(&growing);
-        let brought = bring_bytes(bring, blob, number, arrival, &growing, given_up);
-        drop(ending);
-        let read = reader.join();
-        brought?;
-        match read {
-            Ok(read) => read,
-            // The panic hook has printed where.
-            Err(_) => Err(io_failed(
-                blob,
-                io::Error::other("a thread panicked; please report this"),
-            )),
+        }));
+        // The panic hook has printed where.
+        let panicked = || io::Error::other("a thread panicked; please report this");
+        match (bringer.join(), read) {
+            (Ok(brought), Ok(read)) => brought.map_err(Failed::from).and(read),
+            _ => Err(io_failed(blob, panicked())),
         }
     })
 }
