@@ -126,7 +126,8 @@ fn take_in(
         // The panic hook has printed where.
         let panicked = || io::Error::other("a thread panicked; please report this");
         match (bringer.join(), read) {
-            (Ok(brought), Ok(read)) => brought.map_err(Failed::from).and(read),
+            (Ok(Err(error)), _) => Err(error.into()),
+            (Ok(Ok(())), Ok(read)) => read,
             _ => Err(io_failed(blob, panicked())),
         }
     })
