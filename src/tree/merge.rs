@@ -113,27 +113,17 @@ impl Merger {
         merger
     }
 
-    /// Reads what is known of layer `number` of an image, for [`Merger::apply`].
-    ///
-    /// # Errors
-    /// `Layer`, if its index is damaged.
-    pub fn read(
-        layer: &LayerIndex,
-        number: usize,
-    ) -> Result<(Vec<Problem>, Vec<Entry>), TreeError> {
-        let problems = layer.problems(number).map_err(TreeError::Layer)?;
-        let entries = layer.entries().collect::<io::Result<Vec<Entry>>>();
-        Ok((problems, entries.map_err(TreeError::Layer)?))
-    }
-
     /// Applies the next layer.
     ///
     /// # Errors
     /// `TooMuch`, if all layers so far describe more than any real image does; `Layer`, if its index
     /// is damaged.
     pub fn layer(&mut self, layer: &LayerIndex) -> Result<(), TreeError> {
-        let (problems, entries) = Self::read(layer, self.layer as usize)?;
-        self.apply(problems, &entries)
+        let problems = layer
+            .problems(self.layer as usize)
+            .map_err(TreeError::Layer)?;
+        let entries = layer.entries().collect::<io::Result<Vec<Entry>>>();
+        self.apply(problems, &entries.map_err(TreeError::Layer)?)
     }
 
     /// Applies the entries of the next layer, in which these problems were found before.
