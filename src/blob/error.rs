@@ -62,11 +62,11 @@ pub enum BlobError {
 }
 
 impl BlobError {
-    pub(crate) fn corrupt(codec: Codec, at: u64, error: &io::Error) -> Self {
+    pub(crate) fn corrupt(codec: Codec, at: u64, detail: impl ToString) -> Self {
         Self::Corrupt {
             codec,
             at,
-            detail: error.to_string(),
+            detail: detail.to_string(),
         }
     }
 

@@ -77,7 +77,7 @@ impl GzipPass {
             false => Until::Buffer,
         };
         let step = self.member.step(chunk, until);
-        let step = step.map_err(|e| BlobError::corrupt(Codec::Gzip, at, &e))?;
+        let step = step.map_err(|e| BlobError::corrupt(Codec::Gzip, at, e))?;
         input.consume(step.consumed);
         self.member.account(step.produced, spans);
         match step.stop {
@@ -102,8 +102,8 @@ impl GzipPass {
             // Tapes and some tools pad with zeros, which gzip(1) ignores too.
             [0, ..] if self.members > 0 => return input.only_zeros_left().map(|()| false),
             _ => {
-                let error = io::Error::other("what follows a member is not another gzip member");
-                return Err(BlobError::corrupt(Codec::Gzip, at, &error));
+                let error = "what follows a member is not another gzip member";
+                return Err(BlobError::corrupt(Codec::Gzip, at, error));
             }
         }
         if self.members > 0 {

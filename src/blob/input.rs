@@ -84,8 +84,8 @@ impl Input {
                 return Ok(());
             }
             if chunk.iter().any(|&b| b != 0) {
-                let error = io::Error::other("garbage after the last member");
-                return Err(BlobError::corrupt(Codec::Gzip, at, &error));
+                let error = "garbage after the last member";
+                return Err(BlobError::corrupt(Codec::Gzip, at, error));
             }
             let n = chunk.len();
             self.consume(n);

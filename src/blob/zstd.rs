@@ -10,6 +10,7 @@ use super::Codec;
 use super::ReadAt;
 use super::ahead::Ahead;
 use super::cut::Cut;
+use super::error::invalid;
 use super::input::Input;
 use super::spans::Origin;
 
@@ -81,7 +82,7 @@ impl ZstdPass {
             }
             let room = self.out.get_mut(filled..).unwrap_or_default();
             let (consumed, produced, left) = advance(&mut self.context, chunk, room)
-                .map_err(|e| BlobError::corrupt(Codec::Zstd, at, &e))?;
+                .map_err(|e| BlobError::corrupt(Codec::Zstd, at, e))?;
             if ended && produced == 0 && left > 0 {
                 return Err(BlobError::Truncated {
                     codec: Codec::Zstd,
@@ -110,7 +111,7 @@ fn advance(
     let mut to = OutBuffer::around(out);
     let left = context
         .decompress_stream(&mut to, &mut from)
-        .map_err(|code| io::Error::new(io::ErrorKind::InvalidData, get_error_name(code)))?;
+        .map_err(|code| invalid(get_error_name(code)))?;
     Ok((from.pos(), to.pos(), left))
 }
 
