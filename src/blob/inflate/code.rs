@@ -11,6 +11,9 @@ use super::entry::Entry;
 /// Longest code in bits (RFC 1951, 3.2.7).
 const MAX_LEN: usize = 15;
 
+/// Most symbols that a code has: the known one of literals and lengths (RFC 1951, 3.2.6).
+const MAX_SYMBOLS: usize = 288;
+
 /// How many codes there are of each length; of none at 0.
 type Counts = [u32; MAX_LEN + 1];
 
@@ -135,7 +138,7 @@ impl<const ROOT: u32, const LEN: usize> Table<ROOT, LEN> {
             return Err(Invalid("a code has too few symbols"));
         }
         // The symbols by length, and by number within one: the order of their codes.
-        let mut sorted = [0_u16; 320];
+        let mut sorted = [0_u16; MAX_SYMBOLS];
         let mut places = [0_u32; MAX_LEN + 1];
         for len in 1..MAX_LEN {
             places[len + 1] = places[len] + counts[len];

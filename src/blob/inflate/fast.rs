@@ -34,29 +34,64 @@ pub(super) enum Ended {
 }
 
 /// Decodes as far as it can. Between symbols fewer than eight bits are left, here as elsewhere.
+///
+/// Shifts by what is in a register take one step instead of three with BMI2.
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
 pub(super) fn decode(
     bits: &mut Bits,
     source: &mut Source<'_>,
     output: &mut Output,
     codes: &Codes,
 ) -> Result<Ended, Invalid> {
-    let ahead = Ahead {
+    #[target_feature(enable = "bmi1,bmi2")]
+    fn with_bmi2(
+        bits: &mut Bits,
+        source: &mut Source<'_>,
+        output: &mut Output,
+        codes: &Codes,
+    ) -> Result<Ended, Invalid> {
+        turns(bits, source, output, codes)
+    }
+
+    if is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2") {
+        // SAFETY: the processor has what the function needs.
+        return unsafe { with_bmi2(bits, source, output, codes) };
+    }
+    turns(bits, source, output, codes)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) use turns as decode;
+
+/// The same for any processor. What changes at each symbol is in values of this function's own, so that it
+/// can be in registers.
+#[inline(always)]
+pub(super) fn turns(
+    bits: &mut Bits,
+    source: &mut Source<'_>,
+    output: &mut Output,
+    codes: &Codes,
+) -> Result<Ended, Invalid> {
+    let mut reservoir = Reservoir {
         left: source.left(),
         buf: bits.buf,
         count: bits.count,
     };
-    let (mut ahead, at, ended) = dispatch(ahead, output.tail(), codes);
-    ahead.count &= 63;
+    let mut tail = output.tail();
+    let ended = symbols(&mut reservoir, &mut tail, codes);
+    let at = tail.at;
     output.reached(at);
     // Whole bytes that were taken too early go back.
-    source.used = source.bytes.len() - ahead.left.len() - (ahead.count / 8) as usize;
-    bits.count = ahead.count % 8;
-    bits.buf = ahead.buf & !(u64::MAX << bits.count);
+    let count = reservoir.count & 63;
+    source.used = source.bytes.len() - reservoir.left.len() - (count / 8) as usize;
+    bits.count = count % 8;
+    bits.buf = reservoir.buf & !(u64::MAX << bits.count);
     ended
 }
 
 /// Bits that are taken as many as fit.
-struct Ahead<'a> {
+struct Reservoir<'a> {
     left: &'a [u8],
     /// The next bit is the lowest. Of those above `count` some are there already.
     buf: u64,
@@ -64,7 +99,7 @@ struct Ahead<'a> {
     count: u32,
 }
 
-impl Ahead<'_> {
+impl Reservoir<'_> {
     fn is_plenty(&self) -> bool {
         self.left.len() >= INPUT
     }
@@ -75,6 +110,7 @@ impl Ahead<'_> {
         // There are as many: each turn begins by looking.
         if let Some(next) = self.left.first_chunk::<8>() {
             self.buf |= u64::from_le_bytes(*next) << (self.count & 63);
+            // At most 7 of at least 8.
             self.left = &self.left[7 - ((self.count / 8) as usize & 7)..];
             self.count |= 56;
         }
@@ -95,102 +131,68 @@ impl Ahead<'_> {
     }
 }
 
-/// Where it has ended, with the bits and the output that it has come to. All is passed by value, so
-/// that it can be in registers.
-type Came<'a> = (Ahead<'a>, usize, Result<Ended, Invalid>);
-
-/// Shifts by what is in a register take one step instead of three with BMI2.
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
-fn dispatch<'a>(ahead: Ahead<'a>, tail: Tail<'_>, codes: &Codes) -> Came<'a> {
-    #[target_feature(enable = "bmi1,bmi2")]
-    fn with_bmi2<'a>(ahead: Ahead<'a>, tail: Tail<'_>, codes: &Codes) -> Came<'a> {
-        turns(ahead, tail, codes)
-    }
-
-    if is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2") {
-        // SAFETY: the processor has what the function needs.
-        return unsafe { with_bmi2(ahead, tail, codes) };
-    }
-    turns(ahead, tail, codes)
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn dispatch<'a>(ahead: Ahead<'a>, tail: Tail<'_>, codes: &Codes) -> Came<'a> {
-    turns(ahead, tail, codes)
-}
-
-#[inline(always)]
-fn turns<'a>(ahead: Ahead<'a>, tail: Tail<'_>, codes: &Codes) -> Came<'a> {
-    // Copies, which nobody but this function has: so they can be in registers.
-    let mut own = Ahead { ..ahead };
-    let mut tail = tail.own();
-    let ended = symbols(&mut own, &mut tail, codes);
-    (own, tail.at, ended)
-}
-
 /// Uses a literal, and tells the next entry: it is looked up before the byte is written, since that is
 /// what all else waits for.
 #[inline(always)]
-fn push(literal: Entry, ahead: &mut Ahead<'_>, tail: &mut Tail<'_>, codes: &Codes) -> Entry {
-    ahead.drop(literal.bits_and_more());
-    let next = codes.litlen.first(ahead.buf);
+fn push(literal: Entry, bits: &mut Reservoir<'_>, tail: &mut Tail<'_>, codes: &Codes) -> Entry {
+    bits.drop(literal.bits_and_more());
+    let next = codes.litlen.first(bits.buf);
     tail.push(literal.byte());
     next
 }
 
 #[inline(always)]
-fn symbols(ahead: &mut Ahead<'_>, tail: &mut Tail<'_>, codes: &Codes) -> Result<Ended, Invalid> {
-    if !ahead.is_plenty() {
+fn symbols(bits: &mut Reservoir<'_>, tail: &mut Tail<'_>, codes: &Codes) -> Result<Ended, Invalid> {
+    if !bits.is_plenty() {
         return Ok(Ended::Buffer);
     }
-    ahead.fill();
+    bits.fill();
     // Of the next symbol, whose bits are not used yet.
-    let mut entry = codes.litlen.first(ahead.buf);
-    while ahead.is_plenty() && tail.has_room(OUTPUT) {
-        ahead.fill();
+    let mut entry = codes.litlen.first(bits.buf);
+    while bits.is_plenty() && tail.has_room(OUTPUT) {
+        bits.fill();
         if entry.is_literal() {
-            entry = push(entry, ahead, tail, codes);
+            entry = push(entry, bits, tail, codes);
             if entry.is_literal() {
-                entry = push(entry, ahead, tail, codes);
+                entry = push(entry, bits, tail, codes);
                 if entry.is_literal() {
-                    entry = push(entry, ahead, tail, codes);
+                    entry = push(entry, bits, tail, codes);
                     continue;
                 }
             }
         }
         if entry.is_other() {
             if entry.is_link() {
-                ahead.drop(Litlen::ROOT);
-                entry = codes.litlen.second(entry, ahead.buf);
+                bits.drop(Litlen::ROOT);
+                entry = codes.litlen.second(entry, bits.buf);
                 if entry.is_literal() {
-                    ahead.fill();
-                    entry = push(entry, ahead, tail, codes);
+                    bits.fill();
+                    entry = push(entry, bits, tail, codes);
                     continue;
                 }
             }
             if entry.is_other() {
                 return match entry.is_end() {
                     true => {
-                        ahead.drop(entry.bits());
+                        bits.drop(entry.bits());
                         Ok(Ended::Block)
                     }
                     false => Err(UNKNOWN),
                 };
             }
         }
-        let len = ahead.value(entry);
-        let mut distance = codes.distance.first(ahead.buf);
-        ahead.fill();
+        let len = bits.value(entry);
+        let mut distance = codes.distance.first(bits.buf);
+        bits.fill();
         if distance.is_link() {
-            ahead.drop(Distance::ROOT);
-            distance = codes.distance.second(distance, ahead.buf);
+            bits.drop(Distance::ROOT);
+            distance = codes.distance.second(distance, bits.buf);
         }
         if distance.is_other() {
             return Err(NO_DISTANCE);
         }
-        let distance = ahead.value(distance);
-        entry = codes.litlen.first(ahead.buf);
+        let distance = bits.value(distance);
+        entry = codes.litlen.first(bits.buf);
         tail.check(distance)?;
         tail.repeat(distance, len);
     }

@@ -35,10 +35,9 @@ pub(super) fn kind(
 
 /// The length of a stored block, in bytes, behind which they begin.
 pub(super) fn stored(bits: &mut Bits, source: &mut Source<'_>) -> Result<Option<u16>, Invalid> {
-    let Some(value) = bits.peek(32, source) else {
+    let Some(value) = bits.take(32, source) else {
         return Ok(None);
     };
-    bits.drop(32);
     let (len, inverse) = (value as u16, (value >> 16) as u16);
     if len != !inverse {
         return Err(Invalid("the length of a stored block is damaged"));
@@ -245,7 +244,7 @@ impl Head {
                     self.stage = Stage::Codes { have: 0 };
                 }
                 Stage::Codes { have } if *have < self.all => {
-                    let Some((len, times)) = run(&self.table, bits, source)? else {
+                    let Some((len, times)) = run(&self.table, bits, source) else {
                         return Ok(None);
                     };
                     let before = have.checked_sub(1).and_then(|n| self.lens.get(n));
@@ -272,23 +271,14 @@ impl Head {
 }
 
 /// The next length, none for the one before, and how many times it comes.
-fn run(
-    table: &Lengths,
-    bits: &mut Bits,
-    source: &mut Source<'_>,
-) -> Result<Option<(Option<u8>, usize)>, Invalid> {
-    let Some(found) = table.find(bits, 0, source) else {
-        return Ok(None);
-    };
+fn run(table: &Lengths, bits: &mut Bits, source: &mut Source<'_>) -> Option<(Option<u8>, usize)> {
+    let found = table.find(bits, 0, source)?;
     let (len, least, extra) = match found.value {
         len @ 0..=15 => (Some(len as u8), 1, 0),
         16 => (None, 3, 2),
         17 => (Some(0), 3, 3),
         _ => (Some(0), 11, 7),
     };
-    let Some(value) = bits.peek(found.bits + extra, source) else {
-        return Ok(None);
-    };
-    bits.drop(found.bits + extra);
-    Ok(Some((len, least + (value >> found.bits) as usize)))
+    let value = bits.take(found.bits + extra, source)?;
+    Some((len, least + (value >> found.bits) as usize))
 }

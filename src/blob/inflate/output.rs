@@ -114,15 +114,6 @@ pub(super) struct Tail<'a> {
 }
 
 impl Tail<'_> {
-    #[inline(always)]
-    pub(super) fn own(self) -> Self {
-        Self {
-            buf: self.buf,
-            begin: self.begin,
-            at: self.at,
-        }
-    }
-
     /// Whether so many bytes can be added.
     #[inline(always)]
     pub(super) fn has_room(&self, len: usize) -> bool {

@@ -120,6 +120,16 @@ fn writer_knows(lens: &Lens, ops: Vec<Op>) -> Vec<Op> {
     Writer::default().block(true, lens, &ops)
 }
 
+/// A stored block and one behind it, and what they decode to.
+fn after(bytes: Vec<u8>, lens: &Lens, ops: &[Op]) -> (Vec<u8>, Vec<u8>) {
+    let mut writer = Writer::default();
+    writer.stored(false, &bytes);
+    assert_eq!(writer.block(true, lens, ops), ops);
+    let mut expected = bytes;
+    apply(ops, &mut expected).unwrap();
+    (writer.finish(), expected)
+}
+
 #[test]
 fn the_longest_copies_from_furthest_back() {
     let mut litlens = vec![8; 286];
@@ -137,12 +147,7 @@ fn the_longest_copies_from_furthest_back() {
         ops.push(Op::Copy(257, 24_577 + n));
         ops.push(Op::Literal(n as u8));
     }
-    let mut writer = Writer::default();
-    writer.stored(false, &bytes);
-    assert_eq!(writer.block(true, &lens, &ops), ops);
-    let data = writer.finish();
-    let mut expected = bytes;
-    apply(&ops, &mut expected).unwrap();
+    let (data, expected) = after(bytes, &lens, &ops);
     assert!(expected.len() > 1_000_000);
     for piece in [1, 7, 100, 5000, data.len()] {
         assert!(inflate(&data, || piece).unwrap().0 == expected, "{piece}");
@@ -173,12 +178,7 @@ fn the_longest_symbols() {
             [Op::Literal(b'a'), Op::Literal(b'b'), copy]
         })
         .collect();
-    let mut writer = Writer::default();
-    writer.stored(false, &bytes);
-    assert_eq!(writer.block(true, &lens, &ops), ops);
-    let data = writer.finish();
-    let mut expected = bytes;
-    apply(&ops, &mut expected).unwrap();
+    let (data, expected) = after(bytes, &lens, &ops);
     for piece in (1..100).chain([data.len()]) {
         assert!(inflate(&data, || piece).unwrap().0 == expected, "{piece}");
     }
