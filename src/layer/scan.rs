@@ -99,7 +99,7 @@ pub fn scan(
 
 thread_local! {
     /// What executables are decoded from. A thread that reads several layers, one after the other,
-    /// keeps it: to take it anew for each costs as much as decoding what it holds.
+    /// keeps it: memory that is taken anew has to be made by the kernel, page by page.
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
