@@ -358,6 +358,31 @@ mod tests {
         check(gzip(&bytes), Codec::Gzip, &bytes);
     }
 
+    /// Decoding can begin again at the first block after each 2.5 MiB. At its usual level zlib ends a
+    /// block after some 16,000 symbols; here that are mostly literals, so blocks are of some 16 KB, and
+    /// 9 MB have three such places.
+    #[test]
+    fn gzip_is_cut_at_blocks() {
+        let mut state = 1_u64;
+        let letter = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 58) as u8
+        };
+        let bytes: Vec<u8> = std::iter::repeat_with(letter).take(9_000_000).collect();
+        let usual = flate2::Compression::default();
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), usual);
+        encoder.write_all(&bytes).unwrap();
+        let stored = encoder.finish().unwrap();
+        check(stored.clone(), Codec::Gzip, &bytes);
+        let (_, _, reader) = open(stored).unwrap();
+        let table = &reader.blob.table;
+        let origins = (0..table.count()).filter_map(|n| Some(table.span(n)?.origin));
+        let blocks = origins.filter(|origin| matches!(origin, Origin::GzipBlock { .. }));
+        assert_eq!((table.count(), blocks.count()), (4, 3));
+    }
+
     #[test]
     fn gzip_of_many_members_and_padding() {
         let bytes = sample(5_000_000);
