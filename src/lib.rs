@@ -14,6 +14,7 @@
 //! | [`image`] | image references, archives and layouts, platforms, documents |
 //! | [`layer`] | one pass over one layer, and its index: entries, whiteouts, where the data lies |
 //! | [`tree`] | layers merged into one immutable tree |
+//! | [`launch`] | how a container of an image starts: what the kernel, the shell and the loader do |
 //! | [`findings`] | what will not run in an image, and why |
 //! | [`open()`] | the front door: from the name of an image to its tree |
 //! | [`transfer`] | images in and out of the store: pulled, loaded, saved |
@@ -47,6 +48,7 @@ pub mod fuse;
 pub mod host;
 pub mod image;
 pub mod inspect;
+pub mod launch;
 pub mod layer;
 mod layout;
 pub mod open;

@@ -2,7 +2,7 @@
 
 use super::draft::Drafts;
 use super::finding::{Id, Level};
-use super::image::Image;
+use crate::launch::image::Image;
 use crate::layer::{Problem, ProblemKind};
 use crate::tree::NodeId;
 

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 
 use super::finding::{Finding, Id, Level};
-use super::image::{File, Image};
 use super::report::{self, Findings};
 use super::role::Role;
+use crate::launch::image::{File, Image};
 use crate::tree::NodeId;
 
 /// So many files of the same finding are listed one by one; those that are only good to know, fewer.
@@ -139,7 +139,7 @@ impl Drafts {
     /// If there was more than fits.
     pub fn finish(self) -> io::Result<Findings> {
         if self.room.is_none() {
-            return Err(super::too_much());
+            return Err(crate::launch::too_much());
         }
         let mut list = Vec::new();
         let mut groups: BTreeMap<(Id, Level, Option<u32>, String), Vec<Finding>> = BTreeMap::new();

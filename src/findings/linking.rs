@@ -5,13 +5,13 @@ use std::io;
 
 use super::draft::{Drafts, Text, weigh};
 use super::finding::{Id, InterpreterStatus, Level};
-use super::image::{File, Image};
-use super::loader::{Closure, Kind, LoaderId, Missing, ObjectId, Resolver};
 use super::mixed;
 use super::platform::can_run;
 use super::report;
 use super::role::Role;
 use crate::inspect::{Format, Kind as BinaryKind, Libc, Linkage};
+use crate::launch::image::{File, Image};
+use crate::launch::loader::{Closure, Kind, LoaderId, Missing, ObjectId, Resolver};
 use crate::layer::printable;
 
 /// Looks at every file that a loader loads.
@@ -61,7 +61,7 @@ pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) -> io::Resu
     }
     // Beyond the budget everything seems to be missing or nothing.
     match resolver.is_spent() {
-        true => Err(super::too_much()),
+        true => Err(crate::launch::too_much()),
         false => Ok(()),
     }
 }

@@ -9,11 +9,11 @@ use std::io;
 use super::draft::Drafts;
 use super::draft::{Text, weigh};
 use super::finding::{Id, InterpreterStatus, Level};
-use super::image::File;
 use super::linking::{Subject, libc_name};
-use super::loader::Kind;
 use super::role::Role;
 use crate::inspect::{Kind as BinaryKind, Libc};
+use crate::launch::image::File;
+use crate::launch::loader::Kind;
 use crate::layer::printable;
 use crate::tree::NodeId;
 
@@ -148,7 +148,7 @@ fn missing_symbols(subject: &Subject<'_>, loader: Option<NodeId>) -> io::Result<
             providers.push(gcompat);
             // gcompat's loader is not musl's, which does the work.
             let musl = image.file(subject.file.node).and_then(File::machine);
-            let musl = musl.map(|machine| super::loader::usual_path(&machine, true));
+            let musl = musl.map(|machine| crate::launch::loader::usual_path(&machine, true));
             providers.extend(musl.and_then(|path| image.regular(&path)));
         }
     }

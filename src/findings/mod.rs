@@ -12,9 +12,7 @@ mod archive;
 mod draft;
 mod finding;
 mod go;
-mod image;
 mod linking;
-mod loader;
 mod mixed;
 mod platform;
 mod report;
@@ -31,66 +29,16 @@ use std::io;
 pub use finding::{Finding, Id, InterpreterStatus, Level};
 pub use report::Findings;
 
-use crate::image::{Platform, Start};
-use crate::inspect::{Binary, Undefined};
-use crate::layer::Problem;
-use crate::tree::{NodeId, Tree};
-
-/// What is asked of an image beside its tree.
-pub trait Evidence {
-    /// The facts of a file, if it is an executable.
-    ///
-    /// # Errors
-    /// If they cannot be read.
-    fn binary(&self, node: NodeId) -> io::Result<Option<Binary>>;
-
-    /// The first `limit` bytes of a regular file.
-    ///
-    /// # Errors
-    /// If they cannot be read.
-    fn read(&self, node: NodeId, limit: u64) -> io::Result<Vec<u8>>;
-
-    /// The dynamic symbols that an ELF file wants from others. Dear: only asked for where C libraries
-    /// mix.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
-    fn undefined(&self, node: NodeId) -> io::Result<Vec<Undefined>>;
-
-    /// For each name, whether an ELF file exports it.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
-    fn exports(&self, node: NodeId, names: &[&[u8]]) -> io::Result<Vec<bool>>;
-
-    /// For each of a few byte strings, whether a file holds it. Dear: reads all of the file.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
-    fn contains(&self, node: NodeId, strings: &[&[u8]]) -> io::Result<Vec<bool>>;
-}
-
-/// What an image claims of itself.
-#[derive(Clone, Debug)]
-pub struct Declared {
-    /// The platform of its config.
-    pub platform: Platform,
-    /// The platform of its descriptor in the index, if there is one.
-    pub index_platform: Option<Platform>,
-    /// What is started, and as whom.
-    pub start: Start,
-    /// The history line of each layer, the lowest first.
-    pub created_by: Vec<Option<String>>,
-    /// What the layers get wrong.
-    pub problems: Vec<Problem>,
-}
+use crate::launch::image::Image;
+use crate::launch::{Declared, Evidence};
+use crate::tree::Tree;
 
 /// Looks for all that does not fit.
 ///
 /// # Errors
 /// If what is asked of the image cannot be read.
 pub fn find(tree: &Tree, declared: &Declared, evidence: &dyn Evidence) -> io::Result<Findings> {
-    let image = image::Image::read(tree, declared, evidence)?;
+    let image = Image::read(tree, declared, evidence)?;
     let start = start::resolve(&image)?;
     let roles = role::roles(&image, &start);
     let mut drafts = draft::Drafts::default();
@@ -102,12 +50,4 @@ pub fn find(tree: &Tree, declared: &Declared, evidence: &dyn Evidence) -> io::Re
     users::check(&image, &roles, &mut drafts)?;
     archive::check(&image, &mut drafts);
     drafts.finish()
-}
-
-/// No real image has so much in it.
-fn too_much() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::FileTooLarge,
-        "its executables say more than can be looked at; what will not run is not told",
-    )
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::draft::{Drafts, Text, weigh};
 use super::finding::{Id, Level};
-use super::image::{File, Image};
 use super::role::Role;
 use crate::image::Platform;
 use crate::inspect::{Format, Kind};
+use crate::launch::image::{File, Image};
 use crate::layer::printable;
 
 /// Whether a kernel of that platform runs such a program: its own, and those of the smaller machine

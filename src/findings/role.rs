@@ -7,9 +7,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::image::{File, Image};
 use super::start::Start;
 use crate::inspect::Kind as BinaryKind;
+use crate::launch::image::{File, Image};
 use crate::tree::{self, NodeId, Tree, components};
 
 /// What a file is to the image.

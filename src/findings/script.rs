@@ -2,12 +2,12 @@
 
 use super::draft::{Drafts, Text};
 use super::finding::{Id, InterpreterStatus, Level};
-use super::image::{File, Image, base};
 use super::linking::interpreter;
 use super::report;
 use super::role::Role;
 use super::start;
 use crate::inspect::Format;
+use crate::launch::image::{File, Image, base};
 use crate::layer::printable;
 
 /// Looks for the interpreter of every script.

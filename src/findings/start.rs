@@ -9,9 +9,9 @@ use std::io;
 
 use super::draft::Drafts;
 use super::finding::{Id, Level};
-use super::image::{Image, base};
 use super::words::{self, is_assignment, is_plain};
 use crate::inspect::{Format, Kind};
+use crate::launch::image::{Image, base};
 use crate::tree::{self, NodeId};
 
 /// More steps than this go in circles.

@@ -4,9 +4,9 @@ use std::io;
 
 use super::draft::{Drafts, Text};
 use super::finding::{Id, Level};
-use super::image::{File, Image};
 use super::role::Role;
 use crate::inspect::{Format, Kind, Libc, Linkage};
+use crate::launch::image::{File, Image};
 
 /// A file of users is not read beyond this.
 const LIMIT: u64 = 4 << 20;

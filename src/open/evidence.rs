@@ -4,8 +4,9 @@ use std::io;
 use std::sync::Arc;
 
 use super::OpenImage;
-use crate::findings::{self, Declared, Evidence, Findings};
+use crate::findings::{self, Findings};
 use crate::inspect::{self, Binary, Undefined};
+use crate::launch::{Declared, Evidence};
 use crate::tree::NodeId;
 
 /// Begins to find out what will not run in images, one after the other, in a thread of its own: whoever

@@ -8,9 +8,12 @@ use std::io;
 
 use super::*;
 use crate::cache::{self, CacheDir, Key};
-use crate::inspect::{Endian, FactSource, Format, Kind, Libc, Linkage, Sourced, VersionsNeeded};
+use crate::image::Start;
+use crate::inspect::{
+    Binary, Endian, FactSource, Format, Kind, Libc, Linkage, Sourced, Undefined, VersionsNeeded,
+};
 use crate::layer::{Data, Entry, EntryKind, Mtime};
-use crate::tree::Merger;
+use crate::tree::{Merger, NodeId};
 
 /// What glibc's loader for amd64 has among its bytes, on Debian.
 const LOADER: &[u8] = b"\0/lib/x86_64-linux-gnu/\0/usr/lib/x86_64-linux-gnu/\0/lib/\0/usr/lib/\0\0\

@@ -21,8 +21,8 @@ use std::io;
 pub use closure::{Closure, Missing};
 pub use kind::{Kind, Loader, usual_path};
 
-use super::image::{File, Image, Machine, parent};
 use crate::inspect::Libc;
+use crate::launch::image::{File, Image, Machine, parent};
 use crate::tree::NodeId;
 use search::{DirId, Dirs, Entry};
 use tokens::{Tokens, expand};

@@ -3,9 +3,9 @@
 
 use std::collections::HashMap;
 
-use super::super::image::{Image, Machine};
 use super::kind::{Kind as LoaderKind, Loader};
 use crate::inspect::{Format, Kind as BinaryKind};
+use crate::launch::image::{Image, Machine};
 use crate::tree::{Kind, NodeId};
 
 /// Number of a directory in [`Dirs`].
@@ -48,7 +48,7 @@ const AFTER: [&str; 12] = [
 
 /// In which order paths of the cache are tried: the lowest first.
 pub fn rank(path: &[u8]) -> usize {
-    let dir = super::super::image::parent(path);
+    let dir = crate::launch::image::parent(path);
     if let Some(at) = BEFORE
         .iter()
         .position(|name| dir.ends_with(name.as_bytes()))
@@ -157,8 +157,8 @@ impl Dirs {
 
     /// Looks at a path that an object names itself.
     pub fn look_at(&mut self, image: &Image<'_>, path: &[u8], loader: &Loader) -> Entry {
-        let dir = self.get(image, super::super::image::parent(path));
-        let name = super::super::image::base(path);
+        let dir = self.get(image, crate::launch::image::parent(path));
+        let name = crate::launch::image::base(path);
         self.look_here(image, dir, name, loader)
     }
 }

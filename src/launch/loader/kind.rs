@@ -7,8 +7,8 @@
 
 use std::io;
 
-use super::super::image::{File, Image, Machine, base, parent};
 use super::cache::{self, Cache};
+use crate::launch::image::{File, Image, Machine, base, parent};
 use crate::tree::NodeId;
 
 /// More of a loader is not read: glibc's and musl's have less than 2 MiB.

@@ -1,0 +1,75 @@
+//! How a container of an image starts: a model of what the kernel, the shell and the dynamic loader do.
+//!
+//! Everything here is computed from the merged tree, the facts of each executable and the image's
+//! config. Nothing is executed. Bytes of files that are not in the tree's index (scripts, `/etc/passwd`,
+//! `ld.so.cache`) come from an [`Evidence`].
+//!
+//! - `image`: the tree, the config and the facts of all executables, read once.
+//! - `loader`: which libraries the dynamic loader finds for a program, and where.
+
+pub(crate) mod image;
+pub(crate) mod loader;
+
+use std::io;
+
+use crate::image::{Platform, Start};
+use crate::inspect::{Binary, Undefined};
+use crate::layer::Problem;
+use crate::tree::NodeId;
+
+/// What is asked of an image beside its tree.
+pub trait Evidence {
+    /// The facts of a file, if it is an executable.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    fn binary(&self, node: NodeId) -> io::Result<Option<Binary>>;
+
+    /// The first `limit` bytes of a regular file.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    fn read(&self, node: NodeId, limit: u64) -> io::Result<Vec<u8>>;
+
+    /// The dynamic symbols that an ELF file wants from others. Dear: only asked for where C libraries
+    /// mix.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    fn undefined(&self, node: NodeId) -> io::Result<Vec<Undefined>>;
+
+    /// For each name, whether an ELF file exports it.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    fn exports(&self, node: NodeId, names: &[&[u8]]) -> io::Result<Vec<bool>>;
+
+    /// For each of a few byte strings, whether a file holds it. Dear: reads all of the file.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    fn contains(&self, node: NodeId, strings: &[&[u8]]) -> io::Result<Vec<bool>>;
+}
+
+/// What an image claims of itself.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    /// The platform of its config.
+    pub platform: Platform,
+    /// The platform of its descriptor in the index, if there is one.
+    pub index_platform: Option<Platform>,
+    /// What is started, and as whom.
+    pub start: Start,
+    /// The history line of each layer, the lowest first.
+    pub created_by: Vec<Option<String>>,
+    /// What the layers get wrong.
+    pub problems: Vec<Problem>,
+}
+
+/// No real image has so much in it.
+pub(crate) fn too_much() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::FileTooLarge,
+        "its executables say more than can be looked at; what will not run is not told",
+    )
+}
