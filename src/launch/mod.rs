@@ -7,8 +7,11 @@
 //! - `image`: the tree, the config and the facts of all executables, read once.
 //! - `loader`: which libraries the dynamic loader finds for a program, and where.
 
+mod chain;
+mod environment;
 pub(crate) mod image;
 pub(crate) mod loader;
+mod shell;
 
 use std::io;
 

@@ -1,0 +1,125 @@
+//! What the shell evaluator asks of the container around it.
+
+use crate::launch::chain::StepId;
+use crate::launch::environment::Environment;
+
+/// A word after expansion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// The word.
+    Known(String),
+    /// One word, whose text or part of it is unknown.
+    Unknown,
+    /// Any number of words, none included: `$ARGS` without quotes, or `"$@"` when the arguments are
+    /// unknown.
+    UnknownMany,
+}
+
+/// Where a command runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The shell waits for it.
+    Foreground,
+    /// `command &`: the shell does not wait for it.
+    Background,
+    /// `exec command`: it replaces the shell.
+    Exec,
+    /// It is part of a pipeline, or its output is substituted.
+    Pipe,
+}
+
+/// A command that a shell starts: neither a builtin nor a function.
+#[derive(Clone, Debug)]
+pub(crate) struct Command {
+    /// The program and its arguments.
+    pub argv: Vec<Word>,
+    /// The exported variables, with the assignments before the command.
+    pub environment: Environment,
+    /// The working directory, absolute; `None` if it is unknown.
+    pub cwd: Option<String>,
+    /// Where it runs.
+    pub place: Place,
+    /// Whether it is started in every run of the script. `false` behind an unknown condition, or
+    /// after something that may have ended the script.
+    pub certain: bool,
+    /// The line of the script that it is on, from 1.
+    pub line: u32,
+}
+
+/// How a command, or a whole script, ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// The exit status; `None` if it is unknown.
+    pub status: Option<u8>,
+    /// The step that could not be started, if the status comes from that.
+    pub cause: Option<StepId>,
+    /// Whether it may run forever: what follows it in the script is possible, not certain.
+    pub may_stay: bool,
+}
+
+/// What `test` and `[[` ask about a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileTest {
+    /// `-e`: it exists.
+    Exists,
+    /// `-f`: a regular file.
+    Regular,
+    /// `-d`: a directory.
+    Directory,
+    /// `-L`, `-h`: a symbolic link.
+    Link,
+    /// `-s`: it is not empty.
+    NotEmpty,
+    /// `-r`: it may be read.
+    Readable,
+    /// `-w`: it may be written.
+    Writable,
+    /// `-x`: it may be executed, or searched if it is a directory.
+    Executable,
+    /// `-S`, `-p`, `-b`, `-c`: a socket, a FIFO, a device.
+    Special,
+}
+
+/// The container that a script runs in.
+pub(crate) trait World {
+    /// Starts a program and says how it ended. Finds it in PATH if its name has no slash.
+    fn run(&mut self, command: Command) -> Ended;
+
+    /// The path of the program that a name leads to in the PATH of `environment`, as `command -v`
+    /// prints it for a program. The outer `None` means that it is unknown, the inner one that there
+    /// is no such program.
+    fn find(
+        &self,
+        name: &str,
+        environment: &Environment,
+        cwd: Option<&str>,
+    ) -> Option<Option<String>>;
+
+    /// The answer of a test on an absolute path; `None` if it is unknown, as it is below `/proc`,
+    /// `/sys`, `/dev`, `/tmp`, `/run` and in volumes.
+    fn test(&self, test: FileTest, path: &str) -> Option<bool>;
+
+    /// The contents of a file at an absolute path; `None` if there is none, it may not be read, it is
+    /// too large, or its contents are unknown.
+    fn read(&self, path: &str) -> Option<String>;
+
+    /// The names in a directory, sorted as in the C locale, without `.` and `..`; `None` if there is no
+    /// such directory or its contents are unknown.
+    fn list(&self, path: &str) -> Option<Vec<String>>;
+
+    /// The path with all symbolic links resolved, as `readlink -f` prints it; `None` if it leads nowhere.
+    fn real_path(&self, path: &str) -> Option<String>;
+
+    /// The effective user and group ids; `None` if they are unknown.
+    fn ids(&self) -> Option<(u32, u32)>;
+
+    /// The name of the user, as `id -un` prints it; `None` if it is unknown.
+    fn user_name(&self) -> Option<String>;
+
+    /// The name of the machine as `uname -m` prints it; `None` if it is unknown.
+    fn machine(&self) -> Option<&'static str>;
+
+    /// Takes `steps` from the budget of the whole chain. Once it answers `false`, the evaluation has to
+    /// stop: what would follow is unknown.
+    fn spend(&mut self, steps: u32) -> bool;
+}
