@@ -104,6 +104,7 @@ fn id(failure: &Failure) -> Option<Id> {
     Some(match &failure.kind {
         FailureKind::NotInPath(_) => Id::MissingEntrypoint,
         FailureKind::Launcher => Id::UserLookup,
+        FailureKind::Killed => Id::ExecFormatError,
         FailureKind::Loader => return None,
         FailureKind::Refused(refusal) => match (&refusal.reason, refusal.part) {
             (Reason::Missing(_), Part::Program) => Id::MissingEntrypoint,

@@ -184,6 +184,8 @@ pub enum FailureKind {
     NotInPath(String),
     /// execve refuses.
     Refused(Refusal),
+    /// The kernel kills the process before its first instruction.
+    Killed,
     /// The loader gives up: a library, a version or a symbol is missing.
     Loader,
     /// A launcher refuses its arguments, such as a user that does not exist.

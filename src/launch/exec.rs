@@ -13,7 +13,7 @@ use super::machine::can_run;
 use super::refusal::{Part, Reason, Refusal};
 use super::shell::Word;
 use super::user::Credentials;
-use crate::inspect::Format;
+use crate::inspect::{ExecError, Format};
 use crate::tree::{Kind, NodeId};
 
 /// `exec_binprm` (fs/exec.c) takes this many files, the program included: a script may be interpreted by
@@ -51,6 +51,9 @@ pub(crate) enum Refused {
     Error(Refusal),
     /// A path leads to what the runtime mounts; what is there is unknown.
     Mounted,
+    /// The process is replaced and then killed with SIGSEGV, because the segments of this file cannot be
+    /// mapped.
+    Killed(Vec<u8>),
     /// The file is for another operating system, which the kernel may or may not notice.
     System(String),
 }
@@ -203,8 +206,24 @@ impl Kernel<'_, '_> {
         if !can_run(platform, file.os(), "") {
             return Err(Refused::System(file.os().to_owned()));
         }
+        let error = |errno| {
+            let refusal = refusal(errno, part, named, Reason::BadElf);
+            Err(Refused::Error(refusal))
+        };
+        let killed = match file.binary.exec_error {
+            Some(ExecError::NoExec) => return error(Errno::ExecFormat),
+            Some(ExecError::Io) => return error(Errno::Io),
+            Some(ExecError::Invalid) => return error(Errno::Invalid),
+            Some(ExecError::NotFound) => return error(Errno::NoEntry),
+            Some(ExecError::Killed) => true,
+            None => false,
+        };
+        let started = || match killed {
+            true => Err(Refused::Killed(named.to_vec())),
+            false => Ok(file.node),
+        };
         let Some(loader) = file.binary.interpreter.clone() else {
-            return Ok(file.node);
+            return started();
         };
         let reached = self.open(&loader, Part::Loader)?;
         let node = reached.node;
@@ -213,7 +232,7 @@ impl Kernel<'_, '_> {
             found.binary.format == Format::Elf && found.machine() == file.machine()
         });
         match fits {
-            true => Ok(file.node),
+            true => started(),
             false => {
                 let reason = match self.image.file(node) {
                     Some(found) if found.binary.format == Format::Elf => {

@@ -167,6 +167,10 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
                 id,
                 "it lies where the container runtime mounts something".to_owned(),
             ),
+            Err(Refused::Killed(file)) => {
+                let failure = messages::killed(&request.caller, &file);
+                self.fail(id, failure)
+            }
             Err(Refused::System(os)) => self.give_up(id, format!("it is a program for {os}")),
             Err(Refused::Error(refusal)) => {
                 if let Some(dialect) = self.falls_back(&request, &execution, &refusal.reason) {

@@ -241,6 +241,24 @@ pub(super) fn no_script(dialect: Dialect, path: &str, errno: Errno, at: &[u8]) -
     }
 }
 
+/// A program that is killed before its first instruction.
+pub(super) fn killed(caller: &Caller, file: &[u8]) -> Failure {
+    let file = printable(file);
+    let message = match caller {
+        Caller::Shell { name, .. } => format!("{}: Segmentation fault", shown(name)),
+        Caller::Runtime | Caller::Launcher { .. } => "Segmentation fault".to_owned(),
+    };
+    Failure {
+        errno: None,
+        // 128 and the number of SIGSEGV.
+        status: 139,
+        message,
+        clause: format!("the kernel kills {file}, whose segments cannot be mapped"),
+        hint: "copy or build the file again, and verify its checksum".to_owned(),
+        kind: FailureKind::Killed,
+    }
+}
+
 /// A text of the image, with control characters escaped.
 fn shown(text: &str) -> String {
     printable(text.as_bytes())
