@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 /// A static program for amd64. Under the name of a shell it stands for that shell.
 fn program() -> Vec<u8> {
-    data("musl-static")
+    data("gcc-musl-static")
 }
 
 /// Writes an image with these layers and this `config`.
