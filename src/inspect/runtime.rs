@@ -68,6 +68,9 @@ pub enum Contradiction {
     /// The loader reads other program headers from memory than the kernel reads from the file. Those in
     /// the file lead to these libraries.
     ProgramHeaders(Vec<Vec<u8>>),
+    /// PT_PHDR names another address than the one at which the kernel finds the program headers, and
+    /// the loader moves all addresses by the difference. Without that they lead to these libraries.
+    HeaderAddress(Vec<Vec<u8>>),
 }
 
 impl Contradiction {
@@ -78,7 +81,8 @@ impl Contradiction {
             Self::SecondDynamic(names)
             | Self::DynamicOffset(names)
             | Self::DynamicSection(names)
-            | Self::ProgramHeaders(names) => names,
+            | Self::ProgramHeaders(names)
+            | Self::HeaderAddress(names) => names,
         }
     }
 }

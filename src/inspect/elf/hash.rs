@@ -11,6 +11,7 @@ use object::read::elf::Sym;
 
 use super::dynamic::Dynamic;
 use super::header::Header;
+use super::memory::Memory;
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
@@ -19,17 +20,17 @@ const CHAIN_LIMIT: u32 = 4096;
 
 /// The exported symbols of a file.
 pub(super) struct Exports<'a> {
-    source: &'a dyn Source,
+    memory: &'a Memory<'a>,
     header: &'a Header,
     dynamic: &'a Dynamic,
 }
 
 impl<'a> Exports<'a> {
     /// `None` if there is no table to look in.
-    pub fn new(source: &'a dyn Source, header: &'a Header, dynamic: &'a Dynamic) -> Option<Self> {
+    pub fn new(memory: &'a Memory<'a>, header: &'a Header, dynamic: &'a Dynamic) -> Option<Self> {
         let table = dynamic.gnu_hash.or(dynamic.hash);
         table.and(dynamic.symbols).map(|_| Self {
-            source,
+            memory,
             header,
             dynamic,
         })
@@ -47,7 +48,7 @@ impl<'a> Exports<'a> {
 
     fn word(&self, table: u64, index: u64) -> Option<u32> {
         let at = table.checked_add(index.checked_mul(4)?)?;
-        let bytes = self.source.piece(at, 4, 4).ok()?;
+        let bytes = self.memory.piece(at, 4, 4).ok()?;
         let bytes = bytes.first_chunk::<4>()?;
         Some(match self.header.layout.endian {
             Endianness::Little => u32::from_le_bytes(*bytes),
@@ -110,18 +111,18 @@ impl<'a> Exports<'a> {
     fn is_as<S: Sym<Endian = Endianness>>(&self, index: u32, name: &[u8]) -> Option<bool> {
         let endian = self.header.layout.endian;
         let offset = u64::from(index).checked_mul(size_of::<S>() as u64)?;
-        let symbol = read::record::<S>(self.source, self.dynamic.symbols?.checked_add(offset)?)?;
+        let symbol = read::record::<S>(self.memory, self.dynamic.symbols?.checked_add(offset)?)?;
         let bind = symbol.st_bind();
         let exported = [STB_GLOBAL, STB_WEAK, STB_GNU_UNIQUE].contains(&bind);
         if !exported || symbol.st_shndx(endian) == SHN_UNDEF {
             return Some(false);
         }
-        let (strings, end) = self.dynamic.strings?;
-        let at = strings.checked_add(symbol.st_name(endian).into())?;
+        let at = self
+            .memory
+            .add(self.dynamic.strings?, symbol.st_name(endian).into());
         // One more, which must be the end of it.
         let len = (name.len() as u64).checked_add(1)?;
-        let room = end.checked_sub(at)?;
-        let bytes = self.source.piece(at, len.min(room), len).ok()?;
+        let bytes = self.memory.piece(at, len, len).ok()?;
         Some(bytes.strip_prefix(name) == Some(&[0]))
     }
 }

@@ -10,6 +10,7 @@ use object::read::elf::Sym;
 
 use super::dynamic::Dynamic;
 use super::header::Header;
+use super::memory::Memory;
 use super::section::Sections;
 use super::version;
 use crate::inspect::binary::Undefined;
@@ -25,18 +26,20 @@ const VERSION_MASK: u16 = 0x7fff;
 /// Lists them. `None` if there is no table to be found.
 pub(super) fn list(
     source: &dyn Source,
+    memory: &Memory<'_>,
     header: &Header,
     dynamic: &Dynamic,
 ) -> Option<Vec<Undefined>> {
     if header.layout.wide {
-        list_as::<Sym64<Endianness>>(source, header, dynamic)
+        list_as::<Sym64<Endianness>>(source, memory, header, dynamic)
     } else {
-        list_as::<Sym32<Endianness>>(source, header, dynamic)
+        list_as::<Sym32<Endianness>>(source, memory, header, dynamic)
     }
 }
 
 fn list_as<S: Sym<Endian = Endianness>>(
     source: &dyn Source,
+    memory: &Memory<'_>,
     header: &Header,
     dynamic: &Dynamic,
 ) -> Option<Vec<Undefined>> {
@@ -44,14 +47,14 @@ fn list_as<S: Sym<Endian = Endianness>>(
     let endian = layout.endian;
     let at = dynamic.symbols?;
     let size = size_of::<S>() as u64;
-    let count = count(source, header, dynamic, size)?.min(SYMBOLS_LIMIT);
-    let bytes = read::prefix(source, at, count.checked_mul(size)?, SYMBOLS_LIMIT * size)?;
+    let count = count(source, memory, header, dynamic, size)?.min(SYMBOLS_LIMIT);
+    let bytes = read::prefix(memory, at, count.checked_mul(size)?, SYMBOLS_LIMIT * size)?;
     let count = bytes.len() / size_of::<S>();
     let (table, _) = slice_from_bytes::<S>(&bytes, count).ok()?;
-    let versions = version::indices(source, layout, dynamic);
+    let versions = version::indices(memory, layout, dynamic);
     let versym = dynamic.versym.and_then(|at| {
         let len = 2 * count as u64;
-        read::prefix(source, at, len, 2 * SYMBOLS_LIMIT)
+        read::prefix(memory, at, len, 2 * SYMBOLS_LIMIT)
     });
     let version_of = |index: usize| {
         let pair = versym.as_ref()?.get(2 * index..)?.first_chunk::<2>()?;
@@ -67,7 +70,7 @@ fn list_as<S: Sym<Endian = Endianness>>(
         if symbol.st_shndx(endian) != SHN_UNDEF || (bind != STB_GLOBAL && bind != STB_WEAK) {
             continue;
         }
-        let name = dynamic.string(source, symbol.st_name(endian));
+        let name = dynamic.string(memory, symbol.st_name(endian));
         if let Some(name) = name.filter(|name| !name.is_empty()) {
             found.push(Undefined {
                 name,
@@ -80,10 +83,16 @@ fn list_as<S: Sym<Endian = Endianness>>(
 }
 
 /// How many dynamic symbols there may be.
-fn count(source: &dyn Source, header: &Header, dynamic: &Dynamic, size: u64) -> Option<u64> {
+fn count(
+    source: &dyn Source,
+    memory: &Memory<'_>,
+    header: &Header,
+    dynamic: &Dynamic,
+    size: u64,
+) -> Option<u64> {
     // s390x and alpha write DT_HASH in words of 64 bits, which reads as no chains here.
     let hash = dynamic.hash.and_then(|at| {
-        let table = read::record::<HashHeader<Endianness>>(source, at)?;
+        let table = read::record::<HashHeader<Endianness>>(memory, at)?;
         Some(u64::from(table.chain_count.get(header.layout.endian))).filter(|&count| count > 0)
     });
     let section = || {
@@ -91,6 +100,6 @@ fn count(source: &dyn Source, header: &Header, dynamic: &Dynamic, size: u64) -> 
         let len = sections.of_kind(SHT_DYNSYM).next()?.size;
         Some(len / size)
     };
-    let gap = || Some(dynamic.strings?.0.checked_sub(dynamic.symbols?)? / size);
+    let gap = || Some(dynamic.strings?.checked_sub(dynamic.symbols?)? / size);
     hash.or_else(section).or_else(gap)
 }
