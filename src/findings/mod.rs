@@ -12,6 +12,7 @@ mod archive;
 mod draft;
 mod finding;
 mod go;
+mod libraries;
 mod linking;
 mod mixed;
 mod platform;
@@ -19,9 +20,11 @@ mod report;
 mod role;
 mod script;
 mod start;
+mod symbols;
 #[cfg(test)]
 mod tests;
 mod users;
+mod versions;
 mod words;
 
 use std::io;
@@ -44,7 +47,7 @@ pub fn find(tree: &Tree, declared: &Declared, evidence: &dyn Evidence) -> io::Re
     let mut drafts = draft::Drafts::default();
     start::check(&start, &mut drafts);
     platform::check(&image, &roles, &mut drafts);
-    linking::check(&image, &roles, &mut drafts)?;
+    linking::check(&image, &roles, &linking::Overrides::new(), &mut drafts)?;
     script::check(&image, &roles, &mut drafts);
     go::check(&image, &roles, &mut drafts);
     users::check(&image, &roles, &mut drafts)?;

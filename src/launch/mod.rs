@@ -9,14 +9,18 @@
 
 mod chain;
 mod environment;
+mod execution;
 pub(crate) mod image;
 pub(crate) mod loader;
 mod shell;
 
+pub use execution::{Execution, load};
+pub use loader::{Failure, FailureKind, Lacking, Library, Loaded, Rule};
+
 use std::io;
 
 use crate::image::{Platform, Start};
-use crate::inspect::{Binary, Undefined};
+use crate::inspect::{Binary, Symbols};
 use crate::layer::Problem;
 use crate::tree::NodeId;
 
@@ -34,18 +38,12 @@ pub trait Evidence {
     /// If they cannot be read.
     fn read(&self, node: NodeId, limit: u64) -> io::Result<Vec<u8>>;
 
-    /// The dynamic symbols that an ELF file wants from others. Dear: only asked for where C libraries
-    /// mix.
+    /// The dynamic symbols of an ELF file; `None` if they cannot be told. This reads all of its symbol
+    /// table, so it is asked for few files.
     ///
     /// # Errors
     /// If the file cannot be read.
-    fn undefined(&self, node: NodeId) -> io::Result<Vec<Undefined>>;
-
-    /// For each name, whether an ELF file exports it.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
-    fn exports(&self, node: NodeId, names: &[&[u8]]) -> io::Result<Vec<bool>>;
+    fn symbols(&self, node: NodeId) -> io::Result<Option<Symbols>>;
 
     /// For each of a few byte strings, whether a file holds it. Dear: reads all of the file.
     ///

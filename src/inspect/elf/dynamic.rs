@@ -4,16 +4,18 @@
 //! section headers, which need not be there.
 
 use object::elf::{
-    DF_1_NOW, DF_1_PIE, DF_BIND_NOW, DT_BIND_NOW, DT_DEBUG, DT_FLAGS, DT_FLAGS_1, DT_GNU_HASH,
-    DT_HASH, DT_MIPS_RLD_MAP, DT_MIPS_RLD_MAP_REL, DT_NEEDED, DT_NULL, DT_RPATH, DT_RUNPATH,
-    DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM,
-    DT_VERSYM, Dyn32, Dyn64, DynamicTag, PT_DYNAMIC,
+    DF_1_NODEFLIB, DF_1_NOW, DF_1_PIE, DF_BIND_NOW, DT_BIND_NOW, DT_DEBUG, DT_FLAGS, DT_FLAGS_1,
+    DT_GNU_HASH, DT_HASH, DT_JMPREL, DT_MIPS_RLD_MAP, DT_MIPS_RLD_MAP_REL, DT_NEEDED, DT_NULL,
+    DT_PLTREL, DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELACOUNT, DT_RELASZ, DT_RELCOUNT, DT_RELSZ,
+    DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_VERDEF, DT_VERDEFNUM,
+    DT_VERNEED, DT_VERNEEDNUM, DT_VERSYM, Dyn32, Dyn64, DynamicTag, PT_DYNAMIC,
 };
 use object::endian::Endianness;
 use object::pod::slice_from_bytes;
 use object::read::elf::Dyn;
 
 use super::header::Layout;
+use super::relocation::Table;
 use super::segment::Segments;
 use crate::inspect::read;
 use crate::inspect::source::Source;
@@ -41,6 +43,8 @@ pub(super) struct Dynamic {
     pub pie: bool,
     /// All symbols are bound at start.
     pub bind_now: bool,
+    /// DF_1_NODEFLIB.
+    pub no_default_lib: bool,
     /// The string table, `(offset, end)` in the file.
     pub strings: Option<(u64, u64)>,
     /// File offset of the symbol table.
@@ -55,6 +59,10 @@ pub(super) struct Dynamic {
     pub hash: Option<u64>,
     /// File offset of the version of each symbol.
     pub versym: Option<u64>,
+    /// DT_RELA and DT_REL.
+    pub relocations: [Option<Table>; 2],
+    /// DT_JMPREL.
+    pub call_relocations: Option<Table>,
     /// Whether DT_NEEDED is there at all, though its name may be unreadable.
     pub needs: bool,
     /// There are entries, and none is the one that linkers leave in executables alone, for debuggers:
@@ -95,6 +103,14 @@ impl Dynamic {
             let (offset, end) = strings?;
             read::c_string(source, offset.checked_add(index)?, end, limit)
         };
+        let table = |tag, size, relative: Option<DynamicTag>, addends| {
+            Some(Table {
+                at: offset_of(tag)?.0,
+                len: last(size)?,
+                relative: relative.and_then(last).unwrap_or(0),
+                addends,
+            })
+        };
         let path = |tag| last(tag).and_then(|index| string(index, PATH_LIMIT));
         Self {
             needed: all(DT_NEEDED)
@@ -108,6 +124,7 @@ impl Dynamic {
             bind_now: last(DT_BIND_NOW).is_some()
                 || last(DT_FLAGS).is_some_and(|flags| flags & DF_BIND_NOW.0 != 0)
                 || last(DT_FLAGS_1).is_some_and(|flags| flags & DF_1_NOW.0 != 0),
+            no_default_lib: last(DT_FLAGS_1).is_some_and(|flags| flags & DF_1_NODEFLIB.0 != 0),
             strings,
             symbols: offset_of(DT_SYMTAB).map(|(offset, _)| offset),
             verneed: offset_of(DT_VERNEED).map(|o| o.0).zip(last(DT_VERNEEDNUM)),
@@ -115,6 +132,14 @@ impl Dynamic {
             gnu_hash: offset_of(DT_GNU_HASH).map(|o| o.0),
             hash: offset_of(DT_HASH).map(|o| o.0),
             versym: offset_of(DT_VERSYM).map(|o| o.0),
+            relocations: [
+                table(DT_RELA, DT_RELASZ, Some(DT_RELACOUNT), true),
+                table(DT_REL, DT_RELSZ, Some(DT_RELCOUNT), false),
+            ],
+            call_relocations: {
+                let addends = last(DT_PLTREL).is_some_and(|kind| kind == DT_RELA.0 as u64);
+                table(DT_JMPREL, DT_PLTRELSZ, None, addends)
+            },
             needs: last(DT_NEEDED).is_some(),
             of_library: !entries.is_empty()
                 && [DT_DEBUG, DT_MIPS_RLD_MAP, DT_MIPS_RLD_MAP_REL]

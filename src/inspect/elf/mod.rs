@@ -7,19 +7,19 @@
 
 mod attributes;
 mod dynamic;
+mod dynsym;
 mod golang;
 mod hardening;
-mod hash;
 mod header;
 mod machine;
 mod note;
 mod os;
+mod relocation;
 mod riscv;
 mod section;
 mod segment;
 mod shape;
 mod symbol;
-mod undefined;
 mod variant;
 mod version;
 
@@ -31,7 +31,7 @@ use self::header::Header;
 use self::note::Notes;
 use self::section::Sections;
 use self::segment::Segments;
-use super::binary::{Binary, Endian, Format, Kind, Libc, Source as FactSource, Sourced, Undefined};
+use super::binary::{Binary, Endian, Format, Kind, Libc, Source as FactSource, Sourced, Symbols};
 use super::libc;
 use super::read;
 use super::source::Source;
@@ -52,17 +52,10 @@ fn linked(source: &dyn Source) -> Option<(Header, Dynamic)> {
     Some((header, dynamic))
 }
 
-/// The dynamic symbols that an ELF file wants from others.
-pub(super) fn undefined(source: &dyn Source) -> Option<Vec<Undefined>> {
+/// The dynamic symbols of an ELF file.
+pub(super) fn symbols(source: &dyn Source) -> Option<Symbols> {
     let (header, dynamic) = linked(source)?;
-    undefined::list(source, &header, &dynamic)
-}
-
-/// For each name, whether an ELF file exports it.
-pub(super) fn exports(source: &dyn Source, names: &[&[u8]]) -> Option<Vec<bool>> {
-    let (header, dynamic) = linked(source)?;
-    let table = hash::Exports::new(source, &header, &dynamic)?;
-    Some(names.iter().map(|name| table.has(name)).collect())
+    dynsym::symbols(source, &header, &dynamic)
 }
 
 /// What the header of an object says: its machine, and its system if that has a field. `None` if it is
@@ -226,6 +219,7 @@ impl<'a> Elf<'a> {
             build_id: notes.build_id.clone(),
             packed,
             go,
+            no_default_lib: dynamic.no_default_lib,
             interpreter: self.interpreter,
             ..Binary::default()
         }

@@ -89,6 +89,22 @@ fn visit(source: &dyn Source, layout: Layout, dynamic: &Dynamic, found: &mut dyn
 /// The versions that a file defines, in the order of the table. The first entry is nearly always
 /// the file's own name, which nobody asks for (VER_FLG_BASE).
 pub(super) fn defined(source: &dyn Source, layout: Layout, dynamic: &Dynamic) -> Vec<Vec<u8>> {
+    let all = definitions(source, layout, dynamic).into_iter();
+    all.map(|(_, name)| name).collect()
+}
+
+/// The names of the versions that a file defines, by the number that its symbols give them
+/// (`vd_ndx`).
+pub(super) fn defined_indices(
+    source: &dyn Source,
+    layout: Layout,
+    dynamic: &Dynamic,
+) -> HashMap<u16, Vec<u8>> {
+    let all = definitions(source, layout, dynamic).into_iter();
+    all.map(|(index, name)| (index & 0x7fff, name)).collect()
+}
+
+fn definitions(source: &dyn Source, layout: Layout, dynamic: &Dynamic) -> Vec<(u16, Vec<u8>)> {
     let mut names = Vec::new();
     let Some((mut at, count)) = dynamic.verdef else {
         return names;
@@ -105,7 +121,7 @@ pub(super) fn defined(source: &dyn Source, layout: Layout, dynamic: &Dynamic) ->
         if let Some(aux) = aux.filter(|_| !base)
             && let Some(name) = dynamic.string(source, aux.vda_name.get(endian))
         {
-            names.push(name);
+            names.push((entry.vd_ndx.get(endian).0, name));
         }
         let next = entry.vd_next.get(endian);
         match at.checked_add(next.into()) {
