@@ -12,6 +12,7 @@ mod archive;
 mod draft;
 mod finding;
 mod go;
+mod libraries;
 mod linking;
 mod mixed;
 mod platform;
@@ -19,9 +20,11 @@ mod report;
 mod role;
 mod script;
 mod start;
+mod symbols;
 #[cfg(test)]
 mod tests;
 mod users;
+mod versions;
 
 use std::io;
 
@@ -43,7 +46,7 @@ pub fn find(tree: &Tree, declared: &Declared, evidence: &dyn Evidence) -> io::Re
     let mut drafts = draft::Drafts::default();
     start::check(&image, &start, &mut drafts);
     platform::check(&image, &roles, &mut drafts);
-    linking::check(&image, &roles, &mut drafts)?;
+    linking::check(&image, &roles, &start.loaded(), &mut drafts)?;
     script::check(&image, &roles, &mut drafts);
     go::check(&image, &roles, &mut drafts);
     users::check(&image, &roles, &mut drafts)?;

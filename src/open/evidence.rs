@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::OpenImage;
 use crate::findings::{self, Findings};
-use crate::inspect::{self, Binary, Undefined};
+use crate::inspect::{self, Binary, Symbols};
 use crate::launch::{self, Chain, Declared, Evidence, Origin};
 use crate::tree::NodeId;
 
@@ -79,13 +79,8 @@ impl Evidence for OpenImage {
             .map(|bytes| bytes.to_vec())
     }
 
-    fn undefined(&self, node: NodeId) -> io::Result<Vec<Undefined>> {
-        Ok(inspect::undefined(&self.source(node)).unwrap_or_default())
-    }
-
-    fn exports(&self, node: NodeId, names: &[&[u8]]) -> io::Result<Vec<bool>> {
-        let found = inspect::exports(&self.source(node), names);
-        Ok(found.unwrap_or_else(|| vec![false; names.len()]))
+    fn symbols(&self, node: NodeId) -> io::Result<Option<Symbols>> {
+        Ok(inspect::symbols(&self.source(node)))
     }
 
     fn contains(&self, node: NodeId, strings: &[&[u8]]) -> io::Result<Vec<bool>> {

@@ -10,7 +10,8 @@ use super::*;
 use crate::cache::{self, CacheDir, Key};
 use crate::image::Start;
 use crate::inspect::{
-    Binary, Endian, FactSource, Format, Kind, Libc, Linkage, Sourced, Undefined, VersionsNeeded,
+    Binary, Endian, FactSource, Format, Kind, Libc, Linkage, Sourced, Symbols, Undefined,
+    VersionsNeeded,
 };
 use crate::layer::{Data, Entry, EntryKind, Mtime};
 use crate::tree::{Merger, NodeId};
@@ -281,27 +282,26 @@ impl Evidence for Facts<'_> {
         Ok(bytes)
     }
 
-    fn undefined(&self, node: NodeId) -> io::Result<Vec<Undefined>> {
-        let names = self
-            .of(&self.world.undefined, node)
-            .cloned()
-            .unwrap_or_default();
-        let symbol = |name: &str| Undefined {
-            // `?name` is a weak one.
-            name: name.trim_start_matches('?').into(),
-            version: None,
+    fn symbols(&self, node: NodeId) -> io::Result<Option<Symbols>> {
+        let undefined = self.of(&self.world.undefined, node);
+        let exports = self.of(&self.world.exports, node);
+        let symbol = |name: &&str| Undefined {
+            // `?name` is a weak one, `name()` a function that is only called.
+            name: name.trim_matches(['?', '(', ')']).into(),
             weak: name.starts_with('?'),
+            data: (!name.ends_with("()")).then_some(0),
+            call: name.ends_with("()").then_some(0),
+            ..Undefined::default()
         };
-        Ok(names.into_iter().map(symbol).collect())
-    }
-
-    fn exports(&self, node: NodeId, names: &[&[u8]]) -> io::Result<Vec<bool>> {
-        let all = self
-            .of(&self.world.exports, node)
-            .cloned()
-            .unwrap_or_default();
-        let has = |name: &&[u8]| all.iter().any(|export| export.as_bytes() == *name);
-        Ok(names.iter().map(has).collect())
+        Ok(Some(Symbols {
+            undefined: undefined.into_iter().flatten().map(symbol).collect(),
+            defined: exports
+                .into_iter()
+                .flatten()
+                .map(|name| (name.as_bytes().to_vec(), vec![1]))
+                .collect(),
+            ..Symbols::default()
+        }))
     }
 
     fn contains(&self, node: NodeId, strings: &[&[u8]]) -> io::Result<Vec<bool>> {

@@ -6,8 +6,9 @@
 
 use object::elf::{
     DF_1_NODEFLIB, DF_1_NOW, DF_1_PIE, DF_BIND_NOW, DT_AUDIT, DT_AUXILIARY, DT_BIND_NOW, DT_DEBUG,
-    DT_DEPAUDIT, DT_FILTER, DT_FLAGS, DT_FLAGS_1, DT_GNU_HASH, DT_HASH, DT_MIPS_RLD_MAP,
-    DT_MIPS_RLD_MAP_REL, DT_NEEDED, DT_NULL, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB,
+    DT_DEPAUDIT, DT_FILTER, DT_FLAGS, DT_FLAGS_1, DT_GNU_HASH, DT_HASH, DT_JMPREL, DT_MIPS_RLD_MAP,
+    DT_MIPS_RLD_MAP_REL, DT_NEEDED, DT_NULL, DT_PLTREL, DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELACOUNT,
+    DT_RELASZ, DT_RELCOUNT, DT_RELSZ, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB,
     DT_SYMTAB, DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM, DT_VERSYM, Dyn32, Dyn64,
     DynamicTag,
 };
@@ -17,6 +18,7 @@ use object::read::elf::Dyn;
 
 use super::header::Layout;
 use super::memory::Memory;
+use super::relocation::Table;
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
@@ -101,6 +103,10 @@ pub(super) struct Dynamic {
     pub hash: Option<u64>,
     /// DT_VERSYM, the address of the version of each symbol.
     pub versym: Option<u64>,
+    /// DT_RELA and DT_REL.
+    pub relocations: [Option<Table>; 2],
+    /// DT_JMPREL.
+    pub call_relocations: Option<Table>,
     /// Whether DT_NEEDED is there at all, though its name may be unreadable.
     pub needs: bool,
     /// There are entries, and none is the one that linkers leave in executables alone, for debuggers:
@@ -134,6 +140,14 @@ impl Dynamic {
                 .filter_map(|index| string(index, NAME_LIMIT))
                 .collect()
         };
+        let table = |tag, size, relative: Option<DynamicTag>, addends| {
+            Some(Table {
+                at: address_of(tag)?,
+                len: last(size)?,
+                relative: relative.and_then(last).unwrap_or(0),
+                addends,
+            })
+        };
         let path = |tag| last(tag).and_then(|index| string(index, PATH_LIMIT));
         let flags = |tag| last(tag).unwrap_or_default();
         Self {
@@ -161,6 +175,14 @@ impl Dynamic {
             gnu_hash: address_of(DT_GNU_HASH),
             hash: address_of(DT_HASH),
             versym: address_of(DT_VERSYM),
+            relocations: [
+                table(DT_RELA, DT_RELASZ, Some(DT_RELACOUNT), true),
+                table(DT_REL, DT_RELSZ, Some(DT_RELCOUNT), false),
+            ],
+            call_relocations: {
+                let addends = last(DT_PLTREL).is_some_and(|kind| kind == DT_RELA.0 as u64);
+                table(DT_JMPREL, DT_PLTRELSZ, None, addends)
+            },
             needs: last(DT_NEEDED).is_some(),
             of_library: !entries.is_empty()
                 && [DT_DEBUG, DT_MIPS_RLD_MAP, DT_MIPS_RLD_MAP_REL]

@@ -8,10 +8,10 @@
 mod attributes;
 mod contradiction;
 mod dynamic;
+mod dynsym;
 mod exec;
 mod golang;
 mod hardening;
-mod hash;
 mod header;
 mod length;
 mod loaded;
@@ -19,12 +19,12 @@ mod machine;
 mod memory;
 mod note;
 mod os;
+mod relocation;
 mod riscv;
 mod section;
 mod segment;
 mod shape;
 mod symbol;
-mod undefined;
 mod variant;
 mod version;
 
@@ -37,7 +37,7 @@ use self::note::Notes;
 use self::section::Sections;
 use self::segment::Segments;
 use super::binary::{
-    Binary, Endian, Format, Kind, Libc, Linkage, Source as FactSource, Sourced, Undefined,
+    Binary, Endian, Format, Kind, Libc, Linkage, Source as FactSource, Sourced, Symbols,
 };
 use super::libc;
 use super::read;
@@ -59,17 +59,10 @@ fn loaded(source: &dyn Source) -> Option<(Header, Loaded<'_>)> {
     Some((header, elf.loaded))
 }
 
-/// The dynamic symbols that an ELF file wants from others.
-pub(super) fn undefined(source: &dyn Source) -> Option<Vec<Undefined>> {
+/// The dynamic symbols of an ELF file.
+pub(super) fn symbols(source: &dyn Source) -> Option<Symbols> {
     let (header, loaded) = loaded(source)?;
-    undefined::list(source, &loaded.memory, &header, &loaded.dynamic)
-}
-
-/// For each name, whether an ELF file exports it.
-pub(super) fn exports(source: &dyn Source, names: &[&[u8]]) -> Option<Vec<bool>> {
-    let (header, loaded) = loaded(source)?;
-    let table = hash::Exports::new(&loaded.memory, &header, &loaded.dynamic)?;
-    Some(names.iter().map(|name| table.has(name)).collect())
+    dynsym::symbols(source, &loaded.memory, &header, &loaded.dynamic)
 }
 
 /// What the header of an object says: its machine, and its system if that has a field. `None` if it is

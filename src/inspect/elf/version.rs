@@ -88,6 +88,22 @@ fn visit(memory: &Memory<'_>, layout: Layout, dynamic: &Dynamic, found: &mut dyn
 /// The versions that a file defines, in the order of the table. The first entry is nearly always
 /// the file's own name, which nobody asks for (VER_FLG_BASE).
 pub(super) fn defined(memory: &Memory<'_>, layout: Layout, dynamic: &Dynamic) -> Vec<Vec<u8>> {
+    let all = definitions(memory, layout, dynamic).into_iter();
+    all.map(|(_, name)| name).collect()
+}
+
+/// The names of the versions that a file defines, by the number that its symbols give them
+/// (`vd_ndx`).
+pub(super) fn defined_indices(
+    memory: &Memory<'_>,
+    layout: Layout,
+    dynamic: &Dynamic,
+) -> HashMap<u16, Vec<u8>> {
+    let all = definitions(memory, layout, dynamic).into_iter();
+    all.map(|(index, name)| (index & 0x7fff, name)).collect()
+}
+
+fn definitions(memory: &Memory<'_>, layout: Layout, dynamic: &Dynamic) -> Vec<(u16, Vec<u8>)> {
     let mut names = Vec::new();
     let Some(mut at) = dynamic.verdef else {
         return names;
@@ -105,7 +121,7 @@ pub(super) fn defined(memory: &Memory<'_>, layout: Layout, dynamic: &Dynamic) ->
         if let Some(aux) = aux.filter(|_| !base)
             && let Some(name) = dynamic.string(memory, aux.vda_name.get(endian))
         {
-            names.push(name);
+            names.push((entry.vd_ndx.get(endian).0, name));
         }
         match entry.vd_next.get(endian) {
             0 => break,
