@@ -1,0 +1,4 @@
+//! Tests with a world that records what it is asked to run.
+
+mod basic;
+mod recorder;
