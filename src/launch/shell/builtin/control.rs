@@ -75,13 +75,15 @@ impl Shell<'_> {
             return Flow::Return;
         }
         match self.dialect {
-            Dialect::Dash | Dialect::Busybox => self.exit_builtin(operands),
-            Dialect::BashPosix => self.fatal(Some(2)),
+            Dialect::Dash => self.exit_builtin(operands),
+            // `! return` inverts the status there.
+            Dialect::Busybox => self.fatal(None),
             Dialect::Bash => {
                 self.set_status(2);
                 self.errexit()
             }
-            Dialect::Unknown => {
+            // bash in POSIX mode ends there, unless the status is tested.
+            Dialect::BashPosix | Dialect::Unknown => {
                 self.doubt();
                 self.unknown_status();
                 Flow::Next
@@ -201,7 +203,9 @@ impl Shell<'_> {
             Some(path) => self.file(FileTest::Exists, path),
             None => Some(false),
         };
-        let path = match (path, exists) {
+        let cwd = self.state.cwd.clone();
+        let joined = path.and_then(|path| paths::joined(&path, cwd.as_deref()));
+        let path = match (joined, exists) {
             (Some(path), Some(true)) => path,
             (_, Some(false)) => return self.special_error(1),
             _ => return self.anything_happened(),
@@ -325,6 +329,10 @@ impl Shell<'_> {
             self.state.cause = None;
             return;
         };
+        if target == value("") {
+            self.set_status(0);
+            return;
+        }
         let target = match target {
             Value::Known(target) if !target.is_empty() && self.state.get("CDPATH").is_none() => {
                 target
@@ -337,12 +345,17 @@ impl Shell<'_> {
         };
         let path = paths::absolute(&target, self.state.cwd.as_deref());
         let entered = match &path {
-            Some(path) => match self.file(FileTest::Directory, path) {
-                Some(true) => self.file(FileTest::Executable, path),
+            Some(path) => match self.shown(FileTest::Directory, path) {
+                Some(true) => self.shown(FileTest::Executable, path),
                 other => other,
             },
             None => None,
         };
+        if entered == Some(false) && self.state.others_ran {
+            self.change_directory(None);
+            self.unknown_status();
+            return;
+        }
         if entered == Some(false) {
             self.state.status = failed;
             self.state.cause = None;

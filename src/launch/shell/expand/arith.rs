@@ -24,8 +24,12 @@ const MAX_INDIRECT: u32 = 8;
 enum Problem {
     /// It is unknown.
     Unknown,
+    /// It is unknown, and the shell may report an error.
+    Doubtful,
     /// The shell reports an error.
     Error,
+    /// A variable is unset under `set -u`.
+    Unset,
 }
 
 type Number = Result<i64, Problem>;
@@ -49,9 +53,16 @@ impl Shell<'_> {
         };
         match self.number(&text, MAX_INDIRECT) {
             Ok(number) => Ok(Some(number)),
-            Err(Problem::Unknown) => {
+            Err(problem @ (Problem::Unknown | Problem::Doubtful)) => {
+                if matches!(problem, Problem::Doubtful) {
+                    self.doubt();
+                }
                 self.forget_assigned(&text);
                 Ok(None)
+            }
+            Err(Problem::Unset) => {
+                let status = self.dialect.expansion_status(self.from_text);
+                Err(self.fatal(status))
             }
             Err(Problem::Error) => match self.dialect {
                 Dialect::Dash | Dialect::Busybox => Err(self.fatal(Some(2))),
@@ -90,7 +101,7 @@ impl Shell<'_> {
         match arithmetic::parse(text) {
             Ok(expression) => self.evaluate(&expression, indirect - 1),
             // The parser may not know the expression, or it may be an error.
-            Err(_) => Err(Problem::Unknown),
+            Err(_) => Err(Problem::Doubtful),
         }
     }
 
@@ -151,7 +162,7 @@ impl Shell<'_> {
                     UnaryAssignmentOperator::PostfixDecrement => (before.wrapping_sub(1), before),
                 };
                 if !self.dialect.is_bash() && self.dialect != Dialect::Busybox {
-                    return Err(Problem::Unknown);
+                    return Err(Problem::Doubtful);
                 }
                 self.store(target, value)?;
                 Ok(result)
@@ -164,7 +175,13 @@ impl Shell<'_> {
             return Err(Problem::Unknown);
         };
         match self.state.get(name) {
-            None if self.state.options.nounset != Switch::Off => Err(Problem::Unknown),
+            // dash and busybox take it for 0 here, even under `set -u`.
+            None if self.dialect.is_bash() && self.state.options.nounset == Switch::On => {
+                Err(Problem::Unset)
+            }
+            None if self.dialect.is_bash() && self.state.options.nounset == Switch::Unknown => {
+                Err(Problem::Doubtful)
+            }
             None if matches!(
                 name.as_str(),
                 "RANDOM" | "SECONDS" | "LINENO" | "UID" | "EUID" | "PPID"
@@ -188,7 +205,7 @@ impl Shell<'_> {
         match target {
             ArithmeticTarget::Variable(name) => {
                 if self.state.is_readonly(name) {
-                    return Err(Problem::Unknown);
+                    return Err(Problem::Doubtful);
                 }
                 self.state
                     .set(name, Data::Scalar(Value::Known(value.to_string())));

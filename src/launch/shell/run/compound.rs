@@ -3,6 +3,7 @@
 use brush_parser::ast::{self, Command, CompoundCommand, CompoundList, RedirectList};
 
 use super::{Flow, Redirected, Shell};
+use crate::launch::shell::Dialect;
 use crate::launch::shell::state::{Function, Status};
 use crate::launch::shell::world::Place;
 use std::rc::Rc;
@@ -56,6 +57,21 @@ impl Shell<'_> {
                 self.state.cause = None;
                 self.errexit()
             }
+            Ok(Redirected::Doubtful { .. }) => {
+                let mut run = Some(run);
+                let flow = self.branches(&mut [
+                    &mut |shell: &mut Self| match run.take() {
+                        Some(run) => shell.deeper(run),
+                        None => Flow::Next,
+                    },
+                    &mut |shell: &mut Self| {
+                        shell.state.status = Status::NonZero;
+                        shell.errexit()
+                    },
+                ]);
+                self.write(None);
+                flow
+            }
             Ok(Redirected::Done { stdout_elsewhere }) => {
                 if !stdout_elsewhere {
                     return self.deeper(run);
@@ -90,6 +106,14 @@ impl Shell<'_> {
             }
             CompoundCommand::UntilClause(clause) => {
                 self.while_loop(&clause.0, &clause.1.list, false)
+            }
+            // busybox has no such command: it runs the words in two subshells.
+            CompoundCommand::Arithmetic(_) if !self.dialect.is_bash() => {
+                self.unknown_status();
+                self.errexit()
+            }
+            CompoundCommand::ArithmeticForClause(_) if self.dialect == Dialect::Busybox => {
+                self.fatal(Some(2))
             }
             CompoundCommand::Arithmetic(command) => {
                 match self.arithmetic(&command.expr.value) {

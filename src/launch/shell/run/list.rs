@@ -87,7 +87,10 @@ impl Shell<'_> {
             [command] => self.command(command),
             commands => self.piped(commands),
         };
-        if flow == Flow::Next && pipeline.bang {
+        // busybox inverts the status of `! return` too.
+        let inverts = flow == Flow::Next
+            || (flow == Flow::Return && self.dialect == crate::launch::shell::Dialect::Busybox);
+        if inverts && pipeline.bang {
             self.state.status = self.state.status.inverted();
             self.state.cause = None;
         }

@@ -17,6 +17,11 @@ pub(in super::super) enum Redirected {
     },
     /// One certainly fails, so that the command does not run.
     Failed,
+    /// One fails unless a program that ran before made its file or directory.
+    Doubtful {
+        /// Standard output no longer goes where it went.
+        stdout_elsewhere: bool,
+    },
 }
 
 impl Shell<'_> {
@@ -26,6 +31,7 @@ impl Shell<'_> {
         redirects: impl Iterator<Item = &'a IoRedirect>,
     ) -> Result<Redirected, Flow> {
         let mut stdout_elsewhere = false;
+        let mut doubtful = false;
         for redirect in redirects {
             match redirect {
                 IoRedirect::HereDocument(_, document) => {
@@ -39,7 +45,10 @@ impl Shell<'_> {
                 IoRedirect::OutputAndError(word, _) => {
                     let target = self.expand_string(&word.value)?;
                     if !self.opens(&target, true) {
-                        return Ok(Redirected::Failed);
+                        if !self.state.others_ran && self.state.cwd.is_some() {
+                            return Ok(Redirected::Failed);
+                        }
+                        doubtful = true;
                     }
                     stdout_elsewhere = true;
                 }
@@ -78,7 +87,10 @@ impl Shell<'_> {
                     }
                     let write = !matches!(kind, IoFileRedirectKind::Read);
                     if !self.opens(&target, write) {
-                        return Ok(Redirected::Failed);
+                        if !self.state.others_ran && self.state.cwd.is_some() {
+                            return Ok(Redirected::Failed);
+                        }
+                        doubtful = true;
                     }
                     if descriptor == 1 {
                         stdout_elsewhere |= target != Value::Known("/dev/stdout".to_owned());
@@ -86,7 +98,11 @@ impl Shell<'_> {
                 }
             }
         }
-        Ok(Redirected::Done { stdout_elsewhere })
+        Ok(if doubtful {
+            Redirected::Doubtful { stdout_elsewhere }
+        } else {
+            Redirected::Done { stdout_elsewhere }
+        })
     }
 
     /// The commands of `<(...)` run beside the command.
@@ -112,7 +128,7 @@ impl Shell<'_> {
             return true;
         };
         let Some(path) = paths::joined(target, self.state.cwd.as_deref()) else {
-            return true;
+            return false;
         };
         if target.is_empty() {
             return false;
@@ -124,20 +140,20 @@ impl Shell<'_> {
             return true;
         }
         if !write {
-            return self.file(FileTest::Exists, &path) != Some(false)
-                && self.file(FileTest::Readable, &path) != Some(false);
+            return self.shown(FileTest::Exists, &path) != Some(false)
+                && self.shown(FileTest::Readable, &path) != Some(false);
         }
         let parent = paths::parent(&path).to_owned();
-        let opens = match self.file(FileTest::Exists, &path) {
+        let opens = match self.shown(FileTest::Exists, &path) {
             Some(true) => {
-                self.file(FileTest::Directory, &path) != Some(true)
-                    && self.file(FileTest::Writable, &path) != Some(false)
+                self.shown(FileTest::Directory, &path) != Some(true)
+                    && self.shown(FileTest::Writable, &path) != Some(false)
             }
             Some(false) => {
-                self.file(FileTest::Directory, &parent) != Some(false)
-                    && self.file(FileTest::Writable, &parent) != Some(false)
+                self.shown(FileTest::Directory, &parent) != Some(false)
+                    && self.shown(FileTest::Writable, &parent) != Some(false)
             }
-            None => self.file(FileTest::Directory, &parent) != Some(false),
+            None => self.shown(FileTest::Directory, &parent) != Some(false),
         };
         if opens {
             self.touch(&path);
@@ -147,16 +163,21 @@ impl Shell<'_> {
 
     /// The answer of a file test; `None` if it is unknown, also because the script changed files.
     pub fn file(&mut self, test: FileTest, path: &str) -> Option<bool> {
+        match self.shown(test, path) {
+            // Another program may have made it.
+            Some(false) if self.state.others_ran => None,
+            answer => answer,
+        }
+    }
+
+    /// The answer of a file test if no other program changed files.
+    pub fn shown(&mut self, test: FileTest, path: &str) -> Option<bool> {
         let path = paths::joined(path, self.state.cwd.as_deref())?;
         let plain = paths::absolute(&path, None)?;
         if self.state.is_touched(&plain) {
             return None;
         }
-        match self.world.test(test, &path) {
-            // Another program may have made it.
-            Some(false) if self.state.others_ran => None,
-            answer => answer,
-        }
+        self.world.test(test, &path)
     }
 
     /// Notes that the script changes a path.

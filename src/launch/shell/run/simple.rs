@@ -75,8 +75,30 @@ impl Shell<'_> {
         let redirected = self.redirect(redirects)?;
         let stdout_elsewhere = match redirected {
             Redirected::Done { stdout_elsewhere } => stdout_elsewhere,
+            Redirected::Doubtful { stdout_elsewhere } => {
+                let prefix = prefix.to_vec();
+                let flow = self.branches(&mut [
+                    &mut |shell: &mut Self| {
+                        match shell.expanded_further(arguments.clone(), &prefix, stdout_elsewhere) {
+                            Ok(flow) | Err(flow) => flow,
+                        }
+                    },
+                    &mut |shell: &mut Self| shell.not_redirected(&arguments),
+                ]);
+                return Ok(flow);
+            }
             Redirected::Failed => return Ok(self.not_redirected(&arguments)),
         };
+        self.expanded_further(arguments, prefix, stdout_elsewhere)
+    }
+
+    /// Makes the assignments of a command whose redirections are made, and runs it.
+    fn expanded_further(
+        &mut self,
+        arguments: Vec<Argument>,
+        prefix: &[CommandPrefixOrSuffixItem],
+        stdout_elsewhere: bool,
+    ) -> Expanded<Flow> {
         let mut assignments = Vec::new();
         for item in prefix {
             if let CommandPrefixOrSuffixItem::AssignmentWord(assignment, _) = item {
