@@ -8,7 +8,7 @@ use std::io;
 
 use super::chain::{Cause, Opened, Outcome, Step, StepFailure, StepId};
 use super::container::Container;
-use super::environment::Environment;
+use super::environment::{Environment, Value};
 use super::exec::{Execution, Refused, execve};
 use super::image::{Image, base};
 use super::launcher::{self, Launch, Process, Search};
@@ -305,17 +305,22 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         let Some(text) = text else {
             return self.give_up(id, "it cannot be read as a script".to_owned());
         };
-        let script = shell::Script {
-            text,
-            name: path.to_owned(),
-            args,
-            dialect,
-            options: shell::Options::default(),
-            environment: request.environment.clone(),
-            cwd: request.cwd.clone(),
-            certain: request.certain,
-        };
-        self.evaluate(id, request, script)
+        let name = path.to_owned();
+        self.evaluate(
+            id,
+            request,
+            &shell::Script {
+                text: &text,
+                from_text: false,
+                name: Value::Known(name),
+                arguments: args,
+                dialect,
+                options: shell::Options::default(),
+                environment: &request.environment,
+                cwd: request.cwd.clone(),
+                certain: request.certain,
+            },
+        )
     }
 
     /// The text of a script; `None` if it is too long or cannot be read.
@@ -329,9 +334,12 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    fn evaluate(&mut self, id: StepId, request: &Request, script: shell::Script) -> Ended {
+    fn evaluate(&mut self, id: StepId, request: &Request, script: &shell::Script<'_>) -> Ended {
         let dialect = script.dialect;
-        let name = script.name.clone();
+        let name = match &script.name {
+            Value::Known(name) => name.clone(),
+            Value::Unknown => "sh".to_owned(),
+        };
         let mut container = Container {
             follower: self,
             step: id,
@@ -520,36 +528,60 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
 
     /// A shell with its arguments.
     fn shell(&mut self, id: StepId, request: &Request, argv: &[Word], dialect: Dialect) -> Ended {
-        let Some(invocation) = shell::invocation(argv, dialect) else {
-            return unknown();
+        let Some(invocation) = shell::invocation::parse(argv, dialect) else {
+            // It reports an error for its arguments.
+            return Ended {
+                status: Some(2),
+                cause: None,
+                may_stay: false,
+            };
         };
+        if invocation.only_prints {
+            return Ended {
+                status: Some(0),
+                cause: None,
+                may_stay: false,
+            };
+        }
+        let dialect = invocation.dialect;
+        let own_name = || match argv.first() {
+            Some(Word::Known(name)) => Value::Known(name.clone()),
+            _ => Value::Unknown,
+        };
+        let from_text = matches!(invocation.source, shell::invocation::Source::Text(_));
         let (text, name) = match invocation.source {
-            shell::Source::Text(text) => (text, invocation.name),
+            shell::invocation::Source::Text(text) => (text, invocation.name),
             // Without a script a shell reads standard input, which a container has none of.
-            shell::Source::Input => {
+            shell::invocation::Source::Input => {
                 return Ended {
                     status: Some(0),
                     cause: None,
                     may_stay: true,
                 };
             }
-            shell::Source::File(path) => match self.script_file(id, request, &path, dialect) {
-                Ok(text) => (text, path),
-                Err(ended) => return ended,
+            shell::invocation::Source::File(path) => {
+                match self.script_file(id, request, &path, dialect) {
+                    Ok(text) => (text, Some(Value::Known(path))),
+                    Err(ended) => return ended,
+                }
+            }
+            shell::invocation::Source::Unknown => return unknown(),
+        };
+        self.evaluate(
+            id,
+            request,
+            &shell::Script {
+                text: &text,
+                from_text,
+                name: name.unwrap_or_else(own_name),
+                arguments: invocation.arguments,
+                dialect,
+                options: invocation.options,
+                environment: &request.environment,
+                cwd: request.cwd.clone(),
+                certain: request.certain,
             },
-            shell::Source::Unknown => return unknown(),
-        };
-        let script = shell::Script {
-            text,
-            name,
-            args: invocation.args,
-            dialect,
-            options: invocation.options,
-            environment: request.environment.clone(),
-            cwd: request.cwd.clone(),
-            certain: request.certain,
-        };
-        self.evaluate(id, request, script)
+        )
     }
 
     /// The text of a script that a shell is given as an argument.
