@@ -10,6 +10,7 @@
 
 mod archive;
 mod attribution;
+mod certificates;
 mod draft;
 mod finding;
 mod go;
@@ -24,6 +25,7 @@ mod start;
 mod tests;
 mod users;
 mod words;
+mod zones;
 
 use std::io;
 

@@ -1,21 +1,7 @@
 //! What is said of an image that does not fit.
 
 use super::*;
-use crate::inspect::GoBuild;
 use crate::layer::{Problem, ProblemKind, Xattr};
-
-fn go(arch: &str) -> Binary {
-    Binary {
-        go: Some(GoBuild {
-            settings: vec![
-                ("GOARCH".into(), arch.into()),
-                ("GOOS".into(), "linux".into()),
-            ],
-            ..GoBuild::default()
-        }),
-        ..elf(arch, Kind::Executable)
-    }
-}
 
 #[test]
 fn a_program_for_another_machine() {
@@ -246,44 +232,6 @@ fn toolchains_and_caches_of_other_platforms() {
         detail,
         "it holds packages of several platforms: 2 for linux/amd64, 1 for linux/arm64"
     );
-}
-
-#[test]
-fn users_roots_and_zones() {
-    let mut world = World::new("linux/amd64");
-    let names = "crypto/x509.loadSystemRoots\0time.LoadLocation\0os/user.lookupUserId\0";
-    world
-        .binary("app", go("amd64"))
-        .bytes("app", format!("\0{names}"))
-        .start(&["/app"]);
-    let lines = [
-        "warn no-ca-certificates /app",
-        "warn no-timezone-data /app",
-        "info user-lookup /app",
-    ];
-    assert_eq!(world.found().lines(), lines);
-    world.declared.start.user = Some("app:wheel".into());
-    let found = world.found();
-    assert_eq!(found.lines()[0], "fail user-lookup /etc/passwd");
-    world
-        .text("etc/passwd", "root:x:0:0::/root:/bin/sh\napp:x:1:1::/:\n")
-        .text("etc/group", "wheel:x:10:\n")
-        .text("etc/ssl/certs/ca-certificates.crt", "")
-        .text("usr/share/zoneinfo/UTC", "");
-    assert_eq!(world.found().lines(), Vec::<String>::new());
-    world.declared.start.user = Some("1000:1000".into());
-    assert_eq!(world.found().lines(), Vec::<String>::new());
-}
-
-#[test]
-fn static_glibc_and_its_name_service() {
-    let mut world = World::new("linux/amd64");
-    let mut app = elf("amd64", Kind::Executable);
-    app.libc = Some(Libc::Glibc);
-    world.binary("app", app).start(&["/app"]);
-    assert_eq!(world.found().lines(), Vec::<String>::new());
-    world.bytes("app", "..\0/etc/nsswitch.conf\0..");
-    assert_eq!(world.found().lines(), ["info user-lookup /app"]);
 }
 
 #[test]
