@@ -9,6 +9,8 @@
 //! what nothing in it can start (data, cross toolchains, other platforms' artefacts) weighs little.
 
 mod archive;
+mod attribution;
+mod certificates;
 mod draft;
 mod finding;
 mod go;
@@ -25,6 +27,7 @@ mod symbols;
 mod tests;
 mod users;
 mod versions;
+mod zones;
 
 use std::io;
 
@@ -47,7 +50,7 @@ pub fn find(tree: &Tree, declared: &Declared, evidence: &dyn Evidence) -> io::Re
     start::check(&image, &start, &mut drafts);
     platform::check(&image, &roles, &mut drafts);
     linking::check(&image, &roles, &start.loaded(), &mut drafts)?;
-    script::check(&image, &roles, &mut drafts);
+    script::check(&image, &roles, &mut drafts)?;
     go::check(&image, &roles, &mut drafts);
     users::check(&image, &roles, &mut drafts)?;
     archive::check(&image, &mut drafts);

@@ -164,12 +164,6 @@ impl<'a> Image<'a> {
         (kind == Kind::Regular).then_some(node)
     }
 
-    /// Whether a path leads to a directory with something in it.
-    pub fn has_entries(&self, path: &[u8]) -> bool {
-        let node = self.resolve(path);
-        node.is_some_and(|node| self.tree.children(node).len() > 0)
-    }
-
     /// A small file of the image; `None` if there is none.
     pub fn read_file(&self, path: &[u8], limit: u64) -> io::Result<Option<Vec<u8>>> {
         let node = self.regular(path);

@@ -2,6 +2,7 @@
 
 mod loading;
 mod rules;
+mod users;
 
 use std::collections::HashMap;
 use std::io;
@@ -10,7 +11,7 @@ use super::*;
 use crate::cache::{self, CacheDir, Key};
 use crate::image::Start;
 use crate::inspect::{
-    Binary, Endian, FactSource, Format, Kind, Libc, Linkage, Sourced, Symbols, Undefined,
+    Binary, Endian, FactSource, Format, GoBuild, Kind, Libc, Linkage, Sourced, Symbols, Undefined,
     VersionsNeeded,
 };
 use crate::layer::{Data, Entry, EntryKind, Mtime};
@@ -56,6 +57,20 @@ fn elf(arch: &str, kind: Kind) -> Binary {
         linkage: Some(Linkage::Static),
         libc: Some(Libc::None),
         ..Binary::default()
+    }
+}
+
+/// A Go program, static as Go links it.
+fn go(arch: &str) -> Binary {
+    Binary {
+        go: Some(GoBuild {
+            settings: vec![
+                ("GOARCH".into(), arch.into()),
+                ("GOOS".into(), "linux".into()),
+            ],
+            ..GoBuild::default()
+        }),
+        ..elf(arch, Kind::Executable)
     }
 }
 

@@ -51,6 +51,7 @@ impl Shell<'_> {
             cwd: self.state.cwd.clone(),
             place,
             certain: self.is_certain(),
+            tested: self.ignoring > 0,
             line: self.line,
         };
         let ended = self.world.run(command);
