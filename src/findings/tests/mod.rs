@@ -2,6 +2,7 @@
 
 mod loading;
 mod rules;
+mod symbols;
 
 use std::collections::HashMap;
 use std::io;

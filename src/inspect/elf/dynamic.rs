@@ -5,10 +5,10 @@
 
 use object::elf::{
     DF_1_NODEFLIB, DF_1_NOW, DF_1_PIE, DF_BIND_NOW, DT_BIND_NOW, DT_DEBUG, DT_FLAGS, DT_FLAGS_1,
-    DT_GNU_HASH, DT_HASH, DT_JMPREL, DT_MIPS_RLD_MAP, DT_MIPS_RLD_MAP_REL, DT_NEEDED, DT_NULL,
-    DT_PLTREL, DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELACOUNT, DT_RELASZ, DT_RELCOUNT, DT_RELSZ,
-    DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_VERDEF, DT_VERDEFNUM,
-    DT_VERNEED, DT_VERNEEDNUM, DT_VERSYM, Dyn32, Dyn64, DynamicTag, PT_DYNAMIC,
+    DT_HASH, DT_JMPREL, DT_MIPS_RLD_MAP, DT_MIPS_RLD_MAP_REL, DT_NEEDED, DT_NULL, DT_PLTREL,
+    DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELACOUNT, DT_RELASZ, DT_RELCOUNT, DT_RELSZ, DT_RPATH,
+    DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_VERDEF, DT_VERDEFNUM, DT_VERNEED,
+    DT_VERNEEDNUM, DT_VERSYM, Dyn32, Dyn64, DynamicTag, PT_DYNAMIC,
 };
 use object::endian::Endianness;
 use object::pod::slice_from_bytes;
@@ -53,8 +53,6 @@ pub(super) struct Dynamic {
     pub verneed: Option<(u64, u64)>,
     /// File offset and count of the defined versions.
     pub verdef: Option<(u64, u64)>,
-    /// File offset of DT_GNU_HASH.
-    pub gnu_hash: Option<u64>,
     /// File offset of DT_HASH.
     pub hash: Option<u64>,
     /// File offset of the version of each symbol.
@@ -129,7 +127,6 @@ impl Dynamic {
             symbols: offset_of(DT_SYMTAB).map(|(offset, _)| offset),
             verneed: offset_of(DT_VERNEED).map(|o| o.0).zip(last(DT_VERNEEDNUM)),
             verdef: offset_of(DT_VERDEF).map(|o| o.0).zip(last(DT_VERDEFNUM)),
-            gnu_hash: offset_of(DT_GNU_HASH).map(|o| o.0),
             hash: offset_of(DT_HASH).map(|o| o.0),
             versym: offset_of(DT_VERSYM).map(|o| o.0),
             relocations: [
