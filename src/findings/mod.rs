@@ -9,6 +9,7 @@
 //! what nothing in it can start (data, cross toolchains, other platforms' artefacts) weighs little.
 
 mod archive;
+mod attribution;
 mod draft;
 mod finding;
 mod go;
@@ -48,7 +49,7 @@ pub fn find(tree: &Tree, declared: &Declared, evidence: &dyn Evidence) -> io::Re
     start::check(&start, &mut drafts);
     platform::check(&image, &roles, &mut drafts);
     linking::check(&image, &roles, &linking::Overrides::new(), &mut drafts)?;
-    script::check(&image, &roles, &mut drafts);
+    script::check(&image, &roles, &mut drafts)?;
     go::check(&image, &roles, &mut drafts);
     users::check(&image, &roles, &mut drafts)?;
     archive::check(&image, &mut drafts);

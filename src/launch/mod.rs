@@ -22,7 +22,7 @@ use std::io;
 use crate::image::{Platform, Start};
 use crate::inspect::{Binary, Symbols};
 use crate::layer::Problem;
-use crate::tree::NodeId;
+use crate::tree::{NodeId, Removed};
 
 /// What is asked of an image beside its tree.
 pub trait Evidence {
@@ -50,6 +50,27 @@ pub trait Evidence {
     /// # Errors
     /// If the file cannot be read.
     fn contains(&self, node: NodeId, strings: &[&[u8]]) -> io::Result<Vec<bool>>;
+
+    /// The removal that explains why a path, absolute or relative to the root, does not lead to a regular
+    /// file; `None` if no layer removed it. Links on the path are followed. The first call of this or of
+    /// [`Evidence::removed_named`] merges the layers again, so it is only made when something is missing.
+    ///
+    /// # Errors
+    /// If the layers cannot be read.
+    fn removed(&self, path: &[u8]) -> io::Result<Option<Removed>> {
+        let _ = path;
+        Ok(None)
+    }
+
+    /// All files of a name, in any directory, that a layer removed and that are not in the merged tree;
+    /// the last removals first.
+    ///
+    /// # Errors
+    /// If the layers cannot be read.
+    fn removed_named(&self, name: &[u8]) -> io::Result<Vec<Removed>> {
+        let _ = name;
+        Ok(Vec::new())
+    }
 }
 
 /// What an image claims of itself.

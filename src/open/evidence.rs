@@ -7,7 +7,7 @@ use super::OpenImage;
 use crate::findings::{self, Findings};
 use crate::inspect::{self, Binary, Symbols};
 use crate::launch::{Declared, Evidence};
-use crate::tree::NodeId;
+use crate::tree::{NodeId, Removed};
 
 /// Begins to find out what will not run in images, one after the other, in a thread of its own: whoever
 /// asks waits less.
@@ -77,6 +77,14 @@ impl Evidence for OpenImage {
 
     fn contains(&self, node: NodeId, strings: &[&[u8]]) -> io::Result<Vec<bool>> {
         Ok(inspect::contains(&self.source(node), strings))
+    }
+
+    fn removed(&self, path: &[u8]) -> io::Result<Option<Removed>> {
+        self.ask_removals(|removals| removals.removed(path))
+    }
+
+    fn removed_named(&self, name: &[u8]) -> io::Result<Vec<Removed>> {
+        self.ask_removals(|removals| removals.removed_named(name))
     }
 }
 
