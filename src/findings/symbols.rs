@@ -12,6 +12,7 @@ use super::linking::Subject;
 use super::role::Role;
 use crate::launch::loader::{FailureKind, Kind, Lacking};
 use crate::layer::printable;
+use crate::tree::NodeId;
 
 /// So many symbols are listed by name.
 const SHOWN: usize = 6;
@@ -43,9 +44,9 @@ pub fn check(subject: &mut Subject<'_, '_>, drafts: &mut Drafts) -> io::Result<(
     let own = subject.file.node;
     if !at_start.is_empty() {
         let level = if uncertain { Level::Warn } else { Level::Fail };
-        let says = match (musl, at_start.first()) {
-            (true, _) => "symbol not found",
-            (false, _) => "undefined symbol",
+        let says = match musl {
+            true => "symbol not found",
+            false => "undefined symbol",
         };
         let text = Text {
             detail: format!(
@@ -97,7 +98,7 @@ fn unbound(subject: &mut Subject<'_, '_>) -> io::Result<Vec<Lacking>> {
 }
 
 /// The symbols, each with the file that needs it unless that is the program itself.
-fn list(lacking: &[Lacking], own: crate::tree::NodeId) -> String {
+fn list(lacking: &[Lacking], own: NodeId) -> String {
     let mut names = Vec::new();
     for lacking in lacking.iter().take(SHOWN) {
         let mut name = lacking.symbol.clone();

@@ -53,7 +53,7 @@ pub fn load(
     let environment = Environment::from_lines(execution.environment.iter().copied());
     let mut resolver = Resolver::new(&image);
     let argv: Vec<String> = execution.argv.iter().map(|&word| word.to_owned()).collect();
-    let options = match resolver.as_loader(program)? {
+    let options = match resolver.as_loader(program, path.as_bytes())? {
         None => None,
         Some(kind) => match direct::parse(kind, &argv) {
             Ok(options) => Some(options),

@@ -7,7 +7,7 @@ fn rpath(mut binary: Binary, dirs: &[&str]) -> Binary {
     binary
 }
 
-fn runpath(mut binary: Binary, dirs: &[&str]) -> Binary {
+pub(super) fn runpath(mut binary: Binary, dirs: &[&str]) -> Binary {
     binary.runpath = needs(dirs);
     binary
 }
@@ -203,7 +203,7 @@ fn circles_end() {
 }
 
 /// An image with musl.
-fn alpine() -> World {
+pub(super) fn alpine() -> World {
     let mut world = World::new("linux/amd64");
     let mut loader = library("", &[]);
     loader.libc = Some(Libc::Musl);
@@ -219,7 +219,7 @@ fn alpine() -> World {
     world
 }
 
-fn musl(needed: &[&str]) -> Binary {
+pub(super) fn musl(needed: &[&str]) -> Binary {
     Binary {
         libc: Some(Libc::Musl),
         interpreter: Some(MUSL.into()),

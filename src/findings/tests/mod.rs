@@ -2,6 +2,7 @@
 
 mod loading;
 mod rules;
+mod symbols;
 mod users;
 
 use std::collections::HashMap;

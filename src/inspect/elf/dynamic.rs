@@ -6,7 +6,7 @@
 
 use object::elf::{
     DF_1_NODEFLIB, DF_1_NOW, DF_1_PIE, DF_BIND_NOW, DT_AUDIT, DT_AUXILIARY, DT_BIND_NOW, DT_DEBUG,
-    DT_DEPAUDIT, DT_FILTER, DT_FLAGS, DT_FLAGS_1, DT_GNU_HASH, DT_HASH, DT_JMPREL, DT_MIPS_RLD_MAP,
+    DT_DEPAUDIT, DT_FILTER, DT_FLAGS, DT_FLAGS_1, DT_HASH, DT_JMPREL, DT_MIPS_RLD_MAP,
     DT_MIPS_RLD_MAP_REL, DT_NEEDED, DT_NULL, DT_PLTREL, DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELACOUNT,
     DT_RELASZ, DT_RELCOUNT, DT_RELSZ, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB,
     DT_SYMTAB, DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM, DT_VERSYM, Dyn32, Dyn64,
@@ -97,8 +97,6 @@ pub(super) struct Dynamic {
     pub verneed: Option<u64>,
     /// DT_VERDEF, the address of the defined versions.
     pub verdef: Option<u64>,
-    /// DT_GNU_HASH, the address of the GNU hash table.
-    pub gnu_hash: Option<u64>,
     /// DT_HASH, the address of the hash table.
     pub hash: Option<u64>,
     /// DT_VERSYM, the address of the version of each symbol.
@@ -172,7 +170,6 @@ impl Dynamic {
             symbols: address_of(DT_SYMTAB),
             verneed: address_of(DT_VERNEED),
             verdef: address_of(DT_VERDEF),
-            gnu_hash: address_of(DT_GNU_HASH),
             hash: address_of(DT_HASH),
             versym: address_of(DT_VERSYM),
             relocations: [

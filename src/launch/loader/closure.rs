@@ -57,6 +57,8 @@ pub struct Missing {
     pub broken: Option<(NodeId, DirId, Name, Fault)>,
     /// Whether there was a file of the other class (32 or 64 bits).
     pub other_class: bool,
+    /// Whether any path was tried.
+    pub tried: bool,
 }
 
 /// A library that is to be loaded before those that a program needs.
@@ -262,6 +264,7 @@ impl Resolver<'_> {
             by,
             broken,
             other_class: found.entry == Entry::OtherClass,
+            tried: found.tried,
         };
         if closure.every_missing.len() < LIMIT {
             closure.every_missing.push(missing);

@@ -38,6 +38,8 @@ pub struct Found {
     pub how: How,
     /// The name of the file in its directory.
     pub file: Name,
+    /// Whether any path was tried. If none was, glibc has no error number to report.
+    pub tried: bool,
 }
 
 impl Resolver<'_> {
@@ -99,6 +101,7 @@ impl Resolver<'_> {
             entry: Entry::None,
             how: How::Cache,
             file: name,
+            tried: defaults,
         };
         let cached = self.get(loader).cache.as_ref().filter(|_| cache);
         let mut cached =
@@ -112,6 +115,7 @@ impl Resolver<'_> {
             let (entry, file) = self.look_at(&path, process);
             found.entry = found.entry.or(entry);
             found.file = file;
+            found.tried = true;
             if entry.ends() {
                 break;
             }
@@ -147,6 +151,7 @@ impl Resolver<'_> {
             entry: Entry::None,
             how: How::Path,
             file: name,
+            tried: true,
         };
         let text = self.name(name).to_vec();
         if memchr::memchr(b'/', &text).is_some() {
@@ -170,6 +175,7 @@ impl Resolver<'_> {
             false => steps.push(How::LibraryPath),
         }
         steps.extend(own.filter(|_| !musl && own_runpath).map(How::Runpath));
+        found.tried = false;
         for how in steps {
             let object = |id: ObjectId| self.objects.get(id.0 as usize);
             let dirs = match how {
@@ -180,7 +186,9 @@ impl Resolver<'_> {
                 How::Runpath(id) => object(id).map(|object| object.runpath.clone()),
                 _ => Some(process.library_path.clone()),
             };
-            let here = self.look(&dirs.unwrap_or_default(), name, loader);
+            let dirs = dirs.unwrap_or_default();
+            found.tried |= !dirs.is_empty();
+            let here = self.look(&dirs, name, loader);
             found.entry = found.entry.or(here);
             if found.entry.ends() {
                 found.how = how;
@@ -190,6 +198,7 @@ impl Resolver<'_> {
         let last = self.look_last(name, process, cache && !process.inhibit_cache, defaults);
         Found {
             entry: found.entry.or(last.entry),
+            tried: found.tried || last.tried,
             ..last
         }
     }

@@ -74,6 +74,16 @@ impl Variables {
     }
 }
 
+/// The path that is executed, from the root; `None` if the working directory is unknown.
+fn absolute(request: &LoadRequest<'_>) -> Option<Vec<u8>> {
+    let path = request.path.as_bytes();
+    match (path.first(), request.cwd) {
+        (Some(b'/'), _) => Some(path.to_vec()),
+        (_, Some(cwd)) => Some([cwd.as_bytes(), b"/", path].concat()),
+        _ => None,
+    }
+}
+
 impl Resolver<'_> {
     /// What the loader does for one program as it is executed.
     ///
@@ -86,7 +96,10 @@ impl Resolver<'_> {
             return Ok(loaded);
         };
         let loader = match (request.direct, file.machine()) {
-            (Some(_), Some(machine)) => Some(self.loader(&file.path, &machine)?),
+            (Some(_), Some(machine)) => {
+                let path = absolute(request).unwrap_or_else(|| file.path.to_vec());
+                Some(self.loader(&path, &machine)?)
+            }
             (None, _) if file.binary.interpreter.is_some() => self.loader_of(file)?,
             // Static: nothing is loaded.
             _ => None,
@@ -209,13 +222,7 @@ impl Resolver<'_> {
     /// `/proc/self/exe`, where no link is left.
     fn real_dir(&mut self, request: &LoadRequest<'_>) -> DirId {
         let tree = self.image.tree;
-        let path = request.path.as_bytes();
-        let path = match (path.first(), request.cwd) {
-            (Some(b'/'), _) => Some(path.to_vec()),
-            (_, Some(cwd)) => Some([cwd.as_bytes(), b"/", path].concat()),
-            _ => None,
-        };
-        let found = path.and_then(|path| tree.resolve(Tree::ROOT, &path));
+        let found = absolute(request).and_then(|path| tree.resolve(Tree::ROOT, &path));
         let name = found.filter(|(_, node)| *node == request.program);
         let name = name.and_then(|(name, _)| name);
         let path = match name {
@@ -519,6 +526,7 @@ impl Resolver<'_> {
             }
             Some((.., fault)) => format!("{name}: {}", fault.glibc()),
             None if missing.other_class => format!("{name}: {}", self.other_class(loader)),
+            None if !missing.tried => format!("{name}: {NOT_FOUND}"),
             None => format!("{name}: {NOT_FOUND}: {NO_ENTRY}"),
         };
         format!("error while loading shared libraries: {what}")

@@ -200,20 +200,20 @@ impl<'a> Resolver<'a> {
     }
 
     /// Whose loader a file is, if it is one: then execve(2) of it loads the program that its arguments
-    /// name.
+    /// name. `path` is the absolute path by which it is executed.
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub(crate) fn as_loader(&mut self, node: NodeId) -> io::Result<Option<Kind>> {
+    pub(crate) fn as_loader(&mut self, node: NodeId, path: &[u8]) -> io::Result<Option<Kind>> {
         let file = self.image.file(node);
         // A static program of glibc has the same strings in it.
         let file = file.filter(|file| {
             file.binary.interpreter.is_none() && file.binary.kind == BinaryKind::SharedLibrary
         });
-        let Some((file, machine)) = file.and_then(|file| Some((file, file.machine()?))) else {
+        let Some(machine) = file.and_then(File::machine) else {
             return Ok(None);
         };
-        let loader = self.loader(&file.path, &machine)?;
+        let loader = self.loader(path, &machine)?;
         let kind = self.get(loader).kind;
         Ok(Some(kind).filter(|&kind| kind != Kind::Other))
     }
