@@ -17,8 +17,9 @@ pub enum ExecError {
     Io,
     /// EINVAL: the file offset of PT_INTERP is negative.
     Invalid,
-    /// ENOENT: PT_INTERP names an empty path.
-    NotFound,
+    /// EACCES: PT_INTERP is an empty path, which the kernel takes for the working directory, and a
+    /// directory cannot be executed.
+    Access,
     /// execve(2) replaces the process and then kills it with SIGSEGV: there is no PT_LOAD, or one that
     /// cannot be mapped.
     Killed,
@@ -31,7 +32,7 @@ impl ExecError {
             Self::NoExec => "ENOEXEC",
             Self::Io => "EIO",
             Self::Invalid => "EINVAL",
-            Self::NotFound => "ENOENT",
+            Self::Access => "EACCES",
             Self::Killed => "SIGSEGV",
         }
     }
@@ -42,7 +43,7 @@ impl ExecError {
             Self::NoExec => Some(8),
             Self::Io => Some(5),
             Self::Invalid => Some(22),
-            Self::NotFound => Some(2),
+            Self::Access => Some(13),
             Self::Killed => None,
         }
     }
@@ -75,7 +76,7 @@ pub enum Contradiction {
 
 impl Contradiction {
     /// The names that it holds.
-    pub(crate) fn names(&self) -> &[Vec<u8>] {
+    pub fn names(&self) -> &[Vec<u8>] {
         match self {
             Self::SecondInterp(path) | Self::InterpSection(path) => std::slice::from_ref(path),
             Self::SecondDynamic(names)

@@ -1,7 +1,8 @@
 //! Whether an ELF file is shorter than its headers say: a download or a copy broke off.
 //!
 //! The kernel maps such a file without complaint. A byte of the last page that is after the end of the
-//! file reads as zero, and a byte of a later page kills the process with SIGBUS.
+//! file reads as zero, and a byte of a later page kills the process with SIGBUS. If the kernel itself
+//! must clear what follows the data there, it kills the process with SIGSEGV before it starts.
 //!
 //! - A program or a library must hold its program headers and its PT_LOAD. Its section headers may be
 //!   gone: no loader reads them.

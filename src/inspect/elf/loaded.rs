@@ -11,8 +11,9 @@
 //! - **A library** is mapped by the loader, which reads the program headers from the file
 //!   (`_dl_map_object_from_fd` in glibc's `elf/dl-load.c`, `map_library` in musl).
 //!
-//! Both loaders use the last PT_DYNAMIC, by its address. Of a library glibc leaves out those whose
-//! `p_filesz` is 0. No loader looks at `p_offset`, and none at the size.
+//! Both loaders use the last PT_DYNAMIC, by its address. Neither looks at its offset or its size, with
+//! one exception: glibc since 2.36 refuses a library with a PT_DYNAMIC whose `p_filesz` is 0, which
+//! musl takes.
 
 use object::elf::{PT_DYNAMIC, PT_LOAD, PT_PHDR};
 
@@ -61,10 +62,7 @@ impl<'a> Loaded<'a> {
     /// A library that the loader maps.
     pub fn library(source: &'a dyn Source, layout: Layout, segments: &Segments) -> Self {
         let memory = Memory::map(source, segments, layout.wide, Mapper::Loader);
-        let mut all = segments.of_kind(PT_DYNAMIC).rev();
-        // musl takes one without bytes, too.
-        let last = segments.of_kind(PT_DYNAMIC).next_back();
-        let dynamic_at = all.find(|segment| segment.filesz > 0).or(last);
+        let dynamic_at = segments.of_kind(PT_DYNAMIC).next_back();
         let dynamic_at = dynamic_at.map(|segment| segment.vaddr);
         Self {
             dynamic: read(&memory, layout, dynamic_at, 0),
