@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use super::cat::CatArgs;
 use super::check::{Ignore, id, level};
 use super::diff::DiffArgs;
+use super::explain::ExplainArgs;
 use super::export::ExportArgs;
 use super::find::FindArgs;
 use super::hidden::HiddenArgs;
@@ -91,6 +92,9 @@ pub(crate) enum Command {
     /// Say what will not run in images, and why. The exit code is 0 if there is nothing, 1 if there
     /// is something, 2 if an image cannot be looked at. Mounts nothing.
     Check(CheckArgs),
+    /// Show what a container of an image would execute, step by step, up to the first failure. Executes
+    /// nothing. The exit code is 0 if it starts, 1 if it does not, 2 if that cannot be told.
+    Explain(ExplainArgs),
     /// Say what this host lacks to mount images and to run what is in them; the exit code is then 1.
     Doctor(DoctorArgs),
 }

@@ -9,6 +9,7 @@ mod colour;
 mod daemon;
 mod diff;
 mod doctor;
+mod explain;
 mod export;
 mod find;
 mod hidden;
@@ -69,6 +70,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Cache(args) => cache::run(args),
         Command::Check(args) => check::run(args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Explain(args) => explain::run(args),
     };
     match result {
         Ok(code) => code,
@@ -76,9 +78,11 @@ pub(crate) fn main() -> ExitCode {
             // Causes are part of the messages: one line tells it all.
             eprintln!("imgfs: {error}");
             match args.command {
-                Command::Check(_) | Command::Diff(_) | Command::Doctor(_) | Command::Verify(_) => {
-                    ExitCode::from(NO_ANSWER)
-                }
+                Command::Check(_)
+                | Command::Diff(_)
+                | Command::Doctor(_)
+                | Command::Explain(_)
+                | Command::Verify(_) => ExitCode::from(NO_ANSWER),
                 _ => ExitCode::FAILURE,
             }
         }

@@ -1,7 +1,7 @@
 //! Findings while they are collected. What is the same for many files becomes one finding: ten thousand
 //! lines say less than one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 
 use super::finding::{Finding, Id, Level};
@@ -28,6 +28,17 @@ pub struct Drafts {
     room: Option<usize>,
     /// What was learned of files.
     files: HashMap<NodeId, report::File>,
+    /// What the rule about the start has told, and other rules need not repeat.
+    told: HashSet<Start>,
+}
+
+/// What the rule about the start has told of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Start {
+    /// The file.
+    pub node: NodeId,
+    /// What was found.
+    pub id: Id,
 }
 
 /// What a finding says beside what it is about.
@@ -49,6 +60,7 @@ impl Default for Drafts {
             list: Vec::new(),
             room: Some(LIMIT),
             files: HashMap::new(),
+            told: HashSet::new(),
         }
     }
 }
@@ -79,8 +91,20 @@ impl Drafts {
         }
     }
 
+    /// Notes a finding that the rule about the start makes: with its step and its message it says more
+    /// than that of another rule about the same file, which [`Drafts::file`] then leaves out.
+    pub fn told(&mut self, start: Start) {
+        self.told.insert(start);
+    }
+
     /// A finding about a file.
     pub fn file(&mut self, id: Id, level: Level, file: &File, text: Text) {
+        if self.told.contains(&Start {
+            node: file.node,
+            id,
+        }) {
+            return;
+        }
         let finding = Finding {
             id,
             level,

@@ -86,6 +86,12 @@ ids! {
     MissingInterpreter = "missing-interpreter",
     /// What the image starts is not in it.
     MissingEntrypoint = "missing-entrypoint",
+    /// The config's user may not execute what the image starts: execute bits, search permission.
+    PermissionDenied = "permission-denied",
+    /// The kernel executes no such file: no `#!`, empty, a page of HTML.
+    ExecFormatError = "exec-format-error",
+    /// What the HEALTHCHECK starts cannot be started.
+    BrokenHealthcheck = "broken-healthcheck",
     /// A file's claims about its platform disagree with its header.
     IdentityMismatch = "identity-mismatch",
     /// Users are looked up by name, and what that needs is not there.
@@ -186,7 +192,7 @@ mod tests {
                     .all(|b| b == b'-' || b.is_ascii_lowercase())
             );
         }
-        assert_eq!(Id::ALL.len(), 27);
+        assert_eq!(Id::ALL.len(), 30);
         assert_eq!(Id::from_name("no-such"), None);
         assert_eq!(Level::from_name("fail"), Some(Level::Fail));
         assert!(Level::Info < Level::Warn && Level::Warn < Level::Fail);

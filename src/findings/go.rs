@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use super::draft::{Drafts, Text, weigh};
 use super::finding::{Id, Level};
-use super::platform::can_run;
 use super::role::Role;
 use crate::inspect::{FactSource, Format};
 use crate::launch::image::{File, Image, base, parent};
+use crate::launch::machine::can_run;
 
 /// Looks at everything that Go built.
 pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {

@@ -6,12 +6,12 @@ use std::io;
 use super::draft::{Drafts, Text, weigh};
 use super::finding::{Id, InterpreterStatus, Level};
 use super::mixed;
-use super::platform::can_run;
 use super::report;
 use super::role::Role;
 use crate::inspect::{Format, Kind as BinaryKind, Libc, Linkage};
 use crate::launch::image::{File, Image};
 use crate::launch::loader::{Closure, Kind, LoaderId, Missing, ObjectId, Resolver};
+use crate::launch::machine::can_run;
 use crate::layer::printable;
 
 /// Looks at every file that a loader loads.

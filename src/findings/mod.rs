@@ -22,7 +22,6 @@ mod start;
 #[cfg(test)]
 mod tests;
 mod users;
-mod words;
 
 use std::io;
 
@@ -42,7 +41,7 @@ pub fn find(tree: &Tree, declared: &Declared, evidence: &dyn Evidence) -> io::Re
     let start = start::resolve(&image)?;
     let roles = role::roles(&image, &start);
     let mut drafts = draft::Drafts::default();
-    start::check(&start, &mut drafts);
+    start::check(&image, &start, &mut drafts);
     platform::check(&image, &roles, &mut drafts);
     linking::check(&image, &roles, &mut drafts)?;
     script::check(&image, &roles, &mut drafts);

@@ -8,26 +8,8 @@ use super::role::Role;
 use crate::image::Platform;
 use crate::inspect::{Format, Kind};
 use crate::launch::image::{File, Image};
+use crate::launch::machine::can_run;
 use crate::layer::printable;
-
-/// Whether a kernel of that platform runs such a program: its own, and those of the smaller machine
-/// that its processors run too.
-pub fn can_run(platform: &Platform, os: &str, arch: &str) -> bool {
-    let system = os.is_empty() || os == platform.os || (platform.os == "linux" && os == "android");
-    let machine = arch.is_empty()
-        || arch == platform.arch
-        || matches!(
-            (platform.arch.as_str(), arch),
-            ("amd64", "386" | "x32")
-                | ("arm64", "arm")
-                | ("s390x", "s390")
-                | ("sparc64", "sparc")
-                | ("ppc64", "ppc")
-                | ("mips64", "mips")
-                | ("mips64le", "mipsle")
-        );
-    system && machine
-}
 
 /// Whether a file is a program for some machine, and not a script, an archive or part of one.
 fn is_program(file: &File) -> bool {

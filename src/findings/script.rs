@@ -5,8 +5,8 @@ use super::finding::{Id, InterpreterStatus, Level};
 use super::linking::interpreter;
 use super::report;
 use super::role::Role;
-use super::start;
 use crate::inspect::Format;
+use crate::launch;
 use crate::launch::image::{File, Image, base};
 use crate::layer::printable;
 
@@ -66,13 +66,7 @@ fn wrong(
         return None;
     }
     let argument = file.binary.interpreter_argument.as_deref()?;
-    // All that follows is one argument, blanks and all.
-    let argument = String::from_utf8_lossy(argument).into_owned();
-    let words = start::env(&[argument])?;
-    let program = words.first().filter(|word| super::words::is_plain(word))?;
-    if start::find(image, program).is_some() {
-        return None;
-    }
+    let program = launch::env_lacks(image, argument)?;
     let program = printable(program.as_bytes());
     let detail = format!("env does not find its interpreter {program} in PATH");
     Some((program, detail))

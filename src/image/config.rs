@@ -2,6 +2,7 @@
 //! document).
 
 use oci_spec::image::ImageConfiguration;
+use serde::Deserialize;
 
 use super::Platform;
 use crate::blob::Digest;
@@ -34,6 +35,12 @@ pub struct Start {
     pub user: Option<String>,
     /// The working directory; `None` is `/`.
     pub working_dir: Option<String>,
+    /// The command that tells whether the container is healthy, as an argument list; empty if there is
+    /// none. Docker's key `Healthcheck`, which OCI's config.md reserves; a `CMD-SHELL` check has the shell
+    /// of the config before it.
+    pub healthcheck: Vec<String>,
+    /// Directories that a volume is mounted on.
+    pub volumes: Vec<String>,
 }
 
 /// One line of the history.
@@ -72,7 +79,10 @@ impl Config {
             empty_layer: line.empty_layer().unwrap_or(false),
         });
         let some = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let docker = DockerConfig::parse(bytes);
         let start = document.config().as_ref().map(|config| Start {
+            healthcheck: docker.healthcheck(),
+            volumes: config.volumes().clone().unwrap_or_default(),
             entrypoint: config.entrypoint().clone().unwrap_or_default(),
             cmd: config.cmd().clone().unwrap_or_default(),
             env: config.env().clone().unwrap_or_default(),
@@ -109,6 +119,58 @@ impl Config {
     }
 }
 
+/// What Docker adds to the config of a container (moby, `api/types/container.Config` and
+/// `api/docs/image-spec`, "Healthcheck" and "Shell").
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct DockerConfig {
+    #[serde(rename = "Healthcheck")]
+    healthcheck: Option<Healthcheck>,
+    #[serde(rename = "Shell")]
+    shell: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Healthcheck {
+    #[serde(rename = "Test")]
+    test: Option<Vec<String>>,
+}
+
+impl DockerConfig {
+    /// Reads the part that Docker adds; what is not understood counts as absent.
+    fn parse(bytes: &[u8]) -> Self {
+        #[derive(Deserialize)]
+        struct Document {
+            config: Option<serde_json::Value>,
+        }
+        let document = serde_json::from_slice::<Document>(bytes).ok();
+        let config = document.and_then(|document| document.config);
+        let config = config.and_then(|config| serde_json::from_value(config).ok());
+        config.unwrap_or_default()
+    }
+
+    fn healthcheck(&self) -> Vec<String> {
+        let test = self
+            .healthcheck
+            .as_ref()
+            .and_then(|check| check.test.as_deref());
+        let words = |shell: Option<&[String]>, rest: &[String]| {
+            let usual = ["/bin/sh".to_owned(), "-c".to_owned()];
+            let shell = shell.filter(|shell| !shell.is_empty()).unwrap_or(&usual);
+            [shell, rest].concat()
+        };
+        match test {
+            Some([kind, rest @ ..]) if kind == "CMD" => rest.to_vec(),
+            Some([kind, rest @ ..]) if kind == "CMD-SHELL" && !rest.is_empty() => {
+                words(self.shell.as_deref(), rest)
+            }
+            // NONE, and an empty list, which inherits a check that is in no config.
+            _ => Vec::new(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,6 +202,33 @@ mod tests {
         assert_eq!((start.cmd.len(), start.user), (0, None));
         assert_eq!(start.env, ["PATH=/bin"]);
         assert_eq!(start.working_dir.as_deref(), Some("/srv"));
+    }
+
+    #[test]
+    fn a_healthcheck_is_a_command() {
+        let of = |config: &str| {
+            let with = CONFIG.replace(r#""config":null"#, &format!(r#""config":{config}"#));
+            Config::parse(with.as_bytes()).unwrap().start.healthcheck
+        };
+        assert_eq!(
+            of(r#"{"Healthcheck":{"Test":["CMD-SHELL","curl -f x || exit 1"],"Interval":3}}"#),
+            ["/bin/sh", "-c", "curl -f x || exit 1"]
+        );
+        assert_eq!(
+            of(r#"{"Healthcheck":{"Test":["CMD-SHELL","x"]},"Shell":["/bin/bash","-ec"]}"#),
+            ["/bin/bash", "-ec", "x"]
+        );
+        assert_eq!(
+            of(r#"{"Healthcheck":{"Test":["CMD","/ok","-q"]}}"#),
+            ["/ok", "-q"]
+        );
+        for none in [
+            "{}",
+            r#"{"Healthcheck":{"Test":["NONE"]}}"#,
+            r#"{"Healthcheck":7}"#,
+        ] {
+            assert!(of(none).is_empty(), "{none}");
+        }
     }
 
     #[test]

@@ -5,15 +5,46 @@
 //! `ld.so.cache`) come from an [`Evidence`].
 //!
 //! - `image`: the tree, the config and the facts of all executables, read once.
+//! - `user`, `access`: who a process runs as, and which files it may reach.
+//! - `exec`, `refusal`, `errno`: what execve(2) answers, and why.
+//! - `search`, `shebang`, `messages`: how runtimes, shells and execvp(3) find a program, and what they print.
+//! - `shell`, `launcher`, `program`: what a program executes in turn.
 //! - `loader`: which libraries the dynamic loader finds for a program, and where.
+//! - `follow`, `container`, `chain`: all of these put together, step by step.
 
+mod access;
 mod chain;
+mod container;
 mod environment;
+mod errno;
+mod exec;
+mod follow;
 pub(crate) mod image;
+mod launcher;
+mod load;
 pub(crate) mod loader;
+pub(crate) mod machine;
+mod messages;
+mod origin;
+mod program;
+mod refusal;
+mod search;
+mod shebang;
 mod shell;
+mod user;
 
 use std::io;
+
+pub use chain::{
+    Chain, End, Failure, FailureKind, Loaded, Opened, Origin, Outcome, Step, StepId, Why,
+};
+pub use errno::Errno;
+pub(crate) use origin::chain;
+pub use origin::explain;
+pub use refusal::{Part, Reason, Refusal};
+pub(crate) use shebang::env_lacks;
+pub use shell::{Place, Word};
+pub use user::{Credentials, UserError};
 
 use crate::image::{Platform, Start};
 use crate::inspect::{Binary, Undefined};

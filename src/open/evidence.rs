@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::OpenImage;
 use crate::findings::{self, Findings};
 use crate::inspect::{self, Binary, Undefined};
-use crate::launch::{Declared, Evidence};
+use crate::launch::{self, Chain, Declared, Evidence, Origin};
 use crate::tree::NodeId;
 
 /// Begins to find out what will not run in images, one after the other, in a thread of its own: whoever
@@ -35,6 +35,14 @@ impl OpenImage {
             created_by: lines.collect(),
             problems: self.problems.clone(),
         }
+    }
+
+    /// What would be executed, step by step. Executes nothing.
+    ///
+    /// # Errors
+    /// If the image cannot be read.
+    pub fn explain(&self, origin: &Origin) -> io::Result<Chain> {
+        launch::explain(&self.tree, &self.declared(), self, origin)
     }
 
     /// Whether [`OpenImage::findings`] answers at once.

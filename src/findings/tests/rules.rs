@@ -185,7 +185,7 @@ fn the_start_is_followed_through_wrappers() {
     }
     let mut world = World::debian();
     world.start(&["/gone"]);
-    assert_eq!(world.found().lines(), ["warn missing-entrypoint /gone"]);
+    assert_eq!(world.found().lines(), ["fail missing-entrypoint /gone"]);
 }
 
 #[test]

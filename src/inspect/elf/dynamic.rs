@@ -4,10 +4,11 @@
 //! section headers, which need not be there.
 
 use object::elf::{
-    DF_1_NOW, DF_1_PIE, DF_BIND_NOW, DT_BIND_NOW, DT_DEBUG, DT_FLAGS, DT_FLAGS_1, DT_GNU_HASH,
-    DT_HASH, DT_MIPS_RLD_MAP, DT_MIPS_RLD_MAP_REL, DT_NEEDED, DT_NULL, DT_RPATH, DT_RUNPATH,
-    DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM,
-    DT_VERSYM, Dyn32, Dyn64, DynamicTag, PT_DYNAMIC,
+    DF_1_NODEFLIB, DF_1_NOW, DF_1_PIE, DF_BIND_NOW, DT_AUDIT, DT_AUXILIARY, DT_BIND_NOW, DT_DEBUG,
+    DT_DEPAUDIT, DT_FILTER, DT_FLAGS, DT_FLAGS_1, DT_GNU_HASH, DT_HASH, DT_MIPS_RLD_MAP,
+    DT_MIPS_RLD_MAP_REL, DT_NEEDED, DT_NULL, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB,
+    DT_SYMTAB, DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM, DT_VERSYM, Dyn32, Dyn64,
+    DynamicTag, PT_DYNAMIC,
 };
 use object::endian::Endianness;
 use object::pod::slice_from_bytes;
@@ -41,6 +42,16 @@ pub(super) struct Dynamic {
     pub pie: bool,
     /// All symbols are bound at start.
     pub bind_now: bool,
+    /// DF_1_NODEFLIB.
+    pub no_default_lib: bool,
+    /// DT_AUXILIARY.
+    pub auxiliary: Vec<Vec<u8>>,
+    /// DT_FILTER.
+    pub filter: Vec<Vec<u8>>,
+    /// DT_AUDIT and DT_DEPAUDIT, each a list with colons.
+    pub audit: Vec<Vec<u8>>,
+    /// Whether there are entries at all.
+    pub any: bool,
     /// The string table, `(offset, end)` in the file.
     pub strings: Option<(u64, u64)>,
     /// File offset of the symbol table.
@@ -95,12 +106,23 @@ impl Dynamic {
             let (offset, end) = strings?;
             read::c_string(source, offset.checked_add(index)?, end, limit)
         };
+        let names = |tag| {
+            all(tag)
+                .take(NEEDED_LIMIT)
+                .filter_map(|index| string(index, NAME_LIMIT))
+                .collect()
+        };
         let path = |tag| last(tag).and_then(|index| string(index, PATH_LIMIT));
         Self {
-            needed: all(DT_NEEDED)
-                .take(NEEDED_LIMIT)
-                .filter_map(|i| string(i, NAME_LIMIT))
+            needed: names(DT_NEEDED),
+            auxiliary: names(DT_AUXILIARY),
+            filter: names(DT_FILTER),
+            audit: [DT_AUDIT, DT_DEPAUDIT]
+                .into_iter()
+                .flat_map(|tag| split_path(path(tag)))
                 .collect(),
+            any: !entries.is_empty(),
+            no_default_lib: last(DT_FLAGS_1).is_some_and(|flags| flags & DF_1_NODEFLIB.0 != 0),
             rpath: path(DT_RPATH),
             runpath: path(DT_RUNPATH),
             soname: last(DT_SONAME).and_then(|index| string(index, NAME_LIMIT)),

@@ -7,6 +7,7 @@
 
 mod attributes;
 mod dynamic;
+mod exec;
 mod golang;
 mod hardening;
 mod hash;
@@ -34,6 +35,7 @@ use self::segment::Segments;
 use super::binary::{Binary, Endian, Format, Kind, Libc, Source as FactSource, Sourced, Undefined};
 use super::libc;
 use super::read;
+use super::runtime::ExecError;
 use super::source::Source;
 
 /// Decodes an ELF file. `None` if its header makes no sense under any class and byte order.
@@ -102,6 +104,7 @@ struct Elf<'a> {
     interpreter: Option<Vec<u8>>,
     notes: Notes,
     debug_only: bool,
+    exec_error: Option<ExecError>,
 }
 
 impl<'a> Elf<'a> {
@@ -109,7 +112,9 @@ impl<'a> Elf<'a> {
         let sections = Sections::read(source, &header);
         let debug_only = sections.as_ref().is_some_and(Sections::is_debug_file);
         // Where the program headers of a debug file point is not what they say.
-        let segments = Segments::read(source, &header).filter(|_| !debug_only);
+        let segments = Segments::read(source, &header);
+        let exec_error = exec::error(source, &header, segments.as_ref());
+        let segments = segments.filter(|_| !debug_only);
         let layout = header.layout;
         // The notes of a core are about the process.
         let notes = if header.file_type == ET_CORE {
@@ -127,6 +132,7 @@ impl<'a> Elf<'a> {
             segments,
             sections,
             debug_only,
+            exec_error,
         }
     }
 
@@ -226,6 +232,12 @@ impl<'a> Elf<'a> {
             build_id: notes.build_id.clone(),
             packed,
             go,
+            bind_now: (runs && dynamic.any).then_some(dynamic.bind_now),
+            no_default_lib: dynamic.no_default_lib,
+            exec_error: self.exec_error,
+            auxiliary: dynamic.auxiliary.clone(),
+            filter: dynamic.filter.clone(),
+            audit: dynamic.audit.clone(),
             interpreter: self.interpreter,
             ..Binary::default()
         }

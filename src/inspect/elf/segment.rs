@@ -27,6 +27,7 @@ pub(super) struct Segment {
     pub offset: u64,
     pub vaddr: u64,
     pub filesz: u64,
+    pub memsz: u64,
     pub align: u64,
 }
 
@@ -80,10 +81,16 @@ impl Segments {
                     offset: p.p_offset(endian).into(),
                     vaddr: p.p_vaddr(endian).into(),
                     filesz: p.p_filesz(endian).into(),
+                    memsz: p.p_memsz(endian).into(),
                     align: p.p_align(endian).into(),
                 })
                 .collect(),
         ))
+    }
+
+    /// All of them, in the order of the table.
+    pub fn iter(&self) -> impl Iterator<Item = &Segment> {
+        self.0.iter()
     }
 
     /// All of one type, in the order of the table.
@@ -166,6 +173,7 @@ impl Segments {
             offset: 0,
             vaddr: 0,
             filesz: 0,
+            memsz: 0,
             align: 0,
         };
         Self(kinds.iter().map(segment).collect())
@@ -184,6 +192,7 @@ mod tests {
             offset,
             vaddr,
             filesz,
+            memsz: filesz,
             align: 0x1000,
         }
     }

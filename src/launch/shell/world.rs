@@ -5,7 +5,7 @@ use crate::launch::environment::Environment;
 
 /// A word after expansion.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Word {
+pub enum Word {
     /// The word.
     Known(String),
     /// One word, whose text or part of it is unknown.
@@ -17,7 +17,7 @@ pub(crate) enum Word {
 
 /// Where a command runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub enum Place {
     /// The shell waits for it.
     Foreground,
     /// `command &`: the shell does not wait for it.
@@ -42,6 +42,8 @@ pub(crate) struct Command {
     /// Whether it is started in every run of the script. `false` behind an unknown condition, or
     /// after something that may have ended the script.
     pub certain: bool,
+    /// Whether the script looks at its exit status: it is a condition, or stands before `&&` or `||`.
+    pub tested: bool,
     /// The line of the script that it is on, from 1.
     pub line: u32,
 }

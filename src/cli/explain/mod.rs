@@ -1,0 +1,98 @@
+//! `imgfs explain`: what a container of an image would execute, as a tree or as JSON.
+
+mod json;
+mod text;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::process::ExitCode;
+
+use super::pipe;
+use super::source::SourceArgs;
+use super::{NO_ANSWER, colour};
+use imgfs::image::Reference;
+use imgfs::launch::{Chain, End, Origin};
+use imgfs::open::OpenImage;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExplainArgs {
+    /// The image, named as for a mount.
+    pub image: Reference,
+
+    /// A file in it, which is executed instead of Entrypoint and Cmd, as the config's user.
+    #[arg(conflicts_with = "command")]
+    pub path: Option<OsString>,
+
+    /// What replaces Cmd, as in `docker run IMAGE COMMAND`. The Entrypoint stays.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+
+    /// One JSON document.
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub source: SourceArgs,
+}
+
+/// A step fails; see also [`NO_ANSWER`].
+const FAILS: u8 = 1;
+
+pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
+    let source = args.source.open(&args.image)?;
+    let image = source.image();
+    let origin = match (&args.path, args.command.as_slice()) {
+        (Some(path), _) => Origin::File(absolute(path.as_bytes())),
+        (None, []) => Origin::Config,
+        (None, command) => Origin::Command(command.to_vec()),
+    };
+    let chain = image.explain(&origin)?;
+    if chain.end == End::NoCommand {
+        anyhow::bail!(
+            "{}: its config has neither Entrypoint nor Cmd; name a file of the image, or a command after --",
+            image.name
+        );
+    }
+    let code = code(&chain.end);
+    let mut chains = vec![chain];
+    if origin == Origin::Config {
+        let healthcheck = image.explain(&Origin::Healthcheck)?;
+        chains.extend((healthcheck.end != End::NoCommand).then_some(healthcheck));
+    }
+    pipe::to_stdout(|out| {
+        write(args, image, &chains, out)?;
+        Ok(code)
+    })
+}
+
+fn write(
+    args: &ExplainArgs,
+    image: &OpenImage,
+    chains: &[Chain],
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    if args.json {
+        serde_json::to_writer_pretty(&mut *out, &json::document(image, chains))?;
+        writeln!(out)?;
+        return Ok(());
+    }
+    text::write(out, image, chains, colour::of_stdout())?;
+    Ok(())
+}
+
+fn code(end: &End) -> ExitCode {
+    match end {
+        End::Starts => ExitCode::SUCCESS,
+        End::Fails(_) | End::Exits(_) | End::NoUser(_) => ExitCode::from(FAILS),
+        End::Unknown(_) | End::NoCommand => ExitCode::from(NO_ANSWER),
+    }
+}
+
+/// A path from the root of the image.
+fn absolute(path: &[u8]) -> Vec<u8> {
+    match path.first() {
+        Some(b'/') => path.to_vec(),
+        _ => [b"/", path].concat(),
+    }
+}

@@ -1,0 +1,287 @@
+//! The chains as trees.
+
+use std::io::{self, Write};
+
+use super::super::colour::Colour;
+use imgfs::launch::{Chain, End, Origin, Outcome, Part, Place, Step, StepId, Why, Word};
+use imgfs::layer::printable;
+use imgfs::open::OpenImage;
+use imgfs::tree::NodeId;
+
+/// Characters of a history line that are shown.
+const LINE: usize = 60;
+/// Libraries of one program that are shown one by one.
+const LIBRARIES: usize = 12;
+
+pub(super) fn write(
+    out: &mut impl Write,
+    image: &OpenImage,
+    chains: &[Chain],
+    colour: Colour,
+) -> io::Result<()> {
+    writeln!(
+        out,
+        "{}: {}",
+        printable(image.name.as_bytes()),
+        image.platform
+    )?;
+    for chain in chains {
+        writeln!(out)?;
+        let drawing = Drawing {
+            image,
+            chain,
+            colour,
+        };
+        drawing.write(out)?;
+    }
+    Ok(())
+}
+
+struct Drawing<'a> {
+    image: &'a OpenImage,
+    chain: &'a Chain,
+    colour: Colour,
+}
+
+/// One line below a step, or another step.
+enum Below {
+    Line(String),
+    Step(StepId),
+}
+
+impl Drawing<'_> {
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        writeln!(out, "{}", self.heading())?;
+        if !self.chain.steps.is_empty() {
+            self.step(out, StepId(0), "", "")?;
+        }
+        self.result(out)
+    }
+
+    /// What the config says about the origin of the chain.
+    fn heading(&self) -> String {
+        let start = &self.image.config.start;
+        let list = |words: &[String]| {
+            let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+            words.join(" ")
+        };
+        let mut parts = Vec::new();
+        match &self.chain.origin {
+            Origin::Config | Origin::Command(_) => {
+                if !start.entrypoint.is_empty() {
+                    parts.push(format!("ENTRYPOINT {}", list(&start.entrypoint)));
+                }
+                match &self.chain.origin {
+                    Origin::Command(words) => parts.push(format!("command {}", list(words))),
+                    _ if !start.cmd.is_empty() => parts.push(format!("CMD {}", list(&start.cmd))),
+                    _ => {}
+                }
+            }
+            Origin::Healthcheck => parts.push(format!("HEALTHCHECK {}", list(&start.healthcheck))),
+            Origin::File(path) => parts.push(format!("file {}", printable(path))),
+        }
+        if let Some(user) = &start.user {
+            parts.push(format!("USER {}", printable(user.as_bytes())));
+        }
+        if let Some(dir) = &start.working_dir {
+            parts.push(format!("WORKDIR {}", printable(dir.as_bytes())));
+        }
+        parts.join("  ")
+    }
+
+    /// A step and all below it. `first` goes before its own line, `rest` before the others.
+    fn step(&self, out: &mut impl Write, id: StepId, first: &str, rest: &str) -> io::Result<()> {
+        let Some(step) = self.chain.steps.get(id.0 as usize) else {
+            return Ok(());
+        };
+        writeln!(out, "{first}{}", self.title(step))?;
+        let mut below = self.facts(step);
+        let steps = (0u32..).map(StepId).zip(&self.chain.steps);
+        let children = steps.filter(|(_, child)| child.parent == Some(id));
+        below.extend(children.map(|(child, _)| Below::Step(child)));
+        let last = below.len();
+        for (number, item) in (1..).zip(below) {
+            let (branch, indent) = match number == last {
+                true => ("└─ ", "   "),
+                false => ("├─ ", "│  "),
+            };
+            match item {
+                Below::Line(line) => writeln!(out, "{rest}{branch}{line}")?,
+                Below::Step(child) => {
+                    let first = format!("{rest}{branch}");
+                    self.step(out, child, &first, &format!("{rest}{indent}"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The command, and who executes it.
+    fn title(&self, step: &Step) -> String {
+        let words: Vec<String> = step.argv.iter().map(word).collect();
+        let mut text = words.join(" ");
+        if let Why::ShellCommand(line) = &step.why {
+            let exec = match step.place {
+                Place::Exec => "exec ",
+                _ => "",
+            };
+            text = format!("line {line}: {exec}{text}");
+        }
+        let mut notes = Vec::new();
+        let credentials = &step.credentials;
+        let parent = step
+            .parent
+            .and_then(|id| self.chain.steps.get(id.0 as usize));
+        let changed = parent.is_none_or(|parent| parent.credentials != *credentials);
+        if changed && !(parent.is_none() && credentials.is_root()) {
+            notes.push(format!("uid {} gid {}", credentials.uid, credentials.gid));
+        }
+        match step.place {
+            Place::Background => notes.push("in the background".to_owned()),
+            Place::Pipe => notes.push("in a pipe".to_owned()),
+            Place::Exec | Place::Foreground => {}
+        }
+        if !step.certain {
+            notes.push("possibly".to_owned());
+        }
+        match notes.is_empty() {
+            true => text,
+            false => format!("{text}  ({})", notes.join(", ")),
+        }
+    }
+
+    fn facts(&self, step: &Step) -> Vec<Below> {
+        let mut lines = Vec::new();
+        let parent = step
+            .parent
+            .and_then(|id| self.chain.steps.get(id.0 as usize));
+        for (name, value) in step.variables() {
+            let same = |parent: &Step| parent.variables().any(|other| other == (name, value));
+            if name != "PATH" && !parent.is_some_and(same) {
+                let value = value.map_or("?".to_owned(), |value| printable(value.as_bytes()));
+                lines.push(format!("{name}={value}"));
+            }
+        }
+        for file in &step.files {
+            let part = match file.part {
+                Part::Program => "file",
+                Part::Interpreter => "interpreter",
+                Part::Loader => "loader",
+            };
+            lines.push(format!(
+                "{part} {}{}",
+                path(&file.path, &file.real),
+                self.layer(file.node)
+            ));
+        }
+        for library in step.libraries.iter().take(LIBRARIES) {
+            lines.push(format!(
+                "library {} => {} ({}){}",
+                printable(&library.name),
+                printable(&library.path),
+                library.rule,
+                self.layer(library.node)
+            ));
+        }
+        if step.libraries.len() > LIBRARIES {
+            lines.push(format!(
+                "and {} more libraries",
+                step.libraries.len() - LIBRARIES
+            ));
+        }
+        lines.extend(
+            step.warnings
+                .iter()
+                .map(|warning| self.colour.warn(warning)),
+        );
+        match &step.outcome {
+            Outcome::Started => {}
+            Outcome::Unknown(why) => lines.push(self.colour.warn(&format!("unknown: {why}"))),
+            Outcome::Failed(failure) => {
+                let errno = failure.errno.map(|errno| format!("{errno}: "));
+                let text = format!("fails: {}{}", errno.unwrap_or_default(), failure.clause);
+                lines.push(match step.tested {
+                    true => format!("{text} (the script expects that)"),
+                    false => self.colour.bad(&text),
+                });
+            }
+        }
+        lines.into_iter().map(Below::Line).collect()
+    }
+
+    /// The layer that brought a file, and the line that made it.
+    fn layer(&self, node: NodeId) -> String {
+        let Some(layer) = self.image.tree.node(node).map(|node| node.layer) else {
+            return String::new();
+        };
+        let line = self.image.layers.get(layer as usize);
+        match line.and_then(|layer| layer.created_by.as_deref()) {
+            Some(line) => {
+                let line = printable(line.as_bytes());
+                let cut = line.char_indices().nth(LINE).map(|(at, _)| at);
+                let shown = cut.and_then(|at| line.get(..at)).unwrap_or(&line);
+                let dots = if cut.is_some() { "…" } else { "" };
+                format!("  [layer {layer}: {shown}{dots}]")
+            }
+            None => format!("  [layer {layer}]"),
+        }
+    }
+
+    fn result(&self, out: &mut impl Write) -> io::Result<()> {
+        let colour = self.colour;
+        let what = match self.chain.origin {
+            Origin::Healthcheck => "the health check",
+            Origin::File(_) => "the program",
+            Origin::Config | Origin::Command(_) => "the container",
+        };
+        match &self.chain.end {
+            End::Starts => writeln!(out, "{}: {what} starts", colour.good("ok")),
+            End::Exits(status) => writeln!(
+                out,
+                "{}: a script of {what} ends with exit status {status}",
+                colour.warn("exits")
+            ),
+            End::Fails(id) => {
+                let failure = self.chain.steps.get(id.0 as usize);
+                let Some(failure) = failure.and_then(Step::failure) else {
+                    return writeln!(out, "{}", colour.bad("fails"));
+                };
+                writeln!(out, "{}: {}", colour.bad("fails"), failure.message)?;
+                writeln!(out, "fix: {}", failure.hint)
+            }
+            End::NoUser(message) => writeln!(
+                out,
+                "{}: {}",
+                colour.bad("fails"),
+                printable(message.as_bytes())
+            ),
+            End::NoCommand => writeln!(out, "{}: there is no command", colour.warn("unknown")),
+            End::Unknown(why) => writeln!(out, "{}: {why}", colour.warn("unknown")),
+        }
+    }
+}
+
+/// A path, and where its symbolic links lead.
+fn path(named: &[u8], real: &[u8]) -> String {
+    match named == real {
+        true => printable(named),
+        false => format!("{} -> {}", printable(named), printable(real)),
+    }
+}
+
+fn word(word: &Word) -> String {
+    match word {
+        Word::Known(word) => quoted(word),
+        Word::Unknown => "?".to_owned(),
+        Word::UnknownMany => "…".to_owned(),
+    }
+}
+
+/// A word as a shell would have to be given it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=/.,:@%+$~^".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => printable(format!("'{word}'").as_bytes()),
+    }
+}

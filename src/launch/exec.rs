@@ -1,0 +1,257 @@
+//! execve(2) without executing anything: which files the kernel opens, and whether it starts the program.
+//!
+//! The steps are those of Linux: `do_open_execat` (fs/exec.c) opens a file, `load_script`
+//! (fs/binfmt_script.c) replaces it by its interpreter, `load_elf_binary` (fs/binfmt_elf.c) opens the
+//! loader. Formats of binfmt_misc belong to a host, not to an image, and are not considered.
+
+use std::io;
+
+use super::access::{self, Blocked, Reached};
+use super::errno::Errno;
+use super::image::{File, Image};
+use super::machine::can_run;
+use super::refusal::{Part, Reason, Refusal};
+use super::shell::Word;
+use super::user::Credentials;
+use crate::inspect::{ExecError, Format};
+use crate::tree::{Kind, NodeId};
+
+/// `exec_binprm` (fs/exec.c) takes this many files, the program included: a script may be interpreted by
+/// a script, but not for ever.
+const MAX_FILES: usize = 6;
+
+/// A file that the kernel opens to execute it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Executed {
+    /// The path by which it is opened.
+    pub named: Vec<u8>,
+    /// That path without symbolic links.
+    pub real: Vec<u8>,
+    /// The file.
+    pub node: NodeId,
+    /// What the file is for.
+    pub part: Part,
+}
+
+/// What execve does with a path.
+#[derive(Clone, Debug)]
+pub(crate) struct Execution {
+    /// The files that are opened, in order: scripts, the program, its loader.
+    pub files: Vec<Executed>,
+    /// The arguments of the program: those of scripts have the interpreter before them.
+    pub argv: Vec<Word>,
+    /// The program that is started.
+    pub end: Result<NodeId, Refused>,
+}
+
+/// Why no program is started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// The kernel answers with an error.
+    Error(Refusal),
+    /// A path leads to what the runtime mounts; what is there is unknown.
+    Mounted,
+    /// The process is replaced and then killed with SIGSEGV, because the segments of this file cannot be
+    /// mapped.
+    Killed(Vec<u8>),
+    /// The file is for another operating system, which the kernel may or may not notice.
+    System(String),
+}
+
+/// Executes a path.
+///
+/// # Errors
+/// If the image cannot be read.
+pub(crate) fn execve(
+    image: &Image<'_>,
+    credentials: &Credentials,
+    cwd: &[u8],
+    path: &[u8],
+    argv: &[Word],
+) -> io::Result<Execution> {
+    let mut kernel = Kernel {
+        image,
+        credentials,
+        cwd,
+        files: Vec::new(),
+        argv: argv.to_vec(),
+    };
+    let end = kernel.run(path)?;
+    Ok(Execution {
+        files: kernel.files,
+        argv: kernel.argv,
+        end,
+    })
+}
+
+struct Kernel<'k, 'a> {
+    image: &'k Image<'a>,
+    credentials: &'k Credentials,
+    cwd: &'k [u8],
+    files: Vec<Executed>,
+    argv: Vec<Word>,
+}
+
+impl Kernel<'_, '_> {
+    fn run(&mut self, path: &[u8]) -> io::Result<Result<NodeId, Refused>> {
+        let mut path = path.to_vec();
+        let mut part = Part::Program;
+        loop {
+            let reached = match self.open(&path, part) {
+                Ok(reached) => reached,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            let node = reached.node;
+            let named = path.clone();
+            let Some(file) = self.image.file(node) else {
+                self.opened(&named, reached, part);
+                return self.unknown_format(node, &named, part).map(Err);
+            };
+            self.opened(&named, reached, part);
+            match file.binary.format {
+                Format::Script => {
+                    let interpreter = file.binary.interpreter.clone().unwrap_or_default();
+                    if self.files.len() >= MAX_FILES {
+                        // The interpreter is opened before they are counted.
+                        let refusal = refusal(Errno::Loop, part, &named, Reason::ScriptLoop);
+                        let opened = self.open(&interpreter, Part::Interpreter);
+                        return Ok(Err(opened.err().unwrap_or(Refused::Error(refusal))));
+                    }
+                    let argument = file.binary.interpreter_argument.clone();
+                    self.interpret(&named, &interpreter, argument);
+                    (path, part) = (interpreter, Part::Interpreter);
+                }
+                Format::Elf => return Ok(self.elf(file, &named, part)),
+                format => {
+                    let reason = Reason::Format(format);
+                    return Ok(Err(Refused::Error(refusal(
+                        Errno::ExecFormat,
+                        part,
+                        &named,
+                        reason,
+                    ))));
+                }
+            }
+        }
+    }
+
+    fn opened(&mut self, named: &[u8], reached: Reached, part: Part) {
+        self.files.push(Executed {
+            named: named.to_vec(),
+            real: reached.path,
+            node: reached.node,
+            part,
+        });
+    }
+
+    /// `do_open_execat`: a regular file that may be executed.
+    fn open(&self, path: &[u8], part: Part) -> Result<Reached, Refused> {
+        let reached = access::follow(self.image, self.credentials, self.cwd, path);
+        let reached = reached.map_err(|blocked| match blocked {
+            Blocked::Mounted => Refused::Mounted,
+            Blocked::Error(errno, at) => {
+                let reason = match errno {
+                    Errno::Access => Reason::NotSearchable(at),
+                    _ => Reason::Missing(at),
+                };
+                Refused::Error(refusal(errno, part, path, reason))
+            }
+        })?;
+        let Some(node) = self.image.tree.node(reached.node) else {
+            return Err(Refused::Mounted);
+        };
+        let reason = match node.kind {
+            Kind::Regular if access::may_execute(&node, self.credentials) => return Ok(reached),
+            Kind::Regular => Reason::NotExecutable(node.mode & 0o7777, (node.uid, node.gid)),
+            kind => Reason::NotRegular(kind),
+        };
+        Err(Refused::Error(refusal(Errno::Access, part, path, reason)))
+    }
+
+    /// `load_script`: the interpreter, its one argument and the script's path replace `argv[0]`.
+    fn interpret(&mut self, script: &[u8], interpreter: &[u8], argument: Option<Vec<u8>>) {
+        let word = |bytes: &[u8]| Word::Known(String::from_utf8_lossy(bytes).into_owned());
+        let mut argv = vec![word(interpreter)];
+        argv.extend(argument.map(|argument| word(&argument)));
+        argv.push(word(script));
+        argv.extend(self.argv.iter().skip(1).cloned());
+        self.argv = argv;
+    }
+
+    /// A file in no format that was decoded: `ENOEXEC`. Its first bytes tell why.
+    fn unknown_format(&self, node: NodeId, named: &[u8], part: Part) -> io::Result<Refused> {
+        let head = self.image.evidence.read(node, 256)?;
+        let reason = Reason::of_head(&head);
+        Ok(Refused::Error(refusal(
+            Errno::ExecFormat,
+            part,
+            named,
+            reason,
+        )))
+    }
+
+    /// `load_elf_binary`.
+    fn elf(&mut self, file: &File, named: &[u8], part: Part) -> Result<NodeId, Refused> {
+        let platform = &self.image.declared.platform;
+        if !can_run(platform, "", file.arch()) {
+            let machine = format!("{}/{}", file.os(), file.arch());
+            let reason = Reason::Machine(machine);
+            return Err(Refused::Error(refusal(
+                Errno::ExecFormat,
+                part,
+                named,
+                reason,
+            )));
+        }
+        if !can_run(platform, file.os(), "") {
+            return Err(Refused::System(file.os().to_owned()));
+        }
+        let error = |errno| {
+            let refusal = refusal(errno, part, named, Reason::BadElf);
+            Err(Refused::Error(refusal))
+        };
+        let killed = match file.binary.exec_error {
+            Some(ExecError::NoExec) => return error(Errno::ExecFormat),
+            Some(ExecError::Io) => return error(Errno::Io),
+            Some(ExecError::Invalid) => return error(Errno::Invalid),
+            Some(ExecError::NotFound) => return error(Errno::NoEntry),
+            Some(ExecError::Killed) => true,
+            None => false,
+        };
+        let started = || match killed {
+            true => Err(Refused::Killed(named.to_vec())),
+            false => Ok(file.node),
+        };
+        let Some(loader) = file.binary.interpreter.clone() else {
+            return started();
+        };
+        let reached = self.open(&loader, Part::Loader)?;
+        let node = reached.node;
+        self.opened(&loader, reached, Part::Loader);
+        let fits = self.image.file(node).is_some_and(|found| {
+            found.binary.format == Format::Elf && found.machine() == file.machine()
+        });
+        match fits {
+            true => started(),
+            false => {
+                let reason = match self.image.file(node) {
+                    Some(found) if found.binary.format == Format::Elf => {
+                        Reason::Machine(format!("{}/{}", found.os(), found.arch()))
+                    }
+                    _ => Reason::NotAnElf,
+                };
+                let refusal = refusal(Errno::BadLibrary, Part::Loader, &loader, reason);
+                Err(Refused::Error(refusal))
+            }
+        }
+    }
+}
+
+fn refusal(errno: Errno, part: Part, path: &[u8], reason: Reason) -> Refusal {
+    Refusal {
+        errno,
+        part,
+        path: path.to_vec(),
+        reason,
+    }
+}

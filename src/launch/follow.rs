@@ -1,0 +1,581 @@
+//! Following what a container executes, step by step, until the last program or a failure.
+//!
+//! A [`Follower`] starts with the config's command. Each start is a [`Step`]: the program is looked up as
+//! its caller does it, [`execve`] opens it, the loader loads it. What a shell or a launcher executes in
+//! turn are further steps. How deep and how many is bounded, since images are hostile.
+
+use std::io;
+
+use super::chain::{Failure, FailureKind, Opened, Outcome, Step, StepId};
+use super::container::Container;
+use super::environment::Environment;
+use super::exec::{Execution, Refused, execve};
+use super::image::{Image, base};
+use super::launcher::{self, Launch, Process, Search};
+use super::load;
+use super::loader::Resolver;
+use super::messages::{self, Caller};
+use super::program::{Behaviour, behaviour};
+use super::refusal::Reason;
+use super::search::{self, Found};
+use super::shell::{self, Dialect, Ended, Place, Word};
+use super::user::{Accounts, Credentials};
+use crate::inspect::Libc;
+use crate::tree::NodeId;
+
+/// Steps that one chain may have. Entrypoint scripts have some dozens.
+const MAX_STEPS: usize = 2048;
+/// Programs that may have executed each other.
+const MAX_DEPTH: usize = 40;
+/// Steps of the shell evaluator, over all scripts.
+const BUDGET: u32 = 400_000;
+/// A script is not read beyond this many bytes.
+const SCRIPT_LIMIT: u64 = 1 << 20;
+
+/// What is to be started.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    /// Who starts it.
+    pub caller: Caller,
+    /// The step of the caller.
+    pub parent: Option<StepId>,
+    /// The program and its arguments.
+    pub argv: Vec<Word>,
+    /// The environment.
+    pub environment: Environment,
+    /// The working directory.
+    pub cwd: Option<String>,
+    /// Who runs it.
+    pub credentials: Credentials,
+    /// Whether it is started in every run.
+    pub certain: bool,
+    /// Whether the caller expects that it may fail.
+    pub tested: bool,
+    /// How it is run.
+    pub place: Place,
+    /// How many programs have executed each other up to here.
+    pub depth: usize,
+}
+
+/// Follows what is executed, and keeps the steps.
+pub(super) struct Follower<'f, 'a> {
+    pub image: &'f Image<'a>,
+    pub accounts: Accounts,
+    pub steps: Vec<Step>,
+    resolver: Resolver<'f>,
+    budget: u32,
+    /// The first error of reading the image; nothing is followed after it.
+    error: Option<io::Error>,
+    /// Whether a bound ended the work.
+    pub cut_short: bool,
+}
+
+/// Where a program is, or why there is none.
+enum Located {
+    At(String),
+    Failed(Failure),
+    Unknown(&'static str),
+}
+
+impl<'f, 'a: 'f> Follower<'f, 'a> {
+    /// Follows nothing yet.
+    ///
+    /// # Errors
+    /// If the image cannot be read.
+    pub fn new(image: &'f Image<'a>) -> io::Result<Self> {
+        Ok(Self {
+            image,
+            accounts: Accounts::read(image)?,
+            steps: Vec::new(),
+            resolver: Resolver::new(image),
+            budget: BUDGET,
+            error: None,
+            cut_short: false,
+        })
+    }
+
+    /// Takes from the budget; false once it is exhausted.
+    pub fn spend(&mut self, steps: u32) -> bool {
+        match self.budget.checked_sub(steps) {
+            Some(left) if self.error.is_none() => {
+                self.budget = left;
+                true
+            }
+            _ => {
+                self.cut_short = true;
+                false
+            }
+        }
+    }
+
+    /// The error of reading the image, if there was one.
+    pub fn take_error(&mut self) -> Option<io::Error> {
+        self.error.take()
+    }
+
+    /// Keeps the first error.
+    pub fn note<T>(&mut self, result: io::Result<T>) -> Option<T> {
+        result.map_err(|error| self.error.get_or_insert(error)).ok()
+    }
+
+    /// Starts a program, and follows it.
+    pub fn start(&mut self, request: Request) -> Ended {
+        if self.steps.len() >= MAX_STEPS || request.depth > MAX_DEPTH || !self.spend(1) {
+            self.cut_short = true;
+            return unknown();
+        }
+        let id = StepId(u32::try_from(self.steps.len()).unwrap_or(u32::MAX));
+        self.steps.push(Step {
+            parent: request.parent,
+            why: request.caller.why(),
+            argv: request.argv.clone(),
+            certain: request.certain,
+            tested: request.tested,
+            place: request.place,
+            credentials: request.credentials.clone(),
+            cwd: request.cwd.clone(),
+            environment: request.environment.clone(),
+            files: Vec::new(),
+            libraries: Vec::new(),
+            warnings: Vec::new(),
+            outcome: Outcome::Started,
+        });
+        let located = self.locate(&request);
+        let path = match located {
+            Located::At(path) => path,
+            Located::Failed(failure) => return self.fail(id, failure),
+            Located::Unknown(why) => return self.give_up(id, why.to_owned()),
+        };
+        let cwd = request.cwd.clone().unwrap_or_else(|| "/".to_owned());
+        if request.cwd.is_none() && !path.starts_with('/') {
+            return self.give_up(id, "the working directory is unknown".to_owned());
+        }
+        let executed = execve(
+            self.image,
+            &request.credentials,
+            cwd.as_bytes(),
+            path.as_bytes(),
+            &request.argv,
+        );
+        let Some(execution) = self.note(executed) else {
+            return unknown();
+        };
+        self.opened(id, &execution);
+        match execution.end.clone() {
+            Ok(program) => self.run(id, &request, &execution, program),
+            Err(Refused::Mounted) => self.give_up(
+                id,
+                "it lies where the container runtime mounts something".to_owned(),
+            ),
+            Err(Refused::Killed(file)) => {
+                let failure = messages::killed(&request.caller, &file);
+                self.fail(id, failure)
+            }
+            Err(Refused::System(os)) => self.give_up(id, format!("it is a program for {os}")),
+            Err(Refused::Error(refusal)) => {
+                if let Some(dialect) = self.falls_back(&request, &execution, &refusal.reason) {
+                    return self.as_script(id, &request, &execution, &path, dialect);
+                }
+                let failure = messages::refused(&request.caller, &request.argv, &path, refusal);
+                self.fail(id, failure)
+            }
+        }
+    }
+
+    fn step(&mut self, id: StepId) -> Option<&mut Step> {
+        self.steps.get_mut(id.0 as usize)
+    }
+
+    fn fail(&mut self, id: StepId, failure: Failure) -> Ended {
+        let status = failure.status;
+        if let Some(step) = self.step(id) {
+            step.outcome = Outcome::Failed(failure);
+        }
+        Ended {
+            status: Some(status),
+            cause: Some(id),
+            may_stay: false,
+        }
+    }
+
+    fn give_up(&mut self, id: StepId, why: String) -> Ended {
+        if let Some(step) = self.step(id) {
+            step.outcome = Outcome::Unknown(why);
+        }
+        unknown()
+    }
+
+    fn opened(&mut self, id: StepId, execution: &Execution) {
+        let files = execution.files.iter().map(|file| Opened {
+            part: file.part,
+            path: file.named.clone(),
+            real: file.real.clone(),
+            node: file.node,
+        });
+        let files: Vec<Opened> = files.collect();
+        if let Some(step) = self.step(id) {
+            step.files = files;
+        }
+    }
+
+    /// The path of the program, found as the caller finds it.
+    fn locate(&mut self, request: &Request) -> Located {
+        let name = match request.argv.first() {
+            Some(Word::Known(name)) => name.clone(),
+            Some(_) => return Located::Unknown("its name is unknown"),
+            None => return Located::Unknown("there is no program"),
+        };
+        if name.contains('/') {
+            // Only Go looks before it executes, and says the same in other words.
+            return Located::At(name);
+        }
+        if request.environment.is_unknown("PATH") {
+            return Located::Unknown("PATH is unknown");
+        }
+        let search_path = match request.environment.known("PATH") {
+            Some(path) => path.to_owned(),
+            None => request.caller.default_path().to_owned(),
+        };
+        let cwd = match &request.cwd {
+            Some(cwd) => cwd.as_str(),
+            None if search_path.split(':').all(|dir| dir.starts_with('/')) => "/",
+            None => return Located::Unknown("the working directory is unknown"),
+        };
+        match search::in_path(self.image, &request.credentials, cwd, &search_path, &name) {
+            Found::At(path) => Located::At(path),
+            Found::Unknown => Located::Unknown("PATH leads to what the runtime mounts"),
+            Found::Nothing(errno) => {
+                let failure = messages::not_in_path(&request.caller, &name, &search_path, errno);
+                Located::Failed(failure)
+            }
+        }
+    }
+
+    /// The shell that runs a file which the kernel does not execute, if the caller falls back to one.
+    fn falls_back(
+        &self,
+        request: &Request,
+        execution: &Execution,
+        reason: &Reason,
+    ) -> Option<Dialect> {
+        let binary = match reason {
+            Reason::Empty | Reason::Text | Reason::Html | Reason::ByteOrderMark => false,
+            Reason::BadShebang => false,
+            Reason::BadElf | Reason::Unrecognised | Reason::Machine(_) | Reason::Format(_) => true,
+            _ => return None,
+        };
+        if execution.files.len() != 1 {
+            return None;
+        }
+        match &request.caller {
+            // bash looks for a NUL in the first line; dash and busybox do not look.
+            Caller::Shell { dialect, .. } if !binary => Some(*dialect),
+            // execvp(3) of glibc starts /bin/sh; musl's and Go's do not.
+            Caller::Launcher {
+                execvp: Some(Libc::Glibc),
+                ..
+            } if !binary => {
+                let shell = self.image.regular(b"/bin/sh")?;
+                let name = self.image.tree.node(shell)?.name?;
+                let path = self.image.tree.path(name);
+                let name = String::from_utf8_lossy(base(&path)).into_owned();
+                match behaviour(&name, None, true) {
+                    Behaviour::Shell(dialect) => Some(dialect),
+                    _ if name == "busybox" => Some(Dialect::Busybox),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// Runs a file without `#!` as a script of the caller's shell.
+    fn as_script(
+        &mut self,
+        id: StepId,
+        request: &Request,
+        execution: &Execution,
+        path: &str,
+        dialect: Dialect,
+    ) -> Ended {
+        let Some(node) = execution.files.first().map(|file| file.node) else {
+            return unknown();
+        };
+        let args = request.argv.get(1..).unwrap_or_default().to_vec();
+        let text = self.text(node);
+        let Some(text) = text else {
+            return self.give_up(id, "it cannot be read as a script".to_owned());
+        };
+        let script = shell::Script {
+            text,
+            name: path.to_owned(),
+            args,
+            dialect,
+            options: shell::Options::default(),
+            environment: request.environment.clone(),
+            cwd: request.cwd.clone(),
+            certain: request.certain,
+        };
+        self.evaluate(id, request, script)
+    }
+
+    /// The text of a script; `None` if it is too long or cannot be read.
+    pub fn text(&mut self, node: NodeId) -> Option<String> {
+        let size = self.image.tree.node(node)?.size;
+        if size > SCRIPT_LIMIT {
+            return None;
+        }
+        let bytes = self.image.evidence.read(node, SCRIPT_LIMIT);
+        let bytes = self.note(bytes)?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn evaluate(&mut self, id: StepId, request: &Request, script: shell::Script) -> Ended {
+        let dialect = script.dialect;
+        let name = script.name.clone();
+        let mut container = Container {
+            follower: self,
+            step: id,
+            credentials: request.credentials.clone(),
+            shell: Caller::Shell {
+                dialect,
+                name,
+                line: 0,
+                exec: false,
+            },
+            depth: request.depth + 1,
+        };
+        shell::evaluate(script, &mut container)
+    }
+
+    /// The program is started: its loader loads it, then it does what it does.
+    fn run(
+        &mut self,
+        id: StepId,
+        request: &Request,
+        execution: &Execution,
+        program: NodeId,
+    ) -> Ended {
+        let Some(file) = execution.files.iter().find(|file| file.node == program) else {
+            return unknown();
+        };
+        let (named, real) = (file.named.clone(), file.real.clone());
+        let loaded = load::load(self.image, &mut self.resolver, request, program, &real);
+        let Some(loaded) = self.note(loaded) else {
+            return unknown();
+        };
+        let (libraries, warnings) = (loaded.libraries, loaded.warnings);
+        if let Some(step) = self.step(id) {
+            step.libraries = libraries;
+            step.warnings = warnings;
+        }
+        if let Some(failure) = loaded.failure {
+            return self.fail(id, failure);
+        }
+        self.behave(id, request, &execution.argv, (program, &named, &real))
+    }
+
+    /// What the program does, judged by its name.
+    fn behave(
+        &mut self,
+        id: StepId,
+        request: &Request,
+        argv: &[Word],
+        (program, named, real): (NodeId, &[u8], &[u8]),
+    ) -> Ended {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let mut argv = argv;
+        let real_name = text(base(real));
+        let mut name = real_name.clone();
+        let is_multicall = name.starts_with("busybox") || name.starts_with("toybox");
+        if is_multicall {
+            let applet = |word: Option<&Word>| match word {
+                Some(Word::Known(word)) => Some(text(base(word.as_bytes()))),
+                _ => None,
+            };
+            name = applet(argv.first()).unwrap_or_default();
+            if name == real_name {
+                argv = argv.get(1..).unwrap_or_default();
+                name = applet(argv.first()).unwrap_or_default();
+            }
+        }
+        let first = match argv.get(1) {
+            Some(Word::Known(word)) => Some(word.as_str()),
+            _ => None,
+        };
+        let args = argv.get(1..).unwrap_or_default();
+        let is_root = request.credentials.is_root();
+        let mut does = behaviour(&name, first, is_root);
+        if is_multicall && matches!(name.as_str(), "sh" | "ash" | "hush" | "bash") {
+            does = Behaviour::Shell(Dialect::Busybox);
+        }
+        // A link `sh` to bash makes it a POSIX shell.
+        if does == Behaviour::Shell(Dialect::Bash) && base(named) == b"sh" {
+            does = Behaviour::Shell(Dialect::BashPosix);
+        }
+        match does {
+            Behaviour::Shell(dialect) => self.shell(id, request, argv, dialect),
+            Behaviour::Ends(status) => Ended {
+                status: Some(status),
+                cause: None,
+                may_stay: false,
+            },
+            Behaviour::Answers => Ended {
+                status: None,
+                cause: None,
+                may_stay: false,
+            },
+            Behaviour::Unknown => {
+                if let Some((argv, changed)) = self.loader_itself(program, args, request) {
+                    return self.start(Request {
+                        caller: Caller::Launcher { name, execvp: None },
+                        parent: Some(id),
+                        argv,
+                        environment: changed,
+                        depth: request.depth + 1,
+                        ..request.clone()
+                    });
+                }
+                let process = Process {
+                    args,
+                    environment: &request.environment,
+                    cwd: request.cwd.as_deref(),
+                    credentials: &request.credentials,
+                    accounts: &self.accounts,
+                };
+                match launcher::launch(launcher::usual_name(&name), process) {
+                    Some(launch) => self.launched(id, request, name, program, launch),
+                    None => Ended {
+                        status: None,
+                        cause: None,
+                        may_stay: true,
+                    },
+                }
+            }
+        }
+    }
+
+    /// What the loader executes when it is executed itself, as in `ld.so --library-path DIR PROGRAM`.
+    fn loader_itself(
+        &mut self,
+        program: NodeId,
+        args: &[Word],
+        request: &Request,
+    ) -> Option<(Vec<Word>, Environment)> {
+        load::direct(self.image, program, args, &request.environment)
+    }
+
+    fn launched(
+        &mut self,
+        id: StepId,
+        request: &Request,
+        name: String,
+        program: NodeId,
+        launch: Launch,
+    ) -> Ended {
+        let next = match launch {
+            Launch::Run(next) => next,
+            Launch::Refuses(message, status) => {
+                let failure = Failure {
+                    errno: None,
+                    status,
+                    clause: message.clone(),
+                    message,
+                    hint: "correct the arguments, or add the user to the image".to_owned(),
+                    kind: FailureKind::Launcher,
+                };
+                return self.fail(id, failure);
+            }
+            Launch::Other(status) => {
+                return Ended {
+                    status,
+                    cause: None,
+                    may_stay: status.is_none(),
+                };
+            }
+        };
+        let libc = self.image.file(program).and_then(|file| file.binary.libc);
+        let caller = Caller::Launcher {
+            name,
+            execvp: libc.filter(|_| next.search == Search::Execvp),
+        };
+        self.start(Request {
+            caller,
+            parent: Some(id),
+            argv: next.argv,
+            environment: next.environment,
+            cwd: next.cwd,
+            credentials: next.credentials,
+            depth: request.depth + 1,
+            ..request.clone()
+        })
+    }
+
+    /// A shell with its arguments.
+    fn shell(&mut self, id: StepId, request: &Request, argv: &[Word], dialect: Dialect) -> Ended {
+        let Some(invocation) = shell::invocation(argv, dialect) else {
+            return unknown();
+        };
+        let (text, name) = match invocation.source {
+            shell::Source::Text(text) => (text, invocation.name),
+            // Without a script a shell reads standard input, which a container has none of.
+            shell::Source::Input => {
+                return Ended {
+                    status: Some(0),
+                    cause: None,
+                    may_stay: true,
+                };
+            }
+            shell::Source::File(path) => match self.script_file(id, request, &path, dialect) {
+                Ok(text) => (text, path),
+                Err(ended) => return ended,
+            },
+            shell::Source::Unknown => return unknown(),
+        };
+        let script = shell::Script {
+            text,
+            name,
+            args: invocation.args,
+            dialect,
+            options: invocation.options,
+            environment: request.environment.clone(),
+            cwd: request.cwd.clone(),
+            certain: request.certain,
+        };
+        self.evaluate(id, request, script)
+    }
+
+    /// The text of a script that a shell is given as an argument.
+    fn script_file(
+        &mut self,
+        id: StepId,
+        request: &Request,
+        path: &str,
+        dialect: Dialect,
+    ) -> Result<String, Ended> {
+        let cwd = request.cwd.clone().unwrap_or_else(|| "/".to_owned());
+        let opened = super::container::open_to_read(
+            self.image,
+            &request.credentials,
+            cwd.as_bytes(),
+            path.as_bytes(),
+        );
+        match opened {
+            Ok(Some(node)) => self.text(node).ok_or_else(unknown),
+            Ok(None) => Err(unknown()),
+            Err((errno, at)) => {
+                let failure = messages::no_script(dialect, path, errno, &at);
+                Err(self.fail(id, failure))
+            }
+        }
+    }
+}
+
+/// The end of something that is not followed.
+pub(super) fn unknown() -> Ended {
+    Ended {
+        status: None,
+        cause: None,
+        may_stay: true,
+    }
+}

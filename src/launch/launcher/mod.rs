@@ -1,0 +1,177 @@
+//! Launchers: programs that execute another program with their last arguments, such as `tini`, `env` and
+//! `gosu`.
+//!
+//! Each is known by its name. Its options are skipped, and what it changes (environment, user, working
+//! directory) is applied to what it executes.
+
+mod env;
+mod options;
+mod switch_user;
+
+use super::environment::Environment;
+use super::shell::Word;
+use super::user::{Accounts, Credentials};
+
+/// What a launcher does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Launch {
+    /// It executes a program.
+    Run(Box<Next>),
+    /// It refuses its arguments: its message and its exit status.
+    Refuses(String, u8),
+    /// It does something else, and its exit status if that is known.
+    Other(Option<u8>),
+}
+
+/// What a launcher executes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Next {
+    /// The program and its arguments.
+    pub argv: Vec<Word>,
+    /// The environment.
+    pub environment: Environment,
+    /// The working directory; `None` if it is unknown.
+    pub cwd: Option<String>,
+    /// Who executes it.
+    pub credentials: Credentials,
+    /// The value of PATH that the program is looked up with, where that is not the environment's.
+    pub search: Search,
+}
+
+/// How a launcher looks its program up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Search {
+    /// As execvp(3) does.
+    Execvp,
+    /// As Go's `exec.LookPath` does.
+    Go,
+}
+
+/// The process that a launcher runs in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Process<'a> {
+    /// The arguments after the launcher's name.
+    pub args: &'a [Word],
+    /// Its environment.
+    pub environment: &'a Environment,
+    /// Its working directory.
+    pub cwd: Option<&'a str>,
+    /// Its credentials.
+    pub credentials: &'a Credentials,
+    /// The users and groups of the image.
+    pub accounts: &'a Accounts,
+}
+
+impl Process<'_> {
+    /// Executes `argv`, with everything else unchanged.
+    fn pass(&self, argv: &[Word]) -> Launch {
+        if argv.is_empty() {
+            return Launch::Other(None);
+        }
+        Launch::Run(Box::new(Next {
+            argv: argv.to_vec(),
+            environment: self.environment.clone(),
+            cwd: self.cwd.map(str::to_owned),
+            credentials: self.credentials.clone(),
+            search: Search::Execvp,
+        }))
+    }
+}
+
+/// What a launcher of that name does with its arguments. `None` if no launcher is known by that name.
+pub(crate) fn launch(name: &str, process: Process<'_>) -> Option<Launch> {
+    let args = process.args;
+    let skip = |with_value: &[&str]| process.pass(options::skip(args, with_value));
+    Some(match name {
+        "tini" | "docker-init" => skip(&["-e", "-p"]),
+        "dumb-init" => skip(&["-r", "--rewrite"]),
+        "catatonit" | "nohup" | "setsid" | "time" | "pidproxy" => skip(&[]),
+        "stdbuf" => skip(&["-i", "-o", "-e", "--input", "--output", "--error"]),
+        "nice" => skip(&["-n", "--adjustment"]),
+        "ionice" => skip(&["-c", "-n", "--class", "--classdata"]),
+        "setarch" | "linux32" | "linux64" => skip(&[]),
+        "taskset" | "chrt" => options::after_one(&process, &[]),
+        "timeout" => options::after_one(&process, &["-k", "-s", "--kill-after", "--signal"]),
+        "env" => env::env(&process),
+        "gosu" => switch_user::gosu(&process),
+        "su-exec" => switch_user::su_exec(&process),
+        "setpriv" => switch_user::setpriv(&process),
+        "s6-setuidgid" | "setuidgid" => switch_user::setuidgid(&process),
+        "runuser" => switch_user::runuser(&process),
+        _ => return None,
+    })
+}
+
+/// The launcher that a file name stands for: releases add the machine or `static` to it.
+pub(crate) fn usual_name(name: &str) -> &str {
+    for launcher in ["tini", "dumb-init", "gosu", "su-exec", "catatonit"] {
+        if let Some(rest) = name.strip_prefix(launcher)
+            && (rest.is_empty() || rest.starts_with(['-', '_']))
+            && !(launcher == "su-exec" && rest.contains("exec"))
+        {
+            return launcher;
+        }
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(words: &[&str]) -> Vec<Word> {
+        words.iter().map(|&w| Word::Known(w.to_owned())).collect()
+    }
+
+    fn launched(name: &str, args: &[&str]) -> Option<Launch> {
+        let args = words(args);
+        let process = Process {
+            args: &args,
+            environment: &Environment::default(),
+            cwd: Some("/"),
+            credentials: &Credentials::default(),
+            accounts: &Accounts::default(),
+        };
+        launch(name, process)
+    }
+
+    fn argv(name: &str, args: &[&str]) -> Option<Vec<Word>> {
+        match launched(name, args)? {
+            Launch::Run(next) => Some(next.argv),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn options_before_the_program_are_skipped() {
+        let app = Some(words(&["/app", "-x"]));
+        assert_eq!(argv("tini", &["-g", "-e", "143", "--", "/app", "-x"]), app);
+        assert_eq!(argv("dumb-init", &["/app", "-x"]), app);
+        assert_eq!(argv("nice", &["-n", "5", "/app", "-x"]), app);
+        assert_eq!(argv("nice", &["-5", "/app", "-x"]), app);
+        assert_eq!(argv("timeout", &["-s", "KILL", "9", "/app", "-x"]), app);
+        assert_eq!(argv("stdbuf", &["-oL", "/app", "-x"]), app);
+        assert_eq!(argv("tini", &["--"]), None);
+        assert_eq!(argv("nginx", &["-g"]), None);
+    }
+
+    #[test]
+    fn a_user_that_is_not_there_is_refused() {
+        let Some(Launch::Refuses(message, status)) = launched("gosu", &["www", "/app"]) else {
+            panic!("gosu starts it");
+        };
+        assert_eq!(status, 1);
+        assert!(message.contains("unable to find user www"), "{message}");
+        let Some(Launch::Run(next)) = launched("gosu", &["33:33", "/app"]) else {
+            panic!("gosu does not start it");
+        };
+        assert_eq!((next.credentials.uid, next.credentials.gid), (33, 33));
+    }
+
+    #[test]
+    fn releases_are_known_by_their_program() {
+        assert_eq!(usual_name("tini-static-amd64"), "tini");
+        assert_eq!(usual_name("gosu-arm64"), "gosu");
+        assert_eq!(usual_name("tinier"), "tinier");
+    }
+}

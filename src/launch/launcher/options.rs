@@ -1,0 +1,31 @@
+//! Skipping a launcher's own options.
+
+use super::{Launch, Process};
+use crate::launch::shell::Word;
+
+/// What follows the options. `with_value` are those whose value is the next word. `--` ends them.
+pub(super) fn skip<'a>(args: &'a [Word], with_value: &[&str]) -> &'a [Word] {
+    let mut rest = args;
+    while let [first, after @ ..] = rest {
+        let Word::Known(word) = first else {
+            break;
+        };
+        if word == "--" {
+            return after;
+        }
+        if !word.starts_with('-') || word == "-" {
+            break;
+        }
+        rest = match with_value.contains(&word.as_str()) {
+            true => after.get(1..).unwrap_or_default(),
+            false => after,
+        };
+    }
+    rest
+}
+
+/// What follows the options and one more word, such as the duration of `timeout`.
+pub(super) fn after_one(process: &Process<'_>, with_value: &[&str]) -> Launch {
+    let rest = skip(process.args, with_value);
+    process.pass(rest.get(1..).unwrap_or_default())
+}

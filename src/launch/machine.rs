@@ -1,0 +1,22 @@
+//! Which machines' programs a kernel runs.
+
+use crate::image::Platform;
+
+/// Whether a kernel of that platform runs programs of an operating system and a machine, in Go's names:
+/// its own, and those of the smaller machine that its processors run too. An empty name fits all.
+pub(crate) fn can_run(platform: &Platform, os: &str, arch: &str) -> bool {
+    let system = os.is_empty() || os == platform.os || (platform.os == "linux" && os == "android");
+    let machine = arch.is_empty()
+        || arch == platform.arch
+        || matches!(
+            (platform.arch.as_str(), arch),
+            ("amd64", "386" | "x32")
+                | ("arm64", "arm")
+                | ("s390x", "s390")
+                | ("sparc64", "sparc")
+                | ("ppc64", "ppc")
+                | ("mips64", "mips")
+                | ("mips64le", "mipsle")
+        );
+    system && machine
+}

@@ -1,0 +1,117 @@
+//! Where a chain begins: the config's command, its health check, a command of the user, or one file.
+
+use std::io;
+
+use super::chain::{Chain, End, Origin, Outcome};
+use super::environment::{Environment, Value};
+use super::follow::{Follower, Request};
+use super::image::Image;
+use super::messages::Caller;
+use super::search::DEFAULT_PATH;
+use super::shell::{Ended, Place, Word};
+use super::user::Credentials;
+use super::{Declared, Evidence};
+use crate::tree::Tree;
+
+/// Follows what would be executed, without executing anything.
+///
+/// # Errors
+/// If the image cannot be read, or holds more executables than are looked at.
+pub fn explain(
+    tree: &Tree,
+    declared: &Declared,
+    evidence: &dyn Evidence,
+    origin: &Origin,
+) -> io::Result<Chain> {
+    let image = Image::read(tree, declared, evidence)?;
+    chain(&image, origin)
+}
+
+/// Follows what would be executed in an image that has been read.
+///
+/// # Errors
+/// If the image cannot be read.
+pub(crate) fn chain(image: &Image<'_>, origin: &Origin) -> io::Result<Chain> {
+    let start = &image.declared.start;
+    let argv: Vec<String> = match origin {
+        Origin::Config => [start.entrypoint.clone(), start.cmd.clone()].concat(),
+        Origin::Command(words) => [start.entrypoint.clone(), words.clone()].concat(),
+        Origin::File(path) => vec![String::from_utf8_lossy(path).into_owned()],
+        Origin::Healthcheck => start.healthcheck.clone(),
+    };
+    let ended = |end| Chain {
+        origin: origin.clone(),
+        steps: Vec::new(),
+        end,
+    };
+    if argv.is_empty() {
+        return Ok(ended(End::NoCommand));
+    }
+    let mut follower = Follower::new(image)?;
+    let user = start.user.as_deref().unwrap_or_default();
+    let credentials = match follower.accounts.resolve(user) {
+        Ok(credentials) => credentials,
+        Err(error) => return Ok(ended(End::NoUser(error.message()))),
+    };
+    let request = Request {
+        caller: Caller::Runtime,
+        parent: None,
+        argv: argv.into_iter().map(Word::Known).collect(),
+        environment: environment(image, &credentials),
+        cwd: Some(working_dir(image)),
+        credentials,
+        certain: true,
+        tested: false,
+        place: Place::Exec,
+        depth: 0,
+    };
+    let last = follower.start(request);
+    if let Some(error) = follower.take_error() {
+        return Err(error);
+    }
+    let end = end(&follower, last);
+    Ok(Chain {
+        origin: origin.clone(),
+        steps: follower.steps,
+        end,
+    })
+}
+
+/// The environment that a runtime gives: the config's, and PATH, HOME and HOSTNAME where that has none.
+fn environment(image: &Image<'_>, credentials: &Credentials) -> Environment {
+    let lines = image.declared.start.env.iter().map(String::as_str);
+    let mut environment = Environment::from_lines(lines);
+    let known = |text: &str| Value::Known(text.to_owned());
+    if environment.get("PATH").is_none() {
+        environment.set("PATH", known(DEFAULT_PATH));
+    }
+    if environment.get("HOME").is_none() {
+        let home = credentials.home.as_deref().filter(|home| !home.is_empty());
+        environment.set("HOME", known(home.unwrap_or("/")));
+    }
+    environment.set("HOSTNAME", Value::Unknown);
+    environment
+}
+
+/// The working directory, absolute.
+fn working_dir(image: &Image<'_>) -> String {
+    match image.declared.start.working_dir.as_deref() {
+        None | Some("") => "/".to_owned(),
+        Some(dir) if dir.starts_with('/') => dir.to_owned(),
+        Some(dir) => format!("/{dir}"),
+    }
+}
+
+fn end(follower: &Follower<'_, '_>, last: Ended) -> End {
+    if let Some(step) = last.cause {
+        return End::Fails(step);
+    }
+    if let Some(Outcome::Unknown(why)) = follower.steps.first().map(|step| &step.outcome) {
+        return End::Unknown(why.clone());
+    }
+    match last.status {
+        _ if follower.cut_short => End::Unknown("it executes more than is followed".to_owned()),
+        Some(status) if status != 0 => End::Exits(status),
+        _ => End::Starts,
+    }
+}

@@ -1,0 +1,204 @@
+//! Why the kernel does not start a program, in the kernel's terms and in a sentence.
+
+use super::errno::Errno;
+use crate::inspect::Format;
+use crate::layer::printable;
+use crate::tree::Kind;
+
+/// What a file is for when a program is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// The file that was named.
+    Program,
+    /// The interpreter of a script.
+    Interpreter,
+    /// The loader of an ELF program (PT_INTERP).
+    Loader,
+}
+
+/// An error of execve(2), and what brought it about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What execve returns.
+    pub errno: Errno,
+    /// Which of the files it is about.
+    pub part: Part,
+    /// The path by which that file is opened.
+    pub path: Vec<u8>,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// The reason of an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The path, or the one before its end that is given here, leads to nothing.
+    Missing(Vec<u8>),
+    /// The directory at this path may not be searched.
+    NotSearchable(Vec<u8>),
+    /// The file's mode, and its owner's uid and gid, do not permit execution.
+    NotExecutable(u16, (u32, u32)),
+    /// It is a directory, a device or the like.
+    NotRegular(Kind),
+    /// The file has no bytes.
+    Empty,
+    /// A byte order mark stands before `#!`.
+    ByteOrderMark,
+    /// It is an HTML page, as a failed download leaves.
+    Html,
+    /// It begins with `#!`, but the line names no interpreter, or does not end within the 256 bytes that
+    /// the kernel reads.
+    BadShebang,
+    /// It is text without `#!`.
+    Text,
+    /// It is an ELF file that ends within its headers, or contradicts itself.
+    BadElf,
+    /// It is in a format that the kernel does not execute.
+    Format(Format),
+    /// It is in no known format.
+    Unrecognised,
+    /// It is for this platform, which the image's kernel does not run.
+    Machine(String),
+    /// The loader is no ELF file.
+    NotAnElf,
+    /// More scripts interpret each other than the kernel follows.
+    ScriptLoop,
+}
+
+impl Reason {
+    /// What the first bytes of a file that no decoder knows say.
+    pub(crate) fn of_head(head: &[u8]) -> Self {
+        let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+        let lower = text.trim_ascii_start().to_ascii_lowercase();
+        if head.is_empty() {
+            Self::Empty
+        } else if head.starts_with(b"\x7fELF") {
+            Self::BadElf
+        } else if head.starts_with(b"#!") {
+            Self::BadShebang
+        } else if text.len() < head.len() && text.starts_with(b"#!") {
+            Self::ByteOrderMark
+        } else if lower.starts_with(b"<!doctype") || lower.starts_with(b"<html") {
+            Self::Html
+        } else if !head.contains(&0) {
+            Self::Text
+        } else {
+            Self::Unrecognised
+        }
+    }
+}
+
+impl Refusal {
+    /// What is wrong, as a clause: `its loader /lib/ld.so is not in the image`.
+    pub fn clause(&self) -> String {
+        let path = printable(&self.path);
+        let file = match self.part {
+            Part::Program => path,
+            Part::Interpreter => format!("its interpreter {path}"),
+            Part::Loader => format!("its loader {path}"),
+        };
+        match &self.reason {
+            Reason::Missing(at) if self.errno == Errno::NotDirectory => {
+                format!(
+                    "{file} leads through {}, which is not a directory",
+                    printable(at)
+                )
+            }
+            Reason::Missing(at) if self.errno == Errno::Loop => {
+                format!(
+                    "{file} leads through too many symbolic links at {}",
+                    printable(at)
+                )
+            }
+            Reason::Missing(at) if self.errno == Errno::NameTooLong => {
+                format!("{file} has a name that is too long at {}", printable(at))
+            }
+            Reason::Missing(at) if *at != self.path && !at.is_empty() => {
+                format!(
+                    "{file} leads to {}, which is not in the image",
+                    printable(at)
+                )
+            }
+            Reason::Missing(_) => format!("{file} is not in the image"),
+            Reason::NotSearchable(dir) => {
+                format!("{file} is in {}, which may not be searched", printable(dir))
+            }
+            Reason::NotExecutable(mode, (uid, gid)) => {
+                format!("{file} may not be executed (mode {mode:04o}, owner {uid}:{gid})")
+            }
+            Reason::NotRegular(kind) => format!("{file} is {}", kind_name(*kind)),
+            Reason::Empty => format!("{file} is empty"),
+            Reason::ByteOrderMark => format!("{file} begins with a byte order mark, not with #!"),
+            Reason::Html => format!("{file} is an HTML page, as a failed download leaves"),
+            Reason::BadShebang => format!(
+                "{file} begins with a #! line that names no interpreter within the 256 bytes that the \
+                 kernel reads"
+            ),
+            Reason::Text => format!("{file} is text without a #! line"),
+            Reason::BadElf => format!("{file} is an ELF file with damaged headers"),
+            Reason::Format(format) => format!("{file} is {}", format_name(*format)),
+            Reason::Unrecognised => format!("{file} is in no format that the kernel executes"),
+            Reason::Machine(platform) => format!("{file} is for {platform}"),
+            Reason::NotAnElf => format!("{file} is not an ELF file"),
+            Reason::ScriptLoop => {
+                format!("{file} is a script, and more than five scripts interpret each other")
+            }
+        }
+    }
+
+    /// What to change.
+    pub fn hint(&self) -> String {
+        match &self.reason {
+            Reason::Missing(_) if self.part == Part::Loader => {
+                "use a base image that has this loader, or link the program statically".to_owned()
+            }
+            Reason::Missing(_) if self.part == Part::Interpreter && self.path.ends_with(b"\r") => {
+                "the line ends with a carriage return: save the script with Unix line ends"
+                    .to_owned()
+            }
+            Reason::Missing(_) if self.part == Part::Interpreter => {
+                "install the interpreter, or name one that is in the image".to_owned()
+            }
+            Reason::Missing(_) => "add it to the image, or correct the path".to_owned(),
+            Reason::NotSearchable(dir) => {
+                format!("chmod a+x {}, or run as its owner", printable(dir))
+            }
+            Reason::NotExecutable(..) => {
+                "COPY --chmod=755, or RUN chmod +x, or change USER".to_owned()
+            }
+            Reason::NotRegular(_) => "name a program".to_owned(),
+            Reason::Empty | Reason::Html | Reason::BadElf => {
+                "copy or download the file again, and verify its checksum".to_owned()
+            }
+            Reason::ByteOrderMark => {
+                "save the script as UTF-8 without a byte order mark".to_owned()
+            }
+            Reason::BadShebang | Reason::Text => {
+                "begin the script with #!/bin/sh, or start it as sh SCRIPT".to_owned()
+            }
+            Reason::Format(_) | Reason::Unrecognised | Reason::Machine(_) | Reason::NotAnElf => {
+                "build it for the image's platform".to_owned()
+            }
+            Reason::ScriptLoop => "name a program after #!, not a script".to_owned(),
+        }
+    }
+}
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Directory => "a directory",
+        _ => "not a regular file",
+    }
+}
+
+fn format_name(format: Format) -> &'static str {
+    match format {
+        Format::Pe => "a Windows program",
+        Format::MachO | Format::MachOUniversal => "a macOS program",
+        Format::Wasm => "WebAssembly",
+        Format::Ar | Format::GoArchive => "an archive of objects",
+        Format::Xcoff => "an AIX program",
+        Format::Plan9 => "a Plan 9 program",
+        Format::Elf | Format::Script => "not executable",
+    }
+}

@@ -1,0 +1,62 @@
+//! Finding a program by its name, as the runtime, a shell or execvp(3) does.
+
+use super::access::{self, Blocked};
+use super::errno::Errno;
+use super::image::Image;
+use super::user::Credentials;
+use crate::tree::Kind;
+
+/// The search path of a container that sets none (Docker's and Podman's default).
+pub(crate) const DEFAULT_PATH: &str =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What a search finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// The path to execute.
+    At(String),
+    /// There is nothing that may be executed, and the error that the search ends with.
+    Nothing(Errno),
+    /// A directory that the runtime mounts comes first; what is there is unknown.
+    Unknown,
+}
+
+/// Looks for a name without a slash in a search path. The first regular file that may be executed
+/// counts; one that may not be executed makes the error `EACCES` instead of `ENOENT` (execvp(3)).
+pub(crate) fn in_path(
+    image: &Image<'_>,
+    credentials: &Credentials,
+    cwd: &str,
+    search_path: &str,
+    name: &str,
+) -> Found {
+    let mut errno = Errno::NoEntry;
+    if name.is_empty() {
+        return Found::Nothing(errno);
+    }
+    for dir in search_path.split(':') {
+        // An empty element is the working directory.
+        let path = match dir {
+            "" => format!("./{name}"),
+            dir => format!("{}/{name}", dir.strip_suffix('/').unwrap_or(dir)),
+        };
+        match access::follow(image, credentials, cwd.as_bytes(), path.as_bytes()) {
+            Ok(reached) => {
+                let Some(node) = image.tree.node(reached.node) else {
+                    continue;
+                };
+                if node.kind != Kind::Regular {
+                    continue;
+                }
+                if access::may_execute(&node, credentials) {
+                    return Found::At(path);
+                }
+                errno = Errno::Access;
+            }
+            Err(Blocked::Mounted) => return Found::Unknown,
+            Err(Blocked::Error(Errno::Access, _)) => errno = Errno::Access,
+            Err(Blocked::Error(..)) => {}
+        }
+    }
+    Found::Nothing(errno)
+}

@@ -1,0 +1,41 @@
+//! The program that `env` looks for when it is a script's interpreter, as in `#!/usr/bin/env node`.
+
+use super::environment::Environment;
+use super::image::Image;
+use super::launcher::{self, Launch, Process};
+use super::search::{self, DEFAULT_PATH, Found};
+use super::shell::Word;
+use super::user::{Accounts, Credentials};
+
+/// The program that `env` would not find in the config's PATH for a script whose `#!` line gives it this
+/// argument. `None` if it finds one, or if that cannot be told. Permissions are root's.
+pub(crate) fn env_lacks(image: &Image<'_>, argument: &[u8]) -> Option<String> {
+    let argument = Word::Known(String::from_utf8_lossy(argument).into_owned());
+    let lines = image.declared.start.env.iter().map(String::as_str);
+    let environment = Environment::from_lines(lines);
+    let credentials = Credentials::default();
+    let process = Process {
+        // The kernel gives all that follows the interpreter as one argument, and then the script.
+        args: &[argument, Word::Unknown],
+        environment: &environment,
+        cwd: Some("/"),
+        credentials: &credentials,
+        accounts: &Accounts::default(),
+    };
+    let Some(Launch::Run(next)) = launcher::launch("env", process) else {
+        return None;
+    };
+    let Some(Word::Known(program)) = next.argv.first() else {
+        return None;
+    };
+    if program.contains('/') {
+        let found = image.regular(&image.absolute(program.as_bytes()));
+        return found.is_none().then(|| program.clone());
+    }
+    let path = next.environment.known("PATH").unwrap_or(DEFAULT_PATH);
+    let cwd = image.working_dir();
+    match search::in_path(image, &credentials, cwd, path, program) {
+        Found::Nothing(_) => Some(program.clone()),
+        Found::At(_) | Found::Unknown => None,
+    }
+}
