@@ -154,6 +154,7 @@ for name in $programs; do
     ldd "$path" 2>/dev/null | grep -oE '/[^ ]+\.so[^ ]*' >>libraries || true
 done
 ln -s dash "$root/usr/bin/sh"
+install -D -m 644 /usr/libexec/coreutils/libstdbuf.so "$root/usr/libexec/coreutils/libstdbuf.so"
 chmod 4755 "$root/usr/bin/su"
 sort -u libraries | while read -r path; do
     case $path in

@@ -32,7 +32,9 @@ fn write_directory(entries: &[Entry], dir: &Path) {
                 let _ = fs::create_dir(&path);
             }
             Kind::Symlink(target) => symlink(target, &path).unwrap(),
-            Kind::Whiteout => mknodat(CWD, &path, FileType::CharacterDevice, Mode::empty(), 0).unwrap(),
+            Kind::Whiteout => {
+                mknodat(CWD, &path, FileType::CharacterDevice, Mode::empty(), 0).unwrap()
+            }
             Kind::Opaque => {
                 let _ = fs::create_dir(&path);
                 xattr::set(&path, "trusted.overlay.opaque", b"y").unwrap();
@@ -99,7 +101,9 @@ fn tar_stream(entries: &[Entry]) -> Vec<u8> {
                     capabilities: None,
                 };
                 let mut header = header(tar::EntryType::Directory, &dir);
-                builder.append_data(&mut header, &parent[1..], &b""[..]).unwrap();
+                builder
+                    .append_data(&mut header, &parent[1..], &b""[..])
+                    .unwrap();
                 made.push(parent.to_owned());
             }
         }
@@ -108,7 +112,9 @@ fn tar_stream(entries: &[Entry]) -> Vec<u8> {
             let record = pax_record("SCHILY.xattr.security.capability", value);
             let mut header = header(tar::EntryType::XHeader, entry);
             header.set_size(record.len() as u64);
-            builder.append_data(&mut header, "PaxHeaders/x", &record[..]).unwrap();
+            builder
+                .append_data(&mut header, "PaxHeaders/x", &record[..])
+                .unwrap();
         }
         let hidden = |name: &str| match path.rsplit_once('/') {
             Some((dir, _)) => format!("{dir}/{name}"),

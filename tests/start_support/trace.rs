@@ -24,7 +24,11 @@ impl Executed {
     pub fn errno(&self) -> &str {
         let last = self.tried.last().map_or("", |tried| &tried.1);
         let denied = self.tried.iter().any(|tried| tried.1 == "EACCES");
-        if last == "ENOENT" && denied { "EACCES" } else { last }
+        if last == "ENOENT" && denied {
+            "EACCES"
+        } else {
+            last
+        }
     }
 }
 
@@ -74,8 +78,13 @@ fn unquote(text: &str) -> Option<(String, &str)> {
                 }
                 first @ '0'..='7' => {
                     let digits = rest.as_str().bytes().take(2);
-                    let more = digits.take_while(|byte| (b'0'..=b'7').contains(byte)).count();
-                    let octal: String = [first].into_iter().chain(rest.by_ref().take(more)).collect();
+                    let more = digits
+                        .take_while(|byte| (b'0'..=b'7').contains(byte))
+                        .count();
+                    let octal: String = [first]
+                        .into_iter()
+                        .chain(rest.by_ref().take(more))
+                        .collect();
                     bytes.push(u8::try_from(u32::from_str_radix(&octal, 8).ok()?).ok()?);
                 }
                 other => bytes.extend(other.to_string().bytes()),
@@ -150,7 +159,12 @@ pub fn executed(log: &str) -> Vec<Executed> {
                 None => {
                     last.insert(pid, all.len());
                     let tried = vec![(path, errno)];
-                    all.push(Executed { pid, argv, tried, status: None });
+                    all.push(Executed {
+                        pid,
+                        argv,
+                        tried,
+                        status: None,
+                    });
                 }
             }
         } else if rest.starts_with("<... execve resumed>") {
@@ -160,7 +174,10 @@ pub fn executed(log: &str) -> Vec<Executed> {
                 tried.1 = answer(rest);
             }
         } else if let Some(status) = rest.strip_prefix("+++ exited with ") {
-            let status = status.split_whitespace().next().and_then(|word| word.parse().ok());
+            let status = status
+                .split_whitespace()
+                .next()
+                .and_then(|word| word.parse().ok());
             if let Some(&at) = last.get(&pid) {
                 all[at].status = status;
             }
@@ -186,6 +203,9 @@ mod tests {
         let all = executed(log);
         assert_eq!(all.len(), 2);
         assert_eq!(all[0].argv, ["sh", "-c", "a \"b\""]);
-        assert_eq!((all[1].path(), all[1].errno(), all[1].status), ("/usr/bin/app", "", Some(3)));
+        assert_eq!(
+            (all[1].path(), all[1].errno(), all[1].status),
+            ("/usr/bin/app", "", Some(3))
+        );
     }
 }
