@@ -37,6 +37,8 @@ fn the_demo_prints_what_the_readme_shows() {
         "mnt/sbin/ldconfig.arch\n",
         "      1 /lib/ld-linux-aarch64.so.1\n",
         "\nhidden by a later layer\n",
+        "\n└─ fails: ENOEXEC: /usr/local/bin/app is for linux/arm64\n",
+        "\nfails: exec /usr/local/bin/app: exec format error\n",
     ] {
         assert!(printed.contains(answer), "{answer:?} is not in:\n{printed}");
         assert!(readme.contains(answer), "{answer:?} is not in the README");
