@@ -122,8 +122,14 @@ fn a_path_or_a_command_replaces_what_the_config_starts() {
             "fix: COPY --chmod=755, or RUN chmod +x, or change USER",
         ]
     );
-    let found = lines(&explain(&place, &dir, &["--", "/bin/dash", "-c", "exit 3"]), 1);
-    assert_eq!(found[1], "ENTRYPOINT /entry.sh  command /bin/dash -c 'exit 3'  USER 1000:1000");
+    let found = lines(
+        &explain(&place, &dir, &["--", "/bin/dash", "-c", "exit 3"]),
+        1,
+    );
+    assert_eq!(
+        found[1],
+        "ENTRYPOINT /entry.sh  command /bin/dash -c 'exit 3'  USER 1000:1000"
+    );
     let last = "exits: a script of the container ends with exit status 3";
     assert_eq!(found.last().unwrap(), last);
 }
@@ -139,20 +145,35 @@ fn json_has_every_step_with_its_types() {
     assert_eq!(document["version"], 1);
     assert_eq!(document["platform"], "linux/amd64");
     let chain = &document["chains"][0];
-    assert_eq!((&chain["verdict"], &chain["failing_step"]), (&json!("fails"), &json!(1)));
+    assert_eq!(
+        (&chain["verdict"], &chain["failing_step"]),
+        (&json!("fails"), &json!(1))
+    );
     let first = &chain["steps"][0];
     assert_eq!(first["argv"], json!(["/entry.sh", "gone"]));
-    assert_eq!((&first["uid"], &first["certain"]), (&json!(0), &json!(true)));
+    assert_eq!(
+        (&first["uid"], &first["certain"]),
+        (&json!(0), &json!(true))
+    );
     assert_eq!(first["variables"]["LD_LIBRARY_PATH"], "/x");
     assert_eq!(first["files"][1]["part"], "interpreter");
     assert_eq!(first["files"][1]["real_path"], "/bin/dash");
     assert_eq!(first["files"][1]["created_by"], "step 0");
     let last = &chain["steps"][1];
-    assert_eq!((&last["why"], &last["line"], &last["parent"]), (&json!("shell"), &json!(3), &json!(0)));
-    assert_eq!((&last["place"], &last["outcome"]), (&json!("exec"), &json!("failed")));
+    assert_eq!(
+        (&last["why"], &last["line"], &last["parent"]),
+        (&json!("shell"), &json!(3), &json!(0))
+    );
+    assert_eq!(
+        (&last["place"], &last["outcome"]),
+        (&json!("exec"), &json!("failed"))
+    );
     assert_eq!(last["failure"]["errno"], "ENOENT");
     assert_eq!(last["failure"]["status"], 127);
-    assert_eq!(last["failure"]["message"], "/entry.sh: 3: exec: gone: not found");
+    assert_eq!(
+        last["failure"]["message"],
+        "/entry.sh: 3: exec: gone: not found"
+    );
 }
 
 #[test]
