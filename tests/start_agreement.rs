@@ -1,0 +1,40 @@
+//! How images start: each is started for real, as a container runtime does it, and what happens is
+//! compared with what imgfs predicts: the programs that are executed, the step at which it ends, and the
+//! errno or message.
+
+#![cfg(target_arch = "x86_64")]
+
+mod common;
+mod start_support;
+
+use start_support::case::Case;
+use start_support::{cases, run};
+
+/// The cases whose name or class contains what START_CASES says, all without it.
+fn chosen(cases: Vec<Case>) -> Vec<Case> {
+    let wanted = std::env::var("START_CASES").unwrap_or_default();
+    let wanted = |case: &Case| case.name.contains(&wanted) || case.class == wanted;
+    cases.into_iter().filter(wanted).collect()
+}
+
+#[test]
+fn images_made_by_hand_start_as_predicted() {
+    let cases = chosen(cases::all());
+    assert!(!cases.is_empty(), "no case has that name");
+    let bad = run::all(&cases);
+    assert!(
+        bad.is_empty(),
+        "{} of {} differ: {bad:?}",
+        bad.len(),
+        cases.len()
+    );
+}
+
+#[test]
+fn names_are_unique() {
+    let cases = cases::all();
+    let mut names: Vec<_> = cases.iter().map(|case| case.name.as_str()).collect();
+    names.sort_unstable();
+    let twice: Vec<_> = names.windows(2).filter(|pair| pair[0] == pair[1]).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+}

@@ -1,0 +1,145 @@
+//! What imgfs says of a case: how it starts, and what `imgfs check` finds.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use imgfs::cache::CacheDir;
+use imgfs::findings::Level;
+use imgfs::launch::{End, Failure, FailureKind, Origin, Outcome, Place, Word};
+use imgfs::open::{self, OpenOptions};
+use tempfile::TempDir;
+
+use super::case::Case;
+use super::image::write_layout;
+
+/// How it ends, as imgfs says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Starts,
+    /// This step fails, and the container ends.
+    Fails(usize),
+    /// A script ends with this status by itself.
+    Exits(u8),
+    NoUser(String),
+    NoCommand,
+    Unknown(String),
+}
+
+/// One predicted execve.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The path of the program, as it is executed; empty if it is not found.
+    pub path: String,
+    /// The arguments; `None` for one that is unknown.
+    pub argv: Vec<Option<String>>,
+    /// Whether the runtime itself executes it.
+    pub first: bool,
+    pub certain: bool,
+    /// Whether its place in the order is open: it runs beside others.
+    pub beside: bool,
+    /// Why it fails, if it does.
+    pub failure: Option<Failed>,
+    /// Whether that is open.
+    pub unknown: bool,
+}
+
+/// A predicted failure.
+#[derive(Clone, Debug)]
+pub struct Failed {
+    /// The name of the errno of execve; `None` if the loader or a launcher fails.
+    pub errno: Option<String>,
+    pub status: i32,
+    pub message: String,
+    /// Whether no file of that name was found in PATH.
+    pub not_in_path: bool,
+}
+
+/// All that imgfs says.
+#[derive(Clone, Debug)]
+pub struct Prediction {
+    pub verdict: Verdict,
+    pub steps: Vec<Step>,
+    /// The findings of `imgfs check`: level, id and detail.
+    pub findings: Vec<(Level, &'static str, String)>,
+}
+
+impl Prediction {
+    /// The worst level of the findings.
+    pub fn worst(&self) -> Option<Level> {
+        self.findings.iter().map(|finding| finding.0).max()
+    }
+}
+
+/// Indexes of the bases, which all cases share.
+fn cache() -> CacheDir {
+    static DIR: OnceLock<TempDir> = OnceLock::new();
+    let dir = DIR.get_or_init(|| tempfile::tempdir().unwrap());
+    CacheDir::open(dir.path()).unwrap()
+}
+
+fn failed(failure: &Failure) -> Failed {
+    Failed {
+        errno: failure.errno.map(|errno| errno.name().to_owned()),
+        status: i32::from(failure.status),
+        message: failure.message.clone(),
+        not_in_path: matches!(failure.kind, FailureKind::NotInPath(_)),
+    }
+}
+
+/// Asks imgfs about a case; its layout is written to `dir`.
+pub fn predict(case: &Case, dir: &Path) -> Prediction {
+    write_layout(case, dir);
+    let options = OpenOptions {
+        cache: cache(),
+        ..OpenOptions::default()
+    };
+    let reference = format!("oci:{}", dir.display());
+    let image = open::open(&reference.parse().unwrap(), &options, &())
+        .unwrap_or_else(|e| panic!("{}: {e}", case.name));
+    let origin = if case.health.is_empty() {
+        Origin::Config
+    } else {
+        Origin::Healthcheck
+    };
+    let chain = image
+        .explain(&origin)
+        .unwrap_or_else(|e| panic!("{}: {e}", case.name));
+    let verdict = match &chain.end {
+        End::Starts => Verdict::Starts,
+        End::Fails(step) => Verdict::Fails(step.0 as usize),
+        End::Exits(status) => Verdict::Exits(*status),
+        End::NoUser(message) => Verdict::NoUser(message.clone()),
+        End::NoCommand => Verdict::NoCommand,
+        End::Unknown(why) => Verdict::Unknown(why.clone()),
+    };
+    let steps = chain.steps.iter().map(|step| Step {
+        path: step.program().map_or_else(String::new, |file| {
+            String::from_utf8_lossy(&file.path).into_owned()
+        }),
+        argv: step
+            .argv
+            .iter()
+            .map(|word| match word {
+                Word::Known(word) => Some(word.clone()),
+                _ => None,
+            })
+            .collect(),
+        first: step.parent.is_none(),
+        certain: step.certain,
+        beside: matches!(step.place, Place::Background | Place::Pipe),
+        failure: step.failure().map(failed),
+        unknown: matches!(step.outcome, Outcome::Unknown(_)),
+    });
+    let findings = image
+        .findings()
+        .unwrap_or_else(|e| panic!("{}: {e}", case.name));
+    Prediction {
+        verdict,
+        steps: steps.collect(),
+        findings: findings
+            .list()
+            .iter()
+            .map(|f| (f.level, f.id.name(), f.detail.clone()))
+            .collect(),
+    }
+}

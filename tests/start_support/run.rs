@@ -1,0 +1,126 @@
+//! Many cases, a few at a time, and the table of what came of them.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::thread;
+
+use super::case::Case;
+use super::compare::{Outcome, compare};
+use super::known;
+use super::predict::predict;
+use super::real;
+
+/// What came of the cases of a class.
+#[derive(Default)]
+struct Class {
+    images: usize,
+    runs: usize,
+    agree: usize,
+    explained: usize,
+    unknown: usize,
+}
+
+/// One case: predicted, started and compared.
+fn one(case: &Case) -> (Outcome, bool) {
+    let dir = tempfile::tempdir().unwrap();
+    let layout = dir.path().join("layout");
+    let container = dir.path().join("container");
+    std::fs::create_dir(&layout).unwrap();
+    std::fs::create_dir(&container).unwrap();
+    let real = real::start(case, &container);
+    let outcome = match catch_unwind(AssertUnwindSafe(|| predict(case, &layout))) {
+        Ok(predicted) => compare(case, &predicted, &real),
+        Err(_) => Outcome {
+            differs: vec!["imgfs panics".to_owned()],
+            unknown: None,
+        },
+    };
+    (outcome, real.runs())
+}
+
+/// Runs all of them, prints a table of the classes and all that does not agree, and returns the names of
+/// the cases with something that nobody explained.
+pub fn all(cases: &[Case]) -> Vec<String> {
+    let queue = Mutex::new(cases.iter());
+    let results = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism()
+            .map_or(2, usize::from)
+            .min(4)
+        {
+            scope.spawn(|| {
+                loop {
+                    let Some(case) = queue.lock().unwrap().next() else {
+                        break;
+                    };
+                    let result = one(case);
+                    results.lock().unwrap().push((case, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap();
+    results.sort_by_key(|(case, _)| &case.name);
+    let mut classes = BTreeMap::<&str, Class>::new();
+    let mut bad = Vec::new();
+    for (case, (outcome, runs)) in &results {
+        let class = classes.entry(case.class).or_default();
+        class.images += 1;
+        class.runs += usize::from(*runs);
+        let explained = known::explained(&case.name);
+        if let Some(why) = &outcome.unknown {
+            class.unknown += 1;
+            if known::open(&case.name).is_none() && explained.is_none() {
+                eprintln!("{}: unknown: {why}", case.name);
+                bad.push(case.name.clone());
+                continue;
+            }
+        }
+        if outcome.differs.is_empty() {
+            class.agree += 1;
+        } else if let Some(reason) = explained {
+            class.explained += 1;
+            eprintln!(
+                "{}: {} (explained: {reason})",
+                case.name,
+                outcome.differs.join("; ")
+            );
+        } else {
+            eprintln!("{}:\n    {}", case.name, outcome.differs.join("\n    "));
+            bad.push(case.name.clone());
+        }
+    }
+    table(&classes);
+    bad
+}
+
+fn table(classes: &BTreeMap<&str, Class>) {
+    let line = |name: &str, class: &Class| {
+        let Class {
+            images,
+            runs,
+            agree,
+            explained,
+            unknown,
+        } = class;
+        let open = images - agree - explained;
+        eprintln!(
+            "{name:<22} {images:>6} {runs:>6} {agree:>6} {unknown:>8} {explained:>10} {open:>7}"
+        );
+    };
+    eprintln!(
+        "{:<22} {:>6} {:>6} {:>6} {:>8} {:>10} {:>7}",
+        "class", "images", "run", "agree", "unknown", "explained", "differ"
+    );
+    let mut sum = Class::default();
+    for (name, class) in classes {
+        line(name, class);
+        sum.images += class.images;
+        sum.runs += class.runs;
+        sum.agree += class.agree;
+        sum.explained += class.explained;
+        sum.unknown += class.unknown;
+    }
+    line("all", &sum);
+}
