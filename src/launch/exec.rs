@@ -214,7 +214,7 @@ impl Kernel<'_, '_> {
             Some(ExecError::NoExec) => return error(Errno::ExecFormat),
             Some(ExecError::Io) => return error(Errno::Io),
             Some(ExecError::Invalid) => return error(Errno::Invalid),
-            Some(ExecError::NotFound) => return error(Errno::NoEntry),
+            Some(ExecError::Access) => return error(Errno::Access),
             Some(ExecError::Killed) => true,
             None => false,
         };

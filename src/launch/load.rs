@@ -48,7 +48,7 @@ pub(super) fn load(
 ) -> io::Result<Loading> {
     let program = process.file.node;
     let words: Option<Vec<String>> = process.argv.iter().map(known).collect();
-    let options = match (resolver.as_loader(program)?, words) {
+    let options = match (resolver.as_loader(program, &process.file.real)?, words) {
         (None, _) => None,
         (Some(_), None) => return Ok(Loading::Nothing),
         (Some(kind), Some(words)) => match direct::parse(kind, &words) {

@@ -30,7 +30,7 @@ const TABLE_LIMIT: u64 = 64 << 20;
 const CHUNK: u64 = 4096;
 
 /// The tags that are looked at.
-const TAGS: [DynamicTag; 24] = [
+const TAGS: [DynamicTag; 32] = [
     DT_NEEDED,
     DT_HASH,
     DT_STRTAB,
@@ -42,7 +42,6 @@ const TAGS: [DynamicTag; 24] = [
     DT_BIND_NOW,
     DT_RUNPATH,
     DT_FLAGS,
-    DT_GNU_HASH,
     DT_DEPAUDIT,
     DT_AUDIT,
     DT_VERSYM,
@@ -55,6 +54,15 @@ const TAGS: [DynamicTag; 24] = [
     DT_MIPS_RLD_MAP_REL,
     DT_AUXILIARY,
     DT_FILTER,
+    DT_JMPREL,
+    DT_PLTREL,
+    DT_PLTRELSZ,
+    DT_REL,
+    DT_RELA,
+    DT_RELACOUNT,
+    DT_RELASZ,
+    DT_RELCOUNT,
+    DT_RELSZ,
 ];
 
 /// Names of libraries are file names, or paths.

@@ -78,10 +78,12 @@ impl Shell<'_> {
             Redirected::Doubtful { stdout_elsewhere } => {
                 let prefix = prefix.to_vec();
                 let flow = self.branches(&mut [
-                    &mut |shell: &mut Self| {
-                        match shell.expanded_further(arguments.clone(), &prefix, stdout_elsewhere) {
-                            Ok(flow) | Err(flow) => flow,
-                        }
+                    &mut |shell: &mut Self| match shell.expanded_further(
+                        arguments.clone(),
+                        &prefix,
+                        stdout_elsewhere,
+                    ) {
+                        Ok(flow) | Err(flow) => flow,
                     },
                     &mut |shell: &mut Self| shell.not_redirected(&arguments),
                 ]);
