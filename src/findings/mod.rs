@@ -12,6 +12,7 @@ mod archive;
 mod draft;
 mod finding;
 mod go;
+mod headers;
 mod linking;
 mod mixed;
 mod platform;
@@ -48,6 +49,7 @@ pub fn find(tree: &Tree, declared: &Declared, evidence: &dyn Evidence) -> io::Re
     script::check(&image, &roles, &mut drafts);
     go::check(&image, &roles, &mut drafts);
     users::check(&image, &roles, &mut drafts)?;
+    headers::check(&image, &roles, &mut drafts);
     archive::check(&image, &mut drafts);
     drafts.finish()
 }

@@ -10,7 +10,8 @@ use super::*;
 use crate::cache::{self, CacheDir, Key};
 use crate::image::Start;
 use crate::inspect::{
-    Binary, Endian, FactSource, Format, Kind, Libc, Linkage, Sourced, Undefined, VersionsNeeded,
+    Binary, Contradiction, Endian, FactSource, Format, Kind, Libc, Linkage, Sourced, Undefined,
+    VersionsNeeded,
 };
 use crate::layer::{Data, Entry, EntryKind, Mtime};
 use crate::tree::{Merger, NodeId};
