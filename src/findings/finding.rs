@@ -116,12 +116,14 @@ ids! {
     DigestMismatch = "digest-mismatch",
     /// A media type that claims another compression than the bytes have.
     MediaTypeMismatch = "media-type-mismatch",
-    /// An executable that ends in its header.
+    /// An executable that is shorter than its headers say.
     TruncatedBinary = "truncated-binary",
     /// The image ships a file where the sidecar of an executable would be.
     ShadowedSidecar = "shadowed-sidecar",
     /// The image ships attributes under `user.imgfs.`.
     ShadowedXattr = "shadowed-xattr",
+    /// The headers of an ELF file tell one reader something else than another.
+    ContradictoryHeaders = "contradictory-headers",
 }
 
 impl Id {
@@ -192,7 +194,7 @@ mod tests {
                     .all(|b| b == b'-' || b.is_ascii_lowercase())
             );
         }
-        assert_eq!(Id::ALL.len(), 30);
+        assert_eq!(Id::ALL.len(), 31);
         assert_eq!(Id::from_name("no-such"), None);
         assert_eq!(Level::from_name("fail"), Some(Level::Fail));
         assert!(Level::Info < Level::Warn && Level::Warn < Level::Fail);

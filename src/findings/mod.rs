@@ -14,6 +14,7 @@ mod certificates;
 mod draft;
 mod finding;
 mod go;
+mod headers;
 mod libraries;
 mod linking;
 mod mixed;
@@ -53,6 +54,7 @@ pub fn find(tree: &Tree, declared: &Declared, evidence: &dyn Evidence) -> io::Re
     script::check(&image, &roles, &mut drafts)?;
     go::check(&image, &roles, &mut drafts);
     users::check(&image, &roles, &mut drafts)?;
+    headers::check(&image, &roles, &mut drafts);
     archive::check(&image, &mut drafts);
     drafts.finish()
 }

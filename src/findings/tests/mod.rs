@@ -12,7 +12,8 @@ use super::*;
 use crate::cache::{self, CacheDir, Key};
 use crate::image::Start;
 use crate::inspect::{
-    Binary, Endian, FactSource, Format, GoBuild, Kind, Libc, Linkage, Sourced, Symbols, Undefined,
+    Binary, Contradiction, Endian, FactSource, Format, GoBuild, Kind, Libc, Linkage, Sourced,
+    Symbols, Undefined,
     VersionsNeeded,
 };
 use crate::layer::{Data, Entry, EntryKind, Mtime};

@@ -362,6 +362,40 @@ fn what_the_archive_gets_wrong_and_what_it_hides() {
 }
 
 #[test]
+fn headers_that_deceive_or_describe_more_than_there_is() {
+    let mut world = World::debian();
+    let mut hidden = program(&["libc.so.6"]);
+    hidden.contradictions = vec![
+        Contradiction::DynamicOffset(Vec::new()),
+        Contradiction::SecondInterp(b"/lib/other.so".to_vec()),
+    ];
+    let mut short = program(&["libc.so.6"]);
+    short.cut_short = Some(70_000);
+    let module = Binary {
+        kind: Kind::KernelModule,
+        ..short.clone()
+    };
+    world
+        .binary("usr/bin/hidden", hidden)
+        .binary("usr/bin/short", short.clone())
+        .binary("lib/modules/short.ko", module)
+        .binary("usr/share/go/testdata/short", short);
+    let found = world.found();
+    let lines = [
+        "warn truncated-binary /lib/modules/short.ko",
+        "warn truncated-binary /usr/bin/short",
+        "warn contradictory-headers /usr/bin/hidden",
+    ];
+    assert_eq!(found.lines(), lines);
+    assert_eq!(
+        found.detail(Id::ContradictoryHeaders),
+        "a tool that goes by the offset of PT_DYNAMIC shows no library; the loader goes by its \
+         address, where the file needs libc.so.6; there are two PT_INTERP: the kernel uses the first \
+         (/lib64/ld-linux-x86-64.so.2), the other names /lib/other.so"
+    );
+}
+
+#[test]
 fn many_of_a_kind_are_one() {
     let mut world = World::debian();
     for i in 0..30 {
