@@ -216,6 +216,7 @@ impl Shell<'_> {
         let Some(text) = self.world.read(&path) else {
             return self.anything_happened();
         };
+        self.shielded = false;
         let arguments = operands.get(1..).unwrap_or_default().to_vec();
         let replaced = if arguments.is_empty() || self.dialect == Dialect::Dash {
             None

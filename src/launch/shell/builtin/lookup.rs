@@ -43,13 +43,15 @@ impl Shell<'_> {
         match first {
             Word::Known(target) if super::exists(target, self.dialect) => {
                 let target = target.clone();
-                let before = self.dialect;
                 // An error of a special builtin does not end the shell behind `command`.
                 let arguments: Vec<Argument> = rest.iter().cloned().map(Argument::Word).collect();
-                let flow = self.builtin(&target, &arguments)?;
+                self.shielded = true;
+                let flow = self.builtin(&target, &arguments);
+                self.shielded = false;
+                let flow = flow?;
                 if let Flow::Exit(ended) = flow
                     && !matches!(target.as_str(), "exit" | "exec" | "eval" | "." | "return")
-                    && before != Dialect::Bash
+                    && self.dialect != Dialect::Bash
                 {
                     self.state.status = ended.status.map_or(Status::Unknown, Status::Known);
                     return Ok(self.errexit());

@@ -186,6 +186,12 @@ impl Shell<'_> {
     /// An error in a special builtin: it ends the shell, or it has this status in bash.
     fn special_error(&mut self, bash: u8) -> Flow {
         match self.dialect {
+            Dialect::Dash | Dialect::Busybox | Dialect::BashPosix if self.shielded => {
+                let status = self.dialect.special_error();
+                self.state.status = status.map_or(Status::NonZero, Status::Known);
+                self.state.cause = None;
+                self.errexit()
+            }
             Dialect::Bash => {
                 self.set_status(bash);
                 self.errexit()

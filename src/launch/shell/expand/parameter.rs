@@ -205,7 +205,10 @@ impl Shell<'_> {
             Held::One(Value::Known(name)) => {
                 match word::parse_parameter(&name, &parse::options(self.dialect)) {
                     Ok(target) => self.held_directly(&target),
-                    Err(_) => Ok(Held::One(Value::Unknown)),
+                    Err(_) => {
+                        self.doubt();
+                        Ok(Held::One(Value::Unknown))
+                    }
                 }
             }
             _ => Ok(Held::One(Value::Unknown)),

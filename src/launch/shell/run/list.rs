@@ -3,6 +3,7 @@
 use brush_parser::ast::{self, AndOr, AndOrList, CompoundList, Pipeline, SeparatorOperator};
 
 use super::{Flow, Shell};
+use crate::launch::shell::Dialect;
 use crate::launch::shell::state::{Status, Switch};
 use crate::launch::shell::world::Place;
 
@@ -87,9 +88,9 @@ impl Shell<'_> {
             [command] => self.command(command),
             commands => self.piped(commands),
         };
-        // busybox inverts the status of `! return` too.
+        // busybox inverts the status of `! return` and `! break` too.
         let inverts = flow == Flow::Next
-            || (flow == Flow::Return && self.dialect == crate::launch::shell::Dialect::Busybox);
+            || (!matches!(flow, Flow::Exit(_)) && self.dialect == Dialect::Busybox);
         if inverts && pipeline.bang {
             self.state.status = self.state.status.inverted();
             self.state.cause = None;

@@ -42,7 +42,10 @@ impl Shell<'_> {
                 }
             }
         }
-        self.set_status(0);
+        // bash leaves `$?` alone until the body has run.
+        if words.is_empty() || !self.dialect.is_bash() {
+            self.set_status(0);
+        }
         let name = &clause.variable_name;
         let body = &clause.body.list;
         self.framed(Kind::Loop, |shell| {

@@ -111,6 +111,8 @@ pub(super) struct Shell<'w> {
     pub calls: Vec<Call>,
     /// The texts of `trap ... EXIT`.
     pub exit_traps: Vec<String>,
+    /// `command` is before the builtin, so that an error of it does not end the shell.
+    pub shielded: bool,
     /// Whether the script itself is certain to run.
     certain: bool,
     frames: Vec<Frame>,
@@ -140,6 +142,7 @@ impl<'w> Shell<'w> {
             from_text: false,
             calls: Vec::new(),
             exit_traps: Vec::new(),
+            shielded: false,
             certain: true,
             frames: Vec::new(),
             possible: 0,

@@ -36,7 +36,12 @@ impl Shell<'_> {
             match redirect {
                 IoRedirect::HereDocument(_, document) => {
                     if document.requires_expansion {
-                        self.expand_quoted(&document.doc.value)?;
+                        match self.expand_quoted(&document.doc.value) {
+                            Ok(_) => {}
+                            Err(flow) if self.dialect.is_bash() => return Err(flow),
+                            // dash and busybox: the redirection fails, the shell goes on.
+                            Err(_) => return Ok(Redirected::Failed),
+                        }
                     }
                 }
                 IoRedirect::HereString(_, word) => {

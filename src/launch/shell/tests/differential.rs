@@ -32,12 +32,13 @@ impl World for Stubs<'_> {
                 Word::Known(text) => {
                     let _ = write!(line, "[{text}]");
                 }
-                _ => line.push_str("[?]"),
+                Word::Unknown => line.push_str("[?]"),
+                Word::UnknownMany => line.push('?'),
             }
         }
         let exported = match command.environment.get("V") {
             Some(Value::Known(text)) => format!("V={text}"),
-            Some(Value::Unknown) => "V=?".to_owned(),
+            Some(Value::Unknown) => "V?".to_owned(),
             None => "V".to_owned(),
         };
         line.push_str(&exported);
