@@ -1,7 +1,7 @@
 //! Findings while they are collected. What is the same for many files becomes one finding: ten thousand
 //! lines say less than one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 
 use super::finding::{Finding, Id, Level};
@@ -28,6 +28,8 @@ pub struct Drafts {
     room: Option<usize>,
     /// What was learned of files.
     files: HashMap<NodeId, report::File>,
+    /// Files of which another rule says why the loader does not take them.
+    explained: HashSet<NodeId>,
 }
 
 /// What a finding says beside what it is about.
@@ -49,6 +51,7 @@ impl Default for Drafts {
             list: Vec::new(),
             room: Some(LIMIT),
             files: HashMap::new(),
+            explained: HashSet::new(),
         }
     }
 }
@@ -69,6 +72,12 @@ impl Drafts {
         if self.take(size_of::<report::File>() + names.sum::<usize>()) {
             self.files.insert(node, file);
         }
+    }
+
+    /// Drops what is only good to know about the libraries and symbols of a file, since another rule says
+    /// why the file does not load, or that it is never loaded.
+    pub fn explained(&mut self, node: NodeId) {
+        self.explained.insert(node);
     }
 
     fn push(&mut self, finding: Finding, group: Option<String>) {
@@ -143,7 +152,20 @@ impl Drafts {
         }
         let mut list = Vec::new();
         let mut groups: BTreeMap<(Id, Level, Option<u32>, String), Vec<Finding>> = BTreeMap::new();
+        let explained = |finding: &Finding| {
+            let loading = matches!(
+                finding.id,
+                Id::MissingLibrary | Id::GlibcTooOld | Id::MissingSymbol
+            );
+            let known = finding
+                .node
+                .is_some_and(|node| self.explained.contains(&node));
+            loading && known && finding.level == Level::Info
+        };
         for Draft { finding, group } in self.list {
+            if explained(&finding) {
+                continue;
+            }
             match group {
                 Some(group) => {
                     let key = (finding.id, finding.level, finding.layer, group);

@@ -1,6 +1,7 @@
 //! Images made by hand: a few files with the facts that they would have.
 
 mod loading;
+mod plugins;
 mod rules;
 mod users;
 
@@ -302,11 +303,14 @@ impl Evidence for Facts<'_> {
             .of(&self.world.undefined, node)
             .cloned()
             .unwrap_or_default();
-        let symbol = |name: &str| Undefined {
-            // `?name` is a weak one.
-            name: name.trim_start_matches('?').into(),
-            version: None,
-            weak: name.starts_with('?'),
+        // `?name` is a weak one, `name@version` has a version.
+        let symbol = |text: &str| {
+            let (name, version) = text.split_once('@').unwrap_or((text, ""));
+            Undefined {
+                name: name.trim_start_matches('?').into(),
+                version: (!version.is_empty()).then(|| version.into()),
+                weak: name.starts_with('?'),
+            }
         };
         Ok(names.into_iter().map(symbol).collect())
     }
