@@ -32,6 +32,8 @@ pub struct Drafts {
     files: HashMap<NodeId, report::File>,
     /// What the rule about the start has told, and other rules need not repeat.
     told: HashSet<Start>,
+    /// Files of which another rule says why the loader does not take them.
+    explained: HashSet<NodeId>,
 }
 
 /// What the rule about the start has told of a file.
@@ -64,6 +66,7 @@ impl Default for Drafts {
             many: Vec::new(),
             files: HashMap::new(),
             told: HashSet::new(),
+            explained: HashSet::new(),
         }
     }
 }
@@ -84,6 +87,12 @@ impl Drafts {
         if self.take(size_of::<report::File>() + names.sum::<usize>()) {
             self.files.insert(node, file);
         }
+    }
+
+    /// Drops what is only good to know about the libraries and symbols of a file, since another rule says
+    /// why the file does not load, or that it is never loaded.
+    pub fn explained(&mut self, node: NodeId) {
+        self.explained.insert(node);
     }
 
     fn push(&mut self, finding: Finding, group: Option<String>) {
@@ -178,7 +187,20 @@ impl Drafts {
         }
         let mut list = self.many;
         let mut groups: BTreeMap<(Id, Level, Option<u32>, String), Vec<Finding>> = BTreeMap::new();
+        let explained = |finding: &Finding| {
+            let loading = matches!(
+                finding.id,
+                Id::MissingLibrary | Id::GlibcTooOld | Id::MissingSymbol
+            );
+            let known = finding
+                .node
+                .is_some_and(|node| self.explained.contains(&node));
+            loading && known && finding.level == Level::Info
+        };
         for Draft { finding, group } in self.list {
+            if explained(&finding) {
+                continue;
+            }
             match group {
                 Some(group) => {
                     let key = (finding.id, finding.level, finding.layer, group);

@@ -8,6 +8,7 @@
 //! Headers are the truth; build info, config and index are claims. What the image starts weighs most;
 //! what nothing in it can start (data, cross toolchains, other platforms' artefacts) weighs little.
 
+mod alternatives;
 mod archive;
 mod attribution;
 mod certificates;
@@ -19,6 +20,7 @@ mod libraries;
 mod linking;
 mod mixed;
 mod platform;
+mod plugins;
 mod report;
 mod role;
 mod script;
@@ -51,6 +53,7 @@ pub fn find(tree: &Tree, declared: &Declared, evidence: &dyn Evidence) -> io::Re
     start::check(&image, &start, &mut drafts);
     platform::check(&image, &roles, &mut drafts);
     linking::check(&image, &roles, &start.loaded(), &mut drafts)?;
+    plugins::check(&image, &mut drafts)?;
     script::check(&image, &roles, &mut drafts)?;
     go::check(&image, &roles, &mut drafts);
     users::check(&image, &roles, &mut drafts)?;

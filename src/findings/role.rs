@@ -55,7 +55,7 @@ pub fn roles(image: &Image<'_>, start: &Start) -> Vec<Role> {
             let library = file.binary.kind == BinaryKind::SharedLibrary;
             let data = !runs
                 || !(file.may_run || library)
-                || components(&file.path).any(|name| name == b"testdata")
+                || is_test_data(&file.path)
                 || foreign.holds(image, file.node, &mut known)
                 || names_its_platform(image, file);
             if data { Role::Data } else { Role::Other }
@@ -127,12 +127,18 @@ fn is_support(path: &[u8]) -> bool {
     installed && names.any(|name| DOCUMENTATION.contains(&name))
 }
 
+/// Whether a path is in a directory for the data of tests (`testdata`, cmd/go).
+pub fn is_test_data(path: &[u8]) -> bool {
+    components(path).any(|name| name == b"testdata")
+}
+
 /// The root file systems inside the image: directories that have a `usr` of their own beside another
 /// directory that only a root has.
-struct Roots(HashSet<NodeId>);
+pub struct Roots(HashSet<NodeId>);
 
 impl Roots {
-    fn find(image: &Image<'_>) -> Self {
+    /// Looks for them.
+    pub fn find(image: &Image<'_>) -> Self {
         let tree = image.tree;
         let mut roots = HashSet::new();
         for id in tree.dentries() {
@@ -152,8 +158,13 @@ impl Roots {
         Self(roots)
     }
 
-    /// Whether a file is in one of them.
-    fn holds(&self, image: &Image<'_>, node: NodeId, known: &mut HashMap<NodeId, bool>) -> bool {
+    /// Whether a file is in one of them. `known` keeps the answers for directories between calls.
+    pub fn holds(
+        &self,
+        image: &Image<'_>,
+        node: NodeId,
+        known: &mut HashMap<NodeId, bool>,
+    ) -> bool {
         if self.0.is_empty() {
             return false;
         }
@@ -230,7 +241,7 @@ fn system_words(os: &str) -> &'static [&'static str] {
 
 /// Whether a file is for another platform than the image's and its path says so: a cross compiler's
 /// library, a release artefact.
-fn names_its_platform(image: &Image<'_>, file: &File) -> bool {
+pub fn names_its_platform(image: &Image<'_>, file: &File) -> bool {
     let declared = &image.declared.platform;
     let mut words: Vec<&str> = Vec::new();
     if file.arch() != declared.arch {

@@ -1,6 +1,7 @@
 //! Images made by hand: a few files with the facts that they would have.
 
 mod loading;
+mod plugins;
 mod rules;
 mod symbols;
 mod users;
@@ -302,13 +303,16 @@ impl Evidence for Facts<'_> {
     fn symbols(&self, node: NodeId) -> io::Result<Option<Symbols>> {
         let undefined = self.of(&self.world.undefined, node);
         let exports = self.of(&self.world.exports, node);
-        let symbol = |name: &&str| Undefined {
-            // `?name` is a weak one, `name()` a function that is only called.
-            name: name.trim_matches(['?', '(', ')']).into(),
-            weak: name.starts_with('?'),
-            data: (!name.ends_with("()")).then_some(0),
-            call: name.ends_with("()").then_some(0),
-            ..Undefined::default()
+        // `?name` is a weak one, `name()` a function that is only called, `name@version` has a version.
+        let symbol = |text: &&str| {
+            let (name, version) = text.split_once('@').unwrap_or((text, ""));
+            Undefined {
+                name: name.trim_matches(['?', '(', ')']).into(),
+                version: (!version.is_empty()).then(|| version.into()),
+                weak: name.starts_with('?'),
+                data: (!name.ends_with("()")).then_some(0),
+                call: name.ends_with("()").then_some(0),
+            }
         };
         Ok(Some(Symbols {
             undefined: undefined.into_iter().flatten().map(symbol).collect(),

@@ -1,0 +1,471 @@
+//! Plugins that programs load with dlopen(3): add-ons of Node, extension modules of Python, PAM, NSS,
+//! gconv, and modules of Apache, nginx, Perl, PHP, Ruby and R.
+//!
+//! No header says who loads a plugin, so they are told by where they lie and how they are named. A plugin
+//! for another machine or system, for another C library, or for a newer one than the image has, does not
+//! load. Packages that ship one build for each platform are fine if one build fits.
+
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::rc::Rc;
+
+use super::alternatives;
+use super::draft::{Drafts, Text};
+use super::finding::{Id, Level};
+use super::linking::libc_name;
+use super::platform::can_run;
+use super::role::{self, Roots};
+use crate::inspect::{Format, Kind as BinaryKind, Libc};
+use crate::launch::image::{File, Image, Machine, base, parent};
+use crate::launch::loader::usual_path;
+use crate::layer::printable;
+use crate::tree::components;
+
+/// So many libraries of one name are asked for the versions that they define.
+const SAME_NAME: usize = 16;
+
+/// Of so many plugins the symbols are compared with those of the image's C library.
+const COMPARED: usize = 256;
+
+/// So many symbols of a plugin are looked for, and so many that are missing are listed.
+const SYMBOLS: usize = 1 << 14;
+const SHOWN: usize = 6;
+
+/// Libraries of glibc that musl does not take for itself, beside the loader `ld-linux*`.
+const NOT_IN_MUSL: [&[u8]; 5] = [
+    b"libresolv.so.2",
+    b"libanl.so.1",
+    b"libnsl.so.1",
+    b"libcrypt.so.1",
+    b"libmvec.so.1",
+];
+
+/// What loads a plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Host {
+    /// `require` of Node (`*.node`).
+    Node,
+    /// `import` of Python, a file that is named for a version of Python (PEP 3149) or for `abi3`.
+    PythonTagged,
+    /// A library below `site-packages`, `dist-packages` or `lib-dynload`.
+    Python,
+    /// A program or library of the system, named in words.
+    System(&'static str),
+}
+
+impl Host {
+    /// Who loads a file of this path. `None` if it does not look like a plugin.
+    fn of(path: &[u8]) -> Option<Self> {
+        let name = base(path);
+        if name.ends_with(b".node") {
+            return Some(Self::Node);
+        }
+        let dir = parent(path);
+        if name.starts_with(b"libnss_") && name.ends_with(b".so.2") {
+            return Some(Self::System("NSS modules"));
+        }
+        let stem = name.strip_suffix(b".so")?;
+        let has = |word: &[u8]| components(dir).any(|name| name == word);
+        let tagged = |tag: &[u8]| memchr::memmem::find(stem, tag).is_some();
+        if tagged(b".cpython-") || tagged(b".pypy") || stem.ends_with(b".abi3") {
+            return Some(Self::PythonTagged);
+        }
+        if has(b"site-packages") || has(b"dist-packages") || has(b"lib-dynload") {
+            return Some(Self::Python);
+        }
+        let above = base(parent(dir));
+        Some(Self::System(match base(dir) {
+            b"security" if name.starts_with(b"pam_") => "PAM modules",
+            b"gconv" => "gconv modules",
+            b"modules" if matches!(above, b"apache2" | b"httpd") => "Apache modules",
+            b"modules" if above == b"nginx" => "nginx modules",
+            b"libs" if has(b"R") => "R packages",
+            _ if has(b"auto") && has_prefix(dir, b"perl") => "Perl modules",
+            _ if above == b"extensions" || has_prefix(above, b"php") => "PHP extensions",
+            _ if has(b"gems") || has(b"ruby") => "Ruby extensions",
+            _ => return None,
+        }))
+    }
+
+    /// What such plugins are called, in the plural.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Node => "Node add-ons",
+            Self::PythonTagged | Self::Python => "Python extension modules",
+            Self::System(name) => name,
+        }
+    }
+
+    /// Whether plugins of this kind are shipped for several platforms side by side, under names that tell
+    /// them apart. The name of any other plugin that names another platform says that it is data.
+    fn has_alternatives(self) -> bool {
+        matches!(self, Self::Node | Self::PythonTagged)
+    }
+}
+
+/// Whether a name of a path starts with these bytes.
+fn has_prefix(path: &[u8], prefix: &[u8]) -> bool {
+    components(path).any(|name| name.starts_with(prefix))
+}
+
+/// Why a plugin does not load.
+struct Misfit {
+    id: Id,
+    fit: Fit,
+    detail: String,
+    hint: String,
+    group: String,
+}
+
+/// How near a plugin is to one that loads in the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    /// It is for another system.
+    OtherSystem,
+    /// It is for another machine.
+    OtherMachine,
+    /// Only the C library does not fit.
+    OtherLibc,
+    /// It loads.
+    Loads,
+}
+
+/// Looks at every plugin of the image.
+///
+/// # Errors
+/// If the symbols of a plugin cannot be read.
+pub(super) fn check(image: &Image<'_>, drafts: &mut Drafts) -> io::Result<()> {
+    let plugins: Vec<(&File, Host)> = image
+        .files
+        .iter()
+        .filter(|file| file.binary.kind == BinaryKind::SharedLibrary)
+        .filter_map(|file| Some((file, Host::of(&file.path)?)))
+        .collect();
+    if plugins.is_empty() {
+        return Ok(());
+    }
+    let roots = Roots::find(image);
+    let mut known = HashMap::new();
+    let mut is_apart =
+        |file: &File| roots.holds(image, file.node, &mut known) || role::is_test_data(&file.path);
+    let libraries = Libraries::new(image, &mut is_apart);
+    // For each plugin that comes in several builds, the best of them.
+    let mut best: HashMap<String, Fit> = HashMap::new();
+    let mut built: HashSet<&[u8]> = HashSet::new();
+    let mut misfits = Vec::new();
+    for (file, host) in plugins {
+        if is_apart(file) {
+            continue;
+        }
+        let misfit = misfit(image, &libraries, file, host)?;
+        let fit = misfit.as_ref().map_or(Fit::Loads, |misfit| misfit.fit);
+        if host.has_alternatives() {
+            let known = best.entry(alternatives::key(&file.path)).or_insert(fit);
+            *known = fit.max(*known);
+            if fit == Fit::Loads {
+                let at = memchr::memmem::rfind(&file.path, b"/build/");
+                built.extend(at.and_then(|at| file.path.get(..at)));
+            }
+        }
+        misfits.extend(misfit.map(|misfit| (file, host, misfit)));
+    }
+    for (file, host, misfit) in misfits {
+        // What its loader would not find says nothing new.
+        drafts.explained(file.node);
+        let other = match host.has_alternatives() {
+            true => {
+                let package = alternatives::prebuilt_package(&file.path);
+                // Of builds none of which loads, those that are nearest are told of.
+                let best = best.get(&alternatives::key(&file.path));
+                best.is_some_and(|best| *best > misfit.fit)
+                    || package.is_some_and(|package| built.contains(package))
+            }
+            false => role::names_its_platform(image, file),
+        };
+        if other {
+            continue;
+        }
+        let text = Text {
+            detail: misfit.detail,
+            hint: misfit.hint,
+            group: misfit.group,
+        };
+        drafts.file(misfit.id, Level::Warn, file, text);
+    }
+    Ok(())
+}
+
+/// Why a plugin does not load in this image, if so.
+fn misfit(
+    image: &Image<'_>,
+    libraries: &Libraries<'_>,
+    file: &File,
+    host: Host,
+) -> io::Result<Option<Misfit>> {
+    let declared = &image.declared.platform;
+    let kind = host.name();
+    let named = format!("{}/{}", file.os(), file.arch());
+    let install = match host {
+        Host::Node => "install the packages of Node in a stage of the image's platform",
+        Host::Python | Host::PythonTagged => {
+            "install the packages of Python in a stage of the image's platform"
+        }
+        Host::System(_) => "take it from a package for the image's platform",
+    };
+    if !can_run(declared, file.os(), "") {
+        return Ok(Some(Misfit {
+            id: Id::WrongOs,
+            fit: Fit::OtherSystem,
+            detail: format!(
+                "it is one of the {kind} and is built for {named}, in an image for {declared}"
+            ),
+            hint: install.to_owned(),
+            group: format!("{kind} built for {named}"),
+        }));
+    }
+    if !can_run(declared, file.os(), file.arch()) {
+        return Ok(Some(Misfit {
+            id: Id::ArchMismatch,
+            fit: Fit::OtherMachine,
+            detail: format!(
+                "it is one of the {kind} and is made for {named}, in an image for {declared}: it does not load"
+            ),
+            hint: install.to_owned(),
+            group: format!("{kind} made for {named}"),
+        }));
+    }
+    let Some(machine) = file.machine() else {
+        return Ok(None);
+    };
+    let Some((wants, has)) = libraries.libcs(&machine, file.binary.libc) else {
+        return Ok(None);
+    };
+    if wants != has {
+        let lacking = match has {
+            Libc::Musl => libraries.lacking_in_musl(&machine, file)?,
+            _ => Some(String::new()),
+        };
+        let Some(lacking) = lacking else {
+            return Ok(None);
+        };
+        let (wants, has) = (libc_name(Some(wants)), libc_name(Some(has)));
+        return Ok(Some(Misfit {
+            id: Id::LibcMismatch,
+            fit: Fit::OtherLibc,
+            detail: format!(
+                "it is one of the {kind} and is built for {wants}, and the image has {has}{lacking}"
+            ),
+            hint: format!("install the build for {has}, or use a base image with {wants}"),
+            group: format!("{kind} built for {wants}, in an image with {has}"),
+        }));
+    }
+    // musl has no symbol versions.
+    if wants != Libc::Glibc {
+        return Ok(None);
+    }
+    Ok(libraries.lacking(&machine, file).map(|(library, version)| {
+        let (library, version) = (printable(&library), printable(&version));
+        Misfit {
+            id: Id::GlibcTooOld,
+            fit: Fit::OtherLibc,
+            detail: format!("{library} does not define {version}, which it needs"),
+            hint: format!(
+                "use a base image whose library defines {version}, or an older build of the plugin"
+            ),
+            group: format!("{kind} that need {version} of {library}"),
+        }
+    }))
+}
+
+/// The libraries of the image itself, by the names that plugins need them by.
+struct Libraries<'a> {
+    image: &'a Image<'a>,
+    /// By soname or file name.
+    by_name: HashMap<&'a [u8], Vec<Library<'a>>>,
+    /// Of so many more plugins the symbols are compared.
+    compared: Cell<usize>,
+}
+
+/// A library and the symbol versions that it defines.
+struct Library<'a> {
+    file: &'a File,
+    defined: Rc<HashSet<&'a [u8]>>,
+}
+
+impl<'a> Libraries<'a> {
+    /// Those that define symbol versions, and the C libraries.
+    fn new(image: &'a Image<'a>, is_apart: &mut impl FnMut(&File) -> bool) -> Self {
+        let mut libraries = Self {
+            image,
+            by_name: HashMap::new(),
+            compared: Cell::new(COMPARED),
+        };
+        for file in &image.files {
+            if file.binary.kind != BinaryKind::SharedLibrary || file.binary.format != Format::Elf {
+                continue;
+            }
+            let name = file.name();
+            if name != b"libc.so.6" && file.binary.versions_defined.is_empty() {
+                continue;
+            }
+            if is_apart(file) {
+                continue;
+            }
+            let soname = file.binary.soname.as_deref();
+            let defined = file.binary.versions_defined.iter();
+            let defined = Rc::new(defined.map(Vec::as_slice).collect::<HashSet<_>>());
+            for name in [Some(name), soname.filter(|&soname| soname != name)] {
+                if let Some(name) = name {
+                    let defined = Rc::clone(&defined);
+                    let named = libraries.by_name.entry(name).or_default();
+                    named.push(Library { file, defined });
+                }
+            }
+        }
+        libraries
+    }
+
+    /// The libraries of a name for a machine.
+    fn named(&self, machine: &Machine, name: &[u8]) -> impl Iterator<Item = &Library<'a>> {
+        let all = self.by_name.get(name).into_iter().flatten();
+        all.filter(move |library| library.file.machine().as_ref() == Some(machine))
+    }
+
+    /// The C library that a plugin is built for, and the one that the image has for its machine. `None`
+    /// if either is not known, or the image has both.
+    fn libcs(&self, machine: &Machine, libc: Option<Libc>) -> Option<(Libc, Libc)> {
+        let wants = libc.filter(|libc| matches!(libc, Libc::Glibc | Libc::Musl))?;
+        let glibc = self.named(machine, b"libc.so.6").next().is_some();
+        let musl = self.image.regular(&usual_path(machine, true)).is_some();
+        match (glibc, musl) {
+            (true, false) => Some((wants, Libc::Glibc)),
+            (false, true) => Some((wants, Libc::Musl)),
+            _ => None,
+        }
+    }
+
+    /// What a plugin for glibc needs and musl does not have, as the end of a sentence. `None` if it loads:
+    /// musl takes `libc.so.6` and most other libraries of glibc for itself, and has no symbol versions
+    /// (`load_library`, ldso/dynlink.c).
+    fn lacking_in_musl(&self, machine: &Machine, file: &File) -> io::Result<Option<String>> {
+        let Some(left) = self.compared.get().checked_sub(1) else {
+            return Ok(Some(String::new()));
+        };
+        self.compared.set(left);
+        let absent = file.binary.needed.iter().find(|name| {
+            let own = name.starts_with(b"ld-linux") || NOT_IN_MUSL.contains(&name.as_slice());
+            own && self.named(machine, name).next().is_none()
+        });
+        if let Some(name) = absent {
+            return Ok(Some(format!("; {} is not in the image", printable(name))));
+        }
+        let Some(musl) = self.image.regular(&usual_path(machine, true)) else {
+            return Ok(Some(String::new()));
+        };
+        let symbols = self.image.evidence.symbols(file.node)?;
+        let (Some(symbols), Some(musl)) = (symbols, self.image.evidence.symbols(musl)?) else {
+            return Ok(Some(String::new()));
+        };
+        let of_libc = |version: &Option<Vec<u8>>| {
+            version
+                .as_ref()
+                .is_some_and(|version| version.starts_with(b"GLIBC_"))
+        };
+        let wanted = symbols.undefined.iter();
+        let wanted = wanted.filter(|symbol| !symbol.weak && of_libc(&symbol.version));
+        let missing = wanted
+            .take(SYMBOLS)
+            .filter(|symbol| !musl.defines_by_name(&symbol.name));
+        let missing: Vec<String> = missing.map(|symbol| printable(&symbol.name)).collect();
+        Ok(match missing.as_slice() {
+            [] => None,
+            few if few.len() <= SHOWN => Some(format!(", which lacks {}", few.join(", "))),
+            many => {
+                let shown = many.get(..SHOWN).unwrap_or_default().join(", ");
+                let more = many.len() - SHOWN;
+                Some(format!(", which lacks {shown} and {more} more symbols"))
+            }
+        })
+    }
+
+    /// A library and a version of it that a file needs and no library of that name defines.
+    fn lacking(&self, machine: &Machine, file: &File) -> Option<(Box<[u8]>, Vec<u8>)> {
+        file.binary.versions_needed.iter().find_map(|needed| {
+            let mut lacks = None;
+            for (number, library) in self.named(machine, &needed.library).enumerate() {
+                // The last one is the highest.
+                let mut strong = needed.strong.iter().rev();
+                let missing = strong.find(|version| !library.defined.contains(version.as_slice()));
+                // A library without versions satisfies all (glibc, elf/dl-version.c).
+                let missing = missing.filter(|_| !library.defined.is_empty())?;
+                // Among so many of one name, one may do.
+                if number == SAME_NAME {
+                    return None;
+                }
+                lacks.get_or_insert((library.file.path.clone(), missing.clone()));
+            }
+            lacks
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plugins_are_told_by_their_paths() {
+        let host = |path: &str| Host::of(path.as_bytes()).map(Host::name);
+        for (path, name) in [
+            ("/app/node_modules/a/build/Release/a.node", "Node add-ons"),
+            (
+                "/usr/lib/python3/dist-packages/_cffi.cpython-311-x86_64-linux-gnu.so",
+                "Python extension modules",
+            ),
+            (
+                "/venv/cryptography/_rust.abi3.so",
+                "Python extension modules",
+            ),
+            (
+                "/usr/lib/python3.11/lib-dynload/_bz2.so",
+                "Python extension modules",
+            ),
+            (
+                "/usr/lib/x86_64-linux-gnu/security/pam_unix.so",
+                "PAM modules",
+            ),
+            ("/lib/x86_64-linux-gnu/libnss_ldap.so.2", "NSS modules"),
+            ("/usr/lib/x86_64-linux-gnu/gconv/UTF-16.so", "gconv modules"),
+            ("/usr/lib/apache2/modules/mod_ssl.so", "Apache modules"),
+            (
+                "/usr/lib/nginx/modules/ngx_http_js_module.so",
+                "nginx modules",
+            ),
+            (
+                "/usr/lib/x86_64-linux-gnu/perl-base/auto/Fcntl/Fcntl.so",
+                "Perl modules",
+            ),
+            (
+                "/usr/local/lib/php/extensions/no-debug-non-zts-20220829/intl.so",
+                "PHP extensions",
+            ),
+            ("/usr/lib/php/20220829/opcache.so", "PHP extensions"),
+            (
+                "/usr/lib/ruby/3.1.0/x86_64-linux/date_core.so",
+                "Ruby extensions",
+            ),
+            ("/usr/lib/R/library/stats/libs/stats.so", "R packages"),
+        ] {
+            assert_eq!(host(path), Some(name), "{path}");
+        }
+        for path in [
+            "/usr/lib/x86_64-linux-gnu/libssl.so.3",
+            "/usr/lib/x86_64-linux-gnu/libfoo.so",
+            "/usr/lib/x86_64-linux-gnu/security/other.so",
+            "/usr/lib/ruby/script",
+        ] {
+            assert_eq!(host(path), None, "{path}");
+        }
+    }
+}
