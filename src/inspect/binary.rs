@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::runtime::{Contradiction, ExecError};
 use super::variants;
 
 /// The facts of one executable, library, object, archive or script.
@@ -72,9 +73,27 @@ pub struct Binary {
     pub packed: bool,
     /// Go's build information.
     pub go: Option<GoBuild>,
+    /// Whether the loader binds all symbols when it starts the program or loads the library, so that a
+    /// missing one is fatal at once (DT_BIND_NOW, DF_BIND_NOW, DF_1_NOW; glibc's
+    /// `elf_get_dynamic_info`). `None` for all but ELF executables and libraries with a dynamic section.
+    pub bind_now: Option<bool>,
     /// Whether the loader leaves out `ld.so.cache` and its default directories when it looks for the
     /// libraries of this file (DF_1_NODEFLIB; glibc's `_dl_map_object`).
     pub no_default_lib: bool,
+    /// What execve(2) answers if the kernel cannot start this ELF file, whatever is around it. `None` if
+    /// it can, and for other formats.
+    pub exec_error: Option<ExecError>,
+    /// DT_AUXILIARY: libraries that glibc loads before this one if they are there.
+    pub auxiliary: Vec<Vec<u8>>,
+    /// DT_FILTER: libraries that glibc loads before this one, and cannot do without.
+    pub filter: Vec<Vec<u8>>,
+    /// DT_AUDIT and DT_DEPAUDIT, split at colons: libraries that glibc loads into an executable to
+    /// watch its loader.
+    pub audit: Vec<Vec<u8>>,
+    /// Where the headers of an ELF file tell one reader something else than another.
+    pub contradictions: Vec<Contradiction>,
+    /// How many bytes an ELF file must have to hold its PT_LOAD segments, if it has fewer.
+    pub cut_short: Option<u64>,
 }
 
 impl Binary {
@@ -85,12 +104,16 @@ impl Binary {
             &self.rpath,
             &self.runpath,
             &self.versions_defined,
+            &self.auxiliary,
+            &self.filter,
+            &self.audit,
         ];
         let asked = self
             .versions_needed
             .iter()
             .flat_map(|v| v.strong.iter().chain(&v.weak));
-        let names = lists.into_iter().flatten().chain(asked);
+        let contradicted = self.contradictions.iter().flat_map(Contradiction::names);
+        let names = lists.into_iter().flatten().chain(asked).chain(contradicted);
         let names: usize = names.map(|name| size_of::<Vec<u8>>() + name.len()).sum();
         let settings = self
             .go
@@ -99,7 +122,11 @@ impl Binary {
         let settings: usize = settings
             .map(|(k, v)| 2 * size_of::<String>() + k.len() + v.len())
             .sum();
-        size_of::<Self>() + names + settings + self.slices.len() * size_of::<Slice>()
+        size_of::<Self>()
+            + names
+            + settings
+            + self.slices.len() * size_of::<Slice>()
+            + self.contradictions.len() * size_of::<Contradiction>()
     }
 }
 

@@ -20,6 +20,7 @@ mod macho;
 mod pe;
 mod plan9;
 mod read;
+mod runtime;
 mod script;
 mod source;
 mod variants;
@@ -31,6 +32,7 @@ pub use binary::{
     Sourced, Symbols, Undefined, VersionsNeeded,
 };
 pub use detect::{Candidate, HEAD_LEN, detect};
+pub use runtime::{Contradiction, ExecError};
 pub use source::Source;
 pub use variants::VARIANTS;
 

@@ -16,6 +16,7 @@ use object::read::elf::Sym;
 
 use super::dynamic::Dynamic;
 use super::header::Header;
+use super::memory::Memory;
 use super::relocation::Relocations;
 use super::section::Sections;
 use super::version;
@@ -33,16 +34,22 @@ const STRINGS_LIMIT: u64 = 64 << 20;
 const VERSION_MASK: u16 = 0x7fff;
 
 /// Reads them. `None` if there is no table to be found.
-pub(super) fn symbols(source: &dyn Source, header: &Header, dynamic: &Dynamic) -> Option<Symbols> {
+pub(super) fn symbols(
+    source: &dyn Source,
+    memory: &Memory<'_>,
+    header: &Header,
+    dynamic: &Dynamic,
+) -> Option<Symbols> {
     if header.layout.wide {
-        symbols_as::<Sym64<Endianness>>(source, header, dynamic)
+        symbols_as::<Sym64<Endianness>>(source, memory, header, dynamic)
     } else {
-        symbols_as::<Sym32<Endianness>>(source, header, dynamic)
+        symbols_as::<Sym32<Endianness>>(source, memory, header, dynamic)
     }
 }
 
 fn symbols_as<S: Sym<Endian = Endianness>>(
     source: &dyn Source,
+    memory: &Memory<'_>,
     header: &Header,
     dynamic: &Dynamic,
 ) -> Option<Symbols> {
@@ -50,16 +57,17 @@ fn symbols_as<S: Sym<Endian = Endianness>>(
     let endian = layout.endian;
     let at = dynamic.symbols?;
     let size = size_of::<S>() as u64;
-    let count = count(source, header, dynamic, size)?.min(SYMBOLS_LIMIT);
-    let bytes = read::prefix(source, at, count.checked_mul(size)?, SYMBOLS_LIMIT * size)?;
+    let count = count(source, memory, header, dynamic, size)?.min(SYMBOLS_LIMIT);
+    let bytes = read::prefix(memory, at, count.checked_mul(size)?, SYMBOLS_LIMIT * size)?;
     let count = bytes.len() / size_of::<S>();
     let (table, _) = slice_from_bytes::<S>(&bytes, count).ok()?;
-    let (strings, end) = dynamic.strings?;
-    let strings = read::prefix(source, strings, end.checked_sub(strings)?, STRINGS_LIMIT)?;
-    let needed = version::indices(source, layout, dynamic);
+    // Loaders do not look at DT_STRSZ, but all names are within it in real files.
+    let len = dynamic.strings_len.unwrap_or(STRINGS_LIMIT);
+    let strings = read::prefix(memory, dynamic.strings?, len, STRINGS_LIMIT)?;
+    let needed = version::indices(memory, layout, dynamic);
     let versym = dynamic.versym.and_then(|at| {
         let len = 2 * count as u64;
-        read::prefix(source, at, len, 2 * SYMBOLS_LIMIT)
+        read::prefix(memory, at, len, 2 * SYMBOLS_LIMIT)
     });
     let version_of = |index: usize| {
         let pair = versym.as_ref()?.get(2 * index..)?.first_chunk::<2>()?;
@@ -68,11 +76,11 @@ fn symbols_as<S: Sym<Endian = Endianness>>(
             Endianness::Big => u16::from_be_bytes(*pair),
         })
     };
-    let relocations = Relocations::read(source, header, dynamic);
+    let relocations = Relocations::read(memory, header, dynamic);
     let mut found = Symbols {
         undefined: Vec::new(),
         defined: HashMap::new(),
-        versions: version::defined_indices(source, layout, dynamic),
+        versions: version::defined_indices(memory, layout, dynamic),
         versioned: versym.is_some(),
         bind_now: dynamic.bind_now,
     };
@@ -83,6 +91,10 @@ fn symbols_as<S: Sym<Endian = Endianness>>(
         }
         let name = strings.get(symbol.st_name(endian) as usize..);
         let name = name.and_then(|rest| rest.get(..memchr::memchr(0, rest)?));
+        let name = match name {
+            Some(name) => Some(name.to_vec()),
+            None => dynamic.string(memory, symbol.st_name(endian)),
+        };
         let Some(name) = name.filter(|name| !name.is_empty()) else {
             continue;
         };
@@ -96,7 +108,7 @@ fn symbols_as<S: Sym<Endian = Endianness>>(
             let place = |places: &HashMap<u32, u32>| places.get(&number?).copied();
             let data = place(&relocations.data);
             found.undefined.push(Undefined {
-                name: name.to_vec(),
+                name,
                 version: version.and_then(|v| needed.get(&(v & VERSION_MASK)).cloned()),
                 weak: bind == STB_WEAK,
                 data: data.or(relocations.unknown.then_some(0)),
@@ -116,7 +128,7 @@ fn symbols_as<S: Sym<Endian = Endianness>>(
             STT_GNU_IFUNC,
         ];
         if types.contains(&kind) && (value != 0 || section == SHN_ABS || kind == STT_TLS) {
-            let entry = found.defined.entry(name.to_vec()).or_default();
+            let entry = found.defined.entry(name).or_default();
             entry.push(version.unwrap_or(1));
         }
     }
@@ -124,10 +136,16 @@ fn symbols_as<S: Sym<Endian = Endianness>>(
 }
 
 /// How many dynamic symbols there may be.
-fn count(source: &dyn Source, header: &Header, dynamic: &Dynamic, size: u64) -> Option<u64> {
+fn count(
+    source: &dyn Source,
+    memory: &Memory<'_>,
+    header: &Header,
+    dynamic: &Dynamic,
+    size: u64,
+) -> Option<u64> {
     // s390x and alpha write DT_HASH in words of 64 bits, which reads as no chains here.
     let hash = dynamic.hash.and_then(|at| {
-        let table = read::record::<HashHeader<Endianness>>(source, at)?;
+        let table = read::record::<HashHeader<Endianness>>(memory, at)?;
         Some(u64::from(table.chain_count.get(header.layout.endian))).filter(|&count| count > 0)
     });
     let section = || {
@@ -135,6 +153,6 @@ fn count(source: &dyn Source, header: &Header, dynamic: &Dynamic, size: u64) -> 
         let len = sections.of_kind(SHT_DYNSYM).next()?.size;
         Some(len / size)
     };
-    let gap = || Some(dynamic.strings?.0.checked_sub(dynamic.symbols?)? / size);
+    let gap = || Some(dynamic.strings?.checked_sub(dynamic.symbols?)? / size);
     hash.or_else(section).or_else(gap)
 }

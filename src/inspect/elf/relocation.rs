@@ -12,14 +12,14 @@ use object::endian::Endianness;
 use super::dynamic::Dynamic;
 use super::header::Header;
 use super::machine;
+use super::memory::Memory;
 use crate::inspect::read;
-use crate::inspect::source::Source;
 
 /// No table is read beyond this. Real ones are larger only because of entries without symbols, which
 /// linkers sort to the front and DT_RELACOUNT counts.
 const TABLE_LIMIT: u64 = 64 << 20;
 
-/// The file offset of a table, its length in bytes, and how many entries at its start name no symbol.
+/// The address of a table, its length in bytes, and how many entries at its start name no symbol.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Table {
     pub at: u64,
@@ -45,17 +45,17 @@ pub(super) struct Relocations {
 
 impl Relocations {
     /// Reads all tables.
-    pub fn read(source: &dyn Source, header: &Header, dynamic: &Dynamic) -> Self {
+    pub fn read(memory: &Memory<'_>, header: &Header, dynamic: &Dynamic) -> Self {
         let mut found = Self {
             unknown: machine::name(header).starts_with("mips"),
             ..Self::default()
         };
         let calls = dynamic.call_relocations;
         for table in dynamic.relocations.iter().flatten() {
-            collect(source, header, table, calls, &mut found.data);
+            collect(memory, header, table, calls, &mut found.data);
         }
         if let Some(table) = &calls {
-            collect(source, header, table, None, &mut found.calls);
+            collect(memory, header, table, None, &mut found.calls);
         }
         found
     }
@@ -63,7 +63,7 @@ impl Relocations {
 
 /// Adds the symbols that a table names, except in entries that are part of `without`.
 fn collect(
-    source: &dyn Source,
+    memory: &Memory<'_>,
     header: &Header,
     table: &Table,
     without: Option<Table>,
@@ -75,7 +75,7 @@ fn collect(
     let Some(start) = table.at.checked_add(skip) else {
         return;
     };
-    let Some(bytes) = read::prefix(source, start, table.len - skip, TABLE_LIMIT) else {
+    let Some(bytes) = read::prefix(memory, start, table.len - skip, TABLE_LIMIT) else {
         return;
     };
     let little = header.layout.endian == Endianness::Little;
