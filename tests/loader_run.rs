@@ -555,10 +555,10 @@ fn compare(image: &OpenImage, loaded: &Loaded, real: &Real) -> Option<String> {
         ));
     }
     if status == 0 {
-        let foo = provider(image, loaded).unwrap_or_else(|| "none".to_owned());
+        let path = provider(image, loaded).unwrap_or_else(|| "none".to_owned());
         let printed = real.stdout.trim_end();
-        if printed != foo {
-            return Some(format!("it got {printed}, not {foo}"));
+        if printed != path {
+            return Some(format!("it got {printed}, not {path}"));
         }
     }
     None

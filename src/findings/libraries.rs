@@ -1,9 +1,13 @@
 //! `missing-library`: libraries that a loader does not find, or finds and cannot load.
 
+use std::io;
+
+use super::attribution;
 use super::draft::{Drafts, Text};
 use super::finding::{Id, InterpreterStatus};
 use super::linking::Subject;
 use super::role::Role;
+use crate::launch::image::base;
 use crate::launch::loader::{FailureKind, Missing};
 use crate::layer::printable;
 
@@ -13,14 +17,14 @@ pub fn check(
     subject: &Subject<'_, '_>,
     status: Option<InterpreterStatus>,
     drafts: &mut Drafts,
-) -> bool {
+) -> io::Result<bool> {
     // Without a loader nothing is loaded: that has to be repaired first.
     let dead = matches!(
         status,
         Some(InterpreterStatus::Missing | InterpreterStatus::WrongArch)
     );
     if dead || !subject.is_native() || subject.role == Role::Data || subject.finds_all() {
-        return false;
+        return Ok(false);
     }
     let program = subject.is_program();
     let machine = subject.file.machine();
@@ -47,19 +51,27 @@ pub fn check(
     let detail = match (failure, names.first()) {
         (Some(failure), None) => format!("it fails with \"{}\"", failure.message),
         (_, Some(_)) => format!("the loader does not find {}", names.join(", ")),
-        (None, None) => return false,
+        (None, None) => return Ok(false),
     };
     let Some(level) = subject.level() else {
-        return false;
+        return Ok(false);
     };
     let first = names.first().cloned().unwrap_or_default();
+    let missing = subject.closure.missing.first();
+    let removed = match missing {
+        Some(missing) => {
+            let name = subject.resolver.name(missing.name);
+            attribution::of_library(subject.image, level, base(name))?
+        }
+        None => String::new(),
+    };
     let text = Text {
-        detail,
-        hint: hint(subject, subject.closure.missing.first()),
+        detail: detail + &removed,
+        hint: hint(subject, missing),
         group: format!("libraries that they need are not found: {first}"),
     };
     drafts.file(Id::MissingLibrary, level, subject.file, text);
-    true
+    Ok(true)
 }
 
 fn describe(subject: &Subject<'_, '_>, missing: &Missing) -> String {

@@ -13,7 +13,7 @@ use super::finding::{Id, InterpreterStatus, Level};
 use super::report;
 use super::role::Role;
 use super::versions::Versions;
-use super::{libraries, mixed, symbols};
+use super::{attribution, libraries, mixed, symbols};
 use crate::inspect::{Format, Kind as BinaryKind, Libc, Linkage};
 use crate::launch::image::{File, Image};
 use crate::launch::loader::{
@@ -74,9 +74,9 @@ pub fn check(
             if !subject.finds_all() {
                 known.missing = names;
             }
-            subject.loader(status, drafts);
+            subject.loader(status, drafts)?;
             let told = mixed::check(&mut subject, status, drafts)?;
-            let told = libraries::check(&subject, status, drafts) || told;
+            let told = libraries::check(&subject, status, drafts)? || told;
             let told = versions.check(&subject) || told;
             if !told && status == Some(InterpreterStatus::Ok) {
                 symbols::check(&mut subject, drafts)?;
@@ -177,17 +177,17 @@ impl Subject<'_, '_> {
         can_run(&self.image.declared.platform, file.os(), file.arch())
     }
 
-    fn loader(&self, status: Option<InterpreterStatus>, drafts: &mut Drafts) {
+    fn loader(&self, status: Option<InterpreterStatus>, drafts: &mut Drafts) -> io::Result<()> {
         let wrong = match status {
             Some(InterpreterStatus::Missing) => false,
             Some(InterpreterStatus::WrongArch) => true,
-            _ => return,
+            _ => return Ok(()),
         };
         if !self.is_program() || !self.is_native() {
-            return;
+            return Ok(());
         }
         let Some(level) = weigh(self.role, Level::Fail, Level::Fail) else {
-            return;
+            return Ok(());
         };
         let path = self.file.binary.interpreter.as_deref().unwrap_or_default();
         let path = printable(path);
@@ -212,12 +212,18 @@ impl Subject<'_, '_> {
                 "use a base image that has {libc}, or link statically (Go: CGO_ENABLED=0; C: -static)"
             ),
         };
+        let name = self.file.binary.interpreter.as_deref().unwrap_or_default();
+        let removed = match wrong {
+            true => String::new(),
+            false => attribution::of_path(self.image, level, &self.image.absolute(name))?,
+        };
         let text = Text {
-            detail: what,
+            detail: what + &removed,
             hint,
             group: format!("the loader {path} is not there for them"),
         };
         drafts.file(Id::MissingLoader, level, self.file, text);
+        Ok(())
     }
 
     /// The object that was loaded under a name.

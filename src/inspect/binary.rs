@@ -163,6 +163,9 @@ pub struct Undefined {
 pub struct Symbols {
     /// What it wants from others, in the order of the table.
     pub undefined: Vec<Undefined>,
+    /// Data of libraries that a program keeps a copy of (R_X86_64_COPY and its like). It defines these
+    /// itself, and does not start if no library does.
+    pub copied: Vec<Undefined>,
     /// What it defines for others: for each name the version index of each definition (DT_VERSYM; 1
     /// where there is none).
     pub defined: HashMap<Vec<u8>, Vec<u16>>,

@@ -80,6 +80,7 @@ fn symbols_as<S: Sym<Endian = Endianness>>(
     let relocations = Relocations::read(memory, header, dynamic);
     let mut found = Symbols {
         undefined: Vec::new(),
+        copied: Vec::new(),
         defined: HashMap::new(),
         versions: version::defined_indices(memory, layout, dynamic),
         versioned: versym.is_some(),
@@ -92,26 +93,31 @@ fn symbols_as<S: Sym<Endian = Endianness>>(
         }
         let name = strings.get(symbol.st_name(endian) as usize..);
         let name = name.and_then(|rest| rest.get(..memchr::memchr(0, rest)?));
+        let name = match name {
+            Some(name) => Some(name.to_vec()),
+            None => dynamic.string(memory, symbol.st_name(endian)),
+        };
         let Some(name) = name.filter(|name| !name.is_empty()) else {
             continue;
         };
         let version = version_of(index);
         let section = symbol.st_shndx(endian);
+        let number = u32::try_from(index).unwrap_or_default();
+        let wanted = |name: Vec<u8>| Undefined {
+            name,
+            version: version.and_then(|v| needed.get(&(v & VERSION_MASK)).cloned()),
+            weak: bind == STB_WEAK,
+            data: relocations.place(number),
+            call: relocations.calls.get(&number).copied(),
+        };
         if section == SHN_UNDEF {
-            if bind == STB_GNU_UNIQUE {
-                continue;
+            if bind != STB_GNU_UNIQUE {
+                found.undefined.push(wanted(name));
             }
-            let number = u32::try_from(index).ok();
-            let place = |places: &HashMap<u32, u32>| places.get(&number?).copied();
-            let data = place(&relocations.data);
-            found.undefined.push(Undefined {
-                name: name.to_vec(),
-                version: version.and_then(|v| needed.get(&(v & VERSION_MASK)).cloned()),
-                weak: bind == STB_WEAK,
-                data: data.or(relocations.unknown.then_some(0)),
-                call: place(&relocations.calls),
-            });
             continue;
+        }
+        if relocations.copies.contains(&number) {
+            found.copied.push(wanted(name.clone()));
         }
         // What glibc's `check_match` and musl's `find_sym2` take for a definition.
         let kind = symbol.st_type();
@@ -125,7 +131,7 @@ fn symbols_as<S: Sym<Endian = Endianness>>(
             STT_GNU_IFUNC,
         ];
         if types.contains(&kind) && (value != 0 || section == SHN_ABS || kind == STT_TLS) {
-            let entry = found.defined.entry(name.to_vec()).or_default();
+            let entry = found.defined.entry(name).or_default();
             entry.push(version.unwrap_or(1));
         }
     }

@@ -5,7 +5,7 @@
 //! which glibc binds lazily unless the file or LD_BIND_NOW forbids it (`elf/dynamic-link.h`,
 //! `ELF_DYNAMIC_RELOCATE`). Some linkers let DT_RELA include DT_JMPREL.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use object::endian::Endianness;
 
@@ -39,6 +39,8 @@ pub(super) struct Relocations {
     pub data: Places,
     /// Those of DT_JMPREL.
     pub calls: Places,
+    /// Those of copy relocations: the file has room for them, and copies the value from a library.
+    pub copies: HashSet<u32>,
     /// The machine has a scheme of its own (MIPS): every symbol may be needed.
     pub unknown: bool,
 }
@@ -46,28 +48,60 @@ pub(super) struct Relocations {
 impl Relocations {
     /// Reads all tables.
     pub fn read(memory: &Memory<'_>, header: &Header, dynamic: &Dynamic) -> Self {
+        let machine = machine::name(header);
         let mut found = Self {
-            unknown: machine::name(header).starts_with("mips"),
+            unknown: machine.starts_with("mips"),
             ..Self::default()
         };
+        let copy = copy_type(&machine);
         let calls = dynamic.call_relocations;
         for table in dynamic.relocations.iter().flatten() {
-            collect(memory, header, table, calls, &mut found.data);
+            let data = &mut found.data;
+            collect(memory, header, table, calls, |symbol, kind, order| {
+                data.entry(symbol).or_insert(order);
+                if Some(kind) == copy {
+                    found.copies.insert(symbol);
+                }
+            });
         }
         if let Some(table) = &calls {
-            collect(memory, header, table, None, &mut found.calls);
+            collect(memory, header, table, None, |symbol, _, order| {
+                found.calls.entry(symbol).or_insert(order);
+            });
         }
         found
     }
 }
 
-/// Adds the symbols that a table names, except in entries that are part of `without`.
+impl Relocations {
+    /// The place of a symbol among those that are needed when the file is loaded.
+    pub fn place(&self, symbol: u32) -> Option<u32> {
+        let place = self.data.get(&symbol).copied();
+        place.or(self.unknown.then_some(0))
+    }
+}
+
+/// The type of a copy relocation (the processor supplements of the ABI: R_X86_64_COPY and its like).
+fn copy_type(machine: &str) -> Option<u32> {
+    Some(match machine {
+        "amd64" | "x32" | "386" => 5,
+        "arm64" => 1024,
+        "arm" => 20,
+        "ppc64" | "ppc64le" | "ppc" => 19,
+        "riscv64" | "riscv" => 4,
+        "s390x" => 9,
+        _ => return None,
+    })
+}
+
+/// Tells of each entry that names a symbol: its number, the type and the place of the entry. Entries that
+/// are part of `without` are left out.
 fn collect(
     memory: &Memory<'_>,
     header: &Header,
     table: &Table,
     without: Option<Table>,
-    places: &mut Places,
+    mut tell: impl FnMut(u32, u32, u32),
 ) {
     let word = if header.layout.wide { 8 } else { 4 };
     let size = if table.addends { 3 * word } else { 2 * word };
@@ -79,7 +113,7 @@ fn collect(
         return;
     };
     let little = header.layout.endian == Endianness::Little;
-    let (mut at, mut order) = (start, u32::try_from(places.len()).unwrap_or(u32::MAX));
+    let (mut at, mut order) = (start, 0u32);
     for entry in bytes.chunks_exact(size) {
         let inside = without.is_some_and(|t| at >= t.at && at - t.at < t.len);
         at = at.saturating_add(size as u64);
@@ -93,10 +127,12 @@ fn collect(
                 false => (value << 8 | byte, shift),
             }
         });
-        // ELF64_R_SYM and ELF32_R_SYM.
-        let symbol = info.0 >> if word == 8 { 32 } else { 8 };
-        if let Some(symbol) = u32::try_from(symbol).ok().filter(|&s| s != 0 && !inside) {
-            places.entry(symbol).or_insert(order);
+        // ELF64_R_SYM and ELF64_R_TYPE, or ELF32_R_SYM and ELF32_R_TYPE.
+        let shift = if word == 8 { 32 } else { 8 };
+        let symbol = u32::try_from(info.0 >> shift).ok();
+        let kind = u32::try_from(info.0 & ((1 << shift) - 1)).unwrap_or_default();
+        if let Some(symbol) = symbol.filter(|&symbol| symbol != 0 && !inside) {
+            tell(symbol, kind, order);
             order = order.saturating_add(1);
         }
     }

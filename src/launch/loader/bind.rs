@@ -125,6 +125,21 @@ impl Resolver<'_> {
                 return Ok(Binding::default());
             }
             let mut lacking = Vec::new();
+            // A program copies data from libraries alone: its own place for that is no definition.
+            let libraries = tables.get(1..).unwrap_or_default();
+            for symbol in own.copied.iter().filter(|_| index == 0) {
+                let found = libraries.iter().any(|table| match musl {
+                    true => table.defines_by_name(&symbol.name),
+                    false => table.defines(&symbol.name, symbol.version.as_deref()),
+                });
+                if !found && !symbol.weak {
+                    lacking.push(Unbound {
+                        by: index,
+                        symbol: symbol.clone(),
+                        at_call: false,
+                    });
+                }
+            }
             for symbol in &own.undefined {
                 if symbol.weak || (symbol.data.is_none() && symbol.call.is_none()) {
                     continue;

@@ -183,12 +183,14 @@ impl Resolver<'_> {
             let Some(&(object, _)) = closure.objects.get(at) else {
                 break;
             };
-            let needed = self
-                .objects
-                .get(object.0 as usize)
-                .map(|object| object.needed.clone());
+            let object = self.objects.get(object.0 as usize);
+            let names = object.map(|object| {
+                let needed = object.needed.iter().map(|&name| (name, true));
+                let optional = object.optional.iter().map(|&name| (name, false));
+                needed.chain(optional).collect::<Vec<_>>()
+            });
             let mut chain = None;
-            for name in needed.into_iter().flatten() {
+            for (name, must) in names.into_iter().flatten() {
                 if musl && is_musl_own(self.name(name)) {
                     closure.known.extend(closure.loader.map(|own| (name, own)));
                     continue;
@@ -200,7 +202,7 @@ impl Resolver<'_> {
                     return Closure::default();
                 }
                 let chain = chain.get_or_insert_with(|| chain_of(&closure, at));
-                self.need(&mut closure, name, at, chain, process);
+                self.need(&mut closure, (name, must), at, chain, process);
             }
             at += 1;
         }
@@ -243,7 +245,7 @@ impl Resolver<'_> {
     fn need(
         &mut self,
         closure: &mut Closure,
-        name: Name,
+        (name, must): (Name, bool),
         by: usize,
         chain: &[ObjectId],
         process: &Process,
@@ -259,6 +261,9 @@ impl Resolver<'_> {
         };
         // Another object that needs it may find it by a path of its own.
         self.marks.forget(name);
+        if !must {
+            return;
+        }
         let missing = Missing {
             name,
             by,

@@ -63,6 +63,8 @@ struct Object {
     rpath: Vec<DirId>,
     runpath: Vec<DirId>,
     has_runpath: bool,
+    /// DT_AUXILIARY, which may be missing.
+    optional: Vec<Name>,
     /// DF_1_NODEFLIB.
     no_default_lib: bool,
 }
@@ -272,12 +274,17 @@ impl<'a> Resolver<'a> {
         };
         let runpath = self.run_path(&binary.runpath, &origin, process, main);
         let glibc = self.get(loader).kind == Kind::Glibc;
-        let needed = binary.needed.iter().map(|name| {
+        // Only glibc knows filters, and expands tokens in names.
+        let filters = binary.filter.iter().filter(|_| glibc);
+        let optional = binary.auxiliary.iter().filter(|_| glibc);
+        let mut name_of = |name: &Vec<u8>| {
             let tokens = self.tokens(&origin, loader);
             let expanded = if glibc { expand(name, tokens) } else { None };
             self.intern(expanded.as_deref().unwrap_or(name))
-        });
+        };
+        let needed = binary.needed.iter().chain(filters).map(&mut name_of);
         let needed = needed.collect();
+        let optional = optional.map(&mut name_of).collect();
         let id = ObjectId(u32::try_from(self.objects.len()).ok()?);
         self.objects.push(Object {
             file: number,
@@ -286,6 +293,7 @@ impl<'a> Resolver<'a> {
             rpath,
             runpath,
             has_runpath,
+            optional,
             no_default_lib: binary.no_default_lib,
         });
         self.by_place.insert(key, id);
