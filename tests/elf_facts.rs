@@ -271,8 +271,9 @@ fn symbols_as_readelf_lists_them() {
         let (wanted, exported) = dynamic_symbols(&path);
         let bytes = fs::read(&path).unwrap();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        let ours: BTreeSet<Undefined> = inspect::undefined(&bytes)
-            .unwrap_or_default()
+        let symbols = inspect::symbols(&bytes).unwrap_or_default();
+        let ours: BTreeSet<Undefined> = symbols
+            .undefined
             .iter()
             .map(|u| (text(&u.name), u.version.as_deref().map(text), u.weak))
             .collect();
@@ -285,11 +286,9 @@ fn symbols_as_readelf_lists_them() {
             .chain(others)
             .chain(["no_such_symbol", ""])
             .collect();
-        let bytes_of: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
-        let Some(answers) = inspect::exports(&bytes, &bytes_of) else {
-            assert!(exported.is_empty(), "{}", path.display());
-            continue;
-        };
+        let answers = names
+            .iter()
+            .map(|name| symbols.defined.contains_key(name.as_bytes()));
         for (name, answer) in names.iter().zip(answers) {
             assert_eq!(
                 answer,

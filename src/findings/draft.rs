@@ -26,6 +26,8 @@ pub struct Drafts {
     list: Vec<Draft>,
     /// So many bytes may what is found still take.
     room: Option<usize>,
+    /// Findings that are about more files than they name, and those files.
+    many: Vec<(Finding, Vec<NodeId>)>,
     /// What was learned of files.
     files: HashMap<NodeId, report::File>,
     /// What the rule about the start has told, and other rules need not repeat.
@@ -59,6 +61,7 @@ impl Default for Drafts {
         Self {
             list: Vec::new(),
             room: Some(LIMIT),
+            many: Vec::new(),
             files: HashMap::new(),
             told: HashSet::new(),
         }
@@ -118,6 +121,14 @@ impl Drafts {
         self.push(finding, group);
     }
 
+    /// One finding that is also about other files.
+    pub fn many(&mut self, finding: Finding, nodes: Vec<NodeId>) {
+        let texts = finding.detail.len() + finding.hint.len() + finding.path.len();
+        if self.take(size_of::<Draft>() + texts + size_of_val(&*nodes)) {
+            self.many.push((finding, nodes));
+        }
+    }
+
     /// A finding about the image as a whole, or about a path.
     pub fn image(
         &mut self,
@@ -165,7 +176,7 @@ impl Drafts {
         if self.room.is_none() {
             return Err(crate::launch::too_much());
         }
-        let mut list = Vec::new();
+        let mut list = self.many;
         let mut groups: BTreeMap<(Id, Level, Option<u32>, String), Vec<Finding>> = BTreeMap::new();
         for Draft { finding, group } in self.list {
             match group {

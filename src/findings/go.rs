@@ -50,15 +50,14 @@ fn identity(file: &File, role: Role, drafts: &mut Drafts) {
         }
     }
     for (name, value) in &go.injected {
-        let Some((kind, claim)) = claim(name, value) else {
-            continue;
-        };
-        let has = match kind {
-            Claim::Arch => file.arch(),
-            Claim::System => file.os(),
-        };
-        if claim != has && !has.is_empty() {
-            claims.push((format!("-X {name}={value} was linked into it"), claim, has));
+        for (kind, claim) in claimed(name, value) {
+            let has = match kind {
+                Claim::Arch => file.arch(),
+                Claim::System => file.os(),
+            };
+            if claim != has && !has.is_empty() {
+                claims.push((format!("-X {name}={value} was linked into it"), claim, has));
+            }
         }
     }
     let Some((first, _, _)) = claims.first() else {
@@ -88,44 +87,72 @@ enum Claim {
     System,
 }
 
-/// The claim of a variable, judged by the last part of its name, in Go's words. Those of the host that
-/// built it (`buildArch`) are no claim about the program.
-fn claim<'a>(name: &str, value: &'a str) -> Option<(Claim, &'a str)> {
-    let last = name.rsplit('.').next()?.to_ascii_lowercase();
-    let last: String = last.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
-    match last.as_str() {
+/// What a variable claims, judged by the last part of its name, in Go's words. Variables about the host
+/// that built the program (`buildArch`) claim nothing about the program.
+fn claimed(name: &str, value: &str) -> Vec<(Claim, &'static str)> {
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let last: String = last.chars().filter(char::is_ascii_alphanumeric).collect();
+    let arch = |word: &str| Some((Claim::Arch, arch_word(word)?));
+    let system = |word: &str| Some((Claim::System, system_word(word)?));
+    match last.to_ascii_lowercase().as_str() {
         "arch" | "goarch" | "targetarch" | "targetgoarch" | "architecture" => {
-            let value = arch_word(value)?;
-            Some((Claim::Arch, value))
+            arch(value).into_iter().collect()
         }
-        "os" | "goos" | "targetos" | "targetgoos" => {
-            let known = SYSTEMS.contains(&value);
-            known.then_some((Claim::System, value))
+        "os" | "goos" | "targetos" | "targetgoos" | "operatingsystem" => {
+            system(value).into_iter().collect()
         }
-        "platform" | "targetplatform" | "goplatform" => {
-            let (os, rest) = value.split_once('/')?;
-            let arch = rest.split('/').next()?;
-            let known = SYSTEMS.contains(&os);
-            known.then(|| Some((Claim::Arch, arch_word(arch)?)))?
+        "platform" | "targetplatform" | "goplatform" | "osarch" => {
+            let (os, rest) = value.split_once(['/', '-', '_']).unwrap_or((value, ""));
+            // What does not begin with a system is no platform.
+            let Some(os) = system(os) else {
+                return Vec::new();
+            };
+            let machine = arch(rest).or_else(|| arch(rest.split('/').next()?));
+            [Some(os), machine].into_iter().flatten().collect()
         }
-        _ => None,
+        _ => Vec::new(),
     }
 }
 
-const SYSTEMS: [&str; 10] = [
-    "linux", "darwin", "windows", "freebsd", "netbsd", "openbsd", "android", "solaris", "plan9",
-    "js",
-];
+/// A system in Go's words, whatever word it is given by; `None` if it is no system.
+fn system_word(word: &str) -> Option<&'static str> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "linux" | "gnu/linux" => "linux",
+        "darwin" | "macos" | "osx" | "mac" => "darwin",
+        "windows" | "win" | "win32" | "win64" => "windows",
+        "solaris" | "sunos" => "solaris",
+        "freebsd" => "freebsd",
+        "netbsd" => "netbsd",
+        "openbsd" => "openbsd",
+        "dragonfly" => "dragonfly",
+        "android" => "android",
+        "ios" => "ios",
+        "illumos" => "illumos",
+        "aix" => "aix",
+        "plan9" => "plan9",
+        "js" => "js",
+        "wasip1" => "wasip1",
+        _ => return None,
+    })
+}
 
 /// A machine in Go's words, whatever word it is given by; `None` if it is no machine.
-fn arch_word(word: &str) -> Option<&str> {
-    Some(match word {
+fn arch_word(word: &str) -> Option<&'static str> {
+    Some(match word.to_ascii_lowercase().as_str() {
         "amd64" | "x86_64" | "x86-64" | "x64" => "amd64",
         "arm64" | "aarch64" => "arm64",
         "386" | "i386" | "i686" => "386",
         "arm" | "armv6" | "armv7" | "armhf" => "arm",
-        "ppc64le" | "ppc64" | "riscv64" | "s390x" | "mips" | "mipsle" | "mips64" | "mips64le"
-        | "loong64" | "wasm" => word,
+        "ppc64le" => "ppc64le",
+        "ppc64" => "ppc64",
+        "riscv64" => "riscv64",
+        "s390x" => "s390x",
+        "mips" => "mips",
+        "mipsle" => "mipsle",
+        "mips64" => "mips64",
+        "mips64le" => "mips64le",
+        "loong64" => "loong64",
+        "wasm" => "wasm",
         _ => return None,
     })
 }
@@ -206,22 +233,33 @@ mod tests {
 
     #[test]
     fn what_variables_claim() {
+        let arch = |word| vec![(Claim::Arch, word)];
+        let system = |word| vec![(Claim::System, word)];
+        let both = |os, arch| vec![(Claim::System, os), (Claim::Arch, arch)];
+        assert_eq!(claimed("main.targetArch", "amd64"), arch("amd64"));
+        assert_eq!(claimed("x/y.TARGET_ARCH", "x86_64"), arch("amd64"));
+        assert_eq!(claimed("main.Arch", "AMD64"), arch("amd64"));
+        assert_eq!(claimed("main.GOOS", "linux"), system("linux"));
+        assert_eq!(claimed("main.OS", "Linux"), system("linux"));
+        assert_eq!(claimed("main.os", "macOS"), system("darwin"));
+        assert_eq!(claimed("main.targetOS", "win"), system("windows"));
         assert_eq!(
-            claim("main.targetArch", "amd64"),
-            Some((Claim::Arch, "amd64"))
+            claimed("main.platform", "linux/arm/v7"),
+            both("linux", "arm")
         );
         assert_eq!(
-            claim("x/y.TARGET_ARCH", "x86_64"),
-            Some((Claim::Arch, "amd64"))
+            claimed("main.platform", "macos-x64"),
+            both("darwin", "amd64")
         );
-        assert_eq!(claim("main.GOOS", "linux"), Some((Claim::System, "linux")));
         assert_eq!(
-            claim("main.platform", "linux/arm/v7"),
-            Some((Claim::Arch, "arm"))
+            claimed("main.platform", "linux_x86_64"),
+            both("linux", "amd64")
         );
-        assert_eq!(claim("main.buildArch", "amd64"), None);
-        assert_eq!(claim("main.arch", "gothic"), None);
-        assert_eq!(claim("main.version", "amd64"), None);
+        assert_eq!(claimed("main.platform", "Windows"), system("windows"));
+        assert_eq!(claimed("main.platform", "kubernetes"), []);
+        assert_eq!(claimed("main.buildArch", "amd64"), []);
+        assert_eq!(claimed("main.arch", "gothic"), []);
+        assert_eq!(claimed("main.version", "amd64"), []);
     }
 
     #[test]

@@ -1,23 +1,41 @@
-//! Loaders, libraries and symbol versions: what the loader would refuse to start.
+//! Loaders and what they load: the files of an image that a loader would refuse, and why.
+//!
+//! Every dynamic file is looked at as if the config started it, with the config's environment. For files
+//! that the chain of the image starts, the caller passes what the loader does there, with the
+//! environment that they really get.
 
 use std::collections::HashMap;
 use std::io;
+use std::rc::Rc;
 
 use super::draft::{Drafts, Text, weigh};
 use super::finding::{Id, InterpreterStatus, Level};
-use super::mixed;
 use super::report;
 use super::role::Role;
+use super::versions::Versions;
+use super::{libraries, mixed, symbols};
 use crate::inspect::{Format, Kind as BinaryKind, Libc, Linkage};
 use crate::launch::image::{File, Image};
-use crate::launch::loader::{Closure, Kind, LoaderId, Missing, ObjectId, Resolver};
+use crate::launch::loader::{
+    Closure, FailureKind, Kind, Loaded, LoaderId, ObjectId, Process, Resolver,
+};
 use crate::launch::machine::can_run;
 use crate::layer::printable;
+use crate::tree::NodeId;
 
-/// Looks at every file that a loader loads.
-pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) -> io::Result<()> {
+/// What the loader does for files that the chain starts.
+pub type Overrides = HashMap<NodeId, Loaded>;
+
+/// Looks at every file that a loader loads. What `overrides` says of a file counts instead of what the
+/// config's environment leads to.
+pub fn check(
+    image: &Image<'_>,
+    roles: &[Role],
+    overrides: &Overrides,
+    drafts: &mut Drafts,
+) -> io::Result<()> {
     let mut resolver = Resolver::new(image);
-    let mut refused: HashMap<(ObjectId, ObjectId), Vec<Vec<u8>>> = HashMap::new();
+    let mut versions = Versions::default();
     for (number, (file, &role)) in image.files.iter().zip(roles).enumerate() {
         let native = file.binary.format == Format::Elf;
         let dynamic = matches!(
@@ -33,32 +51,40 @@ pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) -> io::Resu
             missing: Box::default(),
         };
         // A loader that needs nothing has nothing to be looked for.
-        if let Some((object, loader)) = resolver.main(number)? {
+        if let Some((object, process)) = resolver.main(number)? {
+            let loader = process.loader;
             let closure = match resolver.get(loader).kind {
                 // What another loader would find cannot be told.
                 Kind::Other => Closure::default(),
-                _ => resolver.closure(object, loader),
+                _ => resolver.closure(object, &process),
             };
-            let names = closure
-                .missing
-                .iter()
-                .map(|missing| resolver.name(missing.name).into());
-            known.missing = names.collect();
-            let subject = Subject {
+            let names = closure.missing.iter();
+            let names = names.map(|missing| resolver.name(missing.name).into());
+            let names = names.collect();
+            let mut subject = Subject {
                 image,
                 file,
                 role,
-                resolver: &resolver,
+                resolver: &mut resolver,
                 loader,
+                process,
                 closure: &closure,
+                loaded: overrides.get(&file.node),
             };
+            if !subject.finds_all() {
+                known.missing = names;
+            }
             subject.loader(status, drafts);
-            mixed::check(&subject, status, drafts)?;
-            subject.missing(status, drafts);
-            subject.versions(&mut refused, drafts);
+            let told = mixed::check(&mut subject, status, drafts)?;
+            let told = libraries::check(&subject, status, drafts) || told;
+            let told = versions.check(&subject) || told;
+            if !told && status == Some(InterpreterStatus::Ok) {
+                symbols::check(&mut subject, drafts)?;
+            }
         }
         drafts.learned(file.node, known);
     }
+    versions.finish(image, drafts);
     // Beyond the budget everything seems to be missing or nothing.
     match resolver.is_spent() {
         true => Err(crate::launch::too_much()),
@@ -93,22 +119,53 @@ pub fn interpreter(image: &Image<'_>, file: &File) -> Option<InterpreterStatus> 
 }
 
 /// A file, and what is loaded with it.
-pub struct Subject<'a> {
+pub struct Subject<'s, 'a> {
     /// The image.
     pub image: &'a Image<'a>,
     /// The file.
     pub file: &'a File,
     /// What it is to the image.
     pub role: Role,
-    /// Who found it out.
-    pub resolver: &'a Resolver<'a>,
+    /// Finds libraries and symbols.
+    pub resolver: &'s mut Resolver<'a>,
     /// Its loader.
     pub loader: LoaderId,
-    /// What is loaded with it.
-    pub closure: &'a Closure,
+    /// The process that the config would start it in.
+    pub process: Rc<Process>,
+    /// What is loaded with it in that process.
+    pub closure: &'s Closure,
+    /// What is loaded with it in the chain, if that starts it.
+    pub loaded: Option<&'s Loaded>,
 }
 
-impl Subject<'_> {
+impl Subject<'_, '_> {
+    /// Whether the chain starts it and its loader finds all libraries there.
+    pub fn finds_all(&self) -> bool {
+        self.loaded.is_some_and(|loaded| match &loaded.failure {
+            _ if loaded.unknown => false,
+            None => true,
+            Some(failure) => !matches!(failure.kind, FailureKind::Missing | FailureKind::Broken),
+        })
+    }
+
+    /// Whether the chain starts it with an environment that is not known altogether.
+    pub fn is_uncertain(&self) -> bool {
+        self.loaded.is_some_and(|loaded| loaded.unknown)
+    }
+
+    /// The level of something that keeps a program from being started.
+    pub fn level(&self) -> Option<Level> {
+        let on_start = match self.is_uncertain() {
+            true => Level::Warn,
+            false => Level::Fail,
+        };
+        match self.is_program() {
+            true => weigh(self.role, on_start, Level::Fail),
+            // A plugin that nothing may load.
+            false => Some(Level::Info),
+        }
+    }
+
     /// Whether it is a program, and not only loaded by some.
     pub fn is_program(&self) -> bool {
         self.file.binary.kind == BinaryKind::Executable && self.file.may_run
@@ -163,180 +220,14 @@ impl Subject<'_> {
         drafts.file(Id::MissingLoader, level, self.file, text);
     }
 
-    /// The libraries that are not found.
-    fn missing(&self, status: Option<InterpreterStatus>, drafts: &mut Drafts) {
-        // Without a loader nothing is loaded: the loader is what has to be mended first.
-        let dead = matches!(
-            status,
-            Some(InterpreterStatus::Missing | InterpreterStatus::WrongArch)
-        );
-        if dead || !self.is_native() || self.role == Role::Data {
-            return;
-        }
-        let program = self.is_program();
-        let machine = self.file.machine();
-        let told = self.closure.missing.iter().filter(|missing| {
-            // What a library's libraries lack is told of those.
-            program || missing.by == 0
-        });
-        let mut names = Vec::new();
-        for missing in told {
-            let name = self.resolver.name(missing.name);
-            let elsewhere = machine
-                .as_ref()
-                .and_then(|machine| self.resolver.exists_somewhere(name, machine));
-            if !program && elsewhere.is_some() {
-                // Whoever loads it finds that one by a path of its own.
-                continue;
-            }
-            names.push(self.describe(missing));
-        }
-        let Some(first) = names.first().cloned() else {
-            return;
-        };
-        let level = match program {
-            true => weigh(self.role, Level::Fail, Level::Fail),
-            // A plugin that nothing may load.
-            false => Some(Level::Info),
-        };
-        let Some(level) = level else {
-            return;
-        };
-        let detail = format!("the loader does not find {}", names.join(", "));
-        let hint = self.mend(self.closure.missing.first());
-        let text = Text {
-            detail,
-            hint,
-            group: format!("libraries that they need are not found: {first}"),
-        };
-        drafts.file(Id::MissingLibrary, level, self.file, text);
-    }
-
-    fn describe(&self, missing: &Missing) -> String {
-        let name = printable(self.resolver.name(missing.name));
-        let by = self.closure.objects.get(missing.by);
-        let by = by.and_then(|(object, _)| self.resolver.file(*object));
-        let mut text = name;
-        if let Some(by) = by.filter(|by| by.node != self.file.node) {
-            text.push_str(&format!(" (needed by {})", printable(&by.path)));
-        }
-        if missing.broken.is_some() {
-            text.push_str(" (a file of that name is no library)");
-        }
-        text
-    }
-
-    fn mend(&self, missing: Option<&Missing>) -> String {
-        let name = missing.map(|missing| self.resolver.name(missing.name));
-        let machine = self.file.machine();
-        let elsewhere = name.zip(machine.as_ref()).and_then(|(name, machine)| {
-            let node = self.resolver.exists_somewhere(name, machine)?;
-            self.image.file(node)
-        });
-        match elsewhere {
-            Some(found) => format!(
-                "{} is there, where the loader does not look: run ldconfig as the last step after adding \
-                 its directory to /etc/ld.so.conf.d, or set a run path or LD_LIBRARY_PATH",
-                printable(&found.path)
-            ),
-            None => {
-                "install the package that has it, or copy the library into the image too".to_owned()
-            }
-        }
-    }
-
-    /// Versions that are asked for and not defined (glibc, `elf/dl-version.c`).
-    fn versions(
-        &self,
-        refused: &mut HashMap<(ObjectId, ObjectId), Vec<Vec<u8>>>,
-        drafts: &mut Drafts,
-    ) {
-        if self.resolver.get(self.loader).kind != Kind::Glibc || self.role == Role::Data {
-            return;
-        }
-        let program = self.is_program();
-        let mut told: Vec<String> = Vec::new();
-        let mut hint = String::new();
-        for (index, &(object, _)) in self.closure.objects.iter().enumerate() {
-            if !program && index > 0 {
-                break;
-            }
-            let Some(wants) = self.resolver.file(object) else {
-                continue;
-            };
-            for library in &wants.binary.versions_needed {
-                let Some(provider) = self.provider(&library.library) else {
-                    continue;
-                };
-                let key = (object, provider);
-                let lacking = refused.entry(key).or_insert_with(|| {
-                    let defined = self
-                        .resolver
-                        .file(provider)
-                        .map(|f| &f.binary.versions_defined);
-                    // A library without versions satisfies all: the loader only warns.
-                    let defined = defined.filter(|defined| !defined.is_empty());
-                    let lacks = |version: &&Vec<u8>| {
-                        defined.is_some_and(|defined| !defined.contains(version))
-                    };
-                    library.strong.iter().filter(lacks).cloned().collect()
-                });
-                let Some(highest) = lacking.last() else {
-                    continue;
-                };
-                let all: Vec<String> = lacking.iter().map(|version| printable(version)).collect();
-                let by = match index {
-                    0 => String::new(),
-                    _ => format!(" (needed by {})", printable(&wants.path)),
-                };
-                let at = self
-                    .resolver
-                    .file(provider)
-                    .map(|file| printable(&file.path));
-                let at = at.unwrap_or_default();
-                told.push(format!("{at} does not define {}{by}", all.join(", ")));
-                if hint.is_empty() {
-                    hint = mend_version(&printable(highest));
-                }
-            }
-        }
-        let Some(first) = told.first().cloned() else {
-            return;
-        };
-        let level = match program {
-            true => weigh(self.role, Level::Fail, Level::Fail),
-            false => Some(Level::Info),
-        };
-        if let Some(level) = level.filter(|_| self.is_native()) {
-            let text = Text {
-                detail: told.join("; "),
-                hint,
-                group: format!("symbol versions are missing: {first}"),
-            };
-            drafts.file(Id::GlibcTooOld, level, self.file, text);
-        }
-    }
-
     /// The object that was loaded under a name.
-    fn provider(&self, library: &[u8]) -> Option<ObjectId> {
+    pub fn provider(&self, library: &[u8]) -> Option<ObjectId> {
         let name = self.resolver.known_name(library)?;
         if !self.resolver.spend(self.closure.known.len()) {
             return None;
         }
         let index = self.closure.provider(name)?;
         self.closure.objects.get(index).map(|(object, _)| *object)
-    }
-}
-
-fn mend_version(version: &str) -> String {
-    match version.strip_prefix("GLIBC_") {
-        Some(number) => format!(
-            "build it on a distribution that is no newer than the image, or use a base image with glibc \
-             {number} or later"
-        ),
-        None => {
-            format!("use a library that defines {version}, or build against the one in the image")
-        }
     }
 }
 

@@ -9,9 +9,12 @@
 //! what nothing in it can start (data, cross toolchains, other platforms' artefacts) weighs little.
 
 mod archive;
+mod attribution;
+mod certificates;
 mod draft;
 mod finding;
 mod go;
+mod libraries;
 mod linking;
 mod mixed;
 mod platform;
@@ -19,9 +22,12 @@ mod report;
 mod role;
 mod script;
 mod start;
+mod symbols;
 #[cfg(test)]
 mod tests;
 mod users;
+mod versions;
+mod zones;
 
 use std::io;
 
@@ -43,8 +49,8 @@ pub fn find(tree: &Tree, declared: &Declared, evidence: &dyn Evidence) -> io::Re
     let mut drafts = draft::Drafts::default();
     start::check(&image, &start, &mut drafts);
     platform::check(&image, &roles, &mut drafts);
-    linking::check(&image, &roles, &mut drafts)?;
-    script::check(&image, &roles, &mut drafts);
+    linking::check(&image, &roles, &start.loaded(), &mut drafts)?;
+    script::check(&image, &roles, &mut drafts)?;
     go::check(&image, &roles, &mut drafts);
     users::check(&image, &roles, &mut drafts)?;
     archive::check(&image, &mut drafts);

@@ -11,13 +11,48 @@ use crate::launch::image::{File, Image};
 use crate::launch::machine::can_run;
 use crate::layer::printable;
 
-/// Whether a file is a program for some machine, and not a script, an archive or part of one.
+/// Whether a file is a PE file for no system in particular: an assembly of .NET that has only IL, or an
+/// EFI program.
+fn is_for_any_system(file: &File) -> bool {
+    file.binary.format == Format::Pe && file.os() == "unknown"
+}
+
+/// Whether a file is an assembly of .NET that has only IL. The facts of EFI programs are the same; those
+/// go by their names.
+fn is_assembly(file: &File) -> bool {
+    let name = file.name().to_ascii_lowercase();
+    is_for_any_system(file) && !name.ends_with(b".efi")
+}
+
+/// Whether the image has something that runs assemblies of .NET: `dotnet`, Mono, or the runtime that a
+/// self-contained program brings.
+fn has_dotnet(image: &Image<'_>) -> bool {
+    let is_runtime = |name: &[u8]| {
+        let whole: [&[u8]; 5] = [
+            b"dotnet",
+            b"mono",
+            b"mono-sgen",
+            b"libcoreclr.so",
+            b"libmonosgen-2.0.so",
+        ];
+        whole.contains(&name) || name.starts_with(b"libmonosgen-2.0.so.")
+    };
+    let mut native = image
+        .files
+        .iter()
+        .filter(|f| f.binary.format == Format::Elf);
+    native.any(|file| is_runtime(file.name()))
+}
+
+/// Whether a file is a program for some machine and some system, and not a script, an archive or part of
+/// one.
 fn is_program(file: &File) -> bool {
     let native = !matches!(
         file.binary.format,
         Format::Script | Format::Ar | Format::GoArchive | Format::Wasm
     );
-    native && file.binary.kind == Kind::Executable && file.arch() != "bpf"
+    let machine = native && !is_for_any_system(file) && file.arch() != "bpf";
+    machine && file.binary.kind == Kind::Executable
 }
 
 /// Whether one of the platforms in a file fits.
@@ -62,15 +97,52 @@ pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
         } else if let Some((wants, has)) = too_new(declared, file)
             && let Some(level) = weigh(role, Level::Fail, Level::Warn)
         {
+            // Without a declared variant, the image may be meant for newer processors only.
+            let (level, declares) = match declared.variant {
+                Some(_) => (level, format!("the image declares {has}")),
+                None => (
+                    level.min(Level::Warn),
+                    format!("the image declares no variant, which stands for {has}"),
+                ),
+            };
             let text = Text {
-                detail: format!("it is built for {wants}, and the image declares {has}"),
+                detail: format!("it is built for {wants}, and {declares}"),
                 hint: format!("build it for {has}, or declare the variant that it needs"),
                 group: format!("built for {wants}"),
             };
             drafts.file(Id::VariantTooNew, level, file, text);
         }
     }
+    assemblies(image, roles, drafts);
     claims(image, roles, drafts);
+}
+
+/// Assemblies of .NET in an image without a runtime for them.
+fn assemblies(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
+    let is_run =
+        |file: &File| is_assembly(file) && file.binary.kind == Kind::Executable && file.may_run;
+    let files = image.files.iter().zip(roles);
+    let mut files = files.filter(|(file, _)| is_run(file)).peekable();
+    if files.peek().is_none() || has_dotnet(image) {
+        return;
+    }
+    for (file, &role) in files {
+        let level = match role {
+            Role::Start => Level::Fail,
+            Role::Tool => Level::Warn,
+            Role::Other => Level::Info,
+            Role::Data => continue,
+        };
+        let text = Text {
+            detail:
+                "it is an assembly of .NET without native code, and the image has neither dotnet \
+                     nor mono to run it"
+                    .to_owned(),
+            hint: "use a base image with the runtime, or publish it self-contained".to_owned(),
+            group: "assemblies of .NET, without a runtime".to_owned(),
+        };
+        drafts.file(Id::WrongOs, level, file, text);
+    }
 }
 
 fn build_hint(declared: &Platform) -> String {

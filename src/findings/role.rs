@@ -36,7 +36,8 @@ const BINS: [&str; 6] = [
     "/bin",
 ];
 
-/// An image that says nothing of what it starts is for the few executables in it.
+/// If an image does not say what it starts, it is for the few executables in it. Documentation and
+/// scripts of packages do not count.
 const FEW: usize = 4;
 
 /// Tells what each file is.
@@ -83,7 +84,8 @@ pub fn roles(image: &Image<'_>, start: &Start) -> Vec<Role> {
     }
     if start.nodes.is_empty() {
         let is = |role: &Role, file: &File| {
-            *role != Role::Data && file.may_run && file.binary.kind != BinaryKind::SharedLibrary
+            let runs = *role != Role::Data && file.may_run && !is_support(&file.path);
+            runs && file.binary.kind != BinaryKind::SharedLibrary
         };
         let all = roles.iter().zip(&image.files);
         if all.filter(|(role, file)| is(role, file)).count() <= FEW {
@@ -95,6 +97,34 @@ pub fn roles(image: &Image<'_>, start: &Start) -> Vec<Role> {
         }
     }
     roles
+}
+
+/// Directories whose files are run by a package manager, by init or by cron, and never are what an image
+/// is for.
+const SUPPORT: [&[u8]; 10] = [
+    b"/etc/",
+    b"/lib/apk/",
+    b"/usr/lib/apk/",
+    b"/usr/lib/apt/",
+    b"/usr/lib/dpkg/",
+    b"/lib/init/",
+    b"/usr/lib/init/",
+    b"/var/lib/dpkg/",
+    b"/var/lib/pacman/",
+    b"/var/lib/rpm/",
+];
+
+/// Directories below `/usr` and `/opt` that hold documentation.
+const DOCUMENTATION: [&[u8]; 6] = [b"doc", b"docs", b"example", b"examples", b"info", b"man"];
+
+/// Whether a file is documentation, an example, or a script of a package.
+fn is_support(path: &[u8]) -> bool {
+    if SUPPORT.iter().any(|dir| path.starts_with(dir)) {
+        return true;
+    }
+    let mut names = components(path).rev().skip(1);
+    let installed = path.starts_with(b"/usr/") || path.starts_with(b"/opt/");
+    installed && names.any(|name| DOCUMENTATION.contains(&name))
 }
 
 /// The root file systems inside the image: directories that have a `usr` of their own beside another

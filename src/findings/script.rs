@@ -1,5 +1,8 @@
 //! Scripts whose interpreter is not there.
 
+use std::io;
+
+use super::attribution;
 use super::draft::{Drafts, Text};
 use super::finding::{Id, InterpreterStatus, Level};
 use super::linking::interpreter;
@@ -11,7 +14,10 @@ use crate::launch::image::{File, Image, base};
 use crate::layer::printable;
 
 /// Looks for the interpreter of every script.
-pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
+///
+/// # Errors
+/// If what layers removed cannot be read.
+pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) -> io::Result<()> {
     let files = image.files.iter().zip(roles);
     for (file, &role) in files.filter(|(file, _)| file.binary.format == Format::Script) {
         let status = interpreter(image, file);
@@ -26,8 +32,18 @@ pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
             Role::Other => Level::Info,
             Role::Data => continue,
         };
-        let Some((name, detail)) = wrong(image, file, status) else {
+        let Some(Wrong {
+            name,
+            detail,
+            expected,
+        }) = wrong(image, file, status)
+        else {
             continue;
+        };
+        let removed = match &expected {
+            Expected::Path(path) => attribution::of_path(image, level, path)?,
+            Expected::InPath(program) => attribution::of_program(image, level, program)?,
+            Expected::There => String::new(),
         };
         let hint = match name.ends_with('\r') || name.ends_with("\\x0d") {
             true => "the line ends with a carriage return: save the script with Unix line ends"
@@ -35,30 +51,57 @@ pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
             false => format!("install {name}, or name an interpreter that is in the image"),
         };
         let text = Text {
-            detail,
+            detail: detail + &removed,
             hint,
             group: format!("their interpreter {name} is not in the image"),
         };
         drafts.file(Id::MissingInterpreter, level, file, text);
     }
+    Ok(())
 }
 
-/// What is wrong with a script's first line, and the name that leads nowhere.
-fn wrong(
-    image: &Image<'_>,
-    file: &File,
-    status: Option<InterpreterStatus>,
-) -> Option<(String, String)> {
+/// What is wrong with a script's first line.
+struct Wrong {
+    /// The name that leads nowhere, printable.
+    name: String,
+    /// The sentence about it.
+    detail: String,
+    /// Where the interpreter was expected.
+    expected: Expected,
+}
+
+/// Where an interpreter was expected.
+enum Expected {
+    /// At this path.
+    Path(Vec<u8>),
+    /// In one of the directories of PATH, under this name.
+    InPath(String),
+    /// It is there.
+    There,
+}
+
+/// Looks for what is wrong with a script's first line.
+fn wrong(image: &Image<'_>, file: &File, status: Option<InterpreterStatus>) -> Option<Wrong> {
     let path = file.binary.interpreter.as_deref()?;
     let name = printable(path);
     match status? {
         InterpreterStatus::Missing => {
             let detail = format!("its interpreter {name} is not in the image");
-            return Some((name, detail));
+            let expected = Expected::Path(image.absolute(path));
+            return Some(Wrong {
+                name,
+                detail,
+                expected,
+            });
         }
         InterpreterStatus::WrongArch => {
             let detail = format!("its interpreter {name} is made for another machine");
-            return Some((name, detail));
+            let expected = Expected::There;
+            return Some(Wrong {
+                name,
+                detail,
+                expected,
+            });
         }
         InterpreterStatus::Ok => {}
     }
@@ -67,7 +110,12 @@ fn wrong(
     }
     let argument = file.binary.interpreter_argument.as_deref()?;
     let program = launch::env_lacks(image, argument)?;
-    let program = printable(program.as_bytes());
-    let detail = format!("env does not find its interpreter {program} in PATH");
-    Some((program, detail))
+    let name = printable(program.as_bytes());
+    let detail = format!("env does not find its interpreter {name} in PATH");
+    let expected = Expected::InPath(program);
+    Some(Wrong {
+        name,
+        detail,
+        expected,
+    })
 }

@@ -8,10 +8,11 @@ use std::io;
 
 use super::draft::{Drafts, Start as Told};
 use super::finding::{Id, Level};
+use super::linking::Overrides;
 use crate::inspect::Format;
 use crate::launch::image::Image;
 use crate::launch::{
-    self, Chain, End, Failure, FailureKind, Origin, Part, Reason, Step, StepId, Why, Word,
+    self, Cause, Chain, End, Origin, Part, Reason, Step, StepFailure, StepId, Why, Word,
 };
 use crate::layer::printable;
 use crate::tree::NodeId;
@@ -61,6 +62,26 @@ pub fn resolve(image: &Image<'_>) -> io::Result<Start> {
     })
 }
 
+impl Start {
+    /// What the loader does for the programs of the chain, with the environment in which they are
+    /// executed. If one is executed several times, the first that fails counts.
+    pub fn loaded(&self) -> Overrides {
+        let mut loaded = Overrides::new();
+        let steps = self.chain.steps.iter().filter(|step| step.certain);
+        for step in steps {
+            if let Some(found) = &step.loaded
+                && let Some(program) = found.program
+            {
+                let known = loaded.entry(program).or_insert_with(|| found.clone());
+                if known.failure.is_none() && found.failure.is_some() {
+                    *known = found.clone();
+                }
+            }
+        }
+        loaded
+    }
+}
+
 /// Reports the steps that fail.
 pub fn check(image: &Image<'_>, start: &Start, drafts: &mut Drafts) {
     for (id, step) in (0..).map(StepId).zip(&start.chain.steps) {
@@ -100,13 +121,13 @@ fn healthcheck(chain: &Chain, drafts: &mut Drafts) {
 }
 
 /// The id of a failure; `None` where another rule reports it with the file.
-fn id(failure: &Failure) -> Option<Id> {
-    Some(match &failure.kind {
-        FailureKind::NotInPath(_) => Id::MissingEntrypoint,
-        FailureKind::Launcher => Id::UserLookup,
-        FailureKind::Killed => Id::ExecFormatError,
-        FailureKind::Loader => return None,
-        FailureKind::Refused(refusal) => match (&refusal.reason, refusal.part) {
+fn id(failure: &StepFailure) -> Option<Id> {
+    Some(match &failure.cause {
+        Cause::NotInPath(_) => Id::MissingEntrypoint,
+        Cause::Launcher => Id::UserLookup,
+        Cause::Killed => Id::ExecFormatError,
+        Cause::Loader => return None,
+        Cause::Refused(refusal) => match (&refusal.reason, refusal.part) {
             (Reason::Missing(_), Part::Program) => Id::MissingEntrypoint,
             (Reason::Missing(_), _) => return None,
             (Reason::NotSearchable(_) | Reason::NotExecutable(..) | Reason::NotRegular(_), _) => {
@@ -126,7 +147,7 @@ fn report(
     image: &Image<'_>,
     chain: &Chain,
     step: &Step,
-    failure: &Failure,
+    failure: &StepFailure,
     level: Level,
     drafts: &mut Drafts,
 ) {

@@ -1,37 +1,25 @@
 //! What programs expect of an image beside code: users, root certificates, time zones.
+//!
+//! The config's user is looked up as a container runtime does. Go programs are asked which parts of the
+//! standard library they contain; what those parts read is in `certificates` and `zones`.
 
 use std::io;
 
+use super::attribution;
+use super::certificates;
 use super::draft::{Drafts, Text};
 use super::finding::{Id, Level};
 use super::role::Role;
+use super::zones;
 use crate::inspect::{Format, Kind, Libc, Linkage};
 use crate::launch::image::{File, Image};
+use crate::layer::printable;
 
 /// A file of users is not read beyond this.
 const LIMIT: u64 = 4 << 20;
 
 /// So many programs are looked through, those that the image starts first: it means to read them.
 const PROGRAMS: usize = 16;
-
-/// Where Go looks for root certificates (`crypto/x509/root_linux.go`), files and directories.
-const ROOTS: [&[u8]; 6] = [
-    b"/etc/ssl/certs/ca-certificates.crt",
-    b"/etc/pki/tls/certs/ca-bundle.crt",
-    b"/etc/ssl/ca-bundle.pem",
-    b"/etc/pki/tls/cacert.pem",
-    b"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    b"/etc/ssl/cert.pem",
-];
-const ROOT_DIRS: [&[u8]; 2] = [b"/etc/ssl/certs", b"/etc/pki/tls/certs"];
-
-/// Where Go looks for time zones (`time/zoneinfo_unix.go`, `time/zoneinfo_goroot.go`).
-const ZONES: [&[u8]; 4] = [
-    b"/usr/share/zoneinfo",
-    b"/usr/share/lib/zoneinfo",
-    b"/usr/lib/locale/TZ",
-    b"/etc/zoneinfo",
-];
 
 // Names of functions, as the tables of a Go program have them: there only if they are linked.
 const LOADS_ROOTS: &[u8] = b"crypto/x509.loadSystemRoots";
@@ -41,25 +29,23 @@ const HAS_ZONES: &[u8] = b"time/tzdata.loadFromEmbeddedTZData";
 const LOOKS_UP: &[u8] = b"os/user.lookupUser";
 const CURRENT: &[u8] = b"os/user.Current";
 
-/// What glibc reads to learn who answers questions after users and hosts (nsswitch.conf(5)).
+/// The file that a static glibc program names only if its code for users and hosts is linked into it.
 const NSSWITCH: &[u8] = b"/etc/nsswitch.conf";
 /// How glibc before 2.34 names the library of each source (nss/nsswitch.c). Since then `files` and `dns`
 /// are in glibc itself, also where it is linked statically (its NEWS), and nothing is loaded for them.
 const MODULE_BEFORE_2_34: &[u8] = b"libnss_%s.so.%d.%d";
+/// The library that reads `/etc/passwd` for glibc before 2.34.
+const FILES_MODULE: &[u8] = b"libnss_files.so.2";
+
+/// The users of an image.
+const PASSWD: &[u8] = b"/etc/passwd";
+/// The groups of an image.
+const GROUP: &[u8] = b"/etc/group";
 
 /// Looks at the declared user, and at what programs without a C library look for.
 pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) -> io::Result<()> {
-    let users = image.read_file(b"/etc/passwd", LIMIT)?;
+    let users = image.read_file(PASSWD, LIMIT)?;
     declared(image, users.as_deref(), drafts)?;
-    let lacks = Lacks {
-        users: users.is_none(),
-        roots: !ROOTS.iter().any(|path| image.regular(path).is_some())
-            && !ROOT_DIRS.iter().any(|path| image.has_entries(path))
-            && image.env("SSL_CERT_FILE").is_none()
-            && image.env("SSL_CERT_DIR").is_none(),
-        zones: !ZONES.iter().any(|path| image.has_entries(path)) && image.env("ZONEINFO").is_none(),
-        switch: image.regular(NSSWITCH).is_none(),
-    };
     let mut programs: Vec<(&File, Role)> = image
         .files
         .iter()
@@ -76,27 +62,74 @@ pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) -> io::Resu
             Some(Linkage::Static | Linkage::StaticPie)
         )
     };
-    let go = programs.iter().filter(|(file, _)| file.binary.go.is_some());
-    if lacks.users || lacks.roots || lacks.zones {
-        for (file, _) in go.take(PROGRAMS) {
-            go_program(image, file, &lacks, drafts)?;
+    let go: Vec<&File> = programs
+        .iter()
+        .map(|(file, _)| *file)
+        .filter(|file| file.binary.go.is_some())
+        .take(PROGRAMS)
+        .collect();
+    let mut told = Told::default();
+    if !go.is_empty() {
+        let lacks = Lacks {
+            users: users.is_none(),
+            roots: certificates::lacking(image)?,
+            zones: zones::lacking(image)?,
+        };
+        if lacks.users || lacks.roots.is_some() || lacks.zones.is_some() {
+            for file in go {
+                go_program(image, file, &lacks, &mut told, drafts)?;
+            }
         }
     }
+    absent(image, &told, drafts)?;
     let glibc = programs
         .iter()
         .filter(|(file, _)| is_static(file) && file.binary.libc == Some(Libc::Glibc));
     for (file, _) in glibc.take(PROGRAMS) {
-        static_glibc(image, file, &lacks, drafts)?;
+        static_glibc(image, file, users.is_none(), drafts)?;
     }
     Ok(())
 }
 
-/// What an image does not have.
+/// What an image does not have; of roots and zones, a clause that says why.
 struct Lacks {
     users: bool,
+    roots: Option<String>,
+    zones: Option<String>,
+}
+
+/// Which findings about programs were made.
+#[derive(Default)]
+struct Told {
     roots: bool,
     zones: bool,
-    switch: bool,
+}
+
+/// Paths that the config names for certificates and time zones and that are not in the image, unless a
+/// program was already reported for it. A volume may bring them, so this is only an info.
+fn absent(image: &Image<'_>, told: &Told, drafts: &mut Drafts) -> io::Result<()> {
+    let mut absent: Vec<(Id, &str, &str)> = Vec::new();
+    if !told.roots {
+        let names = certificates::absent_names(image).into_iter();
+        absent.extend(names.map(|(name, path)| (Id::NoCaCertificates, name, path)));
+    }
+    if !told.zones
+        && let Some(path) = certificates::set(image, "ZONEINFO")
+        && image.resolve(&image.absolute(path.as_bytes())).is_none()
+    {
+        absent.push((Id::NoTimezoneData, "ZONEINFO", path));
+    }
+    for (id, name, path) in absent {
+        let text = (
+            format!(
+                "the config sets {name} to {}, which is not in the image",
+                printable(path.as_bytes())
+            ),
+            format!("copy it into the image, mount it, or do not set {name}"),
+        );
+        drafts.image(id, Level::Info, path.as_bytes(), None, text);
+    }
+    Ok(())
 }
 
 /// Whether the user and the group of the config can be found.
@@ -116,29 +149,40 @@ fn declared(image: &Image<'_>, users: Option<&[u8]>, drafts: &mut Drafts) -> io:
     let mut wrong = Vec::new();
     if !user.is_empty() && !is_number(user) && !known(users, user) {
         wrong.push(format!(
-            "the config starts it as user {user}, which is not in /etc/passwd"
+            "the config starts it as user {user}, which is not in /etc/passwd{}",
+            gone(image, users.is_none(), PASSWD)?
         ));
     }
     if let Some(group) = group.filter(|group| !group.is_empty() && !is_number(group)) {
-        let groups = image.read_file(b"/etc/group", LIMIT)?;
+        let groups = image.read_file(GROUP, LIMIT)?;
         if !known(groups.as_deref(), group) {
             wrong.push(format!(
-                "the config starts it with group {group}, which is not in /etc/group"
+                "the config starts it with group {group}, which is not in /etc/group{}",
+                gone(image, groups.is_none(), GROUP)?
             ));
         }
     }
     if !wrong.is_empty() {
         let hint = "add the user (RUN adduser, or copy an /etc/passwd), or give USER as a number";
         let text = (wrong.join("; "), hint.to_owned());
-        drafts.image(Id::UserLookup, Level::Fail, b"/etc/passwd", None, text);
+        drafts.image(Id::UserLookup, Level::Fail, PASSWD, None, text);
     }
     Ok(())
+}
+
+/// Which layer removed a table of users or groups, if it is missing and a layer did.
+fn gone(image: &Image<'_>, missing: bool, path: &[u8]) -> io::Result<String> {
+    match missing {
+        true => attribution::of_path(image, Level::Fail, path),
+        false => Ok(String::new()),
+    }
 }
 
 fn go_program(
     image: &Image<'_>,
     file: &File,
     lacks: &Lacks,
+    told: &mut Told,
     drafts: &mut Drafts,
 ) -> io::Result<()> {
     let names = [
@@ -161,22 +205,32 @@ fn go_program(
     else {
         return Ok(());
     };
-    if lacks.roots && loads_roots && !has_roots {
+    if let Some(reason) = &lacks.roots
+        && loads_roots
+        && !has_roots
+    {
+        told.roots = true;
         let text = Text {
-            detail: "it checks certificates (crypto/x509), and the image has no root certificates: \
-                     \"certificate signed by unknown authority\""
-                .to_owned(),
+            detail: format!(
+                "it checks certificates (crypto/x509), and {reason}: \"certificate signed by unknown \
+                 authority\""
+            ),
             hint: "install ca-certificates, or copy /etc/ssl/certs/ca-certificates.crt from a build stage"
                 .to_owned(),
             group: "programs that check certificates, without roots".to_owned(),
         };
         drafts.file(Id::NoCaCertificates, Level::Warn, file, text);
     }
-    if lacks.zones && loads_zones && !has_zones {
+    if let Some(reason) = &lacks.zones
+        && loads_zones
+        && !has_zones
+        && !zones::in_goroot(image, file)?
+    {
+        told.zones = true;
         let text = Text {
-            detail: "it loads time zones (time.LoadLocation), and the image has no zoneinfo: \
-                     \"unknown time zone\""
-                .to_owned(),
+            detail: format!(
+                "it loads time zones (time.LoadLocation), and {reason}: \"unknown time zone\""
+            ),
             hint: "install tzdata, or import time/tzdata".to_owned(),
             group: "programs that load time zones, without zoneinfo".to_owned(),
         };
@@ -194,44 +248,53 @@ fn go_program(
     Ok(())
 }
 
-/// A static glibc program that asks for users or hosts loads libraries for it while it runs.
+/// What the code for users and hosts of a static glibc program does not find. Since glibc 2.34 it reads
+/// `/etc/passwd` by itself. Before, it loads `libnss_files.so.2` of the very glibc that it was built
+/// with. Neither needs `/etc/nsswitch.conf`: without it, `files` and `dns` are asked
+/// (nss/nsswitch.c, nss/nss_database.c).
 fn static_glibc(
     image: &Image<'_>,
     file: &File,
-    lacks: &Lacks,
+    no_users: bool,
     drafts: &mut Drafts,
 ) -> io::Result<()> {
-    let mut lacking = Vec::new();
-    if lacks.users {
-        lacking.push("/etc/passwd");
-    }
-    if lacks.switch {
-        lacking.push("/etc/nsswitch.conf");
-    }
-    let is_module = |file: &File| file.name().starts_with(b"libnss_");
-    let modules = image.files.iter().any(is_module);
-    if lacking.is_empty() && modules {
+    let modules = image.files.iter().any(|file| file.name() == FILES_MODULE);
+    if !no_users && modules {
         return Ok(());
     }
-    let found = image
-        .evidence
-        .contains(file.node, &[NSSWITCH, MODULE_BEFORE_2_34])?;
-    let &[switch, all_in_modules] = found.as_slice() else {
+    let names = [NSSWITCH, MODULE_BEFORE_2_34];
+    let found = image.evidence.contains(file.node, &names)?;
+    let &[switch, loads_modules] = found.as_slice() else {
         return Ok(());
     };
-    if all_in_modules && !modules {
-        lacking.push("libnss_*.so.2");
-    }
-    if !switch || lacking.is_empty() {
+    if !switch {
         return Ok(());
     }
-    let text = Text {
-        detail: format!(
+    let passwd = no_users.then_some("/etc/passwd");
+    let detail = if loads_modules {
+        let module = (!modules).then_some("libnss_files.so.2");
+        let lacking: Vec<&str> = passwd.into_iter().chain(module).collect();
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        format!(
             "it is static and looks up users or hosts through glibc's NSS, which loads libraries of the \
              very glibc it was built with; the image has no {}",
-            lacking.join(", ")
-        ),
-        hint: "link it dynamically, use musl, or (Go) build with -tags netgo,osusergo".to_owned(),
+            lacking.join(", and no ")
+        )
+    } else {
+        let Some(passwd) = passwd else {
+            return Ok(());
+        };
+        format!("it is static and looks up users or hosts through glibc; the image has no {passwd}")
+    };
+    let hint = match loads_modules {
+        true => "link it dynamically, use musl, or (Go) build with -tags netgo,osusergo",
+        false => "copy an /etc/passwd into the image, or do not look up names",
+    };
+    let text = Text {
+        detail,
+        hint: hint.to_owned(),
         group: "static programs that look up names through NSS".to_owned(),
     };
     drafts.file(Id::UserLookup, Level::Info, file, text);

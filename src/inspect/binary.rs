@@ -4,6 +4,8 @@
 //! interpreter exist, do the libraries resolve) is found elsewhere. `None` means that the fact does
 //! not apply to this file; where it applies but cannot be told, the value says `unknown`.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::runtime::{Contradiction, ExecError};
@@ -148,6 +150,65 @@ pub struct Undefined {
     pub version: Option<Vec<u8>>,
     /// Whether it may be missing (STB_WEAK).
     pub weak: bool,
+    /// Its place among the relocations that are applied when the file is loaded; `None` if none of them
+    /// needs it.
+    pub data: Option<u32>,
+    /// Its place among the relocations of function calls (DT_JMPREL), which glibc applies at the first
+    /// call unless the file is bound at start; `None` if none of them needs it.
+    pub call: Option<u32>,
+}
+
+/// The dynamic symbols of an ELF file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Symbols {
+    /// What it wants from others, in the order of the table.
+    pub undefined: Vec<Undefined>,
+    /// What it defines for others: for each name the version index of each definition (DT_VERSYM; 1
+    /// where there is none).
+    pub defined: HashMap<Vec<u8>, Vec<u16>>,
+    /// The names of the versions that it defines, by their index (DT_VERDEF).
+    pub versions: HashMap<u16, Vec<u8>>,
+    /// Whether it has DT_VERSYM.
+    pub versioned: bool,
+    /// Whether all its symbols are bound when it is loaded (DT_BIND_NOW, DF_BIND_NOW, DF_1_NOW).
+    pub bind_now: bool,
+}
+
+impl Symbols {
+    /// Whether glibc takes one of its definitions for a reference of that name and version (glibc,
+    /// `check_match` in `elf/dl-lookup.c`).
+    pub fn defines(&self, name: &[u8], version: Option<&[u8]>) -> bool {
+        let Some(indices) = self.defined.get(name) else {
+            return false;
+        };
+        indices.iter().any(|&raw| {
+            let (index, hidden) = (raw & 0x7fff, raw & 0x8000 != 0);
+            match version {
+                _ if !self.versioned => true,
+                // The first version that a library defines counts for references without one.
+                None => index < 3 || !hidden,
+                Some(version) => match self.versions.get(&index) {
+                    Some(own) => own == version,
+                    None => !hidden,
+                },
+            }
+        })
+    }
+
+    /// Whether musl takes one of its definitions for a reference of that name. musl knows no versions,
+    /// but passes over hidden definitions (musl, `gnu_lookup` in `ldso/dynlink.c`).
+    pub fn defines_by_name(&self, name: &[u8]) -> bool {
+        let indices = self.defined.get(name);
+        indices.is_some_and(|indices| indices.iter().any(|raw| raw & 0x8000 == 0))
+    }
+
+    /// About how much memory it takes, in bytes.
+    pub fn footprint(&self) -> usize {
+        let undefined = self.undefined.iter();
+        let undefined = undefined.map(|symbol| size_of::<Undefined>() + symbol.name.len());
+        let defined = self.defined.keys().map(|name| 64 + name.len());
+        undefined.chain(defined).sum::<usize>() + size_of::<Self>()
+    }
 }
 
 /// One platform of several in one file.

@@ -29,7 +29,7 @@ mod xcoff;
 
 pub use binary::{
     Binary, Endian, Format, GoBuild, Kind, Libc, Linkage, Relro, Slice, Source as FactSource,
-    Sourced, Undefined, VersionsNeeded,
+    Sourced, Symbols, Undefined, VersionsNeeded,
 };
 pub use detect::{Candidate, HEAD_LEN, detect};
 pub use runtime::{Contradiction, ExecError};
@@ -54,15 +54,9 @@ pub fn inspect(source: &dyn Source) -> Option<Binary> {
     }
 }
 
-/// The dynamic symbols that an ELF file wants from others. `None` where that cannot be told.
-pub fn undefined(source: &dyn Source) -> Option<Vec<Undefined>> {
-    elf::undefined(&source::Budget::new(source))
-}
-
-/// For each name, whether an ELF file exports a symbol of that name, told by its hash tables. `None`
-/// where it has none.
-pub fn exports(source: &dyn Source, names: &[&[u8]]) -> Option<Vec<bool>> {
-    elf::exports(&source::Budget::new(source), names)
+/// The dynamic symbols of an ELF file. `None` if it has no symbol table or its length cannot be told.
+pub fn symbols(source: &dyn Source) -> Option<Symbols> {
+    elf::symbols(&source::Budget::new(source))
 }
 
 /// For each of a few byte strings, whether a file holds it, as far as it is worth reading.

@@ -19,8 +19,8 @@ pub(super) fn record<T: Pod>(source: &dyn Source, offset: u64) -> Option<T> {
 
 /// The first bytes of a piece: as many as it claims, the file has, and `limit` allows.
 pub(super) fn prefix(source: &dyn Source, offset: u64, len: u64, limit: u64) -> Option<Vec<u8>> {
-    let there = source.len().checked_sub(offset)?;
-    source.piece(offset, len.min(there).min(limit), limit).ok()
+    let there = source.available(offset, len.min(limit))?;
+    source.piece(offset, there, limit).ok()
 }
 
 /// The string at `offset` that ends with a NUL before `end`, if that is within `limit` bytes.

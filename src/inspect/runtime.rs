@@ -17,8 +17,9 @@ pub enum ExecError {
     Io,
     /// EINVAL: the file offset of PT_INTERP is negative.
     Invalid,
-    /// ENOENT: PT_INTERP names an empty path.
-    NotFound,
+    /// EACCES: PT_INTERP is an empty path, which the kernel takes for the working directory, and a
+    /// directory cannot be executed.
+    Access,
     /// execve(2) replaces the process and then kills it with SIGSEGV: there is no PT_LOAD, or one that
     /// cannot be mapped.
     Killed,
@@ -31,7 +32,7 @@ impl ExecError {
             Self::NoExec => "ENOEXEC",
             Self::Io => "EIO",
             Self::Invalid => "EINVAL",
-            Self::NotFound => "ENOENT",
+            Self::Access => "EACCES",
             Self::Killed => "SIGSEGV",
         }
     }
@@ -42,7 +43,7 @@ impl ExecError {
             Self::NoExec => Some(8),
             Self::Io => Some(5),
             Self::Invalid => Some(22),
-            Self::NotFound => Some(2),
+            Self::Access => Some(13),
             Self::Killed => None,
         }
     }
@@ -68,17 +69,21 @@ pub enum Contradiction {
     /// The loader reads other program headers from memory than the kernel reads from the file. Those in
     /// the file lead to these libraries.
     ProgramHeaders(Vec<Vec<u8>>),
+    /// PT_PHDR names another address than the one at which the kernel finds the program headers, and
+    /// the loader moves all addresses by the difference. Without that they lead to these libraries.
+    HeaderAddress(Vec<Vec<u8>>),
 }
 
 impl Contradiction {
     /// The names that it holds.
-    pub(crate) fn names(&self) -> &[Vec<u8>] {
+    pub fn names(&self) -> &[Vec<u8>] {
         match self {
             Self::SecondInterp(path) | Self::InterpSection(path) => std::slice::from_ref(path),
             Self::SecondDynamic(names)
             | Self::DynamicOffset(names)
             | Self::DynamicSection(names)
-            | Self::ProgramHeaders(names) => names,
+            | Self::ProgramHeaders(names)
+            | Self::HeaderAddress(names) => names,
         }
     }
 }

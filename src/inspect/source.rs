@@ -22,6 +22,12 @@ pub trait Source {
         self.len() == 0
     }
 
+    /// How many bytes there are from `offset` on without a gap, at most `wanted`. `None` if `offset` is
+    /// beyond the end.
+    fn available(&self, offset: u64, wanted: u64) -> Option<u64> {
+        Some(self.len().checked_sub(offset)?.min(wanted))
+    }
+
     /// Reads `len` bytes at `offset`. Nothing is allocated before it is known that the file is
     /// that long, and never more than `limit` bytes: sizes inside a file are claims.
     ///

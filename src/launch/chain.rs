@@ -2,6 +2,7 @@
 
 use super::environment::{Environment, Value};
 use super::errno::Errno;
+use super::loader::{Library, Loaded};
 use super::refusal::{Part, Refusal};
 use super::shell::{Place, Word};
 use super::user::Credentials;
@@ -86,10 +87,8 @@ pub struct Step {
     pub(crate) environment: Environment,
     /// The files that the kernel opens: scripts, the program, its loader.
     pub files: Vec<Opened>,
-    /// The libraries that the loader loads, in its order.
-    pub libraries: Vec<Loaded>,
-    /// What the loader says without giving up, such as a preload that is not there.
-    pub warnings: Vec<String>,
+    /// What the loader does with the program; `None` if it has no loader, or is not started.
+    pub loaded: Option<Loaded>,
     /// How it ends.
     pub outcome: Outcome,
 }
@@ -112,8 +111,18 @@ impl Step {
         self.files.first()
     }
 
+    /// The libraries that the loader loads, in its order.
+    pub fn libraries(&self) -> &[Library] {
+        self.loaded.as_ref().map_or(&[], |loaded| &loaded.libraries)
+    }
+
+    /// What the loader says without giving up, such as a preload that is not there.
+    pub fn warnings(&self) -> &[String] {
+        self.loaded.as_ref().map_or(&[], |loaded| &loaded.warnings)
+    }
+
     /// The failure, if the step fails.
-    pub fn failure(&self) -> Option<&Failure> {
+    pub fn failure(&self) -> Option<&StepFailure> {
         match &self.outcome {
             Outcome::Failed(failure) => Some(failure),
             _ => None,
@@ -134,35 +143,20 @@ pub struct Opened {
     pub node: NodeId,
 }
 
-/// A library that the loader loads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loaded {
-    /// The name that was asked for.
-    pub name: Vec<u8>,
-    /// Where it was found.
-    pub path: Vec<u8>,
-    /// The file.
-    pub node: NodeId,
-    /// The rule by which it was found, as a phrase: `RUNPATH of /app`, `ld.so.cache`.
-    pub rule: String,
-    /// The path of the object that needs it first.
-    pub needed_by: Vec<u8>,
-}
-
 /// How a step ends.
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// The program starts.
     Started,
     /// It does not.
-    Failed(Failure),
+    Failed(StepFailure),
     /// It cannot be told, and why.
     Unknown(String),
 }
 
 /// Why a step fails.
 #[derive(Clone, Debug)]
-pub struct Failure {
+pub struct StepFailure {
     /// What execve returns; `None` if the program starts and its loader gives up.
     pub errno: Option<Errno>,
     /// The exit status that the caller ends with, or sees.
@@ -173,13 +167,13 @@ pub struct Failure {
     pub clause: String,
     /// What to change.
     pub hint: String,
-    /// What kind of failure it is.
-    pub kind: FailureKind,
+    /// What brought it about.
+    pub cause: Cause,
 }
 
-/// Kinds of failures.
+/// What brings a failure about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FailureKind {
+pub enum Cause {
     /// No directory of PATH has a program of that name.
     NotInPath(String),
     /// execve refuses.

@@ -6,13 +6,13 @@
 
 use std::io;
 
-use super::chain::{Failure, FailureKind, Opened, Outcome, Step, StepId};
+use super::chain::{Cause, Opened, Outcome, Step, StepFailure, StepId};
 use super::container::Container;
-use super::environment::Environment;
+use super::environment::{Environment, Value};
 use super::exec::{Execution, Refused, execve};
 use super::image::{Image, base};
 use super::launcher::{self, Launch, Process, Search};
-use super::load;
+use super::load::{self, Loading};
 use super::loader::Resolver;
 use super::messages::{self, Caller};
 use super::program::{Behaviour, behaviour};
@@ -73,7 +73,7 @@ pub(super) struct Follower<'f, 'a> {
 /// Where a program is, or why there is none.
 enum Located {
     At(String),
-    Failed(Failure),
+    Failed(StepFailure),
     Unknown(&'static str),
 }
 
@@ -136,8 +136,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             cwd: request.cwd.clone(),
             environment: request.environment.clone(),
             files: Vec::new(),
-            libraries: Vec::new(),
-            warnings: Vec::new(),
+            loaded: None,
             outcome: Outcome::Started,
         });
         let located = self.locate(&request);
@@ -186,7 +185,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         self.steps.get_mut(id.0 as usize)
     }
 
-    fn fail(&mut self, id: StepId, failure: Failure) -> Ended {
+    fn fail(&mut self, id: StepId, failure: StepFailure) -> Ended {
         let status = failure.status;
         if let Some(step) = self.step(id) {
             step.outcome = Outcome::Failed(failure);
@@ -306,17 +305,22 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         let Some(text) = text else {
             return self.give_up(id, "it cannot be read as a script".to_owned());
         };
-        let script = shell::Script {
-            text,
-            name: path.to_owned(),
-            args,
-            dialect,
-            options: shell::Options::default(),
-            environment: request.environment.clone(),
-            cwd: request.cwd.clone(),
-            certain: request.certain,
-        };
-        self.evaluate(id, request, script)
+        let name = path.to_owned();
+        self.evaluate(
+            id,
+            request,
+            &shell::Script {
+                text: &text,
+                from_text: false,
+                name: Value::Known(name),
+                arguments: args,
+                dialect,
+                options: shell::Options::default(),
+                environment: &request.environment,
+                cwd: request.cwd.clone(),
+                certain: request.certain,
+            },
+        )
     }
 
     /// The text of a script; `None` if it is too long or cannot be read.
@@ -330,9 +334,12 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    fn evaluate(&mut self, id: StepId, request: &Request, script: shell::Script) -> Ended {
+    fn evaluate(&mut self, id: StepId, request: &Request, script: &shell::Script<'_>) -> Ended {
         let dialect = script.dialect;
-        let name = script.name.clone();
+        let name = match &script.name {
+            Value::Known(name) => name.clone(),
+            Value::Unknown => "sh".to_owned(),
+        };
         let mut container = Container {
             follower: self,
             step: id,
@@ -359,20 +366,48 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         let Some(file) = execution.files.iter().find(|file| file.node == program) else {
             return unknown();
         };
-        let (named, real) = (file.named.clone(), file.real.clone());
-        let loaded = load::load(self.image, &mut self.resolver, request, program, &real);
-        let Some(loaded) = self.note(loaded) else {
+        let process = load::Process {
+            file,
+            argv: &execution.argv,
+            environment: &request.environment,
+            cwd: request.cwd.as_deref(),
+            credentials: &request.credentials,
+        };
+        let loading = load::load(self.image, &mut self.resolver, process);
+        let Some(loading) = self.note(loading) else {
             return unknown();
         };
-        let (libraries, warnings) = (loaded.libraries, loaded.warnings);
+        let program = load::program(&loading, program);
+        let (loaded, skipped) = match loading {
+            Loading::Static => (None, 0),
+            Loading::Program(loaded) => (Some(loaded), 0),
+            Loading::Direct(loaded, skipped) => (Some(loaded), skipped),
+            Loading::Nothing => return unknown(),
+        };
+        let failure = loaded.as_ref().and_then(load::failure);
+        let (named, real) = match skipped {
+            0 => (file.named.clone(), file.real.clone()),
+            _ => self.named(&execution.argv, skipped, program),
+        };
         if let Some(step) = self.step(id) {
-            step.libraries = libraries;
-            step.warnings = warnings;
+            step.loaded = loaded;
         }
-        if let Some(failure) = loaded.failure {
+        if let Some(failure) = failure {
             return self.fail(id, failure);
         }
-        self.behave(id, request, &execution.argv, (program, &named, &real))
+        let argv = execution.argv.get(skipped..).unwrap_or_default();
+        self.behave(id, request, argv, (program, &named, &real))
+    }
+
+    /// The name and the path of the program that a loader was given as an argument.
+    fn named(&self, argv: &[Word], number: usize, program: NodeId) -> (Vec<u8>, Vec<u8>) {
+        let named = match argv.get(number) {
+            Some(Word::Known(word)) => word.as_bytes().to_vec(),
+            _ => Vec::new(),
+        };
+        let name = self.image.tree.node(program).and_then(|node| node.name);
+        let real = name.map(|name| self.image.tree.path(name));
+        (named, real.unwrap_or_default())
     }
 
     /// What the program does, judged by its name.
@@ -426,16 +461,6 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
                 may_stay: false,
             },
             Behaviour::Unknown => {
-                if let Some((argv, changed)) = self.loader_itself(program, args, request) {
-                    return self.start(Request {
-                        caller: Caller::Launcher { name, execvp: None },
-                        parent: Some(id),
-                        argv,
-                        environment: changed,
-                        depth: request.depth + 1,
-                        ..request.clone()
-                    });
-                }
                 let process = Process {
                     args,
                     environment: &request.environment,
@@ -455,16 +480,6 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         }
     }
 
-    /// What the loader executes when it is executed itself, as in `ld.so --library-path DIR PROGRAM`.
-    fn loader_itself(
-        &mut self,
-        program: NodeId,
-        args: &[Word],
-        request: &Request,
-    ) -> Option<(Vec<Word>, Environment)> {
-        load::direct(self.image, program, args, &request.environment)
-    }
-
     fn launched(
         &mut self,
         id: StepId,
@@ -476,13 +491,13 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         let next = match launch {
             Launch::Run(next) => next,
             Launch::Refuses(message, status) => {
-                let failure = Failure {
+                let failure = StepFailure {
                     errno: None,
                     status,
                     clause: message.clone(),
                     message,
                     hint: "correct the arguments, or add the user to the image".to_owned(),
-                    kind: FailureKind::Launcher,
+                    cause: Cause::Launcher,
                 };
                 return self.fail(id, failure);
             }
@@ -513,36 +528,60 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
 
     /// A shell with its arguments.
     fn shell(&mut self, id: StepId, request: &Request, argv: &[Word], dialect: Dialect) -> Ended {
-        let Some(invocation) = shell::invocation(argv, dialect) else {
-            return unknown();
+        let Some(invocation) = shell::invocation::parse(argv, dialect) else {
+            // It reports an error for its arguments.
+            return Ended {
+                status: Some(2),
+                cause: None,
+                may_stay: false,
+            };
         };
+        if invocation.only_prints {
+            return Ended {
+                status: Some(0),
+                cause: None,
+                may_stay: false,
+            };
+        }
+        let dialect = invocation.dialect;
+        let own_name = || match argv.first() {
+            Some(Word::Known(name)) => Value::Known(name.clone()),
+            _ => Value::Unknown,
+        };
+        let from_text = matches!(invocation.source, shell::invocation::Source::Text(_));
         let (text, name) = match invocation.source {
-            shell::Source::Text(text) => (text, invocation.name),
+            shell::invocation::Source::Text(text) => (text, invocation.name),
             // Without a script a shell reads standard input, which a container has none of.
-            shell::Source::Input => {
+            shell::invocation::Source::Input => {
                 return Ended {
                     status: Some(0),
                     cause: None,
                     may_stay: true,
                 };
             }
-            shell::Source::File(path) => match self.script_file(id, request, &path, dialect) {
-                Ok(text) => (text, path),
-                Err(ended) => return ended,
+            shell::invocation::Source::File(path) => {
+                match self.script_file(id, request, &path, dialect) {
+                    Ok(text) => (text, Some(Value::Known(path))),
+                    Err(ended) => return ended,
+                }
+            }
+            shell::invocation::Source::Unknown => return unknown(),
+        };
+        self.evaluate(
+            id,
+            request,
+            &shell::Script {
+                text: &text,
+                from_text,
+                name: name.unwrap_or_else(own_name),
+                arguments: invocation.arguments,
+                dialect,
+                options: invocation.options,
+                environment: &request.environment,
+                cwd: request.cwd.clone(),
+                certain: request.certain,
             },
-            shell::Source::Unknown => return unknown(),
-        };
-        let script = shell::Script {
-            text,
-            name,
-            args: invocation.args,
-            dialect,
-            options: invocation.options,
-            environment: request.environment.clone(),
-            cwd: request.cwd.clone(),
-            certain: request.certain,
-        };
-        self.evaluate(id, request, script)
+        )
     }
 
     /// The text of a script that a shell is given as an argument.

@@ -6,7 +6,7 @@ use std::io;
 
 use super::{Declared, Evidence};
 use crate::inspect::{Binary, Endian, Format, Kind as BinaryKind};
-use crate::tree::{Kind, NodeId, Tree, components};
+use crate::tree::{Kind, NodeId, Tree};
 
 /// The search path of a container that sets none (docker's and podman's default).
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -164,12 +164,6 @@ impl<'a> Image<'a> {
         (kind == Kind::Regular).then_some(node)
     }
 
-    /// Whether a path leads to a directory with something in it.
-    pub fn has_entries(&self, path: &[u8]) -> bool {
-        let node = self.resolve(path);
-        node.is_some_and(|node| self.tree.children(node).len() > 0)
-    }
-
     /// A small file of the image; `None` if there is none.
     pub fn read_file(&self, path: &[u8], limit: u64) -> io::Result<Option<Vec<u8>>> {
         let node = self.regular(path);
@@ -195,25 +189,12 @@ impl<'a> Image<'a> {
         self.declared.start.working_dir.as_deref().unwrap_or("/")
     }
 
-    /// A path with `.` and `..` resolved by the letter, from the working directory.
+    /// A path from the root: relative ones start at the working directory. `.` and `..` stay in it, since
+    /// only the tree can tell where they lead: `/link/..` is the parent of the link's target.
     pub fn absolute(&self, path: &[u8]) -> Vec<u8> {
-        let start: &[u8] = match path.first() {
-            Some(b'/') => b"",
-            _ => self.working_dir().as_bytes(),
-        };
-        let mut names: Vec<&[u8]> = Vec::new();
-        for name in components(start).chain(components(path)) {
-            match name {
-                b"." => {}
-                b".." => drop(names.pop()),
-                name => names.push(name),
-            }
+        match path.first() {
+            Some(b'/') => path.to_vec(),
+            _ => [self.working_dir().as_bytes(), b"/", path].concat(),
         }
-        let mut absolute = Vec::new();
-        for name in names {
-            absolute.push(b'/');
-            absolute.extend_from_slice(name);
-        }
-        absolute
     }
 }

@@ -2,73 +2,155 @@
 
 use std::io;
 
-use super::chain::{Failure, FailureKind, Loaded};
+use super::chain::{Cause, StepFailure};
 use super::environment::Environment;
-use super::follow::Request;
+use super::exec::Executed;
 use super::image::Image;
-use super::loader::Resolver;
+use super::loader::{self, LoadRequest, Loaded, Resolver, direct};
 use super::shell::Word;
+use super::user::Credentials;
 use crate::layer::printable;
-use crate::tree::NodeId;
+use crate::tree::{Node, NodeId};
 
-/// What the loader loads, and whether it gives up.
-#[derive(Debug, Default)]
-pub(super) struct Loading {
-    pub libraries: Vec<Loaded>,
-    pub warnings: Vec<String>,
-    pub failure: Option<Failure>,
+/// A program as it was executed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Process<'p> {
+    /// The file that execve(2) maps.
+    pub file: &'p Executed,
+    /// Its arguments.
+    pub argv: &'p [Word],
+    pub environment: &'p Environment,
+    pub cwd: Option<&'p str>,
+    pub credentials: &'p Credentials,
 }
 
-/// Loads a program with the environment of the request. `real` is its path without symbolic links.
+/// What the loader does.
+#[derive(Debug)]
+pub(super) enum Loading {
+    /// The program has no loader.
+    Static,
+    /// The loader loads the program.
+    Program(Loaded),
+    /// The program is a loader, and loads the program that is this one of its arguments.
+    Direct(Loaded, usize),
+    /// The program is a loader, and its arguments are unknown, or ask for something else.
+    Nothing,
+}
+
+/// Loads a program.
 ///
 /// # Errors
 /// If the image cannot be read.
 pub(super) fn load(
     image: &Image<'_>,
     resolver: &mut Resolver<'_>,
-    request: &Request,
-    program: NodeId,
-    real: &[u8],
+    process: Process<'_>,
 ) -> io::Result<Loading> {
-    let mut loading = Loading::default();
-    let dynamic = image
+    let program = process.file.node;
+    let words: Option<Vec<String>> = process.argv.iter().map(known).collect();
+    let options = match (resolver.as_loader(program)?, words) {
+        (None, _) => None,
+        (Some(_), None) => return Ok(Loading::Nothing),
+        (Some(kind), Some(words)) => match direct::parse(kind, &words) {
+            Ok(options) if options.only_looks => return Ok(Loading::Nothing),
+            Ok(options) => Some((options, words)),
+            Err(failure) => {
+                let asked = failure.status == Some(0);
+                return Ok(match asked {
+                    true => Loading::Nothing,
+                    false => Loading::Program(Loaded {
+                        loader: Some(program),
+                        failure: Some(*failure),
+                        ..Loaded::default()
+                    }),
+                });
+            }
+        },
+    };
+    let has_loader = image
         .file(program)
         .is_some_and(|file| file.binary.interpreter.is_some());
-    let Some(number) = image.number_of(program).filter(|_| dynamic) else {
-        return Ok(loading);
-    };
-    let _ = request;
-    let Some((object, loader)) = resolver.main(number)? else {
-        return Ok(loading);
-    };
-    let closure = resolver.closure(object, loader);
-    if let Some(missing) = closure.missing.first() {
-        let name = printable(resolver.name(missing.name));
-        loading.failure = Some(Failure {
-            errno: None,
-            status: 127,
-            message: format!(
-                "{}: error while loading shared libraries: {name}: cannot open shared object file: \
-                 No such file or directory",
-                printable(real)
-            ),
-            clause: format!("{name} is not found"),
-            hint: "install the package that has it, or copy the library into the image too"
-                .to_owned(),
-            kind: FailureKind::Loader,
-        });
+    if options.is_none() && !has_loader {
+        return Ok(Loading::Static);
     }
-    Ok(loading)
+    let path = String::from_utf8_lossy(&process.file.named).into_owned();
+    let argv0 = process.argv.first().and_then(known).unwrap_or_default();
+    let named = options.as_ref().and_then(|(options, words)| {
+        let name = words.get(options.program)?;
+        Some((options, name.as_str()))
+    });
+    let node = image.tree.node(program);
+    let loaded = resolver.load(&LoadRequest {
+        program,
+        path: &path,
+        argv0: &argv0,
+        environment: process.environment,
+        cwd: process.cwd,
+        secure: node.is_some_and(|node| is_secure(image, &node, process.credentials)),
+        direct: named,
+        symbols: true,
+    })?;
+    Ok(match named {
+        Some((options, _)) => Loading::Direct(loaded, options.program),
+        None => Loading::Program(loaded),
+    })
 }
 
-/// The program and arguments that a loader executes when it is executed itself. `None` if the program is
-/// no loader, or loads nothing.
-pub(super) fn direct(
-    image: &Image<'_>,
-    program: NodeId,
-    args: &[Word],
-    environment: &Environment,
-) -> Option<(Vec<Word>, Environment)> {
-    let _ = (image, program, args, environment);
-    None
+/// Whether a program gains privileges when it is executed (AT_SECURE, getauxval(3)): it is setuid or
+/// setgid for others than its caller, or has capabilities that its caller has not.
+fn is_secure(image: &Image<'_>, node: &Node, credentials: &Credentials) -> bool {
+    let setuid = node.mode & 0o4000 != 0 && node.uid != credentials.uid;
+    // Without the group's execute bit it means mandatory locking (inode(7)).
+    let setgid = node.mode & 0o2010 == 0o2010 && node.gid != credentials.gid;
+    let has_capabilities = || {
+        let xattrs = image.tree.xattrs(node);
+        let mut names = xattrs.iter().map(|xattr| xattr.name);
+        !credentials.is_root() && names.any(|name| name == b"security.capability")
+    };
+    setuid || setgid || has_capabilities()
+}
+
+fn known(word: &Word) -> Option<String> {
+    match word {
+        Word::Known(word) => Some(word.clone()),
+        Word::Unknown | Word::UnknownMany => None,
+    }
+}
+
+/// What the user sees of a loader that gives up.
+pub(super) fn failure(loaded: &Loaded) -> Option<StepFailure> {
+    let failure = loaded.failure.as_ref()?;
+    let line = failure.lines.first().unwrap_or(&failure.message);
+    let hint = match failure.kind {
+        loader::FailureKind::Missing => {
+            "install the package that has it, or copy the library into the image too"
+        }
+        loader::FailureKind::Broken => "replace the file by the library for this machine",
+        loader::FailureKind::Version => {
+            "build the program on the image's distribution or an older one, or use a newer base image"
+        }
+        loader::FailureKind::Symbol => "build the program against the libraries in the image",
+        loader::FailureKind::Program | loader::FailureKind::Usage => {
+            "correct the arguments of the loader"
+        }
+    };
+    Some(StepFailure {
+        errno: None,
+        status: failure.status.unwrap_or(127),
+        message: printable(line.as_bytes()),
+        clause: format!(
+            "its loader gives up: {}",
+            printable(failure.message.as_bytes())
+        ),
+        hint: hint.to_owned(),
+        cause: Cause::Loader,
+    })
+}
+
+/// The node that a program was loaded from.
+pub(super) fn program(loading: &Loading, executed: NodeId) -> NodeId {
+    match loading {
+        Loading::Direct(loaded, _) => loaded.program.unwrap_or(executed),
+        _ => executed,
+    }
 }

@@ -1,6 +1,6 @@
 //! What the user sees when a program cannot be executed: each caller says it in its own words.
 
-use super::chain::{Failure, FailureKind, Why};
+use super::chain::{Cause, StepFailure, Why};
 use super::errno::Errno;
 use super::refusal::{Part, Reason, Refusal};
 use super::search::DEFAULT_PATH;
@@ -148,20 +148,25 @@ impl Caller {
 }
 
 /// A name that is in no directory of PATH.
-pub(super) fn not_in_path(caller: &Caller, name: &str, search_path: &str, errno: Errno) -> Failure {
+pub(super) fn not_in_path(
+    caller: &Caller,
+    name: &str,
+    search_path: &str,
+    errno: Errno,
+) -> StepFailure {
     let message = message_not_in_path(caller, name, errno);
     let (name, search_path) = (shown(name), shown(search_path));
     let clause = match errno {
         Errno::Access => format!("{name} is in PATH ({search_path}), but may not be executed"),
         _ => format!("{name} is not in PATH ({search_path})"),
     };
-    Failure {
+    StepFailure {
         errno: Some(errno),
         status: caller.status(errno, None),
         message,
         clause,
         hint: "install it, add its directory to PATH, or write its whole path".to_owned(),
-        kind: FailureKind::NotInPath(name),
+        cause: Cause::NotInPath(name),
     }
 }
 
@@ -186,24 +191,24 @@ fn message_not_in_path(caller: &Caller, name: &str, errno: Errno) -> String {
 }
 
 /// A path that execve refuses.
-pub(super) fn refused(caller: &Caller, argv: &[Word], path: &str, refusal: Refusal) -> Failure {
+pub(super) fn refused(caller: &Caller, argv: &[Word], path: &str, refusal: Refusal) -> StepFailure {
     let word = match argv.first() {
         Some(Word::Known(word)) => word.as_str(),
         _ => path,
     };
     let errno = refusal.errno;
-    Failure {
+    StepFailure {
         errno: Some(errno),
         status: caller.status(errno, Some(&refusal)),
         message: caller.message(word, path, errno, Some(&refusal)),
         clause: refusal.clause(),
         hint: refusal.hint(),
-        kind: FailureKind::Refused(refusal),
+        cause: Cause::Refused(refusal),
     }
 }
 
 /// A script that a shell is given and cannot open.
-pub(super) fn no_script(dialect: Dialect, path: &str, errno: Errno, at: &[u8]) -> Failure {
+pub(super) fn no_script(dialect: Dialect, path: &str, errno: Errno, at: &[u8]) -> StepFailure {
     let text = errno.text();
     let script = path;
     let path = &shown(path);
@@ -226,13 +231,13 @@ pub(super) fn no_script(dialect: Dialect, path: &str, errno: Errno, at: &[u8]) -
         Errno::Access => format!("{path} may not be read"),
         _ => format!("the script {path} is not in the image"),
     };
-    Failure {
+    StepFailure {
         errno: Some(errno),
         status,
         message,
         clause,
         hint: "add the script to the image, or correct its path".to_owned(),
-        kind: FailureKind::Refused(Refusal {
+        cause: Cause::Refused(Refusal {
             errno,
             part: Part::Program,
             path: script.as_bytes().to_vec(),
@@ -242,20 +247,20 @@ pub(super) fn no_script(dialect: Dialect, path: &str, errno: Errno, at: &[u8]) -
 }
 
 /// A program that is killed before its first instruction.
-pub(super) fn killed(caller: &Caller, file: &[u8]) -> Failure {
+pub(super) fn killed(caller: &Caller, file: &[u8]) -> StepFailure {
     let file = printable(file);
     let message = match caller {
         Caller::Shell { name, .. } => format!("{}: Segmentation fault", shown(name)),
         Caller::Runtime | Caller::Launcher { .. } => "Segmentation fault".to_owned(),
     };
-    Failure {
+    StepFailure {
         errno: None,
         // 128 and the number of SIGSEGV.
         status: 139,
         message,
         clause: format!("the kernel kills {file}, whose segments cannot be mapped"),
         hint: "copy or build the file again, and verify its checksum".to_owned(),
-        kind: FailureKind::Killed,
+        cause: Cause::Killed,
     }
 }
 

@@ -9,7 +9,7 @@
 //! - `exec`, `refusal`, `errno`: what execve(2) answers, and why.
 //! - `search`, `shebang`, `messages`: how runtimes, shells and execvp(3) find a program, and what they print.
 //! - `shell`, `launcher`, `program`: what a program executes in turn.
-//! - `loader`: which libraries the dynamic loader finds for a program, and where.
+//! - `load`, `loader`, `execution`: which libraries the dynamic loader finds for a program, and where.
 //! - `follow`, `container`, `chain`: all of these put together, step by step.
 
 mod access;
@@ -18,6 +18,7 @@ mod container;
 mod environment;
 mod errno;
 mod exec;
+mod execution;
 mod follow;
 pub(crate) mod image;
 mod launcher;
@@ -35,10 +36,10 @@ mod user;
 
 use std::io;
 
-pub use chain::{
-    Chain, End, Failure, FailureKind, Loaded, Opened, Origin, Outcome, Step, StepId, Why,
-};
+pub use chain::{Cause, Chain, End, Opened, Origin, Outcome, Step, StepFailure, StepId, Why};
 pub use errno::Errno;
+pub use execution::{Execution, load};
+pub use loader::{Failure, FailureKind, Lacking, Library, Loaded, Rule};
 pub(crate) use origin::chain;
 pub use origin::explain;
 pub use refusal::{Part, Reason, Refusal};
@@ -47,9 +48,9 @@ pub use shell::{Place, Word};
 pub use user::{Credentials, UserError};
 
 use crate::image::{Platform, Start};
-use crate::inspect::{Binary, Undefined};
+use crate::inspect::{Binary, Symbols};
 use crate::layer::Problem;
-use crate::tree::NodeId;
+use crate::tree::{NodeId, Removed};
 
 /// What is asked of an image beside its tree.
 pub trait Evidence {
@@ -65,24 +66,39 @@ pub trait Evidence {
     /// If they cannot be read.
     fn read(&self, node: NodeId, limit: u64) -> io::Result<Vec<u8>>;
 
-    /// The dynamic symbols that an ELF file wants from others. Dear: only asked for where C libraries
-    /// mix.
+    /// The dynamic symbols of an ELF file; `None` if they cannot be told. This reads all of its symbol
+    /// table, so it is asked for few files.
     ///
     /// # Errors
     /// If the file cannot be read.
-    fn undefined(&self, node: NodeId) -> io::Result<Vec<Undefined>>;
-
-    /// For each name, whether an ELF file exports it.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
-    fn exports(&self, node: NodeId, names: &[&[u8]]) -> io::Result<Vec<bool>>;
+    fn symbols(&self, node: NodeId) -> io::Result<Option<Symbols>>;
 
     /// For each of a few byte strings, whether a file holds it. Dear: reads all of the file.
     ///
     /// # Errors
     /// If the file cannot be read.
     fn contains(&self, node: NodeId, strings: &[&[u8]]) -> io::Result<Vec<bool>>;
+
+    /// The removal that explains why a path, absolute or relative to the root, does not lead to a regular
+    /// file; `None` if no layer removed it. Links on the path are followed. The first call of this or of
+    /// [`Evidence::removed_named`] merges the layers again, so it is only made when something is missing.
+    ///
+    /// # Errors
+    /// If the layers cannot be read.
+    fn removed(&self, path: &[u8]) -> io::Result<Option<Removed>> {
+        let _ = path;
+        Ok(None)
+    }
+
+    /// All files of a name, in any directory, that a layer removed and that are not in the merged tree;
+    /// the last removals first.
+    ///
+    /// # Errors
+    /// If the layers cannot be read.
+    fn removed_named(&self, name: &[u8]) -> io::Result<Vec<Removed>> {
+        let _ = name;
+        Ok(Vec::new())
+    }
 }
 
 /// What an image claims of itself.

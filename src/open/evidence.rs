@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::OpenImage;
 use crate::findings::{self, Findings};
-use crate::inspect::{self, Binary, Undefined};
+use crate::inspect::{self, Binary, Symbols};
 use crate::launch::{self, Chain, Declared, Evidence, Origin};
-use crate::tree::NodeId;
+use crate::tree::{NodeId, Removed};
 
 /// Begins to find out what will not run in images, one after the other, in a thread of its own: whoever
 /// asks waits less.
@@ -79,17 +79,20 @@ impl Evidence for OpenImage {
             .map(|bytes| bytes.to_vec())
     }
 
-    fn undefined(&self, node: NodeId) -> io::Result<Vec<Undefined>> {
-        Ok(inspect::undefined(&self.source(node)).unwrap_or_default())
-    }
-
-    fn exports(&self, node: NodeId, names: &[&[u8]]) -> io::Result<Vec<bool>> {
-        let found = inspect::exports(&self.source(node), names);
-        Ok(found.unwrap_or_else(|| vec![false; names.len()]))
+    fn symbols(&self, node: NodeId) -> io::Result<Option<Symbols>> {
+        Ok(inspect::symbols(&self.source(node)))
     }
 
     fn contains(&self, node: NodeId, strings: &[&[u8]]) -> io::Result<Vec<bool>> {
         Ok(inspect::contains(&self.source(node), strings))
+    }
+
+    fn removed(&self, path: &[u8]) -> io::Result<Option<Removed>> {
+        self.ask_removals(|removals| removals.removed(path))
+    }
+
+    fn removed_named(&self, name: &[u8]) -> io::Result<Vec<Removed>> {
+        self.ask_removals(|removals| removals.removed_named(name))
     }
 }
 

@@ -2,12 +2,13 @@
 //! trees of their own, made when somebody asks first, from the layers' indexes; no layer is read again
 //! for them. They are not kept between mounts: they are soon made, and few ask.
 
+use std::cell::Cell;
 use std::io;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::OpenImage;
 use crate::cache::{Key, Kind};
-use crate::tree::{Merger, Tree, TreeError};
+use crate::tree::{Merger, RemovalIndex, Removals, Tree, TreeError};
 
 /// A tree that is made when it is asked for, or why it could not be.
 type Lazy = OnceLock<Result<Tree, String>>;
@@ -16,6 +17,9 @@ type Lazy = OnceLock<Result<Tree, String>>;
 pub(super) struct Past {
     layers: Vec<Lazy>,
     hidden: Lazy,
+    removals: OnceLock<RemovalIndex>,
+    /// How many names questions about removals may still look at.
+    budget: Mutex<u64>,
 }
 
 impl Past {
@@ -23,6 +27,8 @@ impl Past {
         Self {
             layers: (0..layers).map(|_| OnceLock::new()).collect(),
             hidden: OnceLock::new(),
+            removals: OnceLock::new(),
+            budget: Mutex::new(RemovalIndex::budget()),
         }
     }
 
@@ -78,5 +84,24 @@ impl OpenImage {
             let file = merger.finish_hidden(self.cache.create(Kind::Tree)?, &key)?;
             Ok(Tree::open(&file.file)?)
         })
+    }
+
+    /// Answers a question about what layers removed. The index that it needs is made at the first
+    /// question.
+    ///
+    /// # Errors
+    /// If an index of a layer is damaged, or the tree of hidden names cannot be written.
+    pub(super) fn ask_removals<T>(&self, ask: impl FnOnce(&Removals<'_>) -> T) -> io::Result<T> {
+        let hidden = self.hidden()?;
+        let index = self.past.removals.get_or_init(|| RemovalIndex::new(hidden));
+        let mut left = self
+            .past
+            .budget
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let budget = Cell::new(*left);
+        let answer = ask(&Removals::new(&self.tree, hidden, index, &budget));
+        *left = budget.get();
+        Ok(answer)
     }
 }

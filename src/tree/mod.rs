@@ -18,6 +18,7 @@ mod names;
 mod node;
 mod path;
 mod record;
+mod removed;
 mod resolve;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub use hidden::{How, Taken};
 pub use merge::Merger;
 pub use node::{Dentry, DentryId, Executable, Kind, Node, NodeId};
 pub use path::{clean_into, components};
+pub use removed::{RemovalIndex, Removals, Removed};
 
 use crate::cache::{CacheFile, Part};
 use crate::layer::{Extent, Problem};

@@ -177,10 +177,7 @@ pub const CASES: &[Case] = &[
         ..case(
             4,
             ["glibc-on-musl", "musl-on-musl"],
-            &[
-                app("libc-mismatch", "fail", 3),
-                app("missing-symbol", "warn", 3),
-            ],
+            &[app("libc-mismatch", "fail", 3)],
             Dies("Error relocating /usr/local/bin/app: getaddrinfo_a: symbol not found"),
         )
     },

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use imgfs::launch::{Chain, End, Opened, Origin, Outcome, Part, Place, Step, Why, Word};
+use imgfs::launch::{Chain, End, Library, Opened, Origin, Outcome, Part, Place, Step, Why, Word};
 use imgfs::layer::printable;
 use imgfs::open::OpenImage;
 use imgfs::tree::NodeId;
@@ -73,20 +73,18 @@ fn of_step(image: &OpenImage, id: u32, step: &Step) -> Value {
         .map(|(name, value)| (name.to_owned(), json!(value)))
         .collect();
     let files: Vec<Value> = step.files.iter().map(|file| opened(image, file)).collect();
-    let libraries: Vec<Value> = step
-        .libraries
-        .iter()
-        .map(|library| {
-            let mut value = json!({
-                "name": printable(&library.name),
-                "path": printable(&library.path),
-                "rule": library.rule,
-                "needed_by": printable(&library.needed_by),
-            });
-            add_layer(image, library.node, &mut value);
-            value
-        })
-        .collect();
+    let libraries = step.libraries().iter().map(|library| {
+        let needed_by = library.needed_by.and_then(|at| step.libraries().get(at));
+        let mut value = json!({
+            "name": printable(library.name.as_bytes()),
+            "path": printable(library.path.as_bytes()),
+            "rule": rule(library),
+            "needed_by": needed_by.map(|library| printable(library.path.as_bytes())),
+        });
+        add_layer(image, library.node, &mut value);
+        value
+    });
+    let libraries: Vec<Value> = libraries.collect();
     let (outcome, failure, reason) = match &step.outcome {
         Outcome::Started => ("started", None, None),
         Outcome::Unknown(why) => ("unknown", None, Some(why)),
@@ -118,11 +116,19 @@ fn of_step(image: &OpenImage, id: u32, step: &Step) -> Value {
         "variables": variables,
         "files": files,
         "libraries": libraries,
-        "warnings": step.warnings,
+        "warnings": step.warnings(),
         "outcome": outcome,
         "failure": failure,
         "reason": reason,
     })
+}
+
+/// How a library was found.
+pub(super) fn rule(library: &Library) -> String {
+    match library.preloaded {
+        true => format!("preloaded, {}", library.rule.describe()),
+        false => library.rule.describe(),
+    }
 }
 
 /// A word, or `null` if it is unknown. `{"many": true}` stands for any number of unknown words.

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::super::colour::Colour;
+use super::json::rule;
 use imgfs::launch::{Chain, End, Origin, Outcome, Part, Place, Step, StepId, Why, Word};
 use imgfs::layer::printable;
 use imgfs::open::OpenImage;
@@ -174,26 +175,24 @@ impl Drawing<'_> {
                 self.layer(file.node)
             ));
         }
-        for library in step.libraries.iter().take(LIBRARIES) {
+        let libraries = step.libraries();
+        for library in libraries.iter().take(LIBRARIES) {
             lines.push(format!(
                 "library {} => {} ({}){}",
-                printable(&library.name),
-                printable(&library.path),
-                library.rule,
+                printable(library.name.as_bytes()),
+                printable(library.path.as_bytes()),
+                printable(rule(library).as_bytes()),
                 self.layer(library.node)
             ));
         }
-        if step.libraries.len() > LIBRARIES {
+        if libraries.len() > LIBRARIES {
             lines.push(format!(
                 "and {} more libraries",
-                step.libraries.len() - LIBRARIES
+                libraries.len() - LIBRARIES
             ));
         }
-        lines.extend(
-            step.warnings
-                .iter()
-                .map(|warning| self.colour.warn(warning)),
-        );
+        let warnings = step.warnings().iter();
+        lines.extend(warnings.map(|warning| self.colour.warn(&printable(warning.as_bytes()))));
         match &step.outcome {
             Outcome::Started => {}
             Outcome::Unknown(why) => lines.push(self.colour.warn(&format!("unknown: {why}"))),

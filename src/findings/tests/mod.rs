@@ -2,6 +2,8 @@
 
 mod loading;
 mod rules;
+mod symbols;
+mod users;
 
 use std::collections::HashMap;
 use std::io;
@@ -10,7 +12,8 @@ use super::*;
 use crate::cache::{self, CacheDir, Key};
 use crate::image::Start;
 use crate::inspect::{
-    Binary, Endian, FactSource, Format, Kind, Libc, Linkage, Sourced, Undefined, VersionsNeeded,
+    Binary, Endian, FactSource, Format, GoBuild, Kind, Libc, Linkage, Sourced, Symbols, Undefined,
+    VersionsNeeded,
 };
 use crate::layer::{Data, Entry, EntryKind, Mtime};
 use crate::tree::{Merger, NodeId};
@@ -55,6 +58,20 @@ fn elf(arch: &str, kind: Kind) -> Binary {
         linkage: Some(Linkage::Static),
         libc: Some(Libc::None),
         ..Binary::default()
+    }
+}
+
+/// A Go program, static as Go links it.
+fn go(arch: &str) -> Binary {
+    Binary {
+        go: Some(GoBuild {
+            settings: vec![
+                ("GOARCH".into(), arch.into()),
+                ("GOOS".into(), "linux".into()),
+            ],
+            ..GoBuild::default()
+        }),
+        ..elf(arch, Kind::Executable)
     }
 }
 
@@ -281,27 +298,26 @@ impl Evidence for Facts<'_> {
         Ok(bytes)
     }
 
-    fn undefined(&self, node: NodeId) -> io::Result<Vec<Undefined>> {
-        let names = self
-            .of(&self.world.undefined, node)
-            .cloned()
-            .unwrap_or_default();
-        let symbol = |name: &str| Undefined {
-            // `?name` is a weak one.
-            name: name.trim_start_matches('?').into(),
-            version: None,
+    fn symbols(&self, node: NodeId) -> io::Result<Option<Symbols>> {
+        let undefined = self.of(&self.world.undefined, node);
+        let exports = self.of(&self.world.exports, node);
+        let symbol = |name: &&str| Undefined {
+            // `?name` is a weak one, `name()` a function that is only called.
+            name: name.trim_matches(['?', '(', ')']).into(),
             weak: name.starts_with('?'),
+            data: (!name.ends_with("()")).then_some(0),
+            call: name.ends_with("()").then_some(0),
+            ..Undefined::default()
         };
-        Ok(names.into_iter().map(symbol).collect())
-    }
-
-    fn exports(&self, node: NodeId, names: &[&[u8]]) -> io::Result<Vec<bool>> {
-        let all = self
-            .of(&self.world.exports, node)
-            .cloned()
-            .unwrap_or_default();
-        let has = |name: &&[u8]| all.iter().any(|export| export.as_bytes() == *name);
-        Ok(names.iter().map(has).collect())
+        Ok(Some(Symbols {
+            undefined: undefined.into_iter().flatten().map(symbol).collect(),
+            defined: exports
+                .into_iter()
+                .flatten()
+                .map(|name| (name.as_bytes().to_vec(), vec![1]))
+                .collect(),
+            ..Symbols::default()
+        }))
     }
 
     fn contains(&self, node: NodeId, strings: &[&[u8]]) -> io::Result<Vec<bool>> {

@@ -1,21 +1,7 @@
 //! What is said of an image that does not fit.
 
 use super::*;
-use crate::inspect::GoBuild;
 use crate::layer::{Problem, ProblemKind, Xattr};
-
-fn go(arch: &str) -> Binary {
-    Binary {
-        go: Some(GoBuild {
-            settings: vec![
-                ("GOARCH".into(), arch.into()),
-                ("GOOS".into(), "linux".into()),
-            ],
-            ..GoBuild::default()
-        }),
-        ..elf(arch, Kind::Executable)
-    }
-}
 
 #[test]
 fn a_program_for_another_machine() {
@@ -97,9 +83,89 @@ fn variants_are_compared_as_numbers() {
     app.variants = vec![("GOAMD64", "v3".into())];
     world.declared.platform = "linux/amd64".parse().unwrap();
     world.binary("app", app);
+    // Without a declared variant it is not known what the image is meant for.
+    let found = world.found();
+    assert_eq!(found.lines(), ["warn variant-too-new /app"]);
+    let detail = found.detail(Id::VariantTooNew);
+    let words = "built for amd64/v3, and the image declares no variant, which stands for amd64/v1";
+    assert!(detail.contains(words), "{detail}");
+    world.declared.platform = "linux/amd64/v2".parse().unwrap();
     assert_eq!(world.found().lines(), ["fail variant-too-new /app"]);
     world.declared.platform = "linux/amd64/v3".parse().unwrap();
     assert_eq!(world.found().lines(), Vec::<String>::new());
+}
+
+/// An assembly of .NET as its header has it: no system, and any machine.
+fn assembly() -> Binary {
+    Binary {
+        format: Format::Pe,
+        os: sourced("unknown"),
+        libc: Some(Libc::None),
+        ..elf("anycpu", Kind::Executable)
+    }
+}
+
+#[test]
+fn assemblies_run_where_there_is_a_runtime() {
+    for runtime in [
+        "usr/share/dotnet/dotnet",
+        "usr/bin/mono",
+        "app/libcoreclr.so",
+        "usr/lib/libmonosgen-2.0.so.1",
+    ] {
+        let mut world = World::debian();
+        world.binary(runtime, program(&["libc.so.6"]));
+        for n in 0..20 {
+            world.binary(&format!("app/Library{n}.dll"), assembly());
+        }
+        assert_eq!(world.found().lines(), Vec::<String>::new(), "{runtime}");
+    }
+}
+
+#[test]
+fn assemblies_without_a_runtime() {
+    let mut world = World::debian();
+    world.binary("app/app.dll", assembly());
+    let found = world.found();
+    assert_eq!(found.lines(), ["info wrong-os /app/app.dll"]);
+    let detail = found.detail(Id::WrongOs);
+    assert!(detail.contains("neither dotnet nor mono"), "{detail}");
+    world.start(&["/app/app.dll"]);
+    assert_eq!(world.found().lines(), ["fail wrong-os /app/app.dll"]);
+    // An EFI program has the same facts, and runs before there is a system.
+    let mut world = World::debian();
+    let mut efi = assembly();
+    efi.arch = sourced("amd64");
+    world.binary("usr/lib/shim/shimx64.efi", efi);
+    assert_eq!(world.found().lines(), Vec::<String>::new());
+}
+
+#[test]
+fn documentation_and_package_scripts_are_not_what_an_image_starts() {
+    for path in [
+        "usr/share/doc/app/run.sh",
+        "usr/share/app/examples/run.sh",
+        "usr/lib/python3/dist-packages/app/docs/run.sh",
+        "var/lib/dpkg/info/app.postinst",
+        "lib/apk/exec/app",
+        "etc/init.d/app",
+        "etc/cron.daily/app",
+    ] {
+        let mut world = World::new("linux/amd64");
+        world.binary(path, script("/bin/bash", None));
+        let line = format!("info missing-interpreter /{path}");
+        assert_eq!(world.found().lines(), [line]);
+    }
+    // What is elsewhere still is.
+    let mut world = World::new("linux/amd64");
+    world
+        .binary("srv/run.sh", script("/bin/bash", None))
+        .binary("etc/init.d/app", script("/bin/bash", None));
+    let lines = [
+        "fail missing-interpreter /srv/run.sh",
+        "info missing-interpreter /etc/init.d/app",
+    ];
+    assert_eq!(world.found().lines(), lines);
 }
 
 #[test]
@@ -205,6 +271,20 @@ fn claims_that_disagree_with_the_header() {
             .detail(Id::IdentityMismatch)
             .contains("main.targetArch=amd64")
     );
+    // The system is compared like the machine.
+    for (name, value, differs) in [
+        ("main.targetOS", "macOS", true),
+        ("main.os", "win", true),
+        ("main.platform", "Windows/ARM64", true),
+        ("main.targetOS", "Linux", false),
+        ("main.platform", "linux-aarch64", false),
+    ] {
+        let mut app = go("arm64");
+        app.go.as_mut().unwrap().injected = vec![(name.into(), value.into())];
+        world.binary("app", app);
+        let found = world.found();
+        assert_eq!(found.lines().len(), usize::from(differs), "{name}={value}");
+    }
     // A header that was patched.
     let mut app = go("amd64");
     app.arch = sourced("arm64");
@@ -246,44 +326,6 @@ fn toolchains_and_caches_of_other_platforms() {
         detail,
         "it holds packages of several platforms: 2 for linux/amd64, 1 for linux/arm64"
     );
-}
-
-#[test]
-fn users_roots_and_zones() {
-    let mut world = World::new("linux/amd64");
-    let names = "crypto/x509.loadSystemRoots\0time.LoadLocation\0os/user.lookupUserId\0";
-    world
-        .binary("app", go("amd64"))
-        .bytes("app", format!("\0{names}"))
-        .start(&["/app"]);
-    let lines = [
-        "warn no-ca-certificates /app",
-        "warn no-timezone-data /app",
-        "info user-lookup /app",
-    ];
-    assert_eq!(world.found().lines(), lines);
-    world.declared.start.user = Some("app:wheel".into());
-    let found = world.found();
-    assert_eq!(found.lines()[0], "fail user-lookup /etc/passwd");
-    world
-        .text("etc/passwd", "root:x:0:0::/root:/bin/sh\napp:x:1:1::/:\n")
-        .text("etc/group", "wheel:x:10:\n")
-        .text("etc/ssl/certs/ca-certificates.crt", "")
-        .text("usr/share/zoneinfo/UTC", "");
-    assert_eq!(world.found().lines(), Vec::<String>::new());
-    world.declared.start.user = Some("1000:1000".into());
-    assert_eq!(world.found().lines(), Vec::<String>::new());
-}
-
-#[test]
-fn static_glibc_and_its_name_service() {
-    let mut world = World::new("linux/amd64");
-    let mut app = elf("amd64", Kind::Executable);
-    app.libc = Some(Libc::Glibc);
-    world.binary("app", app).start(&["/app"]);
-    assert_eq!(world.found().lines(), Vec::<String>::new());
-    world.bytes("app", "..\0/etc/nsswitch.conf\0..");
-    assert_eq!(world.found().lines(), ["info user-lookup /app"]);
 }
 
 #[test]

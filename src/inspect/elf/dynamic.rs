@@ -1,26 +1,61 @@
 //! PT_DYNAMIC: what the loader is told to load, and where the tables are that it needs.
 //!
-//! Everything is found as the loader finds it, by address and through PT_LOAD, and never through the
-//! section headers, which need not be there.
+//! Everything is found as the loaders find it (glibc's `elf_get_dynamic_info` in
+//! `elf/get-dynamic-info.h`, musl's `decode_vec` in `ldso/dynlink.c`): by address in the mapped file,
+//! never by a file offset, and never through the section headers, which need not be there.
 
 use object::elf::{
     DF_1_NODEFLIB, DF_1_NOW, DF_1_PIE, DF_BIND_NOW, DT_AUDIT, DT_AUXILIARY, DT_BIND_NOW, DT_DEBUG,
-    DT_DEPAUDIT, DT_FILTER, DT_FLAGS, DT_FLAGS_1, DT_GNU_HASH, DT_HASH, DT_MIPS_RLD_MAP,
-    DT_MIPS_RLD_MAP_REL, DT_NEEDED, DT_NULL, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB,
+    DT_DEPAUDIT, DT_FILTER, DT_FLAGS, DT_FLAGS_1, DT_HASH, DT_JMPREL, DT_MIPS_RLD_MAP,
+    DT_MIPS_RLD_MAP_REL, DT_NEEDED, DT_NULL, DT_PLTREL, DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELACOUNT,
+    DT_RELASZ, DT_RELCOUNT, DT_RELSZ, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB,
     DT_SYMTAB, DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM, DT_VERSYM, Dyn32, Dyn64,
-    DynamicTag, PT_DYNAMIC,
+    DynamicTag,
 };
 use object::endian::Endianness;
 use object::pod::slice_from_bytes;
 use object::read::elf::Dyn;
 
 use super::header::Layout;
-use super::segment::Segments;
+use super::memory::Memory;
+use super::relocation::Table;
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
-/// The largest one known has a few hundred entries of 16 bytes.
-const TABLE_LIMIT: u64 = 1 << 20;
+/// The largest one known has a few hundred entries of 16 bytes. The loaders have no limit, so that
+/// much padding must not hide what follows it.
+const TABLE_LIMIT: u64 = 64 << 20;
+
+/// How much of it is read at a time.
+const CHUNK: u64 = 4096;
+
+/// The tags that are looked at.
+const TAGS: [DynamicTag; 24] = [
+    DT_NEEDED,
+    DT_HASH,
+    DT_STRTAB,
+    DT_SYMTAB,
+    DT_STRSZ,
+    DT_SONAME,
+    DT_RPATH,
+    DT_DEBUG,
+    DT_BIND_NOW,
+    DT_RUNPATH,
+    DT_FLAGS,
+    DT_GNU_HASH,
+    DT_DEPAUDIT,
+    DT_AUDIT,
+    DT_VERSYM,
+    DT_FLAGS_1,
+    DT_VERDEF,
+    DT_VERDEFNUM,
+    DT_VERNEED,
+    DT_VERNEEDNUM,
+    DT_MIPS_RLD_MAP,
+    DT_MIPS_RLD_MAP_REL,
+    DT_AUXILIARY,
+    DT_FILTER,
+];
 
 /// Names of libraries are file names, or paths.
 const NAME_LIMIT: u64 = 4096;
@@ -29,7 +64,7 @@ const NAME_LIMIT: u64 = 4096;
 const PATH_LIMIT: u64 = 1 << 20;
 
 /// No more libraries than this are listed.
-const NEEDED_LIMIT: usize = 4096;
+pub(super) const NEEDED_LIMIT: usize = 4096;
 
 /// What the dynamic section says.
 #[derive(Debug, Default)]
@@ -52,20 +87,24 @@ pub(super) struct Dynamic {
     pub audit: Vec<Vec<u8>>,
     /// Whether there are entries at all.
     pub any: bool,
-    /// The string table, `(offset, end)` in the file.
-    pub strings: Option<(u64, u64)>,
-    /// File offset of the symbol table.
+    /// DT_STRTAB, the address of the string table.
+    pub strings: Option<u64>,
+    /// DT_STRSZ, the length that the string table claims. No loader looks at it.
+    pub strings_len: Option<u64>,
+    /// DT_SYMTAB, the address of the symbol table.
     pub symbols: Option<u64>,
-    /// File offset and count of the needed versions.
-    pub verneed: Option<(u64, u64)>,
-    /// File offset and count of the defined versions.
-    pub verdef: Option<(u64, u64)>,
-    /// File offset of DT_GNU_HASH.
-    pub gnu_hash: Option<u64>,
-    /// File offset of DT_HASH.
+    /// DT_VERNEED, the address of the needed versions.
+    pub verneed: Option<u64>,
+    /// DT_VERDEF, the address of the defined versions.
+    pub verdef: Option<u64>,
+    /// DT_HASH, the address of the hash table.
     pub hash: Option<u64>,
-    /// File offset of the version of each symbol.
+    /// DT_VERSYM, the address of the version of each symbol.
     pub versym: Option<u64>,
+    /// DT_RELA and DT_REL.
+    pub relocations: [Option<Table>; 2],
+    /// DT_JMPREL.
+    pub call_relocations: Option<Table>,
     /// Whether DT_NEEDED is there at all, though its name may be unreadable.
     pub needs: bool,
     /// There are entries, and none is the one that linkers leave in executables alone, for debuggers:
@@ -74,45 +113,41 @@ pub(super) struct Dynamic {
 }
 
 impl Dynamic {
-    /// Reads the dynamic section. Empty if there is none, or nothing of it is in the file.
-    pub fn read(source: &dyn Source, layout: Layout, segments: &Segments) -> Self {
-        let Some(segment) = segments.first(PT_DYNAMIC) else {
-            return Self::default();
-        };
-        // The loader stops at DT_NULL, whatever the size: so a size beyond the end of the file does
-        // no harm.
-        let Some(bytes) = read::prefix(source, segment.offset, segment.filesz, TABLE_LIMIT) else {
-            return Self::default();
-        };
+    /// Reads the dynamic section at an address. `shift` is what the loader adds to every address in it:
+    /// how far the place where it believes the file to be is from where it is.
+    pub fn read(memory: &Memory<'_>, layout: Layout, at: u64, shift: u64) -> Self {
         let entries = if layout.wide {
-            entries::<Dyn64<Endianness>>(&bytes, layout.endian)
+            entries::<Dyn64<Endianness>>(memory, at, layout.endian)
         } else {
-            entries::<Dyn32<Endianness>>(&bytes, layout.endian)
+            entries::<Dyn32<Endianness>>(memory, at, layout.endian)
         };
-        Self::decode(source, segments, &entries)
+        Self::decode(memory, shift, &entries)
     }
 
-    fn decode(source: &dyn Source, segments: &Segments, entries: &[(DynamicTag, u64)]) -> Self {
+    fn decode(memory: &Memory<'_>, shift: u64, entries: &[(DynamicTag, u64)]) -> Self {
         let all = |tag| entries.iter().filter(move |e| e.0 == tag).map(|e| e.1);
-        // The loader keeps the last of a tag that should be there once.
+        // The loaders keep the last of a tag that should be there once.
         let last = |tag| all(tag).next_back();
-        let offset_of = |tag| last(tag).and_then(|vaddr| segments.offset_of(vaddr));
+        let address_of = |tag| last(tag).map(|address| memory.add(address, shift));
 
-        let strings = offset_of(DT_STRTAB).map(|(offset, end)| {
-            let size = last(DT_STRSZ).unwrap_or(u64::MAX);
-            (offset, end.min(offset.saturating_add(size)))
-        });
-        let string = |index: u64, limit| {
-            let (offset, end) = strings?;
-            read::c_string(source, offset.checked_add(index)?, end, limit)
-        };
+        let strings = address_of(DT_STRTAB);
+        let string = |index: u64, limit| string(memory, strings?, index, limit);
         let names = |tag| {
             all(tag)
                 .take(NEEDED_LIMIT)
                 .filter_map(|index| string(index, NAME_LIMIT))
                 .collect()
         };
+        let table = |tag, size, relative: Option<DynamicTag>, addends| {
+            Some(Table {
+                at: address_of(tag)?,
+                len: last(size)?,
+                relative: relative.and_then(last).unwrap_or(0),
+                addends,
+            })
+        };
         let path = |tag| last(tag).and_then(|index| string(index, PATH_LIMIT));
+        let flags = |tag| last(tag).unwrap_or_default();
         Self {
             needed: names(DT_NEEDED),
             auxiliary: names(DT_AUXILIARY),
@@ -122,21 +157,29 @@ impl Dynamic {
                 .flat_map(|tag| split_path(path(tag)))
                 .collect(),
             any: !entries.is_empty(),
-            no_default_lib: last(DT_FLAGS_1).is_some_and(|flags| flags & DF_1_NODEFLIB.0 != 0),
+            no_default_lib: flags(DT_FLAGS_1) & DF_1_NODEFLIB.0 != 0,
             rpath: path(DT_RPATH),
             runpath: path(DT_RUNPATH),
             soname: last(DT_SONAME).and_then(|index| string(index, NAME_LIMIT)),
-            pie: last(DT_FLAGS_1).is_some_and(|flags| flags & DF_1_PIE.0 != 0),
+            pie: flags(DT_FLAGS_1) & DF_1_PIE.0 != 0,
             bind_now: last(DT_BIND_NOW).is_some()
-                || last(DT_FLAGS).is_some_and(|flags| flags & DF_BIND_NOW.0 != 0)
-                || last(DT_FLAGS_1).is_some_and(|flags| flags & DF_1_NOW.0 != 0),
+                || flags(DT_FLAGS) & DF_BIND_NOW.0 != 0
+                || flags(DT_FLAGS_1) & DF_1_NOW.0 != 0,
             strings,
-            symbols: offset_of(DT_SYMTAB).map(|(offset, _)| offset),
-            verneed: offset_of(DT_VERNEED).map(|o| o.0).zip(last(DT_VERNEEDNUM)),
-            verdef: offset_of(DT_VERDEF).map(|o| o.0).zip(last(DT_VERDEFNUM)),
-            gnu_hash: offset_of(DT_GNU_HASH).map(|o| o.0),
-            hash: offset_of(DT_HASH).map(|o| o.0),
-            versym: offset_of(DT_VERSYM).map(|o| o.0),
+            strings_len: last(DT_STRSZ),
+            symbols: address_of(DT_SYMTAB),
+            verneed: address_of(DT_VERNEED),
+            verdef: address_of(DT_VERDEF),
+            hash: address_of(DT_HASH),
+            versym: address_of(DT_VERSYM),
+            relocations: [
+                table(DT_RELA, DT_RELASZ, Some(DT_RELACOUNT), true),
+                table(DT_REL, DT_RELSZ, Some(DT_RELCOUNT), false),
+            ],
+            call_relocations: {
+                let addends = last(DT_PLTREL).is_some_and(|kind| kind == DT_RELA.0 as u64);
+                table(DT_JMPREL, DT_PLTRELSZ, None, addends)
+            },
             needs: last(DT_NEEDED).is_some(),
             of_library: !entries.is_empty()
                 && [DT_DEBUG, DT_MIPS_RLD_MAP, DT_MIPS_RLD_MAP_REL]
@@ -146,25 +189,54 @@ impl Dynamic {
     }
 
     /// One of the strings that the version table refers to.
-    pub fn string(&self, source: &dyn Source, index: u32) -> Option<Vec<u8>> {
-        let (offset, end) = self.strings?;
-        read::c_string(source, offset.checked_add(index.into())?, end, NAME_LIMIT)
+    pub fn string(&self, memory: &Memory<'_>, index: u32) -> Option<Vec<u8>> {
+        string(memory, self.strings?, index.into(), NAME_LIMIT)
+    }
+
+    /// Where in the file the string table is, `(offset, end)`, as far as it claims to reach.
+    pub fn strings_in_file(&self, memory: &Memory<'_>) -> Option<(u64, u64)> {
+        let (offset, left) = memory.in_file(self.strings?)?;
+        let len = self.strings_len.map_or(left, |len| len.min(left));
+        Some((offset, offset.checked_add(len)?))
     }
 }
 
-/// The entries before DT_NULL.
-fn entries<D: Dyn<Endian = Endianness>>(
-    bytes: &[u8],
+/// A string of the table at `strings`. The loaders add the index to the address, and look neither at
+/// DT_STRSZ nor for an overflow.
+fn string(memory: &Memory<'_>, strings: u64, index: u64, limit: u64) -> Option<Vec<u8>> {
+    read::c_string(memory, memory.add(strings, index), u64::MAX, limit)
+}
+
+/// The entries before DT_NULL. The loaders stop there and nowhere else, whatever size PT_DYNAMIC has.
+pub(super) fn entries<D: Dyn<Endian = Endianness>>(
+    source: &dyn Source,
+    mut at: u64,
     endian: Endianness,
 ) -> Vec<(DynamicTag, u64)> {
-    let count = bytes.len() / size_of::<D>();
-    let Ok((table, _)) = slice_from_bytes::<D>(bytes, count) else {
-        return Vec::new();
-    };
-    let entries = table
-        .iter()
-        .map(|entry| (entry.tag(endian), entry.val(endian)));
-    entries.take_while(|entry| entry.0 != DT_NULL).collect()
+    let mut entries = Vec::new();
+    let mut left = TABLE_LIMIT;
+    while let Some(bytes) = read::prefix(source, at, CHUNK.min(left), CHUNK) {
+        let count = bytes.len() / size_of::<D>();
+        let Ok((table, _)) = slice_from_bytes::<D>(&bytes, count) else {
+            break;
+        };
+        for entry in table {
+            let tag = entry.tag(endian);
+            if tag == DT_NULL {
+                return entries;
+            }
+            if TAGS.contains(&tag) {
+                entries.push((tag, entry.val(endian)));
+            }
+        }
+        let len = (count * size_of::<D>()) as u64;
+        left = left.saturating_sub(len);
+        match at.checked_add(len) {
+            Some(next) if len > 0 && left > 0 => at = next,
+            _ => break,
+        }
+    }
+    entries
 }
 
 /// A search path, at its colons. An empty element means the current directory, and is kept.
@@ -186,13 +258,13 @@ mod tests {
         for word in [1u64, 1, 0x6fff_fffb, 0x0800_0000, 0, 0, 1, 99] {
             bytes.extend(word.to_be_bytes());
         }
-        let found = entries::<Dyn64<Endianness>>(&bytes, Endianness::Big);
+        let found = entries::<Dyn64<Endianness>>(&bytes, 0, Endianness::Big);
         assert_eq!(found, [(DT_NEEDED, 1), (DT_FLAGS_1, 0x0800_0000)]);
         let mut bytes = Vec::new();
         for word in [1u32, 1, 0x6fff_fffb, 0x0800_0000, 7] {
             bytes.extend(word.to_be_bytes());
         }
-        let found = entries::<Dyn32<Endianness>>(&bytes, Endianness::Big);
+        let found = entries::<Dyn32<Endianness>>(&bytes, 0, Endianness::Big);
         assert_eq!(found, [(DT_NEEDED, 1), (DT_FLAGS_1, 0x0800_0000)]);
     }
 

@@ -4,7 +4,9 @@
 //! The checks are in the kernel's order, and the first that fails decides. Those up to the interpreter
 //! return an errno. After them the kernel replaces the process, and what fails then kills it.
 
-use object::elf::{ET_DYN, ET_EXEC, PT_INTERP, PT_LOAD, ProgramHeader32, ProgramHeader64};
+use object::elf::{
+    EM_X86_64, ET_DYN, ET_EXEC, PT_INTERP, PT_LOAD, ProgramHeader32, ProgramHeader64,
+};
 use object::endian::Endianness;
 
 use super::header::Header;
@@ -42,7 +44,7 @@ pub(super) fn error(
     let interp = segments.first(PT_INTERP);
     interp
         .and_then(|interp| interpreter(source, interp))
-        .or_else(|| mapping(segments))
+        .or_else(|| mapping(header, segments))
 }
 
 /// The size of a program header in the layout of the file.
@@ -68,21 +70,33 @@ fn interpreter(source: &dyn Source, interp: &Segment) -> Option<ExecError> {
     };
     match (path.first(), path.last()) {
         (_, Some(1..)) => Some(ExecError::NoExec),
-        (Some(0), _) => Some(ExecError::NotFound),
+        (Some(0), _) => Some(ExecError::Access),
         _ => None,
     }
 }
 
 /// What fails after the process has been replaced, and then kills it. A file without PT_LOAD is
 /// started at an address where nothing is.
-fn mapping(segments: &Segments) -> Option<ExecError> {
+fn mapping(header: &Header, segments: &Segments) -> Option<ExecError> {
     let mut loads = segments.of_kind(PT_LOAD).peekable();
     if loads.peek().is_none() {
         return Some(ExecError::Killed);
     }
     // mmap(2) wants an offset of whole pages.
     let unaligned = |s: &Segment| s.filesz > 0 && s.offset.wrapping_sub(s.vaddr) % PAGE != 0;
+    let last = last_address(header);
+    let outside = |s: &Segment| s.vaddr.checked_add(s.memsz).is_none_or(|end| end > last);
     loads
-        .any(|s| s.filesz > s.memsz || unaligned(s))
+        .any(|s| s.filesz > s.memsz || unaligned(s) || outside(s))
         .then_some(ExecError::Killed)
+}
+
+/// An address that no process of the machine can have (TASK_SIZE, `arch/*/include/asm`): on amd64 with
+/// page tables of five levels there are 56 bits. Other machines have up to 64, as s390x does.
+fn last_address(header: &Header) -> u64 {
+    match (header.layout.wide, header.machine) {
+        (true, EM_X86_64) => 1 << 56,
+        (true, _) => u64::MAX,
+        (false, _) => 1 << 32,
+    }
 }

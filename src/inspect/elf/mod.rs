@@ -6,36 +6,42 @@
 //! whether it is stripped, the kind of a module, the variant of ARM.
 
 mod attributes;
+mod contradiction;
 mod dynamic;
+mod dynsym;
 mod exec;
 mod golang;
 mod hardening;
-mod hash;
 mod header;
+mod length;
+mod loaded;
 mod machine;
+mod memory;
 mod note;
 mod os;
+mod relocation;
 mod riscv;
 mod section;
 mod segment;
 mod shape;
 mod symbol;
-mod undefined;
 mod variant;
 mod version;
 
 use object::elf::{ELFMAG, ET_CORE, PT_INTERP, PT_LOAD};
 use object::endian::Endianness;
 
-use self::dynamic::Dynamic;
 use self::header::Header;
+use self::loaded::Loaded;
 use self::note::Notes;
 use self::section::Sections;
 use self::segment::Segments;
-use super::binary::{Binary, Endian, Format, Kind, Libc, Source as FactSource, Sourced, Undefined};
+use super::binary::{
+    Binary, Endian, Format, Kind, Libc, Linkage, Source as FactSource, Sourced, Symbols,
+};
 use super::libc;
 use super::read;
-use super::runtime::ExecError;
+use super::runtime::{Contradiction, ExecError};
 use super::source::Source;
 
 /// Decodes an ELF file. `None` if its header makes no sense under any class and byte order.
@@ -44,27 +50,19 @@ pub(super) fn inspect(source: &dyn Source, head: &[u8]) -> Option<Binary> {
     Some(Elf::read(source, header).facts())
 }
 
-/// An ELF file's header and dynamic section. `None` if it has none.
-fn linked(source: &dyn Source) -> Option<(Header, Dynamic)> {
+/// An ELF file's header and what a loader sees of it. `None` if it is no ELF file.
+fn loaded(source: &dyn Source) -> Option<(Header, Loaded<'_>)> {
     let len = source.len().min(super::HEAD_LEN as u64);
     let head = source.piece(0, len, super::HEAD_LEN as u64).ok()?;
     let header = head.starts_with(&ELFMAG).then(|| Header::read(&head))??;
-    let segments = Segments::read(source, &header)?;
-    let dynamic = Dynamic::read(source, header.layout, &segments);
-    Some((header, dynamic))
+    let elf = Elf::read(source, header);
+    Some((header, elf.loaded))
 }
 
-/// The dynamic symbols that an ELF file wants from others.
-pub(super) fn undefined(source: &dyn Source) -> Option<Vec<Undefined>> {
-    let (header, dynamic) = linked(source)?;
-    undefined::list(source, &header, &dynamic)
-}
-
-/// For each name, whether an ELF file exports it.
-pub(super) fn exports(source: &dyn Source, names: &[&[u8]]) -> Option<Vec<bool>> {
-    let (header, dynamic) = linked(source)?;
-    let table = hash::Exports::new(source, &header, &dynamic)?;
-    Some(names.iter().map(|name| table.has(name)).collect())
+/// The dynamic symbols of an ELF file.
+pub(super) fn symbols(source: &dyn Source) -> Option<Symbols> {
+    let (header, loaded) = loaded(source)?;
+    dynsym::symbols(source, &loaded.memory, &header, &loaded.dynamic)
 }
 
 /// What the header of an object says: its machine, and its system if that has a field. `None` if it is
@@ -100,11 +98,12 @@ struct Elf<'a> {
     header: Header,
     segments: Option<Segments>,
     sections: Option<Sections>,
-    dynamic: Dynamic,
+    loaded: Loaded<'a>,
     interpreter: Option<Vec<u8>>,
     notes: Notes,
     debug_only: bool,
     exec_error: Option<ExecError>,
+    cut_short: Option<u64>,
 }
 
 impl<'a> Elf<'a> {
@@ -114,6 +113,7 @@ impl<'a> Elf<'a> {
         // Where the program headers of a debug file point is not what they say.
         let segments = Segments::read(source, &header);
         let exec_error = exec::error(source, &header, segments.as_ref());
+        let cut_short = length::cut_short(source, &header, segments.as_ref(), sections.as_ref());
         let segments = segments.filter(|_| !debug_only);
         let layout = header.layout;
         // The notes of a core are about the process.
@@ -122,18 +122,37 @@ impl<'a> Elf<'a> {
         } else {
             Notes::read(source, layout, segments.as_ref(), sections.as_ref())
         };
-        let loaded = segments.as_ref();
-        Self {
+        let interpreter = segments.as_ref().and_then(|s| s.interpreter(source));
+        let none = Segments::default();
+        let library = |s: &Segments| Loaded::library(source, header.layout, s);
+        let program = segments.as_ref().filter(|s| s.first(PT_INTERP).is_some());
+        let mut elf = Self {
             source,
             header,
-            dynamic: loaded.map_or_else(Dynamic::default, |s| Dynamic::read(source, layout, s)),
-            interpreter: loaded.and_then(|s| s.interpreter(source)),
+            loaded: match program {
+                Some(segments) => Loaded::program(source, &header, segments),
+                None => library(segments.as_ref().unwrap_or(&none)),
+            },
+            interpreter,
             notes,
             segments,
             sections,
             debug_only,
             exec_error,
+            cut_short,
+        };
+        // A library may name a loader, as libc.so.6 does, which prints its version when it is started.
+        if let Some(segments) = &elf.segments
+            && elf.interpreter.is_some()
+            && elf.shape().0 == Kind::SharedLibrary
+        {
+            elf.loaded = library(segments);
         }
+        elf
+    }
+
+    fn shape(&self) -> (Kind, Option<Linkage>, Option<bool>) {
+        shape::classify(self.header.file_type, self.signs())
     }
 
     fn facts(self) -> Binary {
@@ -142,13 +161,14 @@ impl<'a> Elf<'a> {
             header,
             segments,
             sections,
-            dynamic,
+            loaded,
             interpreter,
             notes,
             ..
         } = &self;
+        let (dynamic, memory) = (&loaded.dynamic, &loaded.memory);
         let (segments, sections) = (segments.as_ref(), sections.as_ref());
-        let (kind, linkage, pie) = shape::classify(header.file_type, self.signs());
+        let (kind, linkage, pie) = self.shape();
         let golang = golang::Signs {
             source: *source,
             layout: header.layout,
@@ -162,8 +182,8 @@ impl<'a> Elf<'a> {
         let go = has_code.then(|| golang.build()).flatten();
         let os = os::detect(header, interpreter.as_deref(), notes, go.as_ref());
         let arch = machine::name(header);
-        let names = symbol::name_tables(dynamic, sections);
-        let versions_needed = version::needed(*source, header.layout, dynamic);
+        let names = symbol::name_tables(dynamic.strings_in_file(memory), sections);
+        let versions_needed = version::needed(memory, header.layout, dynamic);
         let libc_required = version::highest_glibc(&versions_needed);
 
         let runs = matches!(kind, Kind::Executable | Kind::SharedLibrary);
@@ -215,7 +235,7 @@ impl<'a> Elf<'a> {
             runpath: dynamic::split_path(dynamic.runpath.clone()),
             soname: dynamic.soname.clone(),
             versions_needed,
-            versions_defined: version::defined(*source, header.layout, dynamic),
+            versions_defined: version::defined(memory, header.layout, dynamic),
             stripped: sections
                 .filter(|_| kind != Kind::Core)
                 .map(|s| !s.has_symbols()),
@@ -235,12 +255,29 @@ impl<'a> Elf<'a> {
             bind_now: (runs && dynamic.any).then_some(dynamic.bind_now),
             no_default_lib: dynamic.no_default_lib,
             exec_error: self.exec_error,
+            contradictions: segments
+                .filter(|_| runs && linkage.is_some())
+                .map(|segments| self.contradictions(segments))
+                .unwrap_or_default(),
+            cut_short: self.cut_short,
             auxiliary: dynamic.auxiliary.clone(),
             filter: dynamic.filter.clone(),
             audit: dynamic.audit.clone(),
             interpreter: self.interpreter,
             ..Binary::default()
         }
+    }
+
+    fn contradictions(&self, segments: &Segments) -> Vec<Contradiction> {
+        let pieces = contradiction::Pieces {
+            source: self.source,
+            layout: self.header.layout,
+            segments,
+            sections: self.sections.as_ref(),
+            loaded: &self.loaded,
+            interpreter: self.interpreter.as_deref(),
+        };
+        pieces.find()
     }
 
     /// UPX leaves no sections, and its mark after the program headers.
@@ -259,8 +296,11 @@ impl<'a> Elf<'a> {
                 .is_some_and(|s| s.first(kind).is_some())
         };
         let sections = self.sections.as_ref();
-        let (interp, pie) = (has(PT_INTERP), self.dynamic.pie);
-        let (needed, soname) = (self.dynamic.needs, self.dynamic.soname.is_some());
+        let (interp, pie) = (has(PT_INTERP), self.loaded.dynamic.pie);
+        let (needed, soname) = (
+            self.loaded.dynamic.needs,
+            self.loaded.dynamic.soname.is_some(),
+        );
         shape::Signs {
             loads: has(PT_LOAD),
             interp,
@@ -268,13 +308,18 @@ impl<'a> Elf<'a> {
             needed,
             soname,
             entry: self.header.entry != 0,
-            of_library: self.dynamic.of_library,
+            of_library: self.loaded.dynamic.of_library,
             // Only looked for where nothing else tells.
             exports: !interp
                 && !pie
                 && !needed
                 && !soname
-                && symbol::exports(self.source, self.header.layout, &self.dynamic, sections),
+                && symbol::exports(
+                    &self.loaded.memory,
+                    self.header.layout,
+                    &self.loaded.dynamic,
+                    sections,
+                ),
             modinfo: sections.is_some_and(|s| s.named(b".modinfo").is_some()),
             debug_only: self.debug_only,
         }

@@ -142,8 +142,16 @@ impl Sections {
                 && section.kind != SHT_NULL
         };
         let code = |section: &&Section| section.flags.0 & SHF_EXECINSTR.0 != 0;
+        let gone = |section: &Section| section.kind == SHT_NOBITS;
         let mut loaded_code = self.table.iter().filter(loaded).filter(code).peekable();
-        loaded_code.peek().is_some() && loaded_code.all(|section| section.kind == SHT_NOBITS)
+        match loaded_code.peek() {
+            Some(_) => loaded_code.all(gone),
+            // A library of data alone, such as libicudata, had no code.
+            None => {
+                let mut loaded = self.table.iter().filter(loaded).peekable();
+                loaded.peek().is_some() && loaded.all(gone)
+            }
+        }
     }
 }
 
@@ -208,6 +216,7 @@ mod tests {
         ]));
         assert!(!debug(&[(SHT_NULL, 0), (SHT_PROGBITS, 6), (SHT_NOBITS, 3)]));
         assert!(!debug(&[(SHT_NULL, 0), (SHT_PROGBITS, 2), (SHT_NOBITS, 3)]));
+        assert!(debug(&[(SHT_NULL, 0), (SHT_NOTE, 2), (SHT_NOBITS, 2)]));
         assert!(!debug(&[]));
     }
 }

@@ -8,7 +8,7 @@ use object::endian::Endianness;
 use object::pod::slice_from_all_bytes;
 use object::read::elf::{ProgramHeader, SectionHeader};
 
-use super::header::Header;
+use super::header::{Header, Layout};
 use crate::inspect::go::Mapped;
 use crate::inspect::read;
 use crate::inspect::source::Source;
@@ -20,7 +20,7 @@ const TABLE_LIMIT: u64 = 4 << 20;
 const INTERP_LIMIT: u64 = 4096;
 
 /// One program header.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Segment {
     pub kind: ProgramType,
     pub flags: ProgramFlags,
@@ -32,7 +32,7 @@ pub(super) struct Segment {
 }
 
 /// The table. Empty where there is none.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Segments(Vec<Segment>);
 
 impl Segments {
@@ -50,7 +50,6 @@ impl Segments {
         P: ProgramHeader<Endian = Endianness>,
         S: SectionHeader<Endian = Endianness>,
     {
-        let endian = header.layout.endian;
         let count = match header.phnum {
             0 => return Some(Self::default()),
             // More than fit in the field: the number is in the first section header (gABI), and it
@@ -58,7 +57,7 @@ impl Segments {
             PN_XNUM => {
                 let section =
                     read::record::<S>(source, header.shoff).filter(|_| header.shoff != 0)?;
-                let count = section.sh_info(endian);
+                let count = section.sh_info(header.layout.endian);
                 if count < u32::from(PN_XNUM) {
                     return None;
                 }
@@ -71,7 +70,23 @@ impl Segments {
         }
         let len = u64::from(count).checked_mul(header.phentsize.into())?;
         let table = source.piece(header.phoff, len, TABLE_LIMIT).ok()?;
-        let table = slice_from_all_bytes::<P>(&table).ok()?;
+        Self::parse_as::<P>(&table, header.layout.endian)
+    }
+
+    /// The table in these bytes. `None` if they are not a whole number of records.
+    pub fn parse(bytes: &[u8], layout: Layout) -> Option<Self> {
+        if layout.wide {
+            Self::parse_as::<ProgramHeader64<Endianness>>(bytes, layout.endian)
+        } else {
+            Self::parse_as::<ProgramHeader32<Endianness>>(bytes, layout.endian)
+        }
+    }
+
+    fn parse_as<P: ProgramHeader<Endian = Endianness>>(
+        bytes: &[u8],
+        endian: Endianness,
+    ) -> Option<Self> {
+        let table = slice_from_all_bytes::<P>(bytes).ok()?;
         Some(Self(
             table
                 .iter()
@@ -88,13 +103,8 @@ impl Segments {
         ))
     }
 
-    /// All of them, in the order of the table.
-    pub fn iter(&self) -> impl Iterator<Item = &Segment> {
-        self.0.iter()
-    }
-
     /// All of one type, in the order of the table.
-    pub fn of_kind(&self, kind: ProgramType) -> impl Iterator<Item = &Segment> {
+    pub fn of_kind(&self, kind: ProgramType) -> impl DoubleEndedIterator<Item = &Segment> {
         self.0.iter().filter(move |segment| segment.kind == kind)
     }
 
@@ -103,7 +113,8 @@ impl Segments {
         self.of_kind(kind).next()
     }
 
-    /// Where in the file the byte at a virtual address is, and where the bytes of its segment end.
+    /// Where in the file the byte at a virtual address is, and where the bytes of its segment end, as
+    /// tools compute it that only read the file. What is mapped is in [`Memory`](super::memory::Memory).
     pub fn offset_of(&self, vaddr: u64) -> Option<(u64, u64)> {
         self.of_kind(PT_LOAD).find_map(|load| {
             let into = vaddr
@@ -160,6 +171,13 @@ impl Segments {
             path.truncate(nul);
         }
         Some(path).filter(|path| !path.is_empty())
+    }
+}
+
+#[cfg(test)]
+impl From<Vec<Segment>> for Segments {
+    fn from(table: Vec<Segment>) -> Self {
+        Self(table)
     }
 }
 

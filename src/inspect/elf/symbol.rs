@@ -9,6 +9,7 @@ use object::read::elf::Sym;
 
 use super::dynamic::Dynamic;
 use super::header::Layout;
+use super::memory::Memory;
 use super::section::Sections;
 use crate::inspect::read;
 use crate::inspect::source::Source;
@@ -28,17 +29,19 @@ const LONGEST_CHECKED: u64 = 64;
 /// How many dynamic symbols are looked at to tell whether there are any of its own.
 const EXPORTS_LIMIT: usize = 1024;
 
-/// Where the names of symbols are, `(offset, end)`, in order of price.
-pub(super) fn name_tables(dynamic: &Dynamic, sections: Option<&Sections>) -> Vec<(u64, u64)> {
+/// Where in the file the names of symbols are, `(offset, end)`: those of the dynamic section, if it has
+/// any, which are the fewest, and those of the symbol table.
+pub(super) fn name_tables(
+    dynamic: Option<(u64, u64)>,
+    sections: Option<&Sections>,
+) -> Vec<(u64, u64)> {
     let symtab = sections.and_then(|sections| {
         let strings = sections.at(sections.of_kind(SHT_SYMTAB).next()?.link)?;
         let end = strings.offset.checked_add(strings.size)?;
         (strings.kind != SHT_NOBITS).then_some((strings.offset, end))
     });
     // One NUL is the table of a static PIE: it names nothing, so that nothing can be told from it.
-    let dynamic = dynamic
-        .strings
-        .filter(|(offset, end)| end.saturating_sub(*offset) > 1);
+    let dynamic = dynamic.filter(|(offset, end)| end.saturating_sub(*offset) > 1);
     dynamic.into_iter().chain(symtab).collect()
 }
 
@@ -90,7 +93,7 @@ pub(super) fn occurs(source: &dyn Source, tables: &[(u64, u64)], name: &[u8]) ->
 /// No tag tells how many there are (DT_HASH does, and is not written any more), so this looks up to
 /// the end that the section header tells, or to the string table, which follows nearly always.
 pub(super) fn exports(
-    source: &dyn Source,
+    memory: &Memory<'_>,
     layout: Layout,
     dynamic: &Dynamic,
     sections: Option<&Sections>,
@@ -100,10 +103,10 @@ pub(super) fn exports(
     };
     let section = sections.and_then(|sections| sections.of_kind(SHT_DYNSYM).next());
     let len = section.map(|section| section.size);
-    let gap = || dynamic.strings?.0.checked_sub(symbols);
+    let gap = || dynamic.strings?.checked_sub(symbols);
     let Some(bytes) = len
         .or_else(gap)
-        .and_then(|len| read::prefix(source, symbols, len, (EXPORTS_LIMIT * 24) as u64))
+        .and_then(|len| read::prefix(memory, symbols, len, (EXPORTS_LIMIT * 24) as u64))
     else {
         return false;
     };

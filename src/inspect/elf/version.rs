@@ -8,28 +8,28 @@ use object::endian::Endianness;
 
 use super::dynamic::Dynamic;
 use super::header::Layout;
+use super::memory::Memory;
 use crate::inspect::binary::VersionsNeeded;
 use crate::inspect::read;
-use crate::inspect::source::Source;
 
 /// A file that needs more versions than this, over all libraries, is not what it seems.
 const LIMIT: usize = 4096;
 
 /// The versions that a file asks for, library by library, in the order of the table.
 pub(super) fn needed(
-    source: &dyn Source,
+    memory: &Memory<'_>,
     layout: Layout,
     dynamic: &Dynamic,
 ) -> Vec<VersionsNeeded> {
     let mut libraries: Vec<VersionsNeeded> = Vec::new();
-    visit(source, layout, dynamic, &mut |found| match found {
+    visit(memory, layout, dynamic, &mut |found| match found {
         Found::Library(name) => libraries.push(VersionsNeeded {
-            library: dynamic.string(source, name).unwrap_or_default(),
+            library: dynamic.string(memory, name).unwrap_or_default(),
             ..VersionsNeeded::default()
         }),
         Found::Version { name, weak, .. } => {
             if let Some(library) = libraries.last_mut()
-                && let Some(name) = dynamic.string(source, name)
+                && let Some(name) = dynamic.string(memory, name)
             {
                 let list = match weak {
                     true => &mut library.weak,
@@ -49,23 +49,23 @@ enum Found {
     Version { name: u32, index: u16, weak: bool },
 }
 
-/// Walks the table of needed versions.
-fn visit(source: &dyn Source, layout: Layout, dynamic: &Dynamic, found: &mut dyn FnMut(Found)) {
-    let Some((mut file_at, files)) = dynamic.verneed else {
+/// Walks the table of needed versions as glibc does (`_dl_check_map_versions` in `elf/dl-version.c`):
+/// from entry to entry until one has no next. DT_VERNEEDNUM and `vn_cnt` are not looked at.
+fn visit(memory: &Memory<'_>, layout: Layout, dynamic: &Dynamic, found: &mut dyn FnMut(Found)) {
+    let Some(mut file_at) = dynamic.verneed else {
         return;
     };
     let endian = layout.endian;
     let mut left = LIMIT;
-    for _ in 0..files.min(LIMIT as u64) {
-        let Some(file) = read::record::<Verneed<Endianness>>(source, file_at) else {
+    for _ in 0..LIMIT {
+        let Some(file) = read::record::<Verneed<Endianness>>(memory, file_at) else {
             break;
         };
         found(Found::Library(file.vn_file.get(endian)));
-        let mut at = file_at.checked_add(file.vn_aux.get(endian).into());
-        for _ in 0..file.vn_cnt.get(endian) {
-            left = left.saturating_sub(1);
-            let aux = at.and_then(|at| read::record::<Vernaux<Endianness>>(source, at));
-            let Some(aux) = aux.filter(|_| left > 0) else {
+        let mut at = memory.add(file_at, file.vn_aux.get(endian).into());
+        while left > 0 {
+            left -= 1;
+            let Some(aux) = read::record::<Vernaux<Endianness>>(memory, at) else {
                 break;
             };
             found(Found::Version {
@@ -75,42 +75,57 @@ fn visit(source: &dyn Source, layout: Layout, dynamic: &Dynamic, found: &mut dyn
             });
             match aux.vna_next.get(endian) {
                 0 => break,
-                next => at = at.and_then(|at| at.checked_add(next.into())),
+                next => at = memory.add(at, next.into()),
             }
         }
-        let next = file.vn_next.get(endian);
-        match file_at.checked_add(next.into()) {
-            Some(at) if next != 0 && left > 0 => file_at = at,
-            _ => break,
+        match file.vn_next.get(endian) {
+            0 => break,
+            next => file_at = memory.add(file_at, next.into()),
         }
     }
 }
 
 /// The versions that a file defines, in the order of the table. The first entry is nearly always
 /// the file's own name, which nobody asks for (VER_FLG_BASE).
-pub(super) fn defined(source: &dyn Source, layout: Layout, dynamic: &Dynamic) -> Vec<Vec<u8>> {
+pub(super) fn defined(memory: &Memory<'_>, layout: Layout, dynamic: &Dynamic) -> Vec<Vec<u8>> {
+    let all = definitions(memory, layout, dynamic).into_iter();
+    all.map(|(_, name)| name).collect()
+}
+
+/// The names of the versions that a file defines, by the number that its symbols give them
+/// (`vd_ndx`).
+pub(super) fn defined_indices(
+    memory: &Memory<'_>,
+    layout: Layout,
+    dynamic: &Dynamic,
+) -> HashMap<u16, Vec<u8>> {
+    let all = definitions(memory, layout, dynamic).into_iter();
+    all.map(|(index, name)| (index & 0x7fff, name)).collect()
+}
+
+fn definitions(memory: &Memory<'_>, layout: Layout, dynamic: &Dynamic) -> Vec<(u16, Vec<u8>)> {
     let mut names = Vec::new();
-    let Some((mut at, count)) = dynamic.verdef else {
+    let Some(mut at) = dynamic.verdef else {
         return names;
     };
     let endian = layout.endian;
-    for _ in 0..count.min(LIMIT as u64) {
-        let Some(entry) = read::record::<Verdef<Endianness>>(source, at) else {
+    // As with those needed, only the last entry ends the table.
+    for _ in 0..LIMIT {
+        let Some(entry) = read::record::<Verdef<Endianness>>(memory, at) else {
             break;
         };
         // The first name is the version's own; those after it are of versions that it builds on.
-        let aux = at.checked_add(entry.vd_aux.get(endian).into());
-        let aux = aux.and_then(|aux| read::record::<Verdaux<Endianness>>(source, aux));
+        let aux = memory.add(at, entry.vd_aux.get(endian).into());
+        let aux = read::record::<Verdaux<Endianness>>(memory, aux);
         let base = entry.vd_flags.get(endian).0 & VER_FLG_BASE.0 != 0;
         if let Some(aux) = aux.filter(|_| !base)
-            && let Some(name) = dynamic.string(source, aux.vda_name.get(endian))
+            && let Some(name) = dynamic.string(memory, aux.vda_name.get(endian))
         {
-            names.push(name);
+            names.push((entry.vd_ndx.get(endian).0, name));
         }
-        let next = entry.vd_next.get(endian);
-        match at.checked_add(next.into()) {
-            Some(next_at) if next != 0 => at = next_at,
-            _ => break,
+        match entry.vd_next.get(endian) {
+            0 => break,
+            next => at = memory.add(at, next.into()),
         }
     }
     names
@@ -119,14 +134,14 @@ pub(super) fn defined(source: &dyn Source, layout: Layout, dynamic: &Dynamic) ->
 /// The names of the versions that a file asks for, by the number that its symbols give them
 /// (`vna_other`).
 pub(super) fn indices(
-    source: &dyn Source,
+    memory: &Memory<'_>,
     layout: Layout,
     dynamic: &Dynamic,
 ) -> HashMap<u16, Vec<u8>> {
     let mut names = HashMap::new();
-    visit(source, layout, dynamic, &mut |found| {
+    visit(memory, layout, dynamic, &mut |found| {
         if let Found::Version { index, name, .. } = found
-            && let Some(name) = dynamic.string(source, name)
+            && let Some(name) = dynamic.string(memory, name)
         {
             names.insert(index, name);
         }
@@ -154,6 +169,24 @@ fn number(name: &[u8]) -> Option<Vec<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inspect::elf::memory::Mapper;
+    use crate::inspect::elf::segment::{Segment, Segments};
+    use object::elf::{PF_R, PT_LOAD};
+
+    /// A file that is mapped as a whole, at address 0.
+    fn mapped(file: &Vec<u8>) -> Memory<'_> {
+        let len = file.len() as u64;
+        let all = Segment {
+            kind: PT_LOAD,
+            flags: PF_R,
+            offset: 0,
+            vaddr: 0,
+            filesz: len,
+            memsz: len,
+            align: 1,
+        };
+        Memory::map(file, &Segments::from(vec![all]), true, Mapper::Loader)
+    }
 
     #[test]
     fn versions_compare_as_numbers() {
@@ -170,7 +203,6 @@ mod tests {
     #[test]
     fn the_highest_that_is_not_weak() {
         let mut file = b"\0libc.so.6\0GLIBC_2.9\0GLIBC_2.38\0GLIBC_2.17\0".to_vec();
-        let strings = (0, file.len() as u64);
         let verneed = file.len() as u64;
         let half = |file: &mut Vec<u8>, v: u16| file.extend(v.to_le_bytes());
         let word = |file: &mut Vec<u8>, v: u32| file.extend(v.to_le_bytes());
@@ -191,35 +223,29 @@ mod tests {
             wide: true,
             endian: Endianness::Little,
         };
+        let memory = mapped(&file);
         let mut dynamic = Dynamic {
-            strings: Some(strings),
-            verneed: Some((verneed, 1)),
+            strings: Some(0),
+            verneed: Some(verneed),
             ..Dynamic::default()
         };
         assert_eq!(
-            highest_glibc(&needed(&file, layout, &dynamic)).as_deref(),
+            highest_glibc(&needed(&memory, layout, &dynamic)).as_deref(),
             Some("GLIBC_2.17")
         );
-        let libraries = needed(&file, layout, &dynamic);
+        let libraries = needed(&memory, layout, &dynamic);
         assert_eq!(libraries.len(), 1);
         assert_eq!(libraries[0].library, b"libc.so.6");
         assert_eq!(libraries[0].strong, [&b"GLIBC_2.9"[..], b"GLIBC_2.17"]);
         assert_eq!(libraries[0].weak, [b"GLIBC_2.38"]);
-        // A count that lies is stopped by vn_next, and a table past the end by the end.
-        dynamic.verneed = Some((verneed, u64::MAX));
-        assert_eq!(
-            highest_glibc(&needed(&file, layout, &dynamic)).as_deref(),
-            Some("GLIBC_2.17")
-        );
-        dynamic.verneed = Some((u64::MAX - 3, 1));
-        assert_eq!(highest_glibc(&needed(&file, layout, &dynamic)), None);
+        dynamic.verneed = Some(u64::MAX - 3);
+        assert_eq!(highest_glibc(&needed(&memory, layout, &dynamic)), None);
     }
 
     /// Strings at 0, then the file's own name and two versions, the second of which builds on the first.
     #[test]
     fn what_is_defined_is_named_by_the_first_of_its_names() {
         let mut file = b"\0libx.so.1\0X_1\0X_2\0".to_vec();
-        let strings = (0, file.len() as u64);
         let at = file.len() as u64;
         for (flags, names, last) in [
             (1u16, &[1u32][..], false),
@@ -243,16 +269,13 @@ mod tests {
             wide: true,
             endian: Endianness::Little,
         };
+        let memory = mapped(&file);
         let dynamic = |verdef| Dynamic {
-            strings: Some(strings),
+            strings: Some(0),
             verdef: Some(verdef),
             ..Dynamic::default()
         };
-        assert_eq!(defined(&file, layout, &dynamic((at, 3))), [b"X_1", b"X_2"]);
-        assert_eq!(
-            defined(&file, layout, &dynamic((at, u64::MAX))),
-            [b"X_1", b"X_2"]
-        );
-        assert!(defined(&file, layout, &dynamic((u64::MAX - 1, 3))).is_empty());
+        assert_eq!(defined(&memory, layout, &dynamic(at)), [b"X_1", b"X_2"]);
+        assert!(defined(&memory, layout, &dynamic(u64::MAX - 1)).is_empty());
     }
 }

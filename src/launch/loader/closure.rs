@@ -1,7 +1,9 @@
 //! All that is loaded with a program, in the order of the loader: breadth first.
 
+use super::fault::Fault;
+use super::find::{Found, How};
 use super::search::DirId;
-use super::{Entry, Kind, LoaderId, Name, ObjectId, Resolver};
+use super::{Entry, Kind, Name, ObjectId, Process, Resolver};
 use crate::tree::NodeId;
 
 /// No more is loaded with one program than this.
@@ -24,13 +26,24 @@ const MUSL_OWN: [&[u8]; 7] = [
 /// What is loaded with a program, and what is not found.
 #[derive(Debug, Default)]
 pub struct Closure {
-    /// What is loaded, the program first, and who was the first to need it.
+    /// What is loaded, the program first, and which object needed it first.
     pub objects: Vec<(ObjectId, usize)>,
+    /// For each of `objects`: the name by which it was needed, how it was found, and the name of the
+    /// file in its directory.
+    pub how: Vec<(Name, How, DirId, Name)>,
     /// Names that lead nowhere, each once, in the order in which they were needed.
     pub missing: Vec<Missing>,
+    /// The same, once for each object that needs one (musl reports all of them).
+    pub every_missing: Vec<Missing>,
     /// For each pair of an object and a name that it needs, what that led to: both as numbers in
     /// `objects`.
     pub known: Vec<(Name, usize)>,
+    /// Which of `objects` is the loader itself.
+    pub loader: Option<usize>,
+    /// How many of `objects` were preloaded. They stand behind the program and the loader.
+    pub preloaded: usize,
+    /// Libraries that could not be preloaded: their place in the list that was given, and why.
+    pub refused: Vec<(usize, Found)>,
 }
 
 /// A library that is not found.
@@ -38,10 +51,22 @@ pub struct Closure {
 pub struct Missing {
     /// Its name.
     pub name: Name,
-    /// Who needs it first, in [`Closure::objects`].
+    /// Which object needs it first, in [`Closure::objects`].
     pub by: usize,
-    /// The file that is there and cannot be loaded.
-    pub broken: Option<NodeId>,
+    /// The file that is there and cannot be loaded, its directory and its name, and what is wrong.
+    pub broken: Option<(NodeId, DirId, Name, Fault)>,
+    /// Whether there was a file of the other class (32 or 64 bits).
+    pub other_class: bool,
+    /// Whether any path was tried.
+    pub tried: bool,
+}
+
+/// A library that is to be loaded before those that a program needs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Preload {
+    pub name: Name,
+    /// Whether only setuid files are taken, from trusted directories and not from the cache.
+    pub guarded: bool,
 }
 
 impl Closure {
@@ -103,14 +128,33 @@ impl Marks {
 
 impl Resolver<'_> {
     /// All that is loaded with a program.
-    pub fn closure(&mut self, program: ObjectId, loader: LoaderId) -> Closure {
+    pub fn closure(&mut self, program: ObjectId, process: &Process) -> Closure {
+        self.closure_with(program, process, &[])
+    }
+
+    /// All that is loaded with a program after some libraries are preloaded.
+    pub(super) fn closure_with(
+        &mut self,
+        program: ObjectId,
+        process: &Process,
+        preloads: &[Preload],
+    ) -> Closure {
+        let loader = process.loader;
         let mut closure = Closure::default();
         self.marks.begin(self.image.files.len());
         let musl = self.get(loader).kind == Kind::Musl;
-        self.load(&mut closure, program, 0, !musl);
-        // The loader itself is there from the start.
         let own = self.get(loader).name.clone();
         let own = self.intern(&own);
+        let none = self.intern(b"");
+        let root = self.dirs.get(self.image, b"", None);
+        self.load_object(
+            &mut closure,
+            program,
+            0,
+            !musl,
+            (none, How::Path, root, none),
+        );
+        // The loader itself is there from the start.
         self.marks.name(own);
         if let Some(node) = self.get(loader).node
             && let Some(number) = self.image.number_of(node)
@@ -118,15 +162,22 @@ impl Resolver<'_> {
         {
             let file = self.image.files.get(number);
             let dir = file.map_or(&b""[..], |file| file.dir()).to_vec();
-            let dir = self.dirs.get(self.image, &dir);
-            if let Some(object) = self.object(number, dir, loader) {
+            let dir = self.dirs.get(self.image, &dir, None);
+            if let Some(object) = self.object(number, dir, process, false) {
                 // What it needs itself, as gcompat does, is loaded with it.
-                self.load(&mut closure, object, 0, !musl);
+                let how = (own, How::BuiltIn, dir, own);
+                self.load_object(&mut closure, object, 0, !musl, how);
                 if let Some(last) = closure.objects.len().checked_sub(1) {
                     closure.known.push((own, last));
+                    closure.loader = Some(last);
                 }
             }
         }
+        let before = closure.objects.len();
+        for (number, preload) in preloads.iter().enumerate() {
+            self.preload(&mut closure, number, *preload, program, process);
+        }
+        closure.preloaded = closure.objects.len() - before;
         let mut at = 0;
         while at < closure.objects.len().min(LIMIT) {
             let Some(&(object, _)) = closure.objects.get(at) else {
@@ -138,18 +189,55 @@ impl Resolver<'_> {
                 .map(|object| object.needed.clone());
             let mut chain = None;
             for name in needed.into_iter().flatten() {
-                if !self.marks.name(name) || (musl && is_musl_own(self.name(name))) {
+                if musl && is_musl_own(self.name(name)) {
+                    closure.known.extend(closure.loader.map(|own| (name, own)));
+                    continue;
+                }
+                if !self.marks.name(name) {
                     continue;
                 }
                 if !self.spend(closure.missing.len() + 1) {
                     return Closure::default();
                 }
                 let chain = chain.get_or_insert_with(|| chain_of(&closure, at));
-                self.need(&mut closure, name, at, chain, loader);
+                self.need(&mut closure, name, at, chain, process);
             }
             at += 1;
         }
         closure
+    }
+
+    /// Loads a library before those that the program needs. One that is not found is no failure.
+    fn preload(
+        &mut self,
+        closure: &mut Closure,
+        number: usize,
+        preload: Preload,
+        program: ObjectId,
+        process: &Process,
+    ) {
+        let name = preload.name;
+        let musl = self.get(process.loader).kind == Kind::Musl;
+        if (musl && is_musl_own(self.name(name))) || !self.marks.name(name) {
+            return;
+        }
+        let mut found = self.find_with(name, &[program], process, !preload.guarded);
+        if let Entry::Fits(node, _) = found.entry
+            && preload.guarded
+        {
+            const S_ISUID: u16 = 0o4000;
+            let mode = self.image.tree.node(node).map(|node| node.mode);
+            if mode.is_none_or(|mode| mode & S_ISUID == 0) {
+                found.entry = Entry::None;
+            }
+        }
+        match found.entry {
+            Entry::Fits(node, dir) => self.found(closure, name, 0, (node, dir, found), process),
+            _ => {
+                self.marks.forget(name);
+                closure.refused.push((number, found));
+            }
+        }
     }
 
     fn need(
@@ -158,20 +246,31 @@ impl Resolver<'_> {
         name: Name,
         by: usize,
         chain: &[ObjectId],
-        loader: LoaderId,
+        process: &Process,
     ) {
-        let broken = match self.find(name, chain, loader) {
+        let found = self.find(name, chain, process);
+        let broken = match found.entry {
             Entry::Fits(node, dir) => {
-                self.found(closure, name, by, (node, dir), loader);
+                self.found(closure, name, by, (node, dir, found), process);
                 return;
             }
-            Entry::None => None,
-            Entry::Broken(node) => Some(node),
+            Entry::Broken(node, dir, fault) => Some((node, dir, found.file, fault)),
+            Entry::None | Entry::OtherClass => None,
         };
-        // Who needs it next may find it by a path of its own.
+        // Another object that needs it may find it by a path of its own.
         self.marks.forget(name);
+        let missing = Missing {
+            name,
+            by,
+            broken,
+            other_class: found.entry == Entry::OtherClass,
+            tried: found.tried,
+        };
+        if closure.every_missing.len() < LIMIT {
+            closure.every_missing.push(missing);
+        }
         if !closure.missing.iter().any(|known| known.name == name) {
-            closure.missing.push(Missing { name, by, broken });
+            closure.missing.push(missing);
         }
     }
 
@@ -181,8 +280,8 @@ impl Resolver<'_> {
         closure: &mut Closure,
         name: Name,
         by: usize,
-        (node, dir): (NodeId, DirId),
-        loader: LoaderId,
+        (node, dir, found): (NodeId, DirId, Found),
+        process: &Process,
     ) {
         let Some(number) = self.image.number_of(node) else {
             return;
@@ -191,15 +290,28 @@ impl Resolver<'_> {
             closure.known.push((name, index));
             return;
         }
-        if let Some(object) = self.object(number, dir, loader) {
+        if let Some(object) = self.object(number, dir, process, false) {
             closure.known.push((name, closure.objects.len()));
-            let musl = self.get(loader).kind == Kind::Musl;
-            self.load(closure, object, by, !musl);
+            let musl = self.get(process.loader).kind == Kind::Musl;
+            self.load_object(
+                closure,
+                object,
+                by,
+                !musl,
+                (name, found.how, dir, found.file),
+            );
         }
     }
 
     /// Adds an object. By its soname it is known too, to glibc.
-    fn load(&mut self, closure: &mut Closure, object: ObjectId, by: usize, by_soname: bool) {
+    fn load_object(
+        &mut self,
+        closure: &mut Closure,
+        object: ObjectId,
+        by: usize,
+        by_soname: bool,
+        how: (Name, How, DirId, Name),
+    ) {
         let Some(found) = self.objects.get(object.0 as usize) else {
             return;
         };
@@ -211,10 +323,11 @@ impl Resolver<'_> {
             closure.known.push((soname, index));
         }
         closure.objects.push((object, by));
+        closure.how.push(how);
     }
 }
 
-/// Who loaded whom, from an object to the program.
+/// The objects from one to the program, each loaded by the next.
 fn chain_of(closure: &Closure, at: usize) -> Vec<ObjectId> {
     let mut chain = Vec::new();
     let mut at = at;

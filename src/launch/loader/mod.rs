@@ -8,22 +8,37 @@
 //! Everything that can be shared between the files of an image is looked up once: directories, names
 //! in them, and what a name without run paths leads to.
 
+mod bind;
 mod cache;
 mod closure;
+pub(crate) mod direct;
+mod fault;
+mod find;
 mod kind;
+mod load;
+mod preload;
+mod process;
+mod request;
 mod search;
 mod tokens;
+mod versions;
 
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::io;
+use std::rc::Rc;
 
+pub use bind::Binding;
 pub use closure::{Closure, Missing};
 pub use kind::{Kind, Loader, usual_path};
+pub(crate) use process::Process;
+pub(crate) use request::LoadRequest;
+pub use request::{Failure, FailureKind, Lacking, Library, Loaded, Rule};
 
-use crate::inspect::Libc;
+use crate::inspect::{Kind as BinaryKind, Libc};
+use crate::launch::environment::{Environment, Value};
 use crate::launch::image::{File, Image, Machine, parent};
-use crate::tree::NodeId;
+use crate::tree::{NodeId, components};
 use search::{DirId, Dirs, Entry};
 use tokens::{Tokens, expand};
 
@@ -48,6 +63,8 @@ struct Object {
     rpath: Vec<DirId>,
     runpath: Vec<DirId>,
     has_runpath: bool,
+    /// DF_1_NODEFLIB.
+    no_default_lib: bool,
 }
 
 /// How much is looked up in all. Real images need a thousandth of it.
@@ -61,17 +78,22 @@ pub struct Resolver<'a> {
     names: Vec<Vec<u8>>,
     by_name: HashMap<Vec<u8>, Name>,
     objects: Vec<Object>,
-    by_place: HashMap<(usize, DirId, LoaderId), ObjectId>,
+    by_place: HashMap<(usize, DirId, LoaderId, process::Key), ObjectId>,
     dirs: Dirs,
     loaders: Vec<Loader>,
     by_interpreter: HashMap<(Vec<u8>, Machine), LoaderId>,
-    /// The directories that each loader looks into last, and those of LD_LIBRARY_PATH.
+    /// The process that the config starts, for each loader.
+    processes: HashMap<LoaderId, Rc<Process>>,
+    /// The directories that each loader looks into last.
     last_dirs: Vec<Vec<DirId>>,
+    symbols: bind::Tables,
     /// What a name leads to where no run path says otherwise.
-    plain: HashMap<(LoaderId, Name), Entry>,
+    plain: HashMap<(LoaderId, Name), find::Found>,
     /// What is in a directory.
     looked: HashMap<(LoaderId, DirId, Name), Entry>,
     marks: closure::Marks,
+    /// Whether something was looked for in a directory that is unknown.
+    met_unknown: bool,
 }
 
 /// A loader.
@@ -99,10 +121,13 @@ impl<'a> Resolver<'a> {
             dirs: Dirs::default(),
             loaders: Vec::new(),
             by_interpreter: HashMap::new(),
+            processes: HashMap::new(),
             last_dirs: Vec::new(),
+            symbols: bind::Tables::default(),
             plain: HashMap::new(),
             looked: HashMap::new(),
             marks: closure::Marks::default(),
+            met_unknown: false,
         }
     }
 
@@ -174,36 +199,34 @@ impl<'a> Resolver<'a> {
         self.loader(&first, &machine).map(Some)
     }
 
+    /// Whose loader a file is, if it is one: then execve(2) of it loads the program that its arguments
+    /// name. `path` is the absolute path by which it is executed.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub(crate) fn as_loader(&mut self, node: NodeId, path: &[u8]) -> io::Result<Option<Kind>> {
+        let file = self.image.file(node);
+        // A static program of glibc has the same strings in it.
+        let file = file.filter(|file| {
+            file.binary.interpreter.is_none() && file.binary.kind == BinaryKind::SharedLibrary
+        });
+        let Some(machine) = file.and_then(File::machine) else {
+            return Ok(None);
+        };
+        let loader = self.loader(path, &machine)?;
+        let kind = self.get(loader).kind;
+        Ok(Some(kind).filter(|&kind| kind != Kind::Other))
+    }
+
     fn loader(&mut self, path: &[u8], machine: &Machine) -> io::Result<LoaderId> {
         let key = (path.to_vec(), machine.clone());
         if let Some(id) = self.by_interpreter.get(&key) {
             return Ok(*id);
         }
         let loader = Loader::at(self.image, path, machine)?;
-        let env = self.image.env("LD_LIBRARY_PATH").unwrap_or_default();
-        let tokens = Tokens {
-            // That of the program, which differs; hardly anybody writes it there.
-            origin: b"",
-            lib: Some(&loader.lib),
-            platform: loader.platform.map(str::as_bytes),
-        };
-        let separators: &[u8] = match loader.kind {
-            Kind::Glibc => b":;",
-            _ => b":\n",
-        };
-        let env = env.as_bytes().split(|b| separators.contains(b));
-        let skips_empty = loader.kind == Kind::Musl || env_is_empty(self.image);
-        let env = env.filter(|dir| !(skips_empty && dir.is_empty()));
-        let mut dirs = Vec::new();
-        for dir in env.filter_map(|dir| expand(dir, tokens)) {
-            let dir = self.image.absolute(&dir);
-            dirs.push(self.dirs.get(self.image, &dir));
-        }
-        self.last_dirs.push(dirs);
         let mut dirs = Vec::new();
         for dir in &loader.dirs {
-            let dir = self.image.absolute(dir);
-            dirs.push(self.dirs.get(self.image, &dir));
+            dirs.push(self.dirs.get(self.image, dir, Some(b"")));
         }
         self.last_dirs.push(dirs);
         let id = LoaderId(u32::try_from(self.loaders.len()).unwrap_or(u32::MAX));
@@ -220,16 +243,22 @@ impl<'a> Resolver<'a> {
         of(&self.loaders, id)
     }
 
-    /// The directories of LD_LIBRARY_PATH, and the loader's own.
-    fn dirs_of(&self, id: LoaderId) -> (&[DirId], &[DirId]) {
-        let at = 2 * id.0 as usize;
-        let of = |at| self.last_dirs.get(at).map_or(&[][..], Vec::as_slice);
-        (of(at), of(at + 1))
+    /// The directories that a loader looks into last.
+    fn default_dirs(&self, id: LoaderId) -> &[DirId] {
+        self.last_dirs.get(id.0 as usize).map_or(&[], Vec::as_slice)
     }
 
-    /// A file as it is loaded from a directory.
-    fn object(&mut self, number: usize, dir: DirId, loader: LoaderId) -> Option<ObjectId> {
-        if let Some(id) = self.by_place.get(&(number, dir, loader)) {
+    /// A file as it is loaded from a directory by a process. `main` is true for the program itself.
+    fn object(
+        &mut self,
+        number: usize,
+        dir: DirId,
+        process: &Process,
+        main: bool,
+    ) -> Option<ObjectId> {
+        let loader = process.loader;
+        let key = (number, dir, loader, process.key(main));
+        if let Some(id) = self.by_place.get(&key) {
             return Some(*id);
         }
         let binary = &self.image.files.get(number)?.binary;
@@ -239,12 +268,13 @@ impl<'a> Resolver<'a> {
         let rpath = match has_runpath {
             // Both in one file: the old one is ignored.
             true => Vec::new(),
-            false => self.run_path(&binary.rpath, &origin, loader),
+            false => self.run_path(&binary.rpath, &origin, process, main),
         };
-        let runpath = self.run_path(&binary.runpath, &origin, loader);
+        let runpath = self.run_path(&binary.runpath, &origin, process, main);
+        let glibc = self.get(loader).kind == Kind::Glibc;
         let needed = binary.needed.iter().map(|name| {
             let tokens = self.tokens(&origin, loader);
-            let expanded = expand(name, tokens);
+            let expanded = if glibc { expand(name, tokens) } else { None };
             self.intern(expanded.as_deref().unwrap_or(name))
         });
         let needed = needed.collect();
@@ -256,16 +286,29 @@ impl<'a> Resolver<'a> {
             rpath,
             runpath,
             has_runpath,
+            no_default_lib: binary.no_default_lib,
         });
-        self.by_place.insert((number, dir, loader), id);
+        self.by_place.insert(key, id);
         Some(id)
     }
 
-    fn run_path(&mut self, elements: &[Vec<u8>], origin: &[u8], loader: LoaderId) -> Vec<DirId> {
+    fn run_path(
+        &mut self,
+        elements: &[Vec<u8>],
+        origin: &[u8],
+        process: &Process,
+        main: bool,
+    ) -> Vec<DirId> {
         let mut dirs = Vec::new();
+        let loader = process.loader;
         let musl = self.get(loader).kind == Kind::Musl;
-        // To glibc an empty element is the working directory, to musl nothing.
-        for element in elements.iter().filter(|e| !(musl && e.is_empty())) {
+        let guarded = main && process.secure;
+        let has_token = |element: &Vec<u8>| memchr::memchr(b'$', element).is_some();
+        // In a privileged process, musl does not use a run path of the program that has tokens.
+        if musl && guarded && elements.iter().any(has_token) {
+            return dirs;
+        }
+        for element in elements {
             let expanded = expand(element, self.tokens(origin, loader));
             let Some(expanded) = expanded else {
                 // musl drops the whole path, glibc the element.
@@ -274,10 +317,59 @@ impl<'a> Resolver<'a> {
                 }
                 continue;
             };
-            let dir = self.image.absolute(&expanded);
-            dirs.push(self.dirs.get(self.image, &dir));
+            if guarded && has_token(element) && !self.is_trusted(element, &expanded, loader) {
+                continue;
+            }
+            dirs.extend(self.element(&expanded, process));
         }
         dirs
+    }
+
+    /// The directory that an element of a search path stands for. To glibc an empty one is the working
+    /// directory, to musl nothing.
+    fn element(&mut self, element: &[u8], process: &Process) -> Option<DirId> {
+        let mut shown = element;
+        if self.get(process.loader).kind == Kind::Musl {
+            if shown.is_empty() {
+                return None;
+            }
+        } else if shown.is_empty() {
+            shown = b".";
+        } else {
+            // Slashes at the end are cut off; the root is the empty path.
+            let end = shown
+                .iter()
+                .rposition(|&b| b != b'/')
+                .map_or(0, |at| at + 1);
+            shown = shown.get(..end).unwrap_or_default();
+        }
+        Some(self.dirs.get(self.image, shown, process.cwd.as_deref()))
+    }
+
+    /// Whether glibc uses an element with `$ORIGIN` in a privileged process: it has to begin with the
+    /// token, and to lead into a directory that the loader looks into by itself
+    /// (`is_trusted_path_normalize` in `elf/dl-load.c`).
+    fn is_trusted(&self, element: &[u8], expanded: &[u8], loader: LoaderId) -> bool {
+        let rest = element
+            .strip_prefix(b"$ORIGIN")
+            .or_else(|| element.strip_prefix(b"${ORIGIN}"));
+        if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")) {
+            return false;
+        }
+        // This check is by the letter, unlike the search.
+        let mut names: Vec<&[u8]> = Vec::new();
+        for name in components(expanded) {
+            match name {
+                b"." => {}
+                b".." => drop(names.pop()),
+                name => names.push(name),
+            }
+        }
+        let trusted = &self.get(loader).dirs;
+        trusted.iter().any(|dir| {
+            let dir: Vec<&[u8]> = components(dir).collect();
+            names.starts_with(&dir)
+        })
     }
 
     fn tokens<'t>(&'t self, origin: &'t [u8], loader: LoaderId) -> Tokens<'t> {
@@ -291,125 +383,65 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Looks for a name in directories, in order.
-    fn look(&mut self, dirs: &[DirId], name: Name, loader: LoaderId) -> Entry {
-        if !self.spend(dirs.len()) {
-            return Entry::None;
-        }
-        for &dir in dirs {
-            let key = (loader, dir, name);
-            let found = match self.looked.get(&key) {
-                Some(found) => *found,
-                None => {
-                    let text = bytes_of(&self.names, name);
-                    let by = of(&self.loaders, loader);
-                    let found = self.dirs.look(self.image, dir, text, by);
-                    self.looked.insert(key, found);
-                    found
-                }
-            };
-            if found != Entry::None {
-                return found;
-            }
-        }
-        Entry::None
-    }
-
-    /// What a name leads to after run paths: the cache, then the loader's own directories.
-    fn look_last(&mut self, name: Name, loader: LoaderId) -> Entry {
-        if let Some(found) = self.plain.get(&(loader, name)) {
-            return *found;
-        }
-        let cached = self.get(loader).cache.as_ref();
-        let mut cached =
-            cached.map_or_else(Vec::new, |cache| cache.paths(self.name(name)).to_vec());
-        cached.sort_by_key(|path| search::rank(path));
-        let mut found = Entry::None;
-        for path in cached {
-            let by = of(&self.loaders, loader);
-            found = self.dirs.look_at(self.image, &path, by);
-            if found != Entry::None {
-                break;
-            }
-        }
-        if found == Entry::None {
-            let dirs = self.dirs_of(loader).1.to_vec();
-            found = self.look(&dirs, name, loader);
-        }
-        self.plain.insert((loader, name), found);
-        found
-    }
-
-    /// What a name leads to for an object, which was loaded by others: itself first, the program last.
-    fn find(&mut self, name: Name, chain: &[ObjectId], loader: LoaderId) -> Entry {
-        let text = self.name(name);
-        if memchr::memchr(b'/', text).is_some() {
-            let path = self.image.absolute(text);
-            let by = of(&self.loaders, loader);
-            return self.dirs.look_at(self.image, &path, by);
-        }
-        if text.len() > 255 {
-            return Entry::None;
-        }
-        let musl = self.get(loader).kind == Kind::Musl;
-        let env = self.dirs_of(loader).0.to_vec();
-        let mut found = Entry::None;
-        if musl {
-            found = self.look(&env, name, loader);
-        }
-        let own = chain.first().and_then(|id| self.objects.get(id.0 as usize));
-        let own_runpath = own.is_some_and(|object| object.has_runpath);
-        // glibc inherits RPATH alone, and not into objects that have a RUNPATH; musl inherits both.
-        if found == Entry::None && (musl || !own_runpath) {
-            for &id in chain {
-                let Some(object) = self.objects.get(id.0 as usize) else {
-                    continue;
-                };
-                let mut dirs = object.rpath.clone();
-                if musl {
-                    dirs.extend_from_slice(&object.runpath);
-                }
-                found = self.look(&dirs, name, loader);
-                if found != Entry::None {
-                    break;
-                }
-            }
-        }
-        if found == Entry::None && !musl {
-            found = self.look(&env, name, loader);
-        }
-        if found == Entry::None && !musl && own_runpath {
-            let own = chain.first().and_then(|id| self.objects.get(id.0 as usize));
-            let dirs = own.map(|object| object.runpath.clone()).unwrap_or_default();
-            found = self.look(&dirs, name, loader);
-        }
-        if found == Entry::None {
-            found = self.look_last(name, loader);
-        }
-        found
-    }
-
     /// The file that an object is.
     pub fn file(&self, id: ObjectId) -> Option<&'a File> {
         let number = self.objects.get(id.0 as usize)?.file;
         self.image.files.get(number)
     }
 
-    /// The file of that number as the program that is started, and its loader.
+    /// The file of that number as a program that the config starts, and the process that it would be.
     ///
     /// # Errors
     /// If the loader's file cannot be read.
-    pub fn main(&mut self, number: usize) -> io::Result<Option<(ObjectId, LoaderId)>> {
+    pub fn main(&mut self, number: usize) -> io::Result<Option<(ObjectId, Rc<Process>)>> {
         let Some(file) = self.image.files.get(number) else {
             return Ok(None);
         };
         let Some(loader) = self.loader_of(file)? else {
             return Ok(None);
         };
+        let process = match self.processes.get(&loader) {
+            Some(process) => Rc::clone(process),
+            None => {
+                let env = self.image.declared.start.env.iter().map(String::as_str);
+                let env = Environment::from_lines(env);
+                let dir = self.image.working_dir().as_bytes().to_vec();
+                let mut process = Process::new(loader, Some(&dir), false);
+                if let Some(Value::Known(path)) = env.get("LD_LIBRARY_PATH") {
+                    // `$ORIGIN` is that of the program, which differs; it is hardly ever in there.
+                    process.library_path = self.library_path(path.as_bytes(), b"", &process);
+                }
+                let process = Rc::new(process);
+                self.processes.insert(loader, Rc::clone(&process));
+                process
+            }
+        };
         let dir = parent(&file.path).to_vec();
-        let dir = self.dirs.get(self.image, &dir);
-        let object = self.object(number, dir, loader);
-        Ok(object.map(|object| (object, loader)))
+        let dir = self.dirs.get(self.image, &dir, None);
+        let object = self.object(number, dir, &process, true);
+        Ok(object.map(|object| (object, process)))
+    }
+
+    /// The directories of LD_LIBRARY_PATH (glibc, `_dl_init_paths`; musl, `path_open`).
+    fn library_path(&mut self, value: &[u8], origin: &[u8], process: &Process) -> Vec<DirId> {
+        let loader = process.loader;
+        let (glibc, separators) = match self.get(loader).kind {
+            Kind::Glibc => (true, &b":;"[..]),
+            _ => (false, &b":\n"[..]),
+        };
+        let mut dirs = Vec::new();
+        if value.is_empty() {
+            return dirs;
+        }
+        for element in value.split(|b| separators.contains(b)) {
+            let expanded = match glibc {
+                true => expand(element, self.tokens(origin, loader)),
+                false => Some(element.to_vec()),
+            };
+            let dir = expanded.and_then(|element| self.element(&element, process));
+            dirs.extend(dir);
+        }
+        dirs
     }
 
     /// Whether a file of that name and machine is anywhere in the image: then whoever needs it may
@@ -424,8 +456,4 @@ impl<'a> Resolver<'a> {
         };
         self.image.files.iter().find(fits).map(|file| file.node)
     }
-}
-
-fn env_is_empty(image: &Image<'_>) -> bool {
-    image.env("LD_LIBRARY_PATH").is_none_or(str::is_empty)
 }

@@ -3,25 +3,47 @@
 
 use std::collections::HashMap;
 
+use super::fault::{Fault, Fit, fit};
 use super::kind::{Kind as LoaderKind, Loader};
-use crate::inspect::{Format, Kind as BinaryKind};
-use crate::launch::image::{Image, Machine};
+use crate::launch::image::Image;
 use crate::tree::{Kind, NodeId};
 
 /// Number of a directory in [`Dirs`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DirId(u32);
 
+impl DirId {
+    /// A relative directory where the working directory is unknown. Nothing is found in it.
+    pub const UNKNOWN: Self = Self(u32::MAX);
+}
+
 /// What is in a directory under the name of a library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// Nothing, or what a loader passes over: another machine's or class's file.
+    /// Nothing, or a file for another machine.
     None,
+    /// A file of the other class (32 or 64 bits), which glibc passes over and mentions at the end.
+    OtherClass,
     /// A file that fits: the node, and the directory that it is in, which may be one of those for
     /// better processors.
     Fits(NodeId, DirId),
     /// A file that is there and cannot be loaded, at which the loader gives up.
-    Broken(NodeId),
+    Broken(NodeId, DirId, Fault),
+}
+
+impl Entry {
+    /// Whether the search ends here.
+    pub fn ends(self) -> bool {
+        matches!(self, Self::Fits(..) | Self::Broken(..))
+    }
+
+    /// The outcome of a search that goes on after `self` and then meets `next`.
+    pub fn or(self, next: Self) -> Self {
+        match (self, next) {
+            (Self::OtherClass, Self::None) => self,
+            _ => next,
+        }
+    }
 }
 
 /// Below each directory of a search path, glibc looks into these where the processor allows
@@ -60,10 +82,13 @@ pub fn rank(path: &[u8]) -> usize {
 }
 
 struct Dir {
+    /// The directory as the loader writes it in paths: it may be relative, and `..` and links are in it.
+    shown: Vec<u8>,
+    /// The same, from the root.
     path: Vec<u8>,
     node: Option<NodeId>,
     /// Where to look: the directory itself, and what there is of [`BEFORE`] and [`AFTER`] around it.
-    /// Found out when somebody looks.
+    /// Found out when it is looked into first.
     places: Option<Vec<DirId>>,
 }
 
@@ -71,32 +96,52 @@ struct Dir {
 #[derive(Default)]
 pub struct Dirs {
     dirs: Vec<Dir>,
-    by_path: HashMap<Vec<u8>, DirId>,
+    by_path: HashMap<(Vec<u8>, Vec<u8>), DirId>,
 }
 
 impl Dirs {
-    /// The directory at a path, which is absolute.
-    pub fn get(&mut self, image: &Image<'_>, path: &[u8]) -> DirId {
-        if let Some(id) = self.by_path.get(path) {
+    /// The directory that `shown` leads to from a working directory, which matters to relative ones
+    /// only. The empty path is the root.
+    pub fn get(&mut self, image: &Image<'_>, shown: &[u8], cwd: Option<&[u8]>) -> DirId {
+        let relative = !(shown.is_empty() || shown.starts_with(b"/"));
+        let from = match (relative, cwd) {
+            (false, _) => &b""[..],
+            (true, Some(cwd)) => cwd,
+            (true, None) => return DirId::UNKNOWN,
+        };
+        let key = (shown.to_vec(), from.to_vec());
+        if let Some(id) = self.by_path.get(&key) {
             return *id;
         }
-        let id = DirId(u32::try_from(self.dirs.len()).unwrap_or(u32::MAX));
-        let node = image.resolve(path).filter(|&node| {
+        let path = match relative {
+            true => [from, b"/", shown].concat(),
+            false => shown.to_vec(),
+        };
+        let node = image.resolve(&[&path[..], b"/"].concat()).filter(|&node| {
             let found = image.tree.node(node);
             found.is_some_and(|node| node.kind == Kind::Directory)
         });
+        let Some(id) = u32::try_from(self.dirs.len()).ok().map(DirId) else {
+            return DirId::UNKNOWN;
+        };
         self.dirs.push(Dir {
-            path: path.to_vec(),
+            shown: shown.to_vec(),
+            path,
             node,
             places: None,
         });
-        self.by_path.insert(path.to_vec(), id);
+        self.by_path.insert(key, id);
         id
     }
 
-    /// The path by which a directory was asked for.
+    /// The path of a directory, absolute.
     pub fn path(&self, id: DirId) -> &[u8] {
         self.dirs.get(id.0 as usize).map_or(b"", |dir| &dir.path)
+    }
+
+    /// The path of a directory as the loader writes it.
+    pub fn shown(&self, id: DirId) -> &[u8] {
+        self.dirs.get(id.0 as usize).map_or(b"", |dir| &dir.shown)
     }
 
     fn node(&self, id: DirId) -> Option<NodeId> {
@@ -112,13 +157,16 @@ impl Dirs {
         }
         let mut places = Vec::new();
         if let Some(node) = dir.node {
-            let base = dir.path.clone();
+            let (shown, path) = (dir.shown.clone(), dir.path.clone());
             for name in BEFORE.iter().chain(&[""]).chain(&AFTER) {
                 if name.is_empty() {
                     places.push(id);
                 } else if image.tree.resolve(node, name.as_bytes()).is_some() {
-                    let path = [&base, &b"/"[..], name.as_bytes()].concat();
-                    places.push(self.get(image, &path));
+                    let below = [&shown, &b"/"[..], name.as_bytes()].concat();
+                    // The working directory is what the path has before the part that is shown.
+                    let cwd = path.strip_suffix(&shown[..]).unwrap_or_default();
+                    let cwd = cwd.strip_suffix(b"/").unwrap_or(cwd);
+                    places.push(self.get(image, &below, Some(cwd)));
                 }
             }
         }
@@ -135,62 +183,28 @@ impl Dirs {
             LoaderKind::Glibc => self.places(image, dir),
             _ => vec![dir],
         };
-        let found = places
-            .into_iter()
-            .map(|place| self.look_here(image, place, name, loader));
-        let mut found = found.filter(|found| *found != Entry::None);
-        found.next().unwrap_or(Entry::None)
+        let mut found = Entry::None;
+        for place in places {
+            found = found.or(self.look_here(image, place, name, loader));
+            if found.ends() {
+                break;
+            }
+        }
+        found
     }
 
-    fn look_here(&self, image: &Image<'_>, dir: DirId, name: &[u8], loader: &Loader) -> Entry {
+    /// Looks for a name in a directory alone.
+    pub fn look_here(&self, image: &Image<'_>, dir: DirId, name: &[u8], loader: &Loader) -> Entry {
         let dir_node = self.node(dir);
         let found = dir_node.and_then(|node| image.tree.resolve(node, name));
         let Some((_, node)) = found else {
             return Entry::None;
         };
-        match fit(image, node, &loader.machine) {
+        match fit(image, node, loader) {
             Fit::Yes => Entry::Fits(node, dir),
-            Fit::Passed if loader.kind == LoaderKind::Glibc => Entry::None,
-            Fit::Passed | Fit::Broken => Entry::Broken(node),
+            Fit::Passed(true) => Entry::OtherClass,
+            Fit::Passed(false) => Entry::None,
+            Fit::Broken(fault) => Entry::Broken(node, dir, fault),
         }
-    }
-
-    /// Looks at a path that an object names itself.
-    pub fn look_at(&mut self, image: &Image<'_>, path: &[u8], loader: &Loader) -> Entry {
-        let dir = self.get(image, crate::launch::image::parent(path));
-        let name = crate::launch::image::base(path);
-        self.look_here(image, dir, name, loader)
-    }
-}
-
-enum Fit {
-    Yes,
-    Passed,
-    Broken,
-}
-
-/// Whether a loader of that machine takes a file (`open_verify` in glibc's `elf/dl-load.c`): another
-/// class or machine is passed over, what is no ELF file at all is an error.
-fn fit(image: &Image<'_>, node: NodeId, machine: &Machine) -> Fit {
-    let Some(found) = image.tree.node(node) else {
-        return Fit::Passed;
-    };
-    if found.kind != Kind::Regular {
-        return match found.kind {
-            Kind::Directory => Fit::Broken,
-            _ => Fit::Passed,
-        };
-    }
-    let Some(file) = image.file(node) else {
-        return Fit::Broken;
-    };
-    if file.binary.format != Format::Elf {
-        return Fit::Broken;
-    }
-    match file.machine() {
-        Some(found) if found == *machine => Fit::Yes,
-        Some(_) => Fit::Passed,
-        None if file.binary.kind == BinaryKind::Object => Fit::Broken,
-        None => Fit::Passed,
     }
 }

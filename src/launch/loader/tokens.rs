@@ -29,9 +29,10 @@ pub fn expand(text: &[u8], tokens: Tokens<'_>) -> Option<Vec<u8>> {
             (b"LIB", tokens.lib),
             (b"PLATFORM", tokens.platform),
         ];
+        let glibc = tokens.lib.is_some();
         let found = value
             .into_iter()
-            .find_map(|(name, value)| Some((strip_token(after, name)?, value)));
+            .find_map(|(name, value)| Some((strip_token(after, name, glibc)?, value)));
         match found {
             Some((left, value)) => {
                 expanded.extend_from_slice(value?);
@@ -52,16 +53,16 @@ pub fn expand(text: &[u8], tokens: Tokens<'_>) -> Option<Vec<u8>> {
     (expanded.len() <= PATH_MAX).then_some(expanded)
 }
 
-/// What follows a token, if the text begins with it.
-fn strip_token<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+/// What follows a token, if the text begins with it. To glibc, `$ORIGINAL` is none.
+fn strip_token<'a>(text: &'a [u8], name: &[u8], whole: bool) -> Option<&'a [u8]> {
     if let Some(braced) = text.strip_prefix(b"{") {
         return braced.strip_prefix(name)?.strip_prefix(b"}");
     }
     let rest = text.strip_prefix(name)?;
-    // `$ORIGINAL` is no token (glibc, `is_dst`).
+    // glibc, `is_dst`; musl, `fixup_rpath`.
     let next = rest.first();
     let ends = next.is_none_or(|&b| !b.is_ascii_alphanumeric() && b != b'_');
-    ends.then_some(rest)
+    (ends || !whole).then_some(rest)
 }
 
 #[cfg(test)]

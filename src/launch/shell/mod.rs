@@ -5,55 +5,70 @@
 //! image are unknown, and so are conditions on them: both branches are then followed, and what they
 //! start is possible instead of certain. Programs are not part of this module: the evaluator asks its
 //! [`World`] what starting one does.
+//!
+//! - `invocation`: what the arguments of a shell mean.
+//! - `parse`, `guard`, `syntax`: text to syntax tree, within limits.
+//! - `state`: variables, functions, options, and how two states are joined.
+//! - `expand`: words to arguments.
+//! - `run`: control flow, and what is certain.
+//! - `builtin`, `test_command`, `utility`: what commands do.
 
+mod builtin;
+mod dialect;
+mod expand;
+mod guard;
+pub(crate) mod invocation;
+mod parse;
+mod paths;
+mod run;
+mod state;
+mod syntax;
+mod test_command;
+#[cfg(test)]
+mod tests;
+mod utility;
 mod world;
 
+use crate::launch::environment::{Environment, Value};
+
+pub(crate) use dialect::Dialect;
+pub(crate) use state::Options;
 pub(crate) use world::{Command, Ended, FileTest, World};
 pub use world::{Place, Word};
 
-// STUB
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dialect {
-    Dash,
-    Bash,
-    BashPosix,
-    Busybox,
-    Unknown,
-}
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Options {}
+/// A script that is to be evaluated.
 #[derive(Clone, Debug)]
-pub(crate) struct Script {
-    pub text: String,
-    pub name: String,
-    pub args: Vec<Word>,
+pub(crate) struct Script<'a> {
+    /// Its text.
+    pub text: &'a str,
+    /// Whether it is the text of `-c`, not a file.
+    pub from_text: bool,
+    /// `$0`
+    pub name: Value,
+    /// `$1` and the rest.
+    pub arguments: Vec<Word>,
+    /// The shell.
     pub dialect: Dialect,
+    /// Options that the shell was started with, as [`invocation::parse`] gives them.
     pub options: Options,
-    pub environment: crate::launch::environment::Environment,
+    /// The environment that the shell is started with. A name that is not in it is unset.
+    pub environment: &'a Environment,
+    /// The working directory; `None` if it is unknown.
     pub cwd: Option<String>,
+    /// Whether the shell is certain to run.
     pub certain: bool,
 }
-pub(crate) enum Source {
-    Text(String),
-    Input,
-    File(String),
-    Unknown,
-}
-pub(crate) struct Invocation {
-    pub source: Source,
-    pub name: String,
-    pub args: Vec<Word>,
-    pub options: Options,
-}
-pub(crate) fn invocation(argv: &[Word], _d: Dialect) -> Option<Invocation> {
-    let _ = argv;
-    None
-}
-pub(crate) fn evaluate(script: Script, world: &mut dyn World) -> Ended {
-    let _ = (script, world);
-    Ended {
-        status: None,
-        cause: None,
-        may_stay: true,
-    }
+
+/// Evaluates a script: tells the world about every program that it starts, and says how it ends.
+pub(crate) fn evaluate(script: &Script<'_>, world: &mut dyn World) -> Ended {
+    let mut state = state::State::new(
+        script.environment,
+        script.arguments.clone(),
+        script.cwd.clone(),
+    );
+    state.options = script.options;
+    state.started(script.dialect);
+    let mut shell = run::Shell::new(world, script.dialect, state, script.name.clone());
+    shell.from_text = script.from_text;
+    shell.script(script.text, script.certain)
 }

@@ -1,0 +1,195 @@
+//! `glibc-too-old`: symbol versions that a file asks for and its library does not define (glibc,
+//! `elf/dl-version.c`).
+//!
+//! A library of the wrong version is one cause, however many programs it stops: where there are many of
+//! them, as when a layer replaces a part of glibc, there is one finding about the library with their
+//! number.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::draft::{Drafts, Text};
+use super::finding::{Finding, Id, Level};
+use super::linking::Subject;
+use super::role::Role;
+use crate::launch::image::Image;
+use crate::launch::loader::{FailureKind, Kind, ObjectId};
+use crate::layer::printable;
+use crate::tree::NodeId;
+
+/// So many files that one library stops are listed one by one.
+const ALONE: usize = 8;
+
+/// So many versions are listed by name.
+const SHOWN: usize = 8;
+
+/// A file that asks for more than its libraries define.
+struct Refused {
+    /// The number of the file in the image.
+    node: NodeId,
+    level: Level,
+    start: bool,
+    versions: Vec<Vec<u8>>,
+    detail: String,
+}
+
+/// What is found while the files of an image are looked at.
+#[derive(Default)]
+pub struct Versions {
+    /// For an object and the library that it asks: the versions that are not defined.
+    known: HashMap<(ObjectId, ObjectId), Vec<Vec<u8>>>,
+    /// By the node of the library that lacks versions.
+    refused: BTreeMap<NodeId, Vec<Refused>>,
+}
+
+impl Versions {
+    /// Compares what is asked in the closure of one file with what is defined. Returns whether there is
+    /// a finding about it.
+    pub fn check(&mut self, subject: &Subject<'_, '_>) -> bool {
+        let resolver = &*subject.resolver;
+        if resolver.get(subject.loader).kind != Kind::Glibc
+            || subject.role == Role::Data
+            || !subject.is_native()
+        {
+            return false;
+        }
+        // The chain starts it, with libraries that may be others.
+        let loaded = subject.loaded.filter(|loaded| !loaded.unknown);
+        let other = loaded.is_some_and(|loaded| {
+            let failure = loaded.failure.as_ref();
+            failure.is_none_or(|failure| failure.kind != FailureKind::Version)
+        });
+        let Some(level) = subject.level().filter(|_| !other) else {
+            return false;
+        };
+        let program = subject.is_program();
+        let mut told: Vec<String> = Vec::new();
+        let mut first = None;
+        for (index, &(object, _)) in subject.closure.objects.iter().enumerate() {
+            if !program && index > 0 {
+                break;
+            }
+            let Some(wants) = resolver.file(object) else {
+                continue;
+            };
+            for library in &wants.binary.versions_needed {
+                let Some(provider) = subject.provider(&library.library) else {
+                    continue;
+                };
+                let Some(file) = resolver.file(provider) else {
+                    continue;
+                };
+                let lacking = self.known.entry((object, provider)).or_insert_with(|| {
+                    // A library without versions satisfies all: the loader only warns.
+                    let defined = &file.binary.versions_defined;
+                    let lacks =
+                        |version: &&Vec<u8>| !defined.is_empty() && !defined.contains(version);
+                    library.strong.iter().filter(lacks).cloned().collect()
+                });
+                if lacking.is_empty() {
+                    continue;
+                }
+                let all: Vec<String> = lacking.iter().map(|version| printable(version)).collect();
+                let by = match index {
+                    0 => String::new(),
+                    _ => format!(" (needed by {})", printable(&wants.path)),
+                };
+                let at = printable(&file.path);
+                told.push(format!("{at} does not define {}{by}", all.join(", ")));
+                first.get_or_insert_with(|| (file.node, lacking.clone()));
+            }
+        }
+        let Some((library, versions)) = first else {
+            return false;
+        };
+        self.refused.entry(library).or_default().push(Refused {
+            node: subject.file.node,
+            level,
+            start: subject.role == Role::Start,
+            versions,
+            detail: told.join("; "),
+        });
+        true
+    }
+
+    /// Makes findings of what was found.
+    pub fn finish(self, image: &Image<'_>, drafts: &mut Drafts) {
+        for (library, refused) in self.refused {
+            let (many, few): (Vec<Refused>, Vec<Refused>) = refused
+                .into_iter()
+                .partition(|refused| refused.level > Level::Info);
+            let alone = many.len() <= ALONE;
+            let (listed, many) = match alone {
+                true => (many, Vec::new()),
+                false => (Vec::new(), many),
+            };
+            for refused in listed.into_iter().chain(few) {
+                if let Some(file) = image.file(refused.node) {
+                    let text = Text {
+                        hint: hint(refused.versions.last()),
+                        group: format!("symbol versions are missing: {}", refused.detail),
+                        detail: refused.detail,
+                    };
+                    drafts.file(Id::GlibcTooOld, refused.level, file, text);
+                }
+            }
+            if !many.is_empty() {
+                group(image, library, &many, drafts);
+            }
+        }
+    }
+}
+
+/// One finding about a library that stops many files.
+fn group(image: &Image<'_>, library: NodeId, many: &[Refused], drafts: &mut Drafts) {
+    let Some(file) = image.file(library) else {
+        return;
+    };
+    let versions: BTreeSet<&Vec<u8>> = many.iter().flat_map(|refused| &refused.versions).collect();
+    let mut names: Vec<String> = versions
+        .iter()
+        .take(SHOWN)
+        .map(|name| printable(name))
+        .collect();
+    if versions.len() > SHOWN {
+        names.push(format!("and {} more", versions.len() - SHOWN));
+    }
+    let example = many.iter().find(|refused| refused.start).or(many.first());
+    let example = example.and_then(|refused| image.file(refused.node));
+    let example = example.map_or_else(String::new, |file| printable(&file.path));
+    let path = printable(&file.path);
+    let finding = Finding {
+        id: Id::GlibcTooOld,
+        level: many
+            .iter()
+            .map(|refused| refused.level)
+            .max()
+            .unwrap_or(Level::Warn),
+        path: file.path.clone(),
+        node: Some(library),
+        layer: Some(file.layer),
+        detail: format!(
+            "{} files cannot be started with {path}, such as {example}: it does not define {}",
+            many.len(),
+            names.join(", ")
+        ),
+        hint: "upgrade all parts of the library together, by the package manager, and in one step"
+            .to_owned(),
+    };
+    drafts.many(finding, many.iter().map(|refused| refused.node).collect());
+}
+
+/// What repairs a version that is missing.
+fn hint(version: Option<&Vec<u8>>) -> String {
+    let version = version
+        .map(|version| printable(version))
+        .unwrap_or_default();
+    match version.strip_prefix("GLIBC_") {
+        Some(number) => format!(
+            "build it on a distribution that is no newer than the image, or use a base image with glibc \
+             {number} or later"
+        ),
+        None => {
+            format!("use a library that defines {version}, or build against the one in the image")
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The shells that are told apart, and where they differ.
+
+/// Which shell interprets a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Dialect {
+    /// The Debian Almquist shell, `sh` of Debian and Ubuntu.
+    Dash,
+    /// bash, started as `bash`.
+    Bash,
+    /// bash, started as `sh` or with `--posix`.
+    BashPosix,
+    /// `ash` or `sh` of busybox, as in Alpine.
+    Busybox,
+    /// Any other shell of the POSIX family: where the others differ, the outcome is unknown.
+    Unknown,
+}
+
+impl Dialect {
+    /// Whether it is bash in one of its modes.
+    pub fn is_bash(self) -> bool {
+        matches!(self, Self::Bash | Self::BashPosix)
+    }
+
+    /// Whether it may have bash's syntax: `[[`, `function`, process substitution.
+    pub fn has_extensions(self) -> bool {
+        self != Self::Dash
+    }
+
+    /// Whether `{a,b}` is expanded.
+    pub fn has_braces(self) -> bool {
+        self.is_bash()
+    }
+
+    /// The status of a command whose redirection fails.
+    pub fn redirect_status(self) -> Option<u8> {
+        match self {
+            Self::Dash => Some(2),
+            Self::Bash | Self::BashPosix | Self::Busybox => Some(1),
+            Self::Unknown => None,
+        }
+    }
+
+    /// The status with which an expansion error ends the shell: `${x?}`, or `$x` under `set -u`.
+    /// bash ends with 127, or with 1 if it runs a script file (execute_cmd.c, `DISCARD` in
+    /// eval.c: a script file is read as a non-interactive input, `-c` as a string).
+    pub fn expansion_status(self, from_text: bool) -> Option<u8> {
+        match self {
+            Self::Dash | Self::Busybox => Some(2),
+            Self::Bash | Self::BashPosix => Some(if from_text { 127 } else { 1 }),
+            Self::Unknown => None,
+        }
+    }
+
+    /// Whether an error in a special builtin (POSIX 2.14) ends the shell, with which status.
+    pub fn special_error(self) -> Option<u8> {
+        match self {
+            Self::Dash | Self::Busybox => Some(2),
+            Self::BashPosix => Some(1),
+            Self::Bash | Self::Unknown => None,
+        }
+    }
+}

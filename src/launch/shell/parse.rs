@@ -1,0 +1,120 @@
+//! Text to syntax tree, with limits: a script is hostile, and the parser is a recursive one that
+//! tries alternatives.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use brush_parser::ast::CompoundList;
+use brush_parser::{Parser, ParserImpl, ParserOptions};
+
+use super::dialect::Dialect;
+use super::{guard, syntax};
+
+/// No script that starts a container is larger.
+pub(super) const MAX_TEXT: usize = 256 << 10;
+
+/// A complete command, and the number of lines before the text that it was parsed from.
+pub(super) struct Complete {
+    pub list: CompoundList,
+    pub line_base: u32,
+}
+
+/// Why nothing is known of the rest of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The shell reports a syntax error there.
+    Syntax,
+    /// The parser does not understand it, or it is too large.
+    Unknown,
+}
+
+/// A text as a shell reads it: complete commands, up to the first that it cannot read.
+pub(super) struct Text {
+    pub commands: Vec<Complete>,
+    pub failure: Option<Failure>,
+}
+
+/// The parser's options for a dialect.
+pub(super) fn options(dialect: Dialect) -> ParserOptions {
+    ParserOptions {
+        enable_extended_globbing: dialect.is_bash(),
+        posix_mode: dialect == Dialect::Dash,
+        sh_mode: !dialect.has_extensions(),
+        tilde_expansion_at_word_start: true,
+        tilde_expansion_after_colon: false,
+        parser_impl: ParserImpl::Peg,
+    }
+}
+
+/// Parses a text. A shell reads and runs one complete command after the other, so what stands before
+/// a syntax error is run.
+pub(super) fn parse(text: &str, dialect: Dialect) -> Text {
+    let mut parsed = Text {
+        commands: Vec::new(),
+        failure: None,
+    };
+    if text.len() > MAX_TEXT || !guard::is_harmless(text) {
+        parsed.failure = Some(Failure::Unknown);
+        return parsed;
+    }
+    if let Some(commands) = program(text, dialect) {
+        parsed.commands = commands
+            .into_iter()
+            .map(|list| Complete { list, line_base: 0 })
+            .collect();
+        return parsed;
+    }
+    by_commands(text, dialect, &mut parsed);
+    parsed
+}
+
+fn program(text: &str, dialect: Dialect) -> Option<Vec<CompoundList>> {
+    // The parser unwraps the numbers that it reads; `guard` refuses those that do not fit.
+    let parsed = catch_unwind(AssertUnwindSafe(|| {
+        Parser::new(text.as_bytes(), &options(dialect)).parse_program()
+    }));
+    Some(parsed.ok()?.ok()?.complete_commands)
+}
+
+/// Parses the commands before an error: line by line, until the lines taken together are complete.
+fn by_commands(text: &str, dialect: Dialect, parsed: &mut Text) {
+    // The bytes that may be given to the parser, over all attempts.
+    let mut budget = 16 * MAX_TEXT;
+    let mut rest = text;
+    let mut line_base = 0;
+    'commands: while !rest.trim().is_empty() {
+        let mut end = 0;
+        for line in rest.split_inclusive('\n') {
+            end += line.len();
+            let Some(piece) = rest.get(..end) else { break };
+            if budget < piece.len() {
+                parsed.failure = Some(Failure::Unknown);
+                return;
+            }
+            budget -= piece.len();
+            if syntax::may_be_complete(piece)
+                && let Some(commands) = program(piece, dialect)
+            {
+                let lists = commands
+                    .into_iter()
+                    .map(|list| Complete { list, line_base });
+                parsed.commands.extend(lists);
+                line_base += u32::try_from(piece.matches('\n').count()).unwrap_or(0);
+                rest = rest.get(end..).unwrap_or("");
+                continue 'commands;
+            }
+        }
+        let failure = if syntax::is_wrong(rest, dialect) {
+            Failure::Syntax
+        } else {
+            Failure::Unknown
+        };
+        parsed.failure = Some(failure);
+        return;
+    }
+}
+
+/// Whether every shell of the dialect reports a syntax error for a text, none of which then runs.
+pub(super) fn is_wrong(text: &str, dialect: Dialect) -> bool {
+    let parsed = parse(text, dialect);
+    parsed.failure == Some(Failure::Syntax) && parsed.commands.is_empty()
+}

@@ -1,0 +1,466 @@
+//! Runs a syntax tree: control flow, and what is certain about it.
+//!
+//! A [`Flow`] says how control leaves a command. Where a condition is unknown, both branches run on
+//! copies of the state, which are joined afterwards ([`Shell::branches`]). If one branch leaves a
+//! function, a loop or the process, the rest of that function, loop or process is in doubt: a
+//! [`Frame`] notes that until it ends.
+
+mod case;
+mod compound;
+mod list;
+mod loops;
+mod program;
+mod redirect;
+mod simple;
+mod substitute;
+mod text;
+
+use brush_parser::ast::SourceLocation;
+
+use super::Dialect;
+use super::state::{Output, State, Status, Switch};
+use super::world::{Ended, Place, World};
+use crate::launch::environment::Value;
+
+pub(super) use redirect::Redirected;
+
+/// How deep compound commands, functions and substitutions may be nested when they run.
+const MAX_DEPTH: u32 = 96;
+
+/// How control leaves a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flow {
+    /// The next command runs.
+    Next,
+    /// `break` out of that many loops.
+    Break(u32),
+    /// `continue` of the loop that many levels up.
+    Continue(u32),
+    /// `return` from the function or sourced file.
+    Return,
+    /// The process ends.
+    Exit(Ended),
+}
+
+/// What control can leave early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The script, or a subshell of it.
+    Process,
+    /// A function or a sourced file.
+    Function,
+    /// A loop.
+    Loop,
+}
+
+/// A process, function or loop that is running.
+#[derive(Debug)]
+struct Frame {
+    kind: Kind,
+    /// It may have been left already, so that the rest of it may not run.
+    doubt: bool,
+    /// The states in which it may have been left, joined.
+    escaped: Option<State>,
+    /// How the process may have ended already.
+    ended: Option<Ended>,
+}
+
+impl Frame {
+    fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            doubt: false,
+            escaped: None,
+            ended: None,
+        }
+    }
+
+    fn may_end(&mut self, ended: Ended) {
+        self.doubt = true;
+        self.ended = Some(match self.ended {
+            Some(before) => join_ended(before, ended),
+            None => ended,
+        });
+    }
+
+    fn may_escape(&mut self, state: State) {
+        self.doubt = true;
+        self.escaped = Some(match self.escaped.take() {
+            Some(before) => before.join(state),
+            None => state,
+        });
+    }
+}
+
+/// A function or sourced file that is running, for `FUNCNAME` and `BASH_SOURCE`.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub name: String,
+    pub file: Value,
+}
+
+/// A shell that interprets a script.
+pub(super) struct Shell<'w> {
+    pub world: &'w mut dyn World,
+    pub dialect: Dialect,
+    pub state: State,
+    /// `$0`
+    pub name: Value,
+    /// The script is the text of `-c`, not a file.
+    pub from_text: bool,
+    pub calls: Vec<Call>,
+    /// The texts of `trap ... EXIT`.
+    pub exit_traps: Vec<String>,
+    /// Whether the script itself is certain to run.
+    certain: bool,
+    frames: Vec<Frame>,
+    /// How many unknown conditions the current command is behind.
+    possible: u32,
+    /// How many contexts around the current command ignore `set -e`.
+    ignoring: u32,
+    depth: u32,
+    /// Where programs run, unless the shell says otherwise.
+    place: Place,
+    line: u32,
+    line_base: u32,
+    /// The status of the last command substitution of the current command.
+    substituted: Option<Status>,
+    /// The budget is spent: nothing more is evaluated.
+    exhausted: bool,
+}
+
+impl<'w> Shell<'w> {
+    /// A shell that is about to run a script.
+    pub fn new(world: &'w mut dyn World, dialect: Dialect, state: State, name: Value) -> Self {
+        Self {
+            world,
+            dialect,
+            state,
+            name,
+            from_text: false,
+            calls: Vec::new(),
+            exit_traps: Vec::new(),
+            certain: true,
+            frames: Vec::new(),
+            possible: 0,
+            ignoring: 0,
+            depth: 0,
+            place: Place::Foreground,
+            line: 1,
+            line_base: 0,
+            substituted: None,
+            exhausted: false,
+        }
+    }
+
+    /// Runs the script of this shell.
+    pub fn script(&mut self, text: &str, certain: bool) -> Ended {
+        self.certain = certain;
+        let ended = self.process(|shell| shell.text(text, 0));
+        for trap in std::mem::take(&mut self.exit_traps) {
+            self.possible += 1;
+            self.process(|shell| shell.text(&trap, 0));
+            self.possible -= 1;
+        }
+        ended
+    }
+
+    /// Whether the current command runs in every run of the script.
+    fn is_certain(&self) -> bool {
+        self.certain && self.possible == 0 && !self.frames.iter().any(|frame| frame.doubt)
+    }
+
+    /// Takes steps from the budget. `false` if there are none left.
+    pub fn spend(&mut self, steps: usize) -> bool {
+        let steps = u32::try_from(steps).unwrap_or(u32::MAX);
+        if !self.exhausted && !self.world.spend(steps.max(1)) {
+            self.exhausted = true;
+        }
+        !self.exhausted
+    }
+
+    /// The process ends because of an error of the shell.
+    pub fn fatal(&mut self, status: Option<u8>) -> Flow {
+        self.state.status = status.map_or(Status::Unknown, Status::Known);
+        self.state.cause = None;
+        Flow::Exit(self.state.ended())
+    }
+
+    /// The process may end here, with an unknown status.
+    pub fn doubt(&mut self) {
+        self.may_end(Ended {
+            status: None,
+            cause: None,
+            may_stay: false,
+        });
+    }
+
+    /// The process may end here.
+    fn may_end(&mut self, ended: Ended) {
+        let process = self
+            .frames
+            .iter_mut()
+            .rev()
+            .find(|frame| frame.kind == Kind::Process);
+        if let Some(frame) = process {
+            frame.may_end(ended);
+        }
+        if self.state.output != Output::Elsewhere {
+            self.state.output = Output::Unknown;
+        }
+    }
+
+    /// The shell and those that wait for it may never get beyond this command.
+    pub fn may_stay(&mut self) {
+        let ended = Ended {
+            status: None,
+            cause: None,
+            may_stay: true,
+        };
+        for frame in self
+            .frames
+            .iter_mut()
+            .filter(|frame| frame.kind == Kind::Process)
+        {
+            frame.may_end(ended);
+        }
+    }
+
+    /// Whether a loop, or a function or sourced file, is running in this process.
+    pub fn is_in(&self, kind: Kind) -> bool {
+        let inner = self.frames.iter().rev().take_while(|frame| match kind {
+            Kind::Loop => frame.kind == Kind::Loop,
+            _ => frame.kind != Kind::Process || kind == Kind::Process,
+        });
+        inner.into_iter().any(|frame| frame.kind == kind)
+    }
+
+    /// Sets the status to a known one.
+    pub fn set_status(&mut self, code: u8) {
+        self.state.status = Status::Known(code);
+        self.state.cause = None;
+    }
+
+    /// Sets the status to an unknown one.
+    pub fn unknown_status(&mut self) {
+        self.state.status = Status::Unknown;
+        self.state.cause = None;
+    }
+
+    /// Runs something as a process: the script or a subshell. Says how it ends.
+    fn process(&mut self, run: impl FnOnce(&mut Self) -> Flow) -> Ended {
+        self.frames.push(Frame::new(Kind::Process));
+        let flow = run(self);
+        let frame = self.frames.pop();
+        let ended = match flow {
+            Flow::Exit(ended) => ended,
+            _ => self.state.ended(),
+        };
+        match frame.and_then(|frame| frame.ended) {
+            Some(before) => join_ended(before, ended),
+            None => ended,
+        }
+    }
+
+    /// Runs a subshell: its variables are lost, its output, its files and its status are not.
+    fn subshell(&mut self, run: impl FnOnce(&mut Self) -> Flow) -> Ended {
+        if !self.spend(1 + self.state.variables.len() / 16) {
+            return self.give_up();
+        }
+        let mut before = self.state.clone();
+        let (calls, traps) = (self.calls.len(), self.exit_traps.len());
+        let ended = self.process(run);
+        self.calls.truncate(calls);
+        self.exit_traps.truncate(traps);
+        let after = &mut self.state;
+        before.touched = std::mem::take(&mut after.touched);
+        before.touched_anything = after.touched_anything;
+        before.others_ran = after.others_ran;
+        before.output = std::mem::replace(&mut after.output, Output::Elsewhere);
+        before.cause = ended.cause;
+        before.status = match after.status {
+            // `NonZero` says more than an `Ended` can.
+            Status::NonZero if ended.status.is_none() && !ended.may_stay => after.status,
+            _ => ended.status.map_or(Status::Unknown, Status::Known),
+        };
+        if ended.status.is_none() && before.status == Status::NonZero && ended.cause.is_some() {
+            before.status = Status::Unknown;
+        }
+        self.state = before;
+        ended
+    }
+
+    /// Everything from here on is unknown.
+    fn give_up(&mut self) -> Ended {
+        self.exhausted = true;
+        self.unknown_status();
+        Ended {
+            status: None,
+            cause: None,
+            may_stay: true,
+        }
+    }
+
+    /// Runs a function, sourced file or loop: its frame takes the states that leave it early.
+    fn framed(&mut self, kind: Kind, run: impl FnOnce(&mut Self) -> Flow) -> Flow {
+        self.frames.push(Frame::new(kind));
+        let flow = run(self);
+        let Some(frame) = self.frames.pop() else {
+            return flow;
+        };
+        match (frame.escaped, flow) {
+            (None, flow) => flow,
+            (Some(escaped), Flow::Exit(ended)) => {
+                self.may_end(ended);
+                self.state = escaped;
+                Flow::Next
+            }
+            (Some(escaped), flow) => {
+                let state = self.state.clone();
+                self.state = state.join(escaped);
+                flow
+            }
+        }
+    }
+
+    /// Runs one level deeper, if that is not too deep.
+    fn deeper(&mut self, run: impl FnOnce(&mut Self) -> Flow) -> Flow {
+        if self.depth >= MAX_DEPTH || !self.spend(1) {
+            return Flow::Exit(self.give_up());
+        }
+        self.depth += 1;
+        let flow = run(self);
+        self.depth -= 1;
+        flow
+    }
+
+    /// Follows all of several branches of which one runs, and joins what they leave behind.
+    fn branches(&mut self, branches: &mut [&mut dyn FnMut(&mut Self) -> Flow]) -> Flow {
+        if !self.spend(1 + self.state.variables.len() / 16) {
+            return Flow::Exit(self.give_up());
+        }
+        let before = self.state.clone();
+        let mut results: Vec<(Flow, State)> = Vec::with_capacity(branches.len());
+        self.possible += 1;
+        for branch in branches.iter_mut() {
+            self.state = before.clone();
+            let flow = branch(self);
+            results.push((flow, self.state.clone()));
+        }
+        self.possible -= 1;
+        self.state = before;
+        self.merge(results)
+    }
+
+    fn merge(&mut self, results: Vec<(Flow, State)>) -> Flow {
+        let rank = |flow: &Flow| match flow {
+            Flow::Next => 0,
+            Flow::Continue(_) => 1,
+            Flow::Break(_) => 2,
+            Flow::Return => 3,
+            Flow::Exit(_) => 4,
+        };
+        let Some(kept) = results.iter().map(|(flow, _)| *flow).min_by_key(rank) else {
+            return Flow::Next;
+        };
+        let mut joined: Option<State> = None;
+        let mut last: Option<Ended> = None;
+        for (flow, state) in results {
+            match flow {
+                Flow::Exit(ended) if matches!(kept, Flow::Exit(_)) => {
+                    last = Some(last.map_or(ended, |before| join_ended(before, ended)));
+                }
+                Flow::Exit(ended) => {
+                    self.may_end(ended);
+                    continue;
+                }
+                flow if rank(&flow) == rank(&kept) => {}
+                Flow::Return => {
+                    self.may_escape(Kind::Function, 1, state);
+                    continue;
+                }
+                Flow::Break(levels) | Flow::Continue(levels) => {
+                    self.may_escape(Kind::Loop, levels, state);
+                    continue;
+                }
+                Flow::Next => {}
+            }
+            joined = Some(match joined {
+                Some(before) => before.join(state),
+                None => state,
+            });
+        }
+        if let Some(joined) = joined {
+            let output = std::mem::replace(&mut self.state.output, Output::Elsewhere);
+            self.state = joined;
+            if output == Output::Unknown {
+                self.state.output = Output::Unknown;
+            }
+        }
+        last.map_or(kept, Flow::Exit)
+    }
+
+    /// The innermost frame of a kind, or one `levels` up, may have been left with this state.
+    fn may_escape(&mut self, kind: Kind, levels: u32, state: State) {
+        let mut left = levels.max(1);
+        for frame in self.frames.iter_mut().rev() {
+            if frame.kind == Kind::Process {
+                break;
+            }
+            frame.doubt = true;
+            if frame.kind == kind {
+                left -= 1;
+                if left == 0 {
+                    frame.may_escape(state);
+                    return;
+                }
+            }
+        }
+        let ended = state.ended();
+        self.may_end(ended);
+    }
+
+    /// Ends the shell if `set -e` makes it end because of the status of the last command.
+    pub fn errexit(&mut self) -> Flow {
+        if self.ignoring > 0 || self.state.options.errexit == Switch::Off {
+            return Flow::Next;
+        }
+        match (self.state.status.success(), self.state.options.errexit) {
+            (Some(true), _) => Flow::Next,
+            (Some(false), Switch::On) => Flow::Exit(self.state.ended()),
+            _ => {
+                let ended = self.state.ended();
+                self.may_end(Ended {
+                    status: ended.status.filter(|status| *status != 0),
+                    ..ended
+                });
+                if self.state.options.errexit == Switch::On {
+                    self.state.status = Status::Known(0);
+                }
+                Flow::Next
+            }
+        }
+    }
+
+    /// Notes the line of what runs next.
+    fn at(&mut self, node: &impl SourceLocation) {
+        if let Some(location) = node.location() {
+            let line = u32::try_from(location.start.line).unwrap_or(u32::MAX);
+            self.line = self.line_base.saturating_add(line);
+        }
+    }
+}
+
+/// How a process ends if it ends in one of two ways.
+fn join_ended(a: Ended, b: Ended) -> Ended {
+    let same = a.status == b.status;
+    Ended {
+        status: if same { a.status } else { None },
+        cause: if same && a.cause == b.cause {
+            a.cause
+        } else {
+            None
+        },
+        may_stay: a.may_stay || b.may_stay,
+    }
+}

@@ -1,0 +1,98 @@
+//! Programs: what the shell does not do itself.
+
+use super::{Flow, Output, Shell};
+use crate::launch::environment::Value;
+use crate::launch::shell::state::Status;
+use crate::launch::shell::utility;
+use crate::launch::shell::world::{Command, Ended, Place, Word};
+
+impl Shell<'_> {
+    /// Starts a program in the place of the current command.
+    pub fn program(&mut self, argv: Vec<Word>) -> Flow {
+        let place = self.place;
+        let ended = self.start(argv, place);
+        self.state.cause = ended.cause;
+        self.state.status = ended.status.map_or(Status::Unknown, Status::Known);
+        if ended.may_stay && place != Place::Background {
+            self.may_stay();
+        }
+        self.errexit()
+    }
+
+    /// `exec`: the program replaces the shell. In a subshell it replaces that only.
+    pub fn exec(&mut self, argv: Vec<Word>) -> Flow {
+        let place = match self.place {
+            Place::Foreground if !self.is_subshell() => Place::Exec,
+            place => place,
+        };
+        let ended = self.start(argv, place);
+        self.state.cause = ended.cause;
+        self.state.status = ended.status.map_or(Status::Unknown, Status::Known);
+        if ended.may_stay && place != Place::Background && place != Place::Exec {
+            self.may_stay();
+        }
+        Flow::Exit(ended)
+    }
+
+    fn is_subshell(&self) -> bool {
+        self.frames
+            .iter()
+            .filter(|frame| frame.kind == super::Kind::Process)
+            .count()
+            > 1
+    }
+
+    fn start(&mut self, argv: Vec<Word>, place: Place) -> Ended {
+        let output = utility::output(self, &argv);
+        self.note_files(&argv);
+        let command = Command {
+            argv,
+            environment: self.state.environment(),
+            cwd: self.state.cwd.clone(),
+            place,
+            certain: self.is_certain(),
+            tested: self.ignoring > 0,
+            line: self.line,
+        };
+        let ended = self.world.run(command);
+        if self.state.output != Output::Elsewhere {
+            let nothing = ended.cause.is_some();
+            match (output, nothing) {
+                (_, true) => {}
+                (Some(Value::Known(text)), _) => self.write(Some(&text)),
+                _ => self.write(None),
+            }
+        }
+        ended
+    }
+
+    /// Adds to what is collected for a command substitution; `None` for unknown text.
+    pub fn write(&mut self, text: Option<&str>) {
+        if let Output::Collected(collected) = &mut self.state.output {
+            match text {
+                Some(text)
+                    if collected.len() + text.len() <= crate::launch::shell::expand::MAX_VALUE =>
+                {
+                    collected.push_str(text);
+                }
+                _ => self.state.output = Output::Unknown,
+            }
+        }
+    }
+
+    /// Notes which files a program may change.
+    fn note_files(&mut self, argv: &[Word]) {
+        match utility::changes(argv) {
+            utility::Changes::Nothing => {}
+            utility::Changes::Arguments => {
+                for word in argv.iter().skip(1) {
+                    match word {
+                        Word::Known(path) => self.touch(path),
+                        _ => self.state.touched_anything = true,
+                    }
+                }
+            }
+            utility::Changes::Anything => self.state.others_ran = true,
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Tests with a world that records what it is asked to run.
+
+mod basic;
+mod differential;
+mod generator;
+mod recorder;
