@@ -11,7 +11,7 @@
 support=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 . "$support/../failures/lib.sh"
 build_once start "$support/build.sh" "$support"/c/*
-need apt-get dpkg-deb gcc ldconfig ldd musl-gcc aarch64-linux-gnu-gcc setcap strace
+need apt-get dpkg-deb gcc ldconfig ldd musl-gcc aarch64-linux-gnu-gcc
 cd "$work"
 c=$support/c
 mkdir -p out/bin out/bases
