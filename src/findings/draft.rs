@@ -109,6 +109,13 @@ impl Drafts {
         self.told.insert(start);
     }
 
+    /// Whether anything was found that keeps the image from running.
+    pub fn has_fail(&self) -> bool {
+        let many = self.many.iter().map(|(finding, _)| finding);
+        let mut all = self.list.iter().map(|draft| &draft.finding).chain(many);
+        all.any(|finding| finding.level == Level::Fail)
+    }
+
     /// A finding about a file.
     pub fn file(&mut self, id: Id, level: Level, file: &File, text: Text) {
         if self.told.contains(&Start {
@@ -270,6 +277,7 @@ fn common_dir<'a>(mut paths: impl Iterator<Item = &'a [u8]>) -> Box<[u8]> {
 pub fn weigh(role: Role, on_start: Level, elsewhere: Level) -> Option<Level> {
     match role {
         Role::Start => Some(on_start),
+        Role::Possible => Some(on_start.min(Level::Warn)),
         Role::Tool => Some(elsewhere),
         Role::Other => Some(elsewhere.min(Level::Warn)),
         Role::Data => None,

@@ -90,6 +90,8 @@ ids! {
     PermissionDenied = "permission-denied",
     /// The kernel executes no such file: no `#!`, empty, a page of HTML.
     ExecFormatError = "exec-format-error",
+    /// A script of the start ends with an error of its own.
+    EarlyExit = "early-exit",
     /// What the HEALTHCHECK starts cannot be started.
     BrokenHealthcheck = "broken-healthcheck",
     /// A file's claims about its platform disagree with its header.
@@ -194,7 +196,7 @@ mod tests {
                     .all(|b| b == b'-' || b.is_ascii_lowercase())
             );
         }
-        assert_eq!(Id::ALL.len(), 31);
+        assert_eq!(Id::ALL.len(), 32);
         assert_eq!(Id::from_name("no-such"), None);
         assert_eq!(Level::from_name("fail"), Some(Level::Fail));
         assert!(Level::Info < Level::Warn && Level::Warn < Level::Fail);

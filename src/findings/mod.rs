@@ -50,7 +50,7 @@ pub fn find(tree: &Tree, declared: &Declared, evidence: &dyn Evidence) -> io::Re
     let start = start::resolve(&image)?;
     let roles = role::roles(&image, &start);
     let mut drafts = draft::Drafts::default();
-    start::check(&image, &start, &mut drafts);
+    start::check(&image, &start, &mut drafts)?;
     platform::check(&image, &roles, &mut drafts);
     linking::check(&image, &roles, &start.loaded(), &mut drafts)?;
     plugins::check(&image, &mut drafts)?;
@@ -59,5 +59,6 @@ pub fn find(tree: &Tree, declared: &Declared, evidence: &dyn Evidence) -> io::Re
     users::check(&image, &roles, &mut drafts)?;
     headers::check(&image, &roles, &mut drafts);
     archive::check(&image, &mut drafts);
+    start::assure(&start, &mut drafts);
     drafts.finish()
 }

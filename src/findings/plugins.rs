@@ -14,11 +14,11 @@ use super::alternatives;
 use super::draft::{Drafts, Text};
 use super::finding::{Id, Level};
 use super::linking::libc_name;
-use super::platform::can_run;
 use super::role::{self, Roots};
 use crate::inspect::{Format, Kind as BinaryKind, Libc};
 use crate::launch::image::{File, Image, Machine, base, parent};
 use crate::launch::loader::usual_path;
+use crate::launch::machine::can_run;
 use crate::layer::printable;
 use crate::tree::components;
 

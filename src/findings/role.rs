@@ -22,6 +22,9 @@ pub enum Role {
     Other,
     /// It is in a directory of the search path.
     Tool,
+    /// The image may start it: behind a condition that cannot be known, in its health check, or in a way
+    /// that the container survives if it fails.
+    Possible,
     /// The image starts it.
     Start,
 }
@@ -78,6 +81,9 @@ pub fn roles(image: &Image<'_>, start: &Start) -> Vec<Role> {
                 set(file.node, Role::Tool);
             }
         }
+    }
+    for &node in &start.possible {
+        set(node, Role::Possible);
     }
     for &node in &start.nodes {
         set(node, Role::Start);

@@ -6,6 +6,7 @@
 
 use std::io;
 
+use super::attribution;
 use super::draft::{Drafts, Start as Told};
 use super::finding::{Id, Level};
 use super::linking::Overrides;
@@ -45,9 +46,12 @@ pub fn resolve(image: &Image<'_>) -> io::Result<Start> {
         let fatal = chain.end == End::Fails(id);
         let needed = step.certain && (fatal || step.failure().is_none());
         let files = step.files.iter().filter(|file| file.part != Part::Loader);
+        let files = files.map(|file| file.node);
+        // A loader that is executed itself loads a program that the kernel does not open.
+        let program = step.loaded.as_ref().and_then(|loaded| loaded.program);
         match needed {
-            true => nodes.extend(files.map(|file| file.node)),
-            false => possible.extend(files.map(|file| file.node)),
+            true => nodes.extend(files.chain(program)),
+            false => possible.extend(files.chain(program)),
         }
     }
     for (_, step) in steps(&healthcheck) {
@@ -83,7 +87,10 @@ impl Start {
 }
 
 /// Reports the steps that fail.
-pub fn check(image: &Image<'_>, start: &Start, drafts: &mut Drafts) {
+///
+/// # Errors
+/// If the layers cannot be read.
+pub fn check(image: &Image<'_>, start: &Start, drafts: &mut Drafts) -> io::Result<()> {
     for (id, step) in (0..).map(StepId).zip(&start.chain.steps) {
         let Some(failure) = step.failure() else {
             continue;
@@ -95,7 +102,62 @@ pub fn check(image: &Image<'_>, start: &Start, drafts: &mut Drafts) {
         };
         report(image, &start.chain, step, failure, level, drafts);
     }
+    if let End::Exits(status) = start.chain.end
+        && let Some(step) = start.chain.steps.first()
+    {
+        let text = (
+            format!(
+                "the config starts {}, which ends with exit status {status} by itself",
+                command(step)
+            ),
+            "run imgfs explain, and correct the script or the config; if it needs arguments or variables \
+             that docker run gives it, ignore this"
+                .to_owned(),
+        );
+        let path = step.files.first().map_or(&[][..], |file| &file.real);
+        drafts.image(Id::EarlyExit, Level::Warn, path, None, text);
+    }
     healthcheck(&start.healthcheck, drafts);
+    Ok(())
+}
+
+/// Makes sure that an image which does not start has a finding that says so, should no rule know the
+/// file.
+pub fn assure(start: &Start, drafts: &mut Drafts) {
+    if drafts.has_fail() {
+        return;
+    }
+    let chain = &start.chain;
+    match &chain.end {
+        End::Fails(id) => {
+            let step = chain.steps.get(id.0 as usize).filter(|step| step.certain);
+            let Some((step, failure)) = step.and_then(|step| Some((step, step.failure()?))) else {
+                return;
+            };
+            let id = match (self::id(failure), &failure.cause) {
+                // It is told of, with a lower level.
+                (Some(Id::MissingEntrypoint), _) => return,
+                (Some(id), _) => id,
+                (None, Cause::Loader) => Id::MissingLibrary,
+                (None, Cause::Refused(refusal)) => match (&refusal.reason, refusal.part) {
+                    (Reason::Missing(_), Part::Loader) => Id::MissingLoader,
+                    (Reason::Missing(_), _) => Id::MissingInterpreter,
+                    _ => Id::ArchMismatch,
+                },
+                (None, _) => Id::MissingEntrypoint,
+            };
+            let path = step.files.first().map_or(&[][..], |file| &file.real);
+            let text = (sentence(chain, step, failure), failure.hint.clone());
+            drafts.image(id, Level::Fail, path, None, text);
+        }
+        End::NoUser(message) => {
+            let hint =
+                "add the user (RUN adduser, or copy an /etc/passwd), or give USER as a number";
+            let text = (printable(message.as_bytes()), hint.to_owned());
+            drafts.image(Id::UserLookup, Level::Fail, b"/etc/passwd", None, text);
+        }
+        _ => {}
+    }
 }
 
 /// The first certain step of the health check that fails: it reports `unhealthy` for ever.
@@ -159,16 +221,11 @@ fn report(
         Id::MissingEntrypoint if is_in_volume(image, step) => level.min(Level::Warn),
         _ => level,
     };
-    let text = (
-        format!(
-            "{} starts {}, and {}: \"{}\"",
-            caller(chain, step),
-            word(step),
-            failure.clause,
-            failure.message
-        ),
-        failure.hint.clone(),
-    );
+    let mut text = (sentence(chain, step, failure), failure.hint.clone());
+    if let Some(removed) = &failure.removed {
+        text.0
+            .push_str(&attribution::sentence(image, removed, &removed.path));
+    }
     // The file that is executed; what it needs is named in the text.
     let file = step.files.iter().rfind(|file| file.part != Part::Loader);
     match file {
@@ -183,6 +240,17 @@ fn report(
         }
         None => drafts.image(id, level, word(step).as_bytes(), None, text),
     }
+}
+
+/// What fails, as a sentence.
+fn sentence(chain: &Chain, step: &Step, failure: &StepFailure) -> String {
+    format!(
+        "{} starts {}, and {}: \"{}\"",
+        caller(chain, step),
+        word(step),
+        failure.clause,
+        failure.message
+    )
 }
 
 /// Whether a program is named by a path below a volume that the config declares.

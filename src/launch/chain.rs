@@ -6,7 +6,7 @@ use super::loader::{Library, Loaded};
 use super::refusal::{Part, Refusal};
 use super::shell::{Place, Word};
 use super::user::Credentials;
-use crate::tree::NodeId;
+use crate::tree::{NodeId, Removed};
 
 /// The number of a step in a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -169,6 +169,8 @@ pub struct StepFailure {
     pub hint: String,
     /// What brought it about.
     pub cause: Cause,
+    /// The layer that removed what is missing, if one did.
+    pub removed: Option<Removed>,
 }
 
 /// What brings a failure about.

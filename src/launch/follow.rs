@@ -17,6 +17,7 @@ use super::loader::Resolver;
 use super::messages::{self, Caller};
 use super::program::{Behaviour, behaviour};
 use super::refusal::Reason;
+use super::removal;
 use super::search::{self, Found};
 use super::shell::{self, Dialect, Ended, Place, Word};
 use super::user::{Accounts, Credentials};
@@ -185,8 +186,10 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         self.steps.get_mut(id.0 as usize)
     }
 
-    fn fail(&mut self, id: StepId, failure: StepFailure) -> Ended {
+    fn fail(&mut self, id: StepId, mut failure: StepFailure) -> Ended {
         let status = failure.status;
+        let removed = removal::find(self.image, &failure);
+        failure.removed = self.note(removed).flatten();
         if let Some(step) = self.step(id) {
             step.outcome = Outcome::Failed(failure);
         }
@@ -498,6 +501,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
                     message,
                     hint: "correct the arguments, or add the user to the image".to_owned(),
                     cause: Cause::Launcher,
+                    removed: None,
                 };
                 return self.fail(id, failure);
             }

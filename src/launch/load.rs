@@ -144,6 +144,7 @@ pub(super) fn failure(loaded: &Loaded) -> Option<StepFailure> {
         ),
         hint: hint.to_owned(),
         cause: Cause::Loader,
+        removed: None,
     })
 }
 

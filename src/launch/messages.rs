@@ -167,6 +167,7 @@ pub(super) fn not_in_path(
         clause,
         hint: "install it, add its directory to PATH, or write its whole path".to_owned(),
         cause: Cause::NotInPath(name),
+        removed: None,
     }
 }
 
@@ -204,6 +205,7 @@ pub(super) fn refused(caller: &Caller, argv: &[Word], path: &str, refusal: Refus
         clause: refusal.clause(),
         hint: refusal.hint(),
         cause: Cause::Refused(refusal),
+        removed: None,
     }
 }
 
@@ -243,6 +245,7 @@ pub(super) fn no_script(dialect: Dialect, path: &str, errno: Errno, at: &[u8]) -
             path: script.as_bytes().to_vec(),
             reason,
         }),
+        removed: None,
     }
 }
 
@@ -261,6 +264,7 @@ pub(super) fn killed(caller: &Caller, file: &[u8]) -> StepFailure {
         clause: format!("the kernel kills {file}, whose segments cannot be mapped"),
         hint: "copy or build the file again, and verify its checksum".to_owned(),
         cause: Cause::Killed,
+        removed: None,
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! - `image`: the tree, the config and the facts of all executables, read once.
 //! - `user`, `access`: who a process runs as, and which files it may reach.
-//! - `exec`, `refusal`, `errno`: what execve(2) answers, and why.
+//! - `exec`, `refusal`, `removal`, `errno`: what execve(2) answers, and why.
 //! - `search`, `shebang`, `messages`: how runtimes, shells and execvp(3) find a program, and what they print.
 //! - `shell`, `launcher`, `program`: what a program executes in turn.
 //! - `load`, `loader`, `execution`: which libraries the dynamic loader finds for a program, and where.
@@ -29,6 +29,7 @@ mod messages;
 mod origin;
 mod program;
 mod refusal;
+mod removal;
 mod search;
 mod shebang;
 mod shell;

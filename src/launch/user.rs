@@ -197,12 +197,6 @@ impl Accounts {
         let entry = passwd(&self.passwd).find(|entry| entry.uid == uid);
         entry.map(|entry| entry.name.to_owned())
     }
-
-    /// The name of a gid.
-    pub fn group_name_of(&self, gid: u32) -> Option<String> {
-        let entry = group(&self.group).find(|entry| entry.gid == gid);
-        entry.map(|entry| entry.name.to_owned())
-    }
 }
 
 #[cfg(test)]

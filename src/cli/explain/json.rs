@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use imgfs::launch::{Chain, End, Library, Opened, Origin, Outcome, Part, Place, Step, Why, Word};
 use imgfs::layer::printable;
 use imgfs::open::OpenImage;
-use imgfs::tree::NodeId;
+use imgfs::tree::{NodeId, Removed};
 
 /// The version of the schema.
 const VERSION: u32 = 1;
@@ -95,6 +95,7 @@ fn of_step(image: &OpenImage, id: u32, step: &Step) -> Value {
                 "message": failure.message,
                 "cause": failure.clause,
                 "fix": failure.hint,
+                "removed_by": failure.removed.as_ref().map(|removed| removed_by(image, removed)),
             });
             ("failed", Some(failure), None)
         }
@@ -153,6 +154,17 @@ fn opened(image: &OpenImage, file: &Opened) -> Value {
     });
     add_layer(image, file.node, &mut value);
     value
+}
+
+/// The layer that removed a file.
+fn removed_by(image: &OpenImage, removed: &Removed) -> Value {
+    let line = image.layers.get(removed.layer as usize);
+    json!({
+        "path": printable(&removed.path),
+        "layer": removed.layer,
+        "created_by": line.and_then(|layer| layer.created_by.as_deref()),
+        "brought_by": removed.brought_by,
+    })
 }
 
 fn add_layer(image: &OpenImage, node: NodeId, value: &mut Value) {

@@ -203,6 +203,10 @@ impl Drawing<'_> {
                     true => format!("{text} (the script expects that)"),
                     false => self.colour.bad(&text),
                 });
+                if let Some(removed) = &failure.removed {
+                    let path = printable(&removed.path);
+                    lines.push(format!("{path} was removed{}", self.named(removed.layer)));
+                }
             }
         }
         lines.into_iter().map(Below::Line).collect()
@@ -210,9 +214,12 @@ impl Drawing<'_> {
 
     /// The layer that brought a file, and the line that made it.
     fn layer(&self, node: NodeId) -> String {
-        let Some(layer) = self.image.tree.node(node).map(|node| node.layer) else {
-            return String::new();
-        };
+        let layer = self.image.tree.node(node).map(|node| node.layer);
+        layer.map(|layer| self.named(layer)).unwrap_or_default()
+    }
+
+    /// A layer and the line that made it.
+    fn named(&self, layer: u32) -> String {
         let line = self.image.layers.get(layer as usize);
         match line.and_then(|layer| layer.created_by.as_deref()) {
             Some(line) => {

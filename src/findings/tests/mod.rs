@@ -14,8 +14,7 @@ use crate::cache::{self, CacheDir, Key};
 use crate::image::Start;
 use crate::inspect::{
     Binary, Contradiction, Endian, FactSource, Format, GoBuild, Kind, Libc, Linkage, Sourced,
-    Symbols, Undefined,
-    VersionsNeeded,
+    Symbols, Undefined, VersionsNeeded,
 };
 use crate::layer::{Data, Entry, EntryKind, Mtime};
 use crate::tree::{Merger, NodeId};
