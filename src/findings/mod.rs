@@ -15,6 +15,7 @@ mod certificates;
 mod draft;
 mod finding;
 mod go;
+mod libraries;
 mod linking;
 mod mixed;
 mod platform;
