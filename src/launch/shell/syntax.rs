@@ -29,7 +29,10 @@ pub(super) fn is_wrong(text: &str, dialect: Dialect) -> bool {
 /// Whether a quote is open at the end. Only answered for texts without here-documents, command
 /// substitutions and `${`, whose quotes are their own.
 fn has_open_quote(text: &str) -> bool {
-    if ["<<", "$(", "${", "`", "$'"].iter().any(|other| text.contains(other)) {
+    if ["<<", "$(", "${", "`", "$'"]
+        .iter()
+        .any(|other| text.contains(other))
+    {
         return false;
     }
     let mut open = None;
@@ -42,10 +45,9 @@ fn has_open_quote(text: &str) -> bool {
                 characters.next();
             }
             ('\'' | '"', None) => open = Some(c),
+            // A comment ends with its line.
             ('#', None) if before.is_whitespace() || before == ';' => {
-                if !characters.any(|c| c == '\n') {
-                    return false;
-                }
+                characters.find(|c| *c == '\n');
             }
             _ => {}
         }
@@ -136,7 +138,10 @@ impl Structure {
 
     fn closes(&mut self, from: &[Open]) -> Seen {
         match self.open.last() {
-            Some(last) if from.contains(last) && (!self.empty || *last == Open::Pattern || *last == Open::Arm) => {
+            Some(last)
+                if from.contains(last)
+                    && (!self.empty || *last == Open::Pattern || *last == Open::Arm) =>
+            {
                 self.open.pop();
                 (self.start, self.empty) = (false, false);
                 Seen::Fine
@@ -183,11 +188,15 @@ impl Structure {
             "done" => self.closes(&[Open::Do]),
             "esac" => self.closes(&[Open::Arm]),
             "}" => self.closes(&[Open::Brace]),
-            "[[" | "function" | "select" | "coproc" | "time" if self.dialect.has_extensions() => Seen::End,
+            "[[" | "function" | "select" | "coproc" | "time" if self.dialect.has_extensions() => {
+                Seen::End
+            }
             _ => {
                 (self.start, self.empty, self.any) = (false, false, true);
                 match rest.first() {
-                    Some(Token::Operator(operator, _)) if operator == "(" => self.paren_after_word(rest),
+                    Some(Token::Operator(operator, _)) if operator == "(" => {
+                        self.paren_after_word(rest)
+                    }
                     _ => Seen::Fine,
                 }
             }

@@ -51,15 +51,19 @@ impl World for Stubs<'_> {
             }
             _ => None,
         };
-        let logged = |word: &Word| {
-            matches!(word, Word::Known(name) if !name.ends_with("name"))
-        };
-        if status.is_some() && command.argv.first().is_some_and(logged) || !matches!(command.argv.first(), Some(Word::Known(_))) {
+        let logged = |word: &Word| matches!(word, Word::Known(name) if !name.ends_with("name"));
+        if status.is_some() && command.argv.first().is_some_and(logged)
+            || !matches!(command.argv.first(), Some(Word::Known(_)))
+        {
             self.log.push((command.certain, line));
         }
         let known = matches!(command.argv.first(), Some(Word::Known(_)));
         Ended {
-            status: if known { Some(status.unwrap_or(127)) } else { None },
+            status: if known {
+                Some(status.unwrap_or(127))
+            } else {
+                None
+            },
             cause: (known && status.is_none()).then_some(StepId(1)),
             may_stay: false,
         }
@@ -89,8 +93,9 @@ impl World for Stubs<'_> {
 
     fn list(&self, path: &str) -> Option<Vec<String>> {
         let entries = fs::read_dir(path).ok()?;
-        let mut names: Vec<String> =
-            entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .collect();
         names.sort();
         Some(names)
     }
@@ -148,10 +153,22 @@ struct Shell {
 }
 
 const SHELLS: &[Shell] = &[
-    Shell { dialect: Dialect::Dash, argv: &["dash"] },
-    Shell { dialect: Dialect::Bash, argv: &["bash"] },
-    Shell { dialect: Dialect::BashPosix, argv: &["bash", "--posix"] },
-    Shell { dialect: Dialect::Busybox, argv: &["busybox", "sh"] },
+    Shell {
+        dialect: Dialect::Dash,
+        argv: &["dash"],
+    },
+    Shell {
+        dialect: Dialect::Bash,
+        argv: &["bash"],
+    },
+    Shell {
+        dialect: Dialect::BashPosix,
+        argv: &["bash", "--posix"],
+    },
+    Shell {
+        dialect: Dialect::Busybox,
+        argv: &["busybox", "sh"],
+    },
 ];
 
 /// What a real shell ran, and its exit status.
@@ -160,27 +177,53 @@ fn really(root: &Path, shell: &Shell, script: &Path) -> Option<(Vec<String>, u8)
     fs::write(&log, "").unwrap();
     let (program, options) = shell.argv.split_first().unwrap();
     let mut child = Command::new("timeout");
-    child.args(["5", program]).args(options).arg(script).args(["one", "two words", "-x"]);
-    child.env_clear().env("LOG", &log).env("EMPTY", "").env("E", "env value");
-    child.env("PATH", format!("{}:/usr/bin:/bin", root.join("bin").display()));
+    child
+        .args(["5", program])
+        .args(options)
+        .arg(script)
+        .args(["one", "two words", "-x"]);
+    child
+        .env_clear()
+        .env("LOG", &log)
+        .env("EMPTY", "")
+        .env("E", "env value");
+    child.env(
+        "PATH",
+        format!("{}:/usr/bin:/bin", root.join("bin").display()),
+    );
     let child = child.current_dir(root.join("work")).stdin(Stdio::null());
-    let status = child.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+    let status = child
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
     let lines = fs::read_to_string(&log).unwrap();
     let code = u8::try_from(status.code()?).ok()?;
     (code != 124).then(|| (lines.lines().map(str::to_owned).collect(), code))
 }
 
-fn predicted(root: &Path, dialect: Dialect, text: &str, name: &Path) -> (Vec<(bool, String)>, Ended) {
+fn predicted(
+    root: &Path,
+    dialect: Dialect,
+    text: &str,
+    name: &Path,
+) -> (Vec<(bool, String)>, Ended) {
     let path = format!("PATH={}:/usr/bin:/bin", root.join("bin").display());
     let log = format!("LOG={}", root.join("log").display());
     let environment =
         Environment::from_lines([path.as_str(), log.as_str(), "EMPTY=", "E=env value"]);
-    let mut world = Stubs { root, log: Vec::new(), steps: 1_000_000 };
+    let mut world = Stubs {
+        root,
+        log: Vec::new(),
+        steps: 1_000_000,
+    };
     let script = Script {
         text,
         from_text: false,
         name: Value::Known(name.to_str().unwrap().to_owned()),
-        arguments: ["one", "two words", "-x"].map(|word| Word::Known(word.to_owned())).to_vec(),
+        arguments: ["one", "two words", "-x"]
+            .map(|word| Word::Known(word.to_owned()))
+            .to_vec(),
         dialect,
         options: Options::default(),
         environment: &environment,
@@ -198,7 +241,9 @@ fn fits(prediction: &str, real: &str) -> bool {
     }
     let mut rest = real;
     for (place, part) in prediction.split('?').enumerate() {
-        let Some(found) = rest.find(part) else { return false };
+        let Some(found) = rest.find(part) else {
+            return false;
+        };
         if place == 0 && found != 0 {
             return false;
         }
@@ -235,7 +280,10 @@ fn contradiction(
 
 /// The number of scripts: `SHELL_SCRIPTS` for a longer run.
 fn count() -> u64 {
-    std::env::var("SHELL_SCRIPTS").ok().and_then(|count| count.parse().ok()).unwrap_or(150)
+    std::env::var("SHELL_SCRIPTS")
+        .ok()
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(150)
 }
 
 #[test]
@@ -243,7 +291,10 @@ fn random_scripts_do_in_real_shells_what_is_predicted() {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path();
     prepare(root);
-    let first: u64 = std::env::var("SHELL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    let first: u64 = std::env::var("SHELL_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or(1);
     let (mut runs, mut commands, mut certain, mut statuses) = (0, 0, 0, 0);
     let mut contradictions = Vec::new();
     for seed in first..first + count() {
@@ -251,7 +302,9 @@ fn random_scripts_do_in_real_shells_what_is_predicted() {
             let text = Generator::new(seed, shell.dialect).script();
             let script = root.join("script.sh");
             fs::write(&script, &text).unwrap();
-            let Some(real) = really(root, shell, &script) else { continue };
+            let Some(real) = really(root, shell, &script) else {
+                continue;
+            };
             let predicted = predicted(root, shell.dialect, &text, &script);
             runs += 1;
             commands += real.0.len();

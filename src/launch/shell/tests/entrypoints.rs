@@ -5,7 +5,10 @@ use crate::launch::shell::Dialect::{self, Bash, Busybox, Dash};
 use crate::launch::shell::Word;
 
 fn log(dialect: Dialect, world: &mut Recorder, text: &str, arguments: &[&str]) -> String {
-    let words: Vec<Word> = arguments.iter().map(|word| Word::Known((*word).to_owned())).collect();
+    let words: Vec<Word> = arguments
+        .iter()
+        .map(|word| Word::Known((*word).to_owned()))
+        .collect();
     run(world, dialect, text, &words);
     world.log.join("; ")
 }
@@ -22,11 +25,20 @@ exec "$@"
 fn node_puts_its_own_name_before_options_and_scripts() {
     for dialect in [Dash, Bash, Busybox] {
         let mut world = Recorder::with(&["node", "yarn"]);
-        assert_eq!(log(dialect, &mut world, NODE, &["app.js"]), "!exec node app.js");
+        assert_eq!(
+            log(dialect, &mut world, NODE, &["app.js"]),
+            "!exec node app.js"
+        );
         world.log.clear();
-        assert_eq!(log(dialect, &mut world, NODE, &["-e", "1"]), "!exec node -e 1");
+        assert_eq!(
+            log(dialect, &mut world, NODE, &["-e", "1"]),
+            "!exec node -e 1"
+        );
         world.log.clear();
-        assert_eq!(log(dialect, &mut world, NODE, &["yarn", "start"]), "!exec yarn start");
+        assert_eq!(
+            log(dialect, &mut world, NODE, &["yarn", "start"]),
+            "!exec yarn start"
+        );
     }
 }
 
@@ -91,7 +103,10 @@ fn nginx_ends_in_its_arguments_whatever_its_directory_holds() {
     for dialect in [Dash, Bash, Busybox] {
         let mut world = Recorder::with(&["nginx", "find", "/usr/bin/find", "sort"]);
         let log = log(dialect, &mut world, NGINX, &["nginx", "-g", "daemon off;"]);
-        assert!(log.starts_with("!|/usr/bin/find /docker-entrypoint.d/"), "{log}");
+        assert!(
+            log.starts_with("!|/usr/bin/find /docker-entrypoint.d/"),
+            "{log}"
+        );
         assert!(log.contains("?|find /docker-entrypoint.d/"), "{log}");
         assert!(log.ends_with("exec nginx -g \"daemon off;\""), "{log}");
     }
@@ -209,7 +224,10 @@ fn postgres_as_its_user_initializes_and_ends_in_its_arguments() {
     world.uid = Some(70);
     let script = format!("PGDATA=/var/lib/postgresql/data\n{POSTGRES}");
     let log = log(Bash, &mut world, &script, &["-c", "fsync=off"]);
-    assert!(log.contains("!exec postgres -c fsync=off") || log.contains("?exec postgres -c fsync=off"), "{log}");
+    assert!(
+        log.contains("!exec postgres -c fsync=off") || log.contains("?exec postgres -c fsync=off"),
+        "{log}"
+    );
     assert!(log.contains("initdb --username=postgres"), "{log}");
 }
 

@@ -93,7 +93,11 @@ impl Generator {
         let text = match self.next(16) {
             0 => {
                 let (condition, then) = (self.and_or(), self.list());
-                let otherwise = if self.next(2) == 0 { format!("else\n{}", self.list()) } else { String::new() };
+                let otherwise = if self.next(2) == 0 {
+                    format!("else\n{}", self.list())
+                } else {
+                    String::new()
+                };
                 format!("if {condition}; then\n{then}{otherwise}fi")
             }
             1 => {
@@ -101,7 +105,8 @@ impl Generator {
                 let (a, b) = (self.list(), self.list());
                 let pattern = self.pick(&["one", "o*|x", "[a-m]*", "-?", "'*'", "?*", "\"$1\""]);
                 let last = self.pick(&["*", "two*", "-x"]);
-                format!("case {word} in\n{pattern}) {a};;\n{last})\n{b};;\nesac").replace("\n;;", ";;")
+                format!("case {word} in\n{pattern}) {a};;\n{last})\n{b};;\nesac")
+                    .replace("\n;;", ";;")
             }
             2 => {
                 let outer = std::mem::replace(&mut self.in_loop, true);
@@ -122,7 +127,16 @@ impl Generator {
                 let name = self.pick(&["f", "g"]);
                 format!("{name} {}", self.word())
             }
-            7 => format!("eval {}", self.pick(&["'ls eval $A'", "\"A=$1\"", "ls $E", "'grep; expr'", "'set -- p q'"])),
+            7 => format!(
+                "eval {}",
+                self.pick(&[
+                    "'ls eval $A'",
+                    "\"A=$1\"",
+                    "ls $E",
+                    "'grep; expr'",
+                    "'set -- p q'"
+                ])
+            ),
             _ => self.simple(),
         };
         self.depth -= 1;
@@ -143,21 +157,98 @@ impl Generator {
                 text
             }
             6 | 7 => format!("{}={}", self.pick(&["A", "B", "V", "E"]), self.word()),
-            8 => format!("export {}", self.pick(&["V", "V=x", "V=\"$1 y\"", "A", "V=$E"])),
+            8 => format!(
+                "export {}",
+                self.pick(&["V", "V=x", "V=\"$1 y\"", "A", "V=$E"])
+            ),
             9 | 10 => self.test(),
-            11 => format!("{} {}", self.pick(&["echo", "printf %s", ":", "true", "false"]), self.word()),
+            11 => format!(
+                "{} {}",
+                self.pick(&["echo", "printf %s", ":", "true", "false"]),
+                self.word()
+            ),
             12 => format!("V={} ls {}", self.word(), self.word()),
-            13 => self.pick(&["shift", "set -- a 'b c'", "set -- \"$@\" z", "set --", "shift 2", "set -- $A"]).to_owned(),
-            14 => self.pick(&["cd dir", "cd ..", "cd /nope", "cd \"$OLDPWD\"", "cd empty && ls *"]).to_owned(),
-            15 => self.pick(&["unset A", "unset V", "unset -f g", "unset nope", "unset E"]).to_owned(),
-            16 => self.pick(&["exit", "exit 5", "return", "return 6", "(exit 7)"]).to_owned(),
+            13 => self
+                .pick(&[
+                    "shift",
+                    "set -- a 'b c'",
+                    "set -- \"$@\" z",
+                    "set --",
+                    "shift 2",
+                    "set -- $A",
+                ])
+                .to_owned(),
+            14 => self
+                .pick(&[
+                    "cd dir",
+                    "cd ..",
+                    "cd /nope",
+                    "cd \"$OLDPWD\"",
+                    "cd empty && ls *",
+                ])
+                .to_owned(),
+            15 => self
+                .pick(&["unset A", "unset V", "unset -f g", "unset nope", "unset E"])
+                .to_owned(),
+            16 => self
+                .pick(&["exit", "exit 5", "return", "return 6", "(exit 7)"])
+                .to_owned(),
             17 if self.in_loop => self.pick(&["break", "continue", "break 2"]).to_owned(),
-            18 => self.pick(&[". ./a.sh", ". ./b.sh", ". ./nope.sh", "command . ./nope.sh", ". ./a.sh arg"]).to_owned(),
-            19 => self.pick(&["exec ls end", "exec ./nope", "exec 3>&1", "command ls x", "command -v ls", "command -v nope"]).to_owned(),
-            20 if self.in_function => self.pick(&["local A", "local A=x B", "local V=\"$1\""]).to_owned(),
-            21 => self.pick(&["readonly R=1", "R=2", "ls \"$R\"", "set -e", "set +e", "set -u", "set +u"]).to_owned(),
-            22 => format!("A=$({})", self.pick(&["echo 'a  b'", "printf 'x\\n\\n'", "grep", "echo one; expr", "ls q", "echo $E | ls", "exit 4", "f x"])),
-            23 => self.pick(&["ls $?", "ls \"$#\" \"$0\"", "ls \"$*\"", "ls \"$@\" end", "ls $((1+2*3)) $((A+1))"]).replace("\"$0\"", "x"),
+            18 => self
+                .pick(&[
+                    ". ./a.sh",
+                    ". ./b.sh",
+                    ". ./nope.sh",
+                    "command . ./nope.sh",
+                    ". ./a.sh arg",
+                ])
+                .to_owned(),
+            19 => self
+                .pick(&[
+                    "exec ls end",
+                    "exec ./nope",
+                    "exec 3>&1",
+                    "command ls x",
+                    "command -v ls",
+                    "command -v nope",
+                ])
+                .to_owned(),
+            20 if self.in_function => self
+                .pick(&["local A", "local A=x B", "local V=\"$1\""])
+                .to_owned(),
+            21 => self
+                .pick(&[
+                    "readonly R=1",
+                    "R=2",
+                    "ls \"$R\"",
+                    "set -e",
+                    "set +e",
+                    "set -u",
+                    "set +u",
+                ])
+                .to_owned(),
+            22 => format!(
+                "A=$({})",
+                self.pick(&[
+                    "echo 'a  b'",
+                    "printf 'x\\n\\n'",
+                    "grep",
+                    "echo one; expr",
+                    "ls q",
+                    "echo $E | ls",
+                    "exit 4",
+                    "f x"
+                ])
+            ),
+            23 => self
+                .pick(&[
+                    "ls $?",
+                    "ls \"$#\" \"$0\"",
+                    "ls \"$*\"",
+                    "ls \"$@\" end",
+                    "ls $((1+2*3)) $((A+1))",
+                ])
+                .replace("\"$0\"", "x"),
             24 => self.extension(),
             _ => format!("ls {}", self.word()),
         }
@@ -181,9 +272,17 @@ impl Generator {
             1 => format!("[ -z {operand} ]"),
             2 => format!("[ {operand} = one ]"),
             3 => format!("test {operand} != \"$1\""),
-            4 => format!("[ $# -{} {} ]", self.pick(&["gt", "eq", "lt", "ne", "ge", "le"]), self.next(4)),
+            4 => format!(
+                "[ $# -{} {} ]",
+                self.pick(&["gt", "eq", "lt", "ne", "ge", "le"]),
+                self.next(4)
+            ),
             5 => "[ -f file.txt ] && [ ! -d file.txt ]".to_owned(),
-            6 => format!("[ -{} {} ]", self.pick(&["e", "f", "d", "s", "x"]), self.pick(&["dir", "a.sh", "nope", "../bin/ls"])),
+            6 => format!(
+                "[ -{} {} ]",
+                self.pick(&["e", "f", "d", "s", "x"]),
+                self.pick(&["dir", "a.sh", "nope", "../bin/ls"])
+            ),
             7 => format!("[ \"$A\" = x -o \"$1\" {} one ]", self.pick(&["=", "!="])),
             8 => format!("[ -n \"$A\" -a -z {operand} ]"),
             9 => "[ \"$A\" ]".to_owned(),
@@ -201,10 +300,38 @@ impl Generator {
             4 => "\"$1\"".to_owned(),
             5 => "$1".to_owned(),
             6 => "\"$@\"".to_owned(),
-            7 => format!("${{{}{}{}}}", self.pick(&["A", "EMPTY", "nope", "E", "1", "9"]), self.pick(&[":-", "-", ":+", "+"]), self.pick(&["d", "'q r'", "\"$2\"", "", "x y"])),
-            8 => format!("\"${{{}{}{}}}\"", self.pick(&["A", "EMPTY", "nope", "E", "2"]), self.pick(&[":-", "-", ":+", "+", ":=", "="]).replace(":=", ":-"), self.pick(&["d", "$2", "x y", "", "it's"])).replace("it's", "its"),
-            9 => format!("${{{}{}{}}}", self.pick(&["E", "A", "PWD", "2"]), self.pick(&["#", "##", "%", "%%"]), self.pick(&["*o", "e*", "?", "* ", "[a-n]", "one", "*/"])),
-            10 => format!("\"$({})\"", self.pick(&["echo sub", "echo \"$A\"", "printf '%s-' a b", "echo \"a'b\"", "basename /x/y.z .z", "dirname /x/y", "ls in >/dev/null; echo out"])),
+            7 => format!(
+                "${{{}{}{}}}",
+                self.pick(&["A", "EMPTY", "nope", "E", "1", "9"]),
+                self.pick(&[":-", "-", ":+", "+"]),
+                self.pick(&["d", "'q r'", "\"$2\"", "", "x y"])
+            ),
+            8 => format!(
+                "\"${{{}{}{}}}\"",
+                self.pick(&["A", "EMPTY", "nope", "E", "2"]),
+                self.pick(&[":-", "-", ":+", "+", ":=", "="])
+                    .replace(":=", ":-"),
+                self.pick(&["d", "$2", "x y", "", "it's"])
+            )
+            .replace("it's", "its"),
+            9 => format!(
+                "${{{}{}{}}}",
+                self.pick(&["E", "A", "PWD", "2"]),
+                self.pick(&["#", "##", "%", "%%"]),
+                self.pick(&["*o", "e*", "?", "* ", "[a-n]", "one", "*/"])
+            ),
+            10 => format!(
+                "\"$({})\"",
+                self.pick(&[
+                    "echo sub",
+                    "echo \"$A\"",
+                    "printf '%s-' a b",
+                    "echo \"a'b\"",
+                    "basename /x/y.z .z",
+                    "dirname /x/y",
+                    "ls in >/dev/null; echo out"
+                ])
+            ),
             11 => "$(echo a b)".to_owned(),
             12 => "`echo back`".to_owned(),
             13 => "*.sh".to_owned(),
@@ -215,8 +342,22 @@ impl Generator {
             18 => "$((2*3))".to_owned(),
             19 => "a\\ b".to_owned(),
             20 => "\"\"".to_owned(),
-            21 => format!("${{{}={}}}", self.pick(&["A", "D", "EMPTY"]), self.pick(&["set", "p q"])),
-            22 => self.pick(&["${E}x", "x$E", "\"x\"$E'y'", "$E$E", "${1}${2}", "$*", "\"$*\""]).to_owned(),
+            21 => format!(
+                "${{{}={}}}",
+                self.pick(&["A", "D", "EMPTY"]),
+                self.pick(&["set", "p q"])
+            ),
+            22 => self
+                .pick(&[
+                    "${E}x",
+                    "x$E",
+                    "\"x\"$E'y'",
+                    "$E$E",
+                    "${1}${2}",
+                    "$*",
+                    "\"$*\"",
+                ])
+                .to_owned(),
             _ => "-x".to_owned(),
         }
     }

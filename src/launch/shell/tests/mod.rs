@@ -1,8 +1,8 @@
 //! Tests with a world that records what it is asked to run.
 
 mod basic;
-mod entrypoints;
-mod hostile;
 mod differential;
+mod entrypoints;
 mod generator;
+mod hostile;
 mod recorder;
