@@ -5,7 +5,8 @@ cd "$(dirname "$0")/.."
 
 # Oracles and tools that the tests compare with. None is needed to use imgfs, except fuse3 by
 # ordinary users.
-packages="apache2-utils attr binutils bsdutils buildah bzip2 ca-certificates debian-archive-keyring debootstrap \
+packages="apache2-utils attr binutils bsdutils buildah busybox bzip2 ca-certificates dash \
+debian-archive-keyring debootstrap \
 docker-registry dpkg-dev file fuse3 gcc gcc-aarch64-linux-gnu golang-go libarchive-tools libc6-dev \
 libc6-dev-arm64-cross libcap2-bin libxml2-utils make mount musl-tools openssl procps python3 rsync skopeo \
 umoci util-linux xz-utils zstd"
