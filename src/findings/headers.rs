@@ -1,9 +1,9 @@
 //! ELF files whose headers deceive one of their readers, and those that are shorter than their headers
 //! say.
 
-use super::draft::{Drafts, Text};
+use super::draft::{Drafts, Text, weigh};
 use super::finding::{Id, Level};
-use super::role::{Role, weigh};
+use super::role::Role;
 use crate::inspect::{Binary, Contradiction, Kind};
 use crate::launch::image::{File, Image};
 use crate::layer::printable;
