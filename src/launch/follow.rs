@@ -6,9 +6,11 @@
 
 use std::io;
 
+use super::access::{self, Blocked};
 use super::chain::{Cause, Opened, Outcome, Step, StepFailure, StepId};
 use super::container::Container;
 use super::environment::{Environment, Value};
+use super::errno::Errno;
 use super::exec::{Execution, Refused, execve};
 use super::image::{Image, base};
 use super::launcher::{self, Launch, Process, Search};
@@ -16,13 +18,13 @@ use super::load::{self, Loading};
 use super::loader::Resolver;
 use super::messages::{self, Caller};
 use super::program::{Behaviour, behaviour};
-use super::refusal::Reason;
+use super::refusal::{Part, Refusal};
 use super::removal;
 use super::search::{self, Found};
 use super::shell::{self, Dialect, Ended, Place, Word};
 use super::user::{Accounts, Credentials};
 use crate::inspect::Libc;
-use crate::tree::NodeId;
+use crate::tree::{Kind, NodeId};
 
 /// Steps that one chain may have. Entrypoint scripts have some dozens.
 const MAX_STEPS: usize = 2048;
@@ -46,8 +48,14 @@ pub(super) struct Request {
     pub environment: Environment,
     /// The working directory.
     pub cwd: Option<String>,
+    /// A path to execute instead of looking the first argument up.
+    pub path: Option<String>,
     /// Who runs it.
     pub credentials: Credentials,
+    /// Whose permissions count when it is looked up, and when it is executed: a launcher may change its
+    /// user between the two, or keep root's capabilities up to execve(2).
+    pub looked_up_as: Credentials,
+    pub executed_as: Credentials,
     /// Whether it is started in every run.
     pub certain: bool,
     /// Whether the caller expects that it may fail.
@@ -69,6 +77,21 @@ pub(super) struct Follower<'f, 'a> {
     error: Option<io::Error>,
     /// Whether a bound ended the work.
     pub cut_short: bool,
+}
+
+/// A launcher, for its messages.
+struct Known {
+    name: String,
+    argv0: String,
+    busybox: bool,
+}
+
+/// How a file that the kernel does not execute is run as a script.
+enum Fallback {
+    /// The shell reads it itself.
+    InProcess(Dialect),
+    /// A shell is executed with it: `argv[0]`, and the path if that is another one.
+    Shell(&'static str, Option<String>),
 }
 
 /// Where a program is, or why there is none.
@@ -152,7 +175,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         }
         let executed = execve(
             self.image,
-            &request.credentials,
+            &request.executed_as,
             cwd.as_bytes(),
             path.as_bytes(),
             &request.argv,
@@ -173,11 +196,18 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             }
             Err(Refused::System(os)) => self.give_up(id, format!("it is a program for {os}")),
             Err(Refused::Error(refusal)) => {
-                if let Some(dialect) = self.falls_back(&request, &execution, &refusal.reason) {
-                    return self.as_script(id, &request, &execution, &path, dialect);
+                let failure =
+                    messages::refused(&request.caller, &request.argv, &path, &cwd, refusal.clone());
+                match self.fallback(&request, &execution, &refusal) {
+                    Some(fallback) => {
+                        self.fail(id, failure);
+                        if let Some(step) = self.step(id) {
+                            step.tested = true;
+                        }
+                        self.as_script(id, &request, &execution, &path, fallback)
+                    }
+                    None => self.fail(id, failure),
                 }
-                let failure = messages::refused(&request.caller, &request.argv, &path, refusal);
-                self.fail(id, failure)
             }
         }
     }
@@ -227,6 +257,9 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             Some(_) => return Located::Unknown("its name is unknown"),
             None => return Located::Unknown("there is no program"),
         };
+        if let Some(path) = &request.path {
+            return Located::At(path.clone());
+        }
         if name.contains('/') {
             // Only Go looks before it executes, and says the same in other words.
             return Located::At(name);
@@ -243,7 +276,10 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             None if search_path.split(':').all(|dir| dir.starts_with('/')) => "/",
             None => return Located::Unknown("the working directory is unknown"),
         };
-        match search::in_path(self.image, &request.credentials, cwd, &search_path, &name) {
+        match search::in_path(self.image, &request.looked_up_as, cwd, &search_path, &name) {
+            Found::At(path) if request.caller.is_go() && !path.starts_with('/') => {
+                Located::Failed(messages::relative(&request.caller, &name, &path))
+            }
             Found::At(path) => Located::At(path),
             Found::Unknown => Located::Unknown("PATH leads to what the runtime mounts"),
             Found::Nothing(errno) => {
@@ -253,77 +289,89 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         }
     }
 
-    /// The shell that runs a file which the kernel does not execute, if the caller falls back to one.
-    fn falls_back(
+    /// What the caller does with a file that the kernel does not execute (`ENOEXEC`), if it takes the file
+    /// for a script.
+    fn fallback(
         &self,
         request: &Request,
         execution: &Execution,
-        reason: &Reason,
-    ) -> Option<Dialect> {
-        let binary = match reason {
-            Reason::Empty | Reason::Text | Reason::Html | Reason::ByteOrderMark => false,
-            Reason::BadShebang => false,
-            Reason::BadElf | Reason::Unrecognised | Reason::Machine(_) | Reason::Format(_) => true,
-            _ => return None,
-        };
-        if execution.files.len() != 1 {
+        refusal: &Refusal,
+    ) -> Option<Fallback> {
+        if refusal.errno != Errno::ExecFormat || execution.files.len() != 1 {
             return None;
         }
         match &request.caller {
-            // bash looks for a NUL in the first line; dash and busybox do not look.
-            Caller::Shell { dialect, .. } if !binary => Some(*dialect),
+            Caller::Shell { dialect, .. } => match dialect {
+                // bash looks for a NUL in the first line; dash and busybox do not look.
+                Dialect::Bash | Dialect::BashPosix => {
+                    (!refusal.is_binary()).then_some(Fallback::InProcess(*dialect))
+                }
+                // It executes itself (`/proc/self/exe`), as `ash`.
+                Dialect::Busybox => {
+                    let shell = request.parent.and_then(|id| self.steps.get(id.0 as usize));
+                    let files = shell.into_iter().flat_map(|step| &step.files);
+                    let own = files.filter(|file| file.part != Part::Loader).next_back()?;
+                    let own = String::from_utf8_lossy(&own.real).into_owned();
+                    Some(Fallback::Shell("ash", Some(own)))
+                }
+                Dialect::Dash => Some(Fallback::Shell("/bin/sh", None)),
+                Dialect::Unknown => None,
+            },
             // execvp(3) of glibc starts /bin/sh; musl's and Go's do not.
             Caller::Launcher {
                 execvp: Some(Libc::Glibc),
                 ..
-            } if !binary => {
-                let shell = self.image.regular(b"/bin/sh")?;
-                let name = self.image.tree.node(shell)?.name?;
-                let path = self.image.tree.path(name);
-                let name = String::from_utf8_lossy(base(&path)).into_owned();
-                match behaviour(&name, None, true) {
-                    Behaviour::Shell(dialect) => Some(dialect),
-                    _ if name == "busybox" => Some(Dialect::Busybox),
-                    _ => None,
-                }
-            }
+            } => Some(Fallback::Shell("/bin/sh", None)),
             _ => None,
         }
     }
 
-    /// Runs a file without `#!` as a script of the caller's shell.
+    /// Runs a file that the kernel does not execute as a script.
     fn as_script(
         &mut self,
         id: StepId,
         request: &Request,
         execution: &Execution,
         path: &str,
-        dialect: Dialect,
+        fallback: Fallback,
     ) -> Ended {
         let Some(node) = execution.files.first().map(|file| file.node) else {
             return unknown();
         };
         let args = request.argv.get(1..).unwrap_or_default().to_vec();
-        let text = self.text(node);
-        let Some(text) = text else {
-            return self.give_up(id, "it cannot be read as a script".to_owned());
-        };
-        let name = path.to_owned();
-        self.evaluate(
-            id,
-            request,
-            &shell::Script {
-                text: &text,
-                from_text: false,
-                name: Value::Known(name),
-                arguments: args,
-                dialect,
-                options: shell::Options::default(),
-                environment: &request.environment,
-                cwd: request.cwd.clone(),
-                certain: request.certain,
-            },
-        )
+        match fallback {
+            Fallback::Shell(argv0, own) => {
+                let mut argv = vec![Word::Known(argv0.to_owned()), Word::Known(path.to_owned())];
+                argv.extend(args);
+                self.start(Request {
+                    argv,
+                    path: own,
+                    depth: request.depth + 1,
+                    ..request.clone()
+                })
+            }
+            Fallback::InProcess(dialect) => {
+                let Some(text) = self.text(node) else {
+                    return self.give_up(id, "it cannot be read as a script".to_owned());
+                };
+                let name = path.to_owned();
+                self.evaluate(
+                    id,
+                    request,
+                    &shell::Script {
+                        text: &text,
+                        from_text: false,
+                        name: Value::Known(name),
+                        arguments: args,
+                        dialect,
+                        options: shell::Options::default(),
+                        environment: &request.environment,
+                        cwd: request.cwd.clone(),
+                        certain: request.certain,
+                    },
+                )
+            }
+        }
     }
 
     /// The text of a script; `None` if it is too long or cannot be read.
@@ -350,6 +398,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             shell: Caller::Shell {
                 dialect,
                 name,
+                from_text: script.from_text,
                 line: 0,
                 exec: false,
             },
@@ -387,7 +436,10 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             Loading::Direct(loaded, skipped) => (Some(loaded), skipped),
             Loading::Nothing => return unknown(),
         };
-        let failure = loaded.as_ref().and_then(load::failure);
+        let unreadable = loaded
+            .as_ref()
+            .and_then(|loaded| load::unreadable(self.image, loaded, &request.credentials));
+        let failure = loaded.as_ref().and_then(load::failure).or(unreadable);
         let (named, real) = match skipped {
             0 => (file.named.clone(), file.real.clone()),
             _ => self.named(&execution.argv, skipped, program),
@@ -399,6 +451,29 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             return self.fail(id, failure);
         }
         let argv = execution.argv.get(skipped..).unwrap_or_default();
+        let binary = self.image.file(program).map(|file| &file.binary);
+        if binary.is_some_and(|binary| binary.cut_short.is_some()) {
+            return self.give_up(
+                id,
+                "the file ends before its segments do, and may be killed for it".to_owned(),
+            );
+        }
+        // glibc's loader executes a program that needs no loader.
+        if skipped > 0 && binary.is_some_and(|binary| binary.interpreter.is_none()) {
+            return self.start(Request {
+                caller: Caller::Launcher {
+                    name: "ld.so".to_owned(),
+                    argv0: "ld.so".to_owned(),
+                    busybox: false,
+                    execvp: None,
+                },
+                parent: Some(id),
+                argv: argv.to_vec(),
+                path: Some(String::from_utf8_lossy(&named).into_owned()),
+                depth: request.depth + 1,
+                ..request.clone()
+            });
+        }
         self.behave(id, request, argv, (program, &named, &real))
     }
 
@@ -453,6 +528,11 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         }
         match does {
             Behaviour::Shell(dialect) => self.shell(id, request, argv, dialect),
+            Behaviour::Ends(0) if self.lacks_operand(&name, args, request) => Ended {
+                status: None,
+                cause: None,
+                may_stay: false,
+            },
             Behaviour::Ends(status) => Ended {
                 status: Some(status),
                 cause: None,
@@ -470,9 +550,22 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
                     cwd: request.cwd.as_deref(),
                     credentials: &request.credentials,
                     accounts: &self.accounts,
+                    busybox: is_multicall,
+                    argv0: match argv.first() {
+                        Some(Word::Known(word)) => word,
+                        _ => &name,
+                    },
                 };
-                match launcher::launch(launcher::usual_name(&name), process) {
-                    Some(launch) => self.launched(id, request, name, program, launch),
+                let known = Known {
+                    name: launcher::usual_name(&name).to_owned(),
+                    argv0: match argv.first() {
+                        Some(Word::Known(word)) => word.clone(),
+                        _ => name.clone(),
+                    },
+                    busybox: is_multicall,
+                };
+                match launcher::launch(&known.name, process) {
+                    Some(launch) => self.launched(id, request, known, program, launch),
                     None => Ended {
                         status: None,
                         cause: None,
@@ -483,11 +576,43 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         }
     }
 
+    /// Whether a process can change to a directory.
+    fn enter(&self, credentials: &Credentials, cwd: Option<&str>, dir: &str) -> Result<(), Errno> {
+        let cwd = cwd.unwrap_or("/").as_bytes();
+        match access::follow(self.image, credentials, cwd, dir.as_bytes()) {
+            Ok(reached) => match self.image.tree.node(reached.node) {
+                Some(node) if node.kind != Kind::Directory => Err(Errno::NotDirectory),
+                Some(node) if !access::may_execute(&node, credentials) => Err(Errno::Access),
+                _ => Ok(()),
+            },
+            Err(Blocked::Mounted) => Ok(()),
+            Err(Blocked::Error(errno, _)) => Err(errno),
+        }
+    }
+
+    /// Whether a utility reads a file that is not in the image: it may fail then, unless something made
+    /// the file before.
+    fn lacks_operand(&self, name: &str, args: &[Word], request: &Request) -> bool {
+        let operands = match name {
+            "cat" | "chmod" | "chown" | "chgrp" | "sed" | "head" | "sort" | "stat" => args,
+            // The last one is made.
+            "cp" | "mv" | "install" => args.split_last().map_or(&[][..], |(_, rest)| rest),
+            _ => return false,
+        };
+        operands.iter().any(|word| match word {
+            Word::Known(word) if word.starts_with('/') => {
+                let found = access::follow(self.image, &request.credentials, b"/", word.as_bytes());
+                matches!(found, Err(Blocked::Error(..)))
+            }
+            _ => false,
+        })
+    }
+
     fn launched(
         &mut self,
         id: StepId,
         request: &Request,
-        name: String,
+        known: Known,
         program: NodeId,
         launch: Launch,
     ) -> Ended {
@@ -505,6 +630,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
                 };
                 return self.fail(id, failure);
             }
+            Launch::Unknown(why) => return self.give_up(id, why.to_owned()),
             Launch::Other(status) => {
                 return Ended {
                     status,
@@ -513,13 +639,35 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
                 };
             }
         };
+        if next.chdir
+            && let Some(dir) = &next.cwd
+            && let Err(errno) = self.enter(&request.credentials, request.cwd.as_deref(), dir)
+        {
+            let failure = messages::no_directory(&known.argv0, dir, errno);
+            return self.fail(id, failure);
+        }
         let libc = self.image.file(program).and_then(|file| file.binary.libc);
+        let go = next.search == Search::Go;
+        let before = request.credentials.clone();
+        let looked_up_as = match go {
+            true => before.clone(),
+            false => next.credentials.clone(),
+        };
+        let executed_as = match next.keeps_capabilities {
+            true => before,
+            false => next.credentials.clone(),
+        };
         let caller = Caller::Launcher {
-            name,
-            execvp: libc.filter(|_| next.search == Search::Execvp),
+            name: known.name,
+            argv0: known.argv0,
+            busybox: known.busybox,
+            execvp: libc.filter(|_| !go),
         };
         self.start(Request {
             caller,
+            path: None,
+            looked_up_as,
+            executed_as,
             parent: Some(id),
             argv: next.argv,
             environment: next.environment,

@@ -22,6 +22,7 @@ mod execution;
 mod follow;
 pub(crate) mod image;
 mod launcher;
+mod launcher_message;
 mod load;
 pub(crate) mod loader;
 pub(crate) mod machine;

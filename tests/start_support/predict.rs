@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use imgfs::cache::CacheDir;
 use imgfs::findings::Level;
-use imgfs::launch::{End, StepFailure, Cause, Origin, Outcome, Place, Word};
+use imgfs::launch::{Cause, End, Origin, Outcome, Place, StepFailure, Word};
 use imgfs::open::{self, OpenOptions};
 use tempfile::TempDir;
 
