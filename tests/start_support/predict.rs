@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use imgfs::cache::CacheDir;
 use imgfs::findings::Level;
-use imgfs::launch::{End, Failure, FailureKind, Origin, Outcome, Place, Word};
+use imgfs::launch::{Cause, End, Origin, Outcome, Place, StepFailure, Word};
 use imgfs::open::{self, OpenOptions};
 use tempfile::TempDir;
 
@@ -77,12 +77,12 @@ fn cache() -> CacheDir {
     CacheDir::open(dir.path()).unwrap()
 }
 
-fn failed(failure: &Failure) -> Failed {
+fn failed(failure: &StepFailure) -> Failed {
     Failed {
         errno: failure.errno.map(|errno| errno.name().to_owned()),
         status: i32::from(failure.status),
         message: failure.message.clone(),
-        not_in_path: matches!(failure.kind, FailureKind::NotInPath(_)),
+        not_in_path: matches!(failure.cause, Cause::NotInPath(_)),
     }
 }
 
