@@ -89,6 +89,8 @@ fn refused(failed: &Failed, stage: &str, errno: &str) -> bool {
     match stage {
         "path" if errno == "EXDEV" => failed.message.contains("current directory"),
         "path" => failed.not_in_path,
+        // The runtime looks at the file first, and says what execve would not.
+        "program" if errno == "EISDIR" => failed.message.ends_with("is a directory"),
         "program" | "exec" => !failed.not_in_path && failed.errno.as_deref() == Some(errno),
         _ => false,
     }
@@ -104,7 +106,7 @@ pub fn compare(case: &Case, predicted: &Prediction, real: &Real) -> Outcome {
             real.stderr
         ));
     }
-    outcome.unknown = open(predicted);
+    outcome.unknown = open(predicted, real);
     if let Verdict::Fails(number) = predicted.verdict
         && let Some(failed) = predicted
             .steps
@@ -122,14 +124,24 @@ pub fn compare(case: &Case, predicted: &Prediction, real: &Real) -> Outcome {
     outcome
 }
 
+/// Whether a program that might have served for ever was executed, and ended before the container did.
+fn served(real: &Real) -> bool {
+    let ended = |each: &Executed| each.path().ends_with("/app") && each.status == Some(0);
+    real.executed.iter().any(ended)
+}
+
 /// Why the prediction leaves the start open, if it does.
-fn open(predicted: &Prediction) -> Option<String> {
+fn open(predicted: &Prediction, real: &Real) -> Option<String> {
     match &predicted.verdict {
         Verdict::Unknown(why) => Some(why.clone()),
         Verdict::Starts => {
             let may_fail = |step: &&Step| (!step.certain && step.failure.is_some()) || step.unknown;
-            let step = predicted.steps.iter().find(may_fail)?;
-            Some(format!("{:?} may be executed, and may fail", step.argv))
+            if let Some(step) = predicted.steps.iter().find(may_fail) {
+                return Some(format!("{:?} may be executed, and may fail", step.argv));
+            }
+            // Nothing tells that the app ends by itself.
+            (!real.runs() && served(real))
+                .then(|| "the app ran, ended, and something failed after it".to_owned())
         }
         _ => None,
     }
@@ -140,7 +152,7 @@ fn verdict(predicted: &Prediction, real: &Real) -> Option<String> {
     let (end, stderr) = (&real.end, &real.stderr);
     match &predicted.verdict {
         Verdict::Unknown(_) => None,
-        Verdict::Starts if open(predicted).is_some() => None,
+        Verdict::Starts if open(predicted, real).is_some() => None,
         Verdict::Starts => match end {
             End::Exited(0) | End::Running => None,
             _ => Some(format!("it should start, but {end:?}: {stderr:?}")),
@@ -297,6 +309,7 @@ fn findings(predicted: &Prediction, real: &Real) -> Vec<String> {
         );
     } else if predicted.worst() < Some(Level::Warn)
         && !matches!(predicted.verdict, Verdict::Exits(_))
+        && !served(real)
     {
         differs.push(format!(
             "check says ok, but {:?}: {:?}",
