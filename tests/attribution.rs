@@ -7,6 +7,8 @@ mod program;
 use std::path::Path;
 
 use common::{Layer, OciImage, write_index};
+use imgfs::launch::Evidence;
+use imgfs::tree::How;
 use program::{Place, output};
 use serde_json::json;
 
@@ -203,4 +205,46 @@ fn a_history_line_stays_on_one_line() {
         .find(|line| line.contains("removed it"))
         .unwrap();
     assert!(line.contains("…"), "{line}");
+}
+
+/// All removed files of a name, the last removal of each, without those that are there again.
+#[test]
+fn removed_files_are_found_by_name() {
+    let old = "usr/lib/old/libssl.so.3";
+    let new = "usr/lib/libssl.so.3";
+    let layers = [
+        Layer::new().dir("usr").dir("usr/lib").dir("usr/lib/old"),
+        Layer::new()
+            .file(old, "1")
+            .file(new, "1")
+            .file("opt/libssl.so.3", "1"),
+        Layer::new().whiteout(old),
+        Layer::new().file(new, "2").file("opt/libssl.so.3", "2"),
+        Layer::new().whiteout(new),
+    ];
+    let image = OciImage::plain(&layers.map(Layer::tar));
+    let dir = common::oci_dir(&image);
+    let image = common::open_image(&format!("oci:{}", dir.path().display()));
+    let found = image.removed_named(b"libssl.so.3").unwrap();
+    let found: Vec<_> = found
+        .iter()
+        .map(|r| {
+            (
+                str::from_utf8(&r.path).unwrap(),
+                r.brought_by,
+                r.layer,
+                r.how,
+            )
+        })
+        .collect();
+    let expected = [
+        ("/usr/lib/libssl.so.3", 3, 4, How::Whiteout),
+        ("/usr/lib/old/libssl.so.3", 1, 2, How::Whiteout),
+    ];
+    assert_eq!(found, expected);
+    assert!(image.removed_named(b"libssl.so.1").unwrap().is_empty());
+    // What is there was not removed, though a layer replaced it.
+    assert_eq!(image.removed(b"/opt/libssl.so.3").unwrap(), None);
+    let removed = image.removed(b"/usr/lib/libssl.so.3").unwrap().unwrap();
+    assert_eq!((removed.brought_by, removed.layer), (3, 4));
 }

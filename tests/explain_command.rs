@@ -75,7 +75,7 @@ fn each_step_is_a_line_below_the_one_that_executes_it() {
 }
 
 #[test]
-fn the_step_that_fails_has_its_error_and_the_way_out() {
+fn a_health_check_is_a_chain_of_its_own() {
     let place = Place::new();
     let config = json!({
         "Entrypoint": ["/entry.sh"], "Cmd": ["/srv/app"], "User": "1000",
@@ -84,7 +84,7 @@ fn the_step_that_fails_has_its_error_and_the_way_out() {
     let dir = image(&place, layers(), &config);
     let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     assert_eq!(
-        lines(&explain(&place, &dir, &[]), 1),
+        lines(&explain(&place, &dir, &[]), 0),
         [
             "",
             "ENTRYPOINT /entry.sh  CMD /srv/app  USER 1000",

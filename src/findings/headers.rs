@@ -1,8 +1,7 @@
 //! ELF files whose headers deceive one of their readers, and those that are shorter than their headers
 //! say.
 
-use super::draft::weigh;
-use super::draft::{Drafts, Text};
+use super::draft::{Drafts, Text, weigh};
 use super::finding::{Id, Level};
 use super::role::Role;
 use crate::inspect::{Binary, Contradiction, Kind};

@@ -20,6 +20,7 @@ mod libraries;
 mod linking;
 mod mixed;
 mod platform;
+mod plugin_libraries;
 mod plugins;
 mod report;
 mod role;

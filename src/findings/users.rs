@@ -34,8 +34,9 @@ const NSSWITCH: &[u8] = b"/etc/nsswitch.conf";
 /// How glibc before 2.34 names the library of each source (nss/nsswitch.c). Since then `files` and `dns`
 /// are in glibc itself, also where it is linked statically (its NEWS), and nothing is loaded for them.
 const MODULE_BEFORE_2_34: &[u8] = b"libnss_%s.so.%d.%d";
-/// The library that reads `/etc/passwd` for glibc before 2.34.
-const FILES_MODULE: &[u8] = b"libnss_files.so.2";
+/// The library that reads `/etc/passwd` for glibc before 2.34 is `libnss_files.so.2`, a link to a file
+/// such as `libnss_files-2.31.so`.
+const FILES_MODULE: &[u8] = b"libnss_files";
 
 /// The users of an image.
 const PASSWD: &[u8] = b"/etc/passwd";
@@ -258,7 +259,8 @@ fn static_glibc(
     no_users: bool,
     drafts: &mut Drafts,
 ) -> io::Result<()> {
-    let modules = image.files.iter().any(|file| file.name() == FILES_MODULE);
+    let is_module = |file: &File| file.name().starts_with(FILES_MODULE);
+    let modules = image.files.iter().any(is_module);
     if !no_users && modules {
         return Ok(());
     }

@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::cmp::Reverse;
+use std::collections::HashSet;
 
 use super::Tree;
 use super::hidden::{How, Taken};
@@ -132,7 +133,7 @@ impl<'a> Removals<'a> {
     }
 
     /// All files and links of that file name, in any directory, that a layer removed and that are not in
-    /// the merged tree; the last removals first. At most 64.
+    /// the merged tree: the last removal of each, and the latest of those first. At most 64.
     pub fn removed_named(&self, name: &[u8]) -> Vec<Removed> {
         let start = self
             .by_name
@@ -155,6 +156,8 @@ impl<'a> Removals<'a> {
             }
         }
         found.sort_by_key(|removed| Reverse((removed.layer, removed.brought_by)));
+        let mut seen = HashSet::new();
+        found.retain(|removed| seen.insert(removed.path.clone()));
         found
     }
 

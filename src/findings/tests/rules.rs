@@ -378,13 +378,13 @@ fn headers_that_deceive_or_describe_more_than_there_is() {
     world
         .binary("usr/bin/hidden", hidden)
         .binary("usr/bin/short", short.clone())
-        .binary("lib/modules/short.ko", module)
+        .binary("usr/lib/modules/short.ko", module)
         .binary("usr/share/go/testdata/short", short);
     let found = world.found();
     let lines = [
-        "warn truncated-binary /lib/modules/short.ko",
-        "warn truncated-binary /usr/bin/short",
         "warn contradictory-headers /usr/bin/hidden",
+        "warn truncated-binary /usr/bin/short",
+        "warn truncated-binary /usr/lib/modules/short.ko",
     ];
     assert_eq!(found.lines(), lines);
     assert_eq!(

@@ -37,7 +37,7 @@ fn a_function_fails_at_its_call_and_data_at_start() {
     assert_eq!(world.found().lines(), ["warn missing-symbol /app"]);
     assert_eq!(
         world.found().detail(Id::MissingSymbol),
-        "nothing that is loaded with it defines absent (needed by /usr/lib/liba.so): it fails with \
+        "nothing that is loaded with it defines absent (needed by /lib/liba.so): it fails with \
          \"undefined symbol\" when that is called first"
     );
     world.env("LD_BIND_NOW=1");

@@ -123,8 +123,10 @@ impl Pieces<'_> {
         let mut all = self.segments.of_kind(PT_DYNAMIC);
         let segment = all.find(|segment| segment.vaddr == used)?;
         let listing = self.listing(segment.offset, segment.filesz, |strings, len| {
-            let (offset, end) = self.segments.offset_of(strings?)?;
-            Some((offset, end.min(offset.saturating_add(len?))))
+            // As `readelf` reads it, in one piece. `patchelf` makes string tables that go on in the next
+            // segment.
+            let (offset, _) = self.segments.offset_of(strings?)?;
+            Some((offset, offset.checked_add(len?)?))
         });
         let there = self.loaded.memory.in_file(used);
         let same_place = there.is_some_and(|(offset, _)| offset == segment.offset);

@@ -83,7 +83,8 @@ fn mapping(header: &Header, segments: &Segments) -> Option<ExecError> {
         return Some(ExecError::Killed);
     }
     // mmap(2) wants an offset of whole pages.
-    let unaligned = |s: &Segment| s.filesz > 0 && s.offset.wrapping_sub(s.vaddr) % PAGE != 0;
+    let unaligned =
+        |s: &Segment| s.filesz > 0 && !s.offset.wrapping_sub(s.vaddr).is_multiple_of(PAGE);
     let last = last_address(header);
     let outside = |s: &Segment| s.vaddr.checked_add(s.memsz).is_none_or(|end| end > last);
     loads

@@ -224,7 +224,7 @@ mod tests {
         memory.piece(at, 1, 1).ok().map(|bytes| bytes[0])
     }
 
-    fn map<'a>(file: &'a Vec<u8>, loads: Vec<Segment>, by: Mapper) -> Memory<'a> {
+    fn map<'a>(file: &'a dyn Source, loads: Vec<Segment>, by: Mapper) -> Memory<'a> {
         Memory::map(file, &Segments::from(loads), true, by)
     }
 

@@ -171,10 +171,11 @@ mod tests {
     use super::*;
     use crate::inspect::elf::memory::Mapper;
     use crate::inspect::elf::segment::{Segment, Segments};
+    use crate::inspect::source::Source;
     use object::elf::{PF_R, PT_LOAD};
 
     /// A file that is mapped as a whole, at address 0.
-    fn mapped(file: &Vec<u8>) -> Memory<'_> {
+    fn mapped(file: &dyn Source) -> Memory<'_> {
         let len = file.len() as u64;
         let all = Segment {
             kind: PT_LOAD,

@@ -14,9 +14,12 @@ const MAX_WORDS: u32 = 24;
 /// How many `case` may be open at once.
 const MAX_CASES: u32 = 8;
 
+/// The most words in one `[[`.
+const MAX_TEST: u32 = 200;
+
 /// Whether a text may be given to the parser.
 pub(super) fn is_harmless(text: &str) -> bool {
-    nests_little(text) && opens_little(text) && has_small_numbers(text)
+    nests_little(text) && opens_little(text) && has_small_numbers(text) && tests_little(text)
 }
 
 /// Counts brackets. Quotes and comments are not looked at: a closing bracket is only believed if the
@@ -37,7 +40,6 @@ fn nests_little(text: &str) -> bool {
                         depth = depth.saturating_sub(1);
                     }
                 }
-                '`' => {}
                 _ => {}
             }
             if depth + in_line > MAX_DEPTH {
@@ -90,6 +92,24 @@ fn has_small_numbers(text: &str) -> bool {
             return false;
         }
         start += digits.max(1);
+    }
+    true
+}
+
+/// The expression of `[[` is a tree as deep as it has operators.
+fn tests_little(text: &str) -> bool {
+    let mut words: Option<u32> = None;
+    for word in text.split_whitespace() {
+        if word.ends_with("[[") {
+            words.get_or_insert(0);
+        } else if word.starts_with("]]") {
+            words = None;
+        } else if let Some(count) = &mut words {
+            *count += 1;
+            if *count > MAX_TEST {
+                return false;
+            }
+        }
     }
     true
 }

@@ -295,13 +295,17 @@ impl State {
         environment
     }
 
-    /// Whether the file tests of a path are unknown because the script may have changed it.
+    /// Whether nothing is known of a path any more because the script may have changed it.
     pub fn is_touched(&self, path: &str) -> bool {
-        self.touched_anything
-            || self.touched.iter().any(|touched| {
-                path.strip_prefix(touched.as_str())
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            })
+        self.touched_anything || self.is_written(path)
+    }
+
+    /// Whether the script wrote this path, or one above it.
+    pub fn is_written(&self, path: &str) -> bool {
+        self.touched.iter().any(|touched| {
+            path.strip_prefix(touched.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
     }
 
     /// How a script ends that ends here.

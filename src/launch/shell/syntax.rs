@@ -45,10 +45,9 @@ fn has_open_quote(text: &str) -> bool {
                 characters.next();
             }
             ('\'' | '"', None) => open = Some(c),
+            // A comment ends with its line.
             ('#', None) if before.is_whitespace() || before == ';' => {
-                if !characters.any(|c| c == '\n') {
-                    return false;
-                }
+                characters.find(|c| *c == '\n');
             }
             _ => {}
         }

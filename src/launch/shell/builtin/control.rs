@@ -3,7 +3,7 @@
 use super::{all_known, known, value};
 use crate::launch::environment::Value;
 use crate::launch::shell::expand::Expanded;
-use crate::launch::shell::run::{Call, Flow, Kind, Shell};
+use crate::launch::shell::run::{Call, Flow, Shell};
 use crate::launch::shell::state::{Data, Status};
 use crate::launch::shell::world::{FileTest, Word};
 use crate::launch::shell::{Dialect, paths};
@@ -70,7 +70,7 @@ impl Shell<'_> {
     }
 
     pub(super) fn return_builtin(&mut self, operands: &[Word]) -> Flow {
-        if self.is_in(Kind::Function) {
+        if self.is_in_function() {
             self.given_status(operands);
             return Flow::Return;
         }
@@ -93,10 +93,11 @@ impl Shell<'_> {
 
     pub(super) fn leave_loop(&mut self, name: &str, operands: &[Word]) -> Flow {
         self.set_status(0);
-        if !self.is_in(Kind::Loop) {
+        let loops = self.loops();
+        if loops == 0 {
             return Flow::Next;
         }
-        let levels = match operands.first() {
+        let levels: u32 = match operands.first() {
             None => 1,
             Some(Word::Known(text)) => text.parse().unwrap_or(1),
             Some(_) => {
@@ -104,6 +105,7 @@ impl Shell<'_> {
                 1
             }
         };
+        let levels = levels.min(loops);
         if name == "break" {
             Flow::Break(levels)
         } else {
@@ -352,7 +354,7 @@ impl Shell<'_> {
             },
             None => None,
         };
-        if entered == Some(false) && self.state.others_ran {
+        if entered == Some(false) && (self.state.others_ran || self.state.touched_anything) {
             self.change_directory(None);
             self.unknown_status();
             return;

@@ -4,7 +4,7 @@ use super::{Argument, is_name, known, value};
 use crate::launch::environment::Value;
 use crate::launch::shell::Dialect;
 use crate::launch::shell::expand::Expanded;
-use crate::launch::shell::run::{Kind, Shell};
+use crate::launch::shell::run::Shell;
 use crate::launch::shell::state::{Data, Status, Variable};
 use crate::launch::shell::world::Word;
 
@@ -24,7 +24,7 @@ struct Flags {
 impl Shell<'_> {
     /// `export`, `readonly`, `local`, `declare` and `typeset`.
     pub(super) fn declare(&mut self, name: &str, operands: &[Argument]) -> Expanded<()> {
-        let in_function = !self.state.locals.is_empty() && self.is_in(Kind::Function);
+        let in_function = !self.state.locals.is_empty() && self.is_in_function();
         let mut flags = Flags {
             export: (name == "export").then_some(true),
             readonly: name == "readonly",

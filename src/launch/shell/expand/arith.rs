@@ -190,7 +190,8 @@ impl Shell<'_> {
                 Err(Problem::Unknown)
             }
             None => Ok(0),
-            Some(Value::Unknown) => Err(Problem::Unknown),
+            // A value that is no number ends the shell.
+            Some(Value::Unknown) => Err(Problem::Doubtful),
             Some(Value::Known(text)) => match plain(text.trim()) {
                 Some(number) => Ok(number),
                 None if text.trim().is_empty() => Ok(0),

@@ -92,11 +92,10 @@ fn quoted(word: &str) -> Option<Vec<bool>> {
         let before = open.len();
         let start = place;
         match (byte, open.last()) {
-            (_, Some(b'\'')) => {
-                if byte == b'\'' {
-                    open.pop();
-                }
+            (b'\'', Some(b'\'')) => {
+                open.pop();
             }
+            (_, Some(b'\'')) => {}
             (b'\\', _) => place += 1,
             (b'\'', last) if last != Some(&b'"') => open.push(b'\''),
             (close, Some(last)) if close == *last => {

@@ -90,6 +90,10 @@ impl Shell<'_> {
                 }
             }
         }
+        // Long lists are paid for, so that a loop cannot copy them for ever.
+        if !self.spend(words.len()) {
+            return Err(Flow::Exit(self.give_up()));
+        }
         Ok(words)
     }
 

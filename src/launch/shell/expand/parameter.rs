@@ -102,6 +102,17 @@ impl Shell<'_> {
                 match is_present(&held, test_type) {
                     Some(true) => self.push_held(held, quoted, out),
                     Some(false) => {
+                        // Only variables can be assigned: `${1=x}` is an error.
+                        if !matches!(parameter, Parameter::Named(_)) {
+                            return match self.dialect {
+                                Dialect::Dash | Dialect::Busybox => Err(self.fatal(Some(2))),
+                                _ => {
+                                    self.doubt();
+                                    out.push(Chunk::Unknown { quoted });
+                                    Ok(())
+                                }
+                            };
+                        }
                         let mut chunks = Vec::new();
                         self.operand(default_value.as_deref(), quoted, &mut chunks)?;
                         let value = self.concatenated(&chunks);

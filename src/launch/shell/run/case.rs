@@ -7,6 +7,9 @@ use crate::launch::environment::Value;
 use crate::launch::shell::expand::Expanded;
 use crate::launch::shell::state::Switch;
 
+/// A branch that may run.
+type Branch<'a, S> = dyn FnMut(&mut S) -> Flow + 'a;
+
 /// What a `case` does with the items from some place on.
 enum Chosen {
     /// This item matches.
@@ -41,7 +44,7 @@ impl Shell<'_> {
                 items: places,
                 nothing,
             } => {
-                let mut runs: Vec<Box<dyn FnMut(&mut Self) -> Flow + '_>> = Vec::new();
+                let mut runs: Vec<Box<Branch<'_, Self>>> = Vec::new();
                 for place in places {
                     runs.push(Box::new(move |shell: &mut Self| {
                         shell.case_item(items, place, value)

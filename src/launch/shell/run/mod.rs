@@ -20,6 +20,7 @@ use brush_parser::ast::SourceLocation;
 use super::Dialect;
 use super::state::{Output, State, Status, Switch};
 use super::world::{Ended, Place, World};
+use crate::launch::chain::StepId;
 use crate::launch::environment::Value;
 
 pub(super) use redirect::Redirected;
@@ -126,7 +127,7 @@ pub(super) struct Shell<'w> {
     line: u32,
     line_base: u32,
     /// The status of the last command substitution of the current command.
-    substituted: Option<Status>,
+    substituted: Option<(Status, Option<StepId>)>,
     /// The budget is spent: nothing more is evaluated.
     exhausted: bool,
 }
@@ -229,13 +230,24 @@ impl<'w> Shell<'w> {
         }
     }
 
-    /// Whether a loop, or a function or sourced file, is running in this process.
-    pub fn is_in(&self, kind: Kind) -> bool {
-        let inner = self.frames.iter().rev().take_while(|frame| match kind {
-            Kind::Loop => frame.kind == Kind::Loop,
-            _ => frame.kind != Kind::Process || kind == Kind::Process,
-        });
-        inner.into_iter().any(|frame| frame.kind == kind)
+    /// Whether a function or sourced file is running in this process.
+    pub fn is_in_function(&self) -> bool {
+        let inner = self
+            .frames
+            .iter()
+            .rev()
+            .take_while(|frame| frame.kind != Kind::Process);
+        inner.into_iter().any(|frame| frame.kind == Kind::Function)
+    }
+
+    /// How many loops are running that `break` can leave.
+    pub fn loops(&self) -> u32 {
+        let inner = self
+            .frames
+            .iter()
+            .rev()
+            .take_while(|frame| frame.kind == Kind::Loop);
+        u32::try_from(inner.count()).unwrap_or(u32::MAX)
     }
 
     /// Sets the status to a known one.
@@ -294,7 +306,7 @@ impl<'w> Shell<'w> {
     }
 
     /// Everything from here on is unknown.
-    fn give_up(&mut self) -> Ended {
+    pub fn give_up(&mut self) -> Ended {
         self.exhausted = true;
         self.unknown_status();
         Ended {

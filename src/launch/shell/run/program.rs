@@ -44,7 +44,7 @@ impl Shell<'_> {
 
     fn start(&mut self, argv: Vec<Word>, place: Place) -> Ended {
         let output = utility::output(self, &argv);
-        self.note_files(&argv);
+        let changes = argv.clone();
         let command = Command {
             argv,
             environment: self.state.environment(),
@@ -55,6 +55,9 @@ impl Shell<'_> {
             line: self.line,
         };
         let ended = self.world.run(command);
+        if ended.cause.is_none() {
+            self.note_files(&changes);
+        }
         if self.state.output != Output::Elsewhere {
             let nothing = ended.cause.is_some();
             match (output, nothing) {

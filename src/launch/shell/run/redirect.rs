@@ -50,7 +50,7 @@ impl Shell<'_> {
                 IoRedirect::OutputAndError(word, _) => {
                     let target = self.expand_string(&word.value)?;
                     if !self.opens(&target, true) {
-                        if !self.state.others_ran && self.state.cwd.is_some() {
+                        if self.fails_for_sure() {
                             return Ok(Redirected::Failed);
                         }
                         doubtful = true;
@@ -92,7 +92,7 @@ impl Shell<'_> {
                     }
                     let write = !matches!(kind, IoFileRedirectKind::Read);
                     if !self.opens(&target, write) {
-                        if !self.state.others_ran && self.state.cwd.is_some() {
+                        if self.fails_for_sure() {
                             return Ok(Redirected::Failed);
                         }
                         doubtful = true;
@@ -122,6 +122,11 @@ impl Shell<'_> {
         });
         (self.state.status, self.state.cause) = (status, cause);
         self.place = place;
+    }
+
+    /// Whether no unknown program can have made the file whose opening fails.
+    fn fails_for_sure(&self) -> bool {
+        !self.state.others_ran && !self.state.touched_anything && self.state.cwd.is_some()
     }
 
     /// Whether a file can be opened, as far as that is known.
@@ -168,6 +173,9 @@ impl Shell<'_> {
 
     /// The answer of a file test; `None` if it is unknown, also because the script changed files.
     pub fn file(&mut self, test: FileTest, path: &str) -> Option<bool> {
+        if self.state.touched_anything {
+            return None;
+        }
         match self.shown(test, path) {
             // Another program may have made it.
             Some(false) if self.state.others_ran => None,
@@ -179,7 +187,7 @@ impl Shell<'_> {
     pub fn shown(&mut self, test: FileTest, path: &str) -> Option<bool> {
         let path = paths::joined(path, self.state.cwd.as_deref())?;
         let plain = paths::absolute(&path, None)?;
-        if self.state.is_touched(&plain) {
+        if self.state.is_written(&plain) {
             return None;
         }
         self.world.test(test, &path)

@@ -8,7 +8,7 @@ use super::{Call, Flow, Kind, Redirected, Shell};
 use crate::launch::environment::Value;
 use crate::launch::shell::Dialect;
 use crate::launch::shell::builtin::{self, Argument};
-use crate::launch::shell::expand::Expanded;
+use crate::launch::shell::expand::{Expanded, MAX_WORDS};
 use crate::launch::shell::state::{Data, Function, Status, Variable};
 use crate::launch::shell::world::Word;
 
@@ -68,6 +68,10 @@ impl Shell<'_> {
                 CommandPrefixOrSuffixItem::IoRedirect(_) => {}
             }
         }
+        if arguments.len() > MAX_WORDS {
+            arguments.truncate(1);
+            arguments.push(Argument::Word(Word::UnknownMany));
+        }
         let redirects = prefix.iter().chain(suffix).filter_map(|item| match item {
             CommandPrefixOrSuffixItem::IoRedirect(redirect) => Some(redirect),
             _ => None,
@@ -112,10 +116,8 @@ impl Shell<'_> {
             }
         }
         if arguments.is_empty() {
-            self.state.status = self.substituted.unwrap_or(Status::Known(0));
-            if self.substituted.is_none() {
-                self.state.cause = None;
-            }
+            (self.state.status, self.state.cause) =
+                self.substituted.unwrap_or((Status::Known(0), None));
             return Ok(self.errexit());
         }
         if !stdout_elsewhere {

@@ -44,7 +44,11 @@ impl Shell<'_> {
         self.place = place;
         self.line = line;
         self.line_base = line_base;
-        self.substituted = Some(self.state.status);
+        self.substituted = Some((self.state.status, self.state.cause));
+        // In dash and busybox `$?` changes when the command is done, in bash at once.
+        if !self.dialect.is_bash() {
+            (self.state.status, self.state.cause) = (status, cause);
+        }
         let output = std::mem::replace(&mut self.state.output, outer);
         if let Flow::Exit(_) = flow {
             return Err(flow);

@@ -190,3 +190,38 @@ fn dialects_differ() {
         ],
     );
 }
+
+#[test]
+fn what_stands_before_a_syntax_error_is_run() {
+    check(
+        ALL,
+        &[
+            ("a\nif b; then\n", "!a => 2"),
+            ("a\nif b; then\r\nc\r\nfi\r\n", "!a => 2"),
+            ("a\nb )", "!a => 2"),
+            ("a\nb 'open", "!a => 2"),
+            ("a; done", " => 2"),
+        ],
+    );
+    check(&[Dash], &[("a\nx=(1 2)\nb", "!a => 2")]);
+}
+
+#[test]
+fn the_environment_and_the_directory_are_those_at_the_command() {
+    use super::recorder::{Recorder, run};
+    use crate::launch::environment::Value;
+    let script = "X=no\nexport Y=yes\ncd /etc\nLD_LIBRARY_PATH=/x exec app";
+    for dialect in ALL {
+        let mut world = Recorder::with(&["app"]);
+        world.files.insert("/etc/passwd".to_owned(), String::new());
+        run(&mut world, *dialect, script, &[]);
+        let environment = world.environments.last().unwrap();
+        assert_eq!(environment.known("LD_LIBRARY_PATH"), Some("/x"));
+        assert_eq!(environment.known("Y"), Some("yes"));
+        assert_eq!(environment.get("X"), None);
+        assert_eq!(environment.known("PWD"), Some("/etc"));
+        assert_eq!(environment.get("MAYBE"), Some(&Value::Unknown));
+        assert_eq!(world.cwds, [Some("/etc".to_owned())]);
+        assert_eq!(world.lines, [4]);
+    }
+}
