@@ -2,7 +2,7 @@
 
 use imgfs::findings::Level;
 
-use super::case::{Case, Expect};
+use super::case::{Base, Case, Expect};
 use super::predict::{Failed, Prediction, Step, Verdict};
 use super::real::{End, Real};
 use super::trace::Executed;
@@ -12,6 +12,8 @@ use super::trace::Executed;
 pub struct Outcome {
     /// What does not agree.
     pub differs: Vec<String>,
+    /// Messages that are not printed like this, where the errno agrees.
+    pub messages: Vec<String>,
     /// Why imgfs cannot tell how the image starts, if it says so.
     pub unknown: Option<String>,
 }
@@ -35,7 +37,12 @@ fn is_of(step: &Step, real: &Executed) -> bool {
 fn happened(step: &Step, real: &Executed) -> bool {
     is_of(step, real)
         && match &step.failure {
-            None => step.unknown || real.errno().is_empty(),
+            // What the kernel does not know, shells and execvp(3) give to a shell.
+            None => {
+                step.unknown
+                    || real.errno().is_empty()
+                    || (!step.first && real.errno() == "ENOEXEC")
+            }
             Some(Failed { errno: None, .. }) => true,
             Some(Failed {
                 errno: Some(errno), ..
@@ -43,17 +50,38 @@ fn happened(step: &Step, real: &Executed) -> bool {
         }
 }
 
-/// What of a message is the same whoever prints it: the message without the path of who does.
+/// Whether a program is a shell that was given a file which the kernel does not know: by execvp(3), or by
+/// ash, which executes itself.
+fn is_fallback(real: &Executed) -> bool {
+    let name = real.argv.first().map(String::as_str);
+    match real.path() {
+        "/bin/sh" => name == Some("/bin/sh") && real.argv.len() > 1,
+        "/proc/self/exe" => name == Some("ash"),
+        _ => false,
+    }
+}
+
+/// Text as it is compared: without carriage returns and the number of the process, which tini prints.
+fn plain(text: &str) -> String {
+    let text = text.replace('\r', "\\x0d");
+    match text.split_once("[FATAL tini (") {
+        Some((before, after)) => {
+            let after = after.trim_start_matches(|c: char| c.is_ascii_digit());
+            format!("{before}[FATAL tini ({after}")
+        }
+        None => text,
+    }
+}
+
+/// Whether a message was printed.
 fn printed(failure: &Failed, real: &Real) -> bool {
-    let out = [&real.stderr, &real.stdout];
-    let lines = || {
-        failure
-            .message
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
-    };
-    lines().all(|line| out.iter().any(|text| text.contains(line)))
+    let out = [plain(&real.stderr), plain(&real.stdout)];
+    let message = plain(&failure.message);
+    let mut lines = message
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty());
+    lines.all(|line| out.iter().any(|text| text.contains(line)))
 }
 
 /// Whether the first step failed as the runtime says.
@@ -61,6 +89,8 @@ fn refused(failed: &Failed, stage: &str, errno: &str) -> bool {
     match stage {
         "path" if errno == "EXDEV" => failed.message.contains("current directory"),
         "path" => failed.not_in_path,
+        // The runtime looks at the file first, and says what execve would not.
+        "program" if errno == "EISDIR" => failed.message.ends_with("is a directory"),
         "program" | "exec" => !failed.not_in_path && failed.errno.as_deref() == Some(errno),
         _ => false,
     }
@@ -76,13 +106,45 @@ pub fn compare(case: &Case, predicted: &Prediction, real: &Real) -> Outcome {
             real.stderr
         ));
     }
-    if let Verdict::Unknown(why) = &predicted.verdict {
-        outcome.unknown = Some(why.clone());
+    outcome.unknown = open(predicted, real);
+    if let Verdict::Fails(number) = predicted.verdict
+        && let Some(failed) = predicted
+            .steps
+            .get(number)
+            .and_then(|step| step.failure.as_ref())
+        && matches!(real.end, End::Exited(_))
+        && !printed(failed, real)
+    {
+        let text = format!("{:?}, but it is {:?}", failed.message, real.stderr);
+        outcome.messages.push(text);
     }
     outcome.differs.extend(verdict(predicted, real));
-    outcome.differs.extend(steps(predicted, real));
+    outcome.differs.extend(steps(case, predicted, real));
     outcome.differs.extend(findings(predicted, real));
     outcome
+}
+
+/// Whether a program that might have served for ever was executed, and ended before the container did.
+fn served(real: &Real) -> bool {
+    let ended = |each: &Executed| each.path().ends_with("/app") && each.status == Some(0);
+    real.executed.iter().any(ended)
+}
+
+/// Why the prediction leaves the start open, if it does.
+fn open(predicted: &Prediction, real: &Real) -> Option<String> {
+    match &predicted.verdict {
+        Verdict::Unknown(why) => Some(why.clone()),
+        Verdict::Starts => {
+            let may_fail = |step: &&Step| (!step.certain && step.failure.is_some()) || step.unknown;
+            if let Some(step) = predicted.steps.iter().find(may_fail) {
+                return Some(format!("{:?} may be executed, and may fail", step.argv));
+            }
+            // Nothing tells that the app ends by itself.
+            (!real.runs() && served(real))
+                .then(|| "the app ran, ended, and something failed after it".to_owned())
+        }
+        _ => None,
+    }
 }
 
 /// The verdict.
@@ -90,6 +152,7 @@ fn verdict(predicted: &Prediction, real: &Real) -> Option<String> {
     let (end, stderr) = (&real.end, &real.stderr);
     match &predicted.verdict {
         Verdict::Unknown(_) => None,
+        Verdict::Starts if open(predicted, real).is_some() => None,
         Verdict::Starts => match end {
             End::Exited(0) | End::Running => None,
             _ => Some(format!("it should start, but {end:?}: {stderr:?}")),
@@ -130,7 +193,13 @@ fn fails(step: &Step, failed: &Failed, real: &Real) -> Option<String> {
         }
         End::Exited(0) | End::Running => Some(format!("{said}, but it runs")),
         End::Exited(status) => {
-            if !printed(failed, real) {
+            let logged = real.executed.iter().any(|each| happened(step, each));
+            // Where execve failed, its errno is what agrees; else the message is all there is.
+            let agrees = match failed.errno {
+                Some(_) => logged || unfound(step, real),
+                None => printed(failed, real),
+            };
+            if !agrees {
                 return Some(format!("{said}, but it says {:?}", real.stderr));
             }
             (*status != failed.status).then(|| format!("{said}, but the status is {status}"))
@@ -139,11 +208,37 @@ fn fails(step: &Step, failed: &Failed, real: &Real) -> Option<String> {
     }
 }
 
+/// Whether it was said that the program of a step is not there or may not be executed: a look-up before
+/// execve leaves nothing in the log.
+fn unfound(step: &Step, real: &Real) -> bool {
+    let Some(Some(name)) = step.argv.first() else {
+        return false;
+    };
+    let errno = step
+        .failure
+        .as_ref()
+        .and_then(|failed| failed.errno.as_deref());
+    let texts: &[&str] = match errno {
+        Some("EACCES") => &["ermission denied", "s a directory"],
+        _ => &["not found", "o such file"],
+    };
+    let name = plain(name);
+    let stderr = plain(&real.stderr);
+    let mut lines = stderr.lines();
+    lines.any(|line| line.contains(&name) && texts.iter().any(|text| line.contains(text)))
+}
+
 /// Programs that utilities execute, which no chain has: `find -exec`.
 const UTILITIES: &[&str] = &["chown"];
 
+/// Whether a step starts one of busybox's programs by its name.
+fn is_applet(step: &Step) -> bool {
+    !step.first && (step.path.starts_with("/bin/") || step.path.starts_with("/usr/bin/env"))
+}
+
 /// Every step.
-fn steps(predicted: &Prediction, real: &Real) -> Vec<String> {
+fn steps(case: &Case, predicted: &Prediction, real: &Real) -> Vec<String> {
+    let ash = matches!(case.base, Base::Busybox | Base::Musl);
     let mut differs = Vec::new();
     let mut at = 0;
     for step in predicted
@@ -165,9 +260,11 @@ fn steps(predicted: &Prediction, real: &Real) -> Vec<String> {
             (None, Some(failed)) if matches!(real.end, End::Refused(..)) && step.first => {
                 let _ = failed;
             }
-            (None, Some(failed)) if printed(failed, real) => {}
-            // Programs that a shell's own redirections keep quiet.
-            (None, Some(failed)) if failed.not_in_path && step.beside => {}
+            (None, Some(failed)) if printed(failed, real) || unfound(step, real) => {}
+            // The container may end before it comes to that, and redirections may keep it quiet.
+            (None, Some(_)) if step.beside => {}
+            // Debian's busybox runs its own programs without execve.
+            (None, None) if ash && is_applet(step) => {}
             (None, _) => {
                 let argv: Vec<_> = step
                     .argv
@@ -187,7 +284,7 @@ fn steps(predicted: &Prediction, real: &Real) -> Vec<String> {
             .argv
             .first()
             .is_some_and(|word| UTILITIES.contains(&word.as_str()));
-        if !utility && !predicted.steps.iter().any(|step| is_of(step, each)) {
+        if !utility && !is_fallback(each) && !predicted.steps.iter().any(|step| is_of(step, each)) {
             differs.push(format!(
                 "{:?} {:?} {:?} was not foreseen",
                 each.path(),
@@ -212,6 +309,7 @@ fn findings(predicted: &Prediction, real: &Real) -> Vec<String> {
         );
     } else if predicted.worst() < Some(Level::Warn)
         && !matches!(predicted.verdict, Verdict::Exits(_))
+        && !served(real)
     {
         differs.push(format!(
             "check says ok, but {:?}: {:?}",
