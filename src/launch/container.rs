@@ -212,6 +212,10 @@ impl World for Container<'_, '_, '_> {
         })
     }
 
+    fn not_understood(&mut self) {
+        self.follower.not_understood = true;
+    }
+
     fn spend(&mut self, steps: u32) -> bool {
         self.follower.spend(steps)
     }

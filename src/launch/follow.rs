@@ -4,6 +4,7 @@
 //! its caller does it, [`execve`] opens it, the loader loads it. What a shell or a launcher executes in
 //! turn are further steps. How deep and how many is bounded, since images are hostile.
 
+use std::collections::HashSet;
 use std::io;
 
 use super::access::{self, Blocked};
@@ -17,13 +18,13 @@ use super::launcher::{self, Launch, Process, Search};
 use super::load::{self, Loading};
 use super::loader::Resolver;
 use super::messages::{self, Caller};
-use super::program::{Behaviour, behaviour};
+use super::program::{self, Behaviour, behaviour};
 use super::refusal::{Part, Refusal};
 use super::removal;
 use super::search::{self, Found};
 use super::shell::{self, Dialect, Ended, Place, Word};
 use super::user::{Accounts, Credentials};
-use crate::inspect::Libc;
+use crate::inspect::{Format, Libc};
 use crate::tree::{Kind, NodeId};
 
 /// Steps that one chain may have. Entrypoint scripts have some dozens.
@@ -77,6 +78,10 @@ pub(super) struct Follower<'f, 'a> {
     error: Option<io::Error>,
     /// Whether a bound ended the work.
     pub cut_short: bool,
+    /// Whether a script has syntax that is not understood.
+    pub not_understood: bool,
+    /// Paths that utilities of the chain made or changed.
+    touched: HashSet<String>,
 }
 
 /// A launcher, for its messages.
@@ -115,6 +120,8 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             budget: BUDGET,
             error: None,
             cut_short: false,
+            not_understood: false,
+            touched: HashSet::new(),
         })
     }
 
@@ -200,11 +207,19 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
                     messages::refused(&request.caller, &request.argv, &path, &cwd, refusal.clone());
                 match self.fallback(&request, &execution, &refusal) {
                     Some(fallback) => {
-                        self.fail(id, failure);
+                        self.fail(id, failure.clone());
                         if let Some(step) = self.step(id) {
                             step.tested = true;
                         }
-                        self.as_script(id, &request, &execution, &path, fallback)
+                        let busybox = matches!(fallback, Fallback::Shell(_, Some(_)));
+                        let ended = self.as_script(id, &request, &execution, &path, fallback);
+                        if !refusal.is_binary() {
+                            return ended;
+                        }
+                        if let Some(step) = self.step(id) {
+                            step.tested = request.tested;
+                        }
+                        self.fail(id, messages::read_as_script(busybox, failure))
                     }
                     None => self.fail(id, failure),
                 }
@@ -302,7 +317,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         }
         match &request.caller {
             Caller::Shell { dialect, .. } => match dialect {
-                // bash looks for a NUL in the first line; dash and busybox do not look.
+                // bash and dash look whether it is binary; busybox does not look.
                 Dialect::Bash | Dialect::BashPosix => {
                     (!refusal.is_binary()).then_some(Fallback::InProcess(*dialect))
                 }
@@ -314,7 +329,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
                     let own = String::from_utf8_lossy(&own.real).into_owned();
                     Some(Fallback::Shell("ash", Some(own)))
                 }
-                Dialect::Dash => Some(Fallback::Shell("/bin/sh", None)),
+                Dialect::Dash => (!refusal.is_binary()).then_some(Fallback::Shell("/bin/sh", None)),
                 Dialect::Unknown => None,
             },
             // execvp(3) of glibc starts /bin/sh; musl's and Go's do not.
@@ -519,6 +534,14 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         let args = argv.get(1..).unwrap_or_default();
         let is_root = request.credentials.is_root();
         let mut does = behaviour(&name, first, is_root);
+        if program::writes(&name) {
+            // What the chain made before, as root, may be changed again.
+            let again = does == Behaviour::Answers && self.made_before(&name, args, request);
+            if again {
+                does = Behaviour::Ends(0);
+            }
+            self.touch(args);
+        }
         if is_multicall && matches!(name.as_str(), "sh" | "ash" | "hush" | "bash") {
             does = Behaviour::Shell(Dialect::Busybox);
         }
@@ -574,6 +597,37 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
                 }
             }
         }
+    }
+
+    /// Remembers the paths that a utility changes.
+    fn touch(&mut self, args: &[Word]) {
+        const LIMIT: usize = 1024;
+        let paths = args.iter().filter_map(|word| match word {
+            Word::Known(word) if word.starts_with('/') => Some(word.clone()),
+            _ => None,
+        });
+        for path in paths {
+            if self.touched.len() < LIMIT {
+                self.touched.insert(path);
+            }
+        }
+    }
+
+    /// Whether all paths that a utility changes were made by one before, or are directories that
+    /// `mkdir -p` finds.
+    fn made_before(&self, name: &str, args: &[Word], request: &Request) -> bool {
+        let parents = args.contains(&Word::Known("-p".to_owned()));
+        let mut any = false;
+        let all = args.iter().all(|word| match word {
+            Word::Known(word) if word.starts_with('/') => {
+                any = true;
+                let there = || self.enter(&request.credentials, None, word).is_ok();
+                self.touched.contains(word) || (name == "mkdir" && parents && there())
+            }
+            Word::Known(_) => true,
+            Word::Unknown | Word::UnknownMany => false,
+        });
+        any && all
     }
 
     /// Whether a process can change to a directory.
@@ -752,6 +806,19 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             path.as_bytes(),
         );
         match opened {
+            // A binary file is no script, whatever the shell makes of its first line.
+            Ok(Some(node))
+                if self
+                    .image
+                    .file(node)
+                    .is_some_and(|f| f.binary.format != Format::Script) =>
+            {
+                Err(Ended {
+                    status: Some(2),
+                    cause: None,
+                    may_stay: false,
+                })
+            }
             Ok(Some(node)) => self.text(node).ok_or_else(unknown),
             Ok(None) => Err(unknown()),
             Err((errno, at)) => {

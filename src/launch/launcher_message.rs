@@ -30,7 +30,7 @@ pub(super) fn message(name: &str, argv0: &str, busybox: bool, word: &str, errno:
 pub(super) fn status(name: &str, errno: Errno) -> u8 {
     match name {
         "dumb-init" => 2,
-        "gosu" | "su-exec" => 1,
+        "catatonit" | "gosu" | "su-exec" => 1,
         _ => errno.shell_status(),
     }
 }

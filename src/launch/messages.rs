@@ -283,7 +283,10 @@ pub(super) fn refused(
     mut refusal: Refusal,
 ) -> StepFailure {
     // Go's look-up tells a directory from a file without permission.
-    if caller.is_go() && refusal.reason == Reason::NotRegular(Kind::Directory) {
+    if caller.is_go()
+        && refusal.part == Part::Program
+        && refusal.reason == Reason::NotRegular(Kind::Directory)
+    {
         refusal.errno = Errno::IsDirectory;
     }
     let word = match argv.first() {
@@ -345,6 +348,21 @@ pub(super) fn no_script(dialect: Dialect, path: &str, errno: Errno, at: &[u8]) -
         }),
         removed: None,
     }
+}
+
+/// A file for another machine, or in another format, that a shell then reads as a script
+/// (`shellexec` of dash and busybox, execvp(3) of glibc).
+pub(super) fn read_as_script(busybox: bool, mut failure: StepFailure) -> StepFailure {
+    failure.status = 2;
+    // The text depends on the bytes of the file.
+    failure.message = match busybox {
+        true => "syntax error".to_owned(),
+        false => "Syntax error".to_owned(),
+    };
+    failure
+        .clause
+        .push_str(", and a shell reads it as a script");
+    failure
 }
 
 /// A launcher that cannot change its working directory (env(1)).

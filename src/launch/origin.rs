@@ -132,6 +132,9 @@ fn end(follower: &Follower<'_, '_>, last: Ended) -> End {
     if let Some(step) = last.cause {
         return End::Fails(step);
     }
+    if follower.not_understood {
+        return End::Unknown("a script has syntax that is not understood".to_owned());
+    }
     let may_fail = |step: &&Step| !step.certain && !step.tested && step.failure().is_some();
     if let Some(step) = follower.steps.iter().find(may_fail) {
         let clause = step.failure().map(|failure| failure.clause.as_str());
