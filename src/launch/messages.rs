@@ -72,14 +72,12 @@ impl Caller {
     }
 
     /// The exit status that the caller ends with, or sees.
-    fn status(&self, errno: Errno, refusal: Option<&Refusal>) -> u8 {
+    fn status(&self, errno: Errno) -> u8 {
         match self {
             Self::Runtime => errno.shell_status(),
-            Self::Shell { dialect, .. } => match refusal {
-                // bash found the script, but not its interpreter.
-                Some(refusal) if dialect.is_bash() && refusal.part == Part::Interpreter => 126,
-                _ if errno == Errno::NotDirectory && !dialect.is_bash() => 127,
-                _ => errno.shell_status(),
+            Self::Shell { dialect, .. } => match errno {
+                Errno::NotDirectory if !dialect.is_bash() => 127,
+                errno => errno.shell_status(),
             },
             Self::Launcher { name, .. } => launcher_message::status(name, errno),
         }
@@ -193,13 +191,14 @@ fn go_message(
 fn bash_message(at: &str, path: &str, errno: Errno, refusal: Option<&Refusal>) -> String {
     let text = errno.text();
     match refusal.map(|refusal| (refusal.part, &refusal.reason)) {
+        // bash 5.2; older ones say "bad interpreter" of a script.
+        Some((Part::Interpreter | Part::Loader, Reason::Missing(_))) => {
+            format!("{at}: {path}: cannot execute: required file not found")
+        }
         Some((Part::Interpreter, _)) => {
             let interpreter = refusal.map(|refusal| printable(&refusal.path));
             let interpreter = interpreter.unwrap_or_default();
             format!("{at}: {path}: {interpreter}: bad interpreter: {text}")
-        }
-        Some((Part::Loader, Reason::Missing(_))) => {
-            format!("{at}: {path}: cannot execute: required file not found")
         }
         Some((_, Reason::NotRegular(_))) => format!("{at}: {path}: Is a directory"),
         Some(_) if errno == Errno::ExecFormat => {
@@ -224,7 +223,7 @@ pub(super) fn not_in_path(
     };
     StepFailure {
         errno: Some(errno),
-        status: caller.status(errno, None),
+        status: caller.status(errno),
         message,
         clause,
         hint: "install it, add its directory to PATH, or write its whole path".to_owned(),
@@ -296,7 +295,7 @@ pub(super) fn refused(
     let errno = refusal.errno;
     StepFailure {
         errno: Some(errno),
-        status: caller.status(errno, Some(&refusal)),
+        status: caller.status(errno),
         message: caller.message(word, path, cwd, errno, Some(&refusal)),
         clause: refusal.clause(),
         hint: refusal.hint(),
