@@ -199,3 +199,32 @@ fn an_image_without_a_command_is_no_answer() {
     let output = explain(&place, &dir, &["--", "/srv/app"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }
+
+/// Whatever a script does, the answer comes, and it is that nothing certain can be said.
+#[test]
+fn scripts_that_start_themselves_come_to_an_end() {
+    let nested = "f() { if true; then { case x in x) f;; esac; }; fi; }\n";
+    for body in [
+        "/run\n/run\n/run\n".to_owned(),
+        "exec /run \"$@\" more\n".to_owned(),
+        format!("{nested}/run\nf\n"),
+        format!("{nested}f\n/run\n"),
+        "eval \"$(echo 'exec /run')\"\n".to_owned(),
+        "while true; do /run & done\n".to_owned(),
+    ] {
+        let place = Place::new();
+        let script = format!("#!/bin/bash\n{body}");
+        let layer = Layer::new()
+            .dir("bin")
+            .file_mode("bin/bash", program(), 0o755)
+            .file_mode("run", script, 0o755);
+        let dir = image(&place, vec![layer], &json!({"Entrypoint": ["/run"]}));
+        let output = explain(&place, &dir, &[]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(2), "{body}{}", stderr(&output));
+        assert!(
+            text.lines().last().unwrap().starts_with("unknown: "),
+            "{body}"
+        );
+    }
+}

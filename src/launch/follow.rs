@@ -24,7 +24,7 @@ use crate::tree::NodeId;
 /// Steps that one chain may have. Entrypoint scripts have some dozens.
 const MAX_STEPS: usize = 2048;
 /// Programs that may have executed each other.
-const MAX_DEPTH: usize = 40;
+const MAX_DEPTH: usize = 24;
 /// Steps of the shell evaluator, over all scripts.
 const BUDGET: u32 = 400_000;
 

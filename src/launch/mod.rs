@@ -62,7 +62,7 @@ use crate::layer::Problem;
 use crate::tree::{NodeId, Removed};
 
 /// What is asked of an image beside its tree.
-pub trait Evidence {
+pub trait Evidence: Sync {
     /// The facts of a file, if it is an executable.
     ///
     /// # Errors

@@ -30,11 +30,33 @@ pub fn explain(
     chain(&image, origin)
 }
 
-/// Follows what would be executed in an image that has been read.
+/// The stack of the thread that follows a chain, in bytes. A hostile script may start itself and call its
+/// functions as deep as the bounds allow; only what is touched takes memory.
+const STACK: usize = 256 << 20;
+
+/// Follows what would be executed in an image that has been read. The work is done in a thread of its own,
+/// for its stack.
 ///
 /// # Errors
-/// If the image cannot be read.
+/// If the image cannot be read, or no thread can be started.
 pub(crate) fn chain(image: &Image<'_>, origin: &Origin) -> io::Result<Chain> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .name("launch".to_owned())
+            .stack_size(STACK)
+            .spawn_scoped(scope, || follow(image, origin))?;
+        // The shell parser is not ours: should it panic, the chain is unknown, and the image is not lost.
+        thread.join().unwrap_or_else(|_| {
+            Ok(Chain {
+                origin: origin.clone(),
+                steps: Vec::new(),
+                end: End::Unknown("a script could not be followed".to_owned()),
+            })
+        })
+    })
+}
+
+fn follow(image: &Image<'_>, origin: &Origin) -> io::Result<Chain> {
     let start = &image.declared.start;
     let argv: Vec<String> = match origin {
         Origin::Config => [start.entrypoint.clone(), start.cmd.clone()].concat(),
