@@ -279,7 +279,7 @@ pub fn weigh(role: Role, on_start: Level, elsewhere: Level) -> Option<Level> {
         Role::Start => Some(on_start),
         Role::Possible => Some(on_start.min(Level::Warn)),
         Role::Tool => Some(elsewhere),
-        Role::Other => Some(elsewhere.min(Level::Warn)),
+        Role::Idle | Role::Other => Some(elsewhere.min(Level::Warn)),
         Role::Data => None,
     }
 }

@@ -129,7 +129,7 @@ fn assemblies(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
     for (file, &role) in files {
         let level = match role {
             Role::Start => Level::Fail,
-            Role::Possible | Role::Tool => Level::Warn,
+            Role::Possible | Role::Tool | Role::Idle => Level::Warn,
             Role::Other => Level::Info,
             Role::Data => continue,
         };

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::start::Start;
 use crate::inspect::Kind as BinaryKind;
+use crate::launch::End;
 use crate::launch::image::{File, Image};
 use crate::tree::{self, NodeId, Tree, components};
 
@@ -20,7 +21,10 @@ pub enum Role {
     Data,
     /// It could be started by its path, and nobody knows whether it is.
     Other,
-    /// It is in a directory of the search path.
+    /// It is in a directory of the search path, and the image starts something else.
+    Idle,
+    /// It is in a directory of the search path, and what the image starts is not known: such an image is
+    /// for its tools.
     Tool,
     /// The image may start it: behind a condition that cannot be known, in its health check, or in a way
     /// that the container survives if it fails.
@@ -71,6 +75,10 @@ pub fn roles(image: &Image<'_>, start: &Start) -> Vec<Role> {
             *old = role;
         }
     };
+    let tool = match start.chain.end {
+        End::Starts | End::Fails(_) | End::Exits(_) => Role::Idle,
+        _ => Role::Tool,
+    };
     for dir in image.search_path().chain(BINS) {
         let dir = image.resolve(&image.absolute(dir.as_bytes()));
         for entry in dir.into_iter().flat_map(|dir| image.tree.children(dir)) {
@@ -78,7 +86,7 @@ pub fn roles(image: &Image<'_>, start: &Start) -> Vec<Role> {
             let node = found.and_then(|found| Some(image.tree.dentry(found)?.node));
             let file = node.and_then(|node| image.file(node));
             if let Some(file) = file.filter(|file| file.may_run) {
-                set(file.node, Role::Tool);
+                set(file.node, tool);
             }
         }
     }

@@ -28,7 +28,7 @@ pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) -> io::Resu
         drafts.learned(file.node, known);
         let level = match role {
             Role::Start => Level::Fail,
-            Role::Possible | Role::Tool => Level::Warn,
+            Role::Possible | Role::Tool | Role::Idle => Level::Warn,
             Role::Other => Level::Info,
             Role::Data => continue,
         };

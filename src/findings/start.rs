@@ -117,6 +117,23 @@ pub fn check(image: &Image<'_>, start: &Start, drafts: &mut Drafts) -> io::Resul
         let path = step.files.first().map_or(&[][..], |file| &file.real);
         drafts.image(Id::EarlyExit, Level::Warn, path, None, text);
     }
+    if let End::NoDirectory(message) = &start.chain.end {
+        let dir = image.working_dir();
+        let text = (
+            format!(
+                "the container cannot start in its working directory: {}",
+                printable(message.as_bytes())
+            ),
+            "correct WORKDIR, or make it a directory".to_owned(),
+        );
+        drafts.image(
+            Id::MissingEntrypoint,
+            Level::Fail,
+            dir.as_bytes(),
+            None,
+            text,
+        );
+    }
     healthcheck(&start.healthcheck, drafts);
     Ok(())
 }

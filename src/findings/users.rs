@@ -53,7 +53,7 @@ pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) -> io::Resu
         .zip(roles.iter().copied())
         .filter(|(file, role)| {
             let native = file.binary.format == Format::Elf;
-            *role >= Role::Tool && native && file.binary.kind == Kind::Executable
+            *role >= Role::Idle && native && file.binary.kind == Kind::Executable
         })
         .collect();
     programs.sort_by_key(|(_, role)| std::cmp::Reverse(*role));

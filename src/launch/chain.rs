@@ -47,6 +47,8 @@ pub enum End {
     Exits(u8),
     /// The container does not start because the config's user cannot be resolved; the runtime's message.
     NoUser(String),
+    /// The container does not start because the config's working directory is none; the runtime's message.
+    NoDirectory(String),
     /// The image has neither Entrypoint nor Cmd, or no Healthcheck.
     NoCommand,
     /// What is executed cannot be told, and why.

@@ -4,9 +4,10 @@ use super::access::{self, Blocked};
 use super::chain::StepId;
 use super::environment::Environment;
 use super::errno::Errno;
-use super::follow::{Follower, Request};
+use super::follow::Follower;
 use super::image::Image;
 use super::messages::Caller;
+use super::request::Request;
 use super::search::{self, DEFAULT_PATH, Found};
 use super::shell::{Command, Ended, FileTest, Place, World};
 use super::user::Credentials;
@@ -58,7 +59,10 @@ impl World for Container<'_, '_, '_> {
             argv: command.argv,
             environment: command.environment,
             cwd: command.cwd,
+            path: None,
             credentials: self.credentials.clone(),
+            looked_up_as: self.credentials.clone(),
+            executed_as: self.credentials.clone(),
             certain: command.certain,
             tested: command.tested,
             place: command.place,
@@ -207,6 +211,10 @@ impl World for Container<'_, '_, '_> {
             "arm" => "armv7l",
             _ => return None,
         })
+    }
+
+    fn not_understood(&mut self) {
+        self.follower.not_understood = true;
     }
 
     fn spend(&mut self, steps: u32) -> bool {

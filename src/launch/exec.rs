@@ -182,12 +182,19 @@ impl Kernel<'_, '_> {
     fn unknown_format(&self, node: NodeId, named: &[u8], part: Part) -> io::Result<Refused> {
         let head = self.image.evidence.read(node, 256)?;
         let reason = Reason::of_head(&head);
-        Ok(Refused::Error(refusal(
-            Errno::ExecFormat,
-            part,
-            named,
-            reason,
-        )))
+        // Without the end of the line the name is empty: the kernel opens the working directory.
+        let line = head
+            .strip_prefix(b"#!")
+            .filter(|line| !line.contains(&b'\n'));
+        let blank = |b: &u8| *b == b' ' || *b == b'\t';
+        let nameless = line.is_some_and(|line| {
+            head.len() < 256 && matches!(line.iter().find(|&b| !blank(b)), None | Some(0))
+        });
+        let errno = match nameless {
+            true => Errno::Access,
+            false => Errno::ExecFormat,
+        };
+        Ok(Refused::Error(refusal(errno, part, named, reason)))
     }
 
     /// `load_elf_binary`.
@@ -240,7 +247,14 @@ impl Kernel<'_, '_> {
                     }
                     _ => Reason::NotAnElf,
                 };
-                let refusal = refusal(Errno::BadLibrary, Part::Loader, &loader, reason);
+                let size = self.image.tree.node(node).map_or(0, |node| node.size);
+                // The kernel reads a whole ELF header (`Elf32_Ehdr`, `Elf64_Ehdr`).
+                let header = if file.binary.bits == Some(32) { 52 } else { 64 };
+                let errno = match size < header {
+                    true => Errno::Io,
+                    false => Errno::BadLibrary,
+                };
+                let refusal = refusal(errno, Part::Loader, &loader, reason);
                 Err(Refused::Error(refusal))
             }
         }

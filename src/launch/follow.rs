@@ -4,24 +4,21 @@
 //! its caller does it, [`execve`] opens it, the loader loads it. What a shell or a launcher executes in
 //! turn are further steps. How deep and how many is bounded, since images are hostile.
 
+use std::collections::HashSet;
 use std::io;
 
-use super::chain::{Cause, Opened, Outcome, Step, StepFailure, StepId};
-use super::container::Container;
-use super::environment::{Environment, Value};
+use super::chain::{Opened, Outcome, Step, StepFailure, StepId};
 use super::exec::{Execution, Refused, execve};
-use super::image::{Image, base};
-use super::launcher::{self, Launch, Process, Search};
+use super::fallback::Fallback;
+use super::image::Image;
 use super::load::{self, Loading};
 use super::loader::Resolver;
+use super::locate::Located;
 use super::messages::{self, Caller};
-use super::program::{Behaviour, behaviour};
-use super::refusal::Reason;
 use super::removal;
-use super::search::{self, Found};
-use super::shell::{self, Dialect, Ended, Place, Word};
-use super::user::{Accounts, Credentials};
-use crate::inspect::Libc;
+use super::request::Request;
+use super::shell::{Ended, Word};
+use super::user::Accounts;
 use crate::tree::NodeId;
 
 /// Steps that one chain may have. Entrypoint scripts have some dozens.
@@ -30,33 +27,6 @@ const MAX_STEPS: usize = 2048;
 const MAX_DEPTH: usize = 40;
 /// Steps of the shell evaluator, over all scripts.
 const BUDGET: u32 = 400_000;
-/// A script is not read beyond this many bytes.
-const SCRIPT_LIMIT: u64 = 1 << 20;
-
-/// What is to be started.
-#[derive(Clone, Debug)]
-pub(super) struct Request {
-    /// Who starts it.
-    pub caller: Caller,
-    /// The step of the caller.
-    pub parent: Option<StepId>,
-    /// The program and its arguments.
-    pub argv: Vec<Word>,
-    /// The environment.
-    pub environment: Environment,
-    /// The working directory.
-    pub cwd: Option<String>,
-    /// Who runs it.
-    pub credentials: Credentials,
-    /// Whether it is started in every run.
-    pub certain: bool,
-    /// Whether the caller expects that it may fail.
-    pub tested: bool,
-    /// How it is run.
-    pub place: Place,
-    /// How many programs have executed each other up to here.
-    pub depth: usize,
-}
 
 /// Follows what is executed, and keeps the steps.
 pub(super) struct Follower<'f, 'a> {
@@ -69,13 +39,10 @@ pub(super) struct Follower<'f, 'a> {
     error: Option<io::Error>,
     /// Whether a bound ended the work.
     pub cut_short: bool,
-}
-
-/// Where a program is, or why there is none.
-enum Located {
-    At(String),
-    Failed(StepFailure),
-    Unknown(&'static str),
+    /// Whether a script has syntax that is not understood.
+    pub not_understood: bool,
+    /// Paths that utilities of the chain made or changed.
+    pub(super) touched: HashSet<String>,
 }
 
 impl<'f, 'a: 'f> Follower<'f, 'a> {
@@ -92,6 +59,8 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             budget: BUDGET,
             error: None,
             cut_short: false,
+            not_understood: false,
+            touched: HashSet::new(),
         })
     }
 
@@ -152,7 +121,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         }
         let executed = execve(
             self.image,
-            &request.credentials,
+            &request.executed_as,
             cwd.as_bytes(),
             path.as_bytes(),
             &request.argv,
@@ -173,20 +142,35 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             }
             Err(Refused::System(os)) => self.give_up(id, format!("it is a program for {os}")),
             Err(Refused::Error(refusal)) => {
-                if let Some(dialect) = self.falls_back(&request, &execution, &refusal.reason) {
-                    return self.as_script(id, &request, &execution, &path, dialect);
+                let failure =
+                    messages::refused(&request.caller, &request.argv, &path, &cwd, refusal.clone());
+                match self.fallback(&request, &execution, &refusal) {
+                    Some(fallback) => {
+                        self.fail(id, failure.clone());
+                        if let Some(step) = self.step(id) {
+                            step.tested = true;
+                        }
+                        let busybox = matches!(fallback, Fallback::Shell(_, Some(_)));
+                        let ended = self.as_script(id, &request, &execution, &path, fallback);
+                        if !refusal.is_binary() {
+                            return ended;
+                        }
+                        if let Some(step) = self.step(id) {
+                            step.tested = request.tested;
+                        }
+                        self.fail(id, messages::read_as_script(busybox, failure))
+                    }
+                    None => self.fail(id, failure),
                 }
-                let failure = messages::refused(&request.caller, &request.argv, &path, refusal);
-                self.fail(id, failure)
             }
         }
     }
 
-    fn step(&mut self, id: StepId) -> Option<&mut Step> {
+    pub(super) fn step(&mut self, id: StepId) -> Option<&mut Step> {
         self.steps.get_mut(id.0 as usize)
     }
 
-    fn fail(&mut self, id: StepId, mut failure: StepFailure) -> Ended {
+    pub(super) fn fail(&mut self, id: StepId, mut failure: StepFailure) -> Ended {
         let status = failure.status;
         let removed = removal::find(self.image, &failure);
         failure.removed = self.note(removed).flatten();
@@ -200,7 +184,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         }
     }
 
-    fn give_up(&mut self, id: StepId, why: String) -> Ended {
+    pub(super) fn give_up(&mut self, id: StepId, why: String) -> Ended {
         if let Some(step) = self.step(id) {
             step.outcome = Outcome::Unknown(why);
         }
@@ -218,144 +202,6 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         if let Some(step) = self.step(id) {
             step.files = files;
         }
-    }
-
-    /// The path of the program, found as the caller finds it.
-    fn locate(&mut self, request: &Request) -> Located {
-        let name = match request.argv.first() {
-            Some(Word::Known(name)) => name.clone(),
-            Some(_) => return Located::Unknown("its name is unknown"),
-            None => return Located::Unknown("there is no program"),
-        };
-        if name.contains('/') {
-            // Only Go looks before it executes, and says the same in other words.
-            return Located::At(name);
-        }
-        if request.environment.is_unknown("PATH") {
-            return Located::Unknown("PATH is unknown");
-        }
-        let search_path = match request.environment.known("PATH") {
-            Some(path) => path.to_owned(),
-            None => request.caller.default_path().to_owned(),
-        };
-        let cwd = match &request.cwd {
-            Some(cwd) => cwd.as_str(),
-            None if search_path.split(':').all(|dir| dir.starts_with('/')) => "/",
-            None => return Located::Unknown("the working directory is unknown"),
-        };
-        match search::in_path(self.image, &request.credentials, cwd, &search_path, &name) {
-            Found::At(path) => Located::At(path),
-            Found::Unknown => Located::Unknown("PATH leads to what the runtime mounts"),
-            Found::Nothing(errno) => {
-                let failure = messages::not_in_path(&request.caller, &name, &search_path, errno);
-                Located::Failed(failure)
-            }
-        }
-    }
-
-    /// The shell that runs a file which the kernel does not execute, if the caller falls back to one.
-    fn falls_back(
-        &self,
-        request: &Request,
-        execution: &Execution,
-        reason: &Reason,
-    ) -> Option<Dialect> {
-        let binary = match reason {
-            Reason::Empty | Reason::Text | Reason::Html | Reason::ByteOrderMark => false,
-            Reason::BadShebang => false,
-            Reason::BadElf | Reason::Unrecognised | Reason::Machine(_) | Reason::Format(_) => true,
-            _ => return None,
-        };
-        if execution.files.len() != 1 {
-            return None;
-        }
-        match &request.caller {
-            // bash looks for a NUL in the first line; dash and busybox do not look.
-            Caller::Shell { dialect, .. } if !binary => Some(*dialect),
-            // execvp(3) of glibc starts /bin/sh; musl's and Go's do not.
-            Caller::Launcher {
-                execvp: Some(Libc::Glibc),
-                ..
-            } if !binary => {
-                let shell = self.image.regular(b"/bin/sh")?;
-                let name = self.image.tree.node(shell)?.name?;
-                let path = self.image.tree.path(name);
-                let name = String::from_utf8_lossy(base(&path)).into_owned();
-                match behaviour(&name, None, true) {
-                    Behaviour::Shell(dialect) => Some(dialect),
-                    _ if name == "busybox" => Some(Dialect::Busybox),
-                    _ => None,
-                }
-            }
-            _ => None,
-        }
-    }
-
-    /// Runs a file without `#!` as a script of the caller's shell.
-    fn as_script(
-        &mut self,
-        id: StepId,
-        request: &Request,
-        execution: &Execution,
-        path: &str,
-        dialect: Dialect,
-    ) -> Ended {
-        let Some(node) = execution.files.first().map(|file| file.node) else {
-            return unknown();
-        };
-        let args = request.argv.get(1..).unwrap_or_default().to_vec();
-        let text = self.text(node);
-        let Some(text) = text else {
-            return self.give_up(id, "it cannot be read as a script".to_owned());
-        };
-        let name = path.to_owned();
-        self.evaluate(
-            id,
-            request,
-            &shell::Script {
-                text: &text,
-                from_text: false,
-                name: Value::Known(name),
-                arguments: args,
-                dialect,
-                options: shell::Options::default(),
-                environment: &request.environment,
-                cwd: request.cwd.clone(),
-                certain: request.certain,
-            },
-        )
-    }
-
-    /// The text of a script; `None` if it is too long or cannot be read.
-    pub fn text(&mut self, node: NodeId) -> Option<String> {
-        let size = self.image.tree.node(node)?.size;
-        if size > SCRIPT_LIMIT {
-            return None;
-        }
-        let bytes = self.image.evidence.read(node, SCRIPT_LIMIT);
-        let bytes = self.note(bytes)?;
-        Some(String::from_utf8_lossy(&bytes).into_owned())
-    }
-
-    fn evaluate(&mut self, id: StepId, request: &Request, script: &shell::Script<'_>) -> Ended {
-        let dialect = script.dialect;
-        let name = match &script.name {
-            Value::Known(name) => name.clone(),
-            Value::Unknown => "sh".to_owned(),
-        };
-        let mut container = Container {
-            follower: self,
-            step: id,
-            credentials: request.credentials.clone(),
-            shell: Caller::Shell {
-                dialect,
-                name,
-                line: 0,
-                exec: false,
-            },
-            depth: request.depth + 1,
-        };
-        shell::evaluate(script, &mut container)
     }
 
     /// The program is started: its loader loads it, then it does what it does.
@@ -387,7 +233,10 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             Loading::Direct(loaded, skipped) => (Some(loaded), skipped),
             Loading::Nothing => return unknown(),
         };
-        let failure = loaded.as_ref().and_then(load::failure);
+        let unreadable = loaded
+            .as_ref()
+            .and_then(|loaded| load::unreadable(self.image, loaded, &request.credentials));
+        let failure = loaded.as_ref().and_then(load::failure).or(unreadable);
         let (named, real) = match skipped {
             0 => (file.named.clone(), file.real.clone()),
             _ => self.named(&execution.argv, skipped, program),
@@ -399,6 +248,29 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             return self.fail(id, failure);
         }
         let argv = execution.argv.get(skipped..).unwrap_or_default();
+        let binary = self.image.file(program).map(|file| &file.binary);
+        if binary.is_some_and(|binary| binary.cut_short.is_some()) {
+            return self.give_up(
+                id,
+                "the file ends before its segments do, and may be killed for it".to_owned(),
+            );
+        }
+        // glibc's loader executes a program that needs no loader.
+        if skipped > 0 && binary.is_some_and(|binary| binary.interpreter.is_none()) {
+            return self.start(Request {
+                caller: Caller::Launcher {
+                    name: "ld.so".to_owned(),
+                    argv0: "ld.so".to_owned(),
+                    busybox: false,
+                    execvp: None,
+                },
+                parent: Some(id),
+                argv: argv.to_vec(),
+                path: Some(String::from_utf8_lossy(&named).into_owned()),
+                depth: request.depth + 1,
+                ..request.clone()
+            });
+        }
         self.behave(id, request, argv, (program, &named, &real))
     }
 
@@ -411,206 +283,6 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         let name = self.image.tree.node(program).and_then(|node| node.name);
         let real = name.map(|name| self.image.tree.path(name));
         (named, real.unwrap_or_default())
-    }
-
-    /// What the program does, judged by its name.
-    fn behave(
-        &mut self,
-        id: StepId,
-        request: &Request,
-        argv: &[Word],
-        (program, named, real): (NodeId, &[u8], &[u8]),
-    ) -> Ended {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let mut argv = argv;
-        let real_name = text(base(real));
-        let mut name = real_name.clone();
-        let is_multicall = name.starts_with("busybox") || name.starts_with("toybox");
-        if is_multicall {
-            let applet = |word: Option<&Word>| match word {
-                Some(Word::Known(word)) => Some(text(base(word.as_bytes()))),
-                _ => None,
-            };
-            name = applet(argv.first()).unwrap_or_default();
-            if name == real_name {
-                argv = argv.get(1..).unwrap_or_default();
-                name = applet(argv.first()).unwrap_or_default();
-            }
-        }
-        let first = match argv.get(1) {
-            Some(Word::Known(word)) => Some(word.as_str()),
-            _ => None,
-        };
-        let args = argv.get(1..).unwrap_or_default();
-        let is_root = request.credentials.is_root();
-        let mut does = behaviour(&name, first, is_root);
-        if is_multicall && matches!(name.as_str(), "sh" | "ash" | "hush" | "bash") {
-            does = Behaviour::Shell(Dialect::Busybox);
-        }
-        // A link `sh` to bash makes it a POSIX shell.
-        if does == Behaviour::Shell(Dialect::Bash) && base(named) == b"sh" {
-            does = Behaviour::Shell(Dialect::BashPosix);
-        }
-        match does {
-            Behaviour::Shell(dialect) => self.shell(id, request, argv, dialect),
-            Behaviour::Ends(status) => Ended {
-                status: Some(status),
-                cause: None,
-                may_stay: false,
-            },
-            Behaviour::Answers => Ended {
-                status: None,
-                cause: None,
-                may_stay: false,
-            },
-            Behaviour::Unknown => {
-                let process = Process {
-                    args,
-                    environment: &request.environment,
-                    cwd: request.cwd.as_deref(),
-                    credentials: &request.credentials,
-                    accounts: &self.accounts,
-                };
-                match launcher::launch(launcher::usual_name(&name), process) {
-                    Some(launch) => self.launched(id, request, name, program, launch),
-                    None => Ended {
-                        status: None,
-                        cause: None,
-                        may_stay: true,
-                    },
-                }
-            }
-        }
-    }
-
-    fn launched(
-        &mut self,
-        id: StepId,
-        request: &Request,
-        name: String,
-        program: NodeId,
-        launch: Launch,
-    ) -> Ended {
-        let next = match launch {
-            Launch::Run(next) => next,
-            Launch::Refuses(message, status) => {
-                let failure = StepFailure {
-                    errno: None,
-                    status,
-                    clause: message.clone(),
-                    message,
-                    hint: "correct the arguments, or add the user to the image".to_owned(),
-                    cause: Cause::Launcher,
-                    removed: None,
-                };
-                return self.fail(id, failure);
-            }
-            Launch::Other(status) => {
-                return Ended {
-                    status,
-                    cause: None,
-                    may_stay: status.is_none(),
-                };
-            }
-        };
-        let libc = self.image.file(program).and_then(|file| file.binary.libc);
-        let caller = Caller::Launcher {
-            name,
-            execvp: libc.filter(|_| next.search == Search::Execvp),
-        };
-        self.start(Request {
-            caller,
-            parent: Some(id),
-            argv: next.argv,
-            environment: next.environment,
-            cwd: next.cwd,
-            credentials: next.credentials,
-            depth: request.depth + 1,
-            ..request.clone()
-        })
-    }
-
-    /// A shell with its arguments.
-    fn shell(&mut self, id: StepId, request: &Request, argv: &[Word], dialect: Dialect) -> Ended {
-        let Some(invocation) = shell::invocation::parse(argv, dialect) else {
-            // It reports an error for its arguments.
-            return Ended {
-                status: Some(2),
-                cause: None,
-                may_stay: false,
-            };
-        };
-        if invocation.only_prints {
-            return Ended {
-                status: Some(0),
-                cause: None,
-                may_stay: false,
-            };
-        }
-        let dialect = invocation.dialect;
-        let own_name = || match argv.first() {
-            Some(Word::Known(name)) => Value::Known(name.clone()),
-            _ => Value::Unknown,
-        };
-        let from_text = matches!(invocation.source, shell::invocation::Source::Text(_));
-        let (text, name) = match invocation.source {
-            shell::invocation::Source::Text(text) => (text, invocation.name),
-            // Without a script a shell reads standard input, which a container has none of.
-            shell::invocation::Source::Input => {
-                return Ended {
-                    status: Some(0),
-                    cause: None,
-                    may_stay: true,
-                };
-            }
-            shell::invocation::Source::File(path) => {
-                match self.script_file(id, request, &path, dialect) {
-                    Ok(text) => (text, Some(Value::Known(path))),
-                    Err(ended) => return ended,
-                }
-            }
-            shell::invocation::Source::Unknown => return unknown(),
-        };
-        self.evaluate(
-            id,
-            request,
-            &shell::Script {
-                text: &text,
-                from_text,
-                name: name.unwrap_or_else(own_name),
-                arguments: invocation.arguments,
-                dialect,
-                options: invocation.options,
-                environment: &request.environment,
-                cwd: request.cwd.clone(),
-                certain: request.certain,
-            },
-        )
-    }
-
-    /// The text of a script that a shell is given as an argument.
-    fn script_file(
-        &mut self,
-        id: StepId,
-        request: &Request,
-        path: &str,
-        dialect: Dialect,
-    ) -> Result<String, Ended> {
-        let cwd = request.cwd.clone().unwrap_or_else(|| "/".to_owned());
-        let opened = super::container::open_to_read(
-            self.image,
-            &request.credentials,
-            cwd.as_bytes(),
-            path.as_bytes(),
-        );
-        match opened {
-            Ok(Some(node)) => self.text(node).ok_or_else(unknown),
-            Ok(None) => Err(unknown()),
-            Err((errno, at)) => {
-                let failure = messages::no_script(dialect, path, errno, &at);
-                Err(self.fail(id, failure))
-            }
-        }
     }
 }
 

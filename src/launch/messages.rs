@@ -2,11 +2,13 @@
 
 use super::chain::{Cause, StepFailure, Why};
 use super::errno::Errno;
+use super::launcher_message;
 use super::refusal::{Part, Reason, Refusal};
 use super::search::DEFAULT_PATH;
 use super::shell::{Dialect, Word};
 use crate::inspect::Libc;
 use crate::layer::printable;
+use crate::tree::Kind;
 
 /// Who executes a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,13 +20,20 @@ pub(super) enum Caller {
         dialect: Dialect,
         /// `$0`, which its messages begin with.
         name: String,
+        /// Whether the script is the text of `-c`.
+        from_text: bool,
         line: u32,
         /// Whether the program replaces the shell.
         exec: bool,
     },
     /// A launcher.
     Launcher {
+        /// What it is known by.
         name: String,
+        /// Its `argv[0]`, which its messages begin with.
+        argv0: String,
+        /// Whether it is an applet of busybox.
+        busybox: bool,
         /// The C library whose execvp(3) it uses; `None` if it uses none.
         execvp: Option<Libc>,
     },
@@ -37,6 +46,15 @@ impl Caller {
             Self::Runtime => Why::Runtime,
             Self::Shell { line, .. } => Why::ShellCommand(*line),
             Self::Launcher { name, .. } => Why::Launcher(name.clone()),
+        }
+    }
+
+    /// Whether it looks programs up as Go's `exec.LookPath` does.
+    pub fn is_go(&self) -> bool {
+        match self {
+            Self::Runtime => true,
+            Self::Launcher { name, .. } => name == "gosu",
+            Self::Shell { .. } => false,
         }
     }
 
@@ -54,96 +72,139 @@ impl Caller {
     }
 
     /// The exit status that the caller ends with, or sees.
-    fn status(&self, errno: Errno, refusal: Option<&Refusal>) -> u8 {
+    fn status(&self, errno: Errno) -> u8 {
         match self {
             Self::Runtime => errno.shell_status(),
-            Self::Shell { dialect, .. } => {
-                // A missing interpreter: dash says not found, bash that it cannot be executed.
-                let is_bash = matches!(dialect, Dialect::Bash | Dialect::BashPosix);
-                match refusal {
-                    Some(refusal) if is_bash && refusal.part == Part::Interpreter => 126,
-                    _ if errno == Errno::NotDirectory && !is_bash => 127,
-                    _ => errno.shell_status(),
-                }
-            }
-            Self::Launcher { name, .. } => match name.as_str() {
-                "dumb-init" => 2,
-                "gosu" | "su-exec" | "setuidgid" => 1,
-                "s6-setuidgid" => errno.shell_status(),
-                _ => errno.shell_status(),
+            Self::Shell { dialect, .. } => match errno {
+                Errno::NotDirectory if !dialect.is_bash() => 127,
+                errno => errno.shell_status(),
             },
+            Self::Launcher { name, .. } => launcher_message::status(name, errno),
         }
     }
 
-    /// The message about a file that cannot be executed.
-    fn message(&self, word: &str, path: &str, errno: Errno, refusal: Option<&Refusal>) -> String {
+    /// The message about a file that cannot be executed. `word` is the program as it was written, `path`
+    /// where it was found.
+    fn message(
+        &self,
+        word: &str,
+        path: &str,
+        cwd: &str,
+        errno: Errno,
+        refusal: Option<&Refusal>,
+    ) -> String {
         // All of these may come from the image.
         let (word, path) = (shown(word), shown(path));
         let lower = errno.text().to_ascii_lowercase();
         match self {
-            Self::Runtime => match refusal.map(|refusal| (&refusal.reason, refusal.part)) {
-                // Go looks at the file before it executes it.
-                Some((Reason::Missing(_) | Reason::NotSearchable(_), Part::Program)) => {
-                    format!("exec: \"{word}\": stat {path}: {lower}")
-                }
-                Some((Reason::NotExecutable(..), Part::Program)) => {
-                    format!("exec: \"{word}\": {lower}")
-                }
-                Some((Reason::NotRegular(_), Part::Program)) => {
-                    format!("exec: \"{word}\": is a directory")
-                }
-                _ => format!("exec {path}: {lower}"),
-            },
+            Self::Runtime => go_message("", &word, &path, &lower, refusal),
             Self::Shell {
                 dialect,
                 name,
+                from_text,
                 line,
                 exec,
             } => {
                 let name = shown(name);
-                let text = errno.text();
                 match dialect {
                     Dialect::Bash | Dialect::BashPosix => {
                         let at = format!("{name}: line {line}");
-                        match refusal.map(|refusal| (refusal.part, &refusal.reason)) {
-                            Some((Part::Interpreter, _)) => {
-                                let interpreter = refusal.map(|refusal| printable(&refusal.path));
-                                let interpreter = interpreter.unwrap_or_default();
-                                format!("{at}: {path}: {interpreter}: bad interpreter: {text}")
-                            }
-                            Some((Part::Loader, Reason::Missing(_))) => {
-                                format!("{at}: {path}: cannot execute: required file not found")
-                            }
-                            _ if *exec => format!("{at}: {path}: {text}"),
-                            _ => format!("{at}: {path}: {text}"),
-                        }
+                        // bash composes the whole path of what it executes.
+                        let path = match *exec && !path.starts_with('/') && path.contains('/') {
+                            true => format!(
+                                "{}/{}",
+                                shown(cwd.trim_end_matches('/')),
+                                path.strip_prefix("./").unwrap_or(&path)
+                            ),
+                            false => path,
+                        };
+                        bash_message(&at, &path, errno, refusal)
                     }
                     Dialect::Busybox => {
                         let what = match errno {
-                            Errno::NoEntry => "not found",
-                            _ => text,
+                            Errno::NoEntry | Errno::NotDirectory => "not found",
+                            _ => errno.text(),
                         };
-                        format!("{name}: line {line}: {path}: {what}")
+                        // It counts the lines of -c from 0, and names none for a plain command.
+                        match (exec, from_text) {
+                            (true, true) => {
+                                format!(
+                                    "{name}: exec: line {}: {word}: {what}",
+                                    line.saturating_sub(1)
+                                )
+                            }
+                            (true, false) => format!("{name}: exec: line {line}: {word}: {what}"),
+                            (false, true) if *line <= 1 => format!("{name}: {word}: {what}"),
+                            (false, _) => format!("{name}: line {line}: {word}: {what}"),
+                        }
                     }
                     _ => {
                         let what = match errno {
                             Errno::NoEntry | Errno::NotDirectory => "not found",
-                            _ => text,
+                            _ => errno.text(),
                         };
                         match exec {
-                            true => format!("{name}: {line}: exec: {path}: {what}"),
-                            false => format!("{name}: {line}: {path}: {what}"),
+                            true => format!("{name}: {line}: exec: {word}: {what}"),
+                            false => format!("{name}: {line}: {word}: {what}"),
                         }
                     }
                 }
             }
-            Self::Launcher { name, .. } => match name.as_str() {
-                "tini" => format!("[FATAL tini (7)] exec {word} failed: {}", errno.text()),
-                "dumb-init" => format!("[dumb-init] {word}: {}", errno.text()),
-                "gosu" => format!("error: exec: \"{word}\": {lower}"),
-                name => format!("{}: {word}: {}", shown(name), errno.text()),
-            },
+            Self::Launcher { name, .. } if name == "gosu" => {
+                go_message("error: ", &word, &path, &lower, refusal)
+            }
+            Self::Launcher {
+                name,
+                argv0,
+                busybox,
+                ..
+            } => launcher_message::message(name, &shown(argv0), *busybox, &word, errno),
         }
+    }
+}
+
+/// What a program says that is written in Go: it looks at the file before it executes it.
+fn go_message(
+    prefix: &str,
+    word: &str,
+    path: &str,
+    lower: &str,
+    refusal: Option<&Refusal>,
+) -> String {
+    match refusal.map(|refusal| (&refusal.reason, refusal.part)) {
+        Some((Reason::Missing(_) | Reason::NotSearchable(_), Part::Program)) => {
+            format!("{prefix}exec: \"{word}\": stat {path}: {lower}")
+        }
+        // gosu looks as root, so that only the execution fails.
+        Some((Reason::NotExecutable(..), Part::Program)) if prefix.is_empty() => {
+            format!("exec: \"{word}\": {lower}")
+        }
+        Some((Reason::NotRegular(_), Part::Program)) => {
+            format!("{prefix}exec: \"{word}\": is a directory")
+        }
+        _ if prefix.is_empty() => format!("exec {path}: {lower}"),
+        _ => format!("{prefix}exec failed: {lower}"),
+    }
+}
+
+/// What bash says (`shell_execve` in execute_cmd.c).
+fn bash_message(at: &str, path: &str, errno: Errno, refusal: Option<&Refusal>) -> String {
+    let text = errno.text();
+    match refusal.map(|refusal| (refusal.part, &refusal.reason)) {
+        // bash 5.2; older ones say "bad interpreter" of a script.
+        Some((Part::Interpreter | Part::Loader, Reason::Missing(_))) => {
+            format!("{at}: {path}: cannot execute: required file not found")
+        }
+        Some((Part::Interpreter, _)) => {
+            let interpreter = refusal.map(|refusal| printable(&refusal.path));
+            let interpreter = interpreter.unwrap_or_default();
+            format!("{at}: {path}: {interpreter}: bad interpreter: {text}")
+        }
+        Some((_, Reason::NotRegular(_))) => format!("{at}: {path}: Is a directory"),
+        Some(_) if errno == Errno::ExecFormat => {
+            format!("{at}: {path}: cannot execute binary file: {text}")
+        }
+        _ => format!("{at}: {path}: {text}"),
     }
 }
 
@@ -162,7 +223,7 @@ pub(super) fn not_in_path(
     };
     StepFailure {
         errno: Some(errno),
-        status: caller.status(errno, None),
+        status: caller.status(errno),
         message,
         clause,
         hint: "install it, add its directory to PATH, or write its whole path".to_owned(),
@@ -180,6 +241,7 @@ fn message_not_in_path(caller: &Caller, name: &str, errno: Errno) -> String {
             name: shell,
             line,
             exec,
+            ..
         } if errno == Errno::NoEntry => match exec {
             true => format!("{}: line {line}: exec: {word}: not found", shown(shell)),
             false => format!("{}: line {line}: {word}: command not found", shown(shell)),
@@ -187,12 +249,45 @@ fn message_not_in_path(caller: &Caller, name: &str, errno: Errno) -> String {
         Caller::Launcher { name: launcher, .. } if launcher == "gosu" => {
             format!("error: exec: \"{word}\": executable file not found in $PATH")
         }
-        caller => caller.message(name, name, errno, None),
+        caller => caller.message(name, name, "/", errno, None),
+    }
+}
+
+/// A program that Go finds in a relative directory of PATH, and does not execute (`exec.ErrDot`).
+pub(super) fn relative(caller: &Caller, name: &str, path: &str) -> StepFailure {
+    let (name, path) = (shown(name), shown(path));
+    let prefix = match caller {
+        Caller::Launcher { .. } => "error: ",
+        _ => "",
+    };
+    StepFailure {
+        errno: None,
+        status: 127,
+        message: format!(
+            "{prefix}exec: \"{name}\": cannot run executable found relative to current directory"
+        ),
+        clause: format!("PATH finds it as {path}, relative to the working directory"),
+        hint: "write absolute directories in PATH, or the program's whole path".to_owned(),
+        cause: Cause::NotInPath(name),
+        removed: None,
     }
 }
 
 /// A path that execve refuses.
-pub(super) fn refused(caller: &Caller, argv: &[Word], path: &str, refusal: Refusal) -> StepFailure {
+pub(super) fn refused(
+    caller: &Caller,
+    argv: &[Word],
+    path: &str,
+    cwd: &str,
+    mut refusal: Refusal,
+) -> StepFailure {
+    // Go's look-up tells a directory from a file without permission.
+    if caller.is_go()
+        && refusal.part == Part::Program
+        && refusal.reason == Reason::NotRegular(Kind::Directory)
+    {
+        refusal.errno = Errno::IsDirectory;
+    }
     let word = match argv.first() {
         Some(Word::Known(word)) => word.as_str(),
         _ => path,
@@ -200,8 +295,8 @@ pub(super) fn refused(caller: &Caller, argv: &[Word], path: &str, refusal: Refus
     let errno = refusal.errno;
     StepFailure {
         errno: Some(errno),
-        status: caller.status(errno, Some(&refusal)),
-        message: caller.message(word, path, errno, Some(&refusal)),
+        status: caller.status(errno),
+        message: caller.message(word, path, cwd, errno, Some(&refusal)),
         clause: refusal.clause(),
         hint: refusal.hint(),
         cause: Cause::Refused(refusal),
@@ -219,11 +314,15 @@ pub(super) fn no_script(dialect: Dialect, path: &str, errno: Errno, at: &[u8]) -
             format!("bash: {path}: {text}"),
             if errno == Errno::NoEntry { 127 } else { 126 },
         ),
-        Dialect::Busybox => (
-            format!("sh: can't open '{path}': {text}"),
-            if errno == Errno::NoEntry { 127 } else { 2 },
-        ),
-        _ => (format!("sh: 0: cannot open {path}: {text}"), 2),
+        Dialect::Busybox => (format!("sh: can't open '{path}': {text}"), 2),
+        _ => {
+            // dash has a shorter text of its own.
+            let text = match errno {
+                Errno::NoEntry => "No such file",
+                _ => text,
+            };
+            (format!("sh: 0: cannot open {path}: {text}"), 2)
+        }
     };
     let reason = match errno {
         Errno::Access => Reason::NotSearchable(at.to_vec()),
@@ -234,7 +333,8 @@ pub(super) fn no_script(dialect: Dialect, path: &str, errno: Errno, at: &[u8]) -
         _ => format!("the script {path} is not in the image"),
     };
     StepFailure {
-        errno: Some(errno),
+        // The shell itself starts.
+        errno: None,
         status,
         message,
         clause,
@@ -245,6 +345,38 @@ pub(super) fn no_script(dialect: Dialect, path: &str, errno: Errno, at: &[u8]) -
             path: script.as_bytes().to_vec(),
             reason,
         }),
+        removed: None,
+    }
+}
+
+/// A file for another machine, or in another format, that a shell then reads as a script
+/// (`shellexec` of dash and busybox, execvp(3) of glibc).
+pub(super) fn read_as_script(busybox: bool, mut failure: StepFailure) -> StepFailure {
+    failure.status = 2;
+    // The text depends on the bytes of the file.
+    failure.message = match busybox {
+        true => "syntax error".to_owned(),
+        false => "Syntax error".to_owned(),
+    };
+    failure
+        .clause
+        .push_str(", and a shell reads it as a script");
+    failure
+}
+
+/// A launcher that cannot change its working directory (env(1)).
+pub(super) fn no_directory(argv0: &str, dir: &str, errno: Errno) -> StepFailure {
+    let (argv0, dir) = (shown(argv0), shown(dir));
+    StepFailure {
+        errno: None,
+        status: 125,
+        message: format!(
+            "{argv0}: cannot change directory to '{dir}': {}",
+            errno.text()
+        ),
+        clause: format!("{argv0} cannot change its working directory to {dir}"),
+        hint: "add the directory to the image, or correct its path".to_owned(),
+        cause: Cause::Launcher,
         removed: None,
     }
 }

@@ -10,30 +10,38 @@
 //! - `search`, `shebang`, `messages`: how runtimes, shells and execvp(3) find a program, and what they print.
 //! - `shell`, `launcher`, `program`: what a program executes in turn.
 //! - `load`, `loader`, `execution`: which libraries the dynamic loader finds for a program, and where.
-//! - `follow`, `container`, `chain`: all of these put together, step by step.
+//! - `follow`, `request`, `locate`, `fallback`, `behave`, `script`, `utility`, `container`, `chain`,
+//!   `origin`: all of these put together, step by step.
 
 mod access;
+mod behave;
 mod chain;
 mod container;
 mod environment;
 mod errno;
 mod exec;
 mod execution;
+mod fallback;
 mod follow;
 pub(crate) mod image;
 mod launcher;
+mod launcher_message;
 mod load;
 pub(crate) mod loader;
+mod locate;
 pub(crate) mod machine;
 mod messages;
 mod origin;
 mod program;
 mod refusal;
 mod removal;
+mod request;
+mod script;
 mod search;
 mod shebang;
 mod shell;
 mod user;
+mod utility;
 
 use std::io;
 

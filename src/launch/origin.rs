@@ -2,16 +2,19 @@
 
 use std::io;
 
-use super::chain::{Chain, End, Origin, Outcome};
+use super::access::{self, Blocked};
+use super::chain::{Chain, End, Origin, Outcome, Step};
 use super::environment::{Environment, Value};
-use super::follow::{Follower, Request};
+use super::errno::Errno;
+use super::follow::Follower;
 use super::image::Image;
 use super::messages::Caller;
+use super::request::Request;
 use super::search::DEFAULT_PATH;
 use super::shell::{Ended, Place, Word};
 use super::user::Credentials;
 use super::{Declared, Evidence};
-use crate::tree::Tree;
+use crate::tree::{Kind, Tree};
 
 /// Follows what would be executed, without executing anything.
 ///
@@ -53,12 +56,18 @@ pub(crate) fn chain(image: &Image<'_>, origin: &Origin) -> io::Result<Chain> {
         Ok(credentials) => credentials,
         Err(error) => return Ok(ended(End::NoUser(error.message()))),
     };
+    if let Some(message) = no_directory(image) {
+        return Ok(ended(End::NoDirectory(message)));
+    }
     let request = Request {
         caller: Caller::Runtime,
         parent: None,
         argv: argv.into_iter().map(Word::Known).collect(),
         environment: environment(image, &credentials),
         cwd: Some(working_dir(image)),
+        path: None,
+        looked_up_as: credentials.clone(),
+        executed_as: credentials.clone(),
         credentials,
         certain: true,
         tested: false,
@@ -102,9 +111,38 @@ fn working_dir(image: &Image<'_>) -> String {
     }
 }
 
+/// Why the runtime cannot change to the working directory. It makes a directory that is missing.
+fn no_directory(image: &Image<'_>) -> Option<String> {
+    let dir = working_dir(image);
+    let root = Credentials::default();
+    let errno = match access::follow(image, &root, b"/", dir.as_bytes()) {
+        Ok(reached) => {
+            let node = image.tree.node(reached.node)?;
+            (node.kind != Kind::Directory).then_some(Errno::NotDirectory)?
+        }
+        Err(Blocked::Error(Errno::NoEntry, _) | Blocked::Mounted) => return None,
+        Err(Blocked::Error(errno, _)) => errno,
+    };
+    let text = errno.text().to_ascii_lowercase();
+    Some(format!(
+        "chdir to cwd (\"{dir}\") set in config.json failed: {text}"
+    ))
+}
+
 fn end(follower: &Follower<'_, '_>, last: Ended) -> End {
     if let Some(step) = last.cause {
         return End::Fails(step);
+    }
+    if follower.not_understood {
+        return End::Unknown("a script has syntax that is not understood".to_owned());
+    }
+    let may_fail = |step: &&Step| !step.certain && !step.tested && step.failure().is_some();
+    if let Some(step) = follower.steps.iter().find(may_fail) {
+        let clause = step.failure().map(|failure| failure.clause.as_str());
+        return End::Unknown(format!(
+            "what it executes depends on what is not known, and may fail: {}",
+            clause.unwrap_or_default()
+        ));
     }
     if let Some(Outcome::Unknown(why)) = follower.steps.first().map(|step| &step.outcome) {
         return End::Unknown(why.clone());

@@ -103,3 +103,8 @@ pub(crate) fn behaviour(name: &str, first: Option<&str>, is_root: bool) -> Behav
         _ => Behaviour::Unknown,
     }
 }
+
+/// Whether a program of that name changes files that its arguments name.
+pub(crate) fn writes(name: &str) -> bool {
+    WRITE.contains(&name) || matches!(name, "touch" | "find")
+}

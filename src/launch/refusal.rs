@@ -89,6 +89,18 @@ impl Reason {
 }
 
 impl Refusal {
+    /// Whether the file has bytes that no script has.
+    pub(crate) fn is_binary(&self) -> bool {
+        !matches!(
+            self.reason,
+            Reason::Empty
+                | Reason::Text
+                | Reason::Html
+                | Reason::ByteOrderMark
+                | Reason::BadShebang
+        )
+    }
+
     /// What is wrong, as a clause: `its loader /lib/ld.so is not in the image`.
     pub fn clause(&self) -> String {
         let path = printable(&self.path);

@@ -21,6 +21,8 @@ pub(crate) fn env_lacks(image: &Image<'_>, argument: &[u8]) -> Option<String> {
         cwd: Some("/"),
         credentials: &credentials,
         accounts: &Accounts::default(),
+        busybox: false,
+        argv0: "env",
     };
     let Some(Launch::Run(next)) = launcher::launch("env", process) else {
         return None;

@@ -108,7 +108,7 @@ pub fn predict(case: &Case, dir: &Path) -> Prediction {
         End::Starts => Verdict::Starts,
         End::Fails(step) => Verdict::Fails(step.0 as usize),
         End::Exits(status) => Verdict::Exits(*status),
-        End::NoUser(message) => Verdict::NoUser(message.clone()),
+        End::NoUser(message) | End::NoDirectory(message) => Verdict::NoUser(message.clone()),
         End::NoCommand => Verdict::NoCommand,
         End::Unknown(why) => Verdict::Unknown(why.clone()),
     };

@@ -40,7 +40,7 @@ fn of_chain(image: &OpenImage, chain: &Chain) -> Value {
         End::Starts => ("starts", None, None),
         End::Fails(id) => ("fails", Some(id.0), None),
         End::Exits(status) => ("exits", None, Some(format!("exit status {status}"))),
-        End::NoUser(message) => ("fails", None, Some(message.clone())),
+        End::NoUser(message) | End::NoDirectory(message) => ("fails", None, Some(message.clone())),
         End::NoCommand => ("unknown", None, Some("no command".to_owned())),
         End::Unknown(why) => ("unknown", None, Some(why.clone())),
     };

@@ -84,7 +84,9 @@ fn write(
 fn code(end: &End) -> ExitCode {
     match end {
         End::Starts => ExitCode::SUCCESS,
-        End::Fails(_) | End::Exits(_) | End::NoUser(_) => ExitCode::from(FAILS),
+        End::Fails(_) | End::Exits(_) | End::NoUser(_) | End::NoDirectory(_) => {
+            ExitCode::from(FAILS)
+        }
         End::Unknown(_) | End::NoCommand => ExitCode::from(NO_ANSWER),
     }
 }

@@ -255,7 +255,7 @@ impl Drawing<'_> {
                 writeln!(out, "{}: {}", colour.bad("fails"), failure.message)?;
                 writeln!(out, "fix: {}", failure.hint)
             }
-            End::NoUser(message) => writeln!(
+            End::NoUser(message) | End::NoDirectory(message) => writeln!(
                 out,
                 "{}: {}",
                 colour.bad("fails"),

@@ -20,6 +20,9 @@ pub(super) fn env(process: &Process<'_>) -> Launch {
             break;
         };
         if options && text.starts_with('-') {
+            if process.busybox && text.starts_with("-S") {
+                return Launch::Refuses(invalid(process, 'S'), 1);
+            }
             if let Some(split) = split_string(text, &mut words) {
                 splits += 1;
                 let Some(parts) = split.filter(|_| splits <= MAX_SPLITS) else {
@@ -53,10 +56,22 @@ pub(super) fn env(process: &Process<'_>) -> Launch {
                 text if text.starts_with("-u") => {
                     environment.unset(text.strip_prefix("-u").unwrap_or_default());
                 }
-                text if text.starts_with("--") => {}
+                text if KNOWN.iter().any(|known| text.starts_with(known)) => {}
+                text if text.starts_with("--") => {
+                    let message = format!("{}: unrecognized option '{text}'", process.argv0);
+                    return Launch::Refuses(message, 125);
+                }
                 text => {
-                    let option = text.chars().nth(1).unwrap_or('-');
-                    return Launch::Refuses(format!("env: invalid option -- '{option}'"), 125);
+                    // Several in one, as in `-iv`.
+                    let mut letters = text.chars().skip(1);
+                    let known = |c: &char| matches!(c, 'i' | '0' | 'v');
+                    let Some(wrong) = letters.find(|c| !known(c)) else {
+                        if text.contains('i') {
+                            environment.clear();
+                        }
+                        continue;
+                    };
+                    return Launch::Refuses(invalid(process, wrong), 125);
                 }
             }
             continue;
@@ -78,12 +93,27 @@ pub(super) fn env(process: &Process<'_>) -> Launch {
     match &mut launch {
         Launch::Run(next) => {
             next.environment = environment;
+            next.chdir = cwd != next.cwd;
             next.cwd = cwd;
         }
         // Without a program it prints the environment.
         launch => *launch = Launch::Other(Some(0)),
     }
     launch
+}
+
+/// Long options without a value that matters here (env(1), coreutils 9).
+const KNOWN: [&str; 5] = [
+    "--block-signal",
+    "--default-signal",
+    "--ignore-signal",
+    "--list-signal-handling",
+    "--argv0=",
+];
+
+/// What getopt(3) prints.
+fn invalid(process: &Process<'_>, option: char) -> String {
+    format!("{}: invalid option -- '{option}'", process.argv0)
 }
 
 /// The words that `-S TEXT` stands for. The outer `None` means that the option is another one, the inner
@@ -163,6 +193,8 @@ mod tests {
             cwd: Some("/"),
             credentials: &Credentials::default(),
             accounts: &Accounts::default(),
+            busybox: false,
+            argv0: "env",
         };
         let Launch::Run(next) = env(&process) else {
             return None;

@@ -21,6 +21,8 @@ pub(crate) enum Launch {
     Refuses(String, u8),
     /// It does something else, and its exit status if that is known.
     Other(Option<u8>),
+    /// What it executes cannot be told, and why.
+    Unknown(&'static str),
 }
 
 /// What a launcher executes.
@@ -32,10 +34,14 @@ pub(crate) struct Next {
     pub environment: Environment,
     /// The working directory; `None` if it is unknown.
     pub cwd: Option<String>,
+    /// Whether the launcher changes to that directory, and fails if it cannot.
+    pub chdir: bool,
     /// Who executes it.
     pub credentials: Credentials,
-    /// The value of PATH that the program is looked up with, where that is not the environment's.
+    /// How the program is looked up.
     pub search: Search,
+    /// Whether root's capabilities hold until the program is executed, although the user changes.
+    pub keeps_capabilities: bool,
 }
 
 /// How a launcher looks its program up.
@@ -60,6 +66,10 @@ pub(crate) struct Process<'a> {
     pub credentials: &'a Credentials,
     /// The users and groups of the image.
     pub accounts: &'a Accounts,
+    /// Whether the launcher is an applet of busybox.
+    pub busybox: bool,
+    /// Its name, as its messages begin with it.
+    pub argv0: &'a str,
 }
 
 impl Process<'_> {
@@ -74,6 +84,8 @@ impl Process<'_> {
             cwd: self.cwd.map(str::to_owned),
             credentials: self.credentials.clone(),
             search: Search::Execvp,
+            chdir: false,
+            keeps_capabilities: false,
         }))
     }
 }
@@ -92,6 +104,8 @@ pub(crate) fn launch(name: &str, process: Process<'_>) -> Option<Launch> {
         "setarch" | "linux32" | "linux64" => skip(&[]),
         "taskset" | "chrt" => options::after_one(&process, &[]),
         "timeout" => options::after_one(&process, &["-k", "-s", "--kill-after", "--signal"]),
+        "xargs" => options::xargs(&process),
+        "chroot" => options::chroot(&process),
         "env" => env::env(&process),
         "gosu" => switch_user::gosu(&process),
         "su-exec" => switch_user::su_exec(&process),
@@ -131,6 +145,8 @@ mod tests {
             cwd: Some("/"),
             credentials: &Credentials::default(),
             accounts: &Accounts::default(),
+            busybox: false,
+            argv0: name,
         };
         launch(name, process)
     }

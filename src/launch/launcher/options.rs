@@ -29,3 +29,23 @@ pub(super) fn after_one(process: &Process<'_>, with_value: &[&str]) -> Launch {
     let rest = skip(process.args, with_value);
     process.pass(rest.get(1..).unwrap_or_default())
 }
+
+/// `xargs PROGRAM…`: the program gets arguments that are read from standard input.
+pub(super) fn xargs(process: &Process<'_>) -> Launch {
+    const WITH_VALUE: [&str; 9] = ["-a", "-d", "-E", "-I", "-L", "-n", "-P", "-s", "-i"];
+    let rest = skip(process.args, &WITH_VALUE);
+    if rest.is_empty() {
+        return Launch::Other(None);
+    }
+    let mut argv = rest.to_vec();
+    argv.push(Word::UnknownMany);
+    process.pass(&argv)
+}
+
+/// `chroot DIRECTORY PROGRAM…`. Only the root itself is followed.
+pub(super) fn chroot(process: &Process<'_>) -> Launch {
+    match skip(process.args, &[]) {
+        [Word::Known(root), argv @ ..] if root == "/" => process.pass(argv),
+        _ => Launch::Unknown("it changes the root directory"),
+    }
+}

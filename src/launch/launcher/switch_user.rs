@@ -17,15 +17,22 @@ fn as_user(process: &Process<'_>, name: &str, refused_as: u8, search: Search) ->
         return Launch::Refuses(format!("Usage: {name} user-spec command [args]"), 1);
     }
     match process.accounts.resolve(spec) {
-        Ok(credentials) => switch(process, name, credentials, argv, search),
-        Err(error) => Launch::Refuses(format!("{name}: {}", error.message()), refused_as),
+        Ok(credentials) => switch(process, (name, spec), credentials, argv, search),
+        Err(error) => {
+            let message = match name {
+                "gosu" => format!("error: failed switching to \"{spec}\": {}", error.message()),
+                "su-exec" => format!("su-exec: getpwnam({spec})"),
+                name => format!("{name}: {}", error.message()),
+            };
+            Launch::Refuses(message, refused_as)
+        }
     }
 }
 
 /// Executes `argv` with other credentials, which only root may take on.
 fn switch(
     process: &Process<'_>,
-    name: &str,
+    (name, spec): (&str, &str),
     credentials: Credentials,
     argv: &[Word],
     search: Search,
@@ -33,7 +40,11 @@ fn switch(
     let same =
         credentials.uid == process.credentials.uid && credentials.gid == process.credentials.gid;
     if !process.credentials.is_root() && !(same && name != "su-exec") {
-        return Launch::Refuses(format!("{name}: setgroups: Operation not permitted"), 1);
+        let message = match name {
+            "gosu" => format!("error: failed switching to \"{spec}\": operation not permitted"),
+            name => format!("{name}: setgroups: Operation not permitted"),
+        };
+        return Launch::Refuses(message, 1);
     }
     let mut environment = process.environment.clone();
     if let Some(home) = &credentials.home {
@@ -45,6 +56,8 @@ fn switch(
         cwd: process.cwd.map(str::to_owned),
         credentials,
         search,
+        chdir: false,
+        keeps_capabilities: false,
     }))
 }
 
@@ -162,6 +175,8 @@ pub(super) fn setpriv(process: &Process<'_>) -> Launch {
     }
     let mut launch = process.pass(rest);
     if changes && let Launch::Run(next) = &mut launch {
+        // setpriv sets PR_SET_KEEPCAPS, so that execve(2) itself happens with root's capabilities.
+        next.keeps_capabilities = process.credentials.is_root();
         next.credentials = credentials;
     }
     launch

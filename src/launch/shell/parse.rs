@@ -56,6 +56,11 @@ pub(super) fn parse(text: &str, dialect: Dialect) -> Text {
         parsed.failure = Some(Failure::Unknown);
         return parsed;
     }
+    // The parser takes `function f {` for a definition, which dash does not have.
+    if dialect == Dialect::Dash && has_function_keyword(text) {
+        parsed.failure = Some(Failure::Unknown);
+        return parsed;
+    }
     if let Some(commands) = program(text, dialect) {
         parsed.commands = commands
             .into_iter()
@@ -65,6 +70,14 @@ pub(super) fn parse(text: &str, dialect: Dialect) -> Text {
     }
     by_commands(text, dialect, &mut parsed);
     parsed
+}
+
+/// Whether a line begins with the keyword `function`.
+fn has_function_keyword(text: &str) -> bool {
+    text.lines().any(|line| {
+        let rest = line.trim_start().strip_prefix("function");
+        rest.is_some_and(|rest| rest.starts_with([' ', '\t']))
+    })
 }
 
 fn program(text: &str, dialect: Dialect) -> Option<Vec<CompoundList>> {

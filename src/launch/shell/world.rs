@@ -121,6 +121,9 @@ pub(crate) trait World {
     /// The name of the machine as `uname -m` prints it; `None` if it is unknown.
     fn machine(&self) -> Option<&'static str>;
 
+    /// Learns that the rest of a text is not understood: what it does is unknown.
+    fn not_understood(&mut self);
+
     /// Takes `steps` from the budget of the whole chain. Once it answers `false`, the evaluation has to
     /// stop: what would follow is unknown.
     fn spend(&mut self, steps: u32) -> bool;

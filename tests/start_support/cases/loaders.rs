@@ -302,6 +302,8 @@ pub fn symbols() -> Vec<Case> {
             )
             .entrypoint(&["/app"])
     };
+    let mut bound_at_start = lacks("glibc", 2, "lazy");
+    bound_at_start.name.push_str("-bound-at-start");
     vec![
         lacks("glibc", 1, "lazy").runs(),
         lacks("glibc", 1, "now").runs(),
@@ -329,12 +331,9 @@ pub fn symbols() -> Vec<Case> {
         lacks("musl", 5, "lazy").runs(),
         lacks("musl", 6, "lazy").dies(127, "greet_twice: symbol not found"),
         lacks("musl", 7, "now").runs(),
-        Case {
-            name: "glibc-symbol-bound-now-by-the-environment".to_owned(),
-            ..lacks("glibc", 2, "lazy")
-                .env("LD_BIND_NOW=1")
-                .dies(127, "undefined symbol: greet_twice")
-        },
+        bound_at_start
+            .env("LD_BIND_NOW=1")
+            .dies(127, "undefined symbol: greet_twice"),
         debian("version-that-the-library-lacks")
             .exe("/app", program("uses-ver"))
             .exe("/usr/lib/libver.so.1", program("libver-old.so.1"))

@@ -42,6 +42,7 @@ impl Shell<'_> {
                 self.fatal(status)
             }
             Some(Failure::Unknown) => {
+                self.world.not_understood();
                 self.unknown_status();
                 Flow::Exit(Ended {
                     status: None,

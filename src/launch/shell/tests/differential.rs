@@ -116,6 +116,8 @@ impl World for Stubs<'_> {
         None
     }
 
+    fn not_understood(&mut self) {}
+
     fn spend(&mut self, steps: u32) -> bool {
         self.steps = self.steps.saturating_sub(steps);
         self.steps > 0

@@ -154,6 +154,8 @@ impl World for Recorder {
         Some("x86_64")
     }
 
+    fn not_understood(&mut self) {}
+
     fn spend(&mut self, steps: u32) -> bool {
         self.steps = self.steps.saturating_sub(steps);
         self.steps > 0

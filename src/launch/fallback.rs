@@ -1,0 +1,107 @@
+//! Files that the kernel does not execute (`ENOEXEC`), and that some callers run as scripts.
+
+use super::chain::StepId;
+use super::environment::Value;
+use super::errno::Errno;
+use super::exec::Execution;
+use super::follow::{Follower, unknown};
+use super::messages::Caller;
+use super::refusal::{Part, Refusal};
+use super::request::Request;
+use super::shell::{self, Dialect, Ended, Word};
+use crate::inspect::Libc;
+
+/// How a file that the kernel does not execute is run as a script.
+pub(super) enum Fallback {
+    /// The shell reads it itself.
+    InProcess(Dialect),
+    /// A shell is executed with it: `argv[0]`, and the path if that is another one.
+    Shell(&'static str, Option<String>),
+}
+
+impl<'f, 'a: 'f> Follower<'f, 'a> {
+    /// What the caller does with a file that the kernel does not execute (`ENOEXEC`), if it takes the file
+    /// for a script.
+    pub(super) fn fallback(
+        &self,
+        request: &Request,
+        execution: &Execution,
+        refusal: &Refusal,
+    ) -> Option<Fallback> {
+        if refusal.errno != Errno::ExecFormat || execution.files.len() != 1 {
+            return None;
+        }
+        match &request.caller {
+            Caller::Shell { dialect, .. } => match dialect {
+                // bash and dash look whether it is binary; busybox does not look.
+                Dialect::Bash | Dialect::BashPosix => {
+                    (!refusal.is_binary()).then_some(Fallback::InProcess(*dialect))
+                }
+                // It executes itself (`/proc/self/exe`), as `ash`.
+                Dialect::Busybox => {
+                    let shell = request.parent.and_then(|id| self.steps.get(id.0 as usize));
+                    let files = shell.into_iter().flat_map(|step| &step.files);
+                    let own = files.filter(|file| file.part != Part::Loader).next_back()?;
+                    let own = String::from_utf8_lossy(&own.real).into_owned();
+                    Some(Fallback::Shell("ash", Some(own)))
+                }
+                Dialect::Dash => (!refusal.is_binary()).then_some(Fallback::Shell("/bin/sh", None)),
+                Dialect::Unknown => None,
+            },
+            // execvp(3) of glibc starts /bin/sh; musl's and Go's do not.
+            Caller::Launcher {
+                execvp: Some(Libc::Glibc),
+                ..
+            } => Some(Fallback::Shell("/bin/sh", None)),
+            _ => None,
+        }
+    }
+
+    /// Runs a file that the kernel does not execute as a script.
+    pub(super) fn as_script(
+        &mut self,
+        id: StepId,
+        request: &Request,
+        execution: &Execution,
+        path: &str,
+        fallback: Fallback,
+    ) -> Ended {
+        let Some(node) = execution.files.first().map(|file| file.node) else {
+            return unknown();
+        };
+        let args = request.argv.get(1..).unwrap_or_default().to_vec();
+        match fallback {
+            Fallback::Shell(argv0, own) => {
+                let mut argv = vec![Word::Known(argv0.to_owned()), Word::Known(path.to_owned())];
+                argv.extend(args);
+                self.start(Request {
+                    argv,
+                    path: own,
+                    depth: request.depth + 1,
+                    ..request.clone()
+                })
+            }
+            Fallback::InProcess(dialect) => {
+                let Some(text) = self.text(node) else {
+                    return self.give_up(id, "it cannot be read as a script".to_owned());
+                };
+                let name = path.to_owned();
+                self.evaluate(
+                    id,
+                    request,
+                    &shell::Script {
+                        text: &text,
+                        from_text: false,
+                        name: Value::Known(name),
+                        arguments: args,
+                        dialect,
+                        options: shell::Options::default(),
+                        environment: &request.environment,
+                        cwd: request.cwd.clone(),
+                        certain: request.certain,
+                    },
+                )
+            }
+        }
+    }
+}

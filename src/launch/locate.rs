@@ -1,0 +1,56 @@
+//! Where the program of a request is, found as its caller finds it.
+
+use super::chain::StepFailure;
+use super::follow::Follower;
+use super::messages;
+use super::request::Request;
+use super::search::{self, Found};
+use super::shell::Word;
+
+/// Where a program is, or why there is none.
+pub(super) enum Located {
+    At(String),
+    Failed(StepFailure),
+    Unknown(&'static str),
+}
+
+impl<'f, 'a: 'f> Follower<'f, 'a> {
+    /// The path of the program, found as the caller finds it.
+    pub(super) fn locate(&mut self, request: &Request) -> Located {
+        let name = match request.argv.first() {
+            Some(Word::Known(name)) => name.clone(),
+            Some(_) => return Located::Unknown("its name is unknown"),
+            None => return Located::Unknown("there is no program"),
+        };
+        if let Some(path) = &request.path {
+            return Located::At(path.clone());
+        }
+        if name.contains('/') {
+            // Only Go looks before it executes, and says the same in other words.
+            return Located::At(name);
+        }
+        if request.environment.is_unknown("PATH") {
+            return Located::Unknown("PATH is unknown");
+        }
+        let search_path = match request.environment.known("PATH") {
+            Some(path) => path.to_owned(),
+            None => request.caller.default_path().to_owned(),
+        };
+        let cwd = match &request.cwd {
+            Some(cwd) => cwd.as_str(),
+            None if search_path.split(':').all(|dir| dir.starts_with('/')) => "/",
+            None => return Located::Unknown("the working directory is unknown"),
+        };
+        match search::in_path(self.image, &request.looked_up_as, cwd, &search_path, &name) {
+            Found::At(path) if request.caller.is_go() && !path.starts_with('/') => {
+                Located::Failed(messages::relative(&request.caller, &name, &path))
+            }
+            Found::At(path) => Located::At(path),
+            Found::Unknown => Located::Unknown("PATH leads to what the runtime mounts"),
+            Found::Nothing(errno) => {
+                let failure = messages::not_in_path(&request.caller, &name, &search_path, errno);
+                Located::Failed(failure)
+            }
+        }
+    }
+}
