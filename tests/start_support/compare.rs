@@ -175,7 +175,7 @@ fn verdict(predicted: &Prediction, real: &Real) -> Option<String> {
         Verdict::NoUser(message) => match end {
             End::Refused(stage, _) if ["user", "group", "cwd"].contains(&stage.as_str()) => None,
             _ => Some(format!(
-                "its user should be unknown ({message}), but {end:?}"
+                "the runtime should refuse ({message}), but {end:?}"
             )),
         },
         Verdict::Exits(status) => match end {
