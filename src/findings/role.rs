@@ -23,8 +23,8 @@ pub enum Role {
     Other,
     /// It is in a directory of the search path, and the image starts something else.
     Idle,
-    /// It is in a directory of the search path, and what the image starts is not known: such an image is
-    /// for its tools.
+    /// It is in a directory of the search path, and the image starts nothing that is known, or a shell
+    /// without a script: such an image is for its tools.
     Tool,
     /// The image may start it: behind a condition that cannot be known, in its health check, or in a way
     /// that the container survives if it fails.
@@ -76,6 +76,7 @@ pub fn roles(image: &Image<'_>, start: &Start) -> Vec<Role> {
         }
     };
     let tool = match start.chain.end {
+        _ if start.chain.interactive => Role::Tool,
         End::Starts | End::Fails(_) | End::Exits(_) => Role::Idle,
         _ => Role::Tool,
     };

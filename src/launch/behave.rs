@@ -19,6 +19,17 @@ pub(super) struct Known {
 }
 
 impl<'f, 'a: 'f> Follower<'f, 'a> {
+    /// Which shell a file of the name `sh` is: a copy of, or a hard link to, one that its bytes tell.
+    fn dialect_of(&mut self, program: NodeId) -> Option<Dialect> {
+        let marks: [&[u8]; 3] = [b"BusyBox v", b"GNU bash", b"dash.c"];
+        let found = self.image.evidence.contains(program, &marks);
+        let found = self.note(found)?;
+        let all = [Dialect::Busybox, Dialect::BashPosix, Dialect::Dash];
+        let told = all.into_iter().zip(found);
+        let mut told = told.filter_map(|(dialect, found)| found.then_some(dialect));
+        told.next()
+    }
+
     /// What the program does, judged by its name.
     pub(super) fn behave(
         &mut self,
@@ -64,6 +75,11 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         // A link `sh` to bash makes it a POSIX shell.
         if does == Behaviour::Shell(Dialect::Bash) && base(named) == b"sh" {
             does = Behaviour::Shell(Dialect::BashPosix);
+        }
+        if real_name == "sh"
+            && let Some(dialect) = self.dialect_of(program)
+        {
+            does = Behaviour::Shell(dialect);
         }
         match does {
             Behaviour::Shell(dialect) => self.shell(id, request, argv, dialect),

@@ -34,6 +34,8 @@ pub struct Chain {
     pub steps: Vec<Step>,
     /// How it ends.
     pub end: End,
+    /// Whether a shell is started without a script: the image is for the tools in it.
+    pub interactive: bool,
 }
 
 /// How a chain ends.

@@ -96,7 +96,7 @@ impl World for Container<'_, '_, '_> {
         let path = environment.known("PATH").unwrap_or(DEFAULT_PATH);
         match search::in_path(image, &self.credentials, cwd?, path, name) {
             Found::At(path) => Some(Some(path)),
-            Found::Nothing(_) => Some(None),
+            Found::Nothing(_) | Found::Closed => Some(None),
             Found::Unknown => None,
         }
     }

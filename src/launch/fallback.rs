@@ -28,14 +28,16 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         execution: &Execution,
         refusal: &Refusal,
     ) -> Option<Fallback> {
-        if refusal.errno != Errno::ExecFormat || execution.files.len() != 1 {
+        if refusal.errno != Errno::ExecFormat {
             return None;
         }
+        // It is the file itself that is read as a script, also if the kernel refused its interpreter.
+        let is_binary = refusal.is_binary() && execution.files.len() == 1;
         match &request.caller {
             Caller::Shell { dialect, .. } => match dialect {
                 // bash and dash look whether it is binary; busybox does not look.
                 Dialect::Bash | Dialect::BashPosix => {
-                    (!refusal.is_binary()).then_some(Fallback::InProcess(*dialect))
+                    (!is_binary).then_some(Fallback::InProcess(*dialect))
                 }
                 // It executes itself (`/proc/self/exe`), as `ash`.
                 Dialect::Busybox => {
@@ -45,7 +47,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
                     let own = String::from_utf8_lossy(&own.real).into_owned();
                     Some(Fallback::Shell("ash", Some(own)))
                 }
-                Dialect::Dash => (!refusal.is_binary()).then_some(Fallback::Shell("/bin/sh", None)),
+                Dialect::Dash => (!is_binary).then_some(Fallback::Shell("/bin/sh", None)),
                 Dialect::Unknown => None,
             },
             // execvp(3) of glibc starts /bin/sh; musl's and Go's do not.

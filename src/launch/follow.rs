@@ -41,6 +41,8 @@ pub(super) struct Follower<'f, 'a> {
     pub cut_short: bool,
     /// Whether a script has syntax that is not understood.
     pub not_understood: bool,
+    /// Whether a shell is started without a script.
+    pub interactive: bool,
     /// Paths that utilities of the chain made or changed.
     pub(super) touched: HashSet<String>,
 }
@@ -60,6 +62,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             error: None,
             cut_short: false,
             not_understood: false,
+            interactive: false,
             touched: HashSet::new(),
         })
     }
@@ -152,7 +155,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
                         }
                         let busybox = matches!(fallback, Fallback::Shell(_, Some(_)));
                         let ended = self.as_script(id, &request, &execution, &path, fallback);
-                        if !refusal.is_binary() {
+                        if !refusal.is_binary() || execution.files.len() > 1 {
                             return ended;
                         }
                         if let Some(step) = self.step(id) {

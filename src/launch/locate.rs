@@ -1,6 +1,7 @@
 //! Where the program of a request is, found as its caller finds it.
 
 use super::chain::StepFailure;
+use super::errno::Errno;
 use super::follow::Follower;
 use super::messages;
 use super::request::Request;
@@ -47,7 +48,14 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             }
             Found::At(path) => Located::At(path),
             Found::Unknown => Located::Unknown("PATH leads to what the runtime mounts"),
-            Found::Nothing(errno) => {
+            found => {
+                let errno = match found {
+                    Found::Closed => Errno::Access,
+                    // bash looks for files, and does not say that a directory is closed.
+                    Found::Nothing(_) if request.caller.is_bash() => Errno::NoEntry,
+                    Found::Nothing(errno) => errno,
+                    Found::At(_) | Found::Unknown => Errno::NoEntry,
+                };
                 let failure = messages::not_in_path(&request.caller, &name, &search_path, errno);
                 Located::Failed(failure)
             }

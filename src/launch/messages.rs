@@ -58,6 +58,11 @@ impl Caller {
         }
     }
 
+    /// Whether it is bash.
+    pub fn is_bash(&self) -> bool {
+        matches!(self, Self::Shell { dialect, .. } if dialect.is_bash())
+    }
+
     /// Where the caller looks for programs if PATH is unset. Runtimes and shells have the path of a
     /// container; execvp(3) has `/bin:/usr/bin` (glibc) or `/usr/local/bin:/bin:/usr/bin` (musl).
     pub fn default_path(&self) -> &'static str {
@@ -76,7 +81,8 @@ impl Caller {
         match self {
             Self::Runtime => errno.shell_status(),
             Self::Shell { dialect, .. } => match errno {
-                Errno::NotDirectory if !dialect.is_bash() => 127,
+                // `exerror` of dash and busybox.
+                Errno::NotDirectory | Errno::Loop | Errno::NameTooLong if !dialect.is_bash() => 127,
                 errno => errno.shell_status(),
             },
             Self::Launcher { name, .. } => launcher_message::status(name, errno),

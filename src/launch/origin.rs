@@ -51,6 +51,7 @@ pub(crate) fn chain(image: &Image<'_>, origin: &Origin) -> io::Result<Chain> {
                 origin: origin.clone(),
                 steps: Vec::new(),
                 end: End::Unknown("a script could not be followed".to_owned()),
+                interactive: false,
             })
         })
     })
@@ -68,6 +69,7 @@ fn follow(image: &Image<'_>, origin: &Origin) -> io::Result<Chain> {
         origin: origin.clone(),
         steps: Vec::new(),
         end,
+        interactive: false,
     };
     if argv.is_empty() {
         return Ok(ended(End::NoCommand));
@@ -103,6 +105,7 @@ fn follow(image: &Image<'_>, origin: &Origin) -> io::Result<Chain> {
     let end = end(&follower, last);
     Ok(Chain {
         origin: origin.clone(),
+        interactive: follower.interactive,
         steps: follower.steps,
         end,
     })
@@ -156,7 +159,7 @@ fn end(follower: &Follower<'_, '_>, last: Ended) -> End {
         return End::Fails(step);
     }
     if follower.not_understood {
-        return End::Unknown("a script has syntax that is not understood".to_owned());
+        return End::Unknown("what a script does is not fully understood".to_owned());
     }
     let may_fail = |step: &&Step| !step.certain && !step.tested && step.failure().is_some();
     if let Some(step) = follower.steps.iter().find(may_fail) {

@@ -94,7 +94,7 @@ pub(crate) fn behaviour(name: &str, first: Option<&str>, is_root: bool) -> Behav
         "dash" => Behaviour::Shell(Dialect::Dash),
         "bash" | "rbash" => Behaviour::Shell(Dialect::Bash),
         "ash" => Behaviour::Shell(Dialect::Busybox),
-        "ksh" | "mksh" | "zsh" | "yash" | "oksh" => Behaviour::Shell(Dialect::Unknown),
+        "sh" | "ksh" | "mksh" | "zsh" | "yash" | "oksh" => Behaviour::Shell(Dialect::Unknown),
         "sleep" if first.is_some_and(|first| first.starts_with("inf")) => Behaviour::Unknown,
         "false" => Behaviour::Ends(1),
         name if !is_root && WRITE.contains(&name) => Behaviour::Answers,

@@ -85,6 +85,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             shell::invocation::Source::Text(text) => (text, invocation.name),
             // Without a script a shell reads standard input, which a container has none of.
             shell::invocation::Source::Input => {
+                self.interactive = true;
                 return Ended {
                     status: Some(0),
                     cause: None,

@@ -15,8 +15,10 @@ pub(crate) const DEFAULT_PATH: &str =
 pub(crate) enum Found {
     /// The path to execute.
     At(String),
-    /// There is nothing that may be executed, and the error that the search ends with.
+    /// There is nothing that may be executed, and the error that execvp(3) ends with.
     Nothing(Errno),
+    /// There is a file, but it may not be executed.
+    Closed,
     /// A directory that the runtime mounts comes first; what is there is unknown.
     Unknown,
 }
@@ -31,6 +33,7 @@ pub(crate) fn in_path(
     name: &str,
 ) -> Found {
     let mut errno = Errno::NoEntry;
+    let mut closed = false;
     if name.is_empty() {
         return Found::Nothing(errno);
     }
@@ -51,12 +54,15 @@ pub(crate) fn in_path(
                 if access::may_execute(&node, credentials) {
                     return Found::At(path);
                 }
-                errno = Errno::Access;
+                closed = true;
             }
             Err(Blocked::Mounted) => return Found::Unknown,
             Err(Blocked::Error(Errno::Access, _)) => errno = Errno::Access,
             Err(Blocked::Error(..)) => {}
         }
     }
-    Found::Nothing(errno)
+    match closed {
+        true => Found::Closed,
+        false => Found::Nothing(errno),
+    }
 }

@@ -37,7 +37,7 @@ pub(crate) fn env_lacks(image: &Image<'_>, argument: &[u8]) -> Option<String> {
     let path = next.environment.known("PATH").unwrap_or(DEFAULT_PATH);
     let cwd = image.working_dir();
     match search::in_path(image, &credentials, cwd, path, program) {
-        Found::Nothing(_) => Some(program.clone()),
+        Found::Nothing(_) | Found::Closed => Some(program.clone()),
         Found::At(_) | Found::Unknown => None,
     }
 }

@@ -28,6 +28,14 @@ impl Shell<'_> {
                     }
                     rest = after;
                 }
+                // bash takes it for an option of its own, and executes nothing.
+                Some(option) if self.dialect.is_bash() && option.starts_with('-') => {
+                    if self.dialect == Dialect::BashPosix {
+                        return Ok(self.fatal(Some(2)));
+                    }
+                    self.set_status(2);
+                    return Ok(self.errexit());
+                }
                 _ => break,
             }
         }

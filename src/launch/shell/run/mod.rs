@@ -308,6 +308,7 @@ impl<'w> Shell<'w> {
     /// Everything from here on is unknown.
     pub fn give_up(&mut self) -> Ended {
         self.exhausted = true;
+        self.world.not_understood();
         self.unknown_status();
         Ended {
             status: None,
