@@ -230,7 +230,7 @@ fn report(
     level: Level,
     drafts: &mut Drafts,
 ) {
-    let Some(id) = id(failure) else {
+    let Some(id) = id(failure).filter(|&id| !is_told_of_script(chain, step, id)) else {
         return;
     };
     let level = match id {
@@ -268,6 +268,19 @@ fn sentence(chain: &Chain, step: &Step, failure: &StepFailure) -> String {
         failure.clause,
         failure.message
     )
+}
+
+/// Whether the rule about scripts reports it: `env` does not find what the script's `#!` line gives it.
+fn is_told_of_script(chain: &Chain, step: &Step, id: Id) -> bool {
+    let parent = step.parent.and_then(|id| chain.steps.get(id.0 as usize));
+    let is_interpreter = parent.is_some_and(|parent| {
+        parent
+            .files
+            .iter()
+            .any(|file| file.part == Part::Interpreter)
+    });
+    let env = matches!(&step.why, Why::Launcher(name) if name == "env");
+    id == Id::MissingEntrypoint && env && is_interpreter
 }
 
 /// Whether a program is named by a path below a volume that the config declares.

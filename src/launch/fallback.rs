@@ -42,8 +42,8 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
                 // It executes itself (`/proc/self/exe`), as `ash`.
                 Dialect::Busybox => {
                     let shell = request.parent.and_then(|id| self.steps.get(id.0 as usize));
-                    let files = shell.into_iter().flat_map(|step| &step.files);
-                    let own = files.filter(|file| file.part != Part::Loader).next_back()?;
+                    let mut files = shell.into_iter().flat_map(|step| &step.files);
+                    let own = files.rfind(|file| file.part != Part::Loader)?;
                     let own = String::from_utf8_lossy(&own.real).into_owned();
                     Some(Fallback::Shell("ash", Some(own)))
                 }

@@ -25,6 +25,7 @@ pub(super) fn find(image: &Image<'_>, failure: &StepFailure) -> io::Result<Optio
         }
         Cause::Refused(refusal) => match &refusal.reason {
             Reason::Missing(at) => image.evidence.removed(&image.absolute(at)),
+            Reason::NotRegular(_) => image.evidence.removed(&image.absolute(&refusal.path)),
             _ => Ok(None),
         },
         Cause::Loader => match library(&failure.message) {

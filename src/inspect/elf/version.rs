@@ -176,7 +176,7 @@ mod tests {
 
     /// A file that is mapped as a whole, at address 0.
     fn mapped(file: &dyn Source) -> Memory<'_> {
-        let len = file.len() as u64;
+        let len = file.len();
         let all = Segment {
             kind: PT_LOAD,
             flags: PF_R,

@@ -39,7 +39,8 @@ fn switch(
 ) -> Launch {
     let same =
         credentials.uid == process.credentials.uid && credentials.gid == process.credentials.gid;
-    if !process.credentials.is_root() && !(same && name != "su-exec") {
+    let may_switch = process.credentials.is_root() || (same && name != "su-exec");
+    if !may_switch {
         let message = match name {
             "gosu" => format!("error: failed switching to \"{spec}\": operation not permitted"),
             name => format!("{name}: setgroups: Operation not permitted"),
