@@ -73,5 +73,5 @@ ask "getfattr -d -m 'user.imgfs.(goarch|linkage|libc|created.by)' mnt/usr/local/
 ask "find mnt -name '*.arch' | xargs grep -l '^LINKAGE=static'"
 ask "find mnt -name '*.arch' | xargs awk -F= '\$1==\"INTERPRETER\" {print \$2}' | sort | uniq -c"
 ask "ls mnt/usr/bin/env || echo 'hidden by a later layer'"
-ask "imgfs explain image.tar"
+ask 'imgfs explain image.tar || echo "exit code $?"'
 ask "imgfs umount mnt"

@@ -10,7 +10,7 @@ use super::search::{DirId, Entry};
 use super::{Binding, Kind, LoaderId, Name, ObjectId, Process, Resolver, preload};
 use crate::inspect::Linkage;
 use crate::launch::environment::{Environment, Value};
-use crate::launch::image::parent;
+use crate::launch::image::{File, parent};
 use crate::layer::printable;
 use crate::tree::{NodeId, Tree};
 
@@ -410,6 +410,19 @@ impl Resolver<'_> {
         libraries
     }
 
+    /// Whether every object of a closure asks each library that it needs for versions. The library then
+    /// defines the versions, and with them their symbols.
+    fn versions_vouch(&self, closure: &Closure) -> bool {
+        let vouched = |file: &File| {
+            file.binary.needed.iter().all(|needed| {
+                let mut asked = file.binary.versions_needed.iter();
+                asked.any(|library| library.library == *needed && !library.strong.is_empty())
+            })
+        };
+        let mut objects = closure.objects.iter().map(|(object, _)| *object);
+        objects.all(|object| self.file(object).is_some_and(vouched))
+    }
+
     /// The first thing that the loader refuses, in its order: libraries, versions, symbols.
     fn judge(
         &mut self,
@@ -461,7 +474,8 @@ impl Resolver<'_> {
             let line = format!("Error loading shared library {name}: {why} (needed by {by})");
             lines.push(line);
         }
-        let binding = match symbols {
+        // Symbol tables are large. They are not read where versions, which were compared, vouch for them.
+        let binding = match symbols && (musl || !self.versions_vouch(closure)) {
             true => self.bind(closure, process, now)?,
             false => Binding::default(),
         };
