@@ -1,6 +1,6 @@
 //! What the image starts, and which step of that fails.
 //!
-//! The chain of programs is followed by [`launch`](crate::launch). Here each failure becomes a finding:
+//! The chain of programs is followed by [`crate::launch`]. Here each failure becomes a finding:
 //! **fail** if the container ends because of it, **warn** if the container goes on, or if the step may not
 //! be reached at all. A failure that the script expects (`missing || true`) is none.
 
