@@ -17,10 +17,6 @@ const OPEN: &[(&str, &str)] = &[
         "whether it is killed depends on which of its bytes it touches: check warns",
     ),
     (
-        "function-keyword-dash",
-        "dash has no keyword function, and what it makes of the lines is not modelled",
-    ),
-    (
         "glibc-symbol-mode-3-lazy",
         "a function that is bound lazily is looked up at its first call",
     ),

@@ -57,8 +57,10 @@ pub(super) fn parse(text: &str, dialect: Dialect) -> Text {
         return parsed;
     }
     // The parser takes `function f {` for a definition, which dash does not have.
-    if dialect == Dialect::Dash && has_function_keyword(text) {
-        parsed.failure = Some(Failure::Unknown);
+    if dialect == Dialect::Dash
+        && let Some(failure) = function_keyword(text)
+    {
+        parsed.failure = Some(failure);
         return parsed;
     }
     if let Some(commands) = program(text, dialect) {
@@ -72,11 +74,16 @@ pub(super) fn parse(text: &str, dialect: Dialect) -> Text {
     parsed
 }
 
-/// Whether a line begins with the keyword `function`.
-fn has_function_keyword(text: &str) -> bool {
-    text.lines().any(|line| {
-        let rest = line.trim_start().strip_prefix("function");
-        rest.is_some_and(|rest| rest.starts_with([' ', '\t']))
+/// What dash makes of a text with the keyword `function`, which is a command's name to it: a definition on
+/// one line is a syntax error; of another the lines are run by themselves.
+fn function_keyword(text: &str) -> Option<Failure> {
+    text.lines().find_map(|line| {
+        let rest = line.trim_start().strip_prefix("function")?;
+        let definition = rest.strip_prefix([' ', '\t'])?;
+        Some(match definition.contains(['(', '}']) {
+            true => Failure::Syntax,
+            false => Failure::Unknown,
+        })
     })
 }
 
