@@ -149,6 +149,11 @@ impl Kernel<'_, '_> {
         let reached = access::follow(self.image, self.credentials, self.cwd, path);
         let reached = reached.map_err(|blocked| match blocked {
             Blocked::Mounted => Refused::Mounted,
+            // The runtime makes a working directory that is missing.
+            Blocked::Error(Errno::NoEntry, _) if self.is_working_dir(path) => {
+                let reason = Reason::NotRegular(Kind::Directory);
+                Refused::Error(refusal(Errno::Access, part, path, reason))
+            }
             Blocked::Error(errno, at) => {
                 let reason = match errno {
                     Errno::Access => Reason::NotSearchable(at),
@@ -166,6 +171,12 @@ impl Kernel<'_, '_> {
             kind => Reason::NotRegular(kind),
         };
         Err(Refused::Error(refusal(Errno::Access, part, path, reason)))
+    }
+
+    /// Whether a path is the config's working directory, or one above it.
+    fn is_working_dir(&self, path: &[u8]) -> bool {
+        let rest = self.image.working_dir().as_bytes().strip_prefix(path);
+        path.starts_with(b"/") && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
     }
 
     /// `load_script`: the interpreter, its one argument and the script's path replace `argv[0]`.
