@@ -286,8 +286,28 @@ fn word(word: &Word) -> String {
 /// A word as a shell would have to be given it.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=/.,:@%+$~^".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => printable(format!("'{word}'").as_bytes()),
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    let shown = printable(word.as_bytes());
+    match shown.contains('\'') && !shown.contains(['"', '$', '`', '\\']) {
+        true => format!("\"{shown}\""),
+        false => format!("'{}'", shown.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_as_a_shell_needs_it() {
+        assert_eq!(quoted("--port=$PORT"), "--port=$PORT");
+        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("daemon off;"), "'daemon off;'");
+        let nginx = "nginx -g 'daemon off;'";
+        assert_eq!(quoted(nginx), format!("\"{nginx}\""));
+        assert_eq!(quoted("a '$X'"), r"'a '\''$X'\'''");
+        assert_eq!(quoted("\u{1b}["), r"'\x1b['");
     }
 }
