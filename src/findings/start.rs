@@ -11,7 +11,7 @@ use super::draft::{Drafts, Start as Told};
 use super::finding::{Id, Level};
 use super::linking::Overrides;
 use crate::inspect::Format;
-use crate::launch::image::Image;
+use crate::launch::image::{File, Image};
 use crate::launch::{
     self, Cause, Chain, End, Origin, Part, Reason, Step, StepFailure, StepId, Why, Word,
 };
@@ -58,12 +58,24 @@ pub fn resolve(image: &Image<'_>) -> io::Result<Start> {
         let files = step.files.iter().filter(|file| file.part != Part::Loader);
         possible.extend(files.map(|file| file.node));
     }
+    let unnamed = |step: &Step| !matches!(step.argv.first(), Some(Word::Known(_)));
+    if chain.steps.iter().any(unnamed) {
+        let snippets = image.files.iter().filter(|file| is_snippet(file));
+        possible.extend(snippets.map(|file| file.node));
+    }
     Ok(Start {
         chain,
         healthcheck,
         nodes,
         possible,
     })
+}
+
+/// Whether a file is one that an entrypoint script runs out of a directory, as those of nginx, postgres and
+/// mysql do: `/docker-entrypoint.d`, `/docker-entrypoint-initdb.d`. Which of them it runs is only known
+/// when it runs.
+fn is_snippet(file: &File) -> bool {
+    file.may_run && file.dir().starts_with(b"/docker-entrypoint")
 }
 
 impl Start {

@@ -49,10 +49,6 @@ const EXPLAINED: &[(&str, &str)] = &[
         "which snippets are run comes out of a pipe, and this one ends by itself",
     ),
     (
-        "nginx-with-a-snippet-without-interpreter",
-        "which snippets are run comes out of a pipe; check reports the snippet as info",
-    ),
-    (
         "postgres-for-another-machine",
         "it fails where it should, but bash -e ends with 1 after a binary file that it cannot execute",
     ),
