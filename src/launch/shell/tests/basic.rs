@@ -148,7 +148,7 @@ fn failed_redirections_keep_the_command_from_running() {
     check(
         ALL,
         &[
-            ("a > /work/new; [ -f /work/new ] && b; c", "!a; ?b; !c => 0"),
+            ("a > /data/new; [ -f /data/new ] && b; c", "!a; ?b; !c => 0"),
             ("a > /dev/stdout 2>&1; b", "!a; !b => 0"),
             ("X=$(echo in >&2; echo out); a $X", "!a out => 0"),
         ],

@@ -174,7 +174,7 @@ pub(super) fn run(world: &mut Recorder, dialect: Dialect, text: &str, arguments:
         dialect,
         options: Options::default(),
         environment: &environment,
-        cwd: Some("/work".to_owned()),
+        cwd: Some("/data".to_owned()),
         certain: true,
     };
     evaluate(&script, world)
@@ -188,7 +188,7 @@ pub(super) fn commands(dialect: Dialect, text: &str, arguments: &[&str]) -> Stri
     world.programs.insert("server".to_owned(), None);
     world.servers.push("server".to_owned());
     for (path, text) in [
-        ("/work/", ""),
+        ("/data/", ""),
         ("/etc/conf.d/1.sh", "a one"),
         ("/etc/conf.d/2.sh", "b two; X=sourced"),
         ("/etc/conf.d/.hidden", ""),
