@@ -31,14 +31,14 @@ pub struct Drafts {
     /// What was learned of files.
     files: HashMap<NodeId, report::File>,
     /// What the rule about the start has told, and other rules need not repeat.
-    told: HashSet<Start>,
+    told: HashSet<Told>,
     /// Files of which another rule says why the loader does not take them.
     explained: HashSet<NodeId>,
 }
 
 /// What the rule about the start has told of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Start {
+pub struct Told {
     /// The file.
     pub node: NodeId,
     /// What was found.
@@ -105,8 +105,8 @@ impl Drafts {
 
     /// Notes a finding that the rule about the start makes: with its step and its message it says more
     /// than that of another rule about the same file, which [`Drafts::file`] then leaves out.
-    pub fn told(&mut self, start: Start) {
-        self.told.insert(start);
+    pub fn told(&mut self, told: Told) {
+        self.told.insert(told);
     }
 
     /// Whether anything was found that keeps the image from running.
@@ -118,7 +118,7 @@ impl Drafts {
 
     /// A finding about a file.
     pub fn file(&mut self, id: Id, level: Level, file: &File, text: Text) {
-        if self.told.contains(&Start {
+        if self.told.contains(&Told {
             node: file.node,
             id,
         }) {

@@ -7,7 +7,7 @@
 use std::io;
 
 use super::attribution;
-use super::draft::{Drafts, Start as Told};
+use super::draft::{Drafts, Told};
 use super::finding::{Id, Level};
 use super::linking::Overrides;
 use crate::inspect::Format;
