@@ -38,6 +38,23 @@ pub struct Chain {
     pub interactive: bool,
 }
 
+impl Chain {
+    /// All steps with their numbers, in order.
+    pub fn numbered(&self) -> impl Iterator<Item = (StepId, &Step)> {
+        (0..).map(StepId).zip(&self.steps)
+    }
+
+    /// The step of a number.
+    pub fn step(&self, id: StepId) -> Option<&Step> {
+        self.steps.get(id.0 as usize)
+    }
+
+    /// The step whose program executes another step.
+    pub fn parent(&self, step: &Step) -> Option<&Step> {
+        self.step(step.parent?)
+    }
+}
+
 /// How a chain ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {

@@ -16,7 +16,8 @@ use super::user::Credentials;
 use super::{Declared, Evidence};
 use crate::tree::{Kind, Tree};
 
-/// Follows what would be executed, without executing anything.
+/// Follows what would be executed from each origin, without executing anything. The facts of the image are
+/// read once.
 ///
 /// # Errors
 /// If the image cannot be read, or holds more executables than are looked at.
@@ -24,10 +25,10 @@ pub fn explain(
     tree: &Tree,
     declared: &Declared,
     evidence: &dyn Evidence,
-    origin: &Origin,
-) -> io::Result<Chain> {
+    origins: &[Origin],
+) -> io::Result<Vec<Chain>> {
     let image = Image::read(tree, declared, evidence)?;
-    chain(&image, origin)
+    origins.iter().map(|origin| chain(&image, origin)).collect()
 }
 
 /// The stack of the thread that follows a chain, in bytes. A hostile script may start itself and call its

@@ -37,12 +37,12 @@ impl OpenImage {
         }
     }
 
-    /// What would be executed, step by step. Executes nothing.
+    /// What would be executed from each origin, step by step. Executes nothing.
     ///
     /// # Errors
     /// If the image cannot be read.
-    pub fn explain(&self, origin: &Origin) -> io::Result<Chain> {
-        launch::explain(&self.tree, &self.declared(), self, origin)
+    pub fn explain(&self, origins: &[Origin]) -> io::Result<Vec<Chain>> {
+        launch::explain(&self.tree, &self.declared(), self, origins)
     }
 
     /// Whether [`OpenImage::findings`] answers at once.

@@ -101,9 +101,10 @@ pub fn predict(case: &Case, dir: &Path) -> Prediction {
     } else {
         Origin::Healthcheck
     };
-    let chain = image
-        .explain(&origin)
+    let chains = image
+        .explain(&[origin])
         .unwrap_or_else(|e| panic!("{}: {e}", case.name));
+    let chain = &chains[0];
     let verdict = match &chain.end {
         End::Starts => Verdict::Starts,
         End::Fails(step) => Verdict::Fails(step.0 as usize),

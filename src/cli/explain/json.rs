@@ -44,8 +44,8 @@ fn of_chain(image: &OpenImage, chain: &Chain) -> Value {
         End::NoCommand => ("unknown", None, Some("no command".to_owned())),
         End::Unknown(why) => ("unknown", None, Some(why.clone())),
     };
-    let steps = (0u32..).zip(&chain.steps);
-    let steps: Vec<Value> = steps.map(|(id, step)| of_step(image, id, step)).collect();
+    let steps = chain.numbered();
+    let steps: Vec<Value> = steps.map(|(id, step)| of_step(image, id.0, step)).collect();
     json!({
         "origin": origin,
         "verdict": verdict,

@@ -47,19 +47,21 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
         (None, []) => Origin::Config,
         (None, command) => Origin::Command(command.to_vec()),
     };
-    let chain = image.explain(&origin)?;
-    if chain.end == End::NoCommand {
+    let origins = match origin {
+        Origin::Config => vec![origin, Origin::Healthcheck],
+        origin => vec![origin],
+    };
+    let mut chains = image.explain(&origins)?;
+    let end = chains.first().map(|chain| &chain.end);
+    let Some(end) = end.filter(|end| **end != End::NoCommand) else {
         anyhow::bail!(
             "{}: its config has neither Entrypoint nor Cmd; name a file of the image, or a command after --",
             image.name
         );
-    }
-    let code = code(&chain.end);
-    let mut chains = vec![chain];
-    if origin == Origin::Config {
-        let healthcheck = image.explain(&Origin::Healthcheck)?;
-        chains.extend((healthcheck.end != End::NoCommand).then_some(healthcheck));
-    }
+    };
+    let code = code(end);
+    // Without a health check there is nothing to show.
+    chains.retain(|chain| chain.end != End::NoCommand);
     pipe::to_stdout(|out| {
         write(args, image, &chains, out)?;
         Ok(code)

@@ -92,13 +92,15 @@ impl Drawing<'_> {
 
     /// A step and all below it. `first` goes before its own line, `rest` before the others.
     fn step(&self, out: &mut impl Write, id: StepId, first: &str, rest: &str) -> io::Result<()> {
-        let Some(step) = self.chain.steps.get(id.0 as usize) else {
+        let Some(step) = self.chain.step(id) else {
             return Ok(());
         };
         writeln!(out, "{first}{}", self.title(step))?;
         let mut below = self.facts(step);
-        let steps = (0u32..).map(StepId).zip(&self.chain.steps);
-        let children = steps.filter(|(_, child)| child.parent == Some(id));
+        let children = self
+            .chain
+            .numbered()
+            .filter(|(_, child)| child.parent == Some(id));
         below.extend(children.map(|(child, _)| Below::Step(child)));
         let last = below.len();
         for (number, item) in (1..).zip(below) {
@@ -117,7 +119,7 @@ impl Drawing<'_> {
         Ok(())
     }
 
-    /// The command, and who executes it.
+    /// The command, and the user that executes it.
     fn title(&self, step: &Step) -> String {
         let words: Vec<String> = step.argv.iter().map(word).collect();
         let mut text = words.join(" ");
@@ -130,9 +132,7 @@ impl Drawing<'_> {
         }
         let mut notes = Vec::new();
         let credentials = &step.credentials;
-        let parent = step
-            .parent
-            .and_then(|id| self.chain.steps.get(id.0 as usize));
+        let parent = self.chain.parent(step);
         let changed = parent.is_none_or(|parent| parent.credentials != *credentials);
         if changed && !(parent.is_none() && credentials.is_root()) {
             notes.push(format!("uid {} gid {}", credentials.uid, credentials.gid));
@@ -153,9 +153,7 @@ impl Drawing<'_> {
 
     fn facts(&self, step: &Step) -> Vec<Below> {
         let mut lines = Vec::new();
-        let parent = step
-            .parent
-            .and_then(|id| self.chain.steps.get(id.0 as usize));
+        let parent = self.chain.parent(step);
         for (name, value) in step.variables() {
             let same = |parent: &Step| parent.variables().any(|other| other == (name, value));
             if name != "PATH" && !parent.is_some_and(same) {
@@ -248,7 +246,7 @@ impl Drawing<'_> {
                 colour.warn("exits")
             ),
             End::Fails(id) => {
-                let failure = self.chain.steps.get(id.0 as usize);
+                let failure = self.chain.step(*id);
                 let Some(failure) = failure.and_then(Step::failure) else {
                     return writeln!(out, "{}", colour.bad("fails"));
                 };

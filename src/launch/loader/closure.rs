@@ -9,7 +9,7 @@ use crate::tree::NodeId;
 /// No more is loaded with one program than this.
 const LIMIT: usize = 8192;
 
-/// How long a chain of who loaded whom is followed for its run paths.
+/// How many objects that loaded each other are followed for their run paths.
 const CHAIN_LIMIT: usize = 64;
 
 /// What musl answers for itself (`ldso/dynlink.c`, `load_library`): what is asked of these after `lib`.
