@@ -1,7 +1,7 @@
 //! Findings while they are collected. What is the same for many files becomes one finding: ten thousand
 //! lines say less than one.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 
 use super::finding::{Finding, Id, Level};
@@ -19,6 +19,21 @@ struct Draft {
     finding: Finding,
     /// What it has in common with others; `None` if it stands alone.
     group: Option<String>,
+    /// Whether [`Drafts::cover`] may leave it out.
+    may_be_covered: bool,
+}
+
+/// For an id about a file, the level up to which findings are covered.
+type Covered = HashMap<(NodeId, Id), Level>;
+
+impl Draft {
+    /// Whether it becomes a finding: no rule covers it.
+    fn stands(&self, covered: &Covered) -> bool {
+        let finding = &self.finding;
+        let key = finding.node.map(|node| (node, finding.id));
+        let level = key.and_then(|key| covered.get(&key));
+        !(self.may_be_covered && level.is_some_and(|&level| finding.level <= level))
+    }
 }
 
 /// Collects findings.
@@ -30,19 +45,8 @@ pub struct Drafts {
     many: Vec<(Finding, Vec<NodeId>)>,
     /// What was learned of files.
     files: HashMap<NodeId, report::File>,
-    /// What the rule about the start has told, and other rules need not repeat.
-    told: HashSet<Told>,
-    /// Files of which another rule says why the loader does not take them.
-    explained: HashSet<NodeId>,
-}
-
-/// What the rule about the start has told of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Told {
-    /// The file.
-    pub node: NodeId,
-    /// What was found.
-    pub id: Id,
+    /// Findings that a rule covers by one that says more: those of an id about a file, up to a level.
+    covered: Covered,
 }
 
 /// What a finding says beside what it is about.
@@ -65,8 +69,7 @@ impl Default for Drafts {
             room: Some(LIMIT),
             many: Vec::new(),
             files: HashMap::new(),
-            told: HashSet::new(),
-            explained: HashSet::new(),
+            covered: HashMap::new(),
         }
     }
 }
@@ -89,41 +92,37 @@ impl Drafts {
         }
     }
 
-    /// Drops what is only good to know about the libraries and symbols of a file, since another rule says
-    /// why the file does not load, or that it is never loaded.
-    pub fn explained(&mut self, node: NodeId) {
-        self.explained.insert(node);
-    }
-
-    fn push(&mut self, finding: Finding, group: Option<String>) {
-        let texts = finding.detail.len() + finding.hint.len() + finding.path.len();
-        let group_len = group.as_ref().map_or(0, String::len);
-        if self.take(size_of::<Draft>() + texts + group_len) {
-            self.list.push(Draft { finding, group });
+    /// Covers what [`Drafts::file`] notes of a file, before or after: findings of these ids up to a level
+    /// are left out, since the caller notes the same cause in other words.
+    pub fn cover(&mut self, node: NodeId, ids: &[Id], level: Level) {
+        for &id in ids {
+            let covered = self.covered.entry((node, id)).or_insert(level);
+            *covered = level.max(*covered);
         }
     }
 
-    /// Notes a finding that the rule about the start makes: with its step and its message it says more
-    /// than that of another rule about the same file, which [`Drafts::file`] then leaves out.
-    pub fn told(&mut self, told: Told) {
-        self.told.insert(told);
+    fn push(&mut self, finding: Finding, group: Option<String>, may_be_covered: bool) {
+        let texts = finding.detail.len() + finding.hint.len() + finding.path.len();
+        let group_len = group.as_ref().map_or(0, String::len);
+        if self.take(size_of::<Draft>() + texts + group_len) {
+            self.list.push(Draft {
+                finding,
+                group,
+                may_be_covered,
+            });
+        }
     }
 
     /// Whether anything was found that keeps the image from running.
     pub fn has_fail(&self) -> bool {
         let many = self.many.iter().map(|(finding, _)| finding);
-        let mut all = self.list.iter().map(|draft| &draft.finding).chain(many);
+        let list = self.list.iter().filter(|draft| draft.stands(&self.covered));
+        let mut all = list.map(|draft| &draft.finding).chain(many);
         all.any(|finding| finding.level == Level::Fail)
     }
 
     /// A finding about a file.
     pub fn file(&mut self, id: Id, level: Level, file: &File, text: Text) {
-        if self.told.contains(&Told {
-            node: file.node,
-            id,
-        }) {
-            return;
-        }
         let finding = Finding {
             id,
             level,
@@ -134,7 +133,7 @@ impl Drafts {
             hint: text.hint,
         };
         let group = (level != Level::Fail).then_some(text.group);
-        self.push(finding, group);
+        self.push(finding, group, true);
     }
 
     /// One finding that is also about other files.
@@ -163,7 +162,7 @@ impl Drafts {
             detail: text.0,
             hint: text.1,
         };
-        self.push(finding, None);
+        self.push(finding, None, false);
     }
 
     /// A finding about a node that is no executable.
@@ -194,20 +193,11 @@ impl Drafts {
         }
         let mut list = self.many;
         let mut groups: BTreeMap<(Id, Level, Option<u32>, String), Vec<Finding>> = BTreeMap::new();
-        let explained = |finding: &Finding| {
-            let loading = matches!(
-                finding.id,
-                Id::MissingLibrary | Id::GlibcTooOld | Id::MissingSymbol
-            );
-            let known = finding
-                .node
-                .is_some_and(|node| self.explained.contains(&node));
-            loading && known && finding.level == Level::Info
-        };
-        for Draft { finding, group } in self.list {
-            if explained(&finding) {
-                continue;
-            }
+        let standing = self
+            .list
+            .into_iter()
+            .filter(|draft| draft.stands(&self.covered));
+        for Draft { finding, group, .. } in standing {
             match group {
                 Some(group) => {
                     let key = (finding.id, finding.level, finding.layer, group);

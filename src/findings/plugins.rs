@@ -1,7 +1,7 @@
 //! Plugins that programs load with dlopen(3): add-ons of Node, extension modules of Python, PAM, NSS,
 //! gconv, and modules of Apache, nginx, Perl, PHP, Ruby and R.
 //!
-//! No header says who loads a plugin, so they are told by where they lie and how they are named. A plugin
+//! No header says which program loads a plugin, so plugins are recognised by their directories and names. A plugin
 //! for another machine or system, for another C library, or for a newer one than the image has, does not
 //! load. Packages that ship one build for each platform are fine if one build fits.
 
@@ -19,6 +19,9 @@ use crate::launch::image::{File, Image, base, parent};
 use crate::launch::machine::can_run;
 use crate::layer::printable;
 use crate::tree::components;
+
+/// What the rule about loading says of a library by itself.
+const LOADING: [Id; 3] = [Id::MissingLibrary, Id::GlibcTooOld, Id::MissingSymbol];
 
 /// What loads a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,7 +154,7 @@ pub(super) fn check(image: &Image<'_>, drafts: &mut Drafts) -> io::Result<()> {
     }
     for (file, host, misfit) in misfits {
         // What its loader would not find says nothing new.
-        drafts.explained(file.node);
+        drafts.cover(file.node, &LOADING, Level::Info);
         let other = match host.has_alternatives() {
             true => {
                 let package = alternatives::prebuilt_package(&file.path);

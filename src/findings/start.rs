@@ -7,14 +7,12 @@
 use std::io;
 
 use super::attribution;
-use super::draft::{Drafts, Told};
+use super::draft::Drafts;
 use super::finding::{Id, Level};
 use super::linking::Overrides;
 use crate::inspect::Format;
 use crate::launch::image::{File, Image};
-use crate::launch::{
-    self, Cause, Chain, End, Origin, Part, Reason, Step, StepFailure, StepId, Why, Word,
-};
+use crate::launch::{self, Cause, Chain, End, Origin, Part, Reason, Step, StepFailure, Why, Word};
 use crate::layer::printable;
 use crate::tree::NodeId;
 
@@ -39,10 +37,7 @@ pub fn resolve(image: &Image<'_>) -> io::Result<Start> {
     let healthcheck = launch::chain(image, &Origin::Healthcheck)?;
     let mut nodes = Vec::new();
     let mut possible = Vec::new();
-    let steps = |chain: &Chain| -> Vec<(StepId, Step)> {
-        (0..).map(StepId).zip(chain.steps.iter().cloned()).collect()
-    };
-    for (id, step) in steps(&chain) {
+    for (id, step) in chain.numbered() {
         let fatal = chain.end == End::Fails(id);
         let needed = step.certain && (fatal || step.failure().is_none());
         let files = step.files.iter().filter(|file| file.part != Part::Loader);
@@ -54,7 +49,7 @@ pub fn resolve(image: &Image<'_>) -> io::Result<Start> {
             false => possible.extend(files.chain(program)),
         }
     }
-    for (_, step) in steps(&healthcheck) {
+    for step in &healthcheck.steps {
         let files = step.files.iter().filter(|file| file.part != Part::Loader);
         possible.extend(files.map(|file| file.node));
     }
@@ -103,7 +98,7 @@ impl Start {
 /// # Errors
 /// If the layers cannot be read.
 pub fn check(image: &Image<'_>, start: &Start, drafts: &mut Drafts) -> io::Result<()> {
-    for (id, step) in (0..).map(StepId).zip(&start.chain.steps) {
+    for (id, step) in start.chain.numbered() {
         let Some(failure) = step.failure() else {
             continue;
         };
@@ -159,7 +154,7 @@ pub fn assure(start: &Start, drafts: &mut Drafts) {
     let chain = &start.chain;
     match &chain.end {
         End::Fails(id) => {
-            let step = chain.steps.get(id.0 as usize).filter(|step| step.certain);
+            let step = chain.step(*id).filter(|step| step.certain);
             let Some((step, failure)) = step.and_then(|step| Some((step, step.failure()?))) else {
                 return;
             };
@@ -259,12 +254,8 @@ fn report(
     let file = step.files.iter().rfind(|file| file.part != Part::Loader);
     match file {
         Some(file) => {
-            for id in [Id::MissingInterpreter, Id::MissingLoader] {
-                drafts.told(Told {
-                    node: file.node,
-                    id,
-                });
-            }
+            let same = [Id::MissingInterpreter, Id::MissingLoader];
+            drafts.cover(file.node, &same, Level::Fail);
             drafts.node(id, level, image, file.node, text);
         }
         None => drafts.image(id, level, word(step).as_bytes(), None, text),
@@ -284,7 +275,7 @@ fn sentence(chain: &Chain, step: &Step, failure: &StepFailure) -> String {
 
 /// Whether the rule about scripts reports it: `env` does not find what the script's `#!` line gives it.
 fn is_told_of_script(chain: &Chain, step: &Step, id: Id) -> bool {
-    let parent = step.parent.and_then(|id| chain.steps.get(id.0 as usize));
+    let parent = chain.parent(step);
     let is_interpreter = parent.is_some_and(|parent| {
         parent
             .files
@@ -309,7 +300,7 @@ fn is_in_volume(image: &Image<'_>, step: &Step) -> bool {
 
 /// Who executes a step: `the config`, `/entrypoint.sh line 12`, `tini`.
 fn caller(chain: &Chain, step: &Step) -> String {
-    let parent = step.parent.and_then(|id| chain.steps.get(id.0 as usize));
+    let parent = chain.parent(step);
     match (&step.why, parent) {
         (Why::ShellCommand(line), Some(parent)) => {
             let script = parent.files.first().filter(|_| parent.files.len() > 1);
