@@ -48,8 +48,13 @@ pub fn check(
     let failure = subject.loaded.and_then(|loaded| loaded.failure.as_ref());
     let failure = failure
         .filter(|failure| matches!(failure.kind, FailureKind::Missing | FailureKind::Broken));
+    let closed = subject.loaded.and_then(|loaded| loaded.closed.as_ref());
+    let closed = closed.filter(|_| names.is_empty());
     let detail = match (failure, names.first()) {
-        (Some(failure), None) => format!("it fails with \"{}\"", failure.message),
+        (Some(failure), None) => match closed {
+            Some(path) => format!("its user may not read {path}: \"{}\"", failure.message),
+            None => format!("it fails with \"{}\"", failure.message),
+        },
         (_, Some(_)) => format!("the loader does not find {}", names.join(", ")),
         (None, None) => return Ok(false),
     };
@@ -67,7 +72,10 @@ pub fn check(
     };
     let text = Text {
         detail: detail + &removed,
-        hint: hint(subject, missing),
+        hint: match closed {
+            Some(path) => format!("chmod a+r {path}, and a+x for the directories above it"),
+            None => hint(subject, missing),
+        },
         group: format!("libraries that they need are not found: {first}"),
     };
     drafts.file(Id::MissingLibrary, level, subject.file, text);

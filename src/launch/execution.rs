@@ -6,6 +6,7 @@ use super::environment::Environment;
 use super::image::Image;
 use super::loader::direct;
 use super::loader::{Failure, FailureKind, LoadRequest, Loaded, Resolver};
+use super::user::Credentials;
 use super::{Declared, Evidence};
 use crate::tree::{Kind, Tree};
 
@@ -28,7 +29,7 @@ pub struct Execution<'a> {
 /// thing that it would refuse. Nothing is executed. For a loader that is executed itself, the answer is
 /// about the program that it is told to load.
 ///
-/// Programs without a loader load nothing. The kernel's part, such as permissions, is not looked at.
+/// Programs without a loader load nothing. The kernel's part is not looked at, and root's permissions count.
 ///
 /// # Errors
 /// If there is no regular file at the path, or if a file of the image cannot be read.
@@ -77,6 +78,7 @@ pub fn load(
         argv0: argv.first().map_or("", String::as_str),
         environment: &environment,
         cwd: Some(execution.cwd),
+        reader: &Credentials::default(),
         secure: execution.secure,
         direct,
         symbols: true,

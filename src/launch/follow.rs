@@ -236,10 +236,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             Loading::Direct(loaded, skipped) => (Some(loaded), skipped),
             Loading::Nothing => return unknown(),
         };
-        let unreadable = loaded
-            .as_ref()
-            .and_then(|loaded| load::unreadable(self.image, loaded, &request.credentials));
-        let failure = loaded.as_ref().and_then(load::failure).or(unreadable);
+        let failure = loaded.as_ref().and_then(load::failure);
         let (named, real) = match skipped {
             0 => (file.named.clone(), file.real.clone()),
             _ => self.named(&execution.argv, skipped, program),

@@ -2,10 +2,8 @@
 
 use std::io;
 
-use super::access::{self, Blocked};
 use super::chain::{Cause, StepFailure};
 use super::environment::Environment;
-use super::errno::Errno;
 use super::exec::Executed;
 use super::image::Image;
 use super::loader::{self, LoadRequest, Loaded, Resolver, direct};
@@ -88,6 +86,7 @@ pub(super) fn load(
         argv0: &argv0,
         environment: process.environment,
         cwd: process.cwd,
+        reader: process.credentials,
         secure: node.is_some_and(|node| is_secure(image, &node, process.credentials)),
         direct: named,
         symbols: true,
@@ -145,43 +144,6 @@ pub(super) fn failure(loaded: &Loaded) -> Option<StepFailure> {
             printable(failure.message.as_bytes())
         ),
         hint: hint.to_owned(),
-        cause: Cause::Loader,
-        removed: None,
-    })
-}
-
-/// The failure of a loader that may not read a library, or not search a directory on the way to it. The
-/// loader then looks elsewhere, and finds nothing.
-pub(super) fn unreadable(
-    image: &Image<'_>,
-    loaded: &Loaded,
-    credentials: &Credentials,
-) -> Option<StepFailure> {
-    if credentials.is_root() {
-        return None;
-    }
-    let closed = loaded.libraries.iter().find(|library| {
-        let reached = access::follow(image, credentials, b"/", library.path.as_bytes());
-        match reached {
-            Ok(reached) => {
-                let node = image.tree.node(reached.node);
-                node.is_some_and(|node| !access::may_read(&node, credentials))
-            }
-            Err(Blocked::Error(errno, _)) => errno == Errno::Access,
-            Err(Blocked::Mounted) => false,
-        }
-    })?;
-    let name = printable(closed.name.as_bytes());
-    let path = printable(closed.path.as_bytes());
-    Some(StepFailure {
-        errno: None,
-        status: 127,
-        message: format!(
-            "error while loading shared libraries: {name}: cannot open shared object file: No such file \
-             or directory"
-        ),
-        clause: format!("its loader may not read {path}"),
-        hint: format!("chmod a+r {path}, and a+x for the directories above it"),
         cause: Cause::Loader,
         removed: None,
     })

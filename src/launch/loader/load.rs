@@ -10,7 +10,7 @@ use super::search::{DirId, Entry};
 use super::{Binding, Kind, LoaderId, Name, ObjectId, Process, Resolver, preload};
 use crate::inspect::Linkage;
 use crate::launch::environment::{Environment, Value};
-use crate::launch::image::{File, parent};
+use crate::launch::image::{File, base, parent};
 use crate::layer::printable;
 use crate::tree::{NodeId, Tree};
 
@@ -115,6 +115,11 @@ impl Resolver<'_> {
             return Ok(loaded);
         }
         self.met_unknown = false;
+        if self.dirs.read_as(request.reader) {
+            // What was found holds for one user.
+            self.looked.clear();
+            self.plain.clear();
+        }
         let musl = kind == Kind::Musl;
         let mut variables = Variables::read(request.environment, request.secure, musl);
         loaded.unknown = variables.unknown;
@@ -212,6 +217,12 @@ impl Resolver<'_> {
             (request.symbols, variables.bind_now),
         )?;
         loaded.unknown |= self.met_unknown;
+        let missing = closure
+            .missing
+            .first()
+            .map(|missing| self.name(missing.name));
+        let closed = missing.and_then(|name| self.dirs.closed(base(name)));
+        loaded.closed = closed.map(printable);
         match self.is_spent() {
             true => Err(crate::launch::too_much()),
             false => Ok(loaded),

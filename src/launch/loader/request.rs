@@ -2,6 +2,7 @@
 
 use super::direct::Direct;
 use crate::launch::environment::Environment;
+use crate::launch::user::Credentials;
 use crate::tree::NodeId;
 
 /// A program as it is executed.
@@ -17,6 +18,8 @@ pub(crate) struct LoadRequest<'r> {
     pub environment: &'r Environment,
     /// The working directory, absolute; `None` if it is unknown.
     pub cwd: Option<&'r str>,
+    /// Whose permissions count when a library is opened.
+    pub reader: &'r Credentials,
     /// Whether the process is privileged (AT_SECURE, getauxval(3)): setuid, setgid, or capabilities.
     pub secure: bool,
     /// For a loader that is executed itself: its options, and the program's name as it was given.
@@ -134,6 +137,9 @@ pub struct Loaded {
     pub libraries: Vec<Library>,
     /// Why the program is not started, if it is not.
     pub failure: Option<Failure>,
+    /// A file of the name of the first missing library that the process may not open, so that the loader
+    /// passed over it.
+    pub closed: Option<String>,
     /// Lines that the loader writes to standard error and goes on.
     pub warnings: Vec<String>,
     /// Symbols that nothing defines, both those that are fatal at start and those of lazy calls.

@@ -1,11 +1,14 @@
 //! Directories, and looking into them: each directory is resolved once, and each name looked up in it
 //! once, however many files are looked for there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::fault::{Fault, Fit, fit};
 use super::kind::{Kind as LoaderKind, Loader};
-use crate::launch::image::Image;
+use crate::launch::access::{self, Blocked};
+use crate::launch::errno::Errno;
+use crate::launch::image::{Image, base};
+use crate::launch::user::Credentials;
 use crate::tree::{Kind, NodeId};
 
 /// Number of a directory in [`Dirs`].
@@ -81,6 +84,9 @@ pub fn rank(path: &[u8]) -> usize {
     BEFORE.len() + after.map_or(0, |at| at + 1)
 }
 
+/// No more paths than this are kept of files that may not be opened.
+const MAX_CLOSED: usize = 64;
+
 struct Dir {
     /// The directory as the loader writes it in paths: it may be relative, and `..` and links are in it.
     shown: Vec<u8>,
@@ -97,9 +103,50 @@ struct Dir {
 pub struct Dirs {
     dirs: Vec<Dir>,
     by_path: HashMap<(Vec<u8>, Vec<u8>), DirId>,
+    /// Whose permissions count; root's at first.
+    reader: Credentials,
+    /// Paths of files that the reader may not open. A loader passes over them.
+    closed: BTreeSet<Vec<u8>>,
 }
 
 impl Dirs {
+    /// From now on this user's permissions count. Whether that is another one than before.
+    pub fn read_as(&mut self, reader: &Credentials) -> bool {
+        if self.reader == *reader {
+            return false;
+        }
+        self.reader = reader.clone();
+        self.closed.clear();
+        true
+    }
+
+    /// The path of a file of that name that the reader may not open, if one was met.
+    pub fn closed(&self, name: &[u8]) -> Option<&[u8]> {
+        let mut closed = self.closed.iter().map(Vec::as_slice);
+        closed.find(|path| base(path) == name)
+    }
+
+    /// Whether the reader may open a file. `EACCES` does not end the search of glibc (`open_path` in
+    /// `elf/dl-load.c`) nor that of musl (`path_open` in `ldso/dynlink.c`).
+    fn may_open(&mut self, image: &Image<'_>, dir: DirId, name: &[u8]) -> bool {
+        if self.reader.is_root() {
+            return true;
+        }
+        let path = [self.path(dir), b"/", name].concat();
+        let open = match access::follow(image, &self.reader, b"/", &path) {
+            Ok(reached) => {
+                let node = image.tree.node(reached.node);
+                node.is_none_or(|node| access::may_read(&node, &self.reader))
+            }
+            Err(Blocked::Error(Errno::Access, _)) => false,
+            Err(_) => true,
+        };
+        if !open && self.closed.len() < MAX_CLOSED {
+            self.closed.insert(path);
+        }
+        open
+    }
+
     /// The directory that `shown` leads to from a working directory, which matters to relative ones
     /// only. The empty path is the root.
     pub fn get(&mut self, image: &Image<'_>, shown: &[u8], cwd: Option<&[u8]>) -> DirId {
@@ -194,12 +241,21 @@ impl Dirs {
     }
 
     /// Looks for a name in a directory alone.
-    pub fn look_here(&self, image: &Image<'_>, dir: DirId, name: &[u8], loader: &Loader) -> Entry {
+    pub fn look_here(
+        &mut self,
+        image: &Image<'_>,
+        dir: DirId,
+        name: &[u8],
+        loader: &Loader,
+    ) -> Entry {
         let dir_node = self.node(dir);
         let found = dir_node.and_then(|node| image.tree.resolve(node, name));
         let Some((_, node)) = found else {
             return Entry::None;
         };
+        if !self.may_open(image, dir, name) {
+            return Entry::None;
+        }
         match fit(image, node, loader) {
             Fit::Yes => Entry::Fits(node, dir),
             Fit::Passed(true) => Entry::OtherClass,
