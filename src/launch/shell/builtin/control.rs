@@ -103,7 +103,17 @@ impl Shell<'_> {
         self.set_status(0);
         let loops = self.loops();
         if loops == 0 {
-            return Flow::Next;
+            // In a subshell inside a loop, bash ignores it; dash and busybox end the subshell.
+            return match self.dialect {
+                Dialect::Dash | Dialect::Busybox if self.is_below_loop() => {
+                    Flow::Exit(self.state.ended())
+                }
+                Dialect::Unknown if self.is_below_loop() => {
+                    self.doubt();
+                    Flow::Next
+                }
+                _ => Flow::Next,
+            };
         }
         let levels: u32 = match operands.first() {
             None => 1,

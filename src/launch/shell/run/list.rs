@@ -109,7 +109,10 @@ impl Shell<'_> {
         };
         let place = std::mem::replace(&mut self.place, place);
         let mut outer = Some(outer);
+        // Each of them begins with the `$?` from before the pipe.
+        let before = (self.state.status, self.state.cause);
         for (number, command) in commands.iter().enumerate() {
+            (self.state.status, self.state.cause) = before;
             if number + 1 == count
                 && let Some(output) = outer.take()
             {

@@ -250,6 +250,16 @@ impl<'w> Shell<'w> {
         u32::try_from(inner.count()).unwrap_or(u32::MAX)
     }
 
+    /// Whether a loop runs around the subshell that this is.
+    pub fn is_below_loop(&self) -> bool {
+        let mut outer = self
+            .frames
+            .iter()
+            .rev()
+            .skip_while(|frame| frame.kind == Kind::Process);
+        outer.next().is_some_and(|frame| frame.kind == Kind::Loop)
+    }
+
     /// Sets the status to a known one.
     pub fn set_status(&mut self, code: u8) {
         self.state.status = Status::Known(code);
