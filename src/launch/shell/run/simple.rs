@@ -76,7 +76,11 @@ impl Shell<'_> {
             CommandPrefixOrSuffixItem::IoRedirect(redirect) => Some(redirect),
             _ => None,
         });
-        let redirected = self.redirect(redirects)?;
+        let redirected = match self.redirect(redirects) {
+            // bash redirects a program in the process that it makes for it: only that process ends.
+            Err(_) if self.dialect.is_bash() && self.is_program(&arguments) => Redirected::Failed,
+            redirected => redirected?,
+        };
         let stdout_elsewhere = match redirected {
             Redirected::Done { stdout_elsewhere } => stdout_elsewhere,
             Redirected::Doubtful { stdout_elsewhere } => {
@@ -96,6 +100,16 @@ impl Shell<'_> {
             Redirected::Failed => return Ok(self.not_redirected(&arguments)),
         };
         self.expanded_further(arguments, prefix, stdout_elsewhere)
+    }
+
+    /// Whether a command is neither a builtin nor a function.
+    fn is_program(&self, arguments: &[Argument]) -> bool {
+        match arguments.first() {
+            Some(Argument::Word(Word::Known(name))) => {
+                !builtin::exists(name, self.dialect) && !self.state.functions.contains_key(name)
+            }
+            _ => false,
+        }
     }
 
     /// Makes the assignments of a command whose redirections are made, and runs it.
@@ -202,11 +216,11 @@ impl Shell<'_> {
     }
 
     /// Calls a function.
-    fn call(&mut self, name: &str, function: &Function, mut arguments: Vec<Word>) -> Flow {
+    fn call(&mut self, name: &str, function: &Function, words: Vec<Word>) -> Flow {
         if self.calls.len() >= MAX_CALLS {
             return Flow::Exit(self.give_up());
         }
-        arguments.remove(0);
+        let arguments = words.into_iter().skip(1).collect();
         let outer = std::mem::replace(&mut self.state.arguments, arguments);
         let line_base = std::mem::replace(&mut self.line_base, function.line_base);
         let line = self.line;

@@ -64,7 +64,15 @@ impl Shell<'_> {
     /// Runs the text of a sourced file, which `return` leaves.
     pub fn sourced_text(&mut self, text: &str) -> Flow {
         let line = self.line;
+        // dash and busybox forget that the status is tested (`dotcmd`): `set -e` counts in the file.
+        let tested = self.ignoring;
+        match self.dialect {
+            Dialect::Dash | Dialect::Busybox => self.ignoring = 0,
+            Dialect::Unknown if tested > 0 => self.doubt(),
+            _ => {}
+        }
         let flow = self.deeper(|shell| shell.framed(Kind::Function, |shell| shell.text(text, 0)));
+        self.ignoring = tested;
         self.line = line;
         match flow {
             Flow::Return => Flow::Next,
