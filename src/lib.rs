@@ -50,7 +50,7 @@ pub mod image;
 pub mod inspect;
 pub mod launch;
 pub mod layer;
-mod layout;
+mod oci;
 pub mod open;
 mod private;
 pub mod query;

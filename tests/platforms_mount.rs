@@ -377,7 +377,8 @@ fn names_of_hostile_documents() {
             ".._.._etc_passwd",
         ),
         (json!({"os": "a\0b", "architecture": "c\nd"}), "a_b_c_d"),
-        (json!({"os": "", "architecture": ""}), "_"),
+        // Nothing is named, so the config is asked.
+        (json!({"os": "", "architecture": ""}), "linux_amd64"),
         (json!({"os": "..", "architecture": ""}), ".._"),
         (
             json!({"os": long, "architecture": "arm"}),

@@ -205,7 +205,10 @@ fn a_platform_or_a_name_chooses() {
     assert_says(&stdout(&other), &["attestation", "digest-mismatch"]);
     let none = verify(&place, &["--platform=linux/s390x"], &dir);
     assert_code(&none, 2);
-    assert_says(&stderr(&none), &["linux/s390x", "linux/amd64 linux/arm64"]);
+    assert_says(
+        &stderr(&none),
+        &["linux/s390x", "\n  linux/amd64\n  linux/arm64"],
+    );
 
     let place = Place::new();
     let dir = layout(&place, |dir| {

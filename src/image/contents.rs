@@ -1,6 +1,5 @@
-//! All that an archive or a layout holds, for who copies it: descriptors of its images, and blobs by
-//! their digests. A docker-archive has no manifests of this kind, so they are made here, the same
-//! from the same archive.
+//! All that an archive or a layout holds, to copy it: descriptors of its images, and blobs by their
+//! digests. A docker-archive has no OCI manifests, so they are made here, the same from the same archive.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,20 +8,32 @@ use oci_spec::image::{Descriptor, DescriptorBuilder, ImageManifestBuilder, Media
 
 use super::docker_archive::{self, Item};
 use super::files::Files;
-use super::oci_layout::{annotation, parse_index};
-use super::{Caches, Image, ImageError, Kind, Reference, kind};
+use super::{Caches, Image, ImageError, Kind, Reference, both, kind, oci_layout};
 use crate::blob::{Bytes, Codec, Digest, Hasher, ReadAt};
-use crate::layout::{CONTAINERD_NAME, REF_NAME};
+use crate::oci::{CONTAINERD_NAME, Nature, REF_NAME, annotation};
 use crate::store::short;
 
 /// What a reference leads to.
 pub struct Contents {
     /// The images: each with the descriptor of its manifest or index, and its names.
     pub images: Vec<Content>,
+    /// What is not an image, or not one that imgfs can show.
+    pub skipped: Vec<Skipped>,
+    /// Why other images cannot be read.
+    pub failed: Vec<ImageError>,
     reference: Reference,
     files: Files,
     /// Blobs that do not lie under their digests.
     made: HashMap<Digest, Arc<dyn ReadAt>>,
+}
+
+/// Something that is not copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Its name, else its digest.
+    pub name: String,
+    /// Why, for people: `an attestation`.
+    pub why: String,
 }
 
 /// One image of several.
@@ -36,50 +47,54 @@ pub struct Content {
 /// What there is to be copied. With a name, only that image.
 ///
 /// # Errors
-/// If there is no such image, or what there is cannot be understood.
+/// If there is no image of that name, or the list of images cannot be read. What is wrong with one image
+/// of several is part of the result.
 pub fn contents(reference: &Reference, caches: &Caches<'_>) -> Result<Contents, ImageError> {
     let files = Files::open(reference, caches)?;
     match kind(reference, &files)? {
         Kind::OciLayout => layout(reference, files),
         Kind::DockerArchive => docker(reference, files),
-        // Docker 25 and later write both, and the first without layers for images that they did not
-        // pull. See `open`.
-        Kind::Both if super::oci_layout::is_hollow(reference, &files)? => docker(reference, files),
+        Kind::Both if both::prefers_docker(reference, &files) => docker(reference, files),
         Kind::Both => layout(reference, files),
     }
 }
 
-fn layout(reference: &Reference, files: Files) -> Result<Contents, ImageError> {
-    let bytes = files.document(reference, "index.json")?;
-    let index = parse_index(reference, "index.json", &bytes)?;
-    let mut images: Vec<Content> = Vec::new();
-    for descriptor in index.manifests() {
-        images.push(Content {
-            names: name_of(descriptor).map(str::to_owned).into_iter().collect(),
-            descriptor: descriptor.clone(),
-        });
-    }
-    if let Some(wanted) = &reference.name {
-        let all = images.iter().flat_map(|i| i.names.clone()).collect();
-        images.retain(|image| {
-            let mut names = image.names.iter();
-            names.any(|n| short(n) == short(wanted))
-                || image.descriptor.digest().as_ref() == *wanted
-        });
-        if images.is_empty() {
-            return Err(ImageError::NoSuchName {
-                image: reference.to_string(),
-                wanted: wanted.clone(),
-                names: all,
-            });
+impl Contents {
+    fn new(reference: &Reference, files: Files) -> Self {
+        Self {
+            images: Vec::new(),
+            skipped: Vec::new(),
+            failed: Vec::new(),
+            reference: reference.clone(),
+            files,
+            made: HashMap::new(),
         }
     }
-    Ok(Contents {
-        images,
-        reference: reference.clone(),
-        files,
-        made: HashMap::new(),
-    })
+}
+
+fn layout(reference: &Reference, files: Files) -> Result<Contents, ImageError> {
+    let roots = oci_layout::roots(reference, &files)?;
+    let mut contents = Contents::new(reference, files);
+    for descriptor in roots {
+        let name = name_of(&descriptor).map(str::to_owned);
+        let shown = name
+            .clone()
+            .unwrap_or_else(|| descriptor.digest().to_string());
+        let skipped = |why| Skipped { name: shown, why };
+        match oci_layout::nature(reference, &contents.files, &descriptor) {
+            Ok(Nature::Image | Nature::Referrer) => contents.images.push(Content {
+                names: name.into_iter().collect(),
+                descriptor,
+            }),
+            Ok(Nature::Artifact(what)) => contents.skipped.push(skipped(what)),
+            Ok(Nature::Unreadable(media_type)) => {
+                let why = format!("an image with layers that imgfs does not read ({media_type})");
+                contents.skipped.push(skipped(why));
+            }
+            Err(error) => contents.failed.push(error),
+        }
+    }
+    Ok(contents)
 }
 
 /// What a layout calls an image. containerd's name says more where the other is its tag alone.
@@ -98,19 +113,16 @@ fn docker(reference: &Reference, files: Files) -> Result<Contents, ImageError> {
         Some(_) => vec![docker_archive::choose(reference, &items)?],
         None => items.iter().collect(),
     };
-    let mut contents = Contents {
-        images: Vec::new(),
-        reference: reference.clone(),
-        files,
-        made: HashMap::new(),
-    };
+    let mut contents = Contents::new(reference, files);
     for item in items {
-        let image = docker_archive::read(reference, &contents.files, item, manifest.clone())?;
-        let descriptor = contents.manifest_of(image)?;
-        contents.images.push(Content {
-            descriptor,
-            names: item.repo_tags.clone().unwrap_or_default(),
-        });
+        let image = docker_archive::read(reference, &contents.files, item, manifest.clone());
+        match image.and_then(|image| contents.manifest_of(image)) {
+            Ok(descriptor) => contents.images.push(Content {
+                descriptor,
+                names: item.repo_tags.clone().unwrap_or_default(),
+            }),
+            Err(error) => contents.failed.push(error),
+        }
     }
     Ok(contents)
 }

@@ -5,7 +5,8 @@
 use serde::Deserialize;
 
 use super::files::Files;
-use super::{Config, Documents, Image, ImageError, LayerBlob, Platform, Reference};
+use super::{Config, Documents, Image, ImageError, LayerBlob, Offer, Platform, Reference};
+use crate::oci;
 use crate::store::short;
 
 /// One image of `manifest.json`.
@@ -27,16 +28,22 @@ pub(crate) fn open(
     read(reference, files, choose(reference, &items)?, manifest)?.on(platform)
 }
 
+/// Opens the image of a docker-archive for its platform. See [`super::open_all`].
+pub(crate) fn open_all(reference: &Reference, files: &Files) -> Result<Vec<Offer>, ImageError> {
+    let image = open(reference, files, None)?;
+    Ok(vec![(image.platform.clone(), Ok(image))])
+}
+
 /// `manifest.json`, and the images that it lists.
 pub(crate) fn items(
     reference: &Reference,
     files: &Files,
 ) -> Result<(Vec<u8>, Vec<Item>), ImageError> {
     let manifest = files.document(reference, "manifest.json")?;
-    let items = serde_json::from_slice(&manifest).map_err(|e| ImageError::Document {
+    let items = oci::parse(&manifest).map_err(|detail| ImageError::Document {
         image: reference.to_string(),
         document: "manifest.json".to_owned(),
-        detail: format!("cannot be understood: {e}"),
+        detail,
     })?;
     Ok((manifest, items))
 }

@@ -65,7 +65,7 @@ pub enum ImageError {
         blob: String,
     },
     /// Several images, and nothing says which.
-    #[error("{image} holds {} images; choose one: {}", names.len(), names.join(" "))]
+    #[error("{image} holds {} images; choose one:{}", names.len(), lines(names))]
     Ambiguous {
         /// The image.
         image: String,
@@ -74,8 +74,8 @@ pub enum ImageError {
     },
     /// No image of that name.
     #[error(
-        "{image}: there is no image {wanted:?} in it; there is: {}",
-        list(names)
+        "{image}: there is no image {wanted:?} in it; there is:{}",
+        lines(names)
     )]
     NoSuchName {
         /// The image.
@@ -87,8 +87,8 @@ pub enum ImageError {
     },
     /// No image of that platform.
     #[error(
-        "{image} has no image for {wanted}; choose one with --platform: {}",
-        list(platforms)
+        "{image} has no image for {wanted}; choose one with --platform:{}",
+        lines(platforms)
     )]
     NoSuchPlatform {
         /// The image.
@@ -98,12 +98,6 @@ pub enum ImageError {
         /// The platforms that exist.
         platforms: Vec<String>,
     },
-    /// The manifest has no layers.
-    #[error("{image}: its manifest has no layers")]
-    NoLayers {
-        /// The image.
-        image: String,
-    },
     /// The manifest's config is not that of an image.
     #[error("{image}: it is an artifact ({media_type}), not a container image; name another one")]
     NoConfig {
@@ -111,6 +105,21 @@ pub enum ImageError {
         image: String,
         /// The media type of its config.
         media_type: String,
+    },
+    /// A layer is not a tar archive, by its media type.
+    #[error(
+        "{image}: layer {number} is {media_type}, which imgfs does not read{}",
+        if *encrypted { "; decrypt it: skopeo copy --decryption-key KEY" } else { "" }
+    )]
+    LayerFormat {
+        /// The image.
+        image: String,
+        /// The number of the layer, from 0, as in the manifest.
+        number: usize,
+        /// The media type of the layer.
+        media_type: String,
+        /// Whether it is encrypted.
+        encrypted: bool,
     },
     /// It is not in the store.
     #[error("there is no image {name:?} in the store; pull it: imgfs pull {name}")]
@@ -131,10 +140,10 @@ pub enum ImageError {
     },
 }
 
-fn list(names: &[String]) -> String {
-    if names.is_empty() {
-        "nothing with a name".to_owned()
-    } else {
-        names.join(" ")
+/// One name a line, each indented.
+fn lines(names: &[String]) -> String {
+    match names {
+        [] => " nothing with a name".to_owned(),
+        names => names.iter().map(|name| format!("\n  {name}")).collect(),
     }
 }

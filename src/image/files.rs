@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::archive::{Archive, Oddities};
 use super::{Caches, ImageError, Reference, Transport};
 use crate::blob::{Digest, FileSource, ReadAt, read_all};
-use crate::layout::MAX_DOCUMENT;
+use crate::oci::MAX_DOCUMENT;
 use crate::store::{Lock, Store};
 
 /// The files of an image.

@@ -6,13 +6,13 @@
 //! container opened, image and platform chosen, documents verified against their digests.
 
 mod archive;
+mod both;
 mod config;
 mod contents;
 mod docker_archive;
 mod error;
 mod files;
 mod oci_layout;
-mod platform;
 mod reference;
 pub mod verify;
 
@@ -21,14 +21,13 @@ use std::sync::Arc;
 use oci_spec::image::Descriptor;
 
 pub use config::{Config, HistoryEntry, Start};
-pub use contents::{Content, Contents, contents};
+pub use contents::{Content, Contents, Skipped, contents};
 pub use error::ImageError;
-pub(crate) use oci_layout::{declared_by, is_attestation, is_config};
-pub use platform::{Platform, PlatformError};
 pub use reference::{Reference, ReferenceError, Transport};
 
 use crate::blob::{Digest, ReadAt, SpanCache};
 use crate::cache::CacheDir;
+pub use crate::oci::{Platform, PlatformError};
 use files::Files;
 
 /// One image of one platform, its layers not read yet.
@@ -55,6 +54,7 @@ impl Image {
     /// The same, if it serves a platform that may be wanted.
     fn on(self, platform: Option<&Platform>) -> Result<Self, ImageError> {
         match platform {
+            Some(_) if self.platform.is_unknown() => Ok(self),
             Some(wanted) if wanted.accepts(&self.platform).is_none() => {
                 Err(ImageError::NoSuchPlatform {
                     image: self.name,
@@ -126,14 +126,7 @@ pub fn open(
     match kind(reference, &files)? {
         Kind::OciLayout => oci_layout::open(reference, &files, platform),
         Kind::DockerArchive => docker_archive::open(reference, &files, platform),
-        Kind::Both => match oci_layout::open(reference, &files, platform) {
-            // Docker 25 and later write a manifest without layers for images that they did not
-            // pull; what they mean stands in manifest.json, as before.
-            Err(ImageError::NoLayers { .. } | ImageError::NoConfig { .. }) => {
-                docker_archive::open(reference, &files, platform)
-            }
-            other => other,
-        },
+        Kind::Both => both::open(reference, &files, platform),
     }
 }
 
@@ -148,25 +141,10 @@ pub type Offer = (Platform, Result<Image, ImageError>);
 pub fn open_all(reference: &Reference, caches: &Caches<'_>) -> Result<Vec<Offer>, ImageError> {
     let files = Files::open(reference, caches)?;
     let _held = files.hold()?;
-    let docker = || -> Result<Vec<Offer>, ImageError> {
-        let image = docker_archive::open(reference, &files, None)?;
-        Ok(vec![(image.platform.clone(), Ok(image))])
-    };
-    // See `open`.
-    let hollow = |error: &ImageError| {
-        matches!(
-            error,
-            ImageError::NoLayers { .. } | ImageError::NoConfig { .. }
-        )
-    };
     match kind(reference, &files)? {
         Kind::OciLayout => oci_layout::open_all(reference, &files),
-        Kind::DockerArchive => docker(),
-        Kind::Both => match oci_layout::open_all(reference, &files) {
-            Err(error) if hollow(&error) => docker(),
-            Ok(offers) if offers.iter().all(|o| o.1.as_ref().is_err_and(hollow)) => docker(),
-            other => other,
-        },
+        Kind::DockerArchive => docker_archive::open_all(reference, &files),
+        Kind::Both => both::open_all(reference, &files),
     }
 }
 

@@ -3,10 +3,15 @@
 use crate::image::Platform;
 
 /// Whether a kernel of that platform runs programs of an operating system and a machine, in Go's names:
-/// its own, and those of the smaller machine that its processors run too. An empty name fits all.
+/// its own, and those of the smaller machine that its processors run too. An empty name fits all, and so
+/// does a platform without names: Docker and Podman take an image that declares none for one of the host.
 pub(crate) fn can_run(platform: &Platform, os: &str, arch: &str) -> bool {
-    let system = os.is_empty() || os == platform.os || (platform.os == "linux" && os == "android");
+    let system = os.is_empty()
+        || platform.os.is_empty()
+        || os == platform.os
+        || (platform.os == "linux" && os == "android");
     let machine = arch.is_empty()
+        || platform.arch.is_empty()
         || arch == platform.arch
         || matches!(
             (platform.arch.as_str(), arch),

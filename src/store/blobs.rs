@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, OFlags};
 use super::lock::{is_still, lock};
 use super::{Store, StoreError};
 use crate::blob::{Digest, FileSource, read_all};
-use crate::layout::MAX_DOCUMENT;
+use crate::oci::MAX_DOCUMENT;
 
 /// A blob that nobody takes away while this lives.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::lock::Lock;
 use super::{Store, StoreError, complete, short, write_aside};
 use crate::blob::Digest;
-use crate::layout::{self, CONTAINERD_NAME, REF_NAME};
+use crate::oci::{self, CONTAINERD_NAME, REF_NAME};
 
 /// The document of the names (OCI image-spec, image-layout.md).
 pub(super) const INDEX: &str = "index.json";
@@ -32,7 +32,7 @@ pub struct Named {
 impl Named {
     /// Whether it is there for several platforms.
     pub fn is_index(&self) -> bool {
-        layout::is_index(self.descriptor.media_type().as_ref())
+        oci::is_index(self.descriptor.media_type().as_ref())
     }
 
     /// Its name, or its digest.
@@ -159,8 +159,7 @@ impl Store {
             return Err(self.bad_names("is no document"));
         }
         let bytes = fs::read(&path).map_err(&at)?;
-        serde_json::from_slice(&bytes)
-            .map_err(|e| self.bad_names(&format!("cannot be understood: {e}")))
+        oci::parse(&bytes).map_err(|detail| self.bad_names(&detail))
     }
 
     /// Needs the exclusive lock.
@@ -192,9 +191,7 @@ impl Store {
     }
 
     pub(super) fn digest_of(&self, descriptor: &Descriptor) -> Result<Digest, StoreError> {
-        let text = descriptor.digest().to_string();
-        text.parse()
-            .map_err(|e| self.bad_document("a descriptor", &format!("has a bad digest: {e}")))
+        oci::digest_of(descriptor).map_err(|detail| self.bad_document("a descriptor", &detail))
     }
 }
 

@@ -13,6 +13,7 @@ use super::lock::{Lock, try_lock};
 use super::{ARRIVING, Store, StoreError};
 use crate::blob::Digest;
 use crate::cache::Identity;
+use crate::oci;
 
 /// No manifest is larger (distribution-spec, "Pushing manifests").
 const MAX_MANIFEST: u64 = 4 << 20;
@@ -97,7 +98,7 @@ impl Store {
             return None;
         }
         let bytes = fs::read(&loose.path).ok()?;
-        let manifest: ImageManifest = serde_json::from_slice(&bytes).ok()?;
+        let manifest: ImageManifest = oci::parse(&bytes).ok()?;
         let layers = manifest.layers().iter();
         layers.map(|layer| self.digest_of(layer).ok()).collect()
     }

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
+use oci_spec::image::ImageManifest;
 
 use super::{Named, Store, StoreError};
 use crate::blob::Digest;
-use crate::layout::{self, MAX_DEPTH};
+use crate::oci::{self, WalkError};
 
 /// More blobs than this belong to no image.
 const MAX_PARTS: usize = 1 << 20;
@@ -42,45 +42,49 @@ impl Store {
     /// # Errors
     /// If a document is missing that must be there, or cannot be understood.
     pub fn parts(&self, image: &Named) -> Result<Vec<Part>, StoreError> {
+        let mut fetch = |digest: &Digest| self.document(digest);
+        let walk = oci::walk(std::slice::from_ref(&image.descriptor), &mut fetch);
+        let walk = walk.map_err(|error| match error {
+            WalkError::Fetch(error) => error,
+            WalkError::Document { document, detail } => self.bad_document(&document, &detail),
+        })?;
+        let incomplete = |digest: &Digest| StoreError::Incomplete {
+            image: image.shown(),
+            digest: digest.clone(),
+        };
+        if walk.missing.contains(&image.digest) {
+            return Err(incomplete(&image.digest));
+        }
         let mut parts = Vec::new();
         let mut seen = HashSet::new();
-        let mut pending = vec![(image.descriptor.clone(), 0)];
-        pending.reverse();
-        while let Some((descriptor, depth)) = pending.pop() {
-            if depth > MAX_DEPTH || parts.len() + pending.len() > MAX_PARTS {
-                let detail = "leads to more than any image has";
-                return Err(self.bad_document(&image.shown(), detail));
-            }
-            let digest = self.digest_of(&descriptor)?;
+        for (digest, bytes) in &walk.indexes {
+            seen.insert(digest.clone());
+            parts.push(part(digest, bytes.len() as u64, Role::Index));
+        }
+        for listed in &walk.manifests {
+            let digest = self.digest_of(&listed.descriptor)?;
             if !seen.insert(digest.clone()) {
                 continue;
             }
             let Some(bytes) = self.document(&digest)? else {
                 // Only what an index names may be missing.
-                if depth > 0 {
-                    continue;
+                if digest == image.digest {
+                    return Err(incomplete(&digest));
                 }
-                let image = image.shown();
-                return Err(StoreError::Incomplete { image, digest });
-            };
-            let size = bytes.len() as u64;
-            let unclear = |e: serde_json::Error| {
-                self.bad_document(&digest.to_string(), &format!("cannot be understood: {e}"))
-            };
-            if is_index(&descriptor, &bytes) {
-                let index: ImageIndex = serde_json::from_slice(&bytes).map_err(unclear)?;
-                parts.push(part(&digest, size, Role::Index));
-                let children = index.manifests().iter().rev();
-                pending.extend(children.map(|child| (child.clone(), depth + 1)));
                 continue;
-            }
-            let manifest: ImageManifest = serde_json::from_slice(&bytes).map_err(unclear)?;
-            parts.push(part(&digest, size, Role::Manifest));
+            };
+            let manifest: ImageManifest = oci::parse(&bytes)
+                .map_err(|detail| self.bad_document(&digest.to_string(), &detail))?;
+            parts.push(part(&digest, bytes.len() as u64, Role::Manifest));
             let layers = manifest.layers().iter().map(|layer| (layer, Role::Layer));
             for (blob, role) in std::iter::once((manifest.config(), Role::Config)).chain(layers) {
                 let digest = self.digest_of(blob)?;
                 if seen.insert(digest.clone()) {
                     parts.push(part(&digest, blob.size(), role));
+                }
+                if parts.len() > MAX_PARTS {
+                    let detail = "leads to more than any image has";
+                    return Err(self.bad_document(&image.shown(), detail));
                 }
             }
         }
@@ -94,18 +98,4 @@ fn part(digest: &Digest, size: u64, role: Role) -> Part {
         size,
         role,
     }
-}
-
-/// Whether a document is a list of manifests: its descriptor says so, or where that says nothing, it
-/// itself.
-fn is_index(descriptor: &Descriptor, bytes: &[u8]) -> bool {
-    let media_type = descriptor.media_type().as_ref();
-    if layout::is_index(media_type) || layout::is_manifest(media_type) {
-        return layout::is_index(media_type);
-    }
-    #[derive(serde::Deserialize)]
-    struct Shape {
-        manifests: Option<serde::de::IgnoredAny>,
-    }
-    serde_json::from_slice::<Shape>(bytes).is_ok_and(|shape| shape.manifests.is_some())
 }

@@ -16,7 +16,8 @@ use super::origin::{Origin, config, digest_of};
 use super::{Progress, TransferError};
 use crate::blob::Digest;
 use crate::cache::CacheDir;
-use crate::image::is_attestation;
+use crate::image::Skipped;
+use crate::oci::is_attestation;
 use crate::store::{Lease, Store};
 use crate::workers::so_many_at_a_time;
 
@@ -38,6 +39,8 @@ pub(super) struct Brought {
     pub root: Descriptor,
     /// So many bytes came.
     pub bytes: u64,
+    /// Images of its index that imgfs cannot show, which did not come.
+    pub skipped: Vec<Skipped>,
     _leases: Vec<Lease>,
 }
 
@@ -62,6 +65,7 @@ impl Bring<'_> {
         Ok(Brought {
             root: chosen.root,
             bytes,
+            skipped: chosen.skipped,
             _leases: leases,
         })
     }

@@ -1,12 +1,12 @@
 //! Which manifests of an image are wanted: that of one platform, or those of all.
 
-use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
+use oci_spec::image::{Descriptor, ImageManifest};
 
 use super::TransferError;
 use super::origin::{Origin, bad_document, config, digest_of, manifest};
 use crate::blob::Digest;
-use crate::image::{Config, Platform, declared_by, is_attestation, is_config};
-use crate::layout::{MAX_DEPTH, MAX_MANIFESTS, is_index};
+use crate::image::{Config, Skipped};
+use crate::oci::{self, Nature, Platform, WalkError, declared_platform, is_attestation};
 
 /// Which platforms of an image are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,10 +35,15 @@ pub(super) struct Chosen {
     /// The indexes on the way, as they came.
     pub indexes: Vec<(Digest, Vec<u8>)>,
     pub manifests: Vec<Manifest>,
+    /// Images of an index that imgfs cannot show.
+    pub skipped: Vec<Skipped>,
 }
 
 /// Reads the manifests that are wanted. `root` is the descriptor of the image, and `bytes` what it
-/// names; `attestations` whether what is said about images comes with all of them.
+/// names; `attestations` whether what accompanies images comes with all of them.
+///
+/// # Errors
+/// If there is no such image, or one that cannot be shown.
 pub(super) fn choose(
     origin: &dyn Origin,
     root: &Descriptor,
@@ -46,8 +51,25 @@ pub(super) fn choose(
     wanted: &Wanted,
     attestations: bool,
 ) -> Result<Chosen, TransferError> {
-    if !is_index(root.media_type().as_ref()) {
+    let root_digest = digest_of(origin, root)?;
+    let mut root_bytes = Some(bytes);
+    let mut fetch = |digest: &Digest| match root_bytes.take_if(|_| *digest == root_digest) {
+        Some(bytes) => Ok(Some(bytes)),
+        None => manifest(origin, digest),
+    };
+    let walk = oci::walk(std::slice::from_ref(root), &mut fetch);
+    let walk = walk.map_err(|error| match error {
+        WalkError::Fetch(error) => error,
+        WalkError::Document { document, detail } => bad_document(origin, &document, detail),
+    })?;
+    if walk.indexes.is_empty() {
+        let bytes = match root_bytes {
+            Some(bytes) => bytes,
+            // It was read to see whether it is an index.
+            None => manifest(origin, &root_digest)?.unwrap_or_default(),
+        };
         let manifest = parse(origin, root.clone(), bytes)?;
+        check_image(origin, &manifest)?;
         if let Wanted::One(platform) = wanted {
             check_platform(origin, &manifest, platform)?;
         }
@@ -55,114 +77,128 @@ pub(super) fn choose(
             root: root.clone(),
             indexes: Vec::new(),
             manifests: vec![manifest],
+            skipped: Vec::new(),
         });
     }
-    let (indexes, mut listed) = walk(origin, root, bytes)?;
+    let mut listed: Vec<Descriptor> = walk.manifests.into_iter().map(|m| m.descriptor).collect();
     if *wanted == Wanted::All {
         listed.retain(|descriptor| attestations || !is_attestation(descriptor));
-        return all(origin, root, indexes, listed);
+        return all(origin, root, walk.indexes, listed, attestations);
     }
-    listed.retain(|descriptor| !is_attestation(descriptor));
+    let manifests = images(origin, listed)?;
     let host = Platform::host();
     let wanted = match wanted {
         Wanted::One(platform) => Some(platform),
         // One single image needs no choice, as where it is opened.
-        _ if listed.len() == 1 => None,
+        _ if manifests.len() == 1 => None,
         _ => Some(&host),
     };
-    let manifest = best(origin, listed, wanted)?;
+    let manifest = best(origin, manifests, wanted)?;
     Ok(Chosen {
         root: manifest.descriptor.clone(),
         indexes: Vec::new(),
         manifests: vec![manifest],
+        skipped: Vec::new(),
     })
 }
 
-/// All manifests that are listed and there: an archive need not have all that an index names.
+/// All manifests that are listed and there, except images that cannot be shown: an archive need not have
+/// all that an index names. `companions` says whether what is no image is wanted too.
 fn all(
     origin: &dyn Origin,
     root: &Descriptor,
     indexes: Vec<(Digest, Vec<u8>)>,
     listed: Vec<Descriptor>,
+    companions: bool,
 ) -> Result<Chosen, TransferError> {
     let mut manifests = Vec::new();
+    let mut images = 0;
+    let mut skipped = Vec::new();
+    let mut refused = None;
     for descriptor in listed {
-        if let Some(bytes) = manifest(origin, &digest_of(origin, &descriptor)?)? {
-            manifests.push(parse(origin, descriptor, bytes)?);
+        let Some(bytes) = manifest(origin, &digest_of(origin, &descriptor)?)? else {
+            continue;
+        };
+        let manifest = parse(origin, descriptor, bytes)?;
+        match nature(&manifest) {
+            Nature::Image | Nature::Referrer => images += 1,
+            Nature::Artifact(_) if companions => {}
+            Nature::Artifact(_) => continue,
+            Nature::Unreadable(media_type) => {
+                refused = refused.or(check_image(origin, &manifest).err());
+                skipped.push(unreadable(&manifest, &media_type));
+                continue;
+            }
         }
+        manifests.push(manifest);
     }
-    if manifests.is_empty() {
-        return Err(bad_document(origin, "its index", "leads to no image"));
+    if images == 0 {
+        let none = || bad_document(origin, "its index", "leads to no image");
+        return Err(refused.unwrap_or_else(none));
     }
     Ok(Chosen {
         root: root.clone(),
         indexes,
         manifests,
+        skipped,
     })
 }
 
-/// The indexes from the root down, and the manifests that they list, in their order.
-type Walked = (Vec<(Digest, Vec<u8>)>, Vec<Descriptor>);
+/// A manifest that an index lists, read only if its descriptor does not tell enough.
+struct Offered {
+    descriptor: Descriptor,
+    read: Option<Manifest>,
+}
 
-fn walk(origin: &dyn Origin, root: &Descriptor, bytes: Vec<u8>) -> Result<Walked, TransferError> {
-    let mut indexes = Vec::new();
-    let mut listed = Vec::new();
-    let mut pending = vec![(root.clone(), Some(bytes), 0)];
-    while let Some((descriptor, bytes, depth)) = pending.pop() {
-        if depth > MAX_DEPTH || listed.len() + pending.len() > MAX_MANIFESTS {
-            let detail = "leads to more manifests than any image has";
-            return Err(bad_document(origin, "its index", detail));
-        }
-        if !is_index(descriptor.media_type().as_ref()) {
-            listed.push(descriptor);
+/// The images among what is listed. A descriptor with a platform is that of an image.
+fn images(origin: &dyn Origin, listed: Vec<Descriptor>) -> Result<Vec<Offered>, TransferError> {
+    let mut images = Vec::new();
+    let mut refused = None;
+    for descriptor in listed {
+        if is_attestation(&descriptor) {
             continue;
         }
-        let digest = digest_of(origin, &descriptor)?;
-        let bytes = match bytes {
-            Some(bytes) => Some(bytes),
-            None => manifest(origin, &digest)?,
-        };
-        let Some(bytes) = bytes else {
+        if declared_platform(&descriptor).is_some() {
+            let read = None;
+            images.push(Offered { descriptor, read });
+            continue;
+        }
+        let Some(bytes) = manifest(origin, &digest_of(origin, &descriptor)?)? else {
             continue;
         };
-        let index: ImageIndex = serde_json::from_slice(&bytes).map_err(|e| {
-            bad_document(
-                origin,
-                &format!("index {digest}"),
-                format!("cannot be understood: {e}"),
-            )
-        })?;
-        let children = index.manifests().iter().rev();
-        pending.extend(children.map(|child| (child.clone(), None, depth + 1)));
-        indexes.push((digest, bytes));
+        let manifest = parse(origin, descriptor.clone(), bytes)?;
+        match check_image(origin, &manifest) {
+            Ok(()) => images.push(Offered {
+                descriptor,
+                read: Some(manifest),
+            }),
+            Err(error) => refused = refused.or(Some(error)),
+        }
     }
-    Ok((indexes, listed))
+    match refused {
+        Some(error) if images.is_empty() => Err(error),
+        _ => Ok(images),
+    }
 }
 
 /// The manifest that serves a platform best; without one, the first.
 fn best(
     origin: &dyn Origin,
-    listed: Vec<Descriptor>,
+    images: Vec<Offered>,
     wanted: Option<&Platform>,
 ) -> Result<Manifest, TransferError> {
     let mut offered = Vec::new();
     let mut best: Option<(u8, Manifest)> = None;
-    for descriptor in listed {
-        // Most descriptors say it; of the others the config has to be read.
-        let mut read = None;
-        let platform = match declared_by(&descriptor) {
-            Some(platform) => platform,
-            None => {
-                let Some(bytes) = manifest(origin, &digest_of(origin, &descriptor)?)? else {
-                    continue;
-                };
-                let manifest = parse(origin, descriptor.clone(), bytes)?;
-                let platform = platform_of(origin, &manifest)?;
-                read = Some(manifest);
-                platform
-            }
+    for Offered { descriptor, read } in images {
+        let platform = match (declared_platform(&descriptor), &read) {
+            (Some(platform), _) => platform,
+            (None, Some(manifest)) => platform_of(origin, manifest)?,
+            (None, None) => continue,
         };
-        offered.push(platform.to_string());
+        let shown = platform.to_string();
+        if !offered.contains(&shown) {
+            offered.push(shown);
+        }
         let Some(rank) = wanted.map_or(Some(0), |wanted| wanted.accepts(&platform)) else {
             continue;
         };
@@ -176,9 +212,9 @@ fn best(
                 None => continue,
             },
         };
+        check_image(origin, &found)?;
         best = Some((rank, found));
     }
-    offered.dedup();
     let wanted = wanted.cloned().unwrap_or_else(Platform::host);
     best.map(|(_, manifest)| manifest)
         .ok_or_else(|| TransferError::NoSuchPlatform {
@@ -220,20 +256,42 @@ fn parse(
     bytes: Vec<u8>,
 ) -> Result<Manifest, TransferError> {
     let digest = digest_of(origin, &descriptor)?;
-    let name = format!("manifest {digest}");
-    let parsed: ImageManifest = serde_json::from_slice(&bytes)
-        .map_err(|e| bad_document(origin, &name, format!("cannot be understood: {e}")))?;
-    let media_type = parsed.config().media_type().to_string();
-    if !is_config(&media_type) && !is_attestation(&descriptor) {
-        let detail = format!("is that of an artifact ({media_type}), not of a container image");
-        return Err(bad_document(origin, &name, detail));
-    }
+    let parsed: ImageManifest = oci::parse(&bytes)
+        .map_err(|detail| bad_document(origin, &format!("manifest {digest}"), detail))?;
     Ok(Manifest {
         digest,
         descriptor,
         bytes,
         parsed,
     })
+}
+
+/// What a manifest is, by its descriptor and its content.
+fn nature(manifest: &Manifest) -> Nature {
+    let by_descriptor = Nature::of_descriptor(&manifest.descriptor);
+    by_descriptor.unwrap_or_else(|| Nature::of_content(&manifest.parsed))
+}
+
+/// An image of an index that is left out, by its platform.
+fn unreadable(manifest: &Manifest, media_type: &str) -> Skipped {
+    let platform = declared_platform(&manifest.descriptor).map(|platform| platform.to_string());
+    Skipped {
+        name: platform.unwrap_or_else(|| manifest.digest.to_string()),
+        why: format!("an image with layers that imgfs does not read ({media_type})"),
+    }
+}
+
+/// Refuses what is not an image, or one that no mount could show.
+fn check_image(origin: &dyn Origin, manifest: &Manifest) -> Result<(), TransferError> {
+    let detail = match nature(manifest) {
+        Nature::Image | Nature::Referrer => return Ok(()),
+        Nature::Artifact(what) => format!("is that of {what}, not of a container image"),
+        Nature::Unreadable(media_type) => {
+            format!("has layers that imgfs does not read ({media_type})")
+        }
+    };
+    let name = format!("manifest {}", manifest.digest);
+    Err(bad_document(origin, &name, detail))
 }
 
 #[cfg(test)]
@@ -245,6 +303,7 @@ mod tests {
     use super::super::origin::Sink;
     use super::*;
     use crate::blob::Hasher;
+    use crate::oci::MAX_DEPTH;
 
     const INDEX: &str = "application/vnd.oci.image.index.v1+json";
     const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -348,10 +407,8 @@ mod tests {
         assert_eq!(arches, ["amd64", "arm64", "riscv64"]);
         assert!(is_root);
         let said = memory.choose(&root, &one("linux/s390x")).unwrap_err();
-        assert!(
-            said.contains("linux/amd64 linux/arm64 linux/riscv64"),
-            "{said}"
-        );
+        let list = "\n  linux/amd64\n  linux/arm64\n  linux/riscv64";
+        assert!(said.contains(list), "{said}");
     }
 
     /// What BuildKit makes of a build for one platform: an index of it and an attestation.

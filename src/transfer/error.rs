@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::blob::Digest;
-use crate::image::{ImageError, Platform};
+use crate::image::{ImageError, Platform, Skipped};
 use crate::open::OpenError;
 use crate::registry::RegistryError;
 use crate::store::StoreError;
@@ -48,6 +48,14 @@ pub enum TransferError {
         /// How often it was brought.
         times: u32,
     },
+    /// Nothing in it is an image that imgfs can show.
+    #[error("{image} holds no image{}", skipped_lines(skipped))]
+    NoImage {
+        /// The archive or layout.
+        image: String,
+        /// What it holds instead.
+        skipped: Vec<Skipped>,
+    },
     /// A document that cannot be understood.
     #[error("{image}: {document} {detail}")]
     Document {
@@ -59,7 +67,10 @@ pub enum TransferError {
         detail: String,
     },
     /// No image of that platform.
-    #[error("{image} has no image for {wanted}; choose one with --platform: {}", offered.join(" "))]
+    #[error(
+        "{image} has no image for {wanted}; choose one with --platform:\n  {}",
+        offered.join("\n  ")
+    )]
     NoSuchPlatform {
         /// The image.
         image: String,
@@ -99,5 +110,14 @@ impl From<ImageError> for TransferError {
 impl From<OpenError> for TransferError {
     fn from(error: OpenError) -> Self {
         Self::Open(Box::new(error))
+    }
+}
+
+/// What is there instead of images, one a line.
+fn skipped_lines(skipped: &[Skipped]) -> String {
+    let line = |skipped: &Skipped| format!("\n  {} is {}", skipped.name, skipped.why);
+    match skipped {
+        [] => String::new(),
+        skipped => format!(":{}", skipped.iter().map(line).collect::<String>()),
     }
 }

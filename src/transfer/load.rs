@@ -8,8 +8,8 @@ use super::origin::{Origin, Sink, digest_of, manifest};
 use super::{Progress, Stored, TransferError};
 use crate::blob::{Digest, SpanCache, read_all};
 use crate::cache::CacheDir;
-use crate::image::{self, Caches, Contents, Reference};
-use crate::layout::MAX_DOCUMENT;
+use crate::image::{self, Caches, Content, Contents, Reference, Skipped};
+use crate::oci::MAX_DOCUMENT;
 use crate::store::Store;
 
 /// Bytes are handed over in pieces of this size.
@@ -89,16 +89,28 @@ impl Archive<'_> {
     }
 }
 
-/// Brings the images of an archive into the store, each under the names that it has there.
+/// What became of the images of an archive.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The images that are in the store now.
+    pub stored: Vec<Stored>,
+    /// What is not an image, or not one that imgfs can show.
+    pub skipped: Vec<Skipped>,
+    /// Why other images are not in the store.
+    pub failed: Vec<TransferError>,
+}
+
+/// Brings the images of an archive into the store, each under the names that it has there. An image that
+/// cannot be read does not keep the others from it.
 ///
 /// # Errors
-/// If there is none, or one is damaged. Those that were brought before are in the store.
+/// If there is no image, or the only one cannot be read.
 pub fn load(
     reference: &Reference,
     store: &Store,
     options: &LoadOptions,
     progress: &dyn Progress,
-) -> Result<Vec<Stored>, TransferError> {
+) -> Result<Loaded, TransferError> {
     // A store that cannot take the names is told before anything is brought.
     store.images()?;
     let spans = Arc::new(SpanCache::new(64 << 20, options.cache.clone()));
@@ -111,15 +123,8 @@ pub fn load(
         contents: &contents,
         name: reference.to_string(),
     };
-    if contents.images.is_empty() {
-        return Err(super::origin::bad_document(
-            &origin,
-            "its index.json",
-            "lists no image",
-        ));
-    }
     if options.name.is_some() && contents.images.len() > 1 {
-        let several = "lists several images, which cannot all have one name";
+        let several = "holds several images, which cannot all have one name";
         return Err(super::origin::bad_document(&origin, "it", several));
     }
     let wanted = options.wanted.clone().unwrap_or(Wanted::All);
@@ -133,28 +138,64 @@ pub fn load(
         // Where all comes from one disk, more would only compete for the processors.
         threads: std::thread::available_parallelism().map_or(1, usize::from),
     };
-    let mut stored = Vec::new();
+    let mut loaded = Loaded {
+        skipped: contents.skipped.clone(),
+        ..Loaded::default()
+    };
     for content in &contents.images {
-        let digest = digest_of(&origin, &content.descriptor)?;
-        let bytes = manifest(&origin, &digest)?.ok_or_else(|| TransferError::Missing {
-            image: origin.name.clone(),
-            digest: digest.clone(),
-        })?;
-        let brought = bring.image(&content.descriptor, bytes)?;
-        let names = match &options.name {
-            Some(name) => std::slice::from_ref(name),
-            None => content.names.as_slice(),
-        };
-        let mut bytes = brought.bytes;
-        for name in names {
-            let image = store.tag(&brought.root, name)?;
-            stored.push(Stored { image, bytes });
-            bytes = 0;
-        }
-        if names.is_empty() {
-            let image = store.keep_unnamed(&brought.root)?;
-            stored.push(Stored { image, bytes });
+        match load_one(&bring, content, options.name.as_ref()) {
+            Ok((stored, skipped)) => {
+                loaded.stored.extend(stored);
+                loaded.skipped.extend(skipped);
+            }
+            // The store is full, or cannot be written: the next image would not fare better.
+            Err(error @ TransferError::Store(_)) => return Err(error),
+            Err(error) => loaded.failed.push(error),
         }
     }
-    Ok(stored)
+    let (skipped, name) = (loaded.skipped.clone(), origin.name.clone());
+    drop(bring);
+    let unread = contents.failed.into_iter();
+    loaded.failed.splice(0..0, unread.map(TransferError::from));
+    match (loaded.stored.is_empty(), loaded.failed.len()) {
+        (true, 0) => Err(TransferError::NoImage {
+            image: name,
+            skipped,
+        }),
+        (true, 1) => match loaded.failed.pop() {
+            Some(error) => Err(error),
+            None => Ok(loaded),
+        },
+        _ => Ok(loaded),
+    }
+}
+
+/// Brings one image, and gives it its names: those in the store, and what of the image was skipped.
+fn load_one(
+    bring: &Bring<'_>,
+    content: &Content,
+    name: Option<&String>,
+) -> Result<(Vec<Stored>, Vec<Skipped>), TransferError> {
+    let digest = digest_of(bring.origin, &content.descriptor)?;
+    let bytes = manifest(bring.origin, &digest)?.ok_or_else(|| TransferError::Missing {
+        image: bring.origin.name().to_owned(),
+        digest: digest.clone(),
+    })?;
+    let brought = bring.image(&content.descriptor, bytes)?;
+    let names = match name {
+        Some(name) => std::slice::from_ref(name),
+        None => content.names.as_slice(),
+    };
+    let mut stored = Vec::new();
+    let mut bytes = brought.bytes;
+    for name in names {
+        let image = bring.store.tag(&brought.root, name)?;
+        stored.push(Stored { image, bytes });
+        bytes = 0;
+    }
+    if names.is_empty() {
+        let image = bring.store.keep_unnamed(&brought.root)?;
+        stored.push(Stored { image, bytes });
+    }
+    Ok((stored, brought.skipped))
 }

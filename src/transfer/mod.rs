@@ -20,7 +20,7 @@ mod save;
 pub use arrive::Blob;
 pub use choose::Wanted;
 pub use error::TransferError;
-pub use load::{LoadOptions, load};
+pub use load::{LoadOptions, Loaded, load};
 pub use prune::prune;
 pub use pull::{PullOptions, pull};
 pub use save::{Format, Saved, save};

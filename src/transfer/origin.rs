@@ -6,7 +6,7 @@ use oci_spec::image::Descriptor;
 
 use super::TransferError;
 use crate::blob::{Digest, Hasher};
-use crate::layout::MAX_DOCUMENT;
+use crate::oci::{self, MAX_DOCUMENT};
 
 /// So often something is brought that comes with other bytes than its digest's.
 pub(super) const TIMES: u32 = 3;
@@ -110,9 +110,7 @@ pub(super) fn digest_of(
     origin: &dyn Origin,
     descriptor: &Descriptor,
 ) -> Result<Digest, TransferError> {
-    let text = descriptor.digest().to_string();
-    text.parse()
-        .map_err(|e| bad_document(origin, "a descriptor", format!("has a bad digest: {e}")))
+    oci::digest_of(descriptor).map_err(|detail| bad_document(origin, "a descriptor", detail))
 }
 
 pub(super) fn bad_document(

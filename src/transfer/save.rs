@@ -17,7 +17,7 @@ use serde_json::json;
 use super::TransferError;
 use crate::blob::{Bytes, Digest, FileSource, Hasher, ReadAt, SequentialReader};
 use crate::image::{Platform, Reference, manifest_of};
-use crate::layout::CONTAINERD_NAME;
+use crate::oci::{self, CONTAINERD_NAME};
 use crate::open::{self, OpenOptions};
 use crate::registry::parse_name;
 use crate::store::{Named, Store, StoreError, document_of, short};
@@ -191,7 +191,7 @@ fn item(store: &Store, image: &Named) -> Result<Option<serde_json::Value>, Trans
         return Ok(None);
     }
     let bytes = store.document(&image.digest)?.unwrap_or_default();
-    let Ok(manifest) = serde_json::from_slice::<ImageManifest>(&bytes) else {
+    let Ok(manifest) = oci::parse::<ImageManifest>(&bytes) else {
         return Ok(None);
     };
     let path = |descriptor: &Descriptor| {

@@ -281,7 +281,8 @@ pub fn succeed(command: &mut Command) -> String {
     said
 }
 
-/// Runs a command that must fail without a panic; what it says, at most two lines.
+/// Runs a command that must fail without a panic; what it says, at most two lines and a list of choices,
+/// whose lines are indented.
 pub fn fail(command: &mut Command) -> String {
     let output = output(command);
     let said = stderr(&output);
@@ -293,7 +294,8 @@ pub fn fail(command: &mut Command) -> String {
         output.status
     );
     assert!(!said.contains("panicked"), "{said}");
-    let lines = said.lines().filter(|l| !l.trim().is_empty()).count();
+    let is_text = |line: &&str| !line.trim().is_empty() && !line.starts_with("  ");
+    let lines = said.lines().filter(is_text).count();
     assert!((1..=2).contains(&lines), "{lines} lines: {said}");
     said
 }

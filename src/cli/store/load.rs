@@ -42,14 +42,24 @@ pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<ExitCode> {
         cache: cache.clone(),
     };
     let bars = Bars::new();
-    let stored = transfer::load(&args.archive, &store, &options, &bars);
+    let loaded = transfer::load(&args.archive, &store, &options, &bars);
     bars.clear();
+    let loaded = loaded?;
     let mut out = io::stdout().lock();
     let wanted = options.wanted.clone().unwrap_or(Wanted::Host);
-    for stored in stored? {
+    for stored in &loaded.stored {
         let image = &stored.image;
         warm(&store, image, &wanted, &cache);
         writeln!(out, "{} {}", image.shown(), image.digest).or_else(closed)?;
     }
-    Ok(ExitCode::SUCCESS)
+    for skipped in &loaded.skipped {
+        eprintln!("imgfs: skipped {}: it is {}", skipped.name, skipped.why);
+    }
+    for error in &loaded.failed {
+        eprintln!("imgfs: {error}");
+    }
+    Ok(match loaded.failed.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }

@@ -11,6 +11,7 @@ use std::rc::Rc;
 
 use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::link::Link;
 use super::plan::Summary;
@@ -19,8 +20,7 @@ use super::report::{Check, Problem, ProblemId, Thing};
 use crate::blob::Digest;
 use crate::image::Config;
 use crate::image::files::blob_path;
-use crate::image::oci_layout::is_config;
-use crate::layout::{MAX_DEPTH, is_index, is_manifest};
+use crate::oci::{self, MAX_DEPTH, Nature, is_config, is_index, is_manifest};
 
 /// The version of the layout in `oci-layout` (OCI image-spec, image-layout.md).
 const VERSION: &str = "1.0.0";
@@ -158,8 +158,12 @@ impl Layout {
         });
         let links = parsed.map(|manifest| {
             let config = Link::new(manifest.config());
+            let is_artifact = matches!(Nature::of_content(&manifest), Nature::Artifact(_));
             read.manifest = Some(Manifest {
-                image: self.config(reader, &config),
+                image: match is_artifact {
+                    true => None,
+                    false => self.config(reader, &config),
+                },
                 config,
                 layers: manifest.layers().iter().map(Link::new).collect(),
             });
@@ -318,11 +322,9 @@ fn links(descriptors: &[Descriptor]) -> Vec<(Link, bool)> {
         .collect()
 }
 
-pub(super) fn parse<T: for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        let detail = format!("it cannot be understood: {error}");
-        Problem::because(ProblemId::BadDocument, detail)
-    })
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    oci::parse(bytes)
+        .map_err(|detail| Problem::because(ProblemId::BadDocument, format!("it {detail}")))
 }
 
 /// What layers are compared with of a config.

@@ -6,11 +6,7 @@ use super::report::{Problem, ProblemId};
 use crate::blob::Digest;
 use crate::image::Platform;
 use crate::image::files::blob_path;
-use crate::image::oci_layout::{REFERENCE_TYPE, annotation, declared_by};
-use crate::layout::{CONTAINERD_NAME, REF_NAME};
-
-/// The annotation of an attestation that names the manifest it is about.
-const REFERENCE_DIGEST: &str = "vnd.docker.reference.digest";
+use crate::oci::{self, REFERENCE_TYPE, annotation, declared_platform};
 
 /// A reference to a blob.
 #[derive(Debug)]
@@ -34,18 +30,14 @@ impl Link {
     pub(super) fn new(descriptor: &Descriptor) -> Self {
         let text = descriptor.digest().to_string();
         let digest: Result<Digest, String> = text.parse().map_err(|_| text);
-        let annotations = descriptor.annotations();
-        let named = |key| annotation(annotations, key).map(str::to_owned);
         let data = descriptor.data().as_ref();
         Self {
             media_type: descriptor.media_type().to_string(),
             size: descriptor.size(),
-            platform: declared_by(descriptor),
-            names: [CONTAINERD_NAME, REF_NAME]
-                .into_iter()
-                .filter_map(named)
-                .collect(),
-            attests: named(REFERENCE_TYPE).map(|_| named(REFERENCE_DIGEST)),
+            platform: declared_platform(descriptor),
+            names: oci::names(descriptor),
+            attests: annotation(descriptor.annotations(), REFERENCE_TYPE)
+                .map(|_| oci::about(descriptor).map(str::to_owned)),
             elsewhere: descriptor.urls().iter().flatten().next().cloned(),
             data: data.and_then(|data| check_data(data, digest.as_ref().ok()?)),
             digest,

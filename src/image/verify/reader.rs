@@ -13,7 +13,7 @@ use super::report::{Problem, ProblemId};
 use crate::blob::{Digest, FileSource, Hasher, ReadAt, examine, read_all};
 use crate::image::archive::{Archive, clean};
 use crate::image::files::{Files, is_inside};
-use crate::layout::MAX_DOCUMENT;
+use crate::oci::MAX_DOCUMENT;
 
 /// More files than this are not listed.
 const MAX_FILES: usize = 100_000;

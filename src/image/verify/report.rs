@@ -123,6 +123,8 @@ pub enum ProblemId {
     DiffIdMismatch,
     /// A layer cannot be decoded.
     Undecodable,
+    /// A layer is not a tar archive, by its media type: imgfs shows nothing of the image.
+    UnknownLayerFormat,
     /// A media type is not that of what is there.
     MediaTypeMismatch,
     /// The index and the config name different platforms.
@@ -254,6 +256,7 @@ impl ProblemId {
             Self::DigestMismatch => "digest-mismatch",
             Self::DiffIdMismatch => "diff-id-mismatch",
             Self::Undecodable => "undecodable",
+            Self::UnknownLayerFormat => "unknown-layer-format",
             Self::MediaTypeMismatch => "media-type-mismatch",
             Self::PlatformMismatch => "platform-mismatch",
             Self::LayerCountMismatch => "layer-count-mismatch",

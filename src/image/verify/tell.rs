@@ -10,7 +10,7 @@ use super::reader::Reader;
 use super::report::{Check, Note, Problem, ProblemId, Thing};
 use crate::blob::Codec;
 use crate::image::Platform;
-use crate::layout::is_index;
+use crate::oci::{LayerFormat, is_index};
 
 /// Where a check stands.
 struct Context<'a> {
@@ -171,11 +171,14 @@ impl Context<'_> {
             layer.check.number = Some(number);
             layer.expected.diff_id = summary.and_then(|s| s.diff_ids.get(number).cloned());
             layer.expected.codec = Codec::of_media_type(&link.media_type);
-            layer.opaque = false;
-            if link.media_type.ends_with("+encrypted") {
-                layer.opaque = true;
-                let remark = "it is encrypted: its diff_id is not checked";
-                layer.check.note = Some(Note::Remark(remark.to_owned()));
+            layer.opaque = LayerFormat::of(&link.media_type) != LayerFormat::Tar;
+            if layer.opaque {
+                let id = ProblemId::UnknownLayerFormat;
+                let detail = format!(
+                    "it is {}: nothing of it can be shown, and its diff_id is not checked",
+                    link.media_type
+                );
+                layer.check.problems.push(Problem::because(id, detail));
             }
             layer
         });

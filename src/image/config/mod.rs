@@ -1,11 +1,16 @@
 //! An image's config: platform, history, diff_ids (OCI image-spec, config.md; Docker's is the same
 //! document).
 
-use oci_spec::image::ImageConfiguration;
-use serde::Deserialize;
+mod document;
 
-use super::Platform;
 use crate::blob::Digest;
+use crate::oci::{self, Platform};
+use document::{Document, Line};
+
+/// Whether a time is one: Go writes the zero value of `time.Time` where there is none.
+fn is_set(time: &str) -> bool {
+    !time.starts_with("0001-01-01T00:00:00")
+}
 
 /// What imgfs uses of a config.
 #[derive(Clone, Debug)]
@@ -59,46 +64,32 @@ pub struct HistoryEntry {
 }
 
 impl Config {
-    /// Parses a config document.
+    /// Parses a config document. Docker and Podman accept one that names neither system nor machine, and
+    /// so does this; a document that has nothing of a config is refused.
     ///
     /// # Errors
     /// What is wrong with it, for people.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let document: ImageConfiguration = serde_json::from_slice(bytes)
-            .map_err(|e| format!("is not the config of an image: {e}"))?;
-        let diff_ids = document.rootfs().diff_ids().iter();
+        let document: Document = oci::parse(bytes)
+            .map_err(|detail| format!("is not the config of an image: {detail}"))?;
+        if document == Document::default() {
+            return Err("is not the config of an image: it has none of its members".to_owned());
+        }
+        let diff_ids = document.rootfs.diff_ids.iter();
         let diff_ids = diff_ids
             .map(|d| d.parse().map_err(|e| format!("has a bad diff_id: {e}")))
             .collect::<Result<_, String>>()?;
-        let history = document.history().iter().flatten();
-        let history = history.map(|line| HistoryEntry {
-            created_by: line.created_by().clone(),
-            created: line.created().clone(),
-            author: line.author().clone(),
-            comment: line.comment().clone(),
-            empty_layer: line.empty_layer().unwrap_or(false),
-        });
-        let some = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        let docker = DockerConfig::parse(bytes);
-        let start = document.config().as_ref().map(|config| Start {
-            healthcheck: docker.healthcheck(),
-            volumes: config.volumes().clone().unwrap_or_default(),
-            entrypoint: config.entrypoint().clone().unwrap_or_default(),
-            cmd: config.cmd().clone().unwrap_or_default(),
-            env: config.env().clone().unwrap_or_default(),
-            user: some(config.user()),
-            working_dir: some(config.working_dir()),
-        });
+        let variant = Some(document.variant).filter(|v| !v.is_empty());
         Ok(Self {
-            start: start.unwrap_or_default(),
+            start: document.config.start(),
             platform: Platform {
-                os: document.os().to_string(),
-                arch: document.architecture().to_string(),
-                variant: document.variant().clone().filter(|v| !v.is_empty()),
+                os: document.os,
+                arch: document.architecture,
+                variant,
             },
-            created: document.created().clone(),
+            created: document.created.filter(|time| is_set(time)),
             diff_ids,
-            history: history.collect(),
+            history: document.history.into_iter().map(Line::entry).collect(),
         })
     }
 
@@ -116,58 +107,6 @@ impl Config {
     pub fn history_mismatch(&self, count: usize) -> bool {
         let made = self.history.iter().filter(|h| !h.empty_layer).count();
         !self.history.is_empty() && made != count
-    }
-}
-
-/// What Docker adds to the config of a container (moby, `api/types/container.Config` and
-/// `api/docs/image-spec`, "Healthcheck" and "Shell").
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct DockerConfig {
-    #[serde(rename = "Healthcheck")]
-    healthcheck: Option<Healthcheck>,
-    #[serde(rename = "Shell")]
-    shell: Option<Vec<String>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Healthcheck {
-    #[serde(rename = "Test")]
-    test: Option<Vec<String>>,
-}
-
-impl DockerConfig {
-    /// Reads the part that Docker adds; what is not understood counts as absent.
-    fn parse(bytes: &[u8]) -> Self {
-        #[derive(Deserialize)]
-        struct Document {
-            config: Option<serde_json::Value>,
-        }
-        let document = serde_json::from_slice::<Document>(bytes).ok();
-        let config = document.and_then(|document| document.config);
-        let config = config.and_then(|config| serde_json::from_value(config).ok());
-        config.unwrap_or_default()
-    }
-
-    fn healthcheck(&self) -> Vec<String> {
-        let test = self
-            .healthcheck
-            .as_ref()
-            .and_then(|check| check.test.as_deref());
-        let words = |shell: Option<&[String]>, rest: &[String]| {
-            let usual = ["/bin/sh".to_owned(), "-c".to_owned()];
-            let shell = shell.filter(|shell| !shell.is_empty()).unwrap_or(&usual);
-            [shell, rest].concat()
-        };
-        match test {
-            Some([kind, rest @ ..]) if kind == "CMD" => rest.to_vec(),
-            Some([kind, rest @ ..]) if kind == "CMD-SHELL" && !rest.is_empty() => {
-                words(self.shell.as_deref(), rest)
-            }
-            // NONE, and an empty list, which inherits a check that is in no config.
-            _ => Vec::new(),
-        }
     }
 }
 

@@ -43,6 +43,12 @@ impl Platform {
         }
     }
 
+    /// Whether neither system nor machine is named. Docker and Podman take such an image for one of the
+    /// host.
+    pub fn is_unknown(&self) -> bool {
+        self.os.is_empty() && self.arch.is_empty()
+    }
+
     /// How well an image of platform `offered` serves this one; the higher the better, `None` if it
     /// does not. A variant that is not given means the usual one: v7 for arm, v8 for arm64.
     pub fn accepts(&self, offered: &Self) -> Option<u8> {
@@ -103,7 +109,14 @@ impl FromStr for Platform {
 
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.os, self.arch)?;
+        if self.is_unknown() {
+            return f.write_str("unknown");
+        }
+        let named = |name: &'_ str| match name {
+            "" => "unknown".to_owned(),
+            name => name.to_owned(),
+        };
+        write!(f, "{}/{}", named(&self.os), named(&self.arch))?;
         if let Some(variant) = &self.variant {
             write!(f, "/{variant}")?;
         }

@@ -1,0 +1,96 @@
+//! An archive that is an OCI layout and a docker-archive at once, as Docker writes since version 25.
+//!
+//! The layout is preferred, since its blobs have digests. `manifest.json` is used where the layout has
+//! less: for images that it did not pull, Docker writes an OCI manifest without layers. It is also used,
+//! with a note, if the layout cannot be read; and an unusable `manifest.json` is noted beside a layout
+//! that can.
+
+use super::docker_archive;
+use super::files::Files;
+use super::oci_layout;
+use super::{Image, ImageError, Offer, Platform, Reference};
+
+/// Opens an image, as [`super::open`] does.
+pub(super) fn open(
+    reference: &Reference,
+    files: &Files,
+    platform: Option<&Platform>,
+) -> Result<Image, ImageError> {
+    let docker = || docker_archive::open(reference, files, platform);
+    match oci_layout::open(reference, files, platform) {
+        Ok(image) if image.layers.is_empty() => match docker() {
+            Ok(other) if !other.layers.is_empty() => Ok(other),
+            _ => Ok(image),
+        },
+        Ok(mut image) => {
+            note_unusable_manifest(reference, files, &mut image);
+            Ok(image)
+        }
+        Err(error @ ImageError::Ambiguous { .. }) => Err(error),
+        Err(error) => match docker() {
+            Ok(mut image) => {
+                note_unusable_layout(&error, &mut image);
+                Ok(image)
+            }
+            Err(_) => Err(error),
+        },
+    }
+}
+
+/// Opens an image for each of its platforms, as [`super::open_all`] does.
+pub(super) fn open_all(reference: &Reference, files: &Files) -> Result<Vec<Offer>, ImageError> {
+    let docker = || docker_archive::open_all(reference, files);
+    let has_layers = |offer: &Offer| offer.1.as_ref().is_ok_and(|i| !i.layers.is_empty());
+    match oci_layout::open_all(reference, files) {
+        Ok(offers) if !offers.iter().any(has_layers) => match docker() {
+            Ok(others) if others.iter().any(has_layers) => Ok(others),
+            _ => Ok(offers),
+        },
+        Ok(mut offers) => {
+            for image in offers.iter_mut().flat_map(|offer| &mut offer.1) {
+                note_unusable_manifest(reference, files, image);
+            }
+            Ok(offers)
+        }
+        Err(error @ ImageError::Ambiguous { .. }) => Err(error),
+        Err(error) => match docker() {
+            Ok(mut offers) => {
+                for image in offers.iter_mut().flat_map(|offer| &mut offer.1) {
+                    note_unusable_layout(&error, image);
+                }
+                Ok(offers)
+            }
+            Err(_) => Err(error),
+        },
+    }
+}
+
+/// Whether `manifest.json` is to be used, because the layout has no image with layers, or none that can
+/// be read.
+pub(super) fn prefers_docker(reference: &Reference, files: &Files) -> bool {
+    let docker = docker_archive::items(reference, files);
+    let has_layers = docker.is_ok_and(|(_, items)| {
+        let mut items = items.iter();
+        items.any(|item| item.layers.as_ref().is_some_and(|l| !l.is_empty()))
+    });
+    has_layers && oci_layout::is_hollow(reference, files).unwrap_or(true)
+}
+
+/// Notes that the layout was not used. That it has another choice of images is not worth a note.
+fn note_unusable_layout(error: &ImageError, image: &mut Image) {
+    let is_choice = matches!(
+        error,
+        ImageError::NoSuchName { .. } | ImageError::NoSuchPlatform { .. }
+    );
+    if !is_choice {
+        let text = format!("manifest.json is used, because index.json cannot be: {error}");
+        image.warnings.push(text);
+    }
+}
+
+fn note_unusable_manifest(reference: &Reference, files: &Files, image: &mut Image) {
+    if let Err(error) = docker_archive::items(reference, files) {
+        let text = format!("index.json is used, because manifest.json cannot be: {error}");
+        image.warnings.push(text);
+    }
+}

@@ -1,0 +1,121 @@
+//! The members of a config document that are used (OCI image-spec, config.md, "Properties"; moby,
+//! `api/types/container.Config`). Every member may be missing or null.
+
+use std::collections::BTreeMap;
+
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::{HistoryEntry, Start, is_set};
+
+/// A config document.
+#[derive(Debug, Default, Deserialize, PartialEq)]
+#[serde(default)]
+pub(super) struct Document {
+    pub architecture: String,
+    pub os: String,
+    pub variant: String,
+    pub created: Option<String>,
+    pub config: Container,
+    pub rootfs: RootFs,
+    pub history: Vec<Line>,
+}
+
+/// Its `rootfs`.
+#[derive(Debug, Default, Deserialize, PartialEq)]
+#[serde(default)]
+pub(super) struct RootFs {
+    #[serde(rename = "type")]
+    kind: String,
+    pub diff_ids: Vec<String>,
+}
+
+/// A line of its `history`.
+#[derive(Debug, Default, Deserialize, PartialEq)]
+#[serde(default)]
+pub(super) struct Line {
+    created_by: Option<String>,
+    created: Option<String>,
+    author: Option<String>,
+    comment: Option<String>,
+    empty_layer: bool,
+}
+
+impl Line {
+    pub(super) fn entry(self) -> HistoryEntry {
+        HistoryEntry {
+            created_by: self.created_by,
+            created: self.created.filter(|time| is_set(time)),
+            author: self.author,
+            comment: self.comment,
+            empty_layer: self.empty_layer,
+        }
+    }
+}
+
+/// Its `config`: what a container starts.
+#[derive(Debug, Default, Deserialize, PartialEq)]
+#[serde(default, rename_all = "PascalCase")]
+pub(super) struct Container {
+    user: String,
+    env: Vec<String>,
+    entrypoint: Vec<String>,
+    cmd: Vec<String>,
+    volumes: BTreeMap<String, IgnoredAny>,
+    working_dir: String,
+    // OCI's readers do not know these two: what is wrong with them does not stop anybody.
+    #[serde(deserialize_with = "or_default")]
+    healthcheck: Healthcheck,
+    #[serde(deserialize_with = "or_default")]
+    shell: Vec<String>,
+}
+
+/// A member that counts as absent if it does not have the form of a `T`.
+fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + DeserializeOwned,
+{
+    let value = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
+}
+
+/// Docker's `Healthcheck` (moby, `api/docs/image-spec`).
+#[derive(Debug, Default, Deserialize, PartialEq)]
+#[serde(default, rename_all = "PascalCase")]
+struct Healthcheck {
+    test: Vec<String>,
+}
+
+impl Container {
+    /// What a container starts.
+    pub(super) fn start(self) -> Start {
+        let some = |text: String| Some(text).filter(|text| !text.is_empty());
+        Start {
+            healthcheck: self.healthcheck(),
+            volumes: self.volumes.into_keys().collect(),
+            entrypoint: self.entrypoint,
+            cmd: self.cmd,
+            env: self.env,
+            user: some(self.user),
+            working_dir: some(self.working_dir),
+        }
+    }
+
+    fn healthcheck(&self) -> Vec<String> {
+        match self.healthcheck.test.as_slice() {
+            [kind, command @ ..] if kind == "CMD" => command.to_vec(),
+            [kind, command @ ..] if kind == "CMD-SHELL" && !command.is_empty() => {
+                let usual = ["/bin/sh".to_owned(), "-c".to_owned()];
+                let shell = match self.shell.as_slice() {
+                    [] => &usual,
+                    shell => shell,
+                };
+                [shell, command].concat()
+            }
+            // NONE, and an empty list, which inherits a check that is in no config.
+            _ => Vec::new(),
+        }
+    }
+}

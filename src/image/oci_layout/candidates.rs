@@ -1,0 +1,172 @@
+//! The manifests that `index.json` leads to, and which of them are container images.
+
+use std::collections::HashSet;
+
+use oci_spec::image::{Descriptor, ImageManifest};
+
+use super::{digest_of, parse};
+use crate::image::files::Files;
+use crate::image::{ImageError, Reference};
+use crate::oci::{self, Listed, Nature, WalkError};
+
+/// Manifests that could be the one that is meant.
+pub(super) struct Candidates {
+    pub manifests: Vec<Listed>,
+    /// An index that is not there.
+    missing: Option<String>,
+}
+
+impl Candidates {
+    /// Gathers the manifests that `roots` lead to, each once for each of its roots. Attestations are left
+    /// out.
+    pub(super) fn collect(
+        reference: &Reference,
+        files: &Files,
+        roots: &[Descriptor],
+    ) -> Result<Self, ImageError> {
+        let mut fetch = |digest: &_| match files.verified(reference, digest) {
+            Err(ImageError::MissingBlob { .. }) => Ok(None),
+            read => read.map(Some),
+        };
+        let walk = oci::walk(roots, &mut fetch).map_err(|error| match error {
+            WalkError::Fetch(error) => error,
+            WalkError::Document { document, detail } => ImageError::Document {
+                image: reference.to_string(),
+                document,
+                detail,
+            },
+        })?;
+        let mut seen = HashSet::new();
+        let mut manifests = walk.manifests;
+        manifests.retain(|m| !oci::is_attestation(&m.descriptor));
+        // Two entries for one manifest are one image, unless they name two platforms.
+        manifests.retain(|m| {
+            let platform = oci::declared_platform(&m.descriptor).map(|p| p.to_string());
+            seen.insert((m.root, m.descriptor.digest().to_string(), platform))
+        });
+        Ok(Self {
+            manifests,
+            missing: walk.missing.first().map(ToString::to_string),
+        })
+    }
+
+    /// What they are together: an image if there is one among them.
+    ///
+    /// # Errors
+    /// If none is there, or the only one cannot be read.
+    pub(super) fn nature(self, reference: &Reference, files: &Files) -> Result<Nature, ImageError> {
+        let mut natures = Vec::new();
+        let mut failed = None;
+        for candidate in &self.manifests {
+            match nature_of(reference, files, &candidate.descriptor) {
+                Ok(nature) => natures.extend(nature),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        let is_image = |nature: &&Nature| matches!(nature, Nature::Image | Nature::Referrer);
+        let is_unreadable = |nature: &&Nature| matches!(nature, Nature::Unreadable(_));
+        let image = natures.iter().find(is_image);
+        if let Some(nature) = image.or_else(|| natures.iter().find(is_unreadable)) {
+            return Ok(nature.clone());
+        }
+        match (failed, natures.into_iter().next()) {
+            (Some(error), _) => Err(error),
+            (None, Some(nature)) => Ok(nature),
+            (None, None) => match self.first_missing() {
+                Some(blob) => Err(ImageError::MissingBlob {
+                    image: reference.to_string(),
+                    blob,
+                }),
+                None => Ok(Nature::Artifact("an index that lists no image".to_owned())),
+            },
+        }
+    }
+
+    /// A document that is not there: an index, or the first of the manifests.
+    fn first_missing(&self) -> Option<String> {
+        let manifest = self.manifests.first();
+        let manifest = manifest.map(|m| m.descriptor.digest().to_string());
+        self.missing.clone().or(manifest)
+    }
+
+    /// The container images among them. Where there is only one manifest, it is returned as it is: reading
+    /// it tells more than that it is no image.
+    ///
+    /// # Errors
+    /// If there is none, with what there is instead.
+    pub(super) fn images(
+        self,
+        reference: &Reference,
+        files: &Files,
+    ) -> Result<Vec<Listed>, ImageError> {
+        let image = reference.to_string();
+        if self.manifests.is_empty() {
+            return Err(match self.missing {
+                Some(blob) => ImageError::MissingBlob { image, blob },
+                None => ImageError::NotAnImage {
+                    image,
+                    detail: "its index.json leads to no manifest".to_owned(),
+                },
+            });
+        }
+        if self.manifests.len() == 1 {
+            return Ok(self.manifests);
+        }
+        let (mut images, mut referrers, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
+        let mut artifacts = Vec::new();
+        let mut failed = None;
+        for candidate in self.manifests {
+            match nature_of(reference, files, &candidate.descriptor) {
+                // A manifest that is not there may be one of several platforms that was not copied.
+                Ok(Some(Nature::Image) | None) => images.push(candidate),
+                Ok(Some(Nature::Referrer)) => referrers.push(candidate),
+                Ok(Some(Nature::Unreadable(_))) => unreadable.push(candidate),
+                Ok(Some(Nature::Artifact(what))) => {
+                    let shown = candidate.names.first().cloned();
+                    let shown = shown.unwrap_or_else(|| candidate.descriptor.digest().to_string());
+                    artifacts.push(format!("{shown} is {what}"));
+                }
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        // An image is preferred to one that is about it, and both to one that cannot be read.
+        let mut tiers = [images, referrers, unreadable].into_iter();
+        let found = tiers.find(|tier| !tier.is_empty());
+        if let Some(error) = failed.filter(|_| found.is_none()) {
+            return Err(error);
+        }
+        artifacts.dedup();
+        found.ok_or_else(|| ImageError::NotAnImage {
+            image,
+            detail: format!("it holds no image: {}", artifacts.join("; ")),
+        })
+    }
+}
+
+/// What a manifest is; `None` if it is not there.
+pub(super) fn nature_of(
+    reference: &Reference,
+    files: &Files,
+    descriptor: &Descriptor,
+) -> Result<Option<Nature>, ImageError> {
+    if let Some(nature) = Nature::of_descriptor(descriptor) {
+        return Ok(Some(nature));
+    }
+    if !oci::is_manifest(descriptor.media_type().as_ref()) && !may_be_manifest(descriptor) {
+        let what = format!("an artifact ({})", descriptor.media_type());
+        return Ok(Some(Nature::Artifact(what)));
+    }
+    let digest = digest_of(reference, descriptor)?;
+    let bytes = match files.verified(reference, &digest) {
+        Err(ImageError::MissingBlob { .. }) => return Ok(None),
+        read => read?,
+    };
+    let manifest: ImageManifest = parse(reference, &format!("manifest {digest}"), &bytes)?;
+    Ok(Some(Nature::of_manifest(&manifest)))
+}
+
+/// Whether the media type is too general to exclude a manifest.
+fn may_be_manifest(descriptor: &Descriptor) -> bool {
+    let general = ["", "application/json", "application/octet-stream"];
+    general.contains(&descriptor.media_type().as_ref())
+}

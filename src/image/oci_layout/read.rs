@@ -1,0 +1,145 @@
+//! The documents of one manifest, and where its layers are.
+
+use oci_spec::image::{Descriptor, ImageManifest};
+
+use super::{digest_of, parse};
+use crate::image::files::Files;
+use crate::image::{Config, Documents, Image, ImageError, LayerBlob, Platform, Reference};
+use crate::oci::{self, LayerFormat, Listed, Nature, is_config};
+
+/// Reads the documents of one manifest.
+///
+/// # Errors
+/// If one is missing or damaged, or they are not those of a container image.
+pub(super) fn read(
+    reference: &Reference,
+    files: &Files,
+    index: &[u8],
+    chosen: &Listed,
+) -> Result<Image, ImageError> {
+    let digest = digest_of(reference, &chosen.descriptor)?;
+    let manifest = files.verified(reference, &digest)?;
+    let parsed: ImageManifest = parse(reference, &format!("manifest {digest}"), &manifest)?;
+    let media_type = parsed.config().media_type().to_string();
+    if !is_config(&media_type) {
+        return Err(ImageError::NoConfig {
+            image: reference.to_string(),
+            media_type,
+        });
+    }
+    refuse_artifact(reference, &parsed)?;
+    let config_digest = digest_of(reference, parsed.config())?;
+    let config_bytes = files.verified(reference, &config_digest)?;
+    let config = Config::parse(&config_bytes).map_err(|detail| ImageError::Document {
+        image: reference.to_string(),
+        document: format!("config {config_digest}"),
+        detail,
+    })?;
+    let mut warnings = Vec::new();
+    let layers = layers(reference, files, &parsed, &config, &mut warnings)?;
+    Ok(Image {
+        name: reference.to_string(),
+        tag: chosen.names.first().cloned(),
+        platform: config.platform.clone(),
+        index_platform: oci::declared_platform(&chosen.descriptor),
+        documents: Documents {
+            index: Some(index.to_vec()),
+            manifest,
+            config: config_bytes,
+        },
+        config,
+        layers,
+        warnings,
+    })
+}
+
+/// Refuses a manifest whose layers are not those of an image, by their media types.
+fn refuse_artifact(reference: &Reference, manifest: &ImageManifest) -> Result<(), ImageError> {
+    let image = reference.to_string();
+    match Nature::of_content(manifest) {
+        Nature::Image | Nature::Referrer => Ok(()),
+        Nature::Artifact(what) => Err(ImageError::NotAnImage {
+            image,
+            detail: format!("it is {what}"),
+        }),
+        Nature::Unreadable(media_type) => {
+            let layers = manifest.layers().iter();
+            let mut numbered = layers.map(|l| l.media_type().to_string()).enumerate();
+            let number = numbered
+                .find(|(_, m)| *m == media_type)
+                .map_or(0, |(n, _)| n);
+            Err(ImageError::LayerFormat {
+                image,
+                number,
+                encrypted: LayerFormat::of(&media_type) == LayerFormat::Encrypted,
+                media_type,
+            })
+        }
+    }
+}
+
+fn layers(
+    reference: &Reference,
+    files: &Files,
+    manifest: &ImageManifest,
+    config: &Config,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<LayerBlob>, ImageError> {
+    let count = manifest.layers().len();
+    if config.diff_ids.len() != count {
+        let diff_ids = config.diff_ids.len();
+        warnings.push(format!(
+            "the manifest has {count} layers where the config has {diff_ids} diff_ids"
+        ));
+    }
+    if config.history_mismatch(count) {
+        warnings.push("the config's history does not fit its layers".to_owned());
+    }
+    let lines = config.created_by(count);
+    let mut layers = Vec::with_capacity(count);
+    for (number, (descriptor, created_by)) in manifest.layers().iter().zip(lines).enumerate() {
+        let digest = digest_of(reference, descriptor)?;
+        let has_urls = descriptor.urls().as_ref().is_some_and(|u| !u.is_empty());
+        let source = files
+            .blob(reference, &digest)
+            .map_err(|error| match error {
+                ImageError::MissingBlob { image, blob } if has_urls => ImageError::Unsupported {
+                    image,
+                    detail: format!(
+                        "layer {number} ({}) is not in the image: blob {blob} is to be fetched from \
+                         the address in its manifest",
+                        descriptor.media_type()
+                    ),
+                },
+                error => error,
+            })?;
+        layers.push(LayerBlob {
+            source,
+            name: digest.to_string(),
+            digest: Some(digest),
+            diff_id: config.diff_ids.get(number).cloned(),
+            size: Some(descriptor.size()),
+            media_type: Some(descriptor.media_type().to_string()),
+            created_by,
+        });
+    }
+    Ok(layers)
+}
+
+/// The platform of a manifest: its descriptor names it, else its config does. `None` if neither does, or
+/// it is not an image.
+pub(super) fn platform_of(
+    reference: &Reference,
+    files: &Files,
+    descriptor: &Descriptor,
+) -> Result<Option<Platform>, ImageError> {
+    if let Some(platform) = oci::declared_platform(descriptor) {
+        return Ok(Some(platform));
+    }
+    let bytes = files.verified(reference, &digest_of(reference, descriptor)?)?;
+    let Ok(manifest) = oci::parse::<ImageManifest>(&bytes) else {
+        return Ok(None);
+    };
+    let bytes = files.verified(reference, &digest_of(reference, manifest.config())?)?;
+    Ok(Config::parse(&bytes).ok().map(|c| c.platform))
+}

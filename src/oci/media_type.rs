@@ -1,0 +1,106 @@
+//! Media types of the OCI image-spec (media-types.md) and of Docker's schema 2 (distribution,
+//! manifest-v2-2.md), and those that tools give to other things that they keep beside images.
+
+/// Whether a media type is that of an index, which Docker calls a manifest list.
+pub(crate) fn is_index(media_type: &str) -> bool {
+    matches!(
+        media_type,
+        "application/vnd.oci.image.index.v1+json"
+            | "application/vnd.docker.distribution.manifest.list.v2+json"
+    )
+}
+
+/// Whether a media type is that of the manifest of one platform.
+pub(crate) fn is_manifest(media_type: &str) -> bool {
+    matches!(
+        media_type,
+        "application/vnd.oci.image.manifest.v1+json"
+            | "application/vnd.docker.distribution.manifest.v2+json"
+    )
+}
+
+/// Whether a media type may be that of an image's config. Some registries store configs as
+/// `application/octet-stream`.
+pub(crate) fn is_config(media_type: &str) -> bool {
+    media_type.starts_with("application/vnd.oci.image.config.")
+        || media_type.starts_with("application/vnd.docker.container.image.")
+        || media_type == "application/octet-stream"
+}
+
+/// What the media type of a layer says about its format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LayerFormat {
+    /// A tar archive, compressed or not, or a type too general to exclude one.
+    Tar,
+    /// Encrypted by ocicrypt: the media type ends in `+encrypted`.
+    Encrypted,
+    /// Another format of file systems: squashfs, a nydus blob.
+    FileSystem,
+    /// Not a layer at all: a signature, an SBOM, a chart.
+    Other,
+}
+
+impl LayerFormat {
+    /// Tells the format from the media type.
+    pub(crate) fn of(media_type: &str) -> Self {
+        if media_type.ends_with("+encrypted") {
+            return Self::Encrypted;
+        }
+        let general = matches!(
+            media_type,
+            "" | "application/octet-stream" | "application/gzip" | "application/x-gzip"
+        );
+        // `application/vnd.oci.image.layer.v1.tar+gzip`, `…rootfs.diff.tar.gzip`, `application/x-tar`.
+        let mut words = media_type.split(['/', '.', '+', '-']);
+        if general || words.any(|word| word == "tar" || word == "tgz") {
+            return Self::Tar;
+        }
+        let is_layer = ["layer", "rootfs", "squashfs", "erofs", "sif"];
+        let mut words = media_type.split(['/', '.', '+', '-']);
+        match words.any(|word| is_layer.contains(&word)) {
+            true => Self::FileSystem,
+            false => Self::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_format_of_a_layer_by_its_media_type() {
+        use LayerFormat::{Encrypted, FileSystem, Other, Tar};
+        for (media_type, format) in [
+            ("application/vnd.oci.image.layer.v1.tar", Tar),
+            ("application/vnd.oci.image.layer.v1.tar+zstd", Tar),
+            (
+                "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+                Tar,
+            ),
+            ("application/vnd.docker.image.rootfs.diff.tar.gzip", Tar),
+            (
+                "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+                Tar,
+            ),
+            ("application/x-tar", Tar),
+            ("application/octet-stream", Tar),
+            (
+                "application/vnd.oci.image.layer.v1.tar+gzip+encrypted",
+                Encrypted,
+            ),
+            (
+                "application/vnd.stacker.image.layer.squashfs+zstd",
+                FileSystem,
+            ),
+            ("application/vnd.sylabs.sif.layer.v1.sif", FileSystem),
+            ("application/vnd.oci.image.layer.nydus.blob.v1", FileSystem),
+            ("application/vnd.dev.cosign.simplesigning.v1+json", Other),
+            ("application/vnd.in-toto+json", Other),
+            ("application/spdx+json", Other),
+            ("application/vnd.cncf.helm.chart.provenance.v1.prov", Other),
+        ] {
+            assert_eq!(LayerFormat::of(media_type), format, "{media_type}");
+        }
+    }
+}
