@@ -23,7 +23,7 @@
 //! | [`fuse`] | the kernel: a thin adapter, mounts and unmounts |
 //!
 //! Below them all are `workers`, threads with a queue, `background`, work that nobody waits for, `private`,
-//! directories of a user's own, and `layout`, what an OCI layout is made of. The
+//! directories of a user's own, and `oci`, the documents of the OCI image-spec. The
 //! command line, `src/cli/`, stands on top and belongs to the program, not to the library.
 //!
 //! ```no_run

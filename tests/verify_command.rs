@@ -229,7 +229,10 @@ fn a_platform_or_a_name_chooses() {
         assert_eq!(lines, 2 + 1 + 1 + 4, "{name}");
     }
     assert_code(&of("three"), 2);
-    assert_says(&stderr(&of("three")), &["\"three\"", "one two again"]);
+    assert_says(
+        &stderr(&of("three")),
+        &["\"three\"", "\n  one\n  two\n  again"],
+    );
     // Each entry is told, what it leads to once.
     let all = checks(&place, &dir);
     let kind = |kind: &str| all.iter().filter(|c| c["kind"] == kind).count();

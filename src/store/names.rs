@@ -7,6 +7,7 @@ use oci_spec::image::{Descriptor, ImageIndex, MediaType};
 use serde_json::Value;
 
 use super::lock::Lock;
+use super::oci_form::original_of;
 use super::{Store, StoreError, complete, short, write_aside};
 use crate::blob::Digest;
 use crate::oci::{self, CONTAINERD_NAME, REF_NAME};
@@ -25,14 +26,26 @@ pub struct Named {
     pub name: Option<String>,
     /// Digest of its manifest, or of its index where it is there for several platforms.
     pub digest: Digest,
-    /// The descriptor as it stands in `index.json`.
+    /// The descriptor of that, with the annotations of its entry in `index.json`.
     pub descriptor: Descriptor,
+    /// The entry in `index.json`: it names the OCI form of an image of Docker's, see `oci_form.rs`.
+    pub(super) entry: Descriptor,
 }
 
 impl Named {
     /// Whether it is there for several platforms.
     pub fn is_index(&self) -> bool {
         oci::is_index(self.descriptor.media_type().as_ref())
+    }
+
+    /// One of its manifests, under its name.
+    pub(crate) fn narrowed_to(self, descriptor: Descriptor, digest: Digest) -> Self {
+        Self {
+            name: self.name,
+            digest,
+            entry: descriptor.clone(),
+            descriptor,
+        }
     }
 
     /// Its name, or its digest.
@@ -68,14 +81,15 @@ impl Store {
         choose(&images, wanted).cloned()
     }
 
-    /// Gives an image a name. Whatever had the name has it no more.
+    /// Gives an image a name, in place of any image that had it.
     ///
     /// # Errors
     /// If it cannot be a name, or `index.json` cannot be written.
     pub fn tag(&self, descriptor: &Descriptor, name: &str) -> Result<Named, StoreError> {
         let name = complete(name)?;
+        let (entry, _leases) = self.entry_for(descriptor)?;
         self.change(|images| {
-            give_name(images, descriptor.clone(), &name);
+            give_name(images, entry, &name);
             self.named_last(images)
         })
     }
@@ -89,7 +103,7 @@ impl Store {
         let name = complete(name)?;
         self.change(|images| {
             let known: Result<Vec<Named>, _> = images.iter().map(|d| self.named(d)).collect();
-            let found = choose(&known?, wanted)?.descriptor.clone();
+            let found = choose(&known?, wanted)?.entry.clone();
             give_name(images, found, &name);
             self.named_last(images)
         })
@@ -100,13 +114,13 @@ impl Store {
     /// # Errors
     /// If `index.json` cannot be written.
     pub fn keep_unnamed(&self, descriptor: &Descriptor) -> Result<Named, StoreError> {
-        let mut descriptor = descriptor.clone();
-        set_name(&mut descriptor, None);
+        let (mut entry, _leases) = self.entry_for(descriptor)?;
+        set_name(&mut entry, None);
         self.change(|images| {
-            if !images.iter().any(|i| i.digest() == descriptor.digest()) {
-                images.push(descriptor.clone());
+            if !images.iter().any(|i| i.digest() == entry.digest()) {
+                images.push(entry.clone());
             }
-            self.named(&descriptor)
+            self.named(&entry)
         })
     }
 
@@ -118,7 +132,7 @@ impl Store {
         self.change(|images| {
             let known: Result<Vec<Named>, _> = images.iter().map(|d| self.named(d)).collect();
             let found = choose(&known?, wanted)?.clone();
-            images.retain(|image| *image != found.descriptor);
+            images.retain(|image| *image != found.entry);
             Ok(found)
         })
     }
@@ -182,11 +196,13 @@ impl Store {
         }
     }
 
-    fn named(&self, descriptor: &Descriptor) -> Result<Named, StoreError> {
+    fn named(&self, entry: &Descriptor) -> Result<Named, StoreError> {
+        let descriptor = original_of(entry).unwrap_or_else(|| entry.clone());
         Ok(Named {
-            name: name_of(descriptor).map(str::to_owned),
-            digest: self.digest_of(descriptor)?,
-            descriptor: descriptor.clone(),
+            name: name_of(entry).map(str::to_owned),
+            digest: self.digest_of(&descriptor)?,
+            descriptor,
+            entry: entry.clone(),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use oci_spec::image::ImageManifest;
+use oci_spec::image::{Descriptor, ImageManifest};
 
 use super::{Named, Store, StoreError};
 use crate::blob::Digest;
@@ -42,8 +42,21 @@ impl Store {
     /// # Errors
     /// If a document is missing that must be there, or cannot be understood.
     pub fn parts(&self, image: &Named) -> Result<Vec<Part>, StoreError> {
+        match image.entry.digest() == image.descriptor.digest() {
+            true => self.parts_of(image, &[&image.descriptor]),
+            false => self.parts_of(image, &[&image.descriptor, &image.entry]),
+        }
+    }
+
+    /// Every blob that these descriptors of an image lead to. See [`Store::parts`].
+    pub(crate) fn parts_of(
+        &self,
+        image: &Named,
+        roots: &[&Descriptor],
+    ) -> Result<Vec<Part>, StoreError> {
         let mut fetch = |digest: &Digest| self.document(digest);
-        let walk = oci::walk(std::slice::from_ref(&image.descriptor), &mut fetch);
+        let roots: Vec<Descriptor> = roots.iter().map(|root| (*root).clone()).collect();
+        let walk = oci::walk(&roots, &mut fetch);
         let walk = walk.map_err(|error| match error {
             WalkError::Fetch(error) => error,
             WalkError::Document { document, detail } => self.bad_document(&document, &detail),

@@ -111,8 +111,12 @@ fn oci(saved: &Saved<'_>, archive: &mut Archive<'_>) -> Result<(), TransferError
     let mut items = Vec::new();
     for name in saved.names {
         let image = one_platform(saved, saved.store.find(name)?)?;
-        for part in saved.store.parts(&image)? {
-            if blobs.contains_key(&part.digest) {
+        // Other programs find only images that have OCI's documents.
+        let form = saved.store.oci_form(&image.descriptor)?;
+        let replaced = form.iter().flat_map(|form| &form.replaced);
+        let replaced: HashSet<&Digest> = replaced.collect();
+        for part in saved.store.parts_of(&image, &[&image.descriptor])? {
+            if blobs.contains_key(&part.digest) || replaced.contains(&part.digest) {
                 continue;
             }
             let lease = saved.store.blob(&part.digest)?;
@@ -124,7 +128,18 @@ fn oci(saved: &Saved<'_>, archive: &mut Archive<'_>) -> Result<(), TransferError
             blobs.insert(part.digest, Arc::new(source));
         }
         items.extend(item(saved.store, &image)?);
-        entries.push(entry(&image));
+        match form {
+            None => entries.push(entry(&image, &image.descriptor)),
+            Some(form) => {
+                entries.push(entry(&image, &form.descriptor));
+                let documents = form.documents.into_iter();
+                blobs.extend(
+                    documents.map(|(digest, bytes)| -> (Digest, Arc<dyn ReadAt>) {
+                        (digest, Arc::new(Bytes(bytes.into())))
+                    }),
+                );
+            }
+        }
     }
     drop(held);
     archive.dir("blobs")?;
@@ -160,16 +175,12 @@ fn one_platform(saved: &Saved<'_>, image: Named) -> Result<Named, TransferError>
     let reference = Reference::to_stored(saved.store, &image);
     let (mut descriptor, digest) = manifest_of(&reference, platform)?;
     descriptor.set_annotations(image.descriptor.annotations().clone());
-    Ok(Named {
-        digest,
-        descriptor,
-        ..image
-    })
+    Ok(image.narrowed_to(descriptor, digest))
 }
 
 /// The line of `index.json`.
-fn entry(image: &Named) -> Descriptor {
-    let mut descriptor = image.descriptor.clone();
+fn entry(image: &Named, descriptor: &Descriptor) -> Descriptor {
+    let mut descriptor = descriptor.clone();
     if let Some(name) = &image.name {
         let mut annotations = descriptor.annotations().clone().unwrap_or_default();
         annotations

@@ -94,7 +94,9 @@ fn row(store: &Store, usage: ImageUsage) -> Row {
                     Err(_) if row.usage.image.is_index() => continue,
                     Err(error) => row.broken = Some(error.to_string()),
                 }
-                row.platforms.push(platform.to_string());
+                if !platform.is_unknown() {
+                    row.platforms.push(platform.to_string());
+                }
             }
         }
         // What the store says of it is more to the point.
@@ -123,6 +125,7 @@ fn write(out: &mut dyn Write, rows: &[Row], args: &ImagesArgs) -> io::Result<()>
         let digest = image.digest.hex().get(..SHORT).unwrap_or_default();
         let platform = match row.broken {
             Some(_) => "broken".to_owned(),
+            None if row.platforms.is_empty() => "-".to_owned(),
             None => row.platforms.join(","),
         };
         lines.push([

@@ -21,6 +21,7 @@ use crate::blob::Digest;
 use crate::image::Config;
 use crate::image::files::blob_path;
 use crate::oci::{self, MAX_DEPTH, Nature, is_config, is_index, is_manifest};
+use crate::store::original_of;
 
 /// The version of the layout in `oci-layout` (OCI image-spec, image-layout.md).
 const VERSION: &str = "1.0.0";
@@ -133,6 +134,11 @@ impl Layout {
             }
             reader.spend(index.manifests().len() + 1)?;
             let mut links = links(index.manifests());
+            // The store's entries for images of Docker name two forms of them.
+            if depth == 0 && reader.is_store() {
+                let originals = index.manifests().iter().filter_map(original_of);
+                links.extend(originals.map(|original| (Link::new(&original), false)));
+            }
             links.extend(index.subject().iter().map(|s| (Link::new(s), true)));
             Ok(links)
         });

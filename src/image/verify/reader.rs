@@ -81,6 +81,11 @@ impl<'a> Reader<'a> {
         Problem::because(ProblemId::TooMuch, detail)
     }
 
+    /// Whether the image is in the store.
+    pub(super) fn is_store(&self) -> bool {
+        matches!(self.files, Files::Store(_))
+    }
+
     pub(super) fn contains(&self, path: &str) -> bool {
         self.files.contains(path)
     }
