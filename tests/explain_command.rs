@@ -228,3 +228,22 @@ fn scripts_that_start_themselves_come_to_an_end() {
         );
     }
 }
+
+#[test]
+fn a_program_that_a_later_layer_removed_is_named_with_that_layer() {
+    let place = Place::new();
+    let config = json!({"Entrypoint": ["/entry.sh"], "Cmd": ["/srv/app"]});
+    let mut layers = layers();
+    layers.push(Layer::new().whiteout("srv/app"));
+    let dir = image(&place, layers, &config);
+    let text = lines(&explain(&place, &dir, &[]), 1).join("\n");
+    assert!(
+        text.contains("/srv/app was removed  [layer 2: step 2]"),
+        "{text}"
+    );
+    let json = explain(&place, &dir, &["--json"]);
+    let report: Value = serde_json::from_slice(&json.stdout).unwrap();
+    let text = report.to_string();
+    let removed = r#""removed_by":{"path":"/srv/app","layer":2,"#;
+    assert!(text.contains(removed), "{text}");
+}
