@@ -153,15 +153,31 @@ fn finish(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt;
 
-    /// What a helper of this script says of the server `h`.
+    /// Long enough for a short script on a busy machine.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// The answer of a helper with this script about the server `h`.
     fn says(script: &str) -> Result<Option<Credential>, String> {
+        says_within(script, PATIENCE)
+    }
+
+    fn says_within(script: &str, patience: Duration) -> Result<Option<Credential>, String> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("docker-credential-test");
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        // Written by a process of its own: a file that this one had open for writing while another test
+        // forked cannot be executed (ETXTBSY) until that child has executed its program.
+        let script = format!("#!/bin/sh\n{script}\n");
+        let written = Command::new("sh")
+            .args([
+                "-c",
+                r#"printf %s "$1" >"$2" && chmod +x "$2""#,
+                "sh",
+                &script,
+            ])
+            .arg(&path)
+            .status();
+        assert!(written.unwrap().success());
         let search = format!(
             "{}:{}",
             dir.path().display(),
@@ -169,7 +185,7 @@ mod tests {
         );
         let environment = Environment::new([("PATH", search)], "/");
         let servers = ["h".to_owned()];
-        ask("test", &servers, "h", &environment, Duration::from_secs(1)).map_err(|e| e.to_string())
+        ask("test", &servers, "h", &environment, patience).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -200,7 +216,8 @@ mod tests {
                 .unwrap_err()
                 .contains("no login")
         );
-        assert!(says("exec sleep 100").unwrap_err().contains("within 1 s"));
+        let hangs = says_within("exec sleep 100", Duration::from_secs(1));
+        assert!(hangs.unwrap_err().contains("within 1 s"));
         let missing = ask(
             "absent",
             &["h".to_owned()],
