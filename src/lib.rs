@@ -22,7 +22,7 @@
 //! | [`query`] | questions that need no mount: walking, finding, comparing, exporting |
 //! | [`fuse`] | the kernel: a thin adapter, mounts and unmounts |
 //!
-//! Below them all are `workers`, threads with a queue, `background`, work that nobody waits for, `private`,
+//! Below them all are `document`, JSON as Go reads it, `workers`, threads with a queue, `background`, work that nobody waits for, `private`,
 //! directories of a user's own, and `layout`, what an OCI layout is made of. The
 //! command line, `src/cli/`, stands on top and belongs to the program, not to the library.
 //!
@@ -43,6 +43,11 @@
 mod background;
 pub mod blob;
 pub mod cache;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the readers of images are to use it")
+)]
+mod document;
 pub mod findings;
 pub mod fuse;
 pub mod host;
