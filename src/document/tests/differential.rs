@@ -23,6 +23,8 @@ enum Reason {
     Digest,
     /// imgfs refuses a number below zero, and a schema version over 32 bits.
     NumberRange,
+    /// Go's bytes may be a list of numbers; for imgfs `data` is a string.
+    DataList,
     /// imgfs stops at 128 levels in a value that it takes as it comes.
     TooDeep,
     /// Go decodes a member that imgfs does not read.
@@ -37,9 +39,10 @@ enum Reason {
     NullAfterValue,
 }
 
-const ALL: [Reason; 8] = [
+const ALL: [Reason; 9] = [
     Reason::Digest,
     Reason::NumberRange,
+    Reason::DataList,
     Reason::TooDeep,
     Reason::UnreadMember,
     Reason::Date,
@@ -167,6 +170,9 @@ fn reason(go: &Result<Value, &str>, ours: &Ours) -> Option<Reason> {
             if path.ends_with("digest") || missing.iter().any(|field| problem == field) {
                 return Some(Reason::Digest);
             }
+            if path.ends_with("data") && problem.starts_with("invalid type: sequence") {
+                return Some(Reason::DataList);
+            }
             let range = range.iter().any(|number| problem.ends_with(number));
             range.then_some(Reason::NumberRange)
         }
@@ -250,6 +256,10 @@ fn fixed_cases() -> Vec<(&'static str, Vec<u8>)> {
             r#"{"config":{"Labels":{"a":"b"},"Labels":{"c":null,"A":"d"}}}"#,
         ),
         ("image", r#"{"history":[{"comment":1}],"history":[]}"#),
+        (
+            "index",
+            r#"{"manifests":[{"digest":"a:b","data":[123,125]}]}"#,
+        ),
         ("archive", "null"),
         (
             "archive",
