@@ -23,7 +23,8 @@
 //! | [`fuse`] | the kernel: a thin adapter, mounts and unmounts |
 //!
 //! Below them all are `workers`, threads with a queue, `background`, work that nobody waits for, `private`,
-//! directories of a user's own, and `oci`, the documents of the OCI image-spec. The
+//! directories of a user's own, `oci`, the documents of the OCI image-spec, and `document`, JSON as Go
+//! reads it. The
 //! command line, `src/cli/`, stands on top and belongs to the program, not to the library.
 //!
 //! ```no_run
@@ -43,6 +44,7 @@
 mod background;
 pub mod blob;
 pub mod cache;
+mod document;
 pub mod findings;
 pub mod fuse;
 pub mod host;

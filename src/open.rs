@@ -119,6 +119,8 @@ pub struct OpenImage {
     pub problems: Vec<Problem>,
     /// What is odd about the image as a whole.
     pub warnings: Vec<String>,
+    /// Where two readers of its documents see different images, for people.
+    pub ambiguities: Vec<String>,
     cache: CacheDir,
     spans: Arc<SpanCache>,
     background: Background,

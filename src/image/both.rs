@@ -69,8 +69,8 @@ pub(super) fn open_all(reference: &Reference, files: &Files) -> Result<Vec<Offer
 /// be read.
 pub(super) fn prefers_docker(reference: &Reference, files: &Files) -> bool {
     let docker = docker_archive::items(reference, files);
-    let has_layers = docker.is_ok_and(|(_, items)| {
-        let mut items = items.iter();
+    let has_layers = docker.is_ok_and(|list| {
+        let mut items = list.items.iter();
         items.any(|item| item.layers.as_ref().is_some_and(|l| !l.is_empty()))
     });
     has_layers && oci_layout::is_hollow(reference, files).unwrap_or(true)

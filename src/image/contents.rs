@@ -108,14 +108,15 @@ fn name_of(descriptor: &Descriptor) -> Option<&str> {
 }
 
 fn docker(reference: &Reference, files: Files) -> Result<Contents, ImageError> {
-    let (manifest, items) = docker_archive::items(reference, &files)?;
+    let list = docker_archive::items(reference, &files)?;
     let items: Vec<&Item> = match reference.name {
-        Some(_) => vec![docker_archive::choose(reference, &items)?],
-        None => items.iter().collect(),
+        Some(_) => vec![docker_archive::choose(reference, &list.items)?],
+        None => list.items.iter().collect(),
     };
     let mut contents = Contents::new(reference, files);
     for item in items {
-        let image = docker_archive::read(reference, &contents.files, item, manifest.clone());
+        let manifest = list.bytes.clone();
+        let image = docker_archive::read(reference, &contents.files, item, manifest, Vec::new());
         match image.and_then(|image| contents.manifest_of(image)) {
             Ok(descriptor) => contents.images.push(Content {
                 descriptor,

@@ -24,8 +24,9 @@ pub(crate) fn open(
     files: &Files,
     platform: Option<&Platform>,
 ) -> Result<Image, ImageError> {
-    let (manifest, items) = items(reference, files)?;
-    read(reference, files, choose(reference, &items)?, manifest)?.on(platform)
+    let list = items(reference, files)?;
+    let item = choose(reference, &list.items)?;
+    read(reference, files, item, list.bytes, list.ambiguities)?.on(platform)
 }
 
 /// Opens the image of a docker-archive for its platform. See [`super::open_all`].
@@ -34,26 +35,42 @@ pub(crate) fn open_all(reference: &Reference, files: &Files) -> Result<Vec<Offer
     Ok(vec![(image.platform.clone(), Ok(image))])
 }
 
-/// `manifest.json`, and the images that it lists.
-pub(crate) fn items(
-    reference: &Reference,
-    files: &Files,
-) -> Result<(Vec<u8>, Vec<Item>), ImageError> {
-    let manifest = files.document(reference, "manifest.json")?;
-    let items = oci::parse(&manifest).map_err(|detail| ImageError::Document {
-        image: reference.to_string(),
-        document: "manifest.json".to_owned(),
-        detail,
-    })?;
-    Ok((manifest, items))
+/// `manifest.json`.
+pub(crate) struct List {
+    /// The document.
+    pub bytes: Vec<u8>,
+    /// The images that it lists.
+    pub items: Vec<Item>,
+    /// Where two readers of it see different images, for people.
+    pub ambiguities: Vec<String>,
 }
 
-/// Reads the documents of one image. `manifest` is all of `manifest.json`.
+/// Reads `manifest.json`.
+pub(crate) fn items(reference: &Reference, files: &Files) -> Result<List, ImageError> {
+    let bytes = files.document(reference, "manifest.json")?;
+    let mut ambiguities = Vec::new();
+    let items = oci::read_into("manifest.json", &bytes, &mut ambiguities).map_err(|detail| {
+        ImageError::Document {
+            image: reference.to_string(),
+            document: "manifest.json".to_owned(),
+            detail,
+        }
+    })?;
+    Ok(List {
+        bytes,
+        items,
+        ambiguities,
+    })
+}
+
+/// Reads the documents of one image. `manifest` is all of `manifest.json`, and `ambiguities` what is
+/// ambiguous in that.
 pub(crate) fn read(
     reference: &Reference,
     files: &Files,
     item: &Item,
     manifest: Vec<u8>,
+    mut ambiguities: Vec<String>,
 ) -> Result<Image, ImageError> {
     let document = |document: &str, detail: String| ImageError::Document {
         image: reference.to_string(),
@@ -61,7 +78,8 @@ pub(crate) fn read(
         detail,
     };
     let config_bytes = files.document(reference, &item.config)?;
-    let config = Config::parse(&config_bytes).map_err(|detail| document(&item.config, detail))?;
+    let config = Config::read(&item.config, &config_bytes, &mut ambiguities)
+        .map_err(|detail| document(&item.config, detail))?;
     let paths = item.layers.as_deref().unwrap_or_default();
     if paths.len() != config.diff_ids.len() {
         let (layers, diff_ids) = (paths.len(), config.diff_ids.len());
@@ -106,6 +124,7 @@ pub(crate) fn read(
         config,
         layers,
         warnings,
+        ambiguities,
     })
 }
 

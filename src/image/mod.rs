@@ -48,6 +48,8 @@ pub struct Image {
     pub layers: Vec<LayerBlob>,
     /// What is odd about it but stops nothing, for people.
     pub warnings: Vec<String>,
+    /// Where two readers of its documents see different images, for people.
+    pub ambiguities: Vec<String>,
 }
 
 impl Image {

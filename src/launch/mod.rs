@@ -123,6 +123,8 @@ pub struct Declared {
     pub created_by: Vec<Option<String>>,
     /// What the layers get wrong.
     pub problems: Vec<Problem>,
+    /// Where two readers of the documents see different images, for people.
+    pub ambiguities: Vec<String>,
 }
 
 /// No real image has so much in it.

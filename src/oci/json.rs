@@ -1,31 +1,37 @@
-//! Documents as Go's `encoding/json` reads them.
+//! Documents read as Go's `encoding/json` reads them, with errors for people.
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-/// Reads a document.
+use crate::document::{self, Document};
+
+/// Reads a document, and where other readers see something else in it.
 ///
 /// # Errors
 /// If it is not JSON, or does not have the form of a `T`: why, for people.
-pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    let failed = |error: serde_json::Error| format!("cannot be understood: {error}");
-    let mut document: Value = serde_json::from_slice(bytes).map_err(failed)?;
-    drop_nulls(&mut document);
-    serde_json::from_value(document).map_err(failed)
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<Document<T>, String> {
+    document::read(bytes).map_err(|error| format!("cannot be understood: {error}"))
 }
 
-fn drop_nulls(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            for list in ["manifests", "layers"] {
-                if members.get(list).is_some_and(Value::is_null) {
-                    members.insert(list.to_owned(), Value::Array(Vec::new()));
-                }
-            }
-            members.retain(|_, value| !value.is_null());
-            members.values_mut().for_each(drop_nulls);
-        }
-        Value::Array(values) => values.iter_mut().for_each(drop_nulls),
-        _ => {}
-    }
+/// Reads a document, see [`read()`]. `name` is that of the document in `ambiguities`, where the places are
+/// added at which other readers see something else.
+///
+/// # Errors
+/// As that.
+pub(crate) fn read_into<T: DeserializeOwned>(
+    name: &str,
+    bytes: &[u8],
+    ambiguities: &mut Vec<String>,
+) -> Result<T, String> {
+    let document = read(bytes)?;
+    let told = document.ambiguities.iter();
+    ambiguities.extend(told.map(|ambiguity| format!("{name}: {ambiguity}")));
+    Ok(document.value)
+}
+
+/// Reads a document, see [`read()`].
+///
+/// # Errors
+/// As that.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    Ok(read(bytes)?.value)
 }

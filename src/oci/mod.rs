@@ -15,7 +15,7 @@ mod walk;
 pub(crate) use descriptor::{
     about, annotation, declared_platform, digest_of, is_attestation, names,
 };
-pub(crate) use json::parse;
+pub(crate) use json::{parse, read_into};
 pub(crate) use media_type::{LayerFormat, is_config, is_index, is_manifest};
 pub(crate) use nature::Nature;
 pub use platform::{Platform, PlatformError};

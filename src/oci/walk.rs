@@ -6,7 +6,7 @@ use oci_spec::image::{Descriptor, ImageIndex};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{MAX_DEPTH, MAX_MANIFESTS, digest_of, is_index, is_manifest, names, parse};
+use super::{MAX_DEPTH, MAX_MANIFESTS, digest_of, is_index, is_manifest, names, parse, read_into};
 use crate::blob::Digest;
 
 /// A manifest that an index leads to.
@@ -29,6 +29,8 @@ pub(crate) struct Walk {
     pub indexes: Vec<(Digest, Vec<u8>)>,
     /// Indexes that are not there. An image that was copied in part lists more than it has.
     pub missing: Vec<Digest>,
+    /// Where two readers of these indexes see different images, for people.
+    pub ambiguities: Vec<String>,
 }
 
 /// Why the way ended early.
@@ -87,10 +89,9 @@ pub(crate) fn walk<E>(
             found.manifests.push(entry);
             continue;
         }
-        let index: ImageIndex = parse(&bytes).map_err(|detail| WalkError::Document {
-            document: format!("index {digest}"),
-            detail,
-        })?;
+        let document = format!("index {digest}");
+        let index = read_into(&document, &bytes, &mut found.ambiguities);
+        let index: ImageIndex = index.map_err(|detail| WalkError::Document { document, detail })?;
         let children = index.manifests().iter().rev();
         pending.extend(children.map(|child| (listed(child, &entry.names, entry.root), depth + 1)));
         if seen.insert(digest.clone()) {
@@ -122,7 +123,7 @@ fn lists_manifests(bytes: &[u8]) -> bool {
     struct Shape {
         manifests: Option<IgnoredAny>,
     }
-    serde_json::from_slice::<Shape>(bytes).is_ok_and(|shape| shape.manifests.is_some())
+    parse::<Shape>(bytes).is_ok_and(|shape| shape.manifests.is_some())
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ impl OpenImage {
             start: self.config.start.clone(),
             created_by: lines.collect(),
             problems: self.problems.clone(),
+            ambiguities: self.ambiguities.clone(),
         }
     }
 

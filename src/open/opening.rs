@@ -167,6 +167,7 @@ impl<'a> Opening<'a> {
             tree,
             problems,
             warnings: image.warnings,
+            ambiguities: image.ambiguities,
             cache: self.cache.clone(),
             spans: self.spans.clone(),
             background,

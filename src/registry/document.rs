@@ -14,6 +14,7 @@ use super::retry::Failed;
 use super::said::one_line;
 use super::wire::Wire;
 use crate::blob::{Digest, Hasher};
+use crate::oci;
 
 /// distribution-spec, "Pushing Manifests": registries should take up to 4 MiB.
 const LONGEST: u64 = 4 << 20;
@@ -142,7 +143,7 @@ fn kind(bytes: &[u8], content_type: &str) -> Result<&'static str, String> {
             .into_iter()
             .find(|known| known.eq_ignore_ascii_case(name))
     };
-    let Ok(shape) = serde_json::from_slice::<Shape>(bytes) else {
+    let Ok(shape) = oci::parse::<Shape>(bytes) else {
         let what = if header.is_empty() {
             "no media type"
         } else {

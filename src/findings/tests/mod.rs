@@ -134,6 +134,7 @@ impl World {
                 start: Start::default(),
                 created_by: Vec::new(),
                 problems: Vec::new(),
+                ambiguities: Vec::new(),
             },
         }
     }

@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::{DeserializeOwned, IgnoredAny};
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::{HistoryEntry, Start, is_set};
 
@@ -64,25 +63,26 @@ pub(super) struct Container {
     cmd: Vec<String>,
     volumes: BTreeMap<String, IgnoredAny>,
     working_dir: String,
-    // OCI's readers do not know these two: what is wrong with them does not stop anybody.
-    #[serde(deserialize_with = "or_default")]
+}
+
+/// The members that Docker adds. Other readers do not know them, so that what is wrong with them stops
+/// nothing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct DockerDocument {
+    pub config: DockerContainer,
+}
+
+/// What Docker adds to `config`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(super) struct DockerContainer {
     healthcheck: Healthcheck,
-    #[serde(deserialize_with = "or_default")]
     shell: Vec<String>,
 }
 
-/// A member that counts as absent if it does not have the form of a `T`.
-fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Default + DeserializeOwned,
-{
-    let value = Value::deserialize(deserializer)?;
-    Ok(serde_json::from_value(value).unwrap_or_default())
-}
-
 /// Docker's `Healthcheck` (moby, `api/docs/image-spec`).
-#[derive(Debug, Default, Deserialize, PartialEq)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct Healthcheck {
     test: Vec<String>,
@@ -90,10 +90,10 @@ struct Healthcheck {
 
 impl Container {
     /// What a container starts.
-    pub(super) fn start(self) -> Start {
+    pub(super) fn start(self, docker: &DockerContainer) -> Start {
         let some = |text: String| Some(text).filter(|text| !text.is_empty());
         Start {
-            healthcheck: self.healthcheck(),
+            healthcheck: docker.healthcheck(),
             volumes: self.volumes.into_keys().collect(),
             entrypoint: self.entrypoint,
             cmd: self.cmd,
@@ -102,7 +102,9 @@ impl Container {
             working_dir: some(self.working_dir),
         }
     }
+}
 
+impl DockerContainer {
     fn healthcheck(&self) -> Vec<String> {
         match self.healthcheck.test.as_slice() {
             [kind, command @ ..] if kind == "CMD" => command.to_vec(),

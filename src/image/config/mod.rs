@@ -5,7 +5,7 @@ mod document;
 
 use crate::blob::Digest;
 use crate::oci::{self, Platform};
-use document::{Document, Line};
+use document::{DockerDocument, Document, Line};
 
 /// Whether a time is one: Go writes the zero value of `time.Time` where there is none.
 fn is_set(time: &str) -> bool {
@@ -70,7 +70,20 @@ impl Config {
     /// # Errors
     /// What is wrong with it, for people.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let document: Document = oci::parse(bytes)
+        Self::read("", bytes, &mut Vec::new())
+    }
+
+    /// Parses a config document, see [`Config::parse`]. `name` is that of the document in `ambiguities`,
+    /// where the places are added at which other readers see something else.
+    ///
+    /// # Errors
+    /// What is wrong with it, for people.
+    pub(crate) fn read(
+        name: &str,
+        bytes: &[u8],
+        ambiguities: &mut Vec<String>,
+    ) -> Result<Self, String> {
+        let document: Document = oci::read_into(name, bytes, ambiguities)
             .map_err(|detail| format!("is not the config of an image: {detail}"))?;
         if document == Document::default() {
             return Err("is not the config of an image: it has none of its members".to_owned());
@@ -79,9 +92,10 @@ impl Config {
         let diff_ids = diff_ids
             .map(|d| d.parse().map_err(|e| format!("has a bad diff_id: {e}")))
             .collect::<Result<_, String>>()?;
+        let docker: DockerDocument = oci::read_into(name, bytes, ambiguities).unwrap_or_default();
         let variant = Some(document.variant).filter(|v| !v.is_empty());
         Ok(Self {
-            start: document.config.start(),
+            start: document.config.start(&docker.config),
             platform: Platform {
                 os: document.os,
                 arch: document.architecture,

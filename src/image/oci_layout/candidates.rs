@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use oci_spec::image::{Descriptor, ImageManifest};
 
-use super::{digest_of, parse};
+use super::digest_of;
 use crate::image::files::Files;
 use crate::image::{ImageError, Reference};
 use crate::oci::{self, Listed, Nature, WalkError};
@@ -12,6 +12,8 @@ use crate::oci::{self, Listed, Nature, WalkError};
 /// Manifests that could be the one that is meant.
 pub(super) struct Candidates {
     pub manifests: Vec<Listed>,
+    /// Where two readers of the indexes on the way see different images, for people.
+    pub ambiguities: Vec<String>,
     /// An index that is not there.
     missing: Option<String>,
 }
@@ -46,6 +48,7 @@ impl Candidates {
         });
         Ok(Self {
             manifests,
+            ambiguities: walk.ambiguities,
             missing: walk.missing.first().map(ToString::to_string),
         })
     }
@@ -94,11 +97,7 @@ impl Candidates {
     ///
     /// # Errors
     /// If there is none, with what there is instead.
-    pub(super) fn images(
-        self,
-        reference: &Reference,
-        files: &Files,
-    ) -> Result<Vec<Listed>, ImageError> {
+    pub(super) fn images(self, reference: &Reference, files: &Files) -> Result<Self, ImageError> {
         let image = reference.to_string();
         if self.manifests.is_empty() {
             return Err(match self.missing {
@@ -110,7 +109,7 @@ impl Candidates {
             });
         }
         if self.manifests.len() == 1 {
-            return Ok(self.manifests);
+            return Ok(self);
         }
         let (mut images, mut referrers, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
         let mut artifacts = Vec::new();
@@ -136,9 +135,14 @@ impl Candidates {
             return Err(error);
         }
         artifacts.dedup();
-        found.ok_or_else(|| ImageError::NotAnImage {
+        let manifests = found.ok_or_else(|| ImageError::NotAnImage {
             image,
             detail: format!("it holds no image: {}", artifacts.join("; ")),
+        })?;
+        Ok(Self {
+            manifests,
+            ambiguities: self.ambiguities,
+            missing: None,
         })
     }
 }
@@ -161,7 +165,11 @@ pub(super) fn nature_of(
         Err(ImageError::MissingBlob { .. }) => return Ok(None),
         read => read?,
     };
-    let manifest: ImageManifest = parse(reference, &format!("manifest {digest}"), &bytes)?;
+    let manifest: ImageManifest = oci::parse(&bytes).map_err(|detail| ImageError::Document {
+        image: reference.to_string(),
+        document: format!("manifest {digest}"),
+        detail,
+    })?;
     Ok(Some(Nature::of_manifest(&manifest)))
 }
 

@@ -18,10 +18,12 @@ pub(super) fn choose_images(
     reference: &Reference,
     files: &Files,
     roots: &[Descriptor],
-) -> Result<Vec<Listed>, ImageError> {
+) -> Result<Candidates, ImageError> {
     let Some(wanted) = &reference.name else {
         let candidates = Candidates::collect(reference, files, roots)?;
-        return only_one(reference, candidates.images(reference, files)?);
+        let mut images = candidates.images(reference, files)?;
+        images.manifests = only_one(reference, images.manifests)?;
+        return Ok(images);
     };
     // What is wrong with one image of a layout does not concern another.
     let named = named_roots(reference, files, roots, wanted)?;

@@ -11,6 +11,7 @@ mod read;
 use std::collections::HashSet;
 
 use oci_spec::image::{Descriptor, ImageIndex};
+use serde::de::DeserializeOwned;
 
 use super::files::Files;
 use super::{Image, ImageError, Offer, Platform, Reference};
@@ -26,9 +27,10 @@ pub(crate) fn open(
     files: &Files,
     platform: Option<&Platform>,
 ) -> Result<Image, ImageError> {
-    let found = find(reference, files)?;
-    let (chosen, single) = choose_platform(reference, files, found.manifests, platform)?;
-    let image = read(reference, files, &found.index, &chosen)?;
+    let mut found = find(reference, files)?;
+    let manifests = std::mem::take(&mut found.manifests);
+    let (chosen, single) = choose_platform(reference, files, manifests, platform)?;
+    let image = found.read(reference, files, &chosen)?;
     // Where there was a choice, the index has said what it is for.
     match single {
         true => image.on(platform),
@@ -43,7 +45,7 @@ pub(crate) fn open_all(reference: &Reference, files: &Files) -> Result<Vec<Offer
     if found.manifests.len() == 1
         && let Some(only) = found.manifests.pop()
     {
-        let image = read(reference, files, &found.index, &only)?;
+        let image = found.read(reference, files, &only)?;
         let platform = image.platform.clone();
         return Ok(vec![(platform, Ok(image))]);
     }
@@ -55,7 +57,7 @@ pub(crate) fn open_all(reference: &Reference, files: &Files) -> Result<Vec<Offer
         if let Some(platform) = platform
             && seen.insert(digest)
         {
-            offers.push((platform, read(reference, files, &found.index, candidate)));
+            offers.push((platform, found.read(reference, files, candidate)));
         }
     }
     if offers.is_empty() {
@@ -72,11 +74,11 @@ pub(crate) fn open_all(reference: &Reference, files: &Files) -> Result<Vec<Offer
 /// # Errors
 /// If its documents cannot be read.
 pub(crate) fn is_hollow(reference: &Reference, files: &Files) -> Result<bool, ImageError> {
-    let (index, parsed) = root(reference, files)?;
-    let candidates = Candidates::collect(reference, files, parsed.manifests())?;
+    let root = root(reference, files)?;
+    let candidates = Candidates::collect(reference, files, root.parsed.manifests())?;
     let mut images = candidates.manifests.iter();
     let has_layers = |candidate: &Listed| {
-        read(reference, files, &index, candidate).is_ok_and(|image| !image.layers.is_empty())
+        read(reference, files, &root.bytes, candidate).is_ok_and(|image| !image.layers.is_empty())
     };
     Ok(!images.any(has_layers))
 }
@@ -99,7 +101,7 @@ pub(crate) fn manifest_of(
 /// # Errors
 /// If none has the name, or a document cannot be read.
 pub(crate) fn roots(reference: &Reference, files: &Files) -> Result<Vec<Descriptor>, ImageError> {
-    let (_, parsed) = root(reference, files)?;
+    let parsed = root(reference, files)?.parsed;
     match &reference.name {
         None => Ok(parsed.manifests().clone()),
         Some(wanted) => named_roots(reference, files, parsed.manifests(), wanted),
@@ -123,38 +125,73 @@ pub(crate) fn nature(
 struct Meant {
     index: Vec<u8>,
     manifests: Vec<Listed>,
+    /// Where two readers of the indexes see different images, for people.
+    ambiguities: Vec<String>,
+}
+
+impl Meant {
+    /// Opens one of its manifests.
+    fn read(
+        &self,
+        reference: &Reference,
+        files: &Files,
+        chosen: &Listed,
+    ) -> Result<Image, ImageError> {
+        let mut image = read(reference, files, &self.index, chosen)?;
+        image.ambiguities.splice(0..0, self.ambiguities.clone());
+        Ok(image)
+    }
 }
 
 fn find(reference: &Reference, files: &Files) -> Result<Meant, ImageError> {
-    let (index, parsed) = root(reference, files)?;
-    let manifests = if let (Files::Store(store), Some(name)) = (files, &reference.name) {
+    let root = root(reference, files)?;
+    let mut ambiguities = root.ambiguities;
+    let meant = if let (Files::Store(store), Some(name)) = (files, &reference.name) {
         // The store has its own rule for what a name means.
         let descriptor = store.find(name)?.descriptor;
         let candidates = Candidates::collect(reference, files, &[descriptor])?;
         candidates.images(reference, files)?
     } else {
-        choose_images(reference, files, parsed.manifests())?
+        choose_images(reference, files, root.parsed.manifests())?
     };
-    Ok(Meant { index, manifests })
+    ambiguities.extend(meant.ambiguities);
+    Ok(Meant {
+        index: root.bytes,
+        manifests: meant.manifests,
+        ambiguities,
+    })
 }
 
-/// `index.json` and what it says.
-pub(crate) fn root(
-    reference: &Reference,
-    files: &Files,
-) -> Result<(Vec<u8>, ImageIndex), ImageError> {
+/// `index.json`.
+pub(crate) struct Root {
+    pub bytes: Vec<u8>,
+    pub parsed: ImageIndex,
+    pub ambiguities: Vec<String>,
+}
+
+/// Reads `index.json`.
+///
+/// # Errors
+/// If it is not there, or is not an index.
+pub(crate) fn root(reference: &Reference, files: &Files) -> Result<Root, ImageError> {
     let bytes = files.document(reference, "index.json")?;
-    let parsed = parse(reference, "index.json", &bytes)?;
-    Ok((bytes, parsed))
+    let mut ambiguities = Vec::new();
+    let parsed = parse(reference, "index.json", &bytes, &mut ambiguities)?;
+    Ok(Root {
+        bytes,
+        parsed,
+        ambiguities,
+    })
 }
 
-/// Reads a document of the image.
-pub(super) fn parse<T: serde::de::DeserializeOwned>(
+/// Reads a document of the image. Where other readers see something else in it is added to `ambiguities`.
+pub(super) fn parse<T: DeserializeOwned>(
     reference: &Reference,
     name: &str,
     bytes: &[u8],
+    ambiguities: &mut Vec<String>,
 ) -> Result<T, ImageError> {
-    oci::parse(bytes).map_err(|detail| ImageError::Document {
+    oci::read_into(name, bytes, ambiguities).map_err(|detail| ImageError::Document {
         image: reference.to_string(),
         document: name.to_owned(),
         detail,

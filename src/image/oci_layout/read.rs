@@ -19,7 +19,9 @@ pub(super) fn read(
 ) -> Result<Image, ImageError> {
     let digest = digest_of(reference, &chosen.descriptor)?;
     let manifest = files.verified(reference, &digest)?;
-    let parsed: ImageManifest = parse(reference, &format!("manifest {digest}"), &manifest)?;
+    let mut ambiguities = Vec::new();
+    let name = format!("manifest {digest}");
+    let parsed: ImageManifest = parse(reference, &name, &manifest, &mut ambiguities)?;
     let media_type = parsed.config().media_type().to_string();
     if !is_config(&media_type) {
         return Err(ImageError::NoConfig {
@@ -30,10 +32,13 @@ pub(super) fn read(
     refuse_artifact(reference, &parsed)?;
     let config_digest = digest_of(reference, parsed.config())?;
     let config_bytes = files.verified(reference, &config_digest)?;
-    let config = Config::parse(&config_bytes).map_err(|detail| ImageError::Document {
-        image: reference.to_string(),
-        document: format!("config {config_digest}"),
-        detail,
+    let name = format!("config {config_digest}");
+    let config = Config::read(&name, &config_bytes, &mut ambiguities).map_err(|detail| {
+        ImageError::Document {
+            image: reference.to_string(),
+            document: name.clone(),
+            detail,
+        }
     })?;
     let mut warnings = Vec::new();
     let layers = layers(reference, files, &parsed, &config, &mut warnings)?;
@@ -50,6 +55,7 @@ pub(super) fn read(
         config,
         layers,
         warnings,
+        ambiguities,
     })
 }
 

@@ -1,0 +1,127 @@
+//! The parts of lists, maps and structs, each handed to serde with a [`Reader`] of its own.
+
+use std::{slice, vec};
+
+use serde::de::value::StrDeserializer;
+use serde::de::{self, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess};
+
+use super::JsonError;
+use super::keys::Entries;
+use super::path::Path;
+use super::reader::{Place, Reader};
+use super::values::{Elements, Kind, kind};
+
+/// The elements of a list.
+pub(super) struct List<'a, 'p> {
+    /// The arrays that left elements before the last array.
+    pub(super) earlier: Vec<Elements<'a>>,
+    pub(super) last: Elements<'a>,
+    pub(super) index: usize,
+    pub(super) place: Place<'p>,
+}
+
+impl<'de> SeqAccess<'de> for List<'_, '_> {
+    type Error = JsonError;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, JsonError> {
+        let Some(last) = self.last.next() else {
+            return Ok(None);
+        };
+        let mut texts = Vec::new();
+        // An array that has ended is dropped, so all steps together are as many as there are elements.
+        self.earlier.retain_mut(|array| {
+            let text = array.next();
+            texts.extend(text);
+            text.is_some()
+        });
+        texts.push(last);
+        let path = Path::Element(self.place.path, self.index);
+        self.index += 1;
+        let element = seed.deserialize(Reader {
+            texts,
+            place: self.place.part(&path),
+        });
+        element.map(Some).map_err(|error| error.at(&path))
+    }
+}
+
+/// The entries of a map.
+pub(super) struct Map<'a, 'p> {
+    pub(super) entries: Entries<'a, 'p>,
+    /// The key and the text of the value that comes next.
+    pub(super) value: Option<(String, &'a [u8])>,
+    pub(super) place: Place<'p>,
+}
+
+impl<'de> MapAccess<'de> for Map<'_, '_> {
+    type Error = JsonError;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, JsonError> {
+        let Some((key, value)) = self.entries.next() else {
+            return Ok(None);
+        };
+        let read: StrDeserializer<'_, JsonError> = key.as_ref().into_deserializer();
+        let read = seed.deserialize(read);
+        let read = read.map_err(|error| error.at(&Path::Member(self.place.path, &key)))?;
+        self.value = Some((key.into_owned(), value));
+        Ok(Some(read))
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, JsonError> {
+        let (key, text) = self.value.take().unwrap_or_default();
+        let path = Path::Member(self.place.path, &key);
+        let value = seed.deserialize(Reader {
+            texts: vec![text],
+            place: self.place.part(&path),
+        });
+        value.map_err(|error| error.at(&path))
+    }
+}
+
+/// The fields of a struct, all of them: an absent one has Go's zero value.
+pub(super) struct Struct<'a, 'p> {
+    pub(super) names: slice::Iter<'static, &'static str>,
+    pub(super) found: vec::IntoIter<Vec<&'a [u8]>>,
+    pub(super) name: &'static str,
+    pub(super) place: Place<'p>,
+}
+
+impl<'de> MapAccess<'de> for Struct<'_, '_> {
+    type Error = JsonError;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, JsonError> {
+        let Some(name) = self.names.next() else {
+            return Ok(None);
+        };
+        self.name = name;
+        let name: StrDeserializer<'_, JsonError> = name.into_deserializer();
+        seed.deserialize(name).map(Some)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, JsonError> {
+        let texts = self.found.next().unwrap_or_default();
+        let path = Path::Member(self.place.path, self.name);
+        let absent = texts.iter().all(|text| kind(text) == Kind::Null);
+        let value = seed.deserialize(Reader {
+            texts,
+            place: self.place.part(&path),
+        });
+        value.map_err(|error| {
+            if absent {
+                // The type does not take the zero value, like a digest that may not be empty.
+                let missing: JsonError = de::Error::missing_field(self.name);
+                return missing.at(self.place.path);
+            }
+            error.at(&path)
+        })
+    }
+}

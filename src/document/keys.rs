@@ -1,0 +1,57 @@
+//! The entries of maps, whose keys are data.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::vec;
+
+use super::ambiguity::{AmbiguityKind, Met};
+use super::path::Path;
+use super::text::decode;
+use super::values::{Members, same_value};
+
+/// The entries of the objects that are decoded into one map, with an ambiguity for each key that one object
+/// has with different values.
+pub(super) struct Entries<'a, 'p> {
+    objects: vec::IntoIter<&'a [u8]>,
+    members: Option<Members<'a>>,
+    /// The keys of the object at hand, each with its last value.
+    seen: HashMap<Cow<'a, str>, &'a [u8]>,
+    path: &'p Path<'p>,
+    met: &'p Met,
+}
+
+impl<'a, 'p> Entries<'a, 'p> {
+    pub(super) fn new(objects: Vec<&'a [u8]>, path: &'p Path<'p>, met: &'p Met) -> Self {
+        Self {
+            objects: objects.into_iter(),
+            members: None,
+            seen: HashMap::new(),
+            path,
+            met,
+        }
+    }
+}
+
+impl<'a> Iterator for Entries<'a, '_> {
+    type Item = (Cow<'a, str>, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (key, value) = loop {
+            if let Some(member) = self.members.as_mut().and_then(Iterator::next) {
+                break member;
+            }
+            self.members = Some(Members::new(self.objects.next()?));
+            self.seen.clear();
+        };
+        let key = decode(key);
+        let path = Path::Member(self.path, &key.text);
+        if key.replaced {
+            self.met.add(&path, AmbiguityKind::ReplacedText);
+        }
+        let last = self.seen.insert(key.text.clone(), value);
+        if last.is_some_and(|last| !same_value(last, value)) {
+            self.met.add(&path, AmbiguityKind::DuplicateName);
+        }
+        Some((key.text, value))
+    }
+}
