@@ -9,26 +9,19 @@
 //!
 //! Layers come one at a time, and nothing of one is held once it is applied.
 
-use std::borrow::Cow;
+mod walk;
+mod whiteouts;
+
 use std::io;
 
 use super::TreeError;
 use super::grow::{Growing, ROOT};
 use super::hidden::{How, Recorder};
 use super::names::Names;
-use super::path::{clean_into, components};
+use super::path::clean_into;
 use crate::cache::{Key, Unpublished, Writer};
-use crate::layer::{Entry, EntryKind, LayerIndex, Marker, Problem, ProblemKind, marker};
-
-/// Symbolic links on one path while merging. Higher than the kernel's limit, as in umoci's
-/// securejoin: what was built by an unpacker must merge.
-const MAX_LINKS: usize = 255;
-/// Names on one path, those of links among them: links that double with each one would else go on
-/// for ever without a circle.
-const MAX_STEPS: u64 = 16 << 10;
-/// NAME_MAX and PATH_MAX (Linux, limits.h).
-const MAX_NAME: usize = 255;
-const MAX_PATH: usize = 4096;
+use crate::layer::{Entry, EntryKind, LayerIndex, Problem, ProblemKind};
+use walk::{MAX_NAME, MAX_PATH, Stop};
 
 /// All layers together have at most so many entries, …
 pub(super) const MAX_ENTRIES: u64 = 16 << 20;
@@ -36,17 +29,6 @@ pub(super) const MAX_ENTRIES: u64 = 16 << 20;
 pub(super) const MAX_SIZE: u64 = 2 << 30;
 /// …and lead through at most so many names.
 const MAX_WALKED: u64 = 1 << 30;
-
-/// Why a walk along a path ended early.
-#[derive(Debug, PartialEq, Eq)]
-enum Stop {
-    /// A name is not there.
-    Missing,
-    /// Links go in circles, or on for too long.
-    Loop,
-    /// A link names a directory that is to be made, and no file system holds such a name.
-    TooLong,
-}
 
 /// Merges layers, the lowest first.
 pub struct Merger {
@@ -228,68 +210,6 @@ impl Merger {
         self.problems.push(problem);
     }
 
-    // Whiteouts.
-
-    /// Applies the whiteouts of a layer, and returns the numbers of its other entries.
-    fn whiteouts(&mut self, entries: &[Entry]) -> Result<Vec<u32>, TreeError> {
-        let mut plain = Vec::with_capacity(entries.len());
-        let mut names = Vec::new();
-        for (number, entry) in (0..).zip(entries) {
-            if clean_into(&entry.path, &mut names) {
-                self.problem(entry, ProblemKind::EscapingPath);
-            }
-            let markers = names.iter().map(|name| marker(name));
-            if markers.clone().any(|m| m == Marker::Aufs) {
-                continue;
-            }
-            let last = markers.clone().next_back();
-            let above = markers.rev().skip(1).any(|m| m != Marker::Name);
-            match last {
-                None | Some(Marker::Name) if !above => plain.push(number),
-                Some(Marker::Whiteout(hidden)) if !above => self.whiteout(&names, Some(hidden)),
-                Some(Marker::Opaque) if !above => self.whiteout(&names, None),
-                _ => self.problem(entry, ProblemKind::BadWhiteout),
-            }
-            self.check()?;
-        }
-        Ok(plain)
-    }
-
-    /// Takes a name of lower layers away, or all names of a directory. That there is none is no
-    /// error: the spec does not ask for it, and builders write such whiteouts.
-    fn whiteout(&mut self, names: &[&[u8]], hidden: Option<&[u8]>) {
-        let Some((_, dirs)) = names.split_last() else {
-            return;
-        };
-        // Another whiteout of this layer may have taken the directory away already.
-        let Ok(dir) = self.walk(dirs, false, false) else {
-            return;
-        };
-        if self.recorder.is_some() {
-            match hidden {
-                Some(name) => self.hide_child(dir, name, How::Whiteout),
-                None => {
-                    let slots: Vec<u32> = self.tree.slots(dir).collect();
-                    for slot in slots {
-                        self.hide(slot, How::Opaque);
-                    }
-                }
-            }
-        }
-        match hidden {
-            Some(name) => self.tree.remove(dir, name, self.layer),
-            None => self.tree.remove_all(dir, self.layer),
-        }
-    }
-
-    fn hide_child(&mut self, dir: u32, name: &[u8], how: How) {
-        if let Some(slot) = self.tree.names.find(dir, name)
-            && self.tree.names.gone(slot).is_none()
-        {
-            self.hide(slot, how);
-        }
-    }
-
     // Entries.
 
     fn entry<'a>(
@@ -410,75 +330,5 @@ impl Merger {
         let dir = self.walk(dirs, false, true).ok()?;
         let node = self.tree.child_or_removed(dir, name, self.layer)?;
         (!self.tree.is_directory(node)).then_some(node)
-    }
-
-    // Walking.
-
-    /// Follows names from the root. With `make`, what is missing is made and what is no directory
-    /// is replaced by one; with `removed`, what this layer's whiteouts took away is still found.
-    fn walk(&mut self, names: &[&[u8]], make: bool, removed: bool) -> Result<u32, Stop> {
-        let mut at = ROOT;
-        let mut links = 0;
-        let mut steps = 0;
-        let mut pending: Vec<Cow<'_, [u8]>> =
-            names.iter().rev().map(|&n| Cow::Borrowed(n)).collect();
-        while let Some(name) = pending.pop() {
-            steps += 1;
-            self.walked += 1;
-            if steps > MAX_STEPS {
-                return Err(Stop::Loop);
-            }
-            match &*name {
-                b"." => continue,
-                b".." => {
-                    at = self.tree.parent(at);
-                    continue;
-                }
-                _ => {}
-            }
-            let child = if removed {
-                self.tree.child_or_removed(at, &name, self.layer)
-            } else {
-                self.tree.child(at, &name)
-            };
-            if let Some(child) = child {
-                if self.tree.is_directory(child) {
-                    at = child;
-                    continue;
-                }
-                if let Some(target) = self.tree.target(child) {
-                    links += 1;
-                    if links > MAX_LINKS || target.len() > MAX_PATH {
-                        return Err(Stop::Loop);
-                    }
-                    if target.starts_with(b"/") {
-                        at = ROOT;
-                    }
-                    let before = pending.len();
-                    pending.extend(components(target).rev().map(|n| Cow::Owned(n.to_vec())));
-                    self.walked += (pending.len() - before) as u64;
-                    continue;
-                }
-            }
-            if !make {
-                return Err(Stop::Missing);
-            }
-            if name.len() > MAX_NAME {
-                return Err(Stop::TooLong);
-            }
-            if let Some(child) = child {
-                self.report(Problem {
-                    layer: self.layer as usize,
-                    path: names.join(&b'/').into(),
-                    kind: ProblemKind::ParentNotDirectory,
-                });
-                self.replaces(child);
-                self.hide_child(at, &name, How::Replaced);
-            }
-            let made = self.tree.implied(at, self.layer);
-            self.tree.put(at, &name, made, self.layer);
-            at = made;
-        }
-        Ok(at)
     }
 }
