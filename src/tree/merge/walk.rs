@@ -21,19 +21,28 @@ pub(super) const MAX_PATH: usize = 4096;
 /// Why a walk along a path ended early.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// A name is not there.
+    /// The path leads to no directory.
     Missing,
     /// Links go in circles, or on for too long.
     Loop,
-    /// A link names a directory that is to be made, and no file system holds such a name.
+    /// A link leads through a name that no file system holds.
     TooLong,
 }
 
 impl Merger {
-    /// Follows names from the root. With `make`, what is missing is made and what is no directory
-    /// is replaced by one; with `removed`, what this layer's whiteouts took away is still found.
+    /// Follows names from the root, as umoci does (`SecureJoinVFS` of filepath-securejoin) and containerd
+    /// (`fs.RootPath` of continuity): a name that is not there, or is no directory, may still be left by
+    /// `..`, and then nothing is made of it. The kernel would say ENOENT or ENOTDIR there.
+    ///
+    /// With `make`, names that are missing in the end are made, and what is no directory is replaced by
+    /// one. With `removed`, what this layer's whiteouts took away is still found.
+    ///
+    /// # Errors
+    /// `Missing` only without `make`.
     pub(super) fn walk(&mut self, names: &[&[u8]], make: bool, removed: bool) -> Result<u32, Stop> {
         let mut at = ROOT;
+        // Names below `at` that lead to no directory.
+        let mut missing: Vec<Cow<'_, [u8]>> = Vec::new();
         let mut links = 0;
         let mut steps = 0;
         let mut pending: Vec<Cow<'_, [u8]>> =
@@ -47,12 +56,17 @@ impl Merger {
             match &*name {
                 b"." => continue,
                 b".." => {
-                    at = self.tree.parent(at);
+                    if missing.pop().is_none() {
+                        at = self.tree.parent(at);
+                    }
                     continue;
                 }
+                name if name.len() > MAX_NAME => return Err(Stop::TooLong),
                 _ => {}
             }
-            let child = if removed {
+            let child = if !missing.is_empty() {
+                None
+            } else if removed {
                 self.tree.child_or_removed(at, &name, self.layer)
             } else {
                 self.tree.child(at, &name)
@@ -76,25 +90,31 @@ impl Merger {
                     continue;
                 }
             }
-            if !make {
-                return Err(Stop::Missing);
-            }
-            if name.len() > MAX_NAME {
-                return Err(Stop::TooLong);
-            }
-            if let Some(child) = child {
-                self.report(Problem {
-                    layer: self.layer as usize,
-                    path: names.join(&b'/').into(),
-                    kind: ProblemKind::ParentNotDirectory,
-                });
-                self.replaces(child);
-                self.hide_child(at, &name, How::Replaced);
-            }
-            let made = self.tree.implied(at, self.layer);
-            self.tree.put(at, &name, made, self.layer);
-            at = made;
+            missing.push(name);
+        }
+        if !make && !missing.is_empty() {
+            return Err(Stop::Missing);
+        }
+        for name in missing {
+            at = self.make_parent(at, &name, names);
         }
         Ok(at)
+    }
+
+    /// Makes a directory that no entry describes, in place of what was there. `path` is the one that
+    /// leads through it.
+    fn make_parent(&mut self, dir: u32, name: &[u8], path: &[&[u8]]) -> u32 {
+        if let Some(child) = self.tree.child(dir, name) {
+            self.report(Problem {
+                layer: self.layer as usize,
+                path: path.join(&b'/').into(),
+                kind: ProblemKind::ParentNotDirectory,
+            });
+            self.replaces(child);
+            self.hide_child(dir, name, How::Replaced);
+        }
+        let made = self.tree.implied(dir, self.layer);
+        self.tree.put(dir, name, made, self.layer);
+        made
     }
 }
