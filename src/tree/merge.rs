@@ -12,6 +12,7 @@
 mod walk;
 mod whiteouts;
 
+use std::collections::HashSet;
 use std::io;
 
 use super::TreeError;
@@ -42,6 +43,9 @@ pub struct Merger {
     walked: u64,
     /// How often something took the place of a directory or a link: paths may lead elsewhere then.
     replaced: u64,
+    /// While whiteouts are applied, the names of symbolic links that directories of the same layer are to
+    /// replace.
+    covered: HashSet<u32>,
     /// Writes down what is hidden, if somebody wants to know.
     recorder: Option<Recorder>,
     /// Whether a layer is shown as it is shipped, without those below it.
@@ -73,6 +77,7 @@ impl Merger {
             entries: 0,
             walked: 0,
             replaced: 0,
+            covered: HashSet::new(),
             recorder: None,
             alone: false,
         }

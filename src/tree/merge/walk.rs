@@ -76,7 +76,9 @@ impl Merger {
                     at = child;
                     continue;
                 }
-                if let Some(target) = self.tree.target(child) {
+                if let Some(target) = self.tree.target(child)
+                    && !self.is_covered(at, &name)
+                {
                     links += 1;
                     if links > MAX_LINKS || target.len() > MAX_PATH {
                         return Err(Stop::Loop);
