@@ -9,6 +9,7 @@
 //!
 //! Layers come one at a time, and nothing of one is held once it is applied.
 
+mod plnk;
 mod walk;
 mod whiteouts;
 
@@ -22,6 +23,7 @@ use super::names::Names;
 use super::path::clean_into;
 use crate::cache::{Key, Unpublished, Writer};
 use crate::layer::{Entry, EntryKind, LayerIndex, Problem, ProblemKind};
+use plnk::{Plnk, is_plnk};
 use walk::{MAX_NAME, MAX_PATH, Stop};
 
 /// All layers together have at most so many entries, …
@@ -58,6 +60,14 @@ struct Parents<'a> {
     names: Vec<&'a [u8]>,
     dir: u32,
     replaced: u64,
+}
+
+/// What an entry brings to its path.
+enum Brings<'a> {
+    /// A file that is described by this entry of the layer, which is mostly the same one.
+    File(u32, &'a Entry),
+    /// Another name of a node.
+    Name(u32),
 }
 
 impl Default for Merger {
@@ -132,16 +142,21 @@ impl Merger {
         };
         let mut names = Vec::new();
         let mut parents = Parents::default();
+        let mut plnk = Plnk::new(entries);
         for number in plain {
             let Some(entry) = entries.get(number as usize) else {
                 continue;
             };
             clean_into(&entry.path, &mut names);
+            if is_plnk(&names) && !self.alone {
+                plnk.keep(number, entry, &names);
+                continue;
+            }
             let too_long = names.iter().any(|n| n.len() > MAX_NAME);
             if too_long || entry.path.len() > MAX_PATH {
                 self.problem(entry, ProblemKind::NameTooLong);
             } else {
-                self.entry(number, entry, &names, &mut parents);
+                self.entry(number, entry, &names, &plnk, &mut parents);
             }
             self.check()?;
         }
@@ -222,21 +237,22 @@ impl Merger {
         number: u32,
         entry: &'a Entry,
         names: &[&'a [u8]],
+        plnk: &Plnk<'a>,
         parents: &mut Parents<'a>,
     ) {
         let Some((name, dirs)) = names.split_last() else {
             return self.root(number, entry);
         };
         // Found before anything is made or replaced: a link to nothing leaves no trace.
-        let linked = match &entry.kind {
-            EntryKind::HardLink(target) => match self.hard_link(entry, target) {
-                Some(node) => Some(node),
+        let brings = match &entry.kind {
+            EntryKind::HardLink(target) => match self.hard_link(entry, target, plnk) {
+                Some(brings) => brings,
                 None if self.alone => {
                     return self.link_elsewhere(number, entry, target, names, parents);
                 }
                 None => return,
             },
-            _ => None,
+            _ => Brings::File(number, entry),
         };
         let dir = match self.parents(dirs, parents) {
             Ok(dir) => dir,
@@ -244,15 +260,15 @@ impl Merger {
             Err(_) => return self.problem(entry, ProblemKind::SymlinkLoop),
         };
         let old = self.tree.child(dir, name);
-        let node = match (linked, old) {
-            (Some(node), Some(old)) if node == old => return,
-            (Some(node), _) => node,
-            (None, Some(old))
+        let node = match (brings, old) {
+            (Brings::Name(node), Some(old)) if node == old => return,
+            (Brings::Name(node), _) => node,
+            (Brings::File(..), Some(old))
                 if self.tree.is_directory(old) && entry.kind == EntryKind::Directory =>
             {
                 return self.tree.describe(old, entry, self.layer, number);
             }
-            (None, _) => self.tree.make(dir, entry, self.layer, number),
+            (Brings::File(number, entry), _) => self.tree.make(dir, entry, self.layer, number),
         };
         if let Some(old) = old {
             if self.tree.is_of_layer(old, self.layer) {
@@ -309,17 +325,27 @@ impl Merger {
         Ok(last.dir)
     }
 
-    /// The node that a hard link leads to; that there is none is reported.
-    fn hard_link(&mut self, entry: &Entry, target: &[u8]) -> Option<u32> {
+    /// What a hard link brings; that it leads to nothing is reported.
+    fn hard_link<'a>(
+        &mut self,
+        entry: &Entry,
+        target: &[u8],
+        plnk: &Plnk<'a>,
+    ) -> Option<Brings<'a>> {
         let mut names = Vec::new();
         if clean_into(target, &mut names) {
             self.problem(entry, ProblemKind::EscapingPath);
         }
-        let node = self.link_target(&names);
-        if node.is_none() {
+        let found = if is_plnk(&names) && !self.alone {
+            let file = plnk.find(&names);
+            file.map(|(number, entry)| Brings::File(number, entry))
+        } else {
+            self.link_target(&names).map(Brings::Name)
+        };
+        if found.is_none() {
             self.problem(entry, ProblemKind::DanglingHardLink(target.into()));
         }
-        node
+        found
     }
 
     fn root(&mut self, number: u32, entry: &Entry) {

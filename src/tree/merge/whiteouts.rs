@@ -11,7 +11,7 @@ use super::super::TreeError;
 use super::super::hidden::How;
 use super::super::path::clean_into;
 use super::Merger;
-use crate::layer::{Entry, EntryKind, Marker, ProblemKind, marker};
+use crate::layer::{AUFS_LINKS, Entry, EntryKind, Marker, ProblemKind, marker};
 
 impl Merger {
     /// Applies the whiteouts of a layer, and returns the numbers of its other entries.
@@ -24,6 +24,11 @@ impl Merger {
                 self.problem(entry, ProblemKind::EscapingPath);
             }
             let markers = names.iter().map(|name| marker(name));
+            if names.first() == Some(&AUFS_LINKS) {
+                // Not shown, but hard links may lead to it.
+                plain.push(number);
+                continue;
+            }
             if markers.clone().any(|m| m == Marker::Aufs) {
                 continue;
             }
