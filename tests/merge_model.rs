@@ -290,6 +290,26 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// A directory and a marker in it, as builders write what replaces something: in either order here.
+fn replacement() -> impl Strategy<Value = Vec<Op>> {
+    (names(), proptest::option::of(names()), any::<bool>()).prop_map(|(path, below, first)| {
+        let marker = match below {
+            Some(below) => Op::Whiteout(format!("{path}/{below}")),
+            None => Op::Opaque(path.clone()),
+        };
+        let dir = Op::Dir(path, 0o700);
+        match first {
+            true => vec![dir, marker],
+            false => vec![marker, dir],
+        }
+    })
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let group = prop_oneof![5 => op().prop_map(|op| vec![op]), 1 => replacement()];
+    proptest::collection::vec(group, 0..12).prop_map(|groups| groups.concat())
+}
+
 fn layer(ops: &[Op]) -> Layer {
     ops.iter().fold(Layer::new(), |layer, op| match op {
         Op::File(path, content) => layer.file(path, [*content]),
@@ -338,7 +358,7 @@ proptest! {
     })]
     #[test]
     fn a_mount_shows_what_the_model_has(
-        stack in proptest::collection::vec(proptest::collection::vec(op(), 0..12), 1..5)
+        stack in proptest::collection::vec(ops(), 1..5)
     ) {
         let mut model = Model::new();
         let mut files = 0;
