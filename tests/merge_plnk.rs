@@ -1,6 +1,6 @@
 //! Hard links into `.wh..wh.plnk`, as images of Docker 1.12 and before have them from aufs. The judge is
-//! buildah: the code that unpacks its layers (containers/storage, `UnpackLayer`) is moby's. umoci is none,
-//! as it takes `.wh..wh.plnk` for a whiteout.
+//! buildah: the code that unpacks its layers (containers/storage, `UnpackLayer`) is moby's. umoci knows
+//! nothing of the directory: it unpacks it like any other, and the links are names of the files in it.
 
 mod common;
 mod merge_support;
@@ -10,7 +10,7 @@ use std::process::Command;
 
 use common::{Layer, Mounted, data, run};
 use imgfs::view::{ImageFs, Sidecars};
-use merge_support::{Tree, layout, mount_layout, same, tree_of};
+use merge_support::{Tree, layout, mount_layout, same, tree_of, umoci};
 use tempfile::TempDir;
 
 /// What buildah unpacks of a layout.
@@ -78,6 +78,17 @@ fn a_hard_link_into_plnk_gets_its_content_and_attributes() {
         assert_eq!(value.as_deref(), Some(&b"1"[..]));
     }
     assert!(problems(&m).is_empty(), "{:?}", problems(&m));
+}
+
+/// umoci shows the directory too, and the links are names of the file in it. The bytes are the same.
+#[test]
+fn umoci_gives_a_link_into_plnk_the_same_bytes() {
+    let layout = layout(vec![layer()]);
+    let (theirs, ours) = (umoci(&layout), tree_of(mount_layout(&layout).path()));
+    for name in [&b"bin/one"[..], b"bin/two"] {
+        assert_eq!(theirs[name]["content"], ours[name]["content"]);
+        assert_eq!(theirs[name]["same file as"], "./.wh..wh.plnk/101.2345");
+    }
 }
 
 /// As moby does, each link is a file of its own.
