@@ -4,8 +4,9 @@
 //! too.
 //!
 //! The model knows nothing of nodes or of the order of whiteouts: per layer it first deletes from
-//! the map by string prefix what the layer's whiteouts name, then adds. It has no symbolic links;
-//! tests/merge_cases.rs has those.
+//! the map by string prefix what the layer's whiteouts name, then adds. Symbolic links on the way are
+//! followed as by filepath-securejoin, on strings too: a path that is built name by name, and a rest that
+//! a link's target is put before.
 
 mod common;
 
@@ -24,8 +25,13 @@ enum Op {
     File(String, u8),
     Dir(String, u32),
     Link(String, String),
+    Symlink(String, String),
     Whiteout(String),
     Opaque(String),
+    /// A file in `.wh..wh.plnk`, by its name there.
+    Plnk(&'static str, u8),
+    /// A hard link to one.
+    PlnkLink(String, &'static str),
 }
 
 /// What the model has at a path.
@@ -34,6 +40,8 @@ enum Thing {
     Dir(u32),
     /// Content, and a number shared by all names of one file.
     File(u8, usize),
+    /// Target, and a number as above.
+    Symlink(String, usize),
 }
 
 type Model = BTreeMap<String, Thing>;
@@ -65,67 +73,153 @@ fn parents(model: &mut Model, taken: &mut Taken, path: &str) {
     }
 }
 
-/// Applies a layer; returns what it took away.
-fn apply(model: &mut Model, layer: &[Op], files: &mut usize) -> Taken {
-    let mut taken = Taken::new();
-    let before = model.clone();
+/// More links than this on one path are a loop.
+const MAX_LINKS: usize = 255;
+
+/// Where a path leads if all its names are followed; `None` for a loop. What is not there is not followed.
+fn follow(path: &str, there: impl Fn(&str) -> Option<Thing>) -> Option<String> {
+    let (mut done, mut rest) = (Vec::<String>::new(), path.to_owned());
+    let mut links = 0;
+    while !rest.is_empty() {
+        let (name, after) = rest.split_once('/').unwrap_or((&rest, ""));
+        match name {
+            "" | "." => {}
+            ".." => {
+                done.pop();
+            }
+            name => {
+                done.push(name.to_owned());
+                if let Some(Thing::Symlink(target, _)) = there(&done.join("/")) {
+                    links += 1;
+                    if links > MAX_LINKS {
+                        return None;
+                    }
+                    done.pop();
+                    if target.starts_with('/') {
+                        done.clear();
+                    }
+                    rest = format!("{target}/{after}");
+                    continue;
+                }
+            }
+        }
+        rest = after.to_owned();
+    }
+    Some(done.join("/"))
+}
+
+/// The same for all names but the last.
+fn follow_parents(path: &str, there: impl Fn(&str) -> Option<Thing>) -> Option<String> {
+    match path.rsplit_once('/') {
+        None => Some(path.to_owned()),
+        Some((parent, name)) => {
+            let parent = follow(parent, there)?;
+            let slash = if parent.is_empty() { "" } else { "/" };
+            Some(format!("{parent}{slash}{name}"))
+        }
+    }
+}
+
+/// What the whiteouts of a layer find: lower layers, in which the directories of this layer have taken the
+/// place of links.
+fn with_directories(model: &Model, layer: &[Op]) -> Model {
+    let mut shape = model.clone();
     for op in layer {
+        if let Op::Dir(path, _) = op
+            && let Some(path) = follow_parents(path, |p| shape.get(p).cloned())
+            && let Some(thing @ Thing::Symlink(..)) = shape.get_mut(&path)
+        {
+            *thing = Thing::Dir(IMPLIED);
+        }
+    }
+    shape
+}
+
+fn whiteouts(model: &mut Model, taken: &mut Taken, layer: &[Op]) {
+    let mut shape = with_directories(model, layer);
+    let mut ignored = Taken::new();
+    for op in layer {
+        let there = |p: &str| shape.get(p).cloned();
         match op {
-            Op::Whiteout(path) => remove(model, &mut taken, path),
+            Op::Whiteout(path) => {
+                if let Some(path) = follow_parents(path, there) {
+                    remove(model, taken, &path);
+                    remove(&mut shape, &mut ignored, &path);
+                }
+            }
             Op::Opaque(dir) => {
-                let below = if dir.is_empty() {
-                    String::new()
-                } else {
-                    format!("{dir}/")
-                };
-                take(model, &mut taken, |p| p.starts_with(&below));
+                if let Some(dir) = follow(dir, there) {
+                    let slash = if dir.is_empty() { "" } else { "/" };
+                    let below = format!("{dir}{slash}");
+                    take(model, taken, |p| p.starts_with(&below));
+                    take(&mut shape, &mut ignored, |p| p.starts_with(&below));
+                }
             }
             _ => {}
         }
     }
+}
+
+/// Applies a layer; returns what it took away.
+fn apply(model: &mut Model, layer: &[Op], files: &mut usize) -> Taken {
+    let mut taken = Taken::new();
+    let before = model.clone();
+    whiteouts(model, &mut taken, layer);
     let lower = model.clone();
     // Paths at which this layer has put something that is not a directory, there still or not: what
     // lower layers had there and below is gone.
     let mut replaced = BTreeSet::new();
+    let mut plnk = BTreeMap::new();
     for op in layer {
-        match op {
-            Op::File(path, content) => {
-                parents(model, &mut taken, path);
-                remove(model, &mut taken, path);
-                replaced.insert(path.as_str());
-                *files += 1;
-                model.insert(path.clone(), Thing::File(*content, *files));
+        *files += 1;
+        let (path, thing) = match op {
+            Op::File(path, content) => (path, Thing::File(*content, *files)),
+            Op::Symlink(path, target) => (path, Thing::Symlink(target.clone(), *files)),
+            Op::Dir(path, mode) => (path, Thing::Dir(*mode)),
+            Op::Plnk(name, content) => {
+                plnk.insert(*name, *content);
+                continue;
             }
-            Op::Dir(path, mode) => {
-                parents(model, &mut taken, path);
-                if let Some(Thing::File(..)) = model.get(path) {
-                    remove(model, &mut taken, path);
-                }
-                model.insert(path.clone(), Thing::Dir(*mode));
-            }
+            Op::PlnkLink(path, name) => match plnk.get(name) {
+                Some(content) => (path, Thing::File(*content, *files)),
+                None => continue,
+            },
             Op::Link(path, target) => {
-                // A target that a whiteout of this layer took away may still be linked to, unless
+                // What a whiteout of this layer took away may still be linked to or followed, unless
                 // something of this layer stood at its place or at that of a parent.
-                let hidden = !lower.contains_key(target)
-                    && !overlaid(model, &lower, target)
-                    && !prefixes(target).any(|path| replaced.contains(path));
-                let found = match model.get(target) {
-                    Some(thing) => Some(thing.clone()),
-                    None if hidden => before.get(target).cloned(),
-                    None => None,
+                let there = |target: &str| {
+                    let hidden = !lower.contains_key(target)
+                        && !overlaid(model, &lower, target)
+                        && !prefixes(target).any(|path| replaced.contains(path));
+                    match model.get(target) {
+                        None if hidden => before.get(target).cloned(),
+                        found => found.cloned(),
+                    }
                 };
-                // A link to nothing leaves no trace.
-                if let Some(file @ Thing::File(..)) = found
-                    && model.get(path) != Some(&file)
-                {
-                    parents(model, &mut taken, path);
-                    remove(model, &mut taken, path);
-                    replaced.insert(path.as_str());
-                    model.insert(path.clone(), file);
+                let target = follow_parents(target, there);
+                match target.and_then(|target| there(&target)) {
+                    // A link to nothing leaves no trace.
+                    None | Some(Thing::Dir(_)) => continue,
+                    Some(thing) => (path, thing),
                 }
             }
-            Op::Whiteout(_) | Op::Opaque(_) => {}
+            Op::Whiteout(_) | Op::Opaque(_) => continue,
+        };
+        let Some(path) = follow_parents(path, |p| model.get(p).cloned()) else {
+            continue;
+        };
+        if !matches!(thing, Thing::Dir(_)) && model.get(&path) == Some(&thing) {
+            continue;
         }
+        parents(model, &mut taken, &path);
+        let is_directory = matches!(thing, Thing::Dir(_));
+        if !is_directory || !matches!(model.get(&path), Some(Thing::Dir(_))) {
+            remove(model, &mut taken, &path);
+        }
+        if !is_directory {
+            replaced.insert(path.clone());
+        }
+        model.insert(path, thing);
     }
     taken
 }
@@ -168,14 +262,52 @@ fn names() -> impl Strategy<Value = String> {
     proptest::collection::vec(prop_oneof!["a", "b", "c"], 1..4).prop_map(|names| names.join("/"))
 }
 
+/// Targets of links: most of them lead somewhere, some by way of names that are never there.
+fn targets() -> impl Strategy<Value = String> {
+    let start = prop_oneof![
+        Just(""),
+        Just("/"),
+        Just("../"),
+        Just("z/../"),
+        Just("/z/y/../../"),
+        Just("a/b/../"),
+        Just("z/")
+    ];
+    (start, names()).prop_map(|(start, names)| format!("{start}{names}"))
+}
+
 fn op() -> impl Strategy<Value = Op> {
+    let inode = || prop_oneof![Just("1.1"), Just("2.1")];
     prop_oneof![
         4 => (names(), any::<u8>()).prop_map(|(p, c)| Op::File(p, c)),
-        3 => (names(), prop_oneof![Just(0o700), Just(0o1777)]).prop_map(|(p, m)| Op::Dir(p, m)),
+        4 => (names(), prop_oneof![Just(0o700), Just(0o1777)]).prop_map(|(p, m)| Op::Dir(p, m)),
         2 => (names(), names()).prop_map(|(p, t)| Op::Link(p, t)),
+        2 => (names(), targets()).prop_map(|(p, t)| Op::Symlink(p, t)),
         3 => names().prop_map(Op::Whiteout),
-        1 => prop_oneof![2 => names(), 1 => Just(String::new())].prop_map(Op::Opaque),
+        2 => prop_oneof![4 => names(), 1 => Just(String::new())].prop_map(Op::Opaque),
+        1 => (inode(), any::<u8>()).prop_map(|(n, c)| Op::Plnk(n, c)),
+        1 => (names(), inode()).prop_map(|(p, n)| Op::PlnkLink(p, n)),
     ]
+}
+
+/// A directory and a marker in it, as builders write what replaces something: in either order here.
+fn replacement() -> impl Strategy<Value = Vec<Op>> {
+    (names(), proptest::option::of(names()), any::<bool>()).prop_map(|(path, below, first)| {
+        let marker = match below {
+            Some(below) => Op::Whiteout(format!("{path}/{below}")),
+            None => Op::Opaque(path.clone()),
+        };
+        let dir = Op::Dir(path, 0o700);
+        match first {
+            true => vec![dir, marker],
+            false => vec![marker, dir],
+        }
+    })
+}
+
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let group = prop_oneof![5 => op().prop_map(|op| vec![op]), 1 => replacement()];
+    proptest::collection::vec(group, 0..12).prop_map(|groups| groups.concat())
 }
 
 fn layer(ops: &[Op]) -> Layer {
@@ -183,13 +315,19 @@ fn layer(ops: &[Op]) -> Layer {
         Op::File(path, content) => layer.file(path, [*content]),
         Op::Dir(path, mode) => layer.dir_mode(path, *mode),
         Op::Link(path, target) => layer.hardlink(path, target),
+        Op::Symlink(path, target) => layer.symlink(path, target),
+        Op::Plnk(name, content) => layer.file(&format!(".wh..wh.plnk/{name}"), [*content]),
+        Op::PlnkLink(path, name) => layer.hardlink(path, &format!(".wh..wh.plnk/{name}")),
         Op::Whiteout(path) => layer.whiteout(path),
         Op::Opaque(dir) => layer.opaque(dir),
     })
 }
 
+/// What a mount has at a path, without the number, and the inode of what is no directory.
+type Seen = BTreeMap<String, (Thing, u64)>;
+
 /// Walks a mount by readdir.
-fn walk(root: &Path, dir: &str, seen: &mut BTreeMap<String, (u32, Option<u8>, u64)>) {
+fn walk(root: &Path, dir: &str, seen: &mut Seen) {
     for entry in fs::read_dir(root.join(dir)).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let path = if dir.is_empty() {
@@ -197,14 +335,20 @@ fn walk(root: &Path, dir: &str, seen: &mut BTreeMap<String, (u32, Option<u8>, u6
         } else {
             format!("{dir}/{name}")
         };
-        let meta = fs::symlink_metadata(root.join(&path)).unwrap();
+        let full = root.join(&path);
+        let meta = fs::symlink_metadata(&full).unwrap();
         if meta.is_dir() {
-            seen.insert(path.clone(), (meta.mode() & 0o7777, None, 0));
+            seen.insert(path.clone(), (Thing::Dir(meta.mode() & 0o7777), 0));
             walk(root, &path, seen);
-        } else {
-            let content = fs::read(root.join(&path)).unwrap();
-            seen.insert(path, (0, Some(content[0]), meta.ino()));
+            continue;
         }
+        let thing = if meta.is_symlink() {
+            let target = fs::read_link(&full).unwrap();
+            Thing::Symlink(target.into_os_string().into_string().unwrap(), 0)
+        } else {
+            Thing::File(fs::read(&full).unwrap()[0], 0)
+        };
+        seen.insert(path, (thing, meta.ino()));
     }
 }
 
@@ -214,7 +358,7 @@ proptest! {
     })]
     #[test]
     fn a_mount_shows_what_the_model_has(
-        stack in proptest::collection::vec(proptest::collection::vec(op(), 0..12), 1..5)
+        stack in proptest::collection::vec(ops(), 1..5)
     ) {
         let mut model = Model::new();
         let mut files = 0;
@@ -231,18 +375,20 @@ proptest! {
         prop_assert_eq!(paths, model.keys().collect::<Vec<_>>());
         let mut inodes: BTreeMap<usize, u64> = BTreeMap::new();
         for (path, thing) in &model {
-            let (mode, content, ino) = seen[path];
-            match thing {
-                Thing::Dir(want) => prop_assert_eq!((mode, content), (*want, None), "{}", path),
-                Thing::File(want, id) => {
-                    prop_assert_eq!(content, Some(*want), "{}", path);
-                    // All names of one file have one inode.
-                    let known = *inodes.entry(*id).or_insert(ino);
-                    prop_assert_eq!(known, ino, "{}", path);
-                    let links = model.values().filter(|t| **t == Thing::File(*want, *id)).count();
-                    let meta = fs::metadata(mounted.join(path)).unwrap();
-                    prop_assert_eq!(meta.nlink(), links as u64, "{}", path);
-                }
+            let (shown, ino) = &seen[path];
+            let (plain, id) = match thing {
+                Thing::Dir(mode) => (Thing::Dir(*mode), None),
+                Thing::File(content, id) => (Thing::File(*content, 0), Some(*id)),
+                Thing::Symlink(target, id) => (Thing::Symlink(target.clone(), 0), Some(*id)),
+            };
+            prop_assert_eq!(shown, &plain, "{}", path);
+            if let Some(id) = id {
+                // All names of one file have one inode.
+                let known = *inodes.entry(id).or_insert(*ino);
+                prop_assert_eq!(known, *ino, "{}", path);
+                let links = model.values().filter(|t| *t == thing).count();
+                let meta = fs::symlink_metadata(mounted.join(path)).unwrap();
+                prop_assert_eq!(meta.nlink(), links as u64, "{}", path);
             }
         }
         let distinct: BTreeSet<_> = inodes.values().collect();
@@ -266,6 +412,9 @@ proptest! {
                 }
             }
         }
+        // The kernel would follow links on the way.
+        let is_link = |path: &str| matches!(model.get(path), Some(Thing::Symlink(..)));
+        all.retain(|path| !prefixes(path).any(|parent| parent != path && is_link(parent)));
         for path in &all {
             let found = fs::symlink_metadata(fresh.join(path)).ok().map(|m| m.is_dir());
             let want = model.get(path).map(|t| matches!(t, Thing::Dir(_)));

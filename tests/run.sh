@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 # Oracles and tools that the tests compare with. None is needed to use imgfs, except fuse3 by
 # ordinary users.
 packages="apache2-utils attr bash binutils bsdutils buildah busybox bzip2 ca-certificates catatonit dash \
-debian-archive-keyring debootstrap docker-registry dpkg-dev dumb-init file findutils fuse3 gcc \
+debian-archive-keyring debootstrap docker-registry dpkg-dev dumb-init e2fsprogs file findutils fuse3 gcc \
 gcc-aarch64-linux-gnu golang-go gosu grep libarchive-tools libc6-dev libc6-dev-arm64-cross libcap2-bin \
 libxml2-utils make mount musl-tools openssl podman procps python3 rsync sed skopeo strace tini \
 umoci util-linux xz-utils zstd"

@@ -23,7 +23,7 @@ use super::attr::{file_attr, file_type, nothing, unknown};
 use super::capabilities::{Granted, negotiate};
 use super::errno::errno;
 use super::pages::Pages;
-use crate::view::{Counter, Stats, View, ViewError, is_long_question};
+use crate::view::{Counter, MAX_NAME, Stats, View, ViewError, is_long_question};
 use crate::workers::Workers;
 
 /// An image never changes while it is mounted: what the kernel knows stays true.
@@ -278,7 +278,16 @@ impl<V: View> Filesystem for Adapter<V> {
 
     fn statfs(&self, _: &Request, ino: INodeNo, reply: ReplyStatfs) {
         match ask(&*self.view, Counter::Statfs, ino, |v| Ok(v.statfs())) {
-            Ok(s) => reply.statfs(s.blocks, 0, 0, s.files, 0, Stats::BLOCK, 255, Stats::BLOCK),
+            Ok(s) => reply.statfs(
+                s.blocks,
+                0,
+                0,
+                s.files,
+                0,
+                Stats::BLOCK,
+                MAX_NAME,
+                Stats::BLOCK,
+            ),
             Err(error) => reply.error(error),
         }
     }

@@ -10,7 +10,10 @@ pub(super) fn errno(error: &ViewError) -> Errno {
         ViewError::NotDirectory => Errno::ENOTDIR,
         ViewError::IsDirectory => Errno::EISDIR,
         ViewError::WrongType => Errno::EINVAL,
+        ViewError::NameTooLong => Errno::ENAMETOOLONG,
         ViewError::NoAttribute => Errno::ENODATA,
+        ViewError::NoNamespace => Errno::EOPNOTSUPP,
+        ViewError::OnlyNamespace => Errno::EINVAL,
         ViewError::Io { .. } => Errno::EIO,
     }
 }

@@ -26,4 +26,4 @@ pub use problem::{Problem, ProblemKind, printable};
 pub use scan::{LayerError, LayerInput, Scanned, scan};
 pub use seen::Seen;
 pub use tar::TarError;
-pub use whiteout::{Marker, WHITEOUT_PREFIX, marker};
+pub use whiteout::{AUFS_LINKS, Marker, WHITEOUT_PREFIX, marker};

@@ -5,6 +5,9 @@ pub const WHITEOUT_PREFIX: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 /// aufs kept its own bookkeeping (`.wh..wh.aufs`, `.wh..wh.plnk`, `.wh..wh.orph`) under this.
 const AUFS_PREFIX: &[u8] = b".wh..wh.";
+/// The directory in the root of a layer in which aufs kept files that have several names. Hard links of
+/// the same layer may lead to what is in it.
+pub const AUFS_LINKS: &[u8] = b".wh..wh.plnk";
 
 /// What a name of a path means in a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,26 +9,22 @@
 //!
 //! Layers come one at a time, and nothing of one is held once it is applied.
 
-use std::borrow::Cow;
+mod plnk;
+mod walk;
+mod whiteouts;
+
+use std::collections::HashSet;
 use std::io;
 
 use super::TreeError;
 use super::grow::{Growing, ROOT};
 use super::hidden::{How, Recorder};
 use super::names::Names;
-use super::path::{clean_into, components};
+use super::path::clean_into;
 use crate::cache::{Key, Unpublished, Writer};
-use crate::layer::{Entry, EntryKind, LayerIndex, Marker, Problem, ProblemKind, marker};
-
-/// Symbolic links on one path while merging. Higher than the kernel's limit, as in umoci's
-/// securejoin: what was built by an unpacker must merge.
-const MAX_LINKS: usize = 255;
-/// Names on one path, those of links among them: links that double with each one would else go on
-/// for ever without a circle.
-const MAX_STEPS: u64 = 16 << 10;
-/// NAME_MAX and PATH_MAX (Linux, limits.h).
-const MAX_NAME: usize = 255;
-const MAX_PATH: usize = 4096;
+use crate::layer::{Entry, EntryKind, LayerIndex, Problem, ProblemKind};
+use plnk::{Plnk, is_plnk};
+use walk::{MAX_NAME, MAX_PATH, Stop};
 
 /// All layers together have at most so many entries, …
 pub(super) const MAX_ENTRIES: u64 = 16 << 20;
@@ -36,17 +32,6 @@ pub(super) const MAX_ENTRIES: u64 = 16 << 20;
 pub(super) const MAX_SIZE: u64 = 2 << 30;
 /// …and lead through at most so many names.
 const MAX_WALKED: u64 = 1 << 30;
-
-/// Why a walk along a path ended early.
-#[derive(Debug, PartialEq, Eq)]
-enum Stop {
-    /// A name is not there.
-    Missing,
-    /// Links go in circles, or on for too long.
-    Loop,
-    /// A link names a directory that is to be made, and no file system holds such a name.
-    TooLong,
-}
 
 /// Merges layers, the lowest first.
 pub struct Merger {
@@ -60,6 +45,9 @@ pub struct Merger {
     walked: u64,
     /// How often something took the place of a directory or a link: paths may lead elsewhere then.
     replaced: u64,
+    /// While whiteouts are applied, the names of symbolic links that directories of the same layer are to
+    /// replace.
+    covered: HashSet<u32>,
     /// Writes down what is hidden, if somebody wants to know.
     recorder: Option<Recorder>,
     /// Whether a layer is shown as it is shipped, without those below it.
@@ -72,6 +60,14 @@ struct Parents<'a> {
     names: Vec<&'a [u8]>,
     dir: u32,
     replaced: u64,
+}
+
+/// What an entry brings to its path.
+enum Brings<'a> {
+    /// A file that is described by this entry of the layer, which is mostly the same one.
+    File(u32, &'a Entry),
+    /// Another name of a node.
+    Name(u32),
 }
 
 impl Default for Merger {
@@ -91,6 +87,7 @@ impl Merger {
             entries: 0,
             walked: 0,
             replaced: 0,
+            covered: HashSet::new(),
             recorder: None,
             alone: false,
         }
@@ -145,16 +142,21 @@ impl Merger {
         };
         let mut names = Vec::new();
         let mut parents = Parents::default();
+        let mut plnk = Plnk::new(entries);
         for number in plain {
             let Some(entry) = entries.get(number as usize) else {
                 continue;
             };
             clean_into(&entry.path, &mut names);
+            if is_plnk(&names) && !self.alone {
+                plnk.keep(number, entry, &names);
+                continue;
+            }
             let too_long = names.iter().any(|n| n.len() > MAX_NAME);
             if too_long || entry.path.len() > MAX_PATH {
                 self.problem(entry, ProblemKind::NameTooLong);
             } else {
-                self.entry(number, entry, &names, &mut parents);
+                self.entry(number, entry, &names, &plnk, &mut parents);
             }
             self.check()?;
         }
@@ -228,68 +230,6 @@ impl Merger {
         self.problems.push(problem);
     }
 
-    // Whiteouts.
-
-    /// Applies the whiteouts of a layer, and returns the numbers of its other entries.
-    fn whiteouts(&mut self, entries: &[Entry]) -> Result<Vec<u32>, TreeError> {
-        let mut plain = Vec::with_capacity(entries.len());
-        let mut names = Vec::new();
-        for (number, entry) in (0..).zip(entries) {
-            if clean_into(&entry.path, &mut names) {
-                self.problem(entry, ProblemKind::EscapingPath);
-            }
-            let markers = names.iter().map(|name| marker(name));
-            if markers.clone().any(|m| m == Marker::Aufs) {
-                continue;
-            }
-            let last = markers.clone().next_back();
-            let above = markers.rev().skip(1).any(|m| m != Marker::Name);
-            match last {
-                None | Some(Marker::Name) if !above => plain.push(number),
-                Some(Marker::Whiteout(hidden)) if !above => self.whiteout(&names, Some(hidden)),
-                Some(Marker::Opaque) if !above => self.whiteout(&names, None),
-                _ => self.problem(entry, ProblemKind::BadWhiteout),
-            }
-            self.check()?;
-        }
-        Ok(plain)
-    }
-
-    /// Takes a name of lower layers away, or all names of a directory. That there is none is no
-    /// error: the spec does not ask for it, and builders write such whiteouts.
-    fn whiteout(&mut self, names: &[&[u8]], hidden: Option<&[u8]>) {
-        let Some((_, dirs)) = names.split_last() else {
-            return;
-        };
-        // Another whiteout of this layer may have taken the directory away already.
-        let Ok(dir) = self.walk(dirs, false, false) else {
-            return;
-        };
-        if self.recorder.is_some() {
-            match hidden {
-                Some(name) => self.hide_child(dir, name, How::Whiteout),
-                None => {
-                    let slots: Vec<u32> = self.tree.slots(dir).collect();
-                    for slot in slots {
-                        self.hide(slot, How::Opaque);
-                    }
-                }
-            }
-        }
-        match hidden {
-            Some(name) => self.tree.remove(dir, name, self.layer),
-            None => self.tree.remove_all(dir, self.layer),
-        }
-    }
-
-    fn hide_child(&mut self, dir: u32, name: &[u8], how: How) {
-        if let Some(slot) = self.tree.names.find(dir, name)
-            && self.tree.names.gone(slot).is_none()
-        {
-            self.hide(slot, how);
-        }
-    }
-
     // Entries.
 
     fn entry<'a>(
@@ -297,21 +237,22 @@ impl Merger {
         number: u32,
         entry: &'a Entry,
         names: &[&'a [u8]],
+        plnk: &Plnk<'a>,
         parents: &mut Parents<'a>,
     ) {
         let Some((name, dirs)) = names.split_last() else {
             return self.root(number, entry);
         };
         // Found before anything is made or replaced: a link to nothing leaves no trace.
-        let linked = match &entry.kind {
-            EntryKind::HardLink(target) => match self.hard_link(entry, target) {
-                Some(node) => Some(node),
+        let brings = match &entry.kind {
+            EntryKind::HardLink(target) => match self.hard_link(entry, target, plnk) {
+                Some(brings) => brings,
                 None if self.alone => {
                     return self.link_elsewhere(number, entry, target, names, parents);
                 }
                 None => return,
             },
-            _ => None,
+            _ => Brings::File(number, entry),
         };
         let dir = match self.parents(dirs, parents) {
             Ok(dir) => dir,
@@ -319,15 +260,15 @@ impl Merger {
             Err(_) => return self.problem(entry, ProblemKind::SymlinkLoop),
         };
         let old = self.tree.child(dir, name);
-        let node = match (linked, old) {
-            (Some(node), Some(old)) if node == old => return,
-            (Some(node), _) => node,
-            (None, Some(old))
+        let node = match (brings, old) {
+            (Brings::Name(node), Some(old)) if node == old => return,
+            (Brings::Name(node), _) => node,
+            (Brings::File(..), Some(old))
                 if self.tree.is_directory(old) && entry.kind == EntryKind::Directory =>
             {
                 return self.tree.describe(old, entry, self.layer, number);
             }
-            (None, _) => self.tree.make(dir, entry, self.layer, number),
+            (Brings::File(number, entry), _) => self.tree.make(dir, entry, self.layer, number),
         };
         if let Some(old) = old {
             if self.tree.is_of_layer(old, self.layer) {
@@ -384,17 +325,27 @@ impl Merger {
         Ok(last.dir)
     }
 
-    /// The node that a hard link leads to; that there is none is reported.
-    fn hard_link(&mut self, entry: &Entry, target: &[u8]) -> Option<u32> {
+    /// What a hard link brings; that it leads to nothing is reported.
+    fn hard_link<'a>(
+        &mut self,
+        entry: &Entry,
+        target: &[u8],
+        plnk: &Plnk<'a>,
+    ) -> Option<Brings<'a>> {
         let mut names = Vec::new();
         if clean_into(target, &mut names) {
             self.problem(entry, ProblemKind::EscapingPath);
         }
-        let node = self.link_target(&names);
-        if node.is_none() {
+        let found = if is_plnk(&names) && !self.alone {
+            let file = plnk.find(&names);
+            file.map(|(number, entry)| Brings::File(number, entry))
+        } else {
+            self.link_target(&names).map(Brings::Name)
+        };
+        if found.is_none() {
             self.problem(entry, ProblemKind::DanglingHardLink(target.into()));
         }
-        node
+        found
     }
 
     fn root(&mut self, number: u32, entry: &Entry) {
@@ -410,75 +361,5 @@ impl Merger {
         let dir = self.walk(dirs, false, true).ok()?;
         let node = self.tree.child_or_removed(dir, name, self.layer)?;
         (!self.tree.is_directory(node)).then_some(node)
-    }
-
-    // Walking.
-
-    /// Follows names from the root. With `make`, what is missing is made and what is no directory
-    /// is replaced by one; with `removed`, what this layer's whiteouts took away is still found.
-    fn walk(&mut self, names: &[&[u8]], make: bool, removed: bool) -> Result<u32, Stop> {
-        let mut at = ROOT;
-        let mut links = 0;
-        let mut steps = 0;
-        let mut pending: Vec<Cow<'_, [u8]>> =
-            names.iter().rev().map(|&n| Cow::Borrowed(n)).collect();
-        while let Some(name) = pending.pop() {
-            steps += 1;
-            self.walked += 1;
-            if steps > MAX_STEPS {
-                return Err(Stop::Loop);
-            }
-            match &*name {
-                b"." => continue,
-                b".." => {
-                    at = self.tree.parent(at);
-                    continue;
-                }
-                _ => {}
-            }
-            let child = if removed {
-                self.tree.child_or_removed(at, &name, self.layer)
-            } else {
-                self.tree.child(at, &name)
-            };
-            if let Some(child) = child {
-                if self.tree.is_directory(child) {
-                    at = child;
-                    continue;
-                }
-                if let Some(target) = self.tree.target(child) {
-                    links += 1;
-                    if links > MAX_LINKS || target.len() > MAX_PATH {
-                        return Err(Stop::Loop);
-                    }
-                    if target.starts_with(b"/") {
-                        at = ROOT;
-                    }
-                    let before = pending.len();
-                    pending.extend(components(target).rev().map(|n| Cow::Owned(n.to_vec())));
-                    self.walked += (pending.len() - before) as u64;
-                    continue;
-                }
-            }
-            if !make {
-                return Err(Stop::Missing);
-            }
-            if name.len() > MAX_NAME {
-                return Err(Stop::TooLong);
-            }
-            if let Some(child) = child {
-                self.report(Problem {
-                    layer: self.layer as usize,
-                    path: names.join(&b'/').into(),
-                    kind: ProblemKind::ParentNotDirectory,
-                });
-                self.replaces(child);
-                self.hide_child(at, &name, How::Replaced);
-            }
-            let made = self.tree.implied(at, self.layer);
-            self.tree.put(at, &name, made, self.layer);
-            at = made;
-        }
-        Ok(at)
     }
 }

@@ -113,7 +113,7 @@ impl ImageFs {
     /// The value of an extended attribute.
     ///
     /// # Errors
-    /// `NoAttribute`, or `NotFound`.
+    /// `NoAttribute`, `NoNamespace`, `OnlyNamespace`, or `NotFound`.
     pub fn getxattr(&self, ino: u64, name: &[u8]) -> Result<Vec<u8>, ViewError> {
         self.sound(|| {
             let shipped = self.shipped(ino)?;
@@ -125,7 +125,7 @@ impl ImageFs {
             } else {
                 Vec::new()
             };
-            xattr::get(name, &shipped, &facts).ok_or(ViewError::NoAttribute)
+            xattr::get(name, &shipped, &facts).ok_or_else(|| xattr::absent(name))
         })
     }
 

@@ -3,15 +3,16 @@
 use super::attr::file_type;
 use super::control::Place;
 use super::ino::{Ino, Which};
-use super::{Attr, DirEntry, FileType, ImageFs, Sidecars, ViewError, control, sidecar};
+use super::{Attr, DirEntry, FileType, ImageFs, MAX_NAME, Sidecars, ViewError, control, sidecar};
 use crate::tree::{DentryId, Kind, NodeId, Tree};
 
 impl ImageFs {
     /// The inode that a name in a directory leads to.
     ///
     /// # Errors
-    /// `NotFound`, or `NotDirectory` where there are no names.
+    /// `NotFound`, `NotDirectory` where there are no names, or `NameTooLong`.
     pub fn lookup(&self, parent: u64, name: &[u8]) -> Result<Attr, ViewError> {
+        fits(name)?;
         self.sound(|| {
             let found = match self.ino(parent)? {
                 Ino::Node(which, dir) => self.node_lookup(which, dir, name)?,
@@ -161,6 +162,14 @@ impl ImageFs {
             kind: FileType::Regular,
             name: name.into(),
         })
+    }
+}
+
+/// Fails with `NameTooLong` for a name that no file can have.
+pub(super) fn fits(name: &[u8]) -> Result<(), ViewError> {
+    match name.len() > MAX_NAME as usize {
+        true => Err(ViewError::NameTooLong),
+        false => Ok(()),
     }
 }
 

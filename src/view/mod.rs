@@ -48,6 +48,9 @@ use ino::{Ino, Which};
 const DAMAGED: &str = "the index of this image in the cache is damaged; unmount and mount again, which \
     makes it anew";
 
+/// Length of the longest name of a file, in bytes (NAME_MAX, Linux, limits.h).
+pub const MAX_NAME: u32 = 255;
+
 /// Why an operation failed; each has its errno.
 #[derive(Debug, thiserror::Error)]
 pub enum ViewError {
@@ -63,9 +66,18 @@ pub enum ViewError {
     /// EINVAL: a link was wanted, or a regular file.
     #[error("wrong type of file")]
     WrongType,
+    /// ENAMETOOLONG: a name over [`MAX_NAME`] bytes.
+    #[error("name too long")]
+    NameTooLong,
     /// ENODATA.
     #[error("no such attribute")]
     NoAttribute,
+    /// EOPNOTSUPP: the name of an attribute in a namespace that there is not.
+    #[error("no such namespace of attributes")]
+    NoNamespace,
+    /// EINVAL: the name of an attribute that ends where its namespace does.
+    #[error("a namespace of attributes without a name")]
+    OnlyNamespace,
     /// EIO, with the cause for the log.
     #[error("{path}: {error}")]
     Io {

@@ -9,7 +9,7 @@ use super::{
 #[allow(missing_docs)] // It is said there.
 pub trait View: Send + Sync + 'static {
     /// # Errors
-    /// `NotFound`, or `NotDirectory` where there are no names.
+    /// `NotFound`, `NotDirectory` where there are no names, or `NameTooLong`.
     fn lookup(&self, parent: u64, name: &[u8]) -> Result<Attr, ViewError>;
     /// # Errors
     /// `NotFound`.
@@ -41,7 +41,7 @@ pub trait View: Send + Sync + 'static {
     /// `NotFound`.
     fn listxattr(&self, ino: u64) -> Result<Vec<u8>, ViewError>;
     /// # Errors
-    /// `NoAttribute`, or `NotFound`.
+    /// `NoAttribute`, `NoNamespace`, `OnlyNamespace`, or `NotFound`.
     fn getxattr(&self, ino: u64, name: &[u8]) -> Result<Vec<u8>, ViewError>;
     fn statfs(&self) -> Stats;
     fn may_take_long(&self, ino: u64) -> bool;

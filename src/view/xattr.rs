@@ -3,6 +3,7 @@
 //! An image may ship attributes under that prefix itself. They are shown under
 //! `user.imgfs.image.`, so that nothing an image says can pass for what imgfs found.
 
+use super::ViewError;
 use super::facts::Fact;
 use crate::tree::Xattr;
 
@@ -12,6 +13,11 @@ pub const SHA256: &[u8] = b"user.imgfs.sha256";
 /// What the attributes that tell of a file's content begin with. Not listed.
 pub const CONTENT: &[u8] = b"user.imgfs.content.";
 const SHIPPED: &[u8] = b"user.imgfs.image.";
+
+/// The namespaces whose names are free (xattr(7)).
+const NAMESPACES: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
+/// All that there is in the namespace `system.`: the lists of acl(5).
+const ACLS: [&[u8]; 2] = [b"system.posix_acl_access", b"system.posix_acl_default"];
 
 /// The attribute's name for a key: `GO_VERSION` is `user.imgfs.go.version`.
 fn name_of(key: &str) -> Vec<u8> {
@@ -47,6 +53,20 @@ pub fn get(name: &[u8], shipped: &[Xattr<'_>], facts: &[Fact]) -> Option<Vec<u8>
     Some(fact.value.escaped())
 }
 
+/// Why a file has no attribute of that name. FUSE passes every name on; for other file systems the kernel
+/// knows the namespaces (fs/xattr.c, `xattr_resolve_name`), and this says what it says for ext4.
+pub fn absent(name: &[u8]) -> ViewError {
+    let rest = NAMESPACES
+        .iter()
+        .find_map(|space| name.strip_prefix(*space));
+    match rest {
+        Some(b"") => ViewError::OnlyNamespace,
+        Some(_) => ViewError::NoAttribute,
+        None if ACLS.contains(&name) => ViewError::NoAttribute,
+        None => ViewError::NoNamespace,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::facts::Value;
@@ -70,5 +90,23 @@ mod tests {
             list(&shipped, &facts),
             b"user.imgfs.image.goarch\0user.imgfs.goarch\0"
         );
+    }
+
+    #[test]
+    fn namespaces_are_those_of_the_kernel() {
+        assert!(matches!(absent(b"user.a"), ViewError::NoAttribute));
+        assert!(matches!(absent(b"security."), ViewError::OnlyNamespace));
+        for name in [
+            &b"user"[..],
+            b"",
+            b"system.",
+            b"system.posix_acl_accessx",
+            b"imgfs.a",
+        ] {
+            assert!(matches!(absent(name), ViewError::NoNamespace), "{name:?}");
+        }
+        for name in ACLS {
+            assert!(matches!(absent(name), ViewError::NoAttribute));
+        }
     }
 }

@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 pub use names::names;
 
+use super::directory::fits;
+use super::xattr;
 use super::{
     Attr, CacheStats, DirEntry, FileBytes, FileType, ImageFs, Requests, Sidecars, SpanSlice, Stats,
     View, ViewError,
@@ -126,6 +128,7 @@ impl View for Platforms {
         if let Some((number, view, parent)) = self.at(parent)? {
             return Ok(outside(number, view.lookup(parent, name)?));
         }
+        fits(name)?;
         let number = *self.by_name.get(name).ok_or(ViewError::NotFound)?;
         self.getattr(Number::In(number, ROOT).number())
     }
@@ -192,7 +195,7 @@ impl View for Platforms {
     }
 
     fn getxattr(&self, ino: u64, name: &[u8]) -> Result<Vec<u8>, ViewError> {
-        let (_, view, ino) = self.at(ino)?.ok_or(ViewError::NoAttribute)?;
+        let (_, view, ino) = self.at(ino)?.ok_or_else(|| xattr::absent(name))?;
         view.getxattr(ino, name)
     }
 

@@ -1,0 +1,209 @@
+//! Hard links into `.wh..wh.plnk`, as images of Docker 1.12 and before have them from aufs. The judge is
+//! buildah: the code that unpacks its layers (containers/storage, `UnpackLayer`) is moby's. umoci knows
+//! nothing of the directory: it unpacks it like any other, and the links are names of the files in it.
+
+mod common;
+mod merge_support;
+
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::process::Command;
+
+use common::{Layer, Mounted, data, run};
+use imgfs::view::{ImageFs, Sidecars};
+use merge_support::{Tree, layout, mount_layout, same, tree_of, umoci};
+use tempfile::TempDir;
+
+/// What buildah unpacks of a layout.
+fn buildah(layout: &TempDir) -> Tree {
+    let work = tempfile::tempdir().unwrap();
+    let buildah = |args: &[&str]| {
+        let storage = ["--storage-driver", "vfs", "--root"];
+        let mut command = Command::new("buildah");
+        command.args(storage).arg(work.path().join("storage"));
+        command.arg("--runroot").arg(work.path().join("run"));
+        let output = run(command.args(args).current_dir(work.path()));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    // It takes the path for a name, which must have no capital letters.
+    symlink(layout.path(), work.path().join("layout")).unwrap();
+    let container = buildah(&["from", "oci:layout:test"]);
+    let root = buildah(&["mount", &container]);
+    let mut tree = tree_of(root.as_ref());
+    buildah(&["umount", &container]);
+    // It makes the parent of an entry before it sees that the entry is not to be made.
+    tree.retain(|path, attributes| {
+        let left = path.starts_with(b".wh..wh.plnk");
+        assert!(!left || attributes["type"] == "directory");
+        !left
+    });
+    tree
+}
+
+fn as_buildah(layers: Vec<Layer>) -> Mounted {
+    let layout = layout(layers);
+    let mounted = mount_layout(&layout);
+    same("buildah", &buildah(&layout), &mounted);
+    mounted
+}
+
+fn problems(mounted: &Mounted) -> Vec<String> {
+    let problems = mounted.image.problems.iter();
+    problems.map(ToString::to_string).collect()
+}
+
+/// A layer with a file of two names, as aufs stored it.
+fn layer() -> Layer {
+    Layer::new()
+        .dir("./")
+        .dir(".wh..wh.plnk")
+        .pax(&[("SCHILY.xattr.user.a", b"1")])
+        .file_mode(".wh..wh.plnk/101.2345", "shared", 0o4750)
+        .file(".wh..wh.aufs", "")
+        .dir(".wh..wh.orph")
+        .dir("bin")
+        .hardlink("bin/one", ".wh..wh.plnk/101.2345")
+        .hardlink("bin/two", ".wh..wh.plnk/101.2345")
+}
+
+#[test]
+fn a_hard_link_into_plnk_gets_its_content_and_attributes() {
+    let m = as_buildah(vec![layer()]);
+    assert_eq!(m.names(""), ["bin"]);
+    for name in ["bin/one", "bin/two"] {
+        let meta = std::fs::symlink_metadata(m.join(name)).unwrap();
+        assert_eq!(m.text(name), "shared");
+        assert_eq!((meta.mode() & 0o7777, meta.nlink()), (0o4750, 1));
+        assert_eq!(meta.mtime(), 1_000_000_000);
+        let value = xattr::get(m.join(name), "user.a").unwrap();
+        assert_eq!(value.as_deref(), Some(&b"1"[..]));
+    }
+    assert!(problems(&m).is_empty(), "{:?}", problems(&m));
+}
+
+/// umoci shows the directory too, and the links are names of the file in it. The bytes are the same.
+#[test]
+fn umoci_gives_a_link_into_plnk_the_same_bytes() {
+    let layout = layout(vec![layer()]);
+    let (theirs, ours) = (umoci(&layout), tree_of(mount_layout(&layout).path()));
+    for name in [&b"bin/one"[..], b"bin/two"] {
+        assert_eq!(theirs[name]["content"], ours[name]["content"]);
+        assert_eq!(theirs[name]["same file as"], "./.wh..wh.plnk/101.2345");
+    }
+}
+
+/// As moby does, each link is a file of its own.
+#[test]
+fn two_links_to_one_file_in_plnk_are_two_files() {
+    let m = as_buildah(vec![layer()]);
+    let ino = |name: &str| std::fs::metadata(m.join(name)).unwrap().ino();
+    assert_ne!(ino("bin/one"), ino("bin/two"));
+    // A link to such a file outside is an ordinary one.
+    let m = as_buildah(vec![
+        Layer::new()
+            .dir("./")
+            .file(".wh..wh.plnk/1.1", "shared")
+            .hardlink("bin/one", ".wh..wh.plnk/1.1")
+            .hardlink("bin/three", "bin/one"),
+    ]);
+    let meta = |name: &str| std::fs::metadata(m.join(name)).unwrap();
+    assert_eq!(meta("bin/one").ino(), meta("bin/three").ino());
+    assert_eq!(meta("bin/three").nlink(), 2);
+}
+
+#[test]
+fn a_link_into_plnk_replaces_what_lower_layers_have() {
+    let lower = Layer::new()
+        .file("bin/one", "old")
+        .dir("bin/two")
+        .file("bin/two/x", "x")
+        .file("bin/three", "three");
+    let m = as_buildah(vec![lower, layer()]);
+    assert_eq!(m.names("bin"), ["one", "three", "two"]);
+    assert_eq!(m.text("bin/two"), "shared");
+}
+
+/// Only the last name of a path counts, and of two files of one name the later one, for the links after it.
+#[test]
+fn which_file_of_plnk_a_link_means() {
+    let m = as_buildah(vec![
+        Layer::new()
+            .dir("./")
+            .file("./.wh..wh.plnk/a/1.1", "first")
+            .hardlink("before", ".wh..wh.plnk/1.1")
+            .file(".wh..wh.plnk/b/1.1", "second")
+            .hardlink("after", "./.wh..wh.plnk/x/../1.1"),
+    ]);
+    assert_eq!(
+        (m.text("before"), m.text("after")),
+        ("first".into(), "second".into())
+    );
+    assert!(problems(&m).is_empty(), "{:?}", problems(&m));
+}
+
+/// Layers of moby know nothing of each other's directories, and nothing but files can be linked to. It
+/// refuses such an image; here the link alone is missing.
+#[test]
+fn a_link_to_what_plnk_does_not_have_is_reported() {
+    let upper = Layer::new()
+        .hardlink("early", ".wh..wh.plnk/2.2")
+        .file(".wh..wh.plnk/2.2", "late")
+        .symlink(".wh..wh.plnk/3.3", "/bin/one")
+        .hardlink("lower", ".wh..wh.plnk/101.2345")
+        .hardlink("symlink", ".wh..wh.plnk/3.3")
+        .hardlink("directory", ".wh..wh.plnk")
+        .hardlink("deeper", "bin/.wh..wh.plnk/2.2");
+    let m = mount_layout(&layout(vec![layer(), upper]));
+    assert_eq!(m.names(""), ["bin"]);
+    let found = problems(&m);
+    assert_eq!(found.len(), 5, "{found:?}");
+    let dangling = found
+        .iter()
+        .filter(|p| p.contains("dangling-hard-link: layer 1"));
+    assert_eq!(dangling.count(), 5, "{found:?}");
+}
+
+/// What is known of an executable is known of each link to it.
+#[test]
+fn the_facts_of_an_executable_in_plnk() {
+    let program = data("gcc-musl-static");
+    let layers = vec![
+        Layer::new()
+            .file_mode(".wh..wh.plnk/7.7", &program, 0o755)
+            .file_mode(".wh..wh.plnk/8.8", "#!/bin/one\n", 0o755)
+            .hardlink("bin/one", ".wh..wh.plnk/7.7")
+            .hardlink("bin/script", ".wh..wh.plnk/8.8"),
+    ];
+    let m = mount_layout(&layout(layers));
+    assert_eq!(m.read("bin/one"), program);
+    let get = |path: &str, name: &str| {
+        let value = xattr::get(m.join(path), name).unwrap();
+        value.map(|value| String::from_utf8(value).unwrap())
+    };
+    assert_eq!(get("bin/one", "user.imgfs.format").as_deref(), Some("elf"));
+    let interpreter = get("bin/script", "user.imgfs.interpreter");
+    assert_eq!(interpreter.as_deref(), Some("/bin/one"));
+}
+
+/// What hides a link says so under the name of the link.
+#[test]
+fn a_link_into_plnk_can_be_hidden() {
+    let layers = vec![layer(), Layer::new().whiteout("bin/one")];
+    let m = as_buildah(layers);
+    assert_eq!(m.names("bin"), ["two"]);
+    let view = ImageFs::new(m.image.clone(), Sidecars::Off);
+    let names = view.hidden().unwrap().into_iter();
+    let hidden: Vec<_> = names.map(|n| (n.path, n.layer, n.by)).collect();
+    assert_eq!(hidden, [(b"/bin/one".to_vec(), 0, 1)]);
+}
+
+/// A layer alone is shown as it is shipped.
+#[test]
+fn a_layer_alone_shows_plnk() {
+    let m = mount_layout(&layout(vec![layer()]));
+    let root = ".imgfs/layers/0";
+    assert_eq!(
+        m.names(root),
+        [".wh..wh.aufs", ".wh..wh.orph", ".wh..wh.plnk", "bin"]
+    );
+    assert_eq!(m.text(&format!("{root}/bin/two")), "shared");
+}

@@ -1,0 +1,224 @@
+//! System calls on a mount answer as on a read-only ext4 with the same tree: values and error numbers.
+//!
+//! The same tar makes both trees, and one program (tests/system_calls/calls.py) asks both and prints a
+//! line for each call. What differs is listed here, each with the reason why it stays.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use common::{Layer, OciImage, mount_layers, oci_dir, open_image, run};
+use imgfs::fuse::{self, Mount, MountOptions};
+use imgfs::view::{ImageFs, Sidecars};
+use rustix::io::Errno;
+use tempfile::TempDir;
+
+/// A call that answers differently, ext4's answer, and that of imgfs.
+type Known = (&'static str, &'static str, &'static str);
+
+/// Differences that stay on every mount.
+const KNOWN: &[Known] = &[
+    // imgfs tells where each file comes from by extended attributes of its own.
+    ("listxattr of none into 0", "0", "63"),
+    ("listxattr of none into 1", "0", "ERANGE"),
+    ("listxattr of none into 100", "0", "63"),
+    // Holes are read as zeros and take no blocks, but are not told apart from data, which lseek(2) allows.
+    ("lseek data holes 0", "524288", "0"),
+    ("lseek data holes 600000", "1044480", "600000"),
+    ("lseek hole holes 0", "0", "1048576"),
+    ("lseek hole holes 524288", "528384", "1048576"),
+    ("lseek hole holes 600000", "600000", "1048576"),
+    // An image holds no flags of ioctl_iflags(2).
+    ("ioctl getflags", "0x0", "ENOTTY"),
+    // glibc goes by the type of the file system, of which it knows a few.
+    ("pathconf PC_LINK_MAX", "65000", "127"),
+];
+
+/// The kernel checks no permissions on a mount that only its owner may enter, but for those of starting a
+/// regular file.
+const UNCHECKED: &[Known] = &[
+    ("access char rx", "EACCES", "0"),
+    ("access char x", "EACCES", "0"),
+    ("access fifo rx", "EACCES", "0"),
+    ("access fifo x", "EACCES", "0"),
+];
+
+/// A request tells the user, not the capabilities, and ext4 lists these names for CAP_SYS_ADMIN only. The
+/// values are refused to others by the kernel.
+const TRUSTED: &[Known] = &[(
+    "llistxattr text",
+    "['user.a', 'user.empty']",
+    "['trusted.t', 'user.a', 'user.empty']",
+)];
+
+/// A user who owns one directory of the tree (see tree.sh) and is in no group.
+const USER: &str = "1000";
+
+/// The tree as a tar and as an ext4, mounted.
+struct Trees {
+    work: TempDir,
+    ext4: Mounted,
+    imgfs: Mount,
+}
+
+/// A mount that is undone in the end.
+struct Mounted(PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let status = Command::new("umount").arg(&self.0).status();
+        if !std::thread::panicking() {
+            assert!(status.unwrap().success());
+        }
+    }
+}
+
+impl Trees {
+    /// Mounts both; `options` are those of imgfs.
+    fn new(options: MountOptions) -> Self {
+        let work = tempfile::tempdir().unwrap();
+        let path = |name: &str| work.path().join(name);
+        run(Command::new("chmod").arg("755").arg(work.path()));
+        for name in ["ext4", "imgfs"] {
+            fs::create_dir(path(name)).unwrap();
+        }
+        let bash = |script: &str| {
+            let mut bash = Command::new("bash");
+            run(bash.args(["-ec", script]).current_dir(work.path()));
+        };
+        bash(include_str!("system_calls/tree.sh"));
+        bash(
+            "tar --format=posix --sparse --xattrs --xattrs-include='*' --numeric-owner -C src -cf layer.tar .
+             truncate -s 64M image
+             mkfs.ext4 -q -b 4096 image
+             mount -o loop image ext4",
+        );
+        {
+            let _mounted = Mounted(path("ext4"));
+            bash(
+                "rmdir ext4/lost+found
+                 tar --xattrs --xattrs-include='*' --numeric-owner --same-owner -pxSf layer.tar -C ext4",
+            );
+        }
+        let exec = if options.exec { "" } else { ",noexec" };
+        bash(&format!("mount -o loop,ro,nosuid,nodev{exec} image ext4"));
+        let ext4 = Mounted(path("ext4"));
+
+        let tar = fs::read(path("layer.tar")).unwrap();
+        let layout = oci_dir(&OciImage::plain(&[tar]));
+        let image = Arc::new(open_image(layout.path().to_str().unwrap()));
+        assert!(image.problems.is_empty(), "{:?}", image.problems);
+        let view = Arc::new(ImageFs::new(image, Sidecars::Off));
+        let imgfs = fuse::mount(view, &path("imgfs"), &options).unwrap();
+        Self { work, ext4, imgfs }
+    }
+
+    /// The answers of both as a user: of each call by name those of ext4 and of imgfs.
+    fn ask(&self, user: Option<&str>) -> BTreeMap<String, (String, String)> {
+        let imgfs = self.work.path().join("imgfs");
+        let [theirs, ours] = [&self.ext4.0, &imgfs].map(|root| calls(root, user));
+        assert_eq!(theirs.len(), ours.len());
+        let pairs = theirs.into_iter().zip(ours).map(|(theirs, ours)| {
+            let (name, theirs) = theirs.split_once(": ").unwrap();
+            let (same, ours) = ours.split_once(": ").unwrap();
+            assert_eq!(name, same);
+            (name.to_owned(), (theirs.to_owned(), ours.to_owned()))
+        });
+        pairs.collect()
+    }
+
+    /// Asks as a user, and panics unless exactly those calls answer differently. Returns how many calls
+    /// were made.
+    fn compare(&self, user: Option<&str>, known: &[&[Known]]) -> usize {
+        let answers = self.ask(user);
+        let line = |name: &str, theirs: &str, ours: &str| format!("{name}: {theirs} | {ours}");
+        let different = answers.iter().filter(|(_, (theirs, ours))| theirs != ours);
+        let found: BTreeSet<String> = different
+            .map(|(name, (theirs, ours))| line(name, theirs, ours))
+            .collect();
+        let known = known.iter().copied().flatten();
+        let known: BTreeSet<String> = known.map(|(name, a, b)| line(name, a, b)).collect();
+        let lines =
+            |a: &BTreeSet<String>, b| a.difference(b).cloned().collect::<Vec<_>>().join("\n");
+        let (new, gone) = (lines(&found, &known), lines(&known, &found));
+        assert!(
+            new.is_empty() && gone.is_empty(),
+            "ext4 | imgfs:\n{new}\nno difference any more:\n{gone}"
+        );
+        answers.len()
+    }
+
+    fn close(self) {
+        self.imgfs.umount().unwrap();
+    }
+}
+
+/// The lines that the program prints about a tree.
+fn calls(root: &Path, user: Option<&str>) -> Vec<String> {
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/system_calls/calls.py");
+    // The program may lie where that user cannot read.
+    let text = fs::read_to_string(program).unwrap();
+    let mut python = Command::new("python3");
+    python.args(["-c", &text]).arg(root).args(user);
+    let output = run(&mut python).stdout;
+    let text = String::from_utf8(output).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn calls_answer_as_on_a_read_only_ext4() {
+    let trees = Trees::new(MountOptions::default());
+    assert!(trees.compare(None, &[KNOWN, UNCHECKED]) >= 700);
+    trees.close();
+}
+
+/// With `--allow-other` the kernel checks permissions, and with `--exec` programs may be started.
+#[test]
+fn calls_of_another_user_answer_as_on_a_read_only_ext4() {
+    let trees = Trees::new(MountOptions {
+        allow_other: true,
+        exec: true,
+        ..MountOptions::default()
+    });
+    assert!(trees.compare(None, &[KNOWN]) >= 700);
+    assert!(trees.compare(Some(USER), &[KNOWN, TRUSTED]) >= 700);
+    trees.close();
+}
+
+/// In each directory, those that imgfs makes among them.
+#[test]
+fn a_name_over_255_bytes_is_too_long() {
+    let longest = "n".repeat(255);
+    let m = mount_layers(vec![Layer::new().file(&format!("dir/{longest}"), "x")]);
+    assert_eq!(m.text(&format!("dir/{longest}")), "x");
+    for dir in ["", "dir", ".imgfs", ".imgfs/arch", ".imgfs/layers/0"] {
+        for (len, expected) in [(254, Errno::NOENT), (256, Errno::NAMETOOLONG)] {
+            let path = m.join(dir).join("n".repeat(len));
+            let error = rustix::fs::lstat(&path).unwrap_err();
+            assert_eq!(error, expected, "{len} bytes in {dir:?}");
+        }
+    }
+}
+
+#[test]
+fn an_attribute_in_a_namespace_that_there_is_not() {
+    let m = mount_layers(vec![Layer::new().file("file", "x")]);
+    for path in ["file", ".imgfs", ".imgfs/layers"] {
+        let get = |name: &str| rustix::fs::lgetxattr(m.join(path), name, &mut [0; 8][..]);
+        for name in ["unknown.x", "plain", "system.x", "USER.x"] {
+            assert_eq!(get(name).unwrap_err(), Errno::OPNOTSUPP, "{name}");
+        }
+        for name in [
+            "user.x",
+            "trusted.x",
+            "security.x",
+            "system.posix_acl_access",
+        ] {
+            assert_eq!(get(name).unwrap_err(), Errno::NODATA, "{name}");
+        }
+    }
+}
