@@ -394,6 +394,21 @@ fn load_goes_on_after_an_image_that_cannot_be_read() {
     assert_says(&String::from_utf8(done.stderr).unwrap(), &["none.json"]);
 }
 
+#[test]
+fn load_refuses_an_image_that_no_mount_could_show() {
+    let place = Place::new();
+    let dir = layout(&place, |dir| {
+        let mut image = OciImage::plain(&[b"not a tar archive, whatever it is called".to_vec()]);
+        image
+            .layers
+            .insert(0, (Layer::new().tar(), common::TAR, sha256(b"")));
+        vec![named(image.write(dir), "app:1")]
+    });
+    let said = fail(place.imgfs().args(["load", str(&dir)]));
+    assert_says(&said, &["layer 1 cannot be read"]);
+    assert!(names(&place).is_empty());
+}
+
 /// Layers that are not tar archives, by their media types.
 const FORMATS: [(&str, &str); 3] = [
     ("application/vnd.stacker.image.layer.squashfs+zstd", "hsqs"),

@@ -196,7 +196,15 @@ fn scan(
         Err(LayerError::Blob(BlobError::Digest { actual, .. })) => Err(Failed::Wrong(actual)),
         Err(error) => {
             tracing::info!("{}: not indexed: {error}", blob.digest);
-            hash(source, &blob.digest).map(|()| None)
+            hash(source, &blob.digest)?;
+            match bring.keep_unreadable {
+                true => Ok(None),
+                false => Err(Failed::from(TransferError::UnreadableLayer {
+                    image: bring.origin.name().to_owned(),
+                    what: blob.what.clone(),
+                    error: Box::new(error),
+                })),
+            }
         }
     }
 }

@@ -29,6 +29,9 @@ pub(super) struct Bring<'a> {
     pub progress: &'a dyn Progress,
     pub wanted: &'a Wanted,
     pub attestations: bool,
+    /// Whether a layer that cannot be read is stored. The bytes of a registry may be all that there is;
+    /// those of an archive are in the archive.
+    pub keep_unreadable: bool,
     /// How many layers at a time.
     pub threads: usize,
 }

@@ -4,6 +4,7 @@ use std::io;
 
 use crate::blob::Digest;
 use crate::image::{ImageError, Platform, Skipped};
+use crate::layer::LayerError;
 use crate::open::OpenError;
 use crate::registry::RegistryError;
 use crate::store::StoreError;
@@ -86,6 +87,17 @@ pub enum TransferError {
         image: String,
         /// The blob.
         digest: Digest,
+    },
+    /// A layer has the right digest and cannot be read.
+    #[error("{image}: {what} cannot be read: {error}")]
+    UnreadableLayer {
+        /// The image.
+        image: String,
+        /// `layer 3`.
+        what: String,
+        /// What is wrong with it.
+        #[source]
+        error: Box<LayerError>,
     },
     /// A file or a stream.
     #[error("{what}: {error}")]

@@ -135,6 +135,7 @@ pub fn load(
         progress,
         wanted: &wanted,
         attestations: true,
+        keep_unreadable: false,
         // Where all comes from one disk, more would only compete for the processors.
         threads: std::thread::available_parallelism().map_or(1, usize::from),
     };

@@ -110,6 +110,7 @@ pub fn pull(
         progress,
         wanted: &options.wanted,
         attestations: options.attestations,
+        keep_unreadable: true,
         threads: options.threads,
     };
     let brought = bring.image(&root, fetched.bytes)?;
