@@ -312,7 +312,7 @@ fn a_mount_that_is_killed_uses_nothing() {
     assert_says(&imgfs(&place, ["prune"]), &["in use"]);
     rustix::process::kill_process(place.daemon(), rustix::process::Signal::KILL).unwrap();
     // Its environment is gone a moment before its files are.
-    program::within(program::SOON, "the lock to be gone", || {
+    within(SOON, "the lock to be gone", || {
         !imgfs(&place, ["prune"]).contains("in use")
     });
     assert_eq!(blobs(&place), [""; 0]);

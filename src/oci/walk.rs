@@ -47,15 +47,17 @@ pub(crate) enum WalkError<E> {
     },
 }
 
-/// Follows `roots` to the manifests that they lead to. `fetch` returns the bytes of a document, checked
-/// against its digest, or `None` if it is not there.
+/// Returns the bytes of a document, checked against its digest, or `None` if it is not there.
+pub(crate) type Fetch<'a, E> = dyn FnMut(&Digest) -> Result<Option<Vec<u8>>, E> + 'a;
+
+/// Follows `roots` to the manifests that they lead to.
 ///
 /// # Errors
 /// If `fetch` fails, a document that is an index cannot be read, indexes are nested more than
 /// [`MAX_DEPTH`] deep, or they list more than [`MAX_MANIFESTS`] manifests.
 pub(crate) fn walk<E>(
     roots: &[Descriptor],
-    fetch: &mut dyn FnMut(&Digest) -> Result<Option<Vec<u8>>, E>,
+    fetch: &mut Fetch<'_, E>,
 ) -> Result<Walk, WalkError<E>> {
     let mut found = Walk::default();
     let mut seen = HashSet::new();

@@ -155,7 +155,6 @@ pub fn load(
         }
     }
     let (skipped, name) = (loaded.skipped.clone(), origin.name.clone());
-    drop(bring);
     let unread = contents.failed.into_iter();
     loaded.failed.splice(0..0, unread.map(TransferError::from));
     match (loaded.stored.is_empty(), loaded.failed.len()) {
