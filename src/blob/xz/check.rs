@@ -52,7 +52,7 @@ impl CheckKind {
             Self::None => Check::None,
             Self::Crc32 => Check::Crc32(crc32fast::Hasher::new()),
             Self::Crc64 => Check::Crc64(Crc64::new()),
-            Self::Sha256 => Check::Sha256(Hasher::sha256()),
+            Self::Sha256 => Check::Sha256(Box::new(Hasher::sha256())),
         }
     }
 }
@@ -62,7 +62,7 @@ pub(super) enum Check {
     None,
     Crc32(crc32fast::Hasher),
     Crc64(Crc64),
-    Sha256(Hasher),
+    Sha256(Box<Hasher>),
 }
 
 impl Check {
