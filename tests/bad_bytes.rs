@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use common::{Layer, OciImage, TAR_GZIP, TAR_ZSTD, gzip, oci_dir, sha256};
+use common::{Layer, OciImage, TAR_GZIP, TAR_XZ, TAR_ZSTD, gzip, oci_dir, sha256, xz};
 use imgfs::open::{self, OpenImage, OpenOptions};
 use imgfs::view::{ImageFs, Sidecars};
 use program::images::{docker_archive, oci_archive};
@@ -51,6 +51,7 @@ fn archives_cut_off() {
             ("tar", archive.clone()),
             ("gz", gzip(&archive)),
             ("zst", zstd),
+            ("xz", xz(&["--block-size=50000"], &archive)),
         ] {
             for percent in (0..100).step_by(7) {
                 let place = Place::new();
@@ -71,10 +72,15 @@ fn archives_cut_off() {
 /// match, and the message names the layer.
 #[test]
 fn a_flipped_bit_in_a_layer() {
-    let mut images = [large(), OciImage::gzip(&large().layers.map_tars()), large()];
+    let gzipped = OciImage::gzip(&large().layers.map_tars());
+    let mut images = [large(), gzipped, large(), large()];
     for layer in &mut images[2].layers {
         layer.0 = zstd::encode_all(&*layer.0, 3).unwrap();
         layer.1 = TAR_ZSTD;
+    }
+    for layer in &mut images[3].layers {
+        layer.0 = xz(&[], &layer.0);
+        layer.1 = TAR_XZ;
     }
     for image in images {
         let place = Place::new();
@@ -311,15 +317,17 @@ proptest! {
     /// Any change of an archive's bytes: opened, or an error that names it.
     #[test]
     fn changed_archives_never_panic(
-        kind in 0..4, changes in prop::collection::vec(change(), 1..6),
+        kind in 0..6, changes in prop::collection::vec(change(), 1..6),
     ) {
         let image = varied();
         let mut bytes = match kind {
-            0 | 1 => docker_archive(&image, &["a:1"]),
+            0..3 => docker_archive(&image, &["a:1"]),
             _ => oci_archive(&image),
         };
-        if kind % 2 == 1 {
-            bytes = gzip(&bytes);
+        match kind % 3 {
+            1 => bytes = gzip(&bytes),
+            2 => bytes = xz(&["-1", "--block-size=3000"], &bytes),
+            _ => {}
         }
         apply(&mut bytes, &changes);
         let place = Place::new();
@@ -327,22 +335,23 @@ proptest! {
     }
 
     /// Any change of a layer's bytes, stored or decoded, with the digests of what came out: the
-    /// digest protects nothing here, the readers of tar, gzip and zstd are on their own.
+    /// digest protects nothing here, the readers of tar, gzip, zstd and xz are on their own.
     #[test]
     fn changed_layers_never_panic(
-        kind in 0..5, changes in prop::collection::vec(change(), 1..6), number in 0..2_usize,
+        kind in 0..7, changes in prop::collection::vec(change(), 1..6), number in 0..2_usize,
     ) {
         let mut image = varied();
         let (bytes, media_type, _) = &mut image.layers[number];
-        if kind < 3 {
+        if kind < 4 {
             apply(bytes, &changes);
         }
         match kind {
-            1 | 3 => (*bytes, *media_type) = (gzip(bytes), TAR_GZIP),
-            2 | 4 => (*bytes, *media_type) = (zstd::encode_all(&**bytes, 1).unwrap(), TAR_ZSTD),
+            1 | 4 => (*bytes, *media_type) = (gzip(bytes), TAR_GZIP),
+            2 | 5 => (*bytes, *media_type) = (zstd::encode_all(&**bytes, 1).unwrap(), TAR_ZSTD),
+            3 | 6 => (*bytes, *media_type) = (xz(&["-1"], bytes), TAR_XZ),
             _ => {}
         }
-        if kind >= 3 {
+        if kind >= 4 {
             apply(bytes, &changes);
         }
         check(oci_dir(&image).path())?;

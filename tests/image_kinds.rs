@@ -7,14 +7,17 @@ mod common;
 mod program;
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use common::{Layer, MANIFEST, OciImage, TAR, TAR_GZIP, TAR_ZSTD, gzip, tar_of, write_blob};
+use common::{
+    Layer, MANIFEST, OciImage, TAR, TAR_GZIP, TAR_XZ, TAR_ZSTD, gzip, tar_of, write_blob, xz,
+};
 use program::images::{
     annotated, docker_archive, image_of, layout, named, on_platform, reference, sample, tar_layout,
 };
-use program::{Place, assert_says, start, succeed};
+use program::{Place, assert_says, fail, start, succeed};
 use serde_json::{Value, json};
 use sha2::Digest;
 
@@ -149,7 +152,7 @@ fn oci_directory_and_archive() {
     }
 }
 
-/// The archive as a whole may be gzip or zstd, come as a file, on standard input, or through a pipe
+/// The archive as a whole may be gzip, zstd or xz, come as a file, on standard input, or through a pipe
 /// that has a name.
 #[test]
 fn whole_archives_compressed_and_piped() {
@@ -160,6 +163,11 @@ fn whole_archives_compressed_and_piped() {
             ("a.tar", archive.clone()),
             ("a.tar.gz", gzip(&archive)),
             ("a.tar.zst", zstd::encode_all(&*archive, 3).unwrap()),
+            ("a.tar.xz", xz(&[], &archive)),
+            (
+                "b.tar.xz",
+                xz(&["--block-size=1000", "-C", "sha256"], &archive),
+            ),
         ] {
             let path = place.file(name, bytes);
             assert_eq!(shows_sample(&place, &path), "", "{name}");
@@ -186,6 +194,37 @@ fn whole_archives_compressed_and_piped() {
     }
 }
 
+/// bzip2 is named, with a way to read the image all the same, and so is a layer of it.
+#[test]
+fn bzip2_is_refused_by_name() {
+    let place = Place::new();
+    let mut bzip2 = Command::new("bzip2");
+    let mut child = start(bzip2.arg("-c").stdin(Stdio::piped()).stdout(Stdio::piped()));
+    let archive = docker_archive(&sample(), &[]);
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&archive).unwrap();
+    drop(stdin);
+    let stored = child.wait_with_output().unwrap().stdout;
+    let path = place.file("a.tar.bz2", &stored);
+    let said = fail(&mut place.mount_command(&[], &path));
+    assert_says(
+        &said,
+        &[
+            "a.tar.bz2",
+            "compressed with bzip2",
+            "bzip2 -dc FILE | imgfs mount - DIR",
+        ],
+    );
+    let mut image = sample();
+    image.layers[1].0 = stored;
+    let dir = layout(&place, |dir| vec![image.write(dir)]);
+    let said = fail(&mut place.mount_command(&[], &dir));
+    assert_says(
+        &said,
+        &["layer 1", "compressed with bzip2", "gzip, zstd or xz"],
+    );
+}
+
 /// How a layer may be stored: each shows the same.
 fn stored(tar: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let (a, b) = tar.split_at(700);
@@ -210,10 +249,20 @@ fn stored(tar: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
             ]
             .concat(),
         ),
+        (TAR_XZ, xz(&[], tar)),
+        (
+            TAR_XZ,
+            [
+                xz(&["-C", "none"], a),
+                vec![0; 8],
+                xz(&["--block-size=500"], b),
+            ]
+            .concat(),
+        ),
     ]
 }
 
-/// Layers plain, gzip and zstd, of one piece or several, in a layout and in a docker-archive.
+/// Layers plain, gzip, zstd and xz, of one piece or several, in a layout and in a docker-archive.
 #[test]
 fn layers_compressed_in_every_way() {
     let place = Place::new();
@@ -233,7 +282,7 @@ fn layers_compressed_in_every_way() {
 /// The bytes decide, not the media type: it is only warned of.
 #[test]
 fn a_media_type_that_lies_is_a_warning() {
-    let types = [TAR, TAR_GZIP, TAR_ZSTD];
+    let types = [TAR, TAR_GZIP, TAR_ZSTD, TAR_XZ];
     for (bytes, _) in types.iter().zip(0..) {
         for claim in types.iter().filter(|claim| *claim != bytes) {
             let place = Place::new();

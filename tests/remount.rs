@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::{Layer, OciImage, gzip, text};
+use common::{Layer, OciImage, gzip, text, xz};
 use program::{Place, assert_says, images, output, stderr, succeed, within};
 
 const LEN: usize = 6_000_000;
@@ -98,6 +98,11 @@ fn packed(place: &Place) -> Vec<(&'static str, PathBuf)> {
         layer.0 = zstd::encode_all(&layer.0[..], 3).unwrap();
         layer.1 = common::TAR_ZSTD;
     }
+    let mut xz_layers = OciImage::plain(&layers());
+    for layer in &mut xz_layers.layers {
+        layer.0 = xz(&["-0"], &layer.0);
+        layer.1 = common::TAR_XZ;
+    }
     let docker = images::docker_archive(&plain, &["app:1"]);
     let dir = place.join("layout");
     let descriptor = gzipped.write(&dir);
@@ -111,6 +116,10 @@ fn packed(place: &Place) -> Vec<(&'static str, PathBuf)> {
             "zstd layers",
             place.file("zstd.tar", images::oci_archive(&zstd)),
         ),
+        (
+            "xz layers",
+            place.file("xz.tar", images::oci_archive(&xz_layers)),
+        ),
         ("docker-archive", place.file("docker.tar", &docker)),
         (
             "docker-archive of gzip layers",
@@ -122,6 +131,10 @@ fn packed(place: &Place) -> Vec<(&'static str, PathBuf)> {
         (
             "compressed archive",
             place.file("docker.tar.gz", gzip(&docker)),
+        ),
+        (
+            "archive of one xz block",
+            place.file("docker.tar.xz", xz(&["-0"], &docker)),
         ),
         ("directory", dir),
     ]

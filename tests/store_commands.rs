@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use common::{Layer, OciImage, gzip, sha256, write_index};
+use common::{Layer, OciImage, gzip, sha256, write_index, xz};
 use program::images::{
     docker_archive, layout, named, oci_archive, on_platform, sample, tar_layout,
 };
@@ -38,7 +38,11 @@ fn every_kind_of_archive_is_loaded_with_its_digests() {
     let tar = tar_layout(&dir);
     let archive = place.file("oci.tar", &tar);
     let compressed = place.file("oci.tar.gz", gzip(&tar));
-    for (n, image) in [&dir, &archive, &compressed].into_iter().enumerate() {
+    let by_xz = place.file("oci.tar.xz", xz(&[], &tar));
+    for (n, image) in [&dir, &archive, &compressed, &by_xz]
+        .into_iter()
+        .enumerate()
+    {
         let place = Place::new();
         let said = imgfs(&place, ["load", str(image)]);
         assert_eq!(said, format!("sample:1 {digest}\n"), "{n}");
@@ -82,6 +86,31 @@ fn a_docker_archive_keeps_its_image_id_and_layers() {
     // The same archive makes the same image.
     let again = Place::new();
     assert_eq!(imgfs(&again, ["load", str(&archive)]), said);
+}
+
+/// No media type of a layer says xz, and few who read a layout know it: such layers are stored plain.
+#[test]
+fn xz_layers_of_a_docker_archive_are_stored_plain() {
+    let place = Place::new();
+    let plain = docker_archive(&sample(), &["sample:1"]);
+    let said = imgfs(&place, ["load", str(&place.file("plain.tar", plain))]);
+    let mut image = sample();
+    for layer in &mut image.layers {
+        layer.0 = xz(&["-C", "crc32"], &layer.0);
+    }
+    let other = Place::new();
+    let archive = place.file("xz.tar", docker_archive(&image, &["sample:1"]));
+    assert_eq!(imgfs(&other, ["load", str(&archive)]), said);
+    assert_eq!(blobs(&other), blobs(&place));
+    assert_blobs_are_right(&other);
+    // What cannot be decompressed is not stored.
+    let half = image.layers[0].0.len() / 2;
+    image.layers[0].0.truncate(half);
+    let archive = place.file("cut.tar", docker_archive(&image, &["cut:1"]));
+    let mut load = other.imgfs();
+    let said = fail(load.arg("load").arg(&archive));
+    assert_says(&said, &["cut off"]);
+    assert_eq!(blobs(&other), blobs(&place));
 }
 
 #[test]

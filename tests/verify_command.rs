@@ -11,7 +11,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use common::{Layer, TAR_GZIP, gzip, sha256, write_blob};
+use common::{Layer, TAR_GZIP, gzip, sha256, write_blob, xz};
 use program::images::{docker_archive, layout, named, tar_layout};
 use program::{Place, assert_says, finish, output, start, stderr, str};
 use serde_json::{Value, json};
@@ -25,7 +25,8 @@ fn an_index_with_an_attestation_is_sound_in_every_form() {
     let archive = place.file("app.tar", &tar);
     let gz = place.file("app.tar.gz", gzip(&tar));
     let zst = place.file("app.tar.zst", zstd::encode_all(tar.as_slice(), 1).unwrap());
-    let before: Vec<_> = [&dir, &archive, &gz, &zst].map(|p| state(p)).into();
+    let xz = place.file("app.tar.xz", xz(&[], &tar));
+    let before: Vec<_> = [&dir, &archive, &gz, &zst, &xz].map(|p| state(p)).into();
     let found = checks(&place, &dir);
     assert_eq!(bad(&found), [""; 0]);
     let kinds: Vec<String> = found
@@ -43,7 +44,7 @@ fn an_index_with_an_attestation_is_sound_in_every_form() {
     assert_eq!(found[4]["platform"], "linux/amd64");
     assert_eq!(found[10]["platform"], "linux/arm64");
     assert_eq!(found[4]["image"], "app");
-    for archive in [&archive, &gz, &zst] {
+    for archive in [&archive, &gz, &zst, &xz] {
         assert_eq!(checks(&place, archive), found, "{}", archive.display());
     }
     let words = format!("oci-archive:{}:app", str(&archive));
@@ -54,7 +55,7 @@ fn an_index_with_an_attestation_is_sound_in_every_form() {
     let piped = output(&mut piped);
     assert_code(&piped, 0);
     assert_eq!(stdout(&piped), stdout(&verify(&place, &["--json"], &dir)));
-    let after: Vec<_> = [&dir, &archive, &gz, &zst].map(|p| state(p)).into();
+    let after: Vec<_> = [&dir, &archive, &gz, &zst, &xz].map(|p| state(p)).into();
     assert_eq!(before, after);
     // Nothing is kept anywhere either.
     assert_eq!(state(&place.join("cache")).len(), 1);

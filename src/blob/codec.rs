@@ -12,6 +12,9 @@ pub enum Codec {
     Gzip,
     /// One or several Zstandard frames, skippable ones too (RFC 8878).
     Zstd,
+    /// One or several xz streams (The .xz File Format). No image format has them as layers, but Docker
+    /// and Podman load archives and layers that are compressed so.
+    Xz,
 }
 
 /// How many bytes [`Codec::sniff`] wants to see: up to the magic of a tar header.
@@ -21,7 +24,7 @@ impl Codec {
     /// Tells the compression from the first bytes of a blob.
     ///
     /// # Errors
-    /// The name of a compression that was recognised but that no image format allows.
+    /// The name of a compression that was recognised but is not read.
     pub fn sniff(head: &[u8]) -> Result<Self, &'static str> {
         // A tar may begin with a file whose name looks like a magic number.
         if head.get(257..262) == Some(b"ustar") {
@@ -32,8 +35,32 @@ impl Codec {
             // RFC 8878, 3.1.1 and 3.1.2: a frame, or one of the sixteen skippable frame magics.
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Ok(Self::Zstd),
             [m, 0x2a, 0x4d, 0x18, ..] if m & 0xf0 == 0x50 => Ok(Self::Zstd),
-            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Err("xz"),
+            _ if head.starts_with(&super::xz::MAGIC) => Ok(Self::Xz),
             [b'B', b'Z', b'h', b'1'..=b'9', ..] => Err("bzip2"),
+            // lz4_Frame_format.md: "Magic Number", "Legacy frame".
+            [0x04, 0x22, 0x4d, 0x18, ..] | [0x02, 0x21, 0x4c, 0x18, ..] => Err("lz4"),
+            // The lzip format: "ID string", then version 1.
+            [b'L', b'Z', b'I', b'P', 1, ..] => Err("lzip"),
+            // lzma-file-format.txt, as `xz --format=lzma` writes it: lc=3 lp=0 pb=2, a dictionary of less
+            // than 4 GiB, an unknown length.
+            [
+                0x5d,
+                0,
+                0,
+                _,
+                _,
+                0xff,
+                0xff,
+                0xff,
+                0xff,
+                0xff,
+                0xff,
+                0xff,
+                0xff,
+                ..,
+            ] => Err("lzma"),
+            // compress(1).
+            [0x1f, 0x9d, ..] => Err("compress"),
             _ => Ok(Self::Plain),
         }
     }
@@ -48,11 +75,26 @@ impl Codec {
             Some(Self::Gzip)
         } else if media_type.ends_with("+zstd") || media_type.ends_with(".tar.zstd") {
             Some(Self::Zstd)
+        } else if media_type.ends_with("+xz") || media_type.ends_with(".tar.xz") {
+            Some(Self::Xz)
         } else if media_type.ends_with(".tar") {
             Some(Self::Plain)
         } else {
             None
         }
+    }
+}
+
+/// The command that decompresses what [`Codec::sniff`] calls by that name, from a file that is named
+/// after it to its standard output.
+pub(crate) fn program(name: &str) -> &'static str {
+    match name {
+        "bzip2" => "bzip2 -dc",
+        "lz4" => "lz4 -dc",
+        "lzip" => "lzip -dc",
+        // gzip(1) reads what compress(1) writes.
+        "compress" => "gzip -dc",
+        _ => "xz -dc",
     }
 }
 
@@ -62,6 +104,7 @@ impl fmt::Display for Codec {
             Self::Plain => "uncompressed",
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
+            Self::Xz => "xz",
         })
     }
 }
@@ -75,13 +118,30 @@ mod tests {
         assert_eq!(Codec::sniff(b"\x1f\x8b\x08"), Ok(Codec::Gzip));
         assert_eq!(Codec::sniff(b"\x28\xb5\x2f\xfd\0"), Ok(Codec::Zstd));
         assert_eq!(Codec::sniff(b"\x5a\x2a\x4d\x18"), Ok(Codec::Zstd));
-        assert_eq!(Codec::sniff(b"\xfd7zXZ\0"), Err("xz"));
+        assert_eq!(Codec::sniff(b"\xfd7zXZ\0"), Ok(Codec::Xz));
         assert_eq!(Codec::sniff(b"etc/passwd"), Ok(Codec::Plain));
         assert_eq!(Codec::sniff(b""), Ok(Codec::Plain));
         let mut tar = b"BZh1".to_vec();
         tar.resize(257, 0);
         tar.extend(b"ustar\x0000");
         assert_eq!(Codec::sniff(&tar), Ok(Codec::Plain));
+    }
+
+    /// The first bytes of what each program writes of no bytes and of some.
+    #[test]
+    fn what_is_not_read_has_a_name() {
+        assert_eq!(Codec::sniff(b"BZh91AY&SY"), Err("bzip2"));
+        assert_eq!(Codec::sniff(b"\x04\x22\x4d\x18\x64\x40\xa7"), Err("lz4"));
+        assert_eq!(Codec::sniff(b"LZIP\x01\x0c"), Err("lzip"));
+        let lzma = b"\x5d\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff\0";
+        assert_eq!(Codec::sniff(lzma), Err("lzma"));
+        assert_eq!(Codec::sniff(b"\x1f\x9d\x90"), Err("compress"));
+        // Tars of the old kind, whose first file has such a name.
+        for name in [&b"BZhaus"[..], b"LZIP", b"]"] {
+            let mut tar = name.to_vec();
+            tar.resize(512, 0);
+            assert_eq!(Codec::sniff(&tar), Ok(Codec::Plain));
+        }
     }
 
     #[test]
@@ -98,6 +158,10 @@ mod tests {
         assert_eq!(
             of("application/vnd.docker.image.rootfs.diff.tar.gzip"),
             Some(Codec::Gzip)
+        );
+        assert_eq!(
+            of("application/vnd.oci.image.layer.v1.tar+xz"),
+            Some(Codec::Xz)
         );
         assert_eq!(of("application/json"), None);
     }

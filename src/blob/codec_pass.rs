@@ -4,6 +4,7 @@ use super::cut::Cut;
 use super::gzip::GzipPass;
 use super::input::Input;
 use super::plain::PlainPass;
+use super::xz::XzPass;
 use super::zstd::ZstdPass;
 use super::{BlobError, Codec};
 
@@ -12,6 +13,7 @@ pub(super) enum CodecPass {
     Plain(PlainPass),
     Gzip(Box<GzipPass>),
     Zstd(ZstdPass),
+    Xz(Box<XzPass>),
 }
 
 impl CodecPass {
@@ -20,6 +22,7 @@ impl CodecPass {
             Codec::Plain => Self::Plain(PlainPass::default()),
             Codec::Gzip => Self::Gzip(Box::new(GzipPass::new())),
             Codec::Zstd => Self::Zstd(ZstdPass::new()),
+            Codec::Xz => Self::Xz(Box::new(XzPass::new())),
         }
     }
 
@@ -33,6 +36,7 @@ impl CodecPass {
             Self::Plain(plain) => plain.advance(input, spans),
             Self::Gzip(gzip) => gzip.advance(input, spans),
             Self::Zstd(zstd) => zstd.advance(input, spans),
+            Self::Xz(xz) => xz.advance(input, spans),
         }
     }
 
@@ -42,6 +46,7 @@ impl CodecPass {
             Self::Plain(plain) => plain.ready(input),
             Self::Gzip(gzip) => gzip.ready(),
             Self::Zstd(zstd) => zstd.ready(),
+            Self::Xz(xz) => xz.ready(),
         }
     }
 }

@@ -12,9 +12,9 @@ use super::restart::Restart;
 use super::spans::{PIECE_LEN, Span, SpanTable};
 use super::{ReadAt, reader};
 
-/// Memory of all decoders that wait, in bytes: those of seven layers with windows of 8 MiB, of thirty
-/// with the usual 2 MiB.
-const LIMIT: usize = 64 << 20;
+/// Memory of all decoders that wait, in bytes: those of eight layers with windows of 8 MiB, of thirty
+/// with the usual 2 MiB, of one with the 64 MiB of `xz -9`.
+const LIMIT: usize = 72 << 20;
 
 /// How much the waiting decoders hold.
 #[derive(Debug, Default)]

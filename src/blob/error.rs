@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::xz::MAX_DICTIONARY;
 use super::{Codec, Digest};
 
 /// What is wrong with a blob. Says nothing of which blob: whoever opened it knows.
@@ -34,9 +35,23 @@ pub enum BlobError {
         /// What the decoder says.
         detail: String,
     },
-    /// A compression that image formats do not have.
-    #[error("it is compressed with {0}, which no image format allows; use gzip, zstd or none")]
+    /// A compression that imgfs does not read.
+    #[error(
+        "it is compressed with {0}, which imgfs does not read; compress it with gzip, zstd or xz \
+         instead"
+    )]
     Unsupported(&'static str),
+    /// A block of xz data that would take more memory than one may.
+    #[error(
+        "the xz data takes a dictionary of {} MiB to decode, more than the {} MiB that imgfs \
+         allows; compress it again with `xz -9` or a lower level",
+        needed.div_ceil(1 << 20),
+        MAX_DICTIONARY >> 20
+    )]
+    Dictionary {
+        /// Length of the dictionary in bytes.
+        needed: u64,
+    },
     /// The bytes are not those that the descriptor names.
     #[error(
         "digest mismatch: the bytes hash to {actual}, expected {expected}; the blob is damaged or \

@@ -87,6 +87,7 @@ impl Pass {
             Codec::Plain => Origin::Plain { at: 0 },
             Codec::Gzip => Origin::GzipMember { at: 0 },
             Codec::Zstd => Origin::ZstdFrame { at: 0 },
+            Codec::Xz => Origin::XzStream { at: 0 },
         };
         Ok(Self {
             codec,
@@ -141,7 +142,7 @@ impl Pass {
         rest?;
         let mut diff_id = match self.codec {
             Codec::Plain => digest.clone(),
-            Codec::Gzip | Codec::Zstd => None,
+            Codec::Gzip | Codec::Zstd | Codec::Xz => None,
         };
         if let Some((expected, hasher)) = self.decoded {
             diff_id = hasher.map(Hasher::finish).or(diff_id);

@@ -305,6 +305,12 @@ mod tests {
         bytes
     }
 
+    fn hex(digits: &str) -> Vec<u8> {
+        let (pairs, _) = digits.as_bytes().as_chunks::<2>();
+        let byte = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16);
+        pairs.iter().map(|pair| byte(pair).unwrap()).collect()
+    }
+
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(bytes).unwrap();
@@ -460,7 +466,11 @@ mod tests {
         assert!(matches!(open(cut), Err(BlobError::Truncated { .. })));
         assert!(matches!(
             open(b"\xfd7zXZ\0".to_vec()),
-            Err(BlobError::Unsupported("xz"))
+            Err(BlobError::Truncated { .. })
+        ));
+        assert!(matches!(
+            open(b"BZh91AY&SY".to_vec()),
+            Err(BlobError::Unsupported("bzip2"))
         ));
     }
 
@@ -482,6 +492,9 @@ mod tests {
             magic in prop_oneof![
                 Just(vec![0x1f, 0x8b, 8, 0]),
                 Just(vec![0x28, 0xb5, 0x2f, 0xfd]),
+                // A stream without checks, and the header of a block that says nothing of itself.
+                Just(hex("fd377a585a000000ff12d941")),
+                Just(hex("fd377a585a000000ff12d941020021010c0000008f98419c")),
                 Just(vec![]),
             ],
             tail in proptest::collection::vec(any::<u8>(), 0..4000),

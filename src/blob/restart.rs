@@ -5,6 +5,7 @@ use std::io;
 use super::gzip::GzipStream;
 use super::inflate::WINDOW_LEN;
 use super::spans::{Origin, Span, SpanTable};
+use super::xz::XzStream;
 use super::zstd::ZstdStream;
 use super::{ReadAt, plain};
 
@@ -14,6 +15,7 @@ pub(super) enum Restart {
     Plain(u64),
     Gzip(Box<GzipStream>),
     Zstd(ZstdStream),
+    Xz(Box<XzStream>),
 }
 
 impl Restart {
@@ -29,6 +31,8 @@ impl Restart {
                 Self::Gzip(Box::new(stream))
             }
             Origin::ZstdFrame { at } => Self::Zstd(ZstdStream::at_frame(at)?),
+            Origin::XzStream { at } => Self::Xz(Box::new(XzStream::at_stream(at))),
+            Origin::XzBlock { at, check } => Self::Xz(Box::new(XzStream::at_block(at, check)?)),
             Origin::Within { .. } => return Err(io::ErrorKind::InvalidInput.into()),
         })
     }
@@ -43,6 +47,7 @@ impl Restart {
             }
             Self::Gzip(stream) => stream.fill(source, out),
             Self::Zstd(stream) => stream.fill(source, out),
+            Self::Xz(stream) => stream.fill(source, out),
         }
     }
 
@@ -52,6 +57,7 @@ impl Restart {
             Self::Plain(_) => 0,
             Self::Gzip(stream) => stream.footprint(),
             Self::Zstd(stream) => stream.footprint(),
+            Self::Xz(stream) => stream.footprint(),
         }
     }
 }

@@ -5,11 +5,12 @@
 //!
 //! * in gzip at a block boundary, with the 32 KiB of output before it (the window);
 //! * in zstd at the start of a frame;
+//! * in xz at the start of a block;
 //! * in plain bytes anywhere.
 //!
 //! A span reaches from one such place to the next. Where the data offers none for [`SPAN_LIMIT`]
-//! bytes (a zstd layer of one single frame, a gzip block of nothing but zeros), what follows is cut
-//! into pieces of [`PIECE_LEN`] that lie *within* the span before them: to get at one, all before it
+//! bytes (a zstd layer of one single frame, a large xz block, a gzip block of nothing but zeros), what
+//! follows is cut into pieces of [`PIECE_LEN`] that lie *within* the span before them: to get at one, all before it
 //! is decoded, once (`aside.rs`). So a span is never larger than the limit, whatever the blob looks
 //! like.
 //!
@@ -75,6 +76,10 @@ pub(crate) enum Origin {
     GzipBlock { at: u64, bits: u8 },
     /// The start of a zstd frame.
     ZstdFrame { at: u64 },
+    /// The start of an xz stream.
+    XzStream { at: u64 },
+    /// The start of a block inside an xz stream whose flags name the check of that number.
+    XzBlock { at: u64, check: u8 },
     /// No place: what comes before must be decoded first, from the span of that number on.
     Within { head: u64 },
 }
@@ -87,6 +92,8 @@ impl Span {
             Origin::GzipBlock { at, bits } => (2, bits, at),
             Origin::ZstdFrame { at } => (3, 0, at),
             Origin::Within { head } => (4, 0, head),
+            Origin::XzStream { at } => (5, 0, at),
+            Origin::XzBlock { at, check } => (6, check, at),
         };
         let mut record = [0; RECORD_LEN];
         let fields: [&[u8]; 7] = [
@@ -115,6 +122,8 @@ impl Span {
             (2, bits @ 0..8) => Origin::GzipBlock { at, bits: *bits },
             (3, 0) => Origin::ZstdFrame { at },
             (4, 0) => Origin::Within { head: at },
+            (5, 0) => Origin::XzStream { at },
+            (6, check @ 0..16) => Origin::XzBlock { at, check: *check },
             _ => return None,
         };
         let span = Self {
@@ -217,6 +226,8 @@ mod tests {
             Origin::GzipBlock { at: 9, bits: 7 },
             Origin::ZstdFrame { at: 1 << 40 },
             Origin::Within { head: 12 },
+            Origin::XzStream { at: 24 },
+            Origin::XzBlock { at: 36, check: 10 },
         ] {
             let span = Span {
                 start: 1 << 50,
@@ -227,7 +238,7 @@ mod tests {
             };
             let record = span.record();
             assert_eq!(Span::parse(&record), Some(span));
-            for (at, byte) in [(16, 5), (16, 255), (17, 8), (11, 1)] {
+            for (at, byte) in [(16, 7), (16, 255), (17, 16), (11, 1)] {
                 let mut bad = record;
                 bad[at] = byte;
                 assert_eq!(Span::parse(&bad), None, "{at}");

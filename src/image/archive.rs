@@ -1,4 +1,4 @@
-//! An archive: the files of an image in one tar, itself plain, gzip or zstd.
+//! An archive: the files of an image in one tar, itself plain, gzip, zstd or xz.
 //!
 //! A plain tar on disk is only skimmed: headers are read and contents are seeked over. A compressed
 //! one is decoded once, which makes its spans; its members are then read through them. Spans and

@@ -9,7 +9,7 @@ use oci_spec::image::{Descriptor, DescriptorBuilder, ImageManifestBuilder, Media
 use super::docker_archive::{self, Item};
 use super::files::Files;
 use super::{Caches, Image, ImageError, Kind, Reference, both, kind, oci_layout};
-use crate::blob::{Bytes, Codec, Digest, Hasher, ReadAt};
+use crate::blob::{Bytes, Codec, Digest, Hasher, ReadAt, unpack};
 use crate::oci::{CONTAINERD_NAME, Nature, REF_NAME, annotation};
 use crate::store::short;
 
@@ -155,17 +155,23 @@ impl Contents {
             let mut head = [0; 8];
             let n = layer.source.read_at(&mut head, 0).map_err(io)?;
             let codec = Codec::sniff(head.get(..n).unwrap_or_default());
-            let codec = codec.unwrap_or(Codec::Plain);
+            let mut codec = codec.unwrap_or(Codec::Plain);
+            let mut source = layer.source;
+            // No media type says xz, and of those who read the store few know it.
+            if codec == Codec::Xz {
+                let unpacked = unpack(source).map_err(|error| io(error.into()))?;
+                (codec, source) = (Codec::Plain, Arc::new(unpacked));
+            }
             let digest = match (codec, layer.diff_id) {
                 (Codec::Plain, Some(diff_id)) => diff_id,
-                _ => hash(&*layer.source).map_err(io)?,
+                _ => hash(&*source).map_err(io)?,
             };
             let media_type = match codec {
-                Codec::Plain => MediaType::ImageLayer,
+                Codec::Plain | Codec::Xz => MediaType::ImageLayer,
                 Codec::Gzip => MediaType::ImageLayerGzip,
                 Codec::Zstd => MediaType::ImageLayerZstd,
             };
-            layers.push(self.describe(media_type, digest, layer.source)?);
+            layers.push(self.describe(media_type, digest, source)?);
         }
         let config = self.document(MediaType::ImageConfig, image.documents.config)?;
         let manifest = ImageManifestBuilder::default()

@@ -4,7 +4,7 @@
 use std::io;
 
 use super::Platform;
-use crate::blob::BlobError;
+use crate::blob::{BlobError, program};
 use crate::store::StoreError;
 
 /// Why an image could not be opened.
@@ -38,7 +38,7 @@ pub enum ImageError {
         detail: String,
     },
     /// The archive itself is compressed, and that went wrong.
-    #[error("{image}: the archive cannot be decompressed: {error}")]
+    #[error("{image}: the archive cannot be decompressed: {error}{}", pipe(error))]
     Archive {
         /// The image.
         image: String,
@@ -146,4 +146,14 @@ fn lines(names: &[String]) -> String {
         [] => " nothing with a name".to_owned(),
         names => names.iter().map(|name| format!("\n  {name}")).collect(),
     }
+}
+
+/// How an archive that imgfs does not decompress can be read all the same.
+fn pipe(error: &BlobError) -> String {
+    let program = match error {
+        BlobError::Unsupported(name) => program(name),
+        BlobError::Dictionary { .. } => "xz -dc",
+        _ => return String::new(),
+    };
+    format!(", or pipe it: {program} FILE | imgfs mount - DIR")
 }

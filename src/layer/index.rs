@@ -124,6 +124,7 @@ fn codec_number(codec: Codec) -> u8 {
         Codec::Plain => 0,
         Codec::Gzip => 1,
         Codec::Zstd => 2,
+        Codec::Xz => 3,
     }
 }
 
@@ -146,6 +147,7 @@ impl LayerIndex {
             0 => Codec::Plain,
             1 => Codec::Gzip,
             2 => Codec::Zstd,
+            3 => Codec::Xz,
             _ => return Err(invalid()),
         };
         let digest = |text: &str| text.parse().map_err(|_| invalid());

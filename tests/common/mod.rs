@@ -5,7 +5,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use imgfs::blob::Hasher;
@@ -213,6 +213,29 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// Runs `xz` with these bytes on its standard input. Its output, if it succeeds.
+pub fn run_xz(args: &[&str], input: &[u8]) -> Option<Vec<u8>> {
+    let mut child = Command::new("xz")
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let output = std::thread::scope(|scope| {
+        // A program that has seen enough closes its input.
+        scope.spawn(move || stdin.write_all(input).is_ok());
+        child.wait_with_output().unwrap()
+    });
+    output.status.success().then_some(output.stdout)
+}
+
+/// What `xz` makes of these bytes.
+pub fn xz(args: &[&str], bytes: &[u8]) -> Vec<u8> {
+    run_xz(&[&["-c", "-q"], args].concat(), bytes).unwrap()
+}
+
 /// One image of an OCI layout that is being made.
 pub struct OciImage {
     pub os: &'static str,
@@ -224,6 +247,8 @@ pub struct OciImage {
 pub const TAR: &str = "application/vnd.oci.image.layer.v1.tar";
 pub const TAR_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 pub const TAR_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
+/// No specification has it, but it is what the others would make of it.
+pub const TAR_XZ: &str = "application/vnd.oci.image.layer.v1.tar+xz";
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 

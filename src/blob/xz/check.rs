@@ -1,0 +1,95 @@
+//! The integrity check at the end of a block, which is one of four (The .xz File Format, 3.4).
+
+use super::crc64::Crc64;
+use super::header::Fault;
+use crate::blob::Hasher;
+
+/// Which check the blocks of a stream have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CheckKind {
+    None,
+    Crc32,
+    Crc64,
+    Sha256,
+}
+
+impl CheckKind {
+    /// The check of that number in the flags of a stream (2.1.1.2). Twelve more numbers are reserved,
+    /// and nothing writes them.
+    pub(super) fn of(id: u8) -> Result<Self, Fault> {
+        match id {
+            0x00 => Ok(Self::None),
+            0x01 => Ok(Self::Crc32),
+            0x04 => Ok(Self::Crc64),
+            0x0a => Ok(Self::Sha256),
+            _ => Err(Fault::damaged("an integrity check of an unknown type")),
+        }
+    }
+
+    /// Its number.
+    pub(super) fn id(self) -> u8 {
+        match self {
+            Self::None => 0x00,
+            Self::Crc32 => 0x01,
+            Self::Crc64 => 0x04,
+            Self::Sha256 => 0x0a,
+        }
+    }
+
+    /// Length of the field, in bytes.
+    pub(super) fn len(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Crc32 => 4,
+            Self::Crc64 => 8,
+            Self::Sha256 => 32,
+        }
+    }
+
+    /// What computes it.
+    pub(super) fn begin(self) -> Check {
+        match self {
+            Self::None => Check::None,
+            Self::Crc32 => Check::Crc32(crc32fast::Hasher::new()),
+            Self::Crc64 => Check::Crc64(Crc64::new()),
+            Self::Sha256 => Check::Sha256(Box::new(Hasher::sha256())),
+        }
+    }
+}
+
+/// A check that is being computed.
+pub(super) enum Check {
+    None,
+    Crc32(crc32fast::Hasher),
+    Crc64(Crc64),
+    Sha256(Box<Hasher>),
+}
+
+impl Check {
+    /// Takes in decoded bytes.
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::None => {}
+            Self::Crc32(crc) => crc.update(bytes),
+            Self::Crc64(crc) => crc.update(bytes),
+            Self::Sha256(hasher) => hasher.update(bytes),
+        }
+    }
+
+    /// Compares it with the field of a block.
+    pub(super) fn compare(self, field: &[u8]) -> Result<(), Fault> {
+        let same = match self {
+            Self::None => field.is_empty(),
+            Self::Crc32(crc) => field == crc.finalize().to_le_bytes(),
+            Self::Crc64(crc) => field == crc.finish().to_le_bytes(),
+            Self::Sha256(hasher) => {
+                let hex: String = field.iter().map(|byte| format!("{byte:02x}")).collect();
+                hasher.finish().hex() == hex
+            }
+        };
+        match same {
+            true => Ok(()),
+            false => Err(Fault::damaged("the check of the decoded bytes differs")),
+        }
+    }
+}

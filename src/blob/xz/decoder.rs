@@ -1,0 +1,270 @@
+//! The decoder of an xz file: what it is given in pieces of any size, it takes apart into streams and
+//! blocks. It tells of each block before it begins, since decoding can begin there again.
+
+use super::block::Block;
+use super::check::CheckKind;
+use super::header::{BlockHeader, Fault, MAGIC, STREAM_HEADER_LEN, stream_footer, stream_header};
+use super::index::{Index, Records};
+
+/// A decoder somewhere in an xz file.
+pub(super) struct Decoder {
+    at: At,
+    /// The bytes of a field of fixed length that are there so far.
+    field: Vec<u8>,
+    /// The check of the blocks of this stream.
+    check: CheckKind,
+    /// Whether checks are compared.
+    is_checked: bool,
+    /// The blocks of this stream so far, where they are compared with the index.
+    records: Option<Records>,
+}
+
+/// Where in the file it is.
+enum At {
+    StreamHeader,
+    /// Before a block or the index.
+    Between,
+    BlockHeader,
+    Data(Box<Block>),
+    /// So many zeros follow the data of a block, then its check.
+    BlockEnd(Box<Block>, usize),
+    Index(Box<Index>),
+    /// After an index of that length.
+    Footer(u64),
+    /// After a stream: so many zeros were there.
+    StreamPadding(u64),
+    /// It has failed.
+    Failed,
+}
+
+/// What a step has done.
+pub(super) struct Step {
+    /// Stored bytes that were used.
+    pub consumed: usize,
+    /// Decoded bytes that were written.
+    pub produced: usize,
+    pub stop: Stop,
+}
+
+/// Why a step has ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// It should be called again, perhaps with more input or room.
+    Buffer,
+    /// A block begins, in a stream with the check of that number.
+    Block { check: u8 },
+}
+
+impl Decoder {
+    /// One that begins with the header of a stream, and compares all checks.
+    pub(super) fn checked() -> Self {
+        Self {
+            is_checked: true,
+            ..Self::unchecked()
+        }
+    }
+
+    /// One that begins with the header of a stream. Whoever uses its bytes checks them in another way.
+    pub(super) fn unchecked() -> Self {
+        Self {
+            at: At::StreamHeader,
+            field: Vec::new(),
+            check: CheckKind::None,
+            is_checked: false,
+            records: None,
+        }
+    }
+
+    /// One that begins with the header of a block, in a stream with the check of that number.
+    pub(super) fn at_block(check: u8) -> Result<Self, Fault> {
+        Ok(Self {
+            at: At::Between,
+            check: CheckKind::of(check)?,
+            ..Self::unchecked()
+        })
+    }
+
+    /// Whether the file may end here.
+    pub(super) fn may_end(&self) -> Result<bool, Fault> {
+        match self.at {
+            At::StreamPadding(len) if len.is_multiple_of(4) => Ok(true),
+            At::StreamPadding(_) => Err(odd_padding()),
+            _ => Ok(false),
+        }
+    }
+
+    /// Decodes until input or room runs out, or a block begins. Without progress it has to be given
+    /// more of what has run out.
+    pub(super) fn step(&mut self, input: &[u8], out: &mut [u8]) -> Result<Step, Fault> {
+        let (mut consumed, mut produced) = (0, 0);
+        loop {
+            let rest = input.get(consumed..).unwrap_or_default();
+            let room = out.get_mut(produced..).unwrap_or_default();
+            let in_block = matches!(self.at, At::Data(_));
+            if (rest.is_empty() && !in_block) || (in_block && room.is_empty()) {
+                break;
+            }
+            let before = (consumed, produced);
+            let stop = self.advance(rest, room, &mut consumed, &mut produced)?;
+            if stop != Stop::Buffer || (in_block && before == (consumed, produced)) {
+                return Ok(Step {
+                    consumed,
+                    produced,
+                    stop,
+                });
+            }
+        }
+        Ok(Step {
+            consumed,
+            produced,
+            stop: Stop::Buffer,
+        })
+    }
+
+    /// Takes the next field, or as much of it as there is.
+    fn advance(
+        &mut self,
+        input: &[u8],
+        out: &mut [u8],
+        consumed: &mut usize,
+        produced: &mut usize,
+    ) -> Result<Stop, Fault> {
+        // What fails leaves nothing to go on with.
+        match std::mem::replace(&mut self.at, At::Failed) {
+            At::StreamHeader => {
+                *consumed += self.gather(input, STREAM_HEADER_LEN);
+                if !self.field.iter().zip(&MAGIC).all(|(is, must)| is == must) {
+                    return Err(Fault::damaged(
+                        "what follows a stream is not another stream",
+                    ));
+                }
+                self.at = match self.whole(STREAM_HEADER_LEN) {
+                    Some(field) => {
+                        self.check = stream_header(field_of(&field)?)?;
+                        self.records = self.is_checked.then(Records::new);
+                        At::Between
+                    }
+                    None => At::StreamHeader,
+                };
+            }
+            At::Between => match input.first() {
+                Some(0) => self.at = At::Index(Box::new(Index::new())),
+                Some(_) => {
+                    self.at = At::BlockHeader;
+                    let check = self.check.id();
+                    return Ok(Stop::Block { check });
+                }
+                None => self.at = At::Between,
+            },
+            At::BlockHeader => {
+                let first = self.field.first().or(input.first());
+                let len = first.map_or(1, |first| BlockHeader::len_of(*first));
+                *consumed += self.gather(input, len);
+                self.at = match self.whole(len) {
+                    Some(field) => {
+                        let header = BlockHeader::parse(&field)?;
+                        let check = self.is_checked.then(|| self.check.begin());
+                        At::Data(Box::new(Block::new(header, check)?))
+                    }
+                    None => At::BlockHeader,
+                };
+            }
+            At::Data(mut block) => {
+                let progress = block.step(input, out)?;
+                *consumed += progress.consumed;
+                *produced += progress.produced;
+                self.at = match progress.ended {
+                    true => {
+                        let padding = block.padding();
+                        self.end_block(block, padding)?
+                    }
+                    false => At::Data(block),
+                };
+            }
+            At::BlockEnd(block, padding) => {
+                *consumed += self.gather(input, padding + self.check.len());
+                self.at = self.end_block(block, padding)?;
+            }
+            At::Index(mut index) => {
+                let (used, ended) = index.step(input)?;
+                *consumed += used;
+                self.at = match ended {
+                    true => At::Footer(index.finish(self.records.take())?),
+                    false => At::Index(index),
+                };
+            }
+            At::Footer(index) => {
+                *consumed += self.gather(input, STREAM_HEADER_LEN);
+                self.at = match self.whole(STREAM_HEADER_LEN) {
+                    Some(field) => {
+                        if stream_footer(field_of(&field)?)? != (index, self.check) {
+                            let detail = "the footer of a stream is that of another";
+                            return Err(Fault::damaged(detail));
+                        }
+                        At::StreamPadding(0)
+                    }
+                    None => At::Footer(index),
+                };
+            }
+            At::StreamPadding(len) => {
+                let zeros = input.iter().take_while(|byte| **byte == 0).count();
+                *consumed += zeros;
+                let len = len.saturating_add(zeros as u64);
+                self.at = match zeros == input.len() {
+                    true => At::StreamPadding(len),
+                    false if len.is_multiple_of(4) => At::StreamHeader,
+                    false => return Err(odd_padding()),
+                };
+            }
+            At::Failed => return Err(Fault::damaged("the decoder has failed before")),
+        }
+        Ok(Stop::Buffer)
+    }
+
+    /// Ends a block if padding and check are there.
+    fn end_block(&mut self, block: Box<Block>, padding: usize) -> Result<At, Fault> {
+        let Some(field) = self.whole(padding + self.check.len()) else {
+            return Ok(At::BlockEnd(block, padding));
+        };
+        let (zeros, check) = field.split_at_checked(padding).unwrap_or_default();
+        if zeros.iter().any(|byte| *byte != 0) {
+            return Err(Fault::damaged("the padding of a block is not zeros"));
+        }
+        let (stored, decoded) = block.finish(check)?;
+        if let Some(records) = &mut self.records {
+            records.push(stored, decoded);
+        }
+        Ok(At::Between)
+    }
+
+    /// Takes what is missing of a field of `len` bytes; says how much that was.
+    fn gather(&mut self, input: &[u8], len: usize) -> usize {
+        let missing = len.saturating_sub(self.field.len());
+        let now = input.get(..missing).unwrap_or(input);
+        self.field.extend_from_slice(now);
+        now.len()
+    }
+
+    /// The field, if all of its `len` bytes are there.
+    fn whole(&mut self, len: usize) -> Option<Vec<u8>> {
+        (self.field.len() >= len).then(|| std::mem::take(&mut self.field))
+    }
+
+    /// Memory that it takes at most in this block, in bytes.
+    pub(super) fn footprint(&self) -> usize {
+        match &self.at {
+            At::Data(block) | At::BlockEnd(block, _) => block.footprint(),
+            _ => 0,
+        }
+    }
+}
+
+/// A field that was gathered as that long.
+fn field_of(field: &[u8]) -> Result<&[u8; STREAM_HEADER_LEN], Fault> {
+    let wrong = |_| Fault::damaged("a field of another length");
+    field.try_into().map_err(wrong)
+}
+
+fn odd_padding() -> Fault {
+    Fault::damaged("zeros after a stream whose number is not a multiple of four")
+}

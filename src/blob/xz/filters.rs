@@ -1,0 +1,122 @@
+//! LZMA2 and the filters that follow it in decoding: delta, and the converters of addresses in machine
+//! code ("BCJ").
+
+use lzma_rust2::filter::StreamFilter;
+use lzma_rust2::{Action, Lzma2Stream, Status};
+
+use super::header::{BlockHeader, Fault};
+
+/// So many bytes go through the filters at a time.
+const PIECE_LEN: usize = 16 << 10;
+
+/// What decodes the data of a block.
+pub(super) struct Chain {
+    lzma2: Lzma2Stream,
+    /// The filters in the order of decoding. Most blocks have none.
+    stages: Vec<Stage>,
+    /// What comes out of LZMA2, where there are filters.
+    piece: Vec<u8>,
+    /// What has come out of the last filter, and how much of it was taken.
+    ready: Vec<u8>,
+    taken: usize,
+    /// LZMA2 has ended.
+    ended: bool,
+}
+
+/// A filter, and the bytes that it cannot settle before it sees what follows them.
+struct Stage {
+    filter: StreamFilter,
+    bytes: Vec<u8>,
+}
+
+/// How far the data of a block was decoded.
+pub(super) struct Progress {
+    pub consumed: usize,
+    pub produced: usize,
+    pub ended: bool,
+}
+
+impl Chain {
+    pub(super) fn new(header: &BlockHeader) -> Result<Self, Fault> {
+        let stage = |config| {
+            let filter = StreamFilter::new(config).map_err(|e| Fault::Damaged(e.to_string()))?;
+            let bytes = Vec::new();
+            Ok(Stage { filter, bytes })
+        };
+        let stages: Result<Vec<_>, _> = header.filters.iter().rev().map(stage).collect();
+        let stages = stages?;
+        let piece = match stages.is_empty() {
+            true => Vec::new(),
+            false => vec![0; PIECE_LEN],
+        };
+        Ok(Self {
+            lzma2: Lzma2Stream::new(header.dictionary),
+            stages,
+            piece,
+            ready: Vec::new(),
+            taken: 0,
+            ended: false,
+        })
+    }
+
+    /// Decodes until input or room runs out, or the data ends.
+    pub(super) fn step(&mut self, input: &[u8], out: &mut [u8]) -> Result<Progress, Fault> {
+        if self.stages.is_empty() {
+            return decode(&mut self.lzma2, input, out);
+        }
+        let mut consumed = 0;
+        if self.taken == self.ready.len() && !self.ended {
+            let progress = decode(&mut self.lzma2, input, &mut self.piece)?;
+            consumed = progress.consumed;
+            self.ended = progress.ended;
+            self.filter(progress.produced);
+        }
+        let ready = self.ready.get(self.taken..).unwrap_or_default();
+        let produced = ready.len().min(out.len());
+        for (to, from) in out.iter_mut().zip(ready) {
+            *to = *from;
+        }
+        self.taken += produced;
+        Ok(Progress {
+            consumed,
+            produced,
+            ended: self.ended && self.taken == self.ready.len(),
+        })
+    }
+
+    /// Sends the first `len` bytes of the piece through the filters.
+    fn filter(&mut self, len: usize) {
+        self.taken = 0;
+        self.ready.clear();
+        self.ready
+            .extend_from_slice(self.piece.get(..len).unwrap_or_default());
+        for Stage { filter, bytes } in &mut self.stages {
+            bytes.append(&mut self.ready);
+            let settled = filter.decode(bytes).min(bytes.len());
+            // Nothing follows the end, so what is left there stays as it is.
+            let settled = if self.ended { bytes.len() } else { settled };
+            self.ready.extend(bytes.drain(..settled));
+        }
+    }
+
+    /// Memory that it takes at most, in bytes.
+    pub(super) fn footprint(&self) -> usize {
+        let kib = self.lzma2.memory_usage().unwrap_or(u32::MAX);
+        kib as usize * 1024 + (2 + self.stages.len()) * self.piece.len()
+    }
+}
+
+fn decode(lzma2: &mut Lzma2Stream, input: &[u8], out: &mut [u8]) -> Result<Progress, Fault> {
+    let result = lzma2.process(input, out, Action::Run);
+    let result = result.map_err(|e| Fault::Damaged(e.to_string()))?;
+    let progress = Progress {
+        consumed: result.bytes_consumed,
+        produced: result.bytes_produced,
+        ended: result.status == Status::StreamEnd,
+    };
+    let stuck = progress.consumed == 0 && progress.produced == 0 && !progress.ended;
+    if stuck && !input.is_empty() && !out.is_empty() {
+        return Err(Fault::damaged("the decoder cannot go on"));
+    }
+    Ok(progress)
+}

@@ -1,0 +1,217 @@
+//! The headers of an xz file: of a stream, its footer, and of a block (The .xz File Format, 2.1 and
+//! 3.1).
+
+use lzma_rust2::{FilterConfig, FilterType};
+
+use super::check::CheckKind;
+use super::number;
+
+/// Length of a stream's header and of its footer, in bytes.
+pub(super) const STREAM_HEADER_LEN: usize = 12;
+
+/// The first bytes of a stream.
+pub(crate) const MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
+
+/// The last bytes of a stream.
+const FOOTER_MAGIC: [u8; 2] = *b"YZ";
+
+/// Blocks that need a larger dictionary are not decoded: a header of twelve bytes could otherwise ask
+/// for 4 GiB. `xz -9` needs 64 MiB; zstd's limit is as large (`ZSTD_WINDOWLOG_LIMIT_DEFAULT`).
+pub(crate) const MAX_DICTIONARY: u64 = 128 << 20;
+
+/// Filters in a block, LZMA2 among them.
+const MAX_FILTERS: usize = 4;
+
+/// Why an xz file cannot be decoded.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// It is not as the format has it, or not what its checks say.
+    Damaged(String),
+    /// A block needs a dictionary of so many bytes, more than [`MAX_DICTIONARY`].
+    Dictionary(u64),
+}
+
+impl Fault {
+    pub(super) fn damaged(detail: &str) -> Self {
+        Self::Damaged(detail.to_owned())
+    }
+}
+
+/// The last four bytes of a field, and what comes before them, if they are its CRC-32.
+fn checked<'a>(field: &'a [u8], what: &str) -> Result<&'a [u8], Fault> {
+    match field.split_last_chunk() {
+        Some((bytes, crc)) if crc32fast::hash(bytes) == u32::from_le_bytes(*crc) => Ok(bytes),
+        _ => Err(Fault::Damaged(format!("the checksum of {what} differs"))),
+    }
+}
+
+/// The check that the flags of a stream name.
+fn flags(flags: &[u8]) -> Result<CheckKind, Fault> {
+    match flags {
+        [0, id @ 0..16] => CheckKind::of(*id),
+        _ => Err(Fault::damaged("a stream header with unknown flags")),
+    }
+}
+
+/// Reads the header of a stream: what check its blocks have.
+pub(super) fn stream_header(field: &[u8; STREAM_HEADER_LEN]) -> Result<CheckKind, Fault> {
+    let Some(rest) = field.strip_prefix(&MAGIC) else {
+        return Err(Fault::damaged("this is no xz stream header"));
+    };
+    flags(checked(rest, "a stream header")?)
+}
+
+/// Reads the footer of a stream: the length of its index in bytes, and what check its blocks have.
+pub(super) fn stream_footer(field: &[u8; STREAM_HEADER_LEN]) -> Result<(u64, CheckKind), Fault> {
+    let damaged = || Fault::damaged("this is no xz stream footer");
+    let [c0, c1, c2, c3, s0, s1, s2, s3, f0, f1, magic @ ..] = *field;
+    if magic != FOOTER_MAGIC {
+        return Err(damaged());
+    }
+    if crc32fast::hash(&[s0, s1, s2, s3, f0, f1]) != u32::from_le_bytes([c0, c1, c2, c3]) {
+        return Err(Fault::damaged("the checksum of a stream footer differs"));
+    }
+    let size = u64::from(u32::from_le_bytes([s0, s1, s2, s3]));
+    Ok(((size + 1) * 4, flags(&[f0, f1])?))
+}
+
+/// What the header of a block says.
+#[derive(Debug)]
+pub(super) struct BlockHeader {
+    /// Length of the header itself, in bytes.
+    pub len: usize,
+    /// How many stored bytes follow it, if it says.
+    pub stored: Option<u64>,
+    /// How many bytes they decode to, if it says.
+    pub decoded: Option<u64>,
+    /// The filters before LZMA2, in the order in which they were applied.
+    pub filters: Vec<FilterConfig>,
+    /// Length of LZMA2's dictionary, in bytes.
+    pub dictionary: u32,
+}
+
+impl BlockHeader {
+    /// Length of a header that begins with that byte.
+    pub(super) fn len_of(first: u8) -> usize {
+        (usize::from(first) + 1) * 4
+    }
+
+    /// Reads a header, which is as long as its first byte says.
+    pub(super) fn parse(field: &[u8]) -> Result<Self, Fault> {
+        let damaged = || Fault::damaged("a block header makes no sense");
+        let unknown = || Fault::damaged("a block header with unknown flags");
+        let Some((&[_, flags], mut rest)) = checked(field, "a block header")?.split_first_chunk()
+        else {
+            return Err(damaged());
+        };
+        if flags & 0x3c != 0 {
+            return Err(unknown());
+        }
+        let mut size = |there: bool| match there {
+            true => number::take(&mut rest).map(Some).ok_or_else(damaged),
+            false => Ok(None),
+        };
+        let stored = size(flags & 0x40 != 0)?;
+        let decoded = size(flags & 0x80 != 0)?;
+        if stored == Some(0) {
+            return Err(damaged());
+        }
+        let mut filters = Vec::new();
+        let count = usize::from(flags & 0x03) + 1;
+        debug_assert!(count <= MAX_FILTERS);
+        for _ in 1..count {
+            let (id, properties) = filter(&mut rest).ok_or_else(damaged)?;
+            filters.push(config(id, properties)?);
+        }
+        let (id, properties) = filter(&mut rest).ok_or_else(damaged)?;
+        let dictionary = match (id, properties) {
+            (LZMA2, &[bits]) => dictionary(bits).ok_or_else(damaged)?,
+            _ => return Err(Fault::damaged("the last filter of a block is not LZMA2")),
+        };
+        if rest.iter().any(|byte| *byte != 0) {
+            return Err(unknown());
+        }
+        if dictionary > MAX_DICTIONARY {
+            return Err(Fault::Dictionary(dictionary));
+        }
+        Ok(Self {
+            len: field.len(),
+            stored,
+            decoded,
+            filters,
+            // Not above the limit, which fits.
+            dictionary: dictionary as u32,
+        })
+    }
+}
+
+/// The number of LZMA2 (5.3.1).
+const LZMA2: u64 = 0x21;
+
+/// Takes the number and the properties of a filter from the front of `bytes`.
+fn filter<'a>(bytes: &mut &'a [u8]) -> Option<(u64, &'a [u8])> {
+    let id = number::take(bytes)?;
+    let len = number::take(bytes)?;
+    let (properties, rest) = bytes.split_at_checked(usize::try_from(len).ok()?)?;
+    *bytes = rest;
+    Some((id, properties))
+}
+
+/// Length of a dictionary in bytes (5.3.1): 2 or 3 times a power of two.
+fn dictionary(bits: u8) -> Option<u64> {
+    match bits {
+        0..40 => Some(u64::from(2 | (bits & 1)) << (bits / 2 + 11)),
+        40 => Some(u64::from(u32::MAX)),
+        _ => None,
+    }
+}
+
+/// A filter that is not the last (5.3.2 and 5.3.3).
+fn config(id: u64, properties: &[u8]) -> Result<FilterConfig, Fault> {
+    let unknown = || Fault::Damaged(format!("a filter that is not known, {id:#x}"));
+    let kind = FilterType::try_from(id).map_err(|()| unknown())?;
+    // The addresses in the code of an architecture are aligned, and so is where it begins.
+    let alignment = match kind {
+        FilterType::Delta => {
+            return match properties {
+                [distance] => Ok(FilterConfig::new_delta(u32::from(*distance) + 1)),
+                _ => Err(Fault::damaged("a delta filter without a distance")),
+            };
+        }
+        FilterType::Lzma2 => return Err(Fault::damaged("LZMA2 before another filter")),
+        FilterType::BcjX86 => 1,
+        FilterType::BcjArmThumb | FilterType::BcjRiscv => 2,
+        FilterType::BcjPpc | FilterType::BcjArm | FilterType::BcjSparc | FilterType::BcjArm64 => 4,
+        FilterType::BcjIa64 => 16,
+    };
+    let start = match properties {
+        [] => 0,
+        &[a, b, c, d] => u32::from_le_bytes([a, b, c, d]),
+        _ => return Err(Fault::damaged("a filter whose properties make no sense")),
+    };
+    if !start.is_multiple_of(alignment) {
+        return Err(Fault::damaged("a filter whose properties make no sense"));
+    }
+    Ok(FilterConfig {
+        filter_type: kind,
+        property: start,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dictionaries_as_the_format_lists_them() {
+        // The examples of 5.3.1.
+        assert_eq!(dictionary(0), Some(4 << 10));
+        assert_eq!(dictionary(1), Some(6 << 10));
+        assert_eq!(dictionary(2), Some(8 << 10));
+        assert_eq!(dictionary(36), Some(1 << 30));
+        assert_eq!(dictionary(39), Some(3 << 30));
+        assert_eq!(dictionary(40), Some((4 << 30) - 1));
+        assert_eq!(dictionary(41), None);
+        assert_eq!(dictionary(255), None);
+    }
+}

@@ -1,0 +1,163 @@
+//! xz by blocks ([The .xz File Format](https://tukaani.org/xz/xz-file-format.txt), version 1.2.1).
+//!
+//! An xz file is one or several streams, with zeros between them. A stream is a header, blocks, an
+//! index of the blocks, and a footer. A block can be decoded alone, so its start is a seek point;
+//! small blocks are gathered into one span. What `xz` writes with one thread is a single block, which
+//! can only be decoded from its start, like a zstd file of one frame.
+//!
+//! The container is read here; LZMA2 and the filters are those of the `lzma-rust2` crate. It is pure
+//! Rust without `unsafe`, and what it needs is bytes in and bytes out, where liblzma's bindings tell
+//! nothing of where a block begins. The stream's own checks are verified in the first pass; later
+//! reads are verified by the checksums of the spans.
+
+mod block;
+mod check;
+mod crc64;
+mod decoder;
+mod filters;
+mod header;
+mod index;
+mod number;
+
+use std::io;
+
+use self::decoder::{Decoder, Stop};
+use self::header::Fault;
+pub(super) use self::header::{MAGIC, MAX_DICTIONARY};
+use super::BlobError;
+use super::Codec;
+use super::ReadAt;
+use super::ahead::Ahead;
+use super::cut::Cut;
+use super::error::invalid;
+use super::input::Input;
+use super::spans::Origin;
+
+/// Decoded bytes are handed on in pieces of at most this size, the length of a piece that is written
+/// aside.
+const OUTPUT_LEN: usize = 256 * 1024;
+
+/// The first pass over xz bytes.
+pub(super) struct XzPass {
+    decoder: Decoder,
+    out: Box<[u8]>,
+    /// How many bytes of it are ready.
+    filled: usize,
+    done: bool,
+}
+
+impl XzPass {
+    pub(super) fn new() -> Self {
+        Self {
+            decoder: Decoder::checked(),
+            out: vec![0; OUTPUT_LEN].into_boxed_slice(),
+            filled: 0,
+            done: false,
+        }
+    }
+
+    /// The bytes that are ready.
+    pub(super) fn ready(&self) -> &[u8] {
+        self.out.get(..self.filled).unwrap_or_default()
+    }
+
+    /// Lets go of the bytes that are ready and makes the next ones; none at the end.
+    pub(super) fn advance(
+        &mut self,
+        input: &mut Input,
+        spans: &mut impl Cut,
+    ) -> Result<(), BlobError> {
+        self.filled = 0;
+        // Half full is enough: small blocks would otherwise be handed on as crumbs.
+        while !self.done && self.filled < OUTPUT_LEN / 2 {
+            self.step(input, spans)?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, input: &mut Input, spans: &mut impl Cut) -> Result<(), BlobError> {
+        let at = input.position();
+        let fault = |fault| match fault {
+            Fault::Damaged(detail) => BlobError::corrupt(Codec::Xz, at, detail),
+            Fault::Dictionary(needed) => BlobError::Dictionary { needed },
+        };
+        let chunk = input.fill()?;
+        let ended = chunk.is_empty();
+        if ended && self.decoder.may_end().map_err(fault)? {
+            self.done = true;
+            return Ok(());
+        }
+        let room = self.out.get_mut(self.filled..).unwrap_or_default();
+        let step = self.decoder.step(chunk, room).map_err(fault)?;
+        if ended && step.produced == 0 {
+            return Err(BlobError::Truncated {
+                codec: Codec::Xz,
+                at,
+            });
+        }
+        let new = room.get(..step.produced).unwrap_or_default();
+        spans.bytes(new, None);
+        self.filled += new.len();
+        input.consume(step.consumed);
+        if let Stop::Block { check } = step.stop
+            && spans.wants_point()
+        {
+            let at = input.position();
+            spans.point(Origin::XzBlock { at, check });
+        }
+        Ok(())
+    }
+}
+
+/// Decodes what follows the start of a stream or a block, as far as it is asked to.
+pub(super) struct XzStream {
+    decoder: Decoder,
+    ahead: Ahead,
+}
+
+impl XzStream {
+    /// Begins at the header of a stream.
+    pub(super) fn at_stream(at: u64) -> Self {
+        Self {
+            decoder: Decoder::unchecked(),
+            ahead: Ahead::new(at),
+        }
+    }
+
+    /// Begins at the header of a block, in a stream whose flags name the check of that number.
+    pub(super) fn at_block(at: u64, check: u8) -> io::Result<Self> {
+        let decoder = Decoder::at_block(check).map_err(io_error)?;
+        let ahead = Ahead::new(at);
+        Ok(Self { decoder, ahead })
+    }
+
+    /// Fills `out` with the bytes that come next.
+    pub(super) fn fill(&mut self, source: &dyn ReadAt, out: &mut [u8]) -> io::Result<()> {
+        let mut done = 0;
+        while done < out.len() {
+            let from = self.ahead.fill(source)?;
+            let ended = from.is_empty();
+            let to = out.get_mut(done..).unwrap_or_default();
+            let step = self.decoder.step(from, to).map_err(io_error)?;
+            if ended && step.produced == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.ahead.consume(step.consumed);
+            done += step.produced;
+        }
+        Ok(())
+    }
+
+    /// Memory that it takes at most in the block that it is in, in bytes: mostly the dictionary, whose
+    /// length the block chooses.
+    pub(super) fn footprint(&self) -> usize {
+        self.decoder.footprint() + self.ahead.footprint()
+    }
+}
+
+fn io_error(fault: Fault) -> io::Error {
+    match fault {
+        Fault::Damaged(detail) => invalid(&detail),
+        Fault::Dictionary(_) => invalid("its dictionary is larger than it was"),
+    }
+}
