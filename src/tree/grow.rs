@@ -160,8 +160,8 @@ impl Growing {
         at
     }
 
-    /// Copies a node of another tree into this one, for a name in `parent`. A directory is copied without
-    /// its entries.
+    /// Copies a node of another tree into this one, for a name in `parent`. A directory is copied
+    /// without its entries.
     pub fn adopt(&mut self, other: &Self, node: u32, parent: u32) -> u32 {
         let Some(record) = other.nodes.get(node as usize) else {
             return self.implied(parent, 0);
@@ -211,7 +211,8 @@ impl Growing {
             .unwrap_or_default()
     }
 
-    /// Applies an entry for a directory that already exists: replaces its attributes and keeps its names.
+    /// Applies an entry for a directory that already exists: replaces its attributes and keeps its
+    /// names.
     pub fn describe(&mut self, node: u32, entry: &Entry, layer: u32, number: u32) {
         let xattrs = self.keep_xattrs(&entry.xattrs);
         if let Some(node) = self.nodes.get_mut(node as usize) {

@@ -104,8 +104,8 @@ impl<'a> Removals<'a> {
     }
 
     /// Returns the last removal that explains why `path`, absolute or relative to the root, does not
-    /// lead to a regular file. Links on the path are followed. Returns `None` if no layer ever had such a
-    /// path, or if the path leads to a regular file.
+    /// lead to a regular file. Links on the path are followed. Returns `None` if no layer ever had such
+    /// a path, or if the path leads to a regular file.
     ///
     /// The result is a directory above the last name of the path only if that directory was a symbolic
     /// link. Other removed directories are searched for the path itself.

@@ -34,9 +34,9 @@ impl Merger {
     /// (`fs.RootPath` of continuity) do. A name that is missing or not a directory may still be left by
     /// `..`; then nothing is created for it. The kernel would return ENOENT or ENOTDIR there.
     ///
-    /// With `make`, the names that are missing in the end are created, and files that are not directories
-    /// are replaced by directories. With `removed`, names that this layer's whiteouts removed are still
-    /// found.
+    /// With `make`, the names that are missing in the end are created, and files that are not
+    /// directories are replaced by directories. With `removed`, names that this layer's whiteouts
+    /// removed are still found.
     ///
     /// # Errors
     /// Returns `Missing` only without `make`.

@@ -79,8 +79,8 @@ impl Merger {
         Ok(())
     }
 
-    /// Returns whether whiteouts are being applied and a directory of this layer will replace the symbolic
-    /// link with that name.
+    /// Returns whether whiteouts are being applied and a directory of this layer will replace the
+    /// symbolic link with that name.
     pub(super) fn is_covered(&self, dir: u32, name: &[u8]) -> bool {
         let slot = || self.tree.names.find(dir, name);
         !self.covered.is_empty() && slot().is_some_and(|slot| self.covered.contains(&slot))
