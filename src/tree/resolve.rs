@@ -25,7 +25,8 @@ pub(super) trait Look {
     fn target(&self, node: u32) -> Option<&[u8]>;
 }
 
-/// The end of a path: the last name (none if the path ends with `..` or is the root), and the node.
+/// The end of a path: the name that leads to it, and the node. There is no name after `..`, and for the
+/// root or the directory where the path starts.
 pub(super) type End = (Option<u32>, u32);
 
 /// Resolves a path. `..` and absolute links stay inside the tree. The last component is followed too

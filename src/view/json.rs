@@ -10,7 +10,7 @@ pub fn object(facts: &[Fact]) -> String {
     Json::Object(map(facts)).to_string()
 }
 
-/// Like [`object`], but returns a map that can become part of another object.
+/// Like [`object()`], but returns a map that can become part of another object.
 pub fn map(facts: &[Fact]) -> Map<String, Json> {
     let mut object = Map::new();
     for fact in facts {
