@@ -1,10 +1,10 @@
-//! Requests in, replies out. Each request is one call of the view; a panic in it becomes EIO, since
-//! a thread that dies would leave the mount hanging.
+//! Translates FUSE requests to calls of the view, and results to replies. A panic in a call becomes
+//! EIO, because a dead thread would leave the mount hanging.
 //!
-//! One thread takes all requests and answers those that need nothing but memory, which is nearly all
-//! of them: with several, each request wakes another one, on another processor. That thread never
-//! waits: a read that something must be decoded for goes to the [`Workers`], who reply when they have
-//! it, and so does what may have to wait for a verdict, until there is one.
+//! One thread takes all requests and answers those that need only data in memory, which are nearly all.
+//! With several such threads, each request would wake another thread on another processor. This thread
+//! never waits. A read that must decode data goes to the [`Workers`], which reply when the data is
+//! ready. So do requests that may have to wait for a verdict, until the verdicts are available.
 
 use std::ffi::OsStr;
 use std::io;
@@ -26,7 +26,7 @@ use super::pages::Pages;
 use crate::view::{Counter, MAX_NAME, Stats, View, ViewError, is_long_question};
 use crate::workers::Workers;
 
-/// An image never changes while it is mounted: what the kernel knows stays true.
+/// An image never changes while it is mounted, so the kernel may cache its data without limit.
 const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 pub(super) struct Adapter<V> {
@@ -37,10 +37,10 @@ pub(super) struct Adapter<V> {
 }
 
 impl<V: View> Adapter<V> {
-    /// An adapter with so many `readers`: threads that wait for what must be decoded.
+    /// Creates an adapter with the given number of `readers`, the threads that wait for decoding.
     ///
     /// # Errors
-    /// If the system has no more threads.
+    /// Returns an error if the system cannot create the threads.
     pub(super) fn new(view: Arc<V>, pages: Arc<Pages>, readers: usize) -> io::Result<Self> {
         Ok(Self {
             view,
@@ -50,8 +50,8 @@ impl<V: View> Adapter<V> {
         })
     }
 
-    /// Answers a question about an inode: here if nothing has to be waited for, else by somebody who can
-    /// wait.
+    /// Answers a request for an inode: on this thread if nothing has to be waited for, otherwise on a
+    /// reader thread.
     fn answer(&self, ino: INodeNo, run: impl FnOnce(&V) + Send + 'static) {
         self.answer_or_wait(self.view.may_take_long(ino.0), run);
     }
@@ -66,7 +66,7 @@ impl<V: View> Adapter<V> {
     }
 }
 
-/// Runs one operation of the view, and counts it.
+/// Runs and counts one operation of the view.
 fn ask<V: View, T>(
     view: &V,
     operation: Counter,
@@ -77,7 +77,7 @@ fn ask<V: View, T>(
     contained(view, operation, ino, run)
 }
 
-/// Runs one operation of the view; its error or panic is logged and becomes an error number.
+/// Runs one operation of the view. Logs an I/O error or a panic. Returns an errno for any error.
 fn contained<V: View, T>(
     view: &V,
     operation: Counter,
@@ -94,14 +94,14 @@ fn contained<V: View, T>(
             Err(errno(&error))
         }
         Err(_) => {
-            // The panic hook has printed where.
+            // The panic hook has printed the location.
             tracing::error!("{operation} of inode {ino:?} panicked; please report this");
             Err(Errno::EIO)
         }
     }
 }
 
-/// Sends what was read.
+/// Sends the result of a read.
 fn read_reply(view: &impl View, read: Result<&[u8], Errno>, reply: ReplyData) {
     match read {
         Ok(bytes) => {
@@ -140,7 +140,7 @@ impl<V: View> Filesystem for Adapter<V> {
                     let ttl = time_to_live(view, attr.ino);
                     reply.entry(&ttl, &file_attr(&attr), Generation(0));
                 }
-                // Inode 0 with a time to live: the kernel remembers that there is nothing.
+                // Inode 0 with a time to live: the kernel caches that the name does not exist.
                 Err(Errno::ENOENT) => reply.entry(&FOREVER, &nothing(), Generation(0)),
                 Err(error) => reply.error(error),
             }
@@ -175,7 +175,7 @@ impl<V: View> Filesystem for Adapter<V> {
     fn open(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
         self.view.requests().count(Counter::Open);
         if self.granted.no_open {
-            // Said once, this holds for all files: the kernel then asks no more.
+            // After this reply, the kernel opens all files without a request.
             reply.error(Errno::ENOSYS);
         } else {
             reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE);
@@ -259,8 +259,9 @@ impl<V: View> Filesystem for Adapter<V> {
                     let ino = INodeNo(entry.ino);
                     let (attr, ttl) = match v.getattr(entry.ino) {
                         Ok(attr) => (file_attr(&attr), time_to_live(v, entry.ino)),
-                        // One whose facts cannot be read does not hide the others. It is listed, and
-                        // expires at once, so that who looks at it asks, and gets the error.
+                        // An entry whose facts cannot be read must not hide the others. It is listed
+                        // with attributes that expire at once. A later access sends a request, which
+                        // fails.
                         Err(error) => {
                             tracing::error!("readdirplus: {error}");
                             (unknown(ino, entry.kind), Duration::ZERO)
@@ -311,7 +312,7 @@ impl<V: View> Filesystem for Adapter<V> {
     }
 }
 
-/// How long the kernel may believe what it knows of an inode.
+/// How long the kernel may cache the attributes and name of an inode.
 fn time_to_live(view: &impl View, ino: u64) -> Duration {
     match view.changes(ino) {
         true => Duration::ZERO,
@@ -319,7 +320,7 @@ fn time_to_live(view: &impl View, ino: u64) -> Duration {
     }
 }
 
-/// With size 0 the kernel asks how long the value is.
+/// Sends the value of an extended attribute. Size 0 requests only the length of the value.
 fn xattr_reply(value: Result<Vec<u8>, Errno>, size: u32, reply: ReplyXattr) {
     match value {
         Err(error) => reply.error(error),

@@ -1,4 +1,4 @@
-//! From the view's attributes to those of FUSE.
+//! Converts the attributes of the view to those of FUSE.
 
 use std::time::{Duration, SystemTime};
 
@@ -55,12 +55,12 @@ fn system_time(time: Mtime) -> SystemTime {
     exact.unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
-/// What a lookup says of a name that is not there.
+/// The attributes in a lookup reply for a name that does not exist.
 pub(super) fn nothing() -> FileAttr {
     unknown(INodeNo(0), view::FileType::Regular)
 }
 
-/// What stands for the attributes of something that has some.
+/// Placeholder attributes for an inode whose attributes cannot be read.
 pub(super) fn unknown(ino: INodeNo, kind: view::FileType) -> FileAttr {
     FileAttr {
         ino,
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn device_numbers_as_the_kernel_packs_them() {
-        // From makedev(3) for /dev/null and a large minor.
+        // The values of makedev(3) for /dev/null and for a large minor number.
         assert_eq!(device((1, 3)), 0x103);
         assert_eq!(device((8, 0x1234)), 0x0120_0834);
     }

@@ -1,14 +1,14 @@
-//! What is asked of the kernel when a mount begins. Each wish is made alone: a kernel that lacks
-//! one grants the others.
+//! Negotiates capabilities with the kernel when a mount starts. Each capability is requested
+//! separately, so a kernel that lacks one can grant the others.
 
 use fuser::{InitFlags, KernelConfig};
 
-/// What the adapter must know of what was granted.
+/// The granted capabilities that the adapter depends on.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Granted {
-    /// `open` may be refused once and for all; the kernel then opens files by itself.
+    /// `open` may be refused with ENOSYS; the kernel then opens files without requests.
     pub no_open: bool,
-    /// The same for directories.
+    /// Likewise for `opendir` and directories.
     pub no_opendir: bool,
 }
 
@@ -21,19 +21,19 @@ pub(super) fn negotiate(config: &mut KernelConfig) -> Granted {
         );
         granted
     };
-    // Nothing ever changes, so the kernel may keep all that it has seen.
+    // Nothing ever changes, so the kernel may cache all that it has received.
     want(InitFlags::FUSE_CACHE_SYMLINKS);
     want(InitFlags::FUSE_PARALLEL_DIROPS);
     want(InitFlags::FUSE_ASYNC_READ);
-    // Attributes come with every listing. Left to its own judgement (FUSE_READDIRPLUS_AUTO) the kernel
-    // asks for them in the first piece of a directory alone, and then for each file of the rest:
-    // walkers like find and ls list a directory to its end before they look at what is in it.
+    // Attributes are sent with every listing. With FUSE_READDIRPLUS_AUTO, the kernel requests them only
+    // with the first part of a directory, and then sends a request for each file of the rest, because
+    // programs like find and ls list a whole directory before they access the files in it.
     want(InitFlags::FUSE_DO_READDIRPLUS);
     let granted = Granted {
         no_open: want(InitFlags::FUSE_NO_OPEN_SUPPORT),
         no_opendir: want(InitFlags::FUSE_NO_OPENDIR_SUPPORT),
     };
-    // The largest the kernel offers. Refused only above that, so nothing can be lost here.
+    // Fails only if the kernel's limit is lower, which is the default then.
     let _ = config.set_max_readahead(1 << 20);
     granted
 }

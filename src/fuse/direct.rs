@@ -1,5 +1,5 @@
-//! mount(2) without a helper, for root. fuser can do this too, but not under a type of its own: only
-//! with `fuse.imgfs` as type do `mount` and `findmnt -t` tell our mounts from others.
+//! Mounts with mount(2), without a helper, as root. fuser can do this too, but not with a separate file
+//! system type. Only with the type `fuse.imgfs` can `mount` and `findmnt -t` distinguish imgfs mounts.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -13,10 +13,10 @@ use rustix::process::{getegid, geteuid};
 use super::mountinfo::FS_TYPE;
 use super::options::MountOptions;
 
-/// Mounts at `path`; the descriptor is the connection to the kernel.
+/// Mounts at `path`. Returns the file descriptor of the connection to the kernel.
 ///
 /// # Errors
-/// `PermissionDenied` for who is not root: then the helper is the way.
+/// Returns `PermissionDenied` if the user is not root. The helper is needed then.
 pub(super) fn mount_direct(path: &Path, options: &MountOptions) -> io::Result<OwnedFd> {
     let mode = std::fs::metadata(path)?.permissions().mode();
     let device: File = OpenOptions::new()
@@ -36,12 +36,12 @@ pub(super) fn mount_direct(path: &Path, options: &MountOptions) -> io::Result<Ow
     if !options.exec {
         flags |= MountFlags::NOEXEC;
     }
-    // The kernel wants a source that is not empty.
+    // The kernel requires a source that is not empty.
     let source = match options.source.as_str() {
         "" => "imgfs",
         source => source,
     };
-    // The kernel takes no NUL in a source; a path has none.
+    // Cannot fail: the string contains no NUL.
     let data = std::ffi::CString::new(data)?;
     mount(source, path, FS_TYPE, flags, data.as_c_str())?;
     Ok(device.into())

@@ -1,4 +1,4 @@
-//! One match from the view's errors to the kernel's.
+//! Maps errors of the view to errno values.
 
 use fuser::Errno;
 

@@ -1,4 +1,4 @@
-//! Why a mount failed, each with the way out.
+//! The reasons why a mount fails, each with advice.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,48 +6,48 @@ use std::path::PathBuf;
 /// Why a mount failed.
 #[derive(Debug, thiserror::Error)]
 pub enum MountError {
-    /// The mountpoint is not there.
+    /// The mountpoint does not exist.
     #[error("mountpoint {path} does not exist; make it: mkdir -p {path}", path = .0.display())]
     Missing(PathBuf),
-    /// The mountpoint is a file.
+    /// The mountpoint is not a directory.
     #[error("mountpoint {} is not a directory", .0.display())]
     NotDirectory(PathBuf),
-    /// A mount of ours is there, alive.
+    /// An imgfs mount that works is already there.
     #[error("{path} already shows {1}; unmount it first: imgfs umount {path}", path = .0.display())]
     Mounted(PathBuf, String),
-    /// A mount is there whose daemon is gone.
+    /// A mount is there whose daemon has ended.
     #[error("{path} is a mount whose daemon is gone (killed?); clear it: {1} {path}", path = .0.display())]
     Dead(PathBuf, &'static str),
-    /// There is no FUSE.
+    /// FUSE is not available.
     #[error(
         "there is no /dev/fuse; load the module (modprobe fuse), or give the container \
          --device /dev/fuse --cap-add SYS_ADMIN"
     )]
     NoDevice,
-    /// FUSE is not for this user.
+    /// The user may not open `/dev/fuse`.
     #[error("/dev/fuse may not be opened by you: {0}; as root: chmod 666 /dev/fuse")]
     DeviceDenied(io::Error),
-    /// The helper is missing.
+    /// `fusermount3` is not installed.
     #[error("to mount as an ordinary user, fusermount3 is needed; install the package fuse3")]
     NoHelper,
-    /// Root, but not of this machine: a container.
+    /// mount(2) is not permitted, as for root in a container, and `fusermount3` is not installed.
     #[error(
         "mount(2) is not allowed here; give the container --device /dev/fuse --cap-add SYS_ADMIN, \
          or install fuse3"
     )]
     NotAllowed,
-    /// The helper looks for the user's name.
+    /// `fusermount3` requires a user with a name.
     #[error("fusermount3 wants a user with a name; add uid {0} to /etc/passwd, or mount as root")]
     NoUser(u32),
-    /// Other users may not be let in.
+    /// The user may not give other users access.
     #[error("--allow-other needs the line user_allow_other in /etc/fuse.conf, or root")]
     AllowOther,
-    /// The system refuses.
+    /// The system call or the helper failed.
     #[error("cannot mount at {}: {error}", path.display())]
     Io {
-        /// Where.
+        /// The mountpoint.
         path: PathBuf,
-        /// What the system, or `fusermount3`, says.
+        /// The error of the system or of `fusermount3`.
         #[source]
         error: io::Error,
     },

@@ -1,8 +1,8 @@
-//! The kernel's side: a thin adapter from FUSE requests to the view, and the life of a mount.
-//! Decides nothing. Only this room names the `fuser` crate.
+//! The FUSE layer: a thin adapter from FUSE requests to the view, and the lifecycle of a mount. It makes
+//! no decisions of its own. Only this module uses the `fuser` crate.
 //!
-//! [`mount`] returns a [`Mount`] when the kernel has accepted it; the tree can be read from then on.
-//! Dropping it unmounts.
+//! [`mount`] returns a [`Mount`] when the kernel has accepted the mount. The tree can be read from then
+//! on. Dropping the [`Mount`] unmounts it.
 
 mod adapter;
 mod attr;

@@ -1,35 +1,35 @@
-//! What is mounted where, from `/proc/self/mountinfo` (proc_pid_mountinfo(5)).
+//! Reads the list of mounts from `/proc/self/mountinfo` (proc_pid_mountinfo(5)).
 
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-/// The file system type of a mount of ours.
+/// The file system type of an imgfs mount.
 pub(super) const FS_TYPE: &str = "fuse.imgfs";
 
-/// One mount.
+/// A mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MountPoint {
-    /// Where.
+    /// Where it is mounted.
     pub path: PathBuf,
-    /// File system type, such as `fuse.imgfs`.
+    /// The file system type, such as `fuse.imgfs`.
     pub kind: String,
-    /// What is mounted.
+    /// The mounted source.
     pub source: String,
 }
 
 impl MountPoint {
-    /// Whether it is one of ours.
+    /// Whether it is an imgfs mount.
     pub fn is_imgfs(&self) -> bool {
         self.kind == FS_TYPE
     }
 }
 
-/// The topmost mount at exactly this path.
+/// Returns the topmost mount at exactly this path.
 ///
 /// # Errors
-/// If `/proc` cannot be read.
+/// Returns an error if `/proc` cannot be read.
 pub fn mounted_at(path: &Path) -> io::Result<Option<MountPoint>> {
     let text = std::fs::read("/proc/self/mountinfo")?;
     let mut mounts = text.split(|&b| b == b'\n').rev().filter_map(parse);
@@ -49,7 +49,7 @@ fn parse(line: &[u8]) -> Option<MountPoint> {
     })
 }
 
-/// Blanks, newlines and backslashes are written as three octal digits.
+/// Decodes a field, in which blanks, newlines and backslashes are written as three octal digits.
 fn unescape(field: &[u8]) -> OsString {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;

@@ -1,12 +1,12 @@
-//! How to mount.
+//! The options of a mount.
 
-/// How to mount.
+/// The options of a mount.
 #[derive(Clone, Debug, Default)]
 pub struct MountOptions {
-    /// What `/proc/mounts` shows as the source.
+    /// The source that `/proc/mounts` shows.
     pub source: String,
-    /// Let other users in; the kernel then checks permissions.
+    /// Gives other users access. The kernel then checks permissions.
     pub allow_other: bool,
-    /// Let programs of the image be started.
+    /// Allows programs of the image to be executed.
     pub exec: bool,
 }

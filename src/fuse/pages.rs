@@ -1,12 +1,12 @@
-//! Gives the kernel pages that it has not asked for.
+//! Stores pages in the kernel's page cache that the kernel has not requested.
 //!
-//! Who reads 4 KiB somewhere in a large file costs the decoding of a whole span, a megabyte or more.
-//! The rest of that span goes to the kernel's page cache too, so that the next reads nearby come from
-//! there: the page cache is larger than any cache of ours, and costs no request.
+//! A read of 4 KiB in the middle of a large file requires decoding a whole span, a megabyte or more. The
+//! rest of that span is put into the page cache, so that the next reads nearby need no request. The page
+//! cache is larger than the process's own cache.
 //!
-//! A store waits for the locks of pages, which a reader may hold who waits for his own reply. So it
-//! is done by a thread of its own, which nobody waits for, after the reply; and if that thread is
-//! busy, not at all. Only bytes from the cache of decoded spans are stored, whose checksum was right.
+//! A store waits for page locks, which a thread may hold that itself waits for a reply. So stores run
+//! after the reply, on a separate thread for which nothing waits. If that thread is busy, the store is
+//! skipped. Only bytes from the cache of decoded spans, whose checksum was verified, are stored.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,28 +18,28 @@ use crate::blob::SpanSlice;
 use crate::view::{Counter, View};
 use crate::workers::Workers;
 
-/// So many stores wait at most; each holds on to a span.
+/// The maximum number of stores that wait. Each keeps a span in memory.
 const WAITING: usize = 4;
 
-/// The kernel itself reads ahead for who goes forward, and then asks for much at once. Who gets so
-/// little jumps.
+/// The maximum size of reads that are treated as random access, in bytes. For sequential reads, the
+/// kernel reads ahead by itself and sends larger requests.
 const SMALL: u32 = 32 << 10;
 
 const PAGE: u64 = 4096;
 
-/// The kernel's page cache, as seen from here.
+/// Access to the kernel's page cache.
 pub(super) struct Pages {
     notifier: OnceLock<Notifier>,
-    /// The kernel takes none.
+    /// Whether the kernel does not support stores.
     refused: AtomicBool,
     worker: Workers,
 }
 
 impl Pages {
-    /// Stores nothing until it is [connected](Pages::connect).
+    /// Creates it. Stores nothing until it is [connected](Pages::connect).
     ///
     /// # Errors
-    /// If the system has no more threads.
+    /// Returns an error if the system cannot create the thread.
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             notifier: OnceLock::new(),
@@ -48,13 +48,13 @@ impl Pages {
         })
     }
 
-    /// Stores can be made from now on.
+    /// Sets the connection that stores use.
     pub(super) fn connect(&self, notifier: Notifier) {
-        // A mount begins once.
+        // Called once per mount, so it is not set yet.
         let _ = self.notifier.set(notifier);
     }
 
-    /// After a read that something was decoded for: gives the kernel what else came of it.
+    /// Called after a read that decoded data: stores the rest of the decoded span.
     pub(super) fn after_read<V: View>(
         self: &Arc<Self>,
         view: &Arc<V>,
@@ -62,7 +62,7 @@ impl Pages {
         offset: u64,
         size: u32,
     ) {
-        // Who begins at the beginning reads all of it, as a rule.
+        // A read at the beginning usually means that the whole file will be read.
         if offset == 0 || size > SMALL || self.refused.load(Ordering::Relaxed) {
             return;
         }
@@ -82,7 +82,7 @@ impl Pages {
                 return;
             };
             view.requests().count(Counter::Store);
-            // The inode may be forgotten meanwhile, the mount may be gone: nothing is lost.
+            // If the inode was forgotten or the mount is gone meanwhile, the store fails without harm.
             if let Err(error) = notifier.store(ino, at, &bytes) {
                 tracing::debug!("pages of inode {ino:?} were not stored: {error}");
                 if error.kind() == io::ErrorKind::Unsupported {
@@ -93,7 +93,7 @@ impl Pages {
     }
 }
 
-/// Cuts off what does not fill a page; only the last page of a file need not be full.
+/// Removes the parts that do not fill a page. Only the last page of a file may be partial.
 fn whole_pages(at: u64, bytes: SpanSlice, size: u64) -> Option<(u64, SpanSlice)> {
     let end = at.checked_add(bytes.len() as u64)?;
     let from = at.checked_next_multiple_of(PAGE)?;

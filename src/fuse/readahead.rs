@@ -1,13 +1,13 @@
-//! How far the kernel reads ahead of who reads forward: 128 KiB on every new mount, whatever the file
-//! system wishes. Only through sysfs can it be more, and only by root.
+//! Raises the kernel's readahead for sequential reads. On a new mount it is 128 KiB, regardless of what
+//! the file system requests. Only root can raise it, through sysfs.
 
 use std::os::linux::fs::MetadataExt;
 use std::path::Path;
 
-/// As much as one request can ask for.
+/// The maximum size of one request.
 const READ_AHEAD_KB: &str = "1024";
 
-/// Raises it for the mount at `path`; where that is not allowed, it stays as it is.
+/// Raises the readahead of the mount at `path`. If that is not permitted, it stays unchanged.
 pub(super) fn raise(path: &Path) {
     let written = std::fs::metadata(path).and_then(|meta| {
         let device = meta.st_dev();

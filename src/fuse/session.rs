@@ -1,4 +1,4 @@
-//! The life of a mount: checked, mounted, served, taken away.
+//! The lifecycle of a mount: check, mount, serve, unmount.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,16 +17,16 @@ use super::readahead;
 use super::umount::{UmountError, Unmounted, absolute, umount};
 use crate::view::View;
 
-/// A mount that is served. Unmounts when dropped.
+/// An active mount. Unmounts when dropped.
 pub struct Mount {
     path: PathBuf,
     session: Option<BackgroundSession>,
 }
 
-/// Checks a mountpoint and gives its path without links.
+/// Checks a mountpoint and returns its path without symbolic links.
 ///
 /// # Errors
-/// If nothing can be mounted there.
+/// Returns an error if nothing can be mounted there.
 fn check(mountpoint: &Path) -> Result<PathBuf, MountError> {
     let io = |error| MountError::Io {
         path: mountpoint.to_owned(),
@@ -42,7 +42,7 @@ fn check(mountpoint: &Path) -> Result<PathBuf, MountError> {
         Ok(meta) if !meta.is_dir() => return Err(MountError::NotDirectory(path)),
         Ok(_) => {}
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(missing()),
-        // ENOTCONN: the mount is there, the process that served it is not.
+        // ENOTCONN: the mount exists, but the process that served it has ended.
         Err(e) if e.raw_os_error() == Some(rustix::io::Errno::NOTCONN.raw_os_error()) => {
             let ours = mounted.is_some_and(|m| m.is_imgfs());
             let cure = if ours { "imgfs umount" } else { "umount" };
@@ -58,10 +58,10 @@ fn check(mountpoint: &Path) -> Result<PathBuf, MountError> {
     Ok(path)
 }
 
-/// Says whether something could be mounted here by this user, before work is done for it.
+/// Checks whether this user can mount here, before any expensive work.
 ///
 /// # Errors
-/// What stands in the way.
+/// Returns the reason why a mount is not possible.
 pub fn precheck(mountpoint: &Path) -> Result<(), MountError> {
     check(mountpoint)?;
     let device = std::fs::OpenOptions::new()
@@ -73,7 +73,7 @@ pub fn precheck(mountpoint: &Path) -> Result<(), MountError> {
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
             return Err(MountError::DeviceDenied(e));
         }
-        // ENOENT, or ENXIO and ENODEV where the file is there and the module is not.
+        // ENOENT, or ENXIO or ENODEV if the device file exists but the module is not loaded.
         Err(_) => return Err(MountError::NoDevice),
     }
     let helper = || {
@@ -88,10 +88,10 @@ pub fn precheck(mountpoint: &Path) -> Result<(), MountError> {
     Ok(())
 }
 
-/// Mounts a view. When this returns, it can be read.
+/// Mounts a view. The mount can be read when this returns.
 ///
 /// # Errors
-/// What stands in the way; nothing stays mounted then.
+/// Returns the reason why the mount failed. Nothing stays mounted then.
 pub fn mount<V: View>(
     view: Arc<V>,
     mountpoint: &Path,
@@ -107,7 +107,7 @@ pub fn mount<V: View>(
         if text.contains("could not determine username") {
             return MountError::NoUser(geteuid().as_raw());
         }
-        // fuser looked for a helper, which is needed only where mount(2) was refused.
+        // fuser looked for the helper, which it needs only if mount(2) was refused.
         if error.kind() == io::ErrorKind::NotFound {
             return MountError::NotAllowed;
         }
@@ -116,7 +116,7 @@ pub fn mount<V: View>(
             error: io::Error::new(error.kind(), text.trim().to_owned()),
         }
     };
-    // More readers than processors: some of them wait for what another one is decoding.
+    // More readers than processors, because some wait for data that others decode.
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let readers = (2 * processors).clamp(4, 16);
     let pages = Arc::new(Pages::new().map_err(io)?);
@@ -126,7 +126,7 @@ pub fn mount<V: View>(
         Ok(connection) => {
             let session = Session::from_fd(adapter, connection, config.acl, config);
             if session.is_err() {
-                // Nobody serves it: nothing may stay behind.
+                // No thread serves the mount, so it must be removed.
                 let _ = umount(&path);
             }
             session
@@ -145,10 +145,10 @@ pub fn mount<V: View>(
     })
 }
 
-/// What fuser must know. The mount options serve the helper; mount(2) gets its own.
+/// The configuration for fuser. Its mount options are for the helper; mount(2) gets its own.
 fn config(options: &MountOptions) -> Config {
     let subtype = FS_TYPE.strip_prefix("fuse.").unwrap_or(FS_TYPE);
-    // The helper takes its options in one string.
+    // The helper takes its options as one string, separated by commas.
     let source = options.source.replace('\\', r"\\").replace(',', r"\,");
     let mut config = Config::default();
     config.mount_options = vec![
@@ -165,21 +165,21 @@ fn config(options: &MountOptions) -> Config {
         config.mount_options.push(MountOption::DefaultPermissions);
         config.acl = SessionACL::All;
     }
-    // Requests are answered from memory by one thread; what takes time goes to others.
+    // One thread answers requests from memory. Requests that take long go to other threads.
     config.n_threads = Some(1);
     config
 }
 
 impl Mount {
-    /// Where it is mounted, without links.
+    /// The path of the mountpoint, without symbolic links.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Waits until somebody unmounts it.
+    /// Waits until it is unmounted.
     ///
     /// # Errors
-    /// If the connection to the kernel breaks.
+    /// Returns an error if the connection to the kernel fails.
     pub fn wait(mut self) -> io::Result<()> {
         match self.session.take() {
             Some(session) => session.join(),
@@ -187,13 +187,14 @@ impl Mount {
         }
     }
 
-    /// Unmounts, lazily if it is in use, and waits for the threads that serve it if it was not.
+    /// Unmounts, lazily if the mount is in use. If it was not in use, waits for the threads that serve
+    /// it.
     ///
     /// # Errors
-    /// If it is still mounted.
+    /// Returns an error if it is still mounted.
     pub fn umount(mut self) -> Result<Unmounted, UmountError> {
         let how = match umount(&self.path) {
-            // Somebody was faster.
+            // It was unmounted by another process in the meantime.
             Err(UmountError::NotMounted(_)) => Unmounted::Clean,
             other => other?,
         };

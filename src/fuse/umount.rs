@@ -1,6 +1,6 @@
-//! Taking a mount away: with umount2(2) where that is allowed, else through `fusermount3`; lazily
-//! if it is busy. A read-only tree has nothing to lose by that: what is open stays readable until
-//! it is closed.
+//! Unmounts with umount2(2) if that is allowed, otherwise with `fusermount3`. A mount that is busy is
+//! unmounted lazily: files that are open stay readable until they are closed. Nothing can be lost,
+//! because the file system is read-only.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,52 +11,52 @@ use rustix::mount::{UnmountFlags, unmount};
 
 use super::mountinfo::mounted_at;
 
-/// How a mount went away.
+/// How a mount was unmounted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unmounted {
-    /// At once.
+    /// Immediately.
     Clean,
-    /// It was in use: gone from the tree, and alive for who still has something open in it.
+    /// Lazily, because it was in use. It is no longer visible, but files that are open stay readable.
     Lazy,
 }
 
-/// Why a mount is still there.
+/// Why a mount could not be unmounted.
 #[derive(Debug, thiserror::Error)]
 pub enum UmountError {
-    /// Nothing of ours is mounted there.
+    /// No imgfs mount is there.
     #[error("nothing is mounted by imgfs at {}", .0.display())]
     NotMounted(PathBuf),
-    /// Something else is mounted there.
+    /// A mount of another type is there.
     #[error("{} is not an imgfs mount but {kind}; use umount", path.display())]
     NotOurs {
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// The type of what is mounted there.
+        /// The type of that mount.
         kind: String,
     },
-    /// Only who mounted it or root may take it away.
+    /// Only root and the user who mounted it may unmount it.
     #[error("{}: not allowed: {detail}", path.display())]
     NotAllowed {
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// What `fusermount3` says.
+        /// The message of `fusermount3`.
         detail: String,
     },
-    /// The system refuses.
+    /// The system call failed.
     #[error("{}: cannot unmount: {error}", path.display())]
     Io {
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         #[source]
         error: io::Error,
     },
 }
 
-/// Unmounts what imgfs has mounted at `path`, alive or dead.
+/// Unmounts the imgfs mount at `path`, even if its daemon has ended.
 ///
 /// # Errors
-/// If nothing of ours is there, or it is not ours to take away.
+/// Returns an error if no imgfs mount is there, or if the user may not unmount it.
 pub fn umount(path: &Path) -> Result<Unmounted, UmountError> {
     let io = |error| UmountError::Io {
         path: path.to_owned(),
@@ -90,7 +90,8 @@ pub fn umount(path: &Path) -> Result<Unmounted, UmountError> {
     Err(io(Errno::BUSY.into()))
 }
 
-/// The path without links, also where the last name is a dead mount, which cannot be looked at.
+/// Returns the absolute path without symbolic links. Also works if the last component is a mount whose
+/// daemon has ended, on which stat(2) fails.
 pub(super) fn absolute(path: &Path) -> io::Result<PathBuf> {
     let path = std::path::absolute(path)?;
     match (path.parent(), path.file_name()) {
@@ -105,7 +106,7 @@ pub(super) fn absolute(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// An ordinary user unmounts through the helper, which is set-user-id root.
+/// Unmounts as an ordinary user, with the helper, which is set-user-ID root.
 fn with_helper(path: &Path) -> Result<Unmounted, UmountError> {
     let mut detail = String::from("fusermount3 is not installed (package fuse3)");
     for (options, how) in [

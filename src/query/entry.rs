@@ -1,4 +1,4 @@
-//! All that is known of one file, as one object: what `ls`, `find` and `stat` show.
+//! All information about one file as one object, as `ls`, `find` and `stat` show it.
 
 use serde_json::{Map, Value as Json};
 
@@ -6,7 +6,7 @@ use super::time::rfc3339;
 use crate::tree::Xattr;
 use crate::view::{Attr, Fact, FileType, ImageFs, ViewError, json};
 
-/// Type and permissions as ls(1) writes them: `-rwsr-xr-x`.
+/// Returns the type and permissions in the format of ls(1): `-rwsr-xr-x`.
 pub fn permissions(attr: &Attr) -> String {
     let mut text = String::with_capacity(10);
     text.push(match attr.kind {
@@ -17,7 +17,7 @@ pub fn permissions(attr: &Attr) -> String {
         FileType::BlockDevice => 'b',
         FileType::Fifo => 'p',
     });
-    // For each of user, group and others: what else its x can stand for, and where that is set.
+    // For user, group and others: the special bit that is shown in place of the x, and its letter.
     for (shift, special, letter) in [(6, 0o4000, 's'), (3, 0o2000, 's'), (0, 0o1000, 't')] {
         let bits = attr.mode >> shift;
         text.push(if bits & 4 != 0 { 'r' } else { '-' });
@@ -37,37 +37,38 @@ pub fn permissions(attr: &Attr) -> String {
 pub struct Entry<'a> {
     /// Its path in the image, with a leading slash.
     pub path: Vec<u8>,
-    /// What stat(2) tells.
+    /// Its attributes, as for stat(2).
     pub attr: Attr,
-    /// Where a symbolic link leads.
+    /// The target of a symbolic link.
     pub target: Option<&'a [u8]>,
-    /// The layer that brought it; `None` for what imgfs makes itself.
+    /// The layer that it comes from, or `None` for files that imgfs generates.
     pub layer: Option<u32>,
     /// The digest of that layer.
     pub layer_digest: Option<String>,
     /// The history line of that layer.
     pub created_by: Option<&'a str>,
-    /// The SHA-256 of a regular file's bytes in hexadecimal, if it was asked for.
+    /// The SHA-256 of a regular file's bytes in hexadecimal, if requested.
     pub sha256: Option<String>,
-    /// The extended attributes that the image gives it.
+    /// The extended attributes that the image ships.
     pub xattrs: Vec<Xattr<'a>>,
     /// Its facts, if it is an executable.
     pub facts: Vec<Fact>,
 }
 
-/// The SHA-256 of a regular file's bytes in hexadecimal; `None` for all else.
+/// Returns the SHA-256 of a regular file's bytes in hexadecimal, or `None` for other files.
 ///
 /// # Errors
-/// If they cannot be read.
+/// Returns an error if the bytes cannot be read.
 pub fn sha256(view: &ImageFs, ino: u64) -> Result<Option<String>, ViewError> {
     Ok(view.digest(ino)?.map(|digest| digest.hex().to_owned()))
 }
 
 impl<'a> Entry<'a> {
-    /// Looks up all that is known of a file; its digest only with `digests`, since that reads it.
+    /// Collects all information about a file. The digest is included only with `digests`, because it
+    /// requires reading the file.
     ///
     /// # Errors
-    /// If something of it cannot be read.
+    /// Returns an error if the file cannot be read.
     pub fn read(
         view: &'a ImageFs,
         path: &[u8],
@@ -77,7 +78,7 @@ impl<'a> Entry<'a> {
         let layer = view.layer_of(attr.ino)?;
         let of_layer = layer.and_then(|number| view.image().layers.get(number as usize));
         let mut facts = view.facts(attr.ino)?;
-        // What brought a file is told above.
+        // The facts of the layer are in the fields below.
         if !facts.iter().any(|fact| fact.key == "FORMAT") {
             facts.clear();
         }
@@ -100,13 +101,13 @@ impl<'a> Entry<'a> {
         })
     }
 
-    /// Major and minor number, if it is a device.
+    /// The major and minor number, if it is a device.
     pub fn device(&self) -> Option<(u32, u32)> {
         let is_device = matches!(self.attr.kind, FileType::CharDevice | FileType::BlockDevice);
         is_device.then_some(self.attr.device)
     }
 
-    /// As an object. What does not apply is not in it.
+    /// Returns the information as a JSON object. Fields that do not apply are left out.
     pub fn json(&self) -> Map<String, Json> {
         let mut object = Map::new();
         let mut add = |name: &str, value: Json| {

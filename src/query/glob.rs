@@ -1,12 +1,14 @@
-//! The patterns of find(1): fnmatch(3) with no flags, on bytes, as in the locale C.
+//! The patterns of find(1): fnmatch(3) without flags, on bytes, as in the locale C.
 //!
-//! `*` is any bytes, `?` one, `[…]` one of a set (`[!…]` and `[^…]` one that is not in it) with ranges,
-//! classes like `[:digit:]` and a character as `[=x=]` or `[.x.]`, and `\` takes the meaning of what
-//! follows it. A slash and a leading dot are bytes like others. A pattern is read once, into pieces that
-//! each take one byte, so that only the last `*` ever has to be tried again: no pattern costs more
-//! than its length times that of the name.
+//! `*` matches any bytes, `?` one byte, `[…]` a byte of a set (`[!…]` and `[^…]` a byte outside the set)
+//! with ranges, classes like `[:digit:]` and a character as `[=x=]` or `[.x.]`. `\` removes the special
+//! meaning of the next byte. A slash and a leading dot are ordinary bytes.
+//!
+//! A pattern is parsed once into pieces. All but `*` match exactly one byte, so only the last `*` has to
+//! be tried again. The cost of a match is at most the length of the pattern times the length of the
+//! name.
 
-/// A set of bytes, a bit for each.
+/// A set of bytes as a bitmap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Set([u128; 2]);
 
@@ -36,7 +38,7 @@ impl Set {
     }
 }
 
-/// What one place of a pattern takes.
+/// A piece of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
     /// Any number of bytes.
@@ -50,13 +52,13 @@ enum Piece {
 /// A pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob {
-    /// `None` if nothing matches: it ends in a `\`, or names a class that there is not.
+    /// `None` if nothing matches, because the pattern ends with a `\` or contains an unknown class.
     pieces: Option<Vec<Piece>>,
     fold: bool,
 }
 
 impl Glob {
-    /// Reads a pattern. With `fold`, small letters and capitals are the same (FNM_CASEFOLD).
+    /// Parses a pattern. With `fold`, matching ignores the case of ASCII letters (FNM_CASEFOLD).
     pub fn new(pattern: &[u8], fold: bool) -> Self {
         Self {
             pieces: pieces(pattern, fold),
@@ -64,7 +66,7 @@ impl Glob {
         }
     }
 
-    /// Whether a name matches, all of it.
+    /// Returns whether the whole name matches.
     pub fn matches(&self, name: &[u8]) -> bool {
         let Some(pieces) = &self.pieces else {
             return false;
@@ -75,7 +77,7 @@ impl Glob {
             Piece::Byte(wanted) => *wanted == fold(byte, self.fold),
         };
         let (mut at, mut taken) = (0, 0);
-        // Behind the last `*`: where the pattern goes on, and what of the name it left so far.
+        // After the last `*`: the next piece, and where in the name it is tried.
         let mut again: Option<(usize, usize)> = None;
         loop {
             match (pieces.get(at), name.get(taken)) {
@@ -135,30 +137,30 @@ fn pieces(pattern: &[u8], casefold: bool) -> Option<Vec<Piece>> {
     Some(pieces)
 }
 
-/// What follows a `[`.
+/// The result of parsing what follows a `[`.
 enum Bracket<'a> {
-    /// A set, and what follows its `]`.
+    /// A set, and the rest after its `]`.
     Set(Set, &'a [u8]),
-    /// No `]`: the `[` stands for itself.
+    /// There is no `]`, so the `[` stands for itself.
     Open,
-    /// What cannot match anything.
+    /// An invalid set. The pattern matches nothing.
     Wrong,
 }
 
 /// A member of a set.
 enum Member<'a> {
-    /// These bytes, as they stand, and what follows.
+    /// These bytes, without case folding, and the rest.
     All(Set, &'a [u8]),
-    /// This byte, which may begin a range, and what follows.
+    /// This byte, which may start a range, and the rest.
     Byte(Byte, &'a [u8]),
-    /// What cannot match anything.
+    /// An invalid member. The pattern matches nothing.
     Wrong,
 }
 
 #[derive(Clone, Copy)]
 struct Byte {
     byte: u8,
-    /// It is what it is, also where letters are folded.
+    /// The byte is not folded, even if case is ignored.
     exact: bool,
 }
 
@@ -167,7 +169,7 @@ fn bracket(pattern: &[u8], casefold: bool) -> Bracket<'_> {
         [b'!' | b'^', rest @ ..] => (true, rest),
         rest => (false, rest),
     };
-    // What a folded byte is looked up in, and what the byte itself.
+    // `folded` is tested with the folded byte, `exact` with the byte itself.
     let (mut folded, mut exact) = (Set::default(), Set::default());
     let mut first = true;
     loop {
@@ -207,7 +209,7 @@ fn bracket(pattern: &[u8], casefold: bool) -> Bracket<'_> {
     }
 }
 
-/// Reads a member, which is at least a byte.
+/// Parses a member of a set.
 fn member(rest: &[u8]) -> Member<'_> {
     match rest {
         [b'[', b':', tail @ ..] => {
@@ -227,7 +229,7 @@ fn member(rest: &[u8]) -> Member<'_> {
     }
 }
 
-/// Reads a member that may be an end of a range.
+/// Parses a member that may be an end of a range.
 fn one(rest: &[u8]) -> Member<'_> {
     let (byte, exact, rest) = match rest {
         [b'\\', byte, tail @ ..] => (byte, false, tail),
@@ -238,7 +240,7 @@ fn one(rest: &[u8]) -> Member<'_> {
     Member::Byte(Byte { byte: *byte, exact }, rest)
 }
 
-/// The classes of the locale C, by name.
+/// The test for a character class of the locale C.
 fn class(name: &[u8]) -> Option<fn(&u8) -> bool> {
     Some(match name {
         b"alnum" => u8::is_ascii_alphanumeric,
@@ -268,7 +270,7 @@ mod tests {
         let ours = Glob::new(pattern, casefold).matches(name);
         let flags = if casefold { libc::FNM_CASEFOLD } else { 0 };
         let [p, n] = [pattern, name].map(|text| CString::new(text).unwrap());
-        // SAFETY: both are texts that end in NUL and live until it returns.
+        // SAFETY: both are C strings that live until the call returns.
         #[allow(unsafe_code)]
         let theirs = unsafe { libc::fnmatch(p.as_ptr(), n.as_ptr(), flags) } == 0;
         let show = |text: &[u8]| text.escape_ascii().to_string();

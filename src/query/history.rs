@@ -1,17 +1,18 @@
-//! What each layer of an image did, beside the line of the config's history that made it.
+//! What each layer of an image did, together with the line of the config's history that made it.
 //!
-//! Files are all that is not a directory. What counts is this:
+//! Here, every entry that is not a directory counts as a file.
 //!
-//! | count | of a layer |
+//! | count | meaning |
 //! |---|---|
-//! | size | the lengths of its files together; a hard link adds nothing |
-//! | added | files that it brings where there was nothing, or a directory |
-//! | changed | files that it brings where a lower layer had a file |
-//! | hidden | files of lower layers that it takes away or puts something else in the place of ([`ImageFs::hidden`]) |
-//! | wasted | the lengths of its files that the merged tree shows under no name: they are stored, and nobody sees them |
+//! | size | the total length of the layer's files; hard links add nothing |
+//! | added | files of the layer at paths where the lower layers had nothing or a directory |
+//! | changed | files of the layer at paths where the lower layers had a file |
+//! | hidden | files of lower layers that the layer removes or replaces ([`ImageFs::hidden`]) |
+//! | wasted | the total length of the layer's files that the merged tree shows under no name: stored, but not visible |
 //!
-//! Added and changed go by the paths as the layers write them (`names`), without following symbolic
-//! links among their parents: layers are made of file systems, where such paths do not occur.
+//! Added and changed files are determined by the paths as the layers write them (`names`). Symbolic
+//! links in their parents are not followed: layers are made from file systems, in which such paths do
+//! not occur.
 
 mod names;
 
@@ -24,7 +25,7 @@ use crate::open::OpenLayer;
 use crate::view::{FileType, ImageFs, ViewError};
 use names::{Names, Was};
 
-/// Why there is no history.
+/// Why the history cannot be determined.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
     /// The index of a layer cannot be read.
@@ -32,9 +33,9 @@ pub enum HistoryError {
     Layer {
         /// The image.
         image: String,
-        /// Number of the layer, from 0.
+        /// The number of the layer, from 0.
         number: usize,
-        /// What went wrong.
+        /// The cause.
         #[source]
         error: io::Error,
     },
@@ -43,43 +44,43 @@ pub enum HistoryError {
     View {
         /// The image.
         image: String,
-        /// What went wrong.
+        /// The cause.
         #[source]
         error: ViewError,
     },
 }
 
-/// What a layer did, in numbers.
+/// The counts of a layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Bytes of its files.
+    /// The total length of its files in bytes.
     pub size: u64,
-    /// Files that were not there below.
+    /// The number of its files that the lower layers did not have.
     pub added: u64,
-    /// Files that were.
+    /// The number of its files that the lower layers already had.
     pub changed: u64,
-    /// Files of lower layers that it hides.
+    /// The number of files of lower layers that it hides.
     pub hidden: u64,
-    /// Bytes of its files that nobody sees.
+    /// The total length of its files that are not visible, in bytes.
     pub wasted: u64,
 }
 
 /// A layer.
 #[derive(Clone, Debug)]
 pub struct LayerRow {
-    /// Its number, from 0.
+    /// The number of the layer, from 0.
     pub number: usize,
-    /// What identifies it in the image.
+    /// The digest that identifies it in the image.
     pub digest: Option<Digest>,
-    /// Bytes as stored.
+    /// The number of stored bytes.
     pub stored_size: u64,
-    /// What it did.
+    /// Its counts.
     pub counts: Counts,
-    /// The line of the history that made it, if that is known.
+    /// The line of the history that made it, if known.
     pub line: Option<HistoryEntry>,
 }
 
-/// A line of an image's history: a layer, or something that made none.
+/// A row of an image's history: a layer, or a line that made no layer.
 #[derive(Clone, Debug)]
 pub enum Row {
     /// A layer.
@@ -88,18 +89,18 @@ pub enum Row {
     Empty(HistoryEntry),
 }
 
-/// How far the config's history tells what made the layers.
+/// Whether the config's history matches the layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lines {
-    /// There is a line for each layer.
+    /// The history has a line for each layer.
     Complete,
-    /// There is no history at all.
+    /// The history is missing.
     Missing,
-    /// There are more or fewer lines than layers, so none is certain.
+    /// The history has more or fewer lines than there are layers, so no line can be assigned.
     WrongLength {
-        /// Lines that made a layer.
+        /// The number of lines that made a layer.
         lines: usize,
-        /// Layers.
+        /// The number of layers.
         layers: usize,
     },
 }
@@ -107,16 +108,17 @@ pub enum Lines {
 /// An image's history.
 #[derive(Clone, Debug)]
 pub struct History {
-    /// Layers and, if all lines have their place, those that made none, the oldest first.
+    /// The layers, oldest first. If the history matches the layers, lines that made no layer are
+    /// included.
     pub rows: Vec<Row>,
-    /// Whether layers have lines.
+    /// Whether the layers have lines.
     pub lines: Lines,
 }
 
-/// What each layer of an image did.
+/// Determines what each layer of an image did.
 ///
 /// # Errors
-/// If an index is damaged.
+/// Returns an error if an index is damaged.
 pub fn history(view: &ImageFs) -> Result<History, HistoryError> {
     let image = view.image();
     let counts = count(view)?;
@@ -153,7 +155,7 @@ fn lines(history: &[HistoryEntry], layers: usize) -> Lines {
     }
 }
 
-/// What each layer did, the lowest first.
+/// The counts of each layer, lowest first.
 fn count(view: &ImageFs) -> Result<Vec<Counts>, HistoryError> {
     let image = view.image();
     let view_error = |error| HistoryError::View {
@@ -182,13 +184,13 @@ fn count(view: &ImageFs) -> Result<Vec<Counts>, HistoryError> {
     Ok(counts)
 }
 
-/// The entries of layers that the merged tree shows: number of the layer and of the entry in it.
+/// The entries of layers that the merged tree shows, as layer number and entry number.
 fn shown(view: &ImageFs) -> Result<HashSet<(u32, u32)>, ViewError> {
     let tree = &view.image().tree;
     let nodes = tree.nodes().filter_map(|id| tree.node(id));
     let shown = nodes.filter_map(|node| Some((node.layer, node.entry?)));
     let shown = shown.collect();
-    // Where the tree is damaged it reads as if there were less; this says so.
+    // A damaged tree reads as if nodes were absent. This call returns the error in that case.
     view.getattr(1)?;
     Ok(shown)
 }
@@ -200,7 +202,7 @@ fn count_layer(
     names: &mut Names,
 ) -> io::Result<Counts> {
     let mut counts = Counts::default();
-    // A manifest of some megabytes lists fewer layers.
+    // Cannot fail: the manifest that lists the layers is at most some megabytes long.
     let number = u32::try_from(number).unwrap_or(u32::MAX);
     let mut names = names.layer(number);
     for (entry_number, entry) in (0_u32..).zip(layer.index.entries()) {

@@ -1,8 +1,8 @@
-//! Questions to an image that need no mount: what is in it, where a path leads, what differs between
-//! two images, what one is as an archive.
+//! Queries that need no mount: list an image, resolve paths, compare two images, export an image as an
+//! archive.
 //!
-//! All of them are asked of the [`ImageFs`](crate::view::ImageFs) that a mount serves too, so that a
-//! command and a mount can never answer differently; `/.imgfs` is there as it is in a mount.
+//! All queries use the same [`ImageFs`](crate::view::ImageFs) that a mount serves, so a command and a
+//! mount cannot return different results. `/.imgfs` is available as in a mount.
 
 pub mod diff;
 mod entry;

@@ -1,5 +1,5 @@
-//! Times as people write them: RFC 3339 out, and in what find(1) takes for `-newermt`. All is UTC where
-//! nothing else is said.
+//! Formats times as RFC 3339, and parses the times that find(1) accepts for `-newermt`. Times are in UTC
+//! unless they have a zone.
 
 use crate::layer::Mtime;
 
@@ -9,8 +9,8 @@ const EPOCH: i64 = 719_468;
 /// Days in 400 years, after which the calendar repeats.
 const CYCLE: i64 = 146_097;
 
-/// A time as RFC 3339 writes it, in UTC and with nanoseconds: `2001-09-09T01:46:40.000000000Z`. Years
-/// of more than four digits have a sign, as in ISO 8601.
+/// Returns a time in the format of RFC 3339, in UTC with nanoseconds: `2001-09-09T01:46:40.000000000Z`.
+/// Years with more than four digits have a sign, as in ISO 8601.
 pub fn rfc3339(time: Mtime) -> String {
     let (days, second) = (time.sec.div_euclid(DAY), time.sec.rem_euclid(DAY));
     let (year, month, day) = civil(days);
@@ -23,10 +23,10 @@ pub fn rfc3339(time: Mtime) -> String {
     format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nsec:09}Z")
 }
 
-/// Year, month and day of a day, counted from 1970-01-01. The year of the calculation begins in March,
-/// so that a leap day is its last.
+/// The year, month and day of a number of days since 1970-01-01. The calculation uses years that start
+/// in March, so that a leap day is the last day of its year.
 fn civil(days: i64) -> (i64, i64, i64) {
-    // Days of 64 bits of seconds: far from any overflow.
+    // Derived from 64-bit seconds, so far from overflow.
     let days = days + EPOCH;
     let (cycle, of_cycle) = (days.div_euclid(CYCLE), days.rem_euclid(CYCLE));
     let of_cycle_year = (of_cycle - of_cycle / 1460 + of_cycle / 36_524 - of_cycle / 146_096) / 365;
@@ -42,7 +42,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (year, month, day)
 }
 
-/// The day of a date, counted from 1970-01-01; `None` if there is no such date.
+/// The number of days from 1970-01-01 to a date, or `None` if the date does not exist.
 fn day_of(year: i64, month: i64, day: i64) -> Option<i64> {
     if !(0..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
@@ -52,12 +52,13 @@ fn day_of(year: i64, month: i64, day: i64) -> Option<i64> {
     let (cycle, of_cycle) = (march_year.div_euclid(400), march_year.rem_euclid(400));
     let of_year = (153 * march_month + 2) / 5 + day - 1;
     let days = cycle * CYCLE + of_cycle * 365 + of_cycle / 4 - of_cycle / 100 + of_year - EPOCH;
-    // The 31st of a month that has less days would be one of the next month.
+    // The 31st of a shorter month would be a day of the next month.
     (civil(days) == (year, month, day)).then_some(days)
 }
 
-/// Reads a time: `2024-01-31`, the same and `12:30`, `12:30:59` or `12:30:59.5` behind a space or a T,
-/// then perhaps `Z`, `UTC`, `+02`, `+0200` or `+02:00`; or seconds since 1970 as `@1700000000.5`.
+/// Parses a time: `2024-01-31`, optionally followed by a space or `T` and `12:30`, `12:30:59` or
+/// `12:30:59.5`, then optionally by `Z`, `UTC`, `+02`, `+0200` or `+02:00`. Also parses seconds since
+/// 1970, as in `@1700000000.5`.
 pub fn parse(text: &str) -> Option<Mtime> {
     let text = text.trim_matches(' ');
     if let Some(seconds) = text.strip_prefix('@') {
@@ -93,7 +94,7 @@ fn since_epoch(text: &str) -> Option<Mtime> {
     let sec: i64 = whole.parse().ok()?;
     match (whole.starts_with('-'), nsec) {
         (false, _) | (true, 0) => Some(Mtime { sec, nsec }),
-        // The fraction counts downwards too.
+        // The fraction of a negative number is negative too.
         (true, _) => Some(Mtime {
             sec: sec.checked_sub(1)?,
             nsec: 1_000_000_000 - nsec,
@@ -101,7 +102,7 @@ fn since_epoch(text: &str) -> Option<Mtime> {
     }
 }
 
-/// Seconds and nanoseconds of a time of day, and what follows it.
+/// Parses a time of day. Returns its seconds and nanoseconds, and the rest of the text.
 fn time_of_day(text: &str) -> Option<(i64, u32, &str)> {
     let (hour, rest) = digits(text, 2)?;
     let (minute, rest) = digits(rest.strip_prefix(':')?, 2)?;
@@ -120,7 +121,7 @@ fn time_of_day(text: &str) -> Option<(i64, u32, &str)> {
     is_time.then_some((hour * 3600 + minute * 60 + second, nsec, rest))
 }
 
-/// Seconds that a zone's clock is ahead of UTC.
+/// The offset of a time zone from UTC in seconds, positive if it is ahead.
 fn offset(zone: &str) -> Option<i64> {
     if ["", "z", "utc", "gmt"].contains(&zone.to_ascii_lowercase().as_str()) {
         return Some(0);
@@ -140,7 +141,7 @@ fn offset(zone: &str) -> Option<i64> {
     })
 }
 
-/// Digits of a fraction as nanoseconds; what is finer is cut off.
+/// Converts the digits of a fraction to nanoseconds. Further digits are cut off.
 fn nanoseconds(digits: &str) -> Option<u32> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
@@ -149,7 +150,7 @@ fn nanoseconds(digits: &str) -> Option<u32> {
     nine.parse().ok()
 }
 
-/// A number of so many digits, and what follows.
+/// Parses a number of exactly `count` digits. Returns it and the rest of the text.
 fn digits(text: &str, count: usize) -> Option<(i64, &str)> {
     let (number, rest) = text.split_at_checked(count)?;
     let is_number = number.bytes().all(|b| b.is_ascii_digit());
@@ -215,13 +216,13 @@ mod tests {
         ] {
             assert_eq!(rfc3339(Mtime { sec, nsec }), text);
         }
-        // No second is too far.
+        // Even the most extreme seconds can be formatted.
         for sec in [i64::MIN, i64::MAX] {
             assert!(rfc3339(Mtime { sec, nsec: 0 }).len() > 30);
         }
     }
 
-    /// A day of each month and the ends of years, as date(1) tells them.
+    /// Compares dates in many months and years with those of date(1).
     #[test]
     fn days_are_those_of_date() {
         let days: Vec<i64> = (-300_000..400_000).step_by(9973).collect();

@@ -1,48 +1,47 @@
-//! Ways through an image: following a path as the kernel would, and passing everything below a
-//! directory.
+//! Resolves paths in an image as the kernel would, and walks directory trees.
 //!
-//! A walk goes in the byte order of the paths, so that its output is that of `LC_ALL=C sort` and can be
-//! joined with another. That is not the order of the names in each directory: `a.b` stands between `a`
-//! and `a/b`. So a directory has two places in the row of its siblings: its own name, and behind it the
-//! same name with a slash, where what is in it comes. An archive wants the other order
-//! ([`Walk::by_directory`]).
+//! A walk visits files in the byte order of their paths, so its output is that of `LC_ALL=C sort` and
+//! can be joined with another walk. This differs from the order of names within each directory: `a.b`
+//! comes between `a` and `a/b`. So each directory has two positions among its siblings: that of its
+//! name, and that of its name with a slash, where its contents are visited. Archives need the other
+//! order ([`Walk::by_directory`]).
 
 use crate::view::{Attr, FileType, ImageFs, ViewError};
 
 /// A path leads through at most this many symbolic links (Linux, namei.h, `MAXSYMLINKS`).
 const MAX_LINKS: usize = 40;
-/// Names on one path, those of its links among them.
+/// The maximum number of names on one path, including those of its links' targets.
 const MAX_STEPS: usize = 8 << 10;
 /// The inode number of the root.
 const ROOT: u64 = 1;
 
-/// Something in an image, and the path that led to it.
+/// A file in an image, and the path that led to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The path from the root, with a leading slash.
     pub path: Vec<u8>,
-    /// How many names below where the walk began.
+    /// The number of names below the start of the walk.
     pub depth: usize,
-    /// What stat(2) tells of it.
+    /// Its attributes, as for stat(2).
     pub attr: Attr,
 }
 
-/// The way to something: each name on it, and what that leads to.
+/// The components of a resolved path, each with the attributes of its file.
 pub type Trail = Vec<(Vec<u8>, Attr)>;
 
-/// Follows a path with the image's root as its root: `..` and absolute links stay inside. The last
-/// name is followed only with `follow`.
+/// Resolves a path with the root of the image as the root: `..` and absolute links stay inside. If the
+/// last component is a symbolic link, it is followed only with `follow`.
 ///
 /// # Errors
-/// `NotFound`, also where links go in circles, and `NotDirectory`.
+/// Returns `NotFound` if the path does not exist or its links form a loop, or `NotDirectory`.
 pub fn resolve(view: &ImageFs, path: &[u8], follow: bool) -> Result<Attr, ViewError> {
     locate(view, path, follow).map(|found| found.attr)
 }
 
-/// The same, and the path of what was found, which leads through no link.
+/// Like [`resolve`], but also returns the path of the file, which contains no symbolic links.
 ///
 /// # Errors
-/// As [`resolve`].
+/// As for [`resolve`].
 pub fn locate(view: &ImageFs, path: &[u8], follow: bool) -> Result<Found, ViewError> {
     let root = view.getattr(ROOT)?;
     let trail = trail(view, root, path, follow)?;
@@ -54,11 +53,11 @@ pub fn locate(view: &ImageFs, path: &[u8], follow: bool) -> Result<Found, ViewEr
     })
 }
 
-/// The same with any directory as the root, and with the way: the real name of each directory that
-/// the path leads through, links followed, and what it leads to at the end. Nothing for the root.
+/// Like [`resolve`], but takes any directory as the root and returns the whole resolved path: the names
+/// of its directories, with symbolic links followed, and the name of the file. Empty for the root.
 ///
 /// # Errors
-/// As [`resolve`].
+/// As for [`resolve`].
 pub fn trail(view: &ImageFs, root: Attr, path: &[u8], follow: bool) -> Result<Trail, ViewError> {
     let names = |path: &[u8]| -> Vec<Vec<u8>> {
         let names = path.split(|&b| b == b'/').filter(|name| !name.is_empty());
@@ -68,7 +67,7 @@ pub fn trail(view: &ImageFs, root: Attr, path: &[u8], follow: bool) -> Result<Tr
     pending.reverse();
     let mut trail = Trail::new();
     let (mut links, mut steps) = (0, 0);
-    // A slash at the end asks for what is behind a link, as by the kernel.
+    // As in the kernel, a final slash means that a symbolic link is followed.
     let follow = follow || path.ends_with(b"/");
     let here = |trail: &Trail| trail.last().map_or(root, |(_, attr)| *attr);
     while let Some(name) = pending.pop() {
@@ -109,10 +108,11 @@ pub fn trail(view: &ImageFs, root: Attr, path: &[u8], follow: bool) -> Result<Tr
     Ok(trail)
 }
 
-/// The names in a directory with their inode numbers and types, `.` and `..` left out, in byte order.
+/// Returns the names in a directory with their inode numbers and types, without `.` and `..`, in byte
+/// order.
 ///
 /// # Errors
-/// `NotDirectory`, or `Io` if the image cannot be read.
+/// Returns `NotDirectory`, or `Io` if the image cannot be read.
 pub fn children(view: &ImageFs, dir: u64) -> Result<Vec<(Vec<u8>, u64, FileType)>, ViewError> {
     let mut list = Vec::new();
     view.list(dir, 2, &mut |_, entry| {
@@ -123,26 +123,26 @@ pub fn children(view: &ImageFs, dir: u64) -> Result<Vec<(Vec<u8>, u64, FileType)
     Ok(list)
 }
 
-/// What comes next of a directory that is being passed.
+/// A pending step in a directory.
 enum Step {
-    /// The thing of that name.
+    /// Yield the file with this name.
     Show(Vec<u8>, u64),
-    /// What is in the directory of that name.
+    /// Enter the directory with this name.
     Enter(Vec<u8>, u64),
 }
 
-/// Everything below a path, itself first, in the byte order of the paths.
+/// An iterator over a file and everything below it, in the byte order of the paths.
 pub struct Walk<'a> {
     view: &'a ImageFs,
     start: Option<Found>,
-    /// The directories on the way, each with its path and what of it is left, the next at the end.
+    /// The directories on the current path, each with its path and its pending steps, the next one last.
     dirs: Vec<(Vec<u8>, Vec<Step>)>,
     max_depth: usize,
     by_directory: bool,
 }
 
 impl<'a> Walk<'a> {
-    /// A walk that begins at something, whose path is shown as `path`.
+    /// Creates a walk that starts at a file, whose path is shown as `path`.
     pub fn new(view: &'a ImageFs, path: &[u8], attr: Attr) -> Self {
         let path = path.to_vec();
         let depth = 0;
@@ -155,20 +155,21 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The same, but not deeper than so many names below its beginning.
+    /// Limits the walk to `depth` levels below its start.
     pub fn max_depth(mut self, depth: usize) -> Self {
         self.max_depth = depth;
         self
     }
 
-    /// The same in the order of find(1) and tar(1): what is in a directory comes right behind it, and
-    /// names stand in byte order in each.
+    /// Changes the order to that of find(1) and tar(1): the contents of a directory follow it directly,
+    /// and the names in each directory are in byte order.
     pub fn by_directory(mut self) -> Self {
         self.by_directory = true;
         self
     }
 
-    /// What was shown last is not entered. To be called right after it was shown.
+    /// Skips the contents of the directory that the walk just yielded. Must be called before the next
+    /// step.
     pub fn leave_out(&mut self, found: &Found) {
         if let Some((_, steps)) = self.dirs.last_mut() {
             if found.depth == 0 {
@@ -192,7 +193,7 @@ impl<'a> Walk<'a> {
             }
             steps.push(Step::Show(name, ino));
         }
-        // Both kinds in one row; the last is taken first.
+        // Sort both kinds of steps together, in reverse because the last one is taken first.
         if self.by_directory {
             steps.sort_unstable_by(|a, b| b.bare().cmp(&a.bare()));
         } else {
@@ -210,7 +211,7 @@ impl Step {
         }
     }
 
-    /// The name without the slash that may follow it, and which of the two it is.
+    /// The name without a final slash, and whether it has one.
     fn bare(&self) -> (&[u8], bool) {
         let name = self.name();
         match name.strip_suffix(b"/") {
@@ -220,14 +221,14 @@ impl Step {
     }
 }
 
-/// A path and a name below it.
+/// Joins the path of a directory and a name in it.
 pub fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
     let slash: &[u8] = if dir.ends_with(b"/") { b"" } else { b"/" };
     [dir, slash, name].concat()
 }
 
 impl Iterator for Walk<'_> {
-    /// An error is about one place; the walk goes on after it.
+    /// An error concerns one path. The walk continues after it.
     type Item = Result<Found, (Vec<u8>, ViewError)>;
 
     fn next(&mut self) -> Option<Self::Item> {

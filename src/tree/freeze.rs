@@ -1,5 +1,7 @@
-//! Writing a grown tree into its file: each directory's names in one sorted run, links counted, what
-//! no name leads to left out, and each symbolic link followed once.
+//! Writes a growing tree to its file.
+//!
+//! Each directory's names become one sorted run. Link counts are computed, nodes without a name are
+//! left out, and each symbolic link is followed once.
 
 use std::io;
 
@@ -15,22 +17,22 @@ use super::resolve::{Look, resolve};
 use crate::cache::Writer;
 use crate::layer::Problem;
 
-/// Links are followed ahead of time through so many names for each entry of the tree: real ones lead
-/// through a handful.
+/// The number of names that may be followed per entry of the tree to resolve links ahead of time.
+/// Links of real images lead through a handful.
 const STEPS_PER_ENTRY: u64 = 16;
 
-/// The order of things in the file.
+/// The order in which entries and nodes are written to the file.
 struct Layout {
-    /// The slot of each directory entry.
+    /// The slot of each directory entry, by entry number.
     slots: Vec<u32>,
-    /// The node of each number.
+    /// The growing tree's node for each node number of the file.
     nodes: Vec<u32>,
-    /// The number of each node; [`NONE`] if no name leads to it.
+    /// The file's number of each node of the growing tree, or [`NONE`] if no name leads to it.
     numbers: Vec<u32>,
 }
 
 impl Growing {
-    /// Writes the tree, and what `more` has to say of its names, which are then numbered.
+    /// Writes the tree. Then calls `more`, which may write sections that refer to the numbered names.
     pub fn freeze(
         mut self,
         layers: u32,
@@ -50,8 +52,8 @@ impl Growing {
         Ok(writer)
     }
 
-    /// Breadth first: a directory's entry stands before those in it, and the first of several names
-    /// of a file is the one nearest to the root.
+    /// Numbers entries and nodes breadth first. An entry of a directory precedes the entries in that
+    /// directory, and the first of several names of a file is the one nearest to the root.
     fn lay_out(&mut self) -> Layout {
         let mut layout = Layout {
             slots: Vec::new(),
@@ -66,7 +68,7 @@ impl Growing {
         let mut next = 0;
         while let Some(id) = dir {
             self.lay_out_directory(id, &mut run, &mut layout);
-            // The next directory in the order of the entries. Each has but one.
+            // The next directory in the order of the entries. A directory has only one entry.
             dir = None;
             while dir.is_none()
                 && let Some(&slot) = layout.slots.get(next)
@@ -147,7 +149,7 @@ impl Growing {
                 node: number(node),
                 parent: number(self.names.dir(slot)),
                 executable: self.executable(slot, record, &mut budget),
-                // A name was refused unless it fits.
+                // The length fits: longer names were refused.
                 len: len as u8,
                 kind: record.kind,
             };
@@ -181,7 +183,7 @@ impl Growing {
         }
     }
 
-    /// The nodes, and after them what they refer to, in the same order.
+    /// Writes the nodes, then the data that they refer to, in the order of the nodes.
     fn write_nodes(&self, layout: &Layout, writer: &mut Writer) -> io::Result<()> {
         let records = || {
             let nodes = layout.nodes.iter();
@@ -228,14 +230,14 @@ impl Growing {
     }
 }
 
-/// The value before so much is added.
+/// Adds `by` to `position` and returns the value before the addition.
 fn advance(position: &mut u64, by: u64) -> u64 {
     let before = *position;
     *position += by;
     before
 }
 
-/// The first bytes of a name as a number that sorts as they do: most names differ there.
+/// The first 8 bytes of a name as a number that sorts like them. Most names differ there.
 fn beginning(name: &[u8]) -> u64 {
     let mut bytes = [0; 8];
     for (to, from) in bytes.iter_mut().zip(name) {
@@ -244,7 +246,7 @@ fn beginning(name: &[u8]) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
-/// While the tree is written, names are slots, and the directory of a directory is still known.
+/// While the tree is written, a name is a slot, and each directory still knows its parent.
 impl Look for Growing {
     fn root(&self) -> u32 {
         ROOT

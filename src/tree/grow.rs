@@ -1,8 +1,8 @@
-//! A tree that still grows: records as they will stand in the file, and what they refer to. What a
-//! later layer replaces stays until the end, and is then not written.
+//! A tree that is still growing: records as in the file, and the data that they refer to. Nodes that
+//! a later layer replaces stay until the end and are then not written.
 //!
-//! Three fields of a directory's record mean something else meanwhile: its size is the first slot of
-//! its list of names, its data the directory that holds it, its name the slot that leads to it.
+//! Until then, three fields of a directory's record have another meaning: `size` is the first slot of
+//! its list of names, `data` is its parent directory, and `name` is the slot that leads to it.
 
 use super::names::Names;
 use super::node::Kind;
@@ -16,18 +16,18 @@ pub(super) const ROOT: u32 = 0;
 pub(super) struct Growing {
     pub nodes: Vec<Record>,
     pub names: Names,
-    /// Targets of links, one after the other.
+    /// Targets of symbolic links, one after the other.
     pub targets: Vec<u8>,
-    /// As in the file: before the pieces of a file, their number and their bytes together.
+    /// As in the file: each sparse file's pieces, after a record with their count and total length.
     pub extents: Vec<[u64; 3]>,
-    /// As in the file.
+    /// Extended attributes, encoded as in the file.
     pub xattrs: Vec<u8>,
-    /// Whether symbolic links are followed to executables when it is written.
+    /// Whether symbolic links are followed to executables when the tree is written.
     pub follow_links: bool,
 }
 
 impl Growing {
-    /// A root, and nothing in it.
+    /// Creates a tree with an empty root directory.
     pub fn new() -> Self {
         let mut growing = Self {
             nodes: Vec::new(),
@@ -41,7 +41,7 @@ impl Growing {
         growing
     }
 
-    /// Bytes of memory that it takes.
+    /// The memory that the tree uses, in bytes.
     pub fn size(&self) -> u64 {
         let heaps = self.targets.len() + self.xattrs.len();
         let records = size_of_val(&*self.nodes) + size_of_val(&*self.extents);
@@ -51,13 +51,13 @@ impl Growing {
     // Nodes.
 
     fn add(&mut self, record: Record) -> u32 {
-        // The merger ends long before there are as many.
+        // Fits: the merger stops long before there are 2^32 nodes.
         let id = self.nodes.len() as u32;
         self.nodes.push(record);
         id
     }
 
-    /// A new directory that no entry describes.
+    /// Adds a directory that no entry describes.
     pub fn implied(&mut self, parent: u32, layer: u32) -> u32 {
         self.add(Record {
             layer,
@@ -76,7 +76,7 @@ impl Growing {
         })
     }
 
-    /// A new node for an entry that is not a hard link, in a directory.
+    /// Adds a node for an entry that is not a hard link. `parent` is the directory that will hold it.
     pub fn make(&mut self, parent: u32, entry: &Entry, layer: u32, number: u32) -> u32 {
         let (kind, size, data) = match &entry.kind {
             EntryKind::Directory => (Kind::Directory, NONE.into(), parent.into()),
@@ -93,7 +93,7 @@ impl Growing {
             }
         };
         let mut flags = 0;
-        // A script that nobody may start is a text.
+        // A script without execute permission counts as text.
         let told = |format| format != Format::Script || entry.mode & 0o111 != 0;
         if entry.format.is_some_and(told) {
             flags |= EXECUTABLE;
@@ -119,7 +119,7 @@ impl Growing {
         })
     }
 
-    /// Where a file's bytes lie.
+    /// Stores where a file's bytes are, and returns the value of the record's `data` field.
     fn data(&mut self, data: &Data) -> u64 {
         match data {
             Data::None => 0,
@@ -140,7 +140,7 @@ impl Growing {
         if xattrs.is_empty() {
             return NONE;
         }
-        // What is kept of all layers together is less than 4 GiB.
+        // Fits: the attributes of all layers together take less than 4 GiB.
         let at = self.xattrs.len() as u32;
         let len: usize = xattrs
             .iter()
@@ -160,7 +160,8 @@ impl Growing {
         at
     }
 
-    /// A node of another tree, in a directory of this one; of a directory, without what is in it.
+    /// Copies a node of another tree into this one, for a name in `parent`. A directory is copied
+    /// without its entries.
     pub fn adopt(&mut self, other: &Self, node: u32, parent: u32) -> u32 {
         let Some(record) = other.nodes.get(node as usize) else {
             return self.implied(parent, 0);
@@ -193,7 +194,7 @@ impl Growing {
         self.add(record)
     }
 
-    /// A sparse file's pieces, and the record before them.
+    /// A sparse file's pieces, preceded by the record that counts them.
     pub fn extents_of(&self, record: &Record) -> &[[u64; 3]] {
         let run = self.extents.get(record.data as usize..);
         let run = run.unwrap_or_default();
@@ -201,7 +202,7 @@ impl Growing {
         run.get(..count).unwrap_or_default()
     }
 
-    /// The attributes of a node that has any, as they stand in the file.
+    /// The encoded extended attributes of a node that has some.
     pub fn xattrs_of(&self, record: &Record) -> &[u8] {
         let bytes = self.xattrs.get(record.xattrs as usize..);
         let bytes = bytes.unwrap_or_default();
@@ -210,7 +211,8 @@ impl Growing {
             .unwrap_or_default()
     }
 
-    /// A directory over a directory: its attributes are replaced, its names stay.
+    /// Applies an entry for a directory that already exists: replaces its attributes and keeps its
+    /// names.
     pub fn describe(&mut self, node: u32, entry: &Entry, layer: u32, number: u32) {
         let xattrs = self.keep_xattrs(&entry.xattrs);
         if let Some(node) = self.nodes.get_mut(node as usize) {
@@ -238,12 +240,12 @@ impl Growing {
         if node.kind != Kind::Symlink {
             return None;
         }
-        // Both are what `make` has put there.
+        // `make` and `adopt` have set both numbers.
         let from = node.data as usize;
         self.targets.get(from..from + node.size as usize)
     }
 
-    /// Whether an entry of that layer made or described a node.
+    /// Whether an entry of the given layer made or described a node.
     pub fn is_of_layer(&self, node: u32, layer: u32) -> bool {
         let node = self.nodes.get(node as usize);
         node.is_some_and(|n| n.layer == layer && n.entry != NONE)
@@ -251,7 +253,7 @@ impl Growing {
 
     // Names.
 
-    /// The directory that holds a directory.
+    /// The parent of a directory.
     pub fn parent(&self, dir: u32) -> u32 {
         match self.nodes.get(dir as usize) {
             Some(node) if node.kind == Kind::Directory => node.data as u32,
@@ -259,7 +261,7 @@ impl Growing {
         }
     }
 
-    /// The first slot of a directory's list.
+    /// The first slot of a directory's list of names.
     fn head(&self, dir: u32) -> u32 {
         match self.nodes.get(dir as usize) {
             Some(node) if node.kind == Kind::Directory => node.size as u32,
@@ -275,7 +277,7 @@ impl Growing {
         }
     }
 
-    /// What a name in a directory leads to.
+    /// The node that a name in a directory leads to.
     pub fn child(&self, dir: u32, name: &[u8]) -> Option<u32> {
         let slot = self.names.find(dir, name)?;
         self.names
@@ -284,14 +286,14 @@ impl Growing {
             .then(|| self.names.node(slot))
     }
 
-    /// The same, also if that layer's whiteouts took it away.
+    /// Like [`child`](Self::child), but also finds a name that the given layer's whiteouts removed.
     pub fn child_or_removed(&self, dir: u32, name: &[u8], layer: u32) -> Option<u32> {
         let slot = self.names.find(dir, name)?;
         let there = self.names.gone(slot).is_none_or(|by| by == layer);
         there.then(|| self.names.node(slot))
     }
 
-    /// Lets a name in a directory lead to a node, because of a layer.
+    /// Makes a name in a directory lead to a node, on behalf of a layer.
     pub fn put(&mut self, dir: u32, name: &[u8], node: u32, layer: u32) {
         let head = self.names.insert(dir, name, node, self.head(dir), layer);
         self.set_head(dir, head);
@@ -303,26 +305,26 @@ impl Growing {
         }
     }
 
-    /// The slot that leads to a directory; `None` for the root.
+    /// The slot that leads to a directory, or `None` for the root.
     pub fn name_of(&self, dir: u32) -> Option<u32> {
         let dir = self.nodes.get(dir as usize)?;
         (dir.kind == Kind::Directory && dir.name != NONE).then_some(dir.name)
     }
 
-    /// Takes a name away, if it is there.
+    /// Removes a name if it exists.
     pub fn remove(&mut self, dir: u32, name: &[u8], layer: u32) {
         if let Some(slot) = self.names.find(dir, name) {
             self.names.remove(slot, layer);
         }
     }
 
-    /// Takes all names of a directory away.
+    /// Removes all names of a directory.
     pub fn remove_all(&mut self, dir: u32, layer: u32) {
         self.names.remove_all(self.head(dir), layer);
         self.set_head(dir, NONE);
     }
 
-    /// The names of a directory, in no order.
+    /// The slots of a directory's names, unordered.
     pub fn slots(&self, dir: u32) -> impl Iterator<Item = u32> {
         self.names.list(self.head(dir))
     }

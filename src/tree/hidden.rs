@@ -1,9 +1,10 @@
-//! What later layers take away, written down while layers are merged: a second tree, in which the
-//! directory `N` of the root has each name that layer N brought and a later one hid, under its path.
+//! The tree of hidden names: a record, made while layers are merged, of the names that later layers
+//! remove. In this second tree, the directory `N` of the root holds each name that layer N added and
+//! a later layer hid, under its path.
 //!
-//! It is a tree like the merged one, with the same kinds of records, so whoever reads files, attributes
-//! or facts of one can do so of the other. Directories above what is hidden are there with the
-//! attributes that they had; they are not hidden themselves unless they are listed.
+//! It has the same kinds of records as the merged tree, so code that reads files, attributes or facts
+//! works on both. Directories above a hidden name are included with the attributes that they had.
+//! They count as hidden only if they are listed.
 
 use std::collections::HashMap;
 use std::io;
@@ -13,19 +14,19 @@ use super::node::DentryId;
 use super::record::{HIDDEN, NONE};
 use crate::cache::Writer;
 
-/// How a name of a layer was taken away.
+/// How a layer's name was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum How {
-    /// By a whiteout of it, or of a directory above it.
+    /// By a whiteout of the name, or of a directory above it.
     Whiteout,
     /// By an opaque marker in a directory above it.
     Opaque,
-    /// Something else was put in its place, or in that of a directory above it.
+    /// By an entry that replaced the name, or a directory above it.
     Replaced,
 }
 
 impl How {
-    /// One word for it.
+    /// The identifier used in output, such as `whiteout`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Whiteout => "whiteout",
@@ -48,30 +49,30 @@ impl How {
     }
 }
 
-/// A name of a tree of what is hidden.
+/// A hidden name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
-    /// The name there.
+    /// The entry in the tree of hidden names.
     pub name: DentryId,
-    /// The layer that brought it.
+    /// The layer that added the name.
     pub layer: u32,
-    /// The layer that took it away.
+    /// The layer that removed it.
     pub by: u32,
-    /// How that was done.
+    /// How it was removed.
     pub how: How,
 }
 
-/// The tree of what is hidden, while it grows.
+/// Builds the tree of hidden names.
 pub(super) struct Recorder {
     tree: Growing,
-    /// For each layer, the directory of what it lost.
+    /// For each layer, its directory in the root.
     roots: Vec<u32>,
-    /// For a layer and a directory of the merged tree, the one that stands for it here.
+    /// Maps a layer and a directory of the merged tree to the directory's copy in this tree.
     dirs: HashMap<(u32, u32), u32>,
-    /// The same for all else: names of one file lead to one file here too.
+    /// Likewise for all other nodes. Several names of one file lead to one copy.
     files: HashMap<(u32, u32), u32>,
-    /// Each name that is hidden: its slot, which also knows the layer that brought it, the layer that hid
-    /// it, and how.
+    /// Each hidden name: its slot (which also records the layer that added it), the layer that hid it,
+    /// and how.
     hidden: Vec<(u32, u32, How)>,
 }
 
@@ -88,15 +89,15 @@ impl Recorder {
         }
     }
 
-    /// Bytes of memory that it takes.
+    /// The memory that the recorder uses, in bytes.
     pub fn size(&self) -> u64 {
-        // Entries of the two tables take 12 bytes and some air.
+        // An entry of either table takes 12 bytes; the rest is an allowance for free places.
         let tables = (self.dirs.len() + self.files.len()) * 24;
         let rest = self.hidden.len() * 12 + self.roots.len() * 4;
         self.tree.size() + (tables + rest) as u64
     }
 
-    /// Begins the directory of the next layer.
+    /// Adds the directory of the next layer.
     pub fn layer(&mut self) {
         let number = self.roots.len() as u32;
         let root = self.tree.implied(ROOT, number);
@@ -105,8 +106,8 @@ impl Recorder {
         self.roots.push(root);
     }
 
-    /// Layer `by` takes a name away, and all below it. What that layer brought itself does not count.
-    /// `room` says how much more memory may be taken; where it ends, so does this.
+    /// Records that layer `by` removes a name and everything below it, except what layer `by` itself
+    /// added. Stops early once this takes more than `room` additional bytes of memory.
     pub fn hide(&mut self, merged: &Growing, slot: u32, by: u32, how: How, room: u64) {
         let most = self.size().saturating_add(room);
         let mut pending = vec![slot];
@@ -155,7 +156,7 @@ impl Recorder {
         here
     }
 
-    /// The directory that stands for one of the merged tree, made with those above it.
+    /// The copy of a directory of the merged tree. Copies it and its ancestors if needed.
     fn directory(&mut self, merged: &Growing, layer: u32, dir: u32) -> Option<u32> {
         let mut missing = Vec::new();
         let mut at = dir;
@@ -167,7 +168,7 @@ impl Recorder {
                 break here;
             }
             missing.push(at);
-            // Parents were made before what is in them, so this ends at the root.
+            // A directory is made before the entries in it, so this ends at the root.
             at = merged.parent(at);
         };
         for dir in missing.into_iter().rev() {
@@ -179,7 +180,7 @@ impl Recorder {
         Some(here)
     }
 
-    /// Writes the tree, and which of its names are hidden.
+    /// Writes the tree and the list of its hidden names.
     pub fn freeze(self, layers: u32, writer: Writer) -> io::Result<Writer> {
         let hidden = self.hidden;
         self.tree.freeze(layers, &[], writer, |names, writer| {

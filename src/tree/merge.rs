@@ -1,13 +1,13 @@
-//! Merging: layers on top of each other, by the rules of the OCI image-spec (layer.md, "Applying
-//! Changesets" and "Whiteouts").
+//! Merges layers by the rules of the OCI image-spec (layer.md, "Applying Changesets" and "Whiteouts").
 //!
-//! Each layer is applied in two steps. First its whiteouts and opaque markers, against what lower
-//! layers left: "whiteout files MUST only apply to resources in lower/parent layers", so their place
-//! in the stream does not matter. Then its other entries in the order of the stream. Where the
-//! spec is silent, what umoci does is done: parents that are symbolic links are followed inside the
-//! root, missing parents are made, an entry of another type replaces what was there.
+//! Each layer is applied in two steps. First, its whiteouts and opaque markers are applied to the
+//! result of the lower layers. "Whiteout files MUST only apply to resources in lower/parent layers",
+//! so their position in the stream does not matter. Then the other entries are applied in stream
+//! order. Where the spec is silent, this follows umoci: parents that are symbolic links are followed
+//! inside the root, missing parents are created, and an entry replaces an existing file of another
+//! type.
 //!
-//! Layers come one at a time, and nothing of one is held once it is applied.
+//! Layers are applied one at a time, and nothing of a layer is kept in memory after that.
 
 mod plnk;
 mod walk;
@@ -26,35 +26,35 @@ use crate::layer::{Entry, EntryKind, LayerIndex, Problem, ProblemKind};
 use plnk::{Plnk, is_plnk};
 use walk::{MAX_NAME, MAX_PATH, Stop};
 
-/// All layers together have at most so many entries, …
+/// The maximum number of entries of all layers together.
 pub(super) const MAX_ENTRIES: u64 = 16 << 20;
-/// …take at most so many bytes of memory while they are merged, …
+/// The maximum memory that merging may use, in bytes.
 pub(super) const MAX_SIZE: u64 = 2 << 30;
-/// …and lead through at most so many names.
+/// The maximum number of names that paths of all entries may lead through.
 const MAX_WALKED: u64 = 1 << 30;
 
-/// Merges layers, the lowest first.
+/// Merges layers, lowest first.
 pub struct Merger {
     tree: Growing,
     problems: Vec<Problem>,
-    /// Bytes that the problems take.
+    /// The memory that the problems use, in bytes.
     problems_size: u64,
-    /// The number of the next layer, and while one is applied, its own.
+    /// The number of the current or next layer.
     layer: u32,
     entries: u64,
     walked: u64,
-    /// How often something took the place of a directory or a link: paths may lead elsewhere then.
+    /// How often a directory or symbolic link was replaced. Paths may lead elsewhere afterwards.
     replaced: u64,
-    /// While whiteouts are applied, the names of symbolic links that directories of the same layer are to
+    /// While whiteouts are applied: the slots of symbolic links that directories of the same layer will
     /// replace.
     covered: HashSet<u32>,
-    /// Writes down what is hidden, if somebody wants to know.
+    /// Records hidden names, if requested.
     recorder: Option<Recorder>,
-    /// Whether a layer is shown as it is shipped, without those below it.
+    /// Whether a single layer is shown as shipped, without the layers below it.
     alone: bool,
 }
 
-/// Where the last entry's parents led: the next one's are mostly the same.
+/// The resolved parent directory of the last entry. The next entry's parent is usually the same.
 #[derive(Default)]
 struct Parents<'a> {
     names: Vec<&'a [u8]>,
@@ -62,11 +62,11 @@ struct Parents<'a> {
     replaced: u64,
 }
 
-/// What an entry brings to its path.
+/// What an entry adds at its path.
 enum Brings<'a> {
-    /// A file that is described by this entry of the layer, which is mostly the same one.
+    /// A new file described by this entry of the layer. Usually that is the added entry itself.
     File(u32, &'a Entry),
-    /// Another name of a node.
+    /// Another name of an existing node.
     Name(u32),
 }
 
@@ -77,7 +77,7 @@ impl Default for Merger {
 }
 
 impl Merger {
-    /// An empty root.
+    /// Creates a merger that holds an empty root directory.
     pub fn new() -> Self {
         Self {
             tree: Growing::new(),
@@ -93,7 +93,7 @@ impl Merger {
         }
     }
 
-    /// The same, and what layers hide of each other is written down on the way, for
+    /// Like [`new`](Self::new), but also records the names that layers hide, for
     /// [`Merger::finish_hidden`].
     pub fn recording() -> Self {
         let mut merger = Self::new();
@@ -101,8 +101,8 @@ impl Merger {
         merger
     }
 
-    /// Shows layer `number` of an image alone, as it is shipped: whiteouts are files of their names. A
-    /// hard link to what another layer has is a symbolic link to it.
+    /// Creates a merger that shows layer `number` of an image alone, as shipped. Whiteouts appear as
+    /// files with their own names. A hard link to a file of another layer becomes a symbolic link to it.
     pub fn alone(number: u32) -> Self {
         let mut merger = Self::new();
         merger.layer = number;
@@ -113,8 +113,8 @@ impl Merger {
     /// Applies the next layer.
     ///
     /// # Errors
-    /// `TooMuch`, if all layers so far describe more than any real image does; `Layer`, if its index
-    /// is damaged.
+    /// Returns `TooMuch` if all layers so far describe more than any real image does, and `Layer` if the
+    /// layer's index is damaged.
     pub fn layer(&mut self, layer: &LayerIndex) -> Result<(), TreeError> {
         let problems = layer
             .problems(self.layer as usize)
@@ -123,10 +123,10 @@ impl Merger {
         self.apply(problems, &entries.map_err(TreeError::Layer)?)
     }
 
-    /// Applies the entries of the next layer, in which these problems were found before.
+    /// Applies the entries of the next layer. `problems` are those already found in it.
     ///
     /// # Errors
-    /// `TooMuch`, as above.
+    /// Returns `TooMuch`, as [`layer`](Self::layer) does.
     pub fn apply(&mut self, problems: Vec<Problem>, entries: &[Entry]) -> Result<(), TreeError> {
         self.entries = self.entries.saturating_add(entries.len() as u64);
         for problem in problems {
@@ -160,15 +160,15 @@ impl Merger {
             }
             self.check()?;
         }
-        // Layers are counted by a manifest of at most some megabytes.
+        // Cannot overflow: the manifest that lists the layers is at most some megabytes long.
         self.layer += 1;
         Ok(())
     }
 
-    /// Writes the tree of all layers, to be found under `key`.
+    /// Writes the merged tree of all layers. Its cache key is `key`.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// Returns an error if the file cannot be written.
     pub fn finish(self, writer: Writer, key: &Key) -> Result<Unpublished, TreeError> {
         let nothing_more = |_: &Names, _: &mut Writer| Ok(());
         let tree = self.tree;
@@ -176,18 +176,18 @@ impl Merger {
         Ok(writer.finish(key)?)
     }
 
-    /// Writes the tree of what layers hide of each other: in its root a directory for each layer, named
-    /// by its number, with the names that it brought and a later layer took away.
+    /// Writes the tree of hidden names. Its root has a directory for each layer, named by the layer's
+    /// number, with the names that the layer added and a later layer removed.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// Returns an error if the file cannot be written.
     pub fn finish_hidden(self, writer: Writer, key: &Key) -> Result<Unpublished, TreeError> {
         let recorder = self.recorder.unwrap_or_else(Recorder::new);
         let writer = recorder.freeze(self.layer, writer)?;
         Ok(writer.finish(key)?)
     }
 
-    /// Bytes of memory that all of it takes.
+    /// The memory that the merger uses, in bytes.
     fn size(&self) -> u64 {
         let recorded = self.recorder.as_ref().map_or(0, Recorder::size);
         self.tree
@@ -196,9 +196,9 @@ impl Merger {
             .saturating_add(recorded)
     }
 
-    /// A name is about to be taken away, or to lead elsewhere.
+    /// Records that a name is about to be removed, or to lead elsewhere.
     fn hide(&mut self, slot: u32, how: How) {
-        // What goes beyond is refused by the next check.
+        // One byte over the limit makes the next `check` fail.
         let room = MAX_SIZE.saturating_sub(self.size()).saturating_add(1);
         if let Some(recorder) = &mut self.recorder {
             recorder.hide(&self.tree, slot, self.layer, how, room);
@@ -243,7 +243,7 @@ impl Merger {
         let Some((name, dirs)) = names.split_last() else {
             return self.root(number, entry);
         };
-        // Found before anything is made or replaced: a link to nothing leaves no trace.
+        // Resolved before anything is created or replaced, so that a dangling link leaves no trace.
         let brings = match &entry.kind {
             EntryKind::HardLink(target) => match self.hard_link(entry, target, plnk) {
                 Some(brings) => brings,
@@ -280,7 +280,7 @@ impl Merger {
         self.tree.put(dir, name, node, self.layer);
     }
 
-    /// A hard link to what this layer does not have, as a symbolic link that says where it leads.
+    /// Adds a hard link whose target this layer lacks, as a symbolic link to the target.
     fn link_elsewhere<'a>(
         &mut self,
         number: u32,
@@ -314,7 +314,7 @@ impl Merger {
         }
     }
 
-    /// The directory of an entry's parents, made where it is missing.
+    /// The directory that holds an entry. Missing directories are created.
     fn parents<'a>(&mut self, names: &[&'a [u8]], last: &mut Parents<'a>) -> Result<u32, Stop> {
         if last.names != names || last.replaced != self.replaced {
             *last = Parents::default();
@@ -325,7 +325,7 @@ impl Merger {
         Ok(last.dir)
     }
 
-    /// What a hard link brings; that it leads to nothing is reported.
+    /// Resolves a hard link. Reports a problem if it is dangling.
     fn hard_link<'a>(
         &mut self,
         entry: &Entry,
@@ -355,7 +355,7 @@ impl Merger {
         }
     }
 
-    /// The file that a hard link names. Its last name is not followed, as by link(2).
+    /// The file that a hard link names. The last component is not followed, as for link(2).
     fn link_target(&mut self, names: &[&[u8]]) -> Option<u32> {
         let (name, dirs) = names.split_last()?;
         let dir = self.walk(dirs, false, true).ok()?;

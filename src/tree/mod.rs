@@ -1,14 +1,15 @@
-//! The tree is what all layers together show: one file system, immutable, each node with the layer
-//! that brought it.
+//! The merged tree: the immutable file system that results from all layers of an image. Each node
+//! records the layer that it comes from.
 //!
-//! [`Merger`] applies layers by the rules of the OCI image-spec (layer.md) and writes the result;
-//! [`Tree`] reads it. Between the two is a file of the cache, mapped into memory: nodes (inodes) and
-//! directory entries in two rows of records that point into each other by number, every directory's
-//! entries in one sorted run. So a tree is opened without reading it, and what nobody looks at takes
-//! no memory. Where the file is, and whether it has a name, this room does not know.
+//! [`Merger`] applies layers by the rules of the OCI image-spec (layer.md) and writes the result.
+//! [`Tree`] reads it. Between the two is a cache file that is mapped into memory. It holds nodes
+//! (inodes) and directory entries as two arrays of records that refer to each other by number. The
+//! entries of a directory are one sorted run. So a tree is opened without reading it, and parts that
+//! are never accessed take no memory. This module does not know where the file is or whether it has
+//! a name.
 //!
-//! What is read from the file is checked when it is used. What makes no sense reads as if it were
-//! not there, and marks the file damaged ([`Tree::is_damaged`]).
+//! Data from the file is checked when it is used. Invalid data is treated as absent and marks the
+//! file damaged ([`Tree::is_damaged`]).
 
 mod freeze;
 mod grow;
@@ -42,10 +43,10 @@ use resolve::{Look, resolve};
 /// Size of the blocks that [`Tree::blocks`] counts, in bytes.
 pub const BLOCK: u32 = 4096;
 
-/// Why layers could not be merged.
+/// Why layers cannot be merged.
 #[derive(Debug, thiserror::Error)]
 pub enum TreeError {
-    /// They describe more than any real image does.
+    /// The layers describe more files or data than any real image.
     #[error(
         "all layers together describe more than {} million files, or more than {} GiB of names and \
          attributes; no real image does",
@@ -53,10 +54,10 @@ pub enum TreeError {
         merge::MAX_SIZE >> 30
     )]
     TooMuch,
-    /// What is known of one of them cannot be read again.
+    /// The stored index of a layer cannot be read.
     #[error("the index of a layer is damaged: {0}; run imgfs cache verify")]
     Layer(#[source] io::Error),
-    /// The result could not be written.
+    /// The merged tree cannot be written.
     #[error(
         "the merged tree cannot be written: {0}; make room, or name a directory that has some: \
          --cache-dir, or TMPDIR"
@@ -82,10 +83,10 @@ impl Tree {
     /// The root directory.
     pub const ROOT: NodeId = NodeId(0);
 
-    /// Opens the tree that a file of the cache holds.
+    /// Opens the tree in a cache file.
     ///
     /// # Errors
-    /// If it holds none.
+    /// Returns an error if the file does not hold a tree.
     pub fn open(file: &Arc<CacheFile>) -> io::Result<Self> {
         let part = |id| file.part(id);
         let meta = part(record::META);
@@ -113,23 +114,23 @@ impl Tree {
         Ok(tree)
     }
 
-    /// Whether something in the file was found damaged and nobody has asked this before.
+    /// Returns whether the file was found damaged, but only once: later calls return false.
     pub fn take_damage(&self) -> bool {
         self.file().take_damage()
     }
 
-    /// Whether something in the file was found damaged. To be asked after other questions and before
-    /// their answers are believed.
+    /// Returns whether the file was found damaged. Check this after other calls and before you trust
+    /// their results.
     pub fn is_damaged(&self) -> bool {
         self.nodes.file().is_damaged()
     }
 
-    /// The file that it is in.
+    /// The file that holds the tree.
     pub fn file(&self) -> &Arc<CacheFile> {
         self.nodes.file()
     }
 
-    /// What could be made sense of, or the file is damaged.
+    /// Returns `parsed`. Marks the file damaged if it is `None`.
     fn sane<T>(&self, parsed: Option<T>) -> Option<T> {
         if parsed.is_none() {
             self.file().set_damaged();
@@ -137,31 +138,32 @@ impl Tree {
         parsed
     }
 
-    /// How many layers were merged.
+    /// The number of layers that were merged.
     pub fn layers(&self) -> u32 {
         self.meta.layers
     }
 
-    /// The lengths of all files, each rounded up to blocks of [`BLOCK`] bytes, in blocks.
+    /// The sum of all file lengths in blocks of [`BLOCK`] bytes, each length rounded up.
     pub fn blocks(&self) -> u64 {
         self.meta.blocks
     }
 
-    /// What was wrong with the entries of the layers, those that merging found last.
+    /// The problems found in the layers' entries, followed by those found while merging.
     pub fn problems(&self) -> Vec<Problem> {
         let bytes = self.problems.get(0, self.problems.len());
         self.sane(postcard::from_bytes(bytes).ok())
             .unwrap_or_default()
     }
 
-    /// In a tree of what is hidden ([`Merger::finish_hidden`]), the names that are. In any other tree,
-    /// none.
+    /// The hidden names, if this is a tree of hidden names ([`Merger::finish_hidden`]). Empty for any
+    /// other tree.
     pub fn hidden(&self) -> impl Iterator<Item = Taken> {
         let numbers = 0..self.hidden.records::<HIDDEN_LEN>();
         numbers.map_while(|number| self.hidden_at(number))
     }
 
-    /// What became of a name of such a tree; `None` if it is only there for what is below it.
+    /// How a name of a tree of hidden names was removed. Returns `None` if the name itself is not hidden
+    /// and only leads to a hidden name.
     pub fn taken(&self, id: DentryId) -> Option<Taken> {
         let entry = |number| {
             let record = self.hidden.record::<HIDDEN_LEN>(number)?;
@@ -198,7 +200,7 @@ impl Tree {
         Numbers(0..self.meta.nodes, NodeId)
     }
 
-    /// A node; `None` if there is none of that number.
+    /// The node with a number, or `None` if there is none.
     pub fn node(&self, id: NodeId) -> Option<Node> {
         let record = self.nodes.record(id.0.into())?;
         self.sane(Node::parse(record, id, &self.meta))
@@ -228,7 +230,7 @@ impl Tree {
             .unwrap_or_default()
     }
 
-    /// Where the bytes of a regular file lie.
+    /// Where the bytes of a regular file are stored.
     pub fn data(&self, node: &Node) -> Data<'_> {
         match node.refers {
             Refers::Whole(at) => Data::Whole(at),
@@ -237,7 +239,7 @@ impl Tree {
         }
     }
 
-    /// Bytes of a file that are stored, holes left out.
+    /// The number of bytes of a file that are stored, which excludes holes.
     pub fn stored_size(&self, node: &Node) -> u64 {
         match self.data(node) {
             Data::None => 0,
@@ -250,7 +252,7 @@ impl Tree {
         let head = self.extents.record::<EXTENT_LEN>(first);
         let (count, stored) = head.map_or((0, 0), |head| (u64_at(head, 0), u64_at(head, 8)));
         let all = self.extents.records::<EXTENT_LEN>();
-        // The pieces come after the record that counts them.
+        // The pieces follow the record that counts them.
         let inside = head.is_some() && count < all - first.min(all);
         self.sane(inside.then_some(()));
         Extents {
@@ -268,7 +270,7 @@ impl Tree {
         Numbers(0..self.meta.dentries, DentryId)
     }
 
-    /// A directory entry.
+    /// The directory entry with a number.
     pub fn dentry(&self, id: DentryId) -> Option<Dentry<'_>> {
         let record = self.dentries.record(id.0.into())?;
         let found = self.sane(Name::parse(record, &self.meta))?;
@@ -281,20 +283,20 @@ impl Tree {
         })
     }
 
-    /// A directory's entries in byte order; of all else, none.
+    /// The entries of a directory in byte order. Empty for other nodes.
     pub fn children(&self, id: NodeId) -> impl ExactSizeIterator<Item = DentryId> {
         Numbers(self.run(id), DentryId)
     }
 
     fn run(&self, dir: NodeId) -> Range<u32> {
         match self.node(dir).map(|node| node.refers) {
-            // Their sum is checked when the record is read.
+            // The sum is checked when the record is read.
             Some(Refers::Entries(first, count)) => first..first.saturating_add(count),
             _ => 0..0,
         }
     }
 
-    /// The entry of that name in a directory.
+    /// The entry of a directory with the given name.
     pub fn lookup(&self, dir: NodeId, name: &[u8]) -> Option<(DentryId, Dentry<'_>)> {
         let mut run = self.run(dir);
         while !run.is_empty() {
@@ -309,7 +311,7 @@ impl Tree {
         None
     }
 
-    /// The directory that holds a directory; the root holds itself.
+    /// The parent of a directory. The root is its own parent.
     pub fn parent(&self, dir: NodeId) -> NodeId {
         let node = self.node(dir).filter(|node| node.kind == Kind::Directory);
         let name = node.and_then(|node| self.dentry(node.name?));
@@ -326,7 +328,7 @@ impl Tree {
             };
             names.push(dentry.name);
             at = self.node(dentry.parent).and_then(|node| node.name);
-            // Each directory's entry stands before those in it, so this ends.
+            // The entry of a directory precedes the entries in it, so this loop ends.
             if at.is_some_and(|above| above >= id) {
                 self.sane(None::<()>);
                 break;
@@ -340,15 +342,15 @@ impl Tree {
         path
     }
 
-    /// Follows a path as the kernel would with this tree as its root: `..` and absolute links stay
-    /// inside. The last name is followed too if it is a link.
+    /// Resolves a path as the kernel would with this tree as the root: `..` and absolute links stay
+    /// inside. The last component is followed too if it is a symbolic link.
     pub fn resolve(&self, from: NodeId, path: &[u8]) -> Option<(Option<DentryId>, NodeId)> {
-        // The length of one walk is bounded as it is.
+        // No budget is needed: the length of a single walk is bounded anyway.
         let (name, node) = resolve(self, from.0, path, &mut u64::MAX.clone())??;
         Some((name.map(DentryId), NodeId(node)))
     }
 
-    /// The entry of the executable that an entry leads to, through symbolic links too.
+    /// The entry of the executable that an entry leads to, directly or through symbolic links.
     pub fn executable(&self, id: DentryId) -> Option<DentryId> {
         let dentry = self.dentry(id)?;
         match dentry.executable {
@@ -386,7 +388,7 @@ impl Look for Tree {
     }
 }
 
-/// Numbers of a kind, one after the other.
+/// A range of numbers as an iterator of ids.
 struct Numbers<T>(Range<u32>, fn(u32) -> T);
 
 impl<T> Iterator for Numbers<T> {
@@ -414,13 +416,13 @@ impl<T> ExactSizeIterator for Numbers<T> {}
 /// An extended attribute of the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Xattr<'a> {
-    /// Name with its namespace.
+    /// The name, including its namespace.
     pub name: &'a [u8],
-    /// Value, which may be empty or hold any byte.
+    /// The value. It may be empty and may contain any byte.
     pub value: &'a [u8],
 }
 
-/// Reads attributes; `None` if they are not what their lengths say.
+/// Decodes attributes. Returns `None` if the lengths are inconsistent.
 fn xattrs(mut bytes: &[u8], count: u32) -> Option<Vec<Xattr<'_>>> {
     let mut xattrs = Vec::new();
     for _ in 0..count {
@@ -433,12 +435,12 @@ fn xattrs(mut bytes: &[u8], count: u32) -> Option<Vec<Xattr<'_>>> {
     bytes.is_empty().then_some(xattrs)
 }
 
-/// Where the bytes of a file lie in its decoded layer.
+/// Where the bytes of a file are in its decoded layer.
 #[derive(Clone, Copy, Debug)]
 pub enum Data<'a> {
-    /// Nowhere: it is empty, or no regular file.
+    /// The file is empty, or the node is not a regular file.
     None,
-    /// In one piece, from this offset on.
+    /// In one piece, from this offset.
     Whole(u64),
     /// In pieces with holes between them.
     Sparse(Extents<'a>),
@@ -471,7 +473,8 @@ impl<'a> Extents<'a> {
         self.tree.sane(parsed)
     }
 
-    /// Those that have bytes at `offset` or after it, each behind the one before.
+    /// The pieces with bytes at or after `offset`. Ends at a piece that overlaps its predecessor, and
+    /// marks the file damaged.
     pub fn from(self, offset: u64) -> impl Iterator<Item = Extent> + 'a {
         let (mut low, mut high) = (0, self.count);
         while low < high {

@@ -1,10 +1,10 @@
-//! The names of a tree while it grows: one arena of bytes, one table of slots, one hash table over
-//! them. A name costs its bytes and about 39 more, whatever the shape of the tree.
+//! The names of a growing tree: one arena of bytes, one table of slots, and one hash table over the
+//! slots. A name takes its length and about 39 more bytes, whatever the shape of the tree.
 //!
-//! A **slot** is a name in a directory. It is found by a hash of both, and never leaves the table:
-//! what a whiteout takes away is only marked as gone, with the layer that did it, and can still be
-//! found by that layer's hard links. The slots of one directory form a list, for whiteouts of all of
-//! them and for the end.
+//! A **slot** is a name in a directory. It is found by a hash of the directory and the name. Slots
+//! are never removed: a whiteout only marks the slot as gone and records its layer, so that hard links
+//! of that layer still find it. The slots of a directory form a linked list, which is used to remove
+//! all names of the directory and to write the tree.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -13,21 +13,21 @@ use super::record::NONE;
 /// A name in a directory.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
-    /// Where its length and then its bytes stand in the arena.
+    /// Where the name's length, followed by its bytes, is in the arena.
     name: u32,
     dir: u32,
     node: u32,
-    /// The next one in its directory's list; [`NONE`] at the end, [`UNLINKED`] if it is in none.
+    /// The next slot in the directory's list: [`NONE`] at its end, [`UNLINKED`] if it is in no list.
     next: u32,
-    /// The layer that took it away and one more; 0 if it is there.
+    /// One more than the number of the layer that removed the name; 0 if the name exists.
     gone: u32,
-    /// The layer that brought it.
+    /// The layer that added the name.
     layer: u32,
 }
 
 const UNLINKED: u32 = u32::MAX - 1;
 
-/// A place of the hash table: half of the name's hash, and its slot.
+/// A place of the hash table: the upper half of the name's hash, and its slot.
 #[derive(Clone, Copy)]
 struct Place {
     hash: u32,
@@ -39,13 +39,13 @@ const FREE: Place = Place {
     slot: NONE,
 };
 
-/// All names of all directories.
+/// The names of all directories.
 pub(super) struct Names {
     arena: Vec<u8>,
     slots: Vec<Slot>,
-    /// Open addressing; its length is a power of two, and at least a quarter of it is free.
+    /// Open addressing. The length is a power of two, and at least a quarter of the places is free.
     table: Vec<Place>,
-    /// Names come from hostile images: the hash is keyed.
+    /// The hash is keyed because names come from untrusted images.
     keys: RandomState,
 }
 
@@ -59,13 +59,13 @@ impl Names {
         }
     }
 
-    /// Bytes of memory that it takes.
+    /// The memory that the names use, in bytes.
     pub fn size(&self) -> u64 {
         let table = size_of_val(&*self.table) + size_of_val(&*self.slots);
         (self.arena.len() + table) as u64
     }
 
-    /// The bytes of a slot's name.
+    /// The name of a slot.
     pub fn name(&self, slot: u32) -> &[u8] {
         let slot = self.slots.get(slot as usize);
         slot.map_or(&[], |slot| self.bytes(slot.name))
@@ -77,7 +77,7 @@ impl Names {
         bytes.unwrap_or_default()
     }
 
-    /// What a slot leads to, gone or not.
+    /// The node that a slot leads to, even if the name was removed.
     pub fn node(&self, slot: u32) -> u32 {
         self.slots.get(slot as usize).map_or(NONE, |s| s.node)
     }
@@ -87,26 +87,26 @@ impl Names {
         self.slots.get(slot as usize).map_or(NONE, |s| s.dir)
     }
 
-    /// The layer that brought a slot's name.
+    /// The layer that added a slot's name.
     pub fn layer(&self, slot: u32) -> u32 {
         self.slots.get(slot as usize).map_or(NONE, |s| s.layer)
     }
 
-    /// The layer that took a slot's name away; `None` if it is there.
+    /// The layer that removed a slot's name, or `None` if the name exists.
     pub fn gone(&self, slot: u32) -> Option<u32> {
         self.slots.get(slot as usize)?.gone.checked_sub(1)
     }
 
     fn hash(&self, dir: u32, name: &[u8]) -> u32 {
-        // The upper half: the lower one is as good.
+        // Either half of the hash would do.
         (self.keys.hash_one((dir, name)) >> 32) as u32
     }
 
-    /// The place of a name in the table, or the free one where it belongs.
+    /// The place of a name in the table, or the free place where it belongs.
     fn place(&self, hash: u32, dir: u32, name: &[u8]) -> (usize, Option<u32>) {
         let mask = self.table.len() - 1;
         let mut at = hash as usize & mask;
-        // Ends at a free place: there always are some.
+        // Ends at a free place, of which there are always some.
         while let Some(place) = self.table.get(at).filter(|place| place.slot != NONE) {
             if place.hash == hash
                 && let Some(slot) = self.slots.get(place.slot as usize)
@@ -120,13 +120,13 @@ impl Names {
         (at, None)
     }
 
-    /// The slot of a name, gone or not.
+    /// The slot of a name, even if the name was removed.
     pub fn find(&self, dir: u32, name: &[u8]) -> Option<u32> {
         self.place(self.hash(dir, name), dir, name).1
     }
 
-    /// Lets a name lead to a node, because of a layer. `head` is the first slot of the directory's list;
-    /// the new one is returned. Names over 255 bytes are no names: the caller has refused them.
+    /// Makes a name lead to a node, on behalf of a layer. `head` is the first slot of the directory's
+    /// list. Returns the new first slot. Names over 255 bytes must be refused by the caller.
     pub fn insert(&mut self, dir: u32, name: &[u8], node: u32, head: u32, layer: u32) -> u32 {
         let hash = self.hash(dir, name);
         let (mut at, found) = self.place(hash, dir, name);
@@ -147,7 +147,7 @@ impl Names {
             self.grow();
             at = self.place(hash, dir, name).0;
         }
-        // Both fit: the merger ends long before either is 4 GiB.
+        // Both fit: the merger stops long before either reaches 4 GiB.
         let number = self.slots.len() as u32;
         let start = self.arena.len() as u32;
         let name = name.get(..255).unwrap_or(name);
@@ -182,7 +182,7 @@ impl Names {
         }
     }
 
-    /// Marks a name as taken away by a layer.
+    /// Marks a name as removed by a layer.
     pub fn remove(&mut self, slot: u32, layer: u32) {
         if let Some(slot) = self.slots.get_mut(slot as usize)
             && slot.gone == 0
@@ -191,8 +191,8 @@ impl Names {
         }
     }
 
-    /// Takes all names of a directory's list away, and takes the list apart: each slot is passed
-    /// once for each time that it was put in.
+    /// Removes all names of a directory's list and takes the list apart. So a slot is visited once for
+    /// each time that it was put into a list.
     pub fn remove_all(&mut self, head: u32, layer: u32) {
         let mut at = head;
         while let Some(slot) = self.slots.get_mut(at as usize) {
@@ -203,7 +203,7 @@ impl Names {
         }
     }
 
-    /// The slots of a directory's list whose names are there, in no order.
+    /// The slots of a directory's list whose names exist, unordered.
     pub fn list(&self, head: u32) -> impl Iterator<Item = u32> {
         let mut at = head;
         std::iter::from_fn(move || {
@@ -218,14 +218,15 @@ impl Names {
         })
     }
 
-    /// Keeps a number in a slot, in the place of its list's link: lists are of no use any more.
+    /// Stores a number in a slot, in place of the link to the next slot. The lists are unusable
+    /// afterwards.
     pub fn set_number(&mut self, slot: u32, number: u32) {
         if let Some(slot) = self.slots.get_mut(slot as usize) {
             slot.next = number;
         }
     }
 
-    /// The number that [`Names::set_number`] has kept.
+    /// The number that [`Names::set_number`] stored.
     pub fn number(&self, slot: u32) -> u32 {
         self.slots.get(slot as usize).map_or(NONE, |s| s.next)
     }
@@ -250,7 +251,7 @@ mod tests {
         assert_eq!(names.find(7, b"4711"), Some(slot));
         assert_eq!(names.gone(slot), Some(3));
         assert_eq!(names.list(head).count(), 4999);
-        // It comes back under the same slot, and stands in the list once.
+        // The name returns under its old slot, and is in the list once.
         head = names.insert(7, b"4711", 1, head, 3);
         assert_eq!((names.node(slot), names.list(head).count()), (1, 5000));
         assert_eq!((names.layer(slot), names.layer(slot - 1)), (3, 2));

@@ -1,26 +1,26 @@
-//! Nodes and directory entries, as they are handed out: small values, made anew from the records of
-//! the tree's file each time somebody asks.
+//! Nodes and directory entries: small values that are decoded from the records of the tree's file on
+//! each access.
 
 use crate::layer::Mtime;
 
-/// Number of a node in its tree; stable for the same layers.
+/// The number of a node in its tree. Stable for the same layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(pub u32);
 
-/// Number of a directory entry in its tree; stable for the same layers.
+/// The number of a directory entry in its tree. Stable for the same layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DentryId(pub u32);
 
-/// An inode: a thing that one or several names lead to.
+/// An inode: a file, directory or other object that one or several names lead to.
 #[derive(Clone, Copy, Debug)]
 pub struct Node {
-    /// The layer that brought it: for a directory the last one that described it.
+    /// The layer that it comes from. For a directory, the last layer that described it.
     pub layer: u32,
-    /// Number of its entry in that layer; `None` for a directory that only had to exist.
+    /// The number of its entry in that layer, or `None` for a directory that no entry describes.
     pub entry: Option<u32>,
-    /// What it is.
+    /// The kind of node.
     pub kind: Kind,
-    /// Whether it is a binary that was decoded, or a script that may be executed.
+    /// Whether it is a binary in a known format, or a script with execute permission.
     pub executable: bool,
     /// Permission bits with setuid, setgid and sticky. A directory that no layer describes has
     /// `0755`.
@@ -29,38 +29,38 @@ pub struct Node {
     pub uid: u32,
     /// Group.
     pub gid: u32,
-    /// Names that lead to it; a directory counts its own `.` and its children's `..`.
+    /// The number of names that lead to it. A directory counts its own `.` and its children's `..`.
     pub nlink: u32,
     /// Time of last modification. A directory that no layer describes has the epoch.
     pub mtime: Mtime,
-    /// The first directory entry that leads to it; `None` for the root.
+    /// The first directory entry that leads to it, or `None` for the root.
     pub name: Option<DentryId>,
-    /// Length in bytes, of a symbolic link that of its target; 0 for what has none.
+    /// The length of a file or of a symbolic link's target, in bytes; 0 for other kinds.
     pub size: u64,
-    /// Major and minor number of a device.
+    /// The major and minor number of a device.
     pub device: (u32, u32),
-    /// What else its record refers to.
+    /// The other data that its record refers to.
     pub(super) refers: Refers,
-    /// Where its extended attributes begin, in their section.
+    /// The offset of its extended attributes in their section.
     pub(super) xattrs: Option<u32>,
 }
 
-/// What a node's record refers to, by kind.
+/// The data that a node's record refers to, by kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refers {
-    /// Nothing: a device, a pipe, an empty file.
+    /// Nothing: a device, a named pipe, an empty file.
     Nothing,
-    /// A directory's entries: the first and how many.
+    /// A directory's entries: the number of the first, and their count.
     Entries(u32, u32),
-    /// Where a file's bytes begin in its decoded layer.
+    /// The offset of a file's bytes in its decoded layer.
     Whole(u64),
     /// The number of a sparse file's first record in the section of extents.
     Sparse(u64),
-    /// Where a link's target begins in its section.
+    /// The offset of a symbolic link's target in its section.
     Target(u64),
 }
 
-/// What a node is.
+/// The kind of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A directory.
@@ -80,26 +80,26 @@ pub enum Kind {
 /// A name in a directory.
 #[derive(Clone, Copy, Debug)]
 pub struct Dentry<'a> {
-    /// The name, any bytes but `/` and NUL.
+    /// The name. It may contain any byte but `/` and NUL.
     pub name: &'a [u8],
-    /// What it leads to.
+    /// The node that it leads to.
     pub node: NodeId,
-    /// What that is.
+    /// The kind of that node.
     pub kind: Kind,
-    /// The directory that it stands in.
+    /// The directory that holds it.
     pub parent: NodeId,
     /// The executable that it leads to.
     pub executable: Executable,
 }
 
-/// Whether a directory entry leads to an executable, through symbolic links too.
+/// Whether a directory entry leads to an executable, directly or through symbolic links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Executable {
-    /// It does not.
+    /// It leads to no executable.
     No,
-    /// It does: the entry of the file itself.
+    /// It leads to the executable with this entry.
     At(DentryId),
-    /// Nobody has followed it yet: the links of this image lead through more names than are
-    /// followed ahead of time.
+    /// Not resolved when the tree was written, because the links of the image lead through more names
+    /// than are followed ahead of time.
     Unknown,
 }

@@ -1,13 +1,13 @@
-//! Paths as bytes.
+//! Paths as byte strings.
 
-/// The names of a path, empty ones left out; `.` and `..` are names here.
+/// The components of a path. Empty ones are left out; `.` and `..` are included.
 pub fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     path.split(|&b| b == b'/').filter(|name| !name.is_empty())
 }
 
-/// Collects the names of a path from the root, `.` and `..` resolved by the letter, and says whether
-/// it tried to climb out. Tar paths are cleaned this way before any link is followed, as by umoci
-/// and Docker.
+/// Collects the components of a path, relative to the root, in `names`. Resolves `.` and `..`
+/// lexically. Returns whether `..` would have left the root. Tar paths are cleaned this way before any
+/// link is followed, as umoci and Docker do.
 pub fn clean_into<'a>(path: &'a [u8], names: &mut Vec<&'a [u8]>) -> bool {
     names.clear();
     let mut escaped = false;

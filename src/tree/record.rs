@@ -1,19 +1,20 @@
-//! The tree's file, byte by byte: its sections, and the records in them. All numbers are
-//! little-endian. `docs/index-format.md` says the same in prose.
+//! The format of the tree's file: its sections and the records in them. All numbers are
+//! little-endian. `docs/index-format.md` describes the same format in prose.
 //!
-//! | section | holds |
+//! | section | contents |
 //! |---|---|
 //! | [`META`] | one [`Meta`], 32 bytes |
 //! | [`NODES`] | a [`Record`] of 64 bytes for each node, the root first |
-//! | [`DENTRIES`] | a [`Name`] of 20 bytes for each directory entry, the entries of one directory in one run, sorted by name; a run stands after the entry that leads to its directory |
+//! | [`DENTRIES`] | a [`Name`] of 20 bytes for each directory entry; the entries of one directory are one run, sorted by name; a run follows the entry that leads to its directory |
 //! | [`NAMES`] | the names, one after the other |
 //! | [`TARGETS`] | the targets of symbolic links, one after the other |
-//! | [`EXTENTS`] | records of three u64: for each sparse file one with the number of its pieces, their bytes together, and 0; then the pieces: offset in the file, length, offset in the layer |
-//! | [`XATTRS`] | for each node that has any: u32 length of all that follows the two numbers, u32 count; for each u32 length of the name, u32 length of the value, name, value |
+//! | [`EXTENTS`] | records of three u64: for each sparse file, one with the number of its pieces, their total length, and 0; then the pieces: offset in the file, length, offset in the layer |
+//! | [`XATTRS`] | for each node with attributes: u32 length of all bytes after these two numbers, u32 count; for each attribute u32 length of the name, u32 length of the value, name, value |
 //! | [`PROBLEMS`] | the problems of the layers and of merging, in postcard's encoding |
-//! | [`HIDDEN`] | only in a tree of what is hidden: for each name that is, in their order, u32 number of its entry, u32 the layer that brought it, u32 the layer that hid it, u32 how: 0 by a whiteout, 1 by an opaque marker, 2 replaced |
+//! | [`HIDDEN`] | only in a tree of hidden names: for each hidden name, in the order of entries, u32 number of its entry, u32 the layer that added it, u32 the layer that hid it, u32 how: 0 by a whiteout, 1 by an opaque marker, 2 replaced |
 //!
-//! A number that makes no sense is `None` here; [`Tree`](super::Tree) then marks the file damaged.
+//! Here, a record with an invalid number parses as `None`; [`Tree`](super::Tree) then marks the file
+//! damaged.
 
 use super::node::{DentryId, Executable, Kind, Node, NodeId, Refers};
 use crate::layer::Mtime;
@@ -34,9 +35,9 @@ pub(super) const DENTRY_LEN: usize = 20;
 pub(super) const EXTENT_LEN: usize = 24;
 pub(super) const HIDDEN_LEN: usize = 16;
 
-/// No number.
+/// Stands for the absence of a number.
 pub(super) const NONE: u32 = u32::MAX;
-/// In a directory entry: where it leads to was not found out.
+/// In a directory entry: the executable that it leads to was not determined.
 const UNKNOWN: u32 = u32::MAX - 1;
 
 /// Flags of a node.
@@ -44,7 +45,7 @@ pub(super) const EXECUTABLE: u8 = 1;
 pub(super) const SPARSE: u8 = 2;
 const FLAGS: u8 = EXECUTABLE | SPARSE;
 
-/// The bytes of a record from an offset on; zeros outside, which no caller asks for.
+/// The bytes of a record at an offset. Zeros if out of bounds, which no caller requests.
 fn at<const N: usize>(bytes: &[u8], offset: usize) -> [u8; N] {
     let found = bytes.get(offset..).and_then(|rest| rest.first_chunk());
     found.copied().unwrap_or([0; N])
@@ -58,7 +59,7 @@ pub(super) fn u64_at(bytes: &[u8], offset: usize) -> u64 {
     u64::from_le_bytes(at(bytes, offset))
 }
 
-/// Puts numbers one after the other.
+/// Concatenates numbers.
 struct Bytes<const N: usize>([u8; N], usize);
 
 impl<const N: usize> Bytes<N> {
@@ -75,16 +76,16 @@ impl<const N: usize> Bytes<N> {
     }
 }
 
-/// What the file says of itself.
+/// The counts of the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Meta {
-    /// 0: how many nodes there are.
+    /// Offset 0: the number of nodes.
     pub nodes: u32,
-    /// 4: how many directory entries.
+    /// 4: the number of directory entries.
     pub dentries: u32,
-    /// 8: how many layers were merged.
+    /// 8: the number of merged layers.
     pub layers: u32,
-    /// 16: the lengths of all files, each rounded up to blocks, in blocks.
+    /// 16: the sum of all file lengths in blocks, each length rounded up.
     pub blocks: u64,
 }
 
@@ -109,47 +110,47 @@ impl Meta {
     }
 }
 
-/// A node, as it stands in the file, and while the tree still grows.
+/// A node as in the file. Also used while the tree is growing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Record {
-    /// 0: the layer that brought it.
+    /// Offset 0: the layer that it comes from.
     pub layer: u32,
-    /// 4: number of its entry there; [`NONE`] if none describes it.
+    /// 4: the number of its entry in that layer; [`NONE`] if no entry describes it.
     pub entry: u32,
     /// 8: 0 directory, 1 regular file, 2 symbolic link, 3 character device, 4 block device,
     /// 5 named pipe.
     pub kind: Kind,
-    /// 9: [`EXECUTABLE`], [`SPARSE`].
+    /// 9: flags: [`EXECUTABLE`], [`SPARSE`].
     pub flags: u8,
-    /// 10: permission bits.
+    /// 10: the permission bits.
     pub mode: u16,
-    /// 12, 16: owner and group.
+    /// 12, 16: the owner and group.
     pub uid: u32,
     pub gid: u32,
-    /// 20: names that lead to it.
+    /// 20: the number of names that lead to it.
     pub nlink: u32,
-    /// 24, 32: time of last modification: i64 seconds, u32 nanoseconds.
+    /// 24, 32: the time of last modification: i64 seconds, u32 nanoseconds.
     pub mtime: Mtime,
     /// 36: the first entry that leads to it; [`NONE`] for the root.
     pub name: u32,
-    /// 40: of a file or link, its length; of a device, major and minor number; of a directory, its
-    /// first entry and how many it has.
+    /// 40: for a file or link, its length; for a device, its major and minor number; for a directory,
+    /// its first entry and the number of its entries.
     pub size: u64,
-    /// 48: of a file, where its bytes begin in the layer, or the number of its first record in
-    /// [`EXTENTS`] if it is sparse; of a link, where its target begins in [`TARGETS`].
+    /// 48: for a file, the offset of its bytes in the layer, or the number of its first record in
+    /// [`EXTENTS`] if it is sparse; for a link, the offset of its target in [`TARGETS`].
     pub data: u64,
-    /// 56: where in [`XATTRS`] its attributes begin; [`NONE`] if it has none. 60: zeros.
+    /// 56: the offset of its attributes in [`XATTRS`]; [`NONE`] if it has none. 60: zeros.
     pub xattrs: u32,
 }
 
-/// Two numbers in the field for the size, the first in the lower half.
+/// Packs two numbers into the `size` field, the first in the lower half.
 pub(super) fn pair(first: u32, second: u32) -> u64 {
     u64::from(first) | u64::from(second) << 32
 }
 
 /// The two numbers of a [`pair`].
 pub(super) fn unpair(pair: u64) -> (u32, u32) {
-    // Each half fits.
+    // Truncation is intended.
     (pair as u32, (pair >> 32) as u32)
 }
 
@@ -219,7 +220,7 @@ impl Record {
 }
 
 impl Node {
-    /// Reads a record. Offsets into sections are checked when they are used.
+    /// Parses a record. Offsets into sections are checked when they are used.
     pub(super) fn parse(bytes: &[u8; NODE_LEN], id: NodeId, meta: &Meta) -> Option<Self> {
         let r = Record::parse(bytes)?;
         let is_root = id.0 == 0;
@@ -236,7 +237,7 @@ impl Node {
         let refers = match r.kind {
             Kind::Directory => {
                 let (first, count) = unpair(r.size);
-                // What leads to a directory stands before what is in it: so no path goes in circles.
+                // The entry of a directory must precede the entries in it. So no path is circular.
                 let after = name.is_none_or(|name| count == 0 || first > name.0);
                 if !after
                     || first
@@ -278,21 +279,21 @@ impl Node {
     }
 }
 
-/// A directory entry, as it stands in the file.
+/// A directory entry as in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Name {
-    /// 0: where the name begins in [`NAMES`].
+    /// Offset 0: where the name begins in [`NAMES`].
     pub at: u32,
-    /// 4: what it leads to.
+    /// 4: the node that it leads to.
     pub node: NodeId,
-    /// 8: the directory that it stands in.
+    /// 8: the directory that holds it.
     pub parent: NodeId,
-    /// 12: the entry of the executable that it leads to; 0xffffffff for none, 0xfffffffe if that
-    /// was not found out.
+    /// 12: the entry of the executable that it leads to; 0xffffffff for none, 0xfffffffe if that was
+    /// not determined.
     pub executable: Executable,
     /// 16: the name's length, at most 255.
     pub len: u8,
-    /// 17: what it leads to is, as in a node's record. 18: zeros.
+    /// 17: the kind of the node, as in the node's record. 18: zeros.
     pub kind: Kind,
 }
 

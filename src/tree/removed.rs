@@ -1,8 +1,9 @@
-//! Which layer removed a path that the merged tree does not have.
+//! Finds the layer that removed a path that the merged tree does not have.
 //!
-//! The tree of hidden names ([`Tree::hidden`]) lists what layers brought and later layers hid, each
-//! under its path at that time. A path that somebody asks for may lead through symbolic links, so it is
-//! first followed through the merged tree. Where it ends, the rest is looked up among the hidden names.
+//! The tree of hidden names ([`Tree::hidden`]) lists the names that layers added and later layers
+//! hid, each under its path at that time. The requested path may lead through symbolic links, so it is
+//! first followed through the merged tree. The part that is missing there is looked up among the hidden
+//! names.
 
 use std::cell::Cell;
 use std::cmp::Reverse;
@@ -16,25 +17,25 @@ use super::path::components;
 /// A path leads through at most this many symbolic links (Linux, namei.h, `MAXSYMLINKS`).
 const MAX_LINKS: usize = 40;
 
-/// A path and the targets of its links have at most this many names together.
+/// The maximum number of names on a path, including those of its links' targets.
 const MAX_STEPS: usize = 8 << 10;
 
-/// At most this many removed files of one name are returned.
+/// The maximum number of removed files of one name that are returned.
 const MAX_NAMED: usize = 64;
 
-/// All questions about one image may look at this many names. An image whose directories and layers
-/// cost more gets no answer to the later questions.
+/// The maximum number of names that all queries about one image may visit. Once it is used up,
+/// further queries get no answer.
 const BUDGET: u64 = 50_000_000;
 
-/// A path that a layer brought and a later layer removed.
+/// A path that one layer added and a later layer removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removed {
-    /// The path in the image, from `/`, without symbolic links in its directories. Differs from the path
-    /// that was asked for if that led through a link.
+    /// The path in the image, from `/`, without symbolic links in its directories. It differs from the
+    /// requested path if that led through a link.
     pub path: Vec<u8>,
     /// The layer that removed it, counted from 0.
     pub layer: u32,
-    /// The layer that had brought it, counted from 0.
+    /// The layer that added it, counted from 0.
     pub brought_by: u32,
     /// How it was removed.
     pub how: How,
@@ -63,7 +64,7 @@ impl RemovalIndex {
         Self { by_name }
     }
 
-    /// The number of names that an image's questions may look at together.
+    /// The number of names that all queries about one image may visit.
     pub fn budget() -> u64 {
         BUDGET
     }
@@ -73,21 +74,21 @@ fn name_of(tree: &Tree, id: DentryId) -> &[u8] {
     tree.dentry(id).map_or(b"", |dentry| dentry.name)
 }
 
-/// Where a path ends in the merged tree.
+/// The result of following a path through the merged tree.
 struct End<'a> {
-    /// What it leads to, if it leads anywhere.
+    /// The node that the path leads to, if there is one.
     node: Option<NodeId>,
-    /// The last directory that exists.
+    /// The last directory on the path that exists.
     dir: NodeId,
-    /// The first name that is missing and those after it; if nothing is missing, the last name.
+    /// The first missing name and the names after it. If none is missing, the last name.
     rest: Vec<&'a [u8]>,
     /// The symbolic links that were followed: the directory and name of each.
     links: Vec<(NodeId, &'a [u8])>,
 }
 
 impl<'a> Removals<'a> {
-    /// The removals of an image: its merged tree, its tree of hidden names and their index. The budget
-    /// starts at [`RemovalIndex::budget`] and is shared by all questions about the image.
+    /// Creates it from the image's merged tree, its tree of hidden names and their index. The budget
+    /// starts at [`RemovalIndex::budget`] and is shared by all queries about the image.
     pub fn new(
         merged: &'a Tree,
         hidden: &'a Tree,
@@ -102,12 +103,12 @@ impl<'a> Removals<'a> {
         }
     }
 
-    /// The last removal that explains why `path`, absolute or relative to the root, does not lead to a
-    /// regular file. Links on the path are followed. `None` if no layer ever had such a path, or if the
-    /// path leads to a regular file.
+    /// Returns the last removal that explains why `path`, absolute or relative to the root, does not
+    /// lead to a regular file. Links on the path are followed. Returns `None` if no layer ever had such
+    /// a path, or if the path leads to a regular file.
     ///
-    /// What is returned may be a directory above the path's last name only if that directory was a
-    /// symbolic link: removed directories are searched for the path itself.
+    /// The result is a directory above the last name of the path only if that directory was a symbolic
+    /// link. Other removed directories are searched for the path itself.
     pub fn removed(&self, path: &[u8]) -> Option<Removed> {
         let end = self.follow(path)?;
         let found = end.node.and_then(|node| self.merged.node(node));
@@ -117,7 +118,7 @@ impl<'a> Removals<'a> {
         let mut names = self.names_to(end.dir);
         names.extend(end.rest.iter().map(|name| name.to_vec()));
         let here = self.hidden_at(&names, end.rest.len());
-        // A directory that replaced another directory is no reason for anything.
+        // That a directory replaced another directory explains nothing.
         let kind = found.map(|node| node.kind);
         if let Some(removed) = here.filter(|(_, was)| kind != Some(*was)) {
             return Some(removed.0);
@@ -132,8 +133,8 @@ impl<'a> Removals<'a> {
         })
     }
 
-    /// All files and links of that file name, in any directory, that a layer removed and that are not in
-    /// the merged tree: the last removal of each, and the latest of those first. At most 64.
+    /// Returns the files and links with that file name, in any directory, that a layer removed and that
+    /// the merged tree lacks: the last removal of each path, latest first. At most 64.
     pub fn removed_named(&self, name: &[u8]) -> Vec<Removed> {
         let start = self
             .by_name
@@ -167,8 +168,8 @@ impl<'a> Removals<'a> {
         left.is_some()
     }
 
-    /// Follows a path through the merged tree. `None` if it has more links or names than the kernel
-    /// follows.
+    /// Follows a path through the merged tree. Returns `None` if it has more links or names than the
+    /// limits allow.
     fn follow<'p>(&'p self, path: &'p [u8]) -> Option<End<'p>> {
         let tree = self.merged;
         let mut pending: Vec<&[u8]> = components(path).rev().collect();
@@ -207,7 +208,7 @@ impl<'a> Removals<'a> {
                     end.dir = dentry.node;
                 }
                 (found, _) => {
-                    // The end of the path, a name that is missing, or a file where a directory should be.
+                    // The end of the path, a missing name, or a file in place of a directory.
                     let last = pending.is_empty();
                     end.node = found.filter(|_| last).map(|dentry| dentry.node);
                     end.rest.push(name);
@@ -219,15 +220,15 @@ impl<'a> Removals<'a> {
         Some(end)
     }
 
-    /// The names of a directory's path.
+    /// The components of a directory's path.
     fn names_to(&self, dir: NodeId) -> Vec<Vec<u8>> {
         let name = self.merged.node(dir).and_then(|node| node.name);
         let path = name.map(|name| self.merged.path(name)).unwrap_or_default();
         components(&path).map(<[u8]>::to_vec).collect()
     }
 
-    /// The last removal of a path, and what kind of file that was. `missing` is the number of its last
-    /// names that the merged tree does not have: a link that was removed there is an answer too.
+    /// Returns the last removal of a path and the kind of the removed file. `missing` is the number of
+    /// trailing names that the merged tree lacks. The removal of a symbolic link among them counts too.
     fn hidden_at(&self, names: &[Vec<u8>], missing: usize) -> Option<(Removed, Kind)> {
         let known = names.len().checked_sub(missing.max(1))?;
         let mut best: Option<(Taken, Kind)> = None;
@@ -256,7 +257,7 @@ impl<'a> Removals<'a> {
 
     fn removal(&self, taken: Taken) -> Removed {
         let path = self.hidden.path(taken.name);
-        // The first name is the number of the layer.
+        // The first component is the number of the layer.
         let below = path
             .iter()
             .skip(1)

@@ -1,22 +1,23 @@
-//! Following a path, as the kernel would with the tree as its root. It is done in two places, while
-//! the tree is written and in the tree that was read back, so what it needs of either is a trait.
+//! Resolves paths as the kernel would with the tree as its root. Paths are resolved both in a growing
+//! tree and in one read from a file, so access to the tree is a trait.
 
 use super::path::components;
 
 /// A path leads through at most this many symbolic links (Linux, namei.h, `MAXSYMLINKS`).
 const MAX_LINKS: usize = 40;
 
-/// Names on one path, those of its links among them: else a few links in a row could cost much.
+/// The maximum number of names on one path, including those of its links' targets. Without it, a few
+/// chained links could be very expensive.
 const MAX_STEPS: usize = 8 << 10;
 
-/// A longer target is none that the kernel follows (PATH_MAX).
+/// The kernel does not follow longer targets (PATH_MAX).
 const MAX_TARGET: usize = 4096;
 
-/// A tree to look around in: nodes are numbers, and so are names.
+/// A tree in which paths can be resolved. Nodes and names are numbers.
 pub(super) trait Look {
     fn root(&self) -> u32;
     fn is_directory(&self, node: u32) -> bool;
-    /// The directory that holds a directory.
+    /// The parent of a directory.
     fn parent(&self, dir: u32) -> u32;
     /// The name in a directory and the node it leads to.
     fn find(&self, dir: u32, name: &[u8]) -> Option<(u32, u32)>;
@@ -24,11 +25,15 @@ pub(super) trait Look {
     fn target(&self, node: u32) -> Option<&[u8]>;
 }
 
-/// Where a path ends: the last name, unless that was `..`, `.` or the root, and the node.
+/// The end of a path: the name that leads to it, and the node. There is no name after `..`, and for the
+/// root or the directory where the path starts.
 pub(super) type End = (Option<u32>, u32);
 
-/// Follows a path: `..` and absolute links stay inside. The last name is followed too if it is a
-/// link. What it costs is taken from `budget`; where that ends, the answer is `None`.
+/// Resolves a path. `..` and absolute links stay inside the tree. The last component is followed too
+/// if it is a symbolic link.
+///
+/// Each name costs one unit of `budget`. Returns `None` if the budget is used up, and `Some(None)` if
+/// the path leads nowhere.
 pub(super) fn resolve(
     tree: &impl Look,
     from: u32,

@@ -56,10 +56,7 @@ fn an_empty_image_has_a_root() {
     assert_eq!(tree.nodes().len(), 1);
     assert!(tree.children(Tree::ROOT).len() == 0 && !tree.is_damaged());
     assert!(tree.node(NodeId(1)).is_none() && tree.dentry(DentryId(0)).is_none());
-    assert!(
-        !tree.is_damaged(),
-        "to ask for what is not there is no damage"
-    );
+    assert!(!tree.is_damaged(), "a missing number is not damage");
 }
 
 #[test]
@@ -124,7 +121,7 @@ fn all_of_a_record_comes_back() {
     assert!(!tree.is_damaged());
 }
 
-/// An executable, as far as the tree looks.
+/// A file that the tree regards as an executable.
 fn executable(path: &str) -> Entry {
     let mut entry = file(path);
     entry.format = Some(Format::Elf);
@@ -154,8 +151,8 @@ fn links_are_followed_once_and_for_all() {
     }
 }
 
-/// Each of the last links costs as many steps as a path may have: they are left for later, and the
-/// answers are the same.
+/// Each of the last links takes as many steps as a path may have. They are not followed ahead of time,
+/// and later resolution gives the same results.
 #[test]
 fn what_links_cost_in_all_is_bounded() {
     let mut entries = vec![executable("x"), link("first", "x")];
@@ -183,7 +180,7 @@ fn too_many_entries_are_refused() {
             Err(error) => break error,
         }
     };
-    // Each is reported with its path: 64 MiB a layer.
+    // Each entry is reported with its path: 64 MiB per layer.
     assert!((30..=32).contains(&taken), "{taken}");
     assert!(matches!(error, TreeError::TooMuch));
 }

@@ -1,4 +1,4 @@
-//! What stat(2), readlink(2) and getxattr(2) tell of an inode.
+//! Attributes of inodes: the results of stat(2), readlink(2), statfs(2) and getxattr(2).
 
 use super::digest::is_long_question;
 use super::ino::{Ino, Which};
@@ -6,10 +6,10 @@ use super::{Attr, FileType, ImageFs, Stats, ViewError, xattr};
 use crate::tree::{DentryId, Kind, NodeId, Tree, Xattr};
 
 impl ImageFs {
-    /// What stat(2) tells of an inode.
+    /// Returns the attributes of an inode, as for stat(2).
     ///
     /// # Errors
-    /// `NotFound`.
+    /// Returns `NotFound` if there is no such inode.
     pub fn getattr(&self, ino: u64) -> Result<Attr, ViewError> {
         self.sound(|| self.attr(self.ino(ino)?))
     }
@@ -28,7 +28,7 @@ impl ImageFs {
         }
     }
 
-    /// A sidecar has the owner and the time of what it describes.
+    /// A sidecar has the owner and time of the file that it describes.
     fn sidecar_attr(&self, ino: Ino, which: Which, id: DentryId) -> Result<Attr, ViewError> {
         let tree = self.tree_of(which)?;
         let found = tree.executable(id).and_then(|found| tree.dentry(found));
@@ -37,7 +37,7 @@ impl ImageFs {
         Ok(text(ino, size, of))
     }
 
-    /// A text of `/.imgfs` has those of the root.
+    /// A text file in `/.imgfs` has the owner and time of the root.
     pub(super) fn text_attr(&self, ino: Ino, size: u64) -> Result<Attr, ViewError> {
         Ok(text(ino, size, self.node_attr(Which::Merged, Tree::ROOT)?))
     }
@@ -69,21 +69,21 @@ impl ImageFs {
         })
     }
 
-    /// A directory that is not in the image has the owner and the time of one that is.
+    /// A directory that is not in the image has the owner and time of a directory that is (`like`).
     pub(super) fn virtual_directory(&self, ino: Ino, like: NodeId) -> Result<Attr, ViewError> {
         Ok(Attr {
             ino: ino.number(),
             mode: 0o555,
-            // What is in it is not counted; find(1) takes 1 for that.
+            // Subdirectories are not counted. find(1) takes a link count of 1 to mean that.
             nlink: 1,
             ..self.node_attr(Which::Merged, like)?
         })
     }
 
-    /// The target of a symbolic link.
+    /// Returns the target of a symbolic link.
     ///
     /// # Errors
-    /// `WrongType` for all else.
+    /// Returns `WrongType` for other inodes.
     pub fn readlink(&self, ino: u64) -> Result<&[u8], ViewError> {
         self.sound(|| match self.ino(ino)? {
             Ino::Node(which, id) => {
@@ -94,7 +94,7 @@ impl ImageFs {
         })
     }
 
-    /// What statfs(2) tells.
+    /// Returns the size of the file system, as for statfs(2).
     pub fn statfs(&self) -> Stats {
         Stats {
             blocks: self.tree().blocks(),
@@ -102,22 +102,22 @@ impl ImageFs {
         }
     }
 
-    /// The names of all extended attributes, each with a NUL after it.
+    /// Returns the names of all extended attributes. Each name is followed by a NUL.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// Returns `NotFound` if there is no such inode.
     pub fn listxattr(&self, ino: u64) -> Result<Vec<u8>, ViewError> {
         self.sound(|| Ok(xattr::list(&self.shipped(ino)?, &self.facts_of(ino)?)))
     }
 
-    /// The value of an extended attribute.
+    /// Returns the value of an extended attribute.
     ///
     /// # Errors
-    /// `NoAttribute`, `NoNamespace`, `OnlyNamespace`, or `NotFound`.
+    /// Returns `NoAttribute`, `NoNamespace`, `OnlyNamespace`, or `NotFound`.
     pub fn getxattr(&self, ino: u64, name: &[u8]) -> Result<Vec<u8>, ViewError> {
         self.sound(|| {
             let shipped = self.shipped(ino)?;
-            // Most questions are for what no file has: do not list facts for them.
+            // Most requests are for attributes that no file has. Do not collect facts for them.
             let facts = if is_long_question(name) {
                 self.asked_for(ino, name)?
             } else if name.starts_with(b"user.imgfs.") {
@@ -135,7 +135,7 @@ impl ImageFs {
     }
 }
 
-/// A file that is made here, like a file of the image but for its length.
+/// The attributes of a generated text file. All but its type, mode and size are those of `like`.
 fn text(ino: Ino, size: u64, like: Attr) -> Attr {
     Attr {
         ino: ino.number(),

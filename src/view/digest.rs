@@ -1,8 +1,8 @@
-//! What is told of a file only when somebody asks for it by name, since its bytes have to be read for it:
-//! its SHA-256, and which layer first brought these bytes.
+//! Facts that require reading a file's bytes: its SHA-256, and the layer that first had these bytes.
+//! They are returned only when requested by name.
 //!
-//! Like the virtual attributes of other file systems that cost something, they are not listed:
-//! `getfattr -d` on a whole tree would otherwise hash it.
+//! Like expensive virtual attributes of other file systems, they are not listed. Otherwise
+//! `getfattr -d` on a whole tree would hash all of it.
 
 use super::ino::{Ino, Which};
 use super::{Fact, FileType, ImageFs, ViewError, facts, xattr};
@@ -10,11 +10,11 @@ use crate::blob::Digest;
 use crate::tree::{Kind, NodeId, Tree};
 
 impl ImageFs {
-    /// The SHA-256 of a regular file's bytes; `None` for all else, and where holes are too long to be
-    /// hashed.
+    /// Returns the SHA-256 of a regular file's bytes. Returns `None` for other inodes, and if the file's
+    /// holes are too long to be hashed.
     ///
     /// # Errors
-    /// `NotFound`, or `Io` if the image cannot be read or has changed.
+    /// Returns `NotFound`, or `Io` if the image cannot be read or has changed.
     pub fn digest(&self, ino: u64) -> Result<Option<Digest>, ViewError> {
         self.sound(|| match self.ino(ino)? {
             Ino::Node(which, id) => self.node_digest(self.tree_of(which)?, id),
@@ -36,11 +36,11 @@ impl ImageFs {
         })
     }
 
-    /// Finds out the digests of all files, in the order in which they lie in their layers: for who will
-    /// ask for most of them.
+    /// Computes the digests of all files, in the order of their data in the layers. Faster than single
+    /// calls of [`ImageFs::digest`] if most digests are needed.
     ///
     /// # Errors
-    /// `Io`, if the image cannot be read or has changed.
+    /// Returns `Io` if the image cannot be read or has changed.
     pub fn digest_all(&self) -> Result<(), ViewError> {
         self.sound(|| {
             self.image.digest_all().map_err(|error| ViewError::Io {
@@ -57,12 +57,12 @@ impl ImageFs {
         })
     }
 
-    /// The lowest layer that had a regular file's bytes under its path, without one that differs between
-    /// it and the file's own layer: where a later layer changed only attributes, the one that brought the
-    /// content.
+    /// Returns the layer that first had a regular file's current bytes. That is the lowest layer with
+    /// these bytes at the file's path, without a layer in between that has other bytes. If later layers
+    /// changed only attributes, it is the layer that added the content.
     ///
     /// # Errors
-    /// As [`ImageFs::digest`].
+    /// As for [`ImageFs::digest`].
     pub fn content_layer(&self, ino: u64) -> Result<Option<u32>, ViewError> {
         self.sound(|| match self.ino(ino)? {
             Ino::Node(Which::Merged, id) => self.content_layer_of(id),
@@ -101,7 +101,7 @@ impl ImageFs {
         Ok(Some(first))
     }
 
-    /// The facts that are not listed, of which `name` is one.
+    /// The unlisted facts of the group to which the attribute `name` belongs.
     pub(super) fn asked_for(&self, ino: u64, name: &[u8]) -> Result<Vec<Fact>, ViewError> {
         let Ino::Node(which, id) = self.ino(ino)? else {
             return Ok(Vec::new());
@@ -122,12 +122,13 @@ impl ImageFs {
     }
 }
 
-/// Whether an attribute of that name is found out only by reading files.
+/// Returns whether an attribute with that name requires reading files.
 pub fn is_long_question(name: &[u8]) -> bool {
     name == xattr::SHA256 || name.starts_with(xattr::CONTENT)
 }
 
-/// What a layer had under a path before a later one took it away; not what only stands above that.
+/// The node that a layer had at a path before a later layer removed it. A directory is returned even if
+/// only names below it were removed.
 fn find(hidden: &Tree, layer: u32, path: &[u8]) -> Option<NodeId> {
     let (_, top) = hidden.lookup(Tree::ROOT, layer.to_string().as_bytes())?;
     let mut at = top.node;

@@ -1,4 +1,4 @@
-//! Names: looking one up, and listing all of a directory.
+//! Looks up names and lists directories.
 
 use super::attr::file_type;
 use super::control::Place;
@@ -7,10 +7,10 @@ use super::{Attr, DirEntry, FileType, ImageFs, MAX_NAME, Sidecars, ViewError, co
 use crate::tree::{DentryId, Kind, NodeId, Tree};
 
 impl ImageFs {
-    /// The inode that a name in a directory leads to.
+    /// Looks up a name in a directory.
     ///
     /// # Errors
-    /// `NotFound`, `NotDirectory` where there are no names, or `NameTooLong`.
+    /// Returns `NotFound`, `NotDirectory` if `parent` is not a directory, or `NameTooLong`.
     pub fn lookup(&self, parent: u64, name: &[u8]) -> Result<Attr, ViewError> {
         fits(name)?;
         self.sound(|| {
@@ -40,7 +40,7 @@ impl ImageFs {
         if is_control(which, dir, name) {
             return Ok(Some(Place::Top.ino()));
         }
-        // A real file of that name wins over a sidecar.
+        // A file of the image with that name takes precedence over a sidecar.
         if let Some((_, dentry)) = tree.lookup(dir, name) {
             return Ok(Some(Ino::Node(which, dentry.node)));
         }
@@ -51,18 +51,18 @@ impl ImageFs {
         Ok(described.map(|id| Ino::Sidecar(which, id)))
     }
 
-    /// The entry that a sidecar of that name would describe.
+    /// The entry that a sidecar with that name would describe.
     pub(super) fn described_by(&self, tree: &Tree, dir: NodeId, name: &[u8]) -> Option<DentryId> {
         let executable = name.strip_suffix(sidecar::SUFFIX)?;
         let (id, _) = tree.lookup(dir, executable)?;
         tree.executable(id).map(|_| id)
     }
 
-    /// Lists a directory from position `offset` on (0 is the start), `.` and `..` included. Each
-    /// entry comes with the position after it; `emit` returns false when it has no room for one.
+    /// Lists a directory, including `.` and `..`, from position `offset` (0 is the start). `emit` gets
+    /// each entry with the position after it, and returns false if there is no space for the entry.
     ///
     /// # Errors
-    /// `NotFound`, or `NotDirectory`.
+    /// Returns `NotFound` or `NotDirectory`.
     pub fn list(
         &self,
         dir: u64,
@@ -89,7 +89,7 @@ impl ImageFs {
                 return Ok(());
             }
         }
-        // From here on each child has two positions: its own, and that of its sidecar.
+        // From here on, each child has two positions: its own, and that of its sidecar.
         let (tree, dir) = match ino {
             Ino::Node(which, id) => (self.tree_of(which)?, id),
             Ino::ArchDirectory(id) => (self.tree(), id),
@@ -125,7 +125,7 @@ impl ImageFs {
         Ok(())
     }
 
-    /// The directory that holds a directory.
+    /// The parent of a directory.
     fn parent_of(&self, ino: Ino) -> Result<Ino, ViewError> {
         Ok(match ino {
             Ino::Node(which, id) => {
@@ -147,9 +147,9 @@ impl ImageFs {
         })
     }
 
-    /// What is listed for a child's sidecar.
+    /// The entry to list for a child's sidecar.
     fn sidecar_entry(&self, tree: &Tree, which: Which, child: DentryId) -> Option<DirEntry<'_>> {
-        // A layer alone is listed as it is shipped.
+        // A single layer is listed as shipped.
         let listed = self.sidecars == Sidecars::Listed && !matches!(which, Which::Layer(_));
         if !listed {
             return None;
@@ -165,7 +165,7 @@ impl ImageFs {
     }
 }
 
-/// Fails with `NameTooLong` for a name that no file can have.
+/// Returns `NameTooLong` for a name that is too long for any file.
 pub(super) fn fits(name: &[u8]) -> Result<(), ViewError> {
     match name.len() > MAX_NAME as usize {
         true => Err(ViewError::NameTooLong),
@@ -173,12 +173,13 @@ pub(super) fn fits(name: &[u8]) -> Result<(), ViewError> {
     }
 }
 
-/// `/.imgfs` stands in the root of the merged tree, whatever the image has there.
+/// Whether a name leads to `/.imgfs`. In the root of the merged tree, it takes precedence over a file
+/// of the image.
 fn is_control(which: Which, dir: NodeId, name: &[u8]) -> bool {
     which == Which::Merged && dir == Tree::ROOT && name == control::CONTROL
 }
 
-/// What is listed for a child of a directory.
+/// The entry to list for a child of a directory.
 fn node_entry(tree: &Tree, which: Which, child: DentryId) -> Option<DirEntry<'_>> {
     let dentry = tree.dentry(child)?;
     (!is_control(which, dentry.parent, dentry.name)).then(|| DirEntry {

@@ -1,5 +1,5 @@
-//! The one schema of keys. Sidecars, xattrs, tables and JSON are spellings of the list that
-//! [`of_binary`] makes; no other place turns a fact into a key.
+//! The schema of keys. Sidecars, xattrs, tables and JSON are different formats of the list that
+//! [`of_binary`] returns. No other module turns a fact into a key.
 
 use crate::blob::Digest;
 use crate::findings::{Findings, Level};
@@ -12,7 +12,7 @@ use crate::tree::{How, NodeId};
 /// The version of the sidecar format, the value of `IMGFS_ARCH`.
 const VERSION: &str = "1";
 
-/// One fact: a key and its value, not escaped yet.
+/// A fact: a key and its value, not yet escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact {
     /// The key, in upper case.
@@ -26,13 +26,13 @@ pub struct Fact {
 pub enum Value {
     /// One value.
     One(Vec<u8>),
-    /// Several.
+    /// A list of values.
     List(Vec<Vec<u8>>),
 }
 
 impl Value {
-    /// The value as it is written: bytes below 0x20 and `\`, and in lists spaces, as `\xNN`; list
-    /// members separated by single spaces.
+    /// The value as written: bytes below 0x20 and `\`, and in lists also spaces, become `\xNN`. The
+    /// members of a list are separated by single spaces.
     pub fn escaped(&self) -> Vec<u8> {
         let mut text = Vec::new();
         match self {
@@ -50,7 +50,7 @@ impl Value {
     }
 }
 
-/// Writes a value: bytes below 0x20 and `\`, and in lists spaces, as `\xNN`.
+/// Writes a value: bytes below 0x20 and `\`, and in lists also spaces, become `\xNN`.
 pub fn escape(value: &[u8], in_list: bool, text: &mut Vec<u8>) {
     for &byte in value {
         if byte < 0x20 || byte == b'\\' || (in_list && byte == b' ') {
@@ -61,7 +61,7 @@ pub fn escape(value: &[u8], in_list: bool, text: &mut Vec<u8>) {
     }
 }
 
-/// Collects facts in order; what does not apply is not added.
+/// Collects facts in order. Facts that do not apply are left out.
 struct Facts(Vec<Fact>);
 
 impl Facts {
@@ -88,10 +88,10 @@ impl Facts {
     }
 }
 
-/// What is told of a file besides its bytes.
+/// The path and attributes of a file.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
-    /// Its path, in the image or as it was given.
+    /// Its path in the image, or the path that was given.
     pub path: &'a [u8],
     /// Length in bytes.
     pub size: u64,
@@ -103,7 +103,7 @@ pub struct Subject<'a> {
     pub gid: u32,
 }
 
-/// All facts of one executable, in the order of the format; those of its layer come after them.
+/// Returns the facts of an executable, in the order of the format. The facts of its layer follow them.
 pub fn of_binary(subject: Subject<'_>, binary: &Binary) -> Vec<Fact> {
     let mut facts = Facts(Vec::with_capacity(48));
     facts.one("IMGFS_ARCH", VERSION);
@@ -124,18 +124,18 @@ pub fn of_binary(subject: Subject<'_>, binary: &Binary) -> Vec<Fact> {
     facts.0
 }
 
-/// Which layer brought a file. These facts every regular file and directory has.
+/// Returns the facts of the layer that a file comes from. Every regular file and directory has them.
 pub fn of_layer(number: u32, layer: &OpenLayer) -> Vec<Fact> {
     let mut facts = Facts(Vec::with_capacity(3));
     facts.one("LAYER", number.to_string());
     facts.some("LAYER_DIGEST", layer.digest.as_ref().map(|d| d.to_string()));
-    // A history that is missing or does not fit the layers leaves open which line made which.
+    // If the history is missing or does not match the layers, it is unknown which line made which layer.
     let line = layer.created_by.as_deref();
     facts.one("CREATED_BY", line.unwrap_or("unknown"));
     facts.0
 }
 
-/// The digest of a file.
+/// Returns the fact for a file's digest.
 pub fn of_digest(digest: &Digest) -> Fact {
     Fact {
         key: "SHA256",
@@ -143,7 +143,7 @@ pub fn of_digest(digest: &Digest) -> Fact {
     }
 }
 
-/// Which layer first brought a file's bytes.
+/// Returns the facts of the layer that first had a file's bytes.
 pub fn of_content(number: u32, layer: &OpenLayer) -> Vec<Fact> {
     let mut facts = Facts(Vec::with_capacity(3));
     facts.one("CONTENT_LAYER", number.to_string());
@@ -154,7 +154,7 @@ pub fn of_content(number: u32, layer: &OpenLayer) -> Vec<Fact> {
     facts.0
 }
 
-/// What became of a file that a later layer took away.
+/// Returns the facts of how a later layer removed a file.
 pub fn of_hidden(by: u32, how: How) -> Vec<Fact> {
     let mut facts = Facts(Vec::with_capacity(2));
     facts.one("HIDDEN_BY", by.to_string());
@@ -162,8 +162,9 @@ pub fn of_hidden(by: u32, how: How) -> Vec<Fact> {
     facts.0
 }
 
-/// Adds what was found about a file to its facts: what became of its interpreter and its libraries
-/// stands behind those, the verdict at the end. Without findings that is `unknown`.
+/// Adds the findings of a file to its facts. The status of its interpreter and its missing libraries are
+/// inserted after the interpreter and the needed libraries; the verdict is appended. Without findings,
+/// the verdict is `unknown`.
 pub fn add_findings(facts: &mut Vec<Fact>, findings: Option<&Findings>, node: NodeId) {
     let Some(findings) = findings else {
         let (key, value) = ("VERDICT", Value::One("unknown".into()));
@@ -200,8 +201,8 @@ pub fn add_findings(facts: &mut Vec<Fact>, findings: Option<&Findings>, node: No
     facts.append(&mut end.0);
 }
 
-/// The table of an image's findings: a header line, then a line each; columns are separated by tabs and
-/// escaped like values.
+/// Returns the table of an image's findings: a header line, then a line for each finding. Columns are
+/// separated by tabs and escaped like values.
 pub fn findings_table(findings: &Findings, created_by: impl Fn(u32) -> Option<String>) -> Vec<u8> {
     let mut table = b"level\tid\tpath\tlayer\tcreated_by\tdetail\thint\n".to_vec();
     for finding in findings.list() {
@@ -261,7 +262,7 @@ fn platform(facts: &mut Facts, binary: &Binary) {
     facts.some("ENDIAN", binary.endian.map(endian));
 }
 
-/// The values of a list, without those that are there before.
+/// The values of a list without duplicates.
 fn each_once(values: impl Iterator<Item = String>) -> Vec<Vec<u8>> {
     let mut list: Vec<Vec<u8>> = Vec::new();
     for value in values.map(String::into_bytes) {
@@ -272,7 +273,7 @@ fn each_once(values: impl Iterator<Item = String>) -> Vec<Vec<u8>> {
     list
 }
 
-/// OCI's form of a platform.
+/// A platform in OCI's notation.
 fn oci_platform(os: &str, arch: &str, variants: &[(&'static str, String)]) -> String {
     match oci_variant(arch, variants) {
         Some(variant) => format!("{os}/{arch}/{variant}"),
@@ -280,7 +281,8 @@ fn oci_platform(os: &str, arch: &str, variants: &[(&'static str, String)]) -> St
     }
 }
 
-/// The variant in OCI's words (image-index.md, "platform": `v6`, `v7`, `v8`), where Go's tell it.
+/// The variant in OCI's notation (image-index.md, "platform": `v6`, `v7`, `v8`), if Go's variant implies
+/// one.
 fn oci_variant(arch: &str, variants: &[(&'static str, String)]) -> Option<String> {
     let of = |key| {
         let found = variants.iter().find(|(name, _)| *name == key);
@@ -289,7 +291,7 @@ fn oci_variant(arch: &str, variants: &[(&'static str, String)]) -> Option<String
     match arch {
         // GOARM may be `6,softfloat`.
         "arm" => of("GOARM")?.split(',').next().map(|v| format!("v{v}")),
-        // v1 is what amd64 without a variant means.
+        // amd64 without a variant means v1.
         "amd64" => of("GOAMD64").filter(|v| *v != "v1").map(str::to_owned),
         _ => None,
     }

@@ -1,30 +1,30 @@
-//! What layers hold and later ones hide: the list behind `/.imgfs/hidden`.
+//! The names that layers add and later layers hide: the list behind `/.imgfs/hidden`.
 
 use super::ino::{Ino, Which};
 use super::provenance::below_the_number;
 use super::{How, ImageFs, ViewError};
 
-/// A name that a layer brought and a later one took away.
+/// A name that a layer added and a later layer removed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HiddenName {
-    /// The layer that brought it.
+    /// The layer that added it.
     pub layer: u32,
     /// Its path in the image, with a leading slash.
     pub path: Vec<u8>,
-    /// The layer that took it away.
+    /// The layer that removed it.
     pub by: u32,
-    /// How that was done.
+    /// How it was removed.
     pub how: How,
-    /// The inode number of what it led to, in `/.imgfs/hidden/LAYER`.
+    /// The inode number of the file in `/.imgfs/hidden/LAYER`.
     pub ino: u64,
 }
 
 impl ImageFs {
-    /// All names that later layers hide, those of the lowest layer first, each layer's in the byte order
-    /// of their paths.
+    /// Returns all names that later layers hide, sorted by the layer that added them and then by the
+    /// bytes of their paths.
     ///
     /// # Errors
-    /// `Io`, if the image cannot be read.
+    /// Returns `Io` if the image cannot be read.
     pub fn hidden(&self) -> Result<Vec<HiddenName>, ViewError> {
         self.sound(|| {
             let tree = self.tree_of(Which::Hidden)?;

@@ -1,46 +1,46 @@
-//! Inode numbers. Each says by itself what it stands for, so that there is no table of inodes to
-//! keep, and nothing to forget.
+//! Inode numbers. A number encodes the object that it stands for, so there is no table of inodes to
+//! maintain.
 //!
-//! The lower 32 bits are the number of a node or a directory entry, the next 15 that of a layer, the next
-//! 4 the kind. Files of the image itself have kind 0 and small numbers. The upper 13 bits are left to
-//! who shows several images ([`super::Platforms`]).
+//! The lower 32 bits are the number of a node or a directory entry. The next 15 bits are the number of a
+//! layer, and the next 4 are the kind. Files of the image itself have kind 0 and small numbers. The
+//! upper 13 bits are left to views of several images ([`super::Platforms`]).
 
 use crate::tree::{DentryId, NodeId};
 
 /// One of an image's trees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Which {
-    /// The merged one.
+    /// The merged tree.
     Merged,
-    /// That of a layer alone.
+    /// The tree of a single layer.
     Layer(u32),
-    /// That of what is hidden.
+    /// The tree of hidden names.
     Hidden,
 }
 
-/// What an inode number stands for.
+/// The object that an inode number stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ino {
-    /// A node of a tree. The merged root is 1, as FUSE wants it.
+    /// A node of a tree. The merged root is 1, as FUSE requires.
     Node(Which, NodeId),
-    /// The sidecar beside a directory entry of a tree.
+    /// The sidecar of a directory entry of a tree.
     Sidecar(Which, DentryId),
-    /// The directory in `/.imgfs/arch` that mirrors one of the image.
+    /// The directory in `/.imgfs/arch` that mirrors a directory of the image.
     ArchDirectory(NodeId),
-    /// The text in `/.imgfs/arch` of a directory entry.
+    /// The text in `/.imgfs/arch` for a directory entry.
     ArchText(DentryId),
-    /// Something else in `/.imgfs`, by its number there; `/.imgfs` itself is 0.
+    /// Another file or directory in `/.imgfs`, by its number there; `/.imgfs` itself is 0.
     Control(u32),
-    /// What `/.imgfs/status` said when somebody looked for it, by a serial number.
+    /// The text of `/.imgfs/status` created by one lookup, by its serial number.
     Status(u32),
 }
 
-/// No number has more bits.
+/// The maximum number of bits of an inode number.
 pub(super) const BITS: u32 = 51;
 const KIND_SHIFT: u32 = BITS - 4;
 const LAYER_SHIFT: u32 = 32;
-/// Only so many layers are shown alone; those above are merged like all others. What runs images takes
-/// some hundreds at most.
+/// The maximum number of layers that are shown individually. Layers above it are merged like all
+/// others. Container runtimes support some hundreds of layers at most.
 pub(super) const MAX_LAYERS: u32 = 1 << (KIND_SHIFT - LAYER_SHIFT);
 
 impl Ino {
@@ -63,7 +63,7 @@ impl Ino {
     }
 
     pub(super) fn of(number: u64) -> Option<Self> {
-        // Each part has as many bits.
+        // Truncation separates the parts.
         let id = number as u32;
         let layer = (number >> LAYER_SHIFT) as u32 % MAX_LAYERS;
         let kind = number >> KIND_SHIFT;
@@ -119,7 +119,7 @@ mod tests {
             prop_assert_eq!(ino.number() >> BITS, 0);
         }
 
-        /// So no two of them are the same.
+        /// So no two objects have the same number.
         #[test]
         fn each_number_stands_for_one_thing_or_none(number in any::<u64>(), cut in 0_u32..64) {
             let number = number >> cut;
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(Ino::of(0), None);
         assert_eq!(Ino::of(u64::MAX), None);
         assert_eq!(Ino::of(2 << KIND_SHIFT | 1 << LAYER_SHIFT), None);
-        // Those of another image.
+        // A number of another image.
         assert_eq!(Ino::of(1 << BITS | 1), None);
     }
 }

@@ -1,16 +1,16 @@
-//! Facts as JSON: one object, the keys of the sidecar, lists as arrays, all values as text with the
-//! escapes of the sidecar, since JSON has no bytes.
+//! Facts as JSON: one object with the keys of the sidecar. Lists are arrays. All values are strings with
+//! the escapes of the sidecar, because JSON cannot represent arbitrary bytes.
 
 use serde_json::{Map, Value as Json};
 
 use super::facts::{Fact, Value};
 
-/// The facts of one file as one object. Keys are in the order of the sidecar.
+/// Returns the facts of one file as one object. Keys are in the order of the sidecar.
 pub fn object(facts: &[Fact]) -> String {
     Json::Object(map(facts)).to_string()
 }
 
-/// The same, as part of another one.
+/// Like [`object()`], but returns a map that can become part of another object.
 pub fn map(facts: &[Fact]) -> Map<String, Json> {
     let mut object = Map::new();
     for fact in facts {
@@ -19,7 +19,7 @@ pub fn map(facts: &[Fact]) -> Map<String, Json> {
     object
 }
 
-/// The value of a fact: a text, or an array of texts.
+/// Returns the value of a fact: a string, or an array of strings.
 pub fn value(value: &Value) -> Json {
     match value {
         Value::One(_) => text(value),
@@ -30,12 +30,12 @@ pub fn value(value: &Value) -> Json {
     }
 }
 
-/// Bytes as text: a path, or the value of an extended attribute.
+/// Returns bytes, such as a path or the value of an extended attribute, as a string.
 pub fn bytes(value: &[u8]) -> Json {
     text(&Value::One(value.to_vec()))
 }
 
-/// What is not UTF-8 is escaped like control characters.
+/// Bytes that are not UTF-8 are escaped like control characters.
 fn text(value: &Value) -> Json {
     let mut text = String::new();
     for chunk in value.escaped().utf8_chunks() {

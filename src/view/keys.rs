@@ -1,5 +1,5 @@
-//! The keys of all facts, in the order in which they are written: the columns of `binaries.tsv`, and
-//! what a question may name.
+//! The keys of all facts, in the order in which they are written. They are the columns of
+//! `binaries.tsv` and the names that a query may use.
 
 /// All keys.
 pub const KEYS: [&str; 63] = [

@@ -1,7 +1,8 @@
-//! The file system as the user sees it: the files of the image, a sidecar beside each executable,
-//! facts as xattrs, and `/.imgfs`; of one image ([`ImageFs`]) or of several ([`Platforms`]). Every
-//! operation returns a `Result` and needs no mount, so all of it can be tested without the kernel; the
-//! FUSE adapter only translates what a [`View`] says.
+//! The file system as the user sees it: the files of the image, a sidecar next to each executable, facts
+//! as xattrs, and `/.imgfs`. It shows one image ([`ImageFs`]) or several ([`Platforms`]).
+//!
+//! Every operation returns a `Result` and needs no mount, so all of it can be tested without the kernel.
+//! The FUSE adapter only translates the results of a [`View`].
 
 mod attr;
 mod control;
@@ -48,10 +49,10 @@ use ino::{Ino, Which};
 const DAMAGED: &str = "the index of this image in the cache is damaged; unmount and mount again, which \
     makes it anew";
 
-/// Length of the longest name of a file, in bytes (NAME_MAX, Linux, limits.h).
+/// The length of the longest file name, in bytes (NAME_MAX, Linux, limits.h).
 pub const MAX_NAME: u32 = 255;
 
-/// Why an operation failed; each has its errno.
+/// Why an operation failed. Each variant corresponds to an errno.
 #[derive(Debug, thiserror::Error)]
 pub enum ViewError {
     /// ENOENT.
@@ -63,33 +64,33 @@ pub enum ViewError {
     /// EISDIR.
     #[error("is a directory")]
     IsDirectory,
-    /// EINVAL: a link was wanted, or a regular file.
+    /// EINVAL: the operation requires a symbolic link or a regular file.
     #[error("wrong type of file")]
     WrongType,
-    /// ENAMETOOLONG: a name over [`MAX_NAME`] bytes.
+    /// ENAMETOOLONG: a name of more than [`MAX_NAME`] bytes.
     #[error("name too long")]
     NameTooLong,
     /// ENODATA.
     #[error("no such attribute")]
     NoAttribute,
-    /// EOPNOTSUPP: the name of an attribute in a namespace that there is not.
+    /// EOPNOTSUPP: the name of an attribute in a namespace that does not exist.
     #[error("no such namespace of attributes")]
     NoNamespace,
-    /// EINVAL: the name of an attribute that ends where its namespace does.
+    /// EINVAL: the name of an attribute consists only of its namespace.
     #[error("a namespace of attributes without a name")]
     OnlyNamespace,
-    /// EIO, with the cause for the log.
+    /// EIO. The cause is for the log.
     #[error("{path}: {error}")]
     Io {
-        /// The file, for people.
+        /// The file, for display.
         path: String,
-        /// What went wrong.
+        /// The cause.
         #[source]
         error: io::Error,
     },
 }
 
-/// What a file is.
+/// The type of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileType {
     /// A regular file.
@@ -107,7 +108,7 @@ pub enum FileType {
 }
 
 impl FileType {
-    /// One word for it, in listings.
+    /// The name of the type in listings.
     pub fn name(self) -> &'static str {
         match self {
             Self::Regular => "file",
@@ -120,7 +121,7 @@ impl FileType {
     }
 }
 
-/// What stat(2) tells.
+/// The attributes of a file, as for stat(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attr {
     /// Inode number.
@@ -129,7 +130,7 @@ pub struct Attr {
     pub kind: FileType,
     /// Permission bits with setuid, setgid and sticky.
     pub mode: u16,
-    /// Names that lead to it.
+    /// The number of names that lead to it.
     pub nlink: u32,
     /// Owner.
     pub uid: u32,
@@ -139,13 +140,13 @@ pub struct Attr {
     pub device: (u32, u32),
     /// Length in bytes.
     pub size: u64,
-    /// Stored bytes in units of 512.
+    /// The number of stored bytes, in units of 512.
     pub blocks: u64,
     /// Time of last modification.
     pub mtime: Mtime,
 }
 
-/// A directory entry as readdir(3) gives it.
+/// A directory entry, as for readdir(3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirEntry<'a> {
     /// Inode number.
@@ -156,40 +157,40 @@ pub struct DirEntry<'a> {
     pub name: Cow<'a, [u8]>,
 }
 
-/// What statfs(2) tells. Nothing is free: it is read-only.
+/// The size of the file system, as for statfs(2). Nothing is free because it is read-only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Length of all files together, each rounded up to blocks of [`Stats::BLOCK`] bytes.
+    /// The sum of all file lengths in blocks of [`Stats::BLOCK`] bytes, each length rounded up.
     pub blocks: u64,
-    /// Inodes.
+    /// The number of inodes.
     pub files: u64,
 }
 
 impl Stats {
-    /// Size of a block, in bytes.
+    /// The size of a block, in bytes.
     pub const BLOCK: u32 = tree::BLOCK;
 }
 
-/// The view of an opened image.
+/// The view of one opened image.
 pub struct ImageFs {
     image: Arc<OpenImage>,
     sidecars: Sidecars,
-    /// For each node, whether `/.imgfs/arch` has a directory for it. Found out when somebody enters
-    /// it, since every link of the image has to be followed for that.
+    /// For each node, whether `/.imgfs/arch` has a directory for it. Computed when such a directory is
+    /// first entered, because every symbolic link of the image must be followed.
     has_texts: OnceLock<Vec<bool>>,
-    /// `/.imgfs/findings.tsv`.
+    /// The text of `/.imgfs/findings.tsv`.
     findings_text: OnceLock<Vec<u8>>,
-    /// `/.imgfs/binaries.tsv`, once somebody has asked for it.
+    /// The table behind `/.imgfs/binaries.tsv`, created when first needed.
     binaries: Mutex<Option<Arc<Table>>>,
-    /// Texts of `/.imgfs/status`.
+    /// The texts of `/.imgfs/status`.
     statuses: Statuses,
-    /// One for all that a mount shows.
+    /// Request counts, shared by all images of a mount.
     requests: Arc<Requests>,
-    /// How many operations found that the image cannot be read.
+    /// The number of operations that failed because the image cannot be read.
     errors: AtomicU64,
 }
 
-/// The part of a text that was asked for.
+/// The requested part of a text.
 fn cut(text: &[u8], offset: u64, len: usize) -> Vec<u8> {
     let from = usize::try_from(offset)
         .unwrap_or(usize::MAX)
@@ -199,12 +200,12 @@ fn cut(text: &[u8], offset: u64, len: usize) -> Vec<u8> {
 }
 
 impl ImageFs {
-    /// The view of an image.
+    /// Creates the view of an image.
     pub fn new(image: Arc<OpenImage>, sidecars: Sidecars) -> Self {
         Self::counted(image, sidecars, Arc::default())
     }
 
-    /// The same, with the counts of a mount that shows other images too.
+    /// Like [`new`](Self::new), but with request counts shared with other images of the same mount.
     fn counted(image: Arc<OpenImage>, sidecars: Sidecars, requests: Arc<Requests>) -> Self {
         Self {
             image,
@@ -218,7 +219,7 @@ impl ImageFs {
         }
     }
 
-    /// The image that is shown.
+    /// The image.
     pub fn image(&self) -> &OpenImage {
         &self.image
     }
@@ -227,7 +228,7 @@ impl ImageFs {
         &self.image.tree
     }
 
-    /// One of the image's trees; all but the merged one are made when somebody asks first.
+    /// One of the image's trees. All but the merged tree are created when first needed.
     fn tree_of(&self, which: Which) -> Result<&Tree, ViewError> {
         let damaged = |error| ViewError::Io {
             path: self.image.name.clone(),
@@ -243,10 +244,11 @@ impl ImageFs {
         }
     }
 
-    // What the other files of this room share.
+    // Shared by the other files of this module.
 
-    /// What an operation answers, if the index can be believed: where it is damaged, it reads as if
-    /// something were not there, so this is asked last. Every public operation goes through here.
+    /// Runs an operation, and returns an error instead of its result if the index is damaged. A damaged
+    /// index reads as if parts were absent, so this is checked after the operation. Every public
+    /// operation goes through this function.
     fn sound<T>(&self, answer: impl FnOnce() -> Result<T, ViewError>) -> Result<T, ViewError> {
         let answer = answer();
         if let Err(ViewError::Io { .. }) = answer {
@@ -274,7 +276,7 @@ impl ImageFs {
         has_texts.get(id.0 as usize).copied().unwrap_or(false)
     }
 
-    /// Which directories have an executable in them or below.
+    /// For each directory, whether it or a directory below it contains an executable.
     fn find_texts(&self) -> Vec<bool> {
         let tree = self.tree();
         let mut has_texts = vec![false; tree.nodes().len()];
@@ -300,7 +302,7 @@ impl ImageFs {
 
     // Contents.
 
-    /// The regular file of that number and the tree it is in; `None` for a text of ours.
+    /// The regular file with that inode number and its tree. Returns `None` for a generated text.
     fn regular(&self, ino: u64) -> Result<Option<(&Tree, NodeId)>, ViewError> {
         match self.placed(ino)? {
             Some((tree, id, node)) => match node.kind {
@@ -313,10 +315,10 @@ impl ImageFs {
         }
     }
 
-    /// Reads a file. Returns less than `len` bytes only at its end.
+    /// Reads from a file. Returns fewer than `len` bytes only at the end of the file.
     ///
     /// # Errors
-    /// `IsDirectory`, or `Io` if the image cannot be read or has changed.
+    /// Returns `IsDirectory`, or `Io` if the image cannot be read or has changed.
     pub fn read(&self, ino: u64, offset: u64, len: usize) -> Result<FileBytes, ViewError> {
         self.sound(|| self.read_at(ino, offset, len))
     }
@@ -343,11 +345,11 @@ impl ImageFs {
         Place::of(number).ok_or(ViewError::NotFound)
     }
 
-    /// What [`ImageFs::read`] would return, if it can be had at once; `None` where something must be
-    /// decoded for it, or somebody waited for.
+    /// Returns the result of [`ImageFs::read`] if it is available immediately. Returns `None` if data
+    /// must be decoded first, or if the call would have to wait for another thread.
     ///
     /// # Errors
-    /// As [`ImageFs::read`].
+    /// As for [`ImageFs::read`].
     pub fn read_at_hand(
         &self,
         ino: u64,
@@ -365,28 +367,29 @@ impl ImageFs {
         })
     }
 
-    /// Whether to answer a question about an inode may take longer than to look something up: who
-    /// serves others should not wait for it.
+    /// Returns whether a request for an inode may take longer than a lookup. A thread that serves other
+    /// requests should not wait for it.
     pub fn may_take_long(&self, ino: u64) -> bool {
         match Ino::of(ino) {
-            // A tree or a table may have to be made.
+            // A tree or a table may have to be created.
             Some(Ino::Node(Which::Layer(_) | Which::Hidden, _)) => true,
             Some(Ino::Sidecar(Which::Layer(_) | Which::Hidden, _) | Ino::Control(_)) => true,
-            // Every link is followed when somebody first enters it.
+            // Every symbolic link is followed when a directory is first entered.
             Some(Ino::ArchDirectory(_)) => self.has_texts.get().is_none() || !self.is_ready(),
-            // A text tells a verdict, which may have to be waited for; so does the length of one, and
-            // a directory lists lengths.
+            // A sidecar text contains a verdict that may not be available yet. Its length depends on the
+            // verdict too, and listing a directory returns lengths.
             Some(Ino::Node(..) | Ino::Sidecar(..) | Ino::ArchText(_)) => !self.is_ready(),
             Some(Ino::Status(_)) | None => false,
         }
     }
 
-    /// Whether what is behind a number may be something else the next time that its name is looked up.
+    /// Returns whether the next lookup of this inode's name may lead to another inode.
     pub fn changes(&self, ino: u64) -> bool {
         matches!(Ino::of(ino), Some(Ino::Status(_)))
     }
 
-    /// What else of a file was decoded with its byte at `offset`: where in the file, and the bytes.
+    /// Returns the part of a file that was decoded together with the byte at `offset`: the part's offset
+    /// in the file, and its bytes.
     pub fn around(&self, ino: u64, offset: u64) -> Option<(u64, SpanSlice)> {
         let around = self.sound(|| {
             let file = self.regular(ino)?;
@@ -395,23 +398,23 @@ impl ImageFs {
         around.ok().flatten()
     }
 
-    /// What was asked of the process, counted by who serves the mount.
+    /// Counts of requests that reached the process. The code that serves the mount does the counting.
     pub fn requests(&self) -> &Requests {
         &self.requests
     }
 
-    /// What the cache of decoded spans holds and has done.
+    /// Statistics of the cache of decoded spans.
     pub fn cache_stats(&self) -> CacheStats {
         self.image.cache_stats()
     }
 
-    /// Whether all that is asked is answered at once, but for reads of files that must be decoded.
-    /// Before that, what tells of an executable waits for its verdict.
+    /// Returns whether every request is answered immediately, except reads that must decode data. Until
+    /// then, requests for facts of an executable wait for its verdict.
     pub fn is_ready(&self) -> bool {
         self.image.has_findings()
     }
 
-    /// What will not run, and why.
+    /// The findings: what will not run, and why.
     fn found(&self) -> Result<&Findings, ViewError> {
         self.image.findings().map_err(|error| ViewError::Io {
             path: self.image.name.clone(),

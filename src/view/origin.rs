@@ -1,24 +1,24 @@
-//! What the layers alone say of an inode: where it comes from, what it ships, what was decoded of it.
-//! Nothing here waits until it is known what will not run.
+//! Facts of an inode that follow from the layers alone: where it comes from, its shipped attributes, and
+//! its decoded header. Nothing in this module waits for the findings.
 
 use super::ino::Ino;
 use super::{Fact, ImageFs, ViewError};
 use crate::inspect::Binary;
 use crate::tree::{Data, Node, NodeId, Tree, Xattr};
 
-/// What an image holds of a file beside what stat(2) tells.
+/// The data that an image stores for a file, except what stat(2) returns.
 #[derive(Clone, Debug)]
 pub struct Stored<'a> {
-    /// Whether a layer has an entry for it. A directory that only had to exist has none.
+    /// Whether a layer has an entry for it. A directory that is only implied by other paths has none.
     pub described: bool,
-    /// Its extended attributes, under the names that the image gives them, in the order of the archive.
+    /// Its extended attributes, under the image's own names, in the order of the archive.
     pub xattrs: Vec<Xattr<'a>>,
-    /// Where the bytes of a regular file lie.
+    /// Where the bytes of a regular file are stored.
     pub data: Data<'a>,
 }
 
 impl ImageFs {
-    /// A node, its number and the tree that it is in; `None` for what imgfs makes itself.
+    /// A node, its number and its tree. Returns `None` for inodes that imgfs generates.
     pub(super) fn placed(&self, ino: u64) -> Result<Option<(&Tree, NodeId, Node)>, ViewError> {
         let Ino::Node(which, id) = self.ino(ino)? else {
             return Ok(None);
@@ -28,19 +28,19 @@ impl ImageFs {
         Ok(Some((tree, id, node)))
     }
 
-    /// The node that an inode number stands for; `None` for what imgfs makes itself. Its layer and entry
-    /// say where its bytes lie.
+    /// Returns the node of an inode number, or `None` for inodes that imgfs generates. The node's layer
+    /// and entry determine where its bytes are.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// Returns `NotFound` if there is no such inode.
     pub fn node(&self, ino: u64) -> Result<Option<Node>, ViewError> {
         self.sound(|| Ok(self.placed(ino)?.map(|(_, _, node)| node)))
     }
 
-    /// What the image holds of a file.
+    /// Returns the data that the image stores for a file.
     ///
     /// # Errors
-    /// `NotFound`, also for what imgfs adds: the image holds nothing of that.
+    /// Returns `NotFound` if there is no such inode, or if imgfs generates it.
     pub fn stored(&self, ino: u64) -> Result<Stored<'_>, ViewError> {
         self.sound(|| {
             let (tree, _, node) = self.placed(ino)?.ok_or(ViewError::NotFound)?;
@@ -52,28 +52,29 @@ impl ImageFs {
         })
     }
 
-    /// The number of the layer that brought a file; `None` for what imgfs makes itself.
+    /// Returns the number of the layer that a file comes from, or `None` for inodes that imgfs
+    /// generates.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// Returns `NotFound` if there is no such inode.
     pub fn layer_of(&self, ino: u64) -> Result<Option<u32>, ViewError> {
         Ok(self.node(ino)?.map(|node| node.layer))
     }
 
-    /// The extended attributes that the image gives a file, under the names that it gives them, in the
-    /// order of the archive.
+    /// Returns the extended attributes that the image stores for a file, under the image's own names, in
+    /// the order of the archive.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// Returns `NotFound` if there is no such inode.
     pub fn shipped_xattrs(&self, ino: u64) -> Result<Vec<Xattr<'_>>, ViewError> {
         self.sound(|| self.shipped(ino))
     }
 
-    /// The facts of a file as in [`ImageFs::facts`], without what was found out about it: its verdict,
-    /// and what of its interpreter and libraries is missing.
+    /// Like [`ImageFs::facts`], but without the findings: the verdict, the interpreter's status and
+    /// missing libraries.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// Returns `NotFound` if there is no such inode.
     pub fn plain_facts(&self, ino: u64) -> Result<Vec<Fact>, ViewError> {
         self.sound(|| match self.ino(ino)? {
             Ino::Node(which, id) => {
@@ -84,13 +85,13 @@ impl ImageFs {
         })
     }
 
-    /// What was decoded of a file, if it is an executable.
+    /// Returns the decoded header of a file, if it is an executable.
     ///
     /// # Errors
-    /// `NotFound`, or `Io` if the index is damaged.
+    /// Returns `NotFound`, or `Io` if the index is damaged.
     pub fn binary(&self, ino: u64) -> Result<Option<Binary>, ViewError> {
         self.sound(|| match self.placed(ino)? {
-            // The index knows scripts that nobody may execute too.
+            // The index also has scripts without execute permission. They do not count.
             Some((tree, id, node)) if node.executable => {
                 let binary = self.image.binary_of(tree, id);
                 binary.map_err(|error| ViewError::Io {

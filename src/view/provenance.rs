@@ -1,5 +1,5 @@
-//! What is told of a file: its facts if it is an executable, and of every file and directory which
-//! layer it comes from.
+//! The facts of files: all facts for an executable, and for every file and directory the layer that it
+//! comes from.
 
 use super::ino::{Ino, Which};
 use super::{Fact, ImageFs, Subject, ViewError, facts, sidecar};
@@ -22,11 +22,11 @@ impl ImageFs {
         Ok(sidecar::text(&facts))
     }
 
-    /// The facts of a node: all of them for an executable, its layer for other files and
-    /// directories, none for the rest.
+    /// Returns the facts of an inode: all of them for an executable, those of its layer for other files
+    /// and directories, none for other inodes.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// Returns `NotFound` if there is no such inode.
     pub fn facts(&self, ino: u64) -> Result<Vec<Fact>, ViewError> {
         self.sound(|| self.facts_of(ino))
     }
@@ -45,7 +45,7 @@ impl ImageFs {
         Ok(facts)
     }
 
-    /// The facts of a node of one of the trees, under the path that it has there.
+    /// The facts of a node of one of the trees. `path` is its path in that tree.
     pub(super) fn facts_at(
         &self,
         which: Which,
@@ -54,13 +54,14 @@ impl ImageFs {
     ) -> Result<Vec<Fact>, ViewError> {
         let (mut facts, is_binary) = self.facts_of_bytes(which, id, path)?;
         if is_binary && which == Which::Merged {
-            // What cannot be told is no reason to say nothing of the file itself.
+            // If the findings are not available, still return the facts of the file itself.
             facts::add_findings(&mut facts, self.image.findings().ok(), id);
         }
         Ok(facts)
     }
 
-    /// The facts of a node that need no look at the rest of the image, and whether it is an executable.
+    /// The facts of a node that do not depend on other files of the image, and whether it is an
+    /// executable.
     pub(super) fn facts_of_bytes(
         &self,
         which: Which,
@@ -116,7 +117,8 @@ fn add_hidden(facts: &mut Vec<Fact>, tree: &Tree, name: DentryId) {
     }
 }
 
-/// The path in the image of what stands below the number of its layer: `/3/etc/motd` is `/etc/motd`.
+/// Removes the layer's number from a path of the tree of hidden names: `/3/etc/motd` becomes
+/// `/etc/motd`.
 pub(super) fn below_the_number(path: &[u8]) -> &[u8] {
     let rest = path.get(1..).unwrap_or_default();
     let slash = rest.iter().position(|byte| *byte == b'/');

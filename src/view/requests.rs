@@ -1,11 +1,11 @@
-//! Counts what reaches the process. What the kernel answers from its caches is not seen here, so the
-//! counts say how much of the work it does.
+//! Counts requests that reach the process. Requests that the kernel answers from its caches are not
+//! seen here, so the counts show how much work is left to the process.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Something that is counted.
+/// A counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // Each is a request of that name in the FUSE protocol.
+#[allow(missing_docs)] // Each counts the FUSE requests of that name.
 pub enum Counter {
     Lookup,
     Getattr,
@@ -19,16 +19,16 @@ pub enum Counter {
     Getxattr,
     Listxattr,
     Forget,
-    /// Bytes that were read.
+    /// Bytes returned by reads.
     ReadBytes,
     /// Reads that had to wait for a span to be decoded.
     ReadWaits,
-    /// Pages given to the kernel that it had not asked for, a span at a time.
+    /// Stores of unrequested pages into the kernel's page cache, one span at a time.
     Store,
 }
 
 impl Counter {
-    /// All of them.
+    /// All counters.
     pub const ALL: [Self; 15] = [
         Self::Lookup,
         Self::Getattr,
@@ -47,7 +47,7 @@ impl Counter {
         Self::Store,
     ];
 
-    /// Its name in lists.
+    /// The name of the counter in listings.
     pub fn name(self) -> &'static str {
         match self {
             Self::Lookup => "lookup",
@@ -69,32 +69,32 @@ impl Counter {
     }
 }
 
-/// The counts since a mount began.
+/// The counts since the start of a mount.
 #[derive(Debug, Default)]
 pub struct Requests {
     counts: [AtomicU64; Counter::ALL.len()],
 }
 
 impl Requests {
-    /// Counts one.
+    /// Adds one to a counter.
     pub fn count(&self, what: Counter) {
         self.add(what, 1);
     }
 
-    /// Counts several.
+    /// Adds `n` to a counter.
     pub fn add(&self, what: Counter, n: u64) {
         if let Some(count) = self.counts.get(what as usize) {
             count.fetch_add(n, Ordering::Relaxed);
         }
     }
 
-    /// How many there were.
+    /// Returns the value of a counter.
     pub fn get(&self, what: Counter) -> u64 {
         let count = self.counts.get(what as usize);
         count.map_or(0, |count| count.load(Ordering::Relaxed))
     }
 
-    /// Those that there were, in one line.
+    /// Returns all counters that are not zero, in one line.
     pub fn line(&self) -> String {
         let mut line = String::new();
         for what in Counter::ALL {

@@ -1,24 +1,24 @@
-//! What a mount serves. The kernel's questions, answered by the view of one image or by that of several:
-//! the adapter knows no more of either than this.
+//! The interface of a mounted file system. The view of one image and the view of several images
+//! implement it; the FUSE adapter uses nothing else of them.
 
 use super::{
     Attr, CacheStats, DirEntry, FileBytes, ImageFs, Requests, SpanSlice, Stats, ViewError,
 };
 
-/// A file system that can be mounted. Each method does what that of [`ImageFs`] does.
-#[allow(missing_docs)] // It is said there.
+/// A file system that can be mounted. Each method works like the method of [`ImageFs`] with that name.
+#[allow(missing_docs)] // Documented there.
 pub trait View: Send + Sync + 'static {
     /// # Errors
-    /// `NotFound`, `NotDirectory` where there are no names, or `NameTooLong`.
+    /// Returns `NotFound`, `NotDirectory` if `parent` is not a directory, or `NameTooLong`.
     fn lookup(&self, parent: u64, name: &[u8]) -> Result<Attr, ViewError>;
     /// # Errors
-    /// `NotFound`.
+    /// Returns `NotFound` if there is no such inode.
     fn getattr(&self, ino: u64) -> Result<Attr, ViewError>;
     /// # Errors
-    /// `WrongType` for what is no symbolic link.
+    /// Returns `WrongType` for inodes that are not symbolic links.
     fn readlink(&self, ino: u64) -> Result<&[u8], ViewError>;
     /// # Errors
-    /// `NotFound`, or `NotDirectory`.
+    /// Returns `NotFound` or `NotDirectory`.
     fn list(
         &self,
         dir: u64,
@@ -26,10 +26,10 @@ pub trait View: Send + Sync + 'static {
         emit: &mut dyn FnMut(u64, DirEntry<'_>) -> bool,
     ) -> Result<(), ViewError>;
     /// # Errors
-    /// `IsDirectory`, or `Io` if the image cannot be read or has changed.
+    /// Returns `IsDirectory`, or `Io` if the image cannot be read or has changed.
     fn read(&self, ino: u64, offset: u64, len: usize) -> Result<FileBytes, ViewError>;
     /// # Errors
-    /// As [`View::read`].
+    /// As for [`View::read`].
     fn read_at_hand(
         &self,
         ino: u64,
@@ -38,10 +38,10 @@ pub trait View: Send + Sync + 'static {
     ) -> Result<Option<FileBytes>, ViewError>;
     fn around(&self, ino: u64, offset: u64) -> Option<(u64, SpanSlice)>;
     /// # Errors
-    /// `NotFound`.
+    /// Returns `NotFound` if there is no such inode.
     fn listxattr(&self, ino: u64) -> Result<Vec<u8>, ViewError>;
     /// # Errors
-    /// `NoAttribute`, `NoNamespace`, `OnlyNamespace`, or `NotFound`.
+    /// Returns `NoAttribute`, `NoNamespace`, `OnlyNamespace`, or `NotFound`.
     fn getxattr(&self, ino: u64, name: &[u8]) -> Result<Vec<u8>, ViewError>;
     fn statfs(&self) -> Stats;
     fn may_take_long(&self, ino: u64) -> bool;

@@ -1,24 +1,24 @@
-//! Sidecars: the virtual file `NAME.arch` beside an executable NAME, with its facts as lines
-//! `KEY=value`. It is for grep, not for `source`.
+//! Sidecars: the virtual file `NAME.arch` next to an executable NAME, with its facts as `KEY=value`
+//! lines. It is meant for grep, not for the shell's `source`.
 
 use super::facts::Fact;
 
-/// What a sidecar's name adds to that of its executable.
+/// The suffix that is added to the name of the executable.
 pub const SUFFIX: &[u8] = b".arch";
 
-/// How sidecars appear beside their executables.
+/// How sidecars appear next to their executables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sidecars {
     /// Listed, like any file.
     #[default]
     Listed,
-    /// Not listed, but there for who asks by name.
+    /// Not listed, but found by name.
     Hidden,
-    /// Not there. `/.imgfs/arch` still has them.
+    /// Not available. `/.imgfs/arch` still has them.
     Off,
 }
 
-/// The text of a sidecar.
+/// Returns the text of a sidecar.
 pub fn text(facts: &[Fact]) -> Vec<u8> {
     let mut text = Vec::with_capacity(1024);
     for fact in facts {
@@ -30,7 +30,7 @@ pub fn text(facts: &[Fact]) -> Vec<u8> {
     text
 }
 
-/// The name of an executable's sidecar; `None` if it would be longer than a name can be.
+/// Returns the name of an executable's sidecar, or `None` if it would be too long for a file name.
 pub fn name(executable: &[u8]) -> Option<Vec<u8>> {
     let name = [executable, SUFFIX].concat();
     (name.len() <= 255).then_some(name)

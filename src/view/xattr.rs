@@ -1,7 +1,7 @@
 //! Extended attributes: those of the image, byte for byte, and the facts under `user.imgfs.`.
 //!
-//! An image may ship attributes under that prefix itself. They are shown under
-//! `user.imgfs.image.`, so that nothing an image says can pass for what imgfs found.
+//! An image may itself have attributes with that prefix. They are shown under `user.imgfs.image.`, so
+//! that an image cannot forge the facts of imgfs.
 
 use super::ViewError;
 use super::facts::Fact;
@@ -10,22 +10,22 @@ use crate::tree::Xattr;
 const PREFIX: &[u8] = b"user.imgfs.";
 /// The SHA-256 of a file, in hex. Not listed.
 pub const SHA256: &[u8] = b"user.imgfs.sha256";
-/// What the attributes that tell of a file's content begin with. Not listed.
+/// The prefix of attributes about the origin of a file's content. Not listed.
 pub const CONTENT: &[u8] = b"user.imgfs.content.";
 const SHIPPED: &[u8] = b"user.imgfs.image.";
 
-/// The namespaces whose names are free (xattr(7)).
+/// The namespaces that allow arbitrary names (xattr(7)).
 const NAMESPACES: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
-/// All that there is in the namespace `system.`: the lists of acl(5).
+/// The only attributes in the namespace `system.`: the access control lists of acl(5).
 const ACLS: [&[u8]; 2] = [b"system.posix_acl_access", b"system.posix_acl_default"];
 
-/// The attribute's name for a key: `GO_VERSION` is `user.imgfs.go.version`.
+/// The name of the attribute for a key: `GO_VERSION` becomes `user.imgfs.go.version`.
 fn name_of(key: &str) -> Vec<u8> {
     let key = key.to_ascii_lowercase().replace('_', ".");
     [PREFIX, key.as_bytes()].concat()
 }
 
-/// The name under which an image's attribute is shown.
+/// The name under which an attribute of the image is shown.
 fn shown(shipped: &[u8]) -> Vec<u8> {
     match shipped.strip_prefix(PREFIX) {
         Some(rest) => [SHIPPED, rest].concat(),
@@ -33,7 +33,7 @@ fn shown(shipped: &[u8]) -> Vec<u8> {
     }
 }
 
-/// All names, each with a NUL after it, as listxattr(2) wants them.
+/// Returns all names, each followed by a NUL, in the format of listxattr(2).
 pub fn list(shipped: &[Xattr<'_>], facts: &[Fact]) -> Vec<u8> {
     let mut names = Vec::new();
     let shipped = shipped.iter().map(|x| shown(x.name));
@@ -44,7 +44,7 @@ pub fn list(shipped: &[Xattr<'_>], facts: &[Fact]) -> Vec<u8> {
     names
 }
 
-/// The value of an attribute.
+/// Returns the value of an attribute.
 pub fn get(name: &[u8], shipped: &[Xattr<'_>], facts: &[Fact]) -> Option<Vec<u8>> {
     if let Some(xattr) = shipped.iter().find(|x| shown(x.name) == name) {
         return Some(xattr.value.to_vec());
@@ -53,8 +53,9 @@ pub fn get(name: &[u8], shipped: &[Xattr<'_>], facts: &[Fact]) -> Option<Vec<u8>
     Some(fact.value.escaped())
 }
 
-/// Why a file has no attribute of that name. FUSE passes every name on; for other file systems the kernel
-/// knows the namespaces (fs/xattr.c, `xattr_resolve_name`), and this says what it says for ext4.
+/// Returns the reason why a file has no attribute with that name. FUSE passes all names on, while for
+/// other file systems the kernel checks the namespace (fs/xattr.c, `xattr_resolve_name`). The result is
+/// the same as for ext4.
 pub fn absent(name: &[u8]) -> ViewError {
     let rest = NAMESPACES
         .iter()

@@ -1,35 +1,37 @@
-//! Whether two executables differ only in their build ids.
+//! Checks whether two executables differ only in their build ids.
 //!
-//! That is so if they are of one length and their bytes differ only where the ids stand: in the note,
-//! and in the section `.gnu_debuglink`, where there is one, the name of the file with debug information,
-//! which distributions take from the id, and the checksum of that file behind it. So the machine code
-//! and the data of both are the same.
+//! That is the case if they have the same length and their bytes differ only where the ids are stored.
+//! These places are the note and, if present, the section `.gnu_debuglink`. The section contains the
+//! name of the file with debug information, which distributions derive from the id, followed by that
+//! file's checksum. So the machine code and data of both executables are the same.
 
 use std::ops::Range;
 
 use crate::view::{ImageFs, ViewError};
 
-/// So much of both files is compared at a time, in bytes.
+/// The number of bytes of both files that are compared at a time.
 const STEP: usize = 1 << 20;
-/// Lengths of ids in bytes: a shorter one stands anywhere, no linker writes a longer one.
+/// The lengths of ids in bytes. A shorter id could match by chance; no linker writes a longer one.
 const LENGTHS: Range<usize> = 8..65;
-/// The id stands in a file once or twice, in one for several machines a few times more.
+/// The maximum number of differences. A file has its id once or twice; a file for several machines has
+/// it a few times more.
 const PLACES: usize = 64;
 
 type File<'a> = (&'a ImageFs, u64);
 
-/// What may stand in one file where the other has its counterpart.
+/// Bytes in the old file that the new file may replace with their counterpart.
 struct Pattern {
     old: Vec<u8>,
     new: Vec<u8>,
-    /// Bytes behind it that may be any.
+    /// The number of arbitrary bytes that follow.
     tail: u64,
 }
 
-/// Whether two files of one length differ only where their build ids stand, given as facts have them.
+/// Returns whether two files of the same length differ only where their build ids are stored. `ids` are
+/// the values of the fact `BUILD_ID`.
 ///
 /// # Errors
-/// Which file cannot be read, and why.
+/// Returns the view whose file cannot be read, and the error.
 pub(super) fn only<'a>(
     old: File<'a>,
     new: File<'a>,
@@ -60,14 +62,15 @@ pub(super) fn only<'a>(
         places += 1;
         let mut end = None;
         for pattern in &patterns {
-            // The difference may be at any byte of what stands there. A pattern is at least 8 bytes.
+            // The difference may be at any byte of the pattern. A pattern is at least 8 bytes long.
             let len = pattern.old.len();
             let from = offset.saturating_sub(len as u64 - 1);
             let (a, b) = (read(old, from, 2 * len)?, read(new, from, 2 * len)?);
             let windows = a.windows(len).zip(b.windows(len)).enumerate();
             let mut found = windows.filter(|(_, (a, b))| *a == pattern.old && *b == pattern.new);
             let at = found.next().map(|(at, _)| from.saturating_add(at as u64));
-            // One that begins before it ends behind it, being as long as it is.
+            // A match that starts at or before the difference also covers it: it starts less than
+            // its own length before.
             if let Some(at) = at.filter(|&at| at <= offset) {
                 end = Some(at.saturating_add(len as u64 + pattern.tail));
                 break;
@@ -80,14 +83,15 @@ pub(super) fn only<'a>(
     }
 }
 
-/// `None` if these are no ids of one length in hex.
+/// Returns the patterns for two ids. Returns `None` if they are not hexadecimal ids of the same length.
 fn patterns(old: &[u8], new: &[u8]) -> Option<[Pattern; 2]> {
     let (a, b) = (unhex(old)?, unhex(new)?);
     if a.len() != b.len() || !LENGTHS.contains(&a.len()) {
         return None;
     }
-    // What dh_strip and its like write: the id's hex digits without the first two, which name a
-    // directory; zeros up to four bytes; the CRC.
+    // The format that dh_strip and similar tools write: the hex digits of the id without the first two,
+    // which are the name of a directory; `.debug` and a NUL; zeros up to a multiple of four bytes; the
+    // CRC.
     let link = |id: &[u8]| -> Option<Vec<u8>> {
         let mut link = [id.get(2..)?, b".debug\0"].concat();
         link.resize(link.len().next_multiple_of(4), 0);

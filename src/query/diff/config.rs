@@ -1,34 +1,34 @@
-//! What differs in what two images declare: their platform, and what a container of them starts.
+//! Compares what two images declare: their platform, and how a container is started.
 
 use std::collections::BTreeMap;
 
 use crate::open::OpenImage;
 
-/// Something in the config that differs.
+/// A setting that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigChange {
-    /// `platform`, or `config.` and the name that it has in the document; a variable of the environment
-    /// has its own name behind that: `config.Env.PATH`.
+    /// `platform`, or `config.` followed by the setting's name in the document. For an environment
+    /// variable, the variable's name follows: `config.Env.PATH`.
     pub key: String,
-    /// What the old image declares.
+    /// The value in the old image.
     pub old: Setting,
-    /// What the new one declares.
+    /// The value in the new image.
     pub new: Setting,
 }
 
-/// Something that a config declares.
+/// The value of a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Setting {
-    /// Nothing.
+    /// The config does not declare it.
     None,
     /// One value.
     One(String),
-    /// A list of words.
+    /// A list of strings.
     List(Vec<String>),
 }
 
-/// What differs in what two images declare. Of the environment each variable counts by itself, and the
-/// last word on it.
+/// Returns the settings that differ between two images. Environment variables are compared one by one.
+/// If a variable occurs several times, its last value counts.
 pub fn config_changes(old: &OpenImage, new: &OpenImage) -> Vec<ConfigChange> {
     let (old, new) = (settings(old), settings(new));
     let mut changes = Vec::new();
@@ -53,7 +53,7 @@ pub fn config_changes(old: &OpenImage, new: &OpenImage) -> Vec<ConfigChange> {
     changes.into_iter().map(change).collect()
 }
 
-/// All settings, by their place in the output and their keys.
+/// All settings, by their position in the output and their keys.
 fn settings(image: &OpenImage) -> BTreeMap<(u8, String), Setting> {
     let start = &image.config.start;
     let one = |value: &Option<String>| value.clone().map_or(Setting::None, Setting::One);

@@ -1,4 +1,4 @@
-//! Whether two files have the same bytes.
+//! Compares the contents of two files.
 
 use std::collections::HashMap;
 
@@ -7,14 +7,14 @@ use crate::blob::Digest;
 use crate::tree::Node;
 use crate::view::{FileType, ImageFs};
 
-/// What can be said of two files of one type without reading them.
+/// The result of comparing two files of one type without reading them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// They have the same bytes, lead to the same place, are the same device.
+    /// They have the same bytes, the same link target, or the same device number.
     Same,
-    /// They do not.
+    /// They differ.
     Different,
-    /// Their bytes must be looked at.
+    /// Their bytes must be compared.
     Ask,
 }
 
@@ -36,7 +36,7 @@ pub(super) fn compare(old: (&ImageFs, &Side), new: (&ImageFs, &Side)) -> Verdict
 }
 
 /// Whether both files are the same entry of the same layer. Layers are the same if the verified digests
-/// of their stored or of their decoded bytes are; what a config claims does not count.
+/// of their stored or decoded bytes are equal. Digests that are only claimed by a config do not count.
 fn same_entry(old: (&ImageFs, &Side), new: (&ImageFs, &Side)) -> bool {
     let (Some(a), Some(b)) = (&old.1.node, &new.1.node) else {
         return false;
@@ -54,10 +54,10 @@ fn same_entry(old: (&ImageFs, &Side), new: (&ImageFs, &Side)) -> bool {
     a.0 == b.0 || (a.1.is_some() && a.1 == b.1)
 }
 
-/// The digest of a file, or why there is none.
+/// The digest of a file, or why it could not be computed.
 type Made = Result<Digest, String>;
 
-/// The digests of the files that had to be read, by their inode numbers.
+/// The digests of the files that had to be read, by inode number.
 #[derive(Default)]
 pub(super) struct Digests {
     old: HashMap<u64, Made>,
@@ -65,7 +65,7 @@ pub(super) struct Digests {
 }
 
 impl Digests {
-    /// Reads files of both images at the same time.
+    /// Computes digests of files of both images, in parallel.
     pub fn of(old: (&ImageFs, &[&Side]), new: (&ImageFs, &[&Side])) -> Self {
         if old.1.is_empty() && new.1.is_empty() {
             return Self::default();
@@ -74,16 +74,16 @@ impl Digests {
             let other = scope.spawn(|| digests(old.0, old.1));
             let new = digests(new.0, new.1);
             let old = other.join();
-            // A panic is passed on, as if there were one thread.
+            // Propagate a panic of the other thread.
             let old = old.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             Self { old, new }
         })
     }
 
-    /// The digests of two files; `None` if they were not asked for.
+    /// Returns the digests of two files, or `None` if they were not computed.
     ///
     /// # Errors
-    /// Why one of them could not be read, and whether that is the old one.
+    /// Returns the reason why a file could not be read, and whether that is the old file.
     pub fn pair(&self, old: u64, new: u64) -> Result<Option<(Digest, Digest)>, (bool, String)> {
         let (Some(old), Some(new)) = (self.old.get(&old), self.new.get(&new)) else {
             return Ok(None);
@@ -94,7 +94,7 @@ impl Digests {
     }
 }
 
-/// Reads files in the order in which their layers have them.
+/// Computes the digests of files, in the order of their data in the layers.
 fn digests(view: &ImageFs, sides: &[&Side]) -> HashMap<u64, Made> {
     let place = |side: &&Side| {
         let node = side.node.map(|node| (node.layer, node.entry));
@@ -109,7 +109,7 @@ fn digests(view: &ImageFs, sides: &[&Side]) -> HashMap<u64, Made> {
     places.dedup();
     let digest = |ino| match view.digest(ino) {
         Ok(Some(digest)) => Ok(digest),
-        // Only regular files are asked for, so this is why it has none.
+        // Only regular files are included, so this is the only reason for a missing digest.
         Ok(None) => Err("its holes are too long to be read".to_owned()),
         Err(error) => Err(reason(&error)),
     };

@@ -1,9 +1,9 @@
-//! What differs in what two executables are.
+//! Compares the facts of two executables.
 
 use crate::view::facts::{Fact, Subject, Value, of_binary};
 use crate::view::{ImageFs, KEYS, ViewError};
 
-/// Facts of the file, not of its bytes: they are compared as attributes, or are nothing to compare.
+/// Facts that do not depend on a file's bytes. They are compared as attributes, or not at all.
 const OF_THE_FILE: [&str; 7] = [
     "IMGFS_ARCH",
     "PATH",
@@ -17,16 +17,16 @@ const OF_THE_FILE: [&str; 7] = [
 /// A fact that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FactChange {
-    /// Its key, as in a sidecar.
+    /// The key, as in a sidecar.
     pub key: &'static str,
-    /// What the old image has; `None` if the key does not apply there.
+    /// The value in the old image, or `None` if the key does not apply there.
     pub old: Option<Value>,
-    /// What the new image has.
+    /// The value in the new image, or `None` if the key does not apply there.
     pub new: Option<Value>,
 }
 
 impl FactChange {
-    /// The two build ids, if it is those that differ.
+    /// The two build ids, if this is a change of the build id.
     pub(super) fn build_ids(&self) -> Option<(&[u8], &[u8])> {
         match (self.key, &self.old, &self.new) {
             ("BUILD_ID", Some(Value::One(old)), Some(Value::One(new))) => Some((old, new)),
@@ -35,7 +35,7 @@ impl FactChange {
     }
 }
 
-/// The facts of a file's bytes; of what is no executable, none.
+/// Returns the facts that depend on a file's bytes. Empty for a file that is not an executable.
 pub(super) fn of(view: &ImageFs, ino: u64) -> Result<Vec<Fact>, ViewError> {
     let Some(binary) = view.binary(ino)? else {
         return Ok(Vec::new());
@@ -53,7 +53,7 @@ pub(super) fn of(view: &ImageFs, ino: u64) -> Result<Vec<Fact>, ViewError> {
     Ok(facts)
 }
 
-/// The facts that differ, in the order of the format.
+/// Returns the facts that differ, in the order of the format.
 pub(super) fn changes(old: &[Fact], new: &[Fact]) -> Vec<FactChange> {
     let value = |facts: &[Fact], key| {
         let found = facts.iter().find(|fact| fact.key == key);

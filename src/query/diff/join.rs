@@ -1,4 +1,4 @@
-//! Two walks joined: each path of either image, once, with what both have there.
+//! Joins the walks of two images: yields each path of either image once, with the files of both.
 
 use std::cmp::Ordering;
 use std::iter::{Flatten, Peekable};
@@ -9,7 +9,7 @@ use crate::query::{Walk, resolve};
 use crate::tree::components;
 use crate::view::{Attr, ImageFs, ViewError};
 
-/// A path, and what the images have there.
+/// A path, and the attributes of the file that each image has there.
 pub(super) struct Pair {
     pub path: Vec<u8>,
     pub old: Option<Attr>,
@@ -18,7 +18,7 @@ pub(super) struct Pair {
 
 type MaybeWalk<'a> = Peekable<Flatten<option::IntoIter<Walk<'a>>>>;
 
-/// Both images on the way through their paths.
+/// The joined walks of two images.
 pub(super) struct Join<'a> {
     images: (&'a ImageFs, &'a ImageFs),
     old: MaybeWalk<'a>,
@@ -26,7 +26,7 @@ pub(super) struct Join<'a> {
 }
 
 impl<'a> Join<'a> {
-    /// Walks that begin at a path; where an image has it not, there is nothing to walk.
+    /// Starts walks of both images at a path. If one image lacks the path, its walk is empty.
     pub fn new(old: &'a ImageFs, new: &'a ImageFs, path: &[u8]) -> Result<Self, DiffError> {
         let shown = shown(path);
         let begin = |view| {
@@ -49,13 +49,13 @@ impl<'a> Join<'a> {
     }
 }
 
-/// The path as it is shown: from the root, without what means nothing.
+/// The path as displayed: absolute, without empty components and `.`.
 fn shown(path: &[u8]) -> Vec<u8> {
     let names: Vec<&[u8]> = components(path).filter(|&name| name != b".").collect();
     [b"/", names.join(&b'/').as_slice()].concat()
 }
 
-/// What a path leads to; a link that leads nowhere is there itself.
+/// Looks up a path and follows symbolic links. Returns a dangling symbolic link itself.
 fn find(view: &ImageFs, path: &[u8]) -> Result<Option<Attr>, ViewError> {
     for follow in [true, false] {
         match resolve(view, path, follow) {

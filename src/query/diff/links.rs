@@ -1,31 +1,31 @@
-//! Which names are one file. Names of one file are told by the first of them, of those that both
-//! images have: where two names of a path have different firsts, something was linked or split.
+//! Compares hard links. A file with several names is identified by the first of those names that both
+//! images have. If the first names of the two files at a path differ, a link was added or removed.
 
 use std::collections::HashMap;
 
 use super::{DiffError, Side};
 use crate::view::FileType;
 
-/// Bytes that the paths of hard links may take.
+/// The maximum memory for the paths of hard links, in bytes.
 const MAX_SIZE: usize = 64 << 20;
-/// What an entry takes besides its path.
+/// The memory that an entry takes besides its path, in bytes.
 const ENTRY: usize = 64;
 
-/// The first name of each file with several, in both images.
+/// The first name of each file with several names, in both images.
 #[derive(Default)]
 pub(super) struct Links {
     old: HashMap<u64, Box<[u8]>>,
     new: HashMap<u64, Box<[u8]>>,
     size: usize,
-    /// There were too many, and that was said.
+    /// Whether the limit was exceeded. The error was returned then.
     is_full: bool,
 }
 
 impl Links {
-    /// Notes a path that both images have, and sets the first names of the two files.
+    /// Records a path that both images have, and sets the first names of its two files.
     ///
     /// # Errors
-    /// Once, when there are too many.
+    /// Returns an error once, when there are too many hard links.
     pub fn note(&mut self, path: &[u8], old: &mut Side, new: &mut Side) -> Result<(), DiffError> {
         let has_several =
             |side: &Side| side.attr.kind != FileType::Directory && side.attr.nlink > 1;
@@ -37,7 +37,7 @@ impl Links {
         }
         if self.size > MAX_SIZE {
             let first = !self.is_full;
-            // Nothing more is noted; what is known already would only be told by half.
+            // Record nothing more, and drop what is recorded: comparing with only a part would be wrong.
             *self = Self {
                 size: self.size.min(MAX_SIZE + 1),
                 is_full: true,

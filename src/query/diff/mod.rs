@@ -1,19 +1,19 @@
-//! What differs between two images, path by path.
+//! Compares two images, path by path.
 //!
-//! Both are walked in the byte order of their paths, and the walks are joined as sorted lists are
-//! (`join`). What has the same path is compared: type, content, attributes (`side`), which names are
-//! one file (`links`), and of executables what they are (`facts`).
+//! Both are walked in the byte order of their paths, and the walks are merged like sorted lists
+//! (`join`). Files at the same path are compared by type, content, attributes (`side`), hard links
+//! (`links`) and, for executables, facts (`facts`).
 //!
-//! **Content.** Two files are equal without a look at their bytes where both are the same entry of the
-//! same layer, and different where their lengths differ. All others are compared by SHA-256. So that
-//! each layer is decoded from its beginning to its end, and not back and forth as the paths would have
-//! it, the files that have to be read are collected first, many at a time, and read in the order of their
-//! layers, the two images side by side (`content`).
+//! **Content.** Two files are equal if both are the same entry of the same layer, and different if their
+//! lengths differ. Neither case requires reading their bytes. All other files are compared by SHA-256.
+//! If they were read in the order of their paths, layers would be decoded back and forth. So the files
+//! are collected in large batches and read in the order of their layers, both images in parallel
+//! (`content`).
 //!
-//! **Only the build id.** Where the build id is the only fact that differs, the bytes are compared once
-//! more: do they differ only where it stands (`build_id`)?
+//! **Only the build id.** If the build id is the only fact that differs, the bytes are compared once
+//! more, to check whether they differ only where the id is stored (`build_id`).
 //!
-//! A file that was moved is one that is gone and another one that is new.
+//! A file that was moved is reported as one removed and one added file.
 
 mod build_id;
 mod config;
@@ -35,48 +35,48 @@ use content::{Digests, Verdict};
 use join::{Join, Pair};
 use links::Links;
 
-/// So many things that may differ are looked at together.
+/// The number of possible differences that are processed together.
 const BATCH: usize = 1 << 16;
 
-/// What is compared.
+/// What to compare.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// Only what `diff -r --no-dereference` of the unpacked trees would tell: what is there, types,
-    /// contents, where links lead.
+    /// Compare only what `diff -r --no-dereference` of the unpacked trees would compare: existence,
+    /// types, contents, link targets.
     pub content_only: bool,
-    /// Times of modification too.
+    /// Compare times of modification too.
     pub times: bool,
-    /// Give the digests of both files where contents differ, also where their lengths told it already.
+    /// Return the digests of both files if contents differ, even if their lengths already differ.
     pub digests: bool,
 }
 
-/// Why two images could not be compared, as a whole or at one path.
+/// Why two images, or the files at one path, could not be compared.
 #[derive(Debug, thiserror::Error)]
 pub enum DiffError {
-    /// Something in one of them cannot be read.
+    /// A file of one of the images cannot be read.
     #[error("{image}: {}: {error}", printable(.path))]
     Read {
         /// The image.
         image: String,
         /// The path in it.
         path: Vec<u8>,
-        /// What went wrong.
+        /// The cause.
         error: String,
     },
-    /// Neither image has the path below which they were to be compared.
+    /// Neither image has the path at which the comparison should start.
     #[error("{}: no such file in either image", printable(.path))]
     Nowhere {
         /// The path.
         path: Vec<u8>,
     },
-    /// From some path on it is not known which names are one file.
+    /// From some path on, hard links are not compared.
     #[error(
         "there are more hard links than can be compared; from {} on it was not told which names are one \
          file",
         printable(.path)
     )]
     Links {
-        /// The first of those that were left out.
+        /// The first path whose hard links are not compared.
         path: Vec<u8>,
     },
 }
@@ -91,7 +91,7 @@ impl DiffError {
     }
 }
 
-/// An error without its path, which is told by who asked.
+/// The text of an error without its path, which the caller adds.
 fn reason(error: &ViewError) -> String {
     match error {
         ViewError::Io { error, .. } => error.to_string(),
@@ -99,18 +99,18 @@ fn reason(error: &ViewError) -> String {
     }
 }
 
-/// How a path differs, in one word.
+/// How a path differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Only the new image has it.
     Added,
     /// Only the old image has it.
     Removed,
-    /// It is of another type.
+    /// The types differ.
     Type,
-    /// It has other bytes, leads elsewhere, or is another device.
+    /// The bytes, link targets or device numbers differ.
     Content,
-    /// Only its attributes differ.
+    /// Only the attributes differ.
     Attributes,
 }
 
@@ -121,19 +121,19 @@ pub struct Difference {
     pub path: Vec<u8>,
     /// How it differs.
     pub change: Change,
-    /// What the old image has there.
+    /// The file in the old image.
     pub old: Option<Side>,
-    /// What the new image has there.
+    /// The file in the new image.
     pub new: Option<Side>,
-    /// Which attributes differ; of what is of another type, none are compared.
+    /// The attributes that differ. Empty if the types differ.
     pub attributes: Vec<Attribute>,
-    /// Which facts differ, of what is an executable in one of them.
+    /// The facts that differ, if the file is an executable in at least one image.
     pub facts: Vec<FactChange>,
-    /// Whether the build id is the only fact that differs and the bytes differ only where it stands.
+    /// Whether the build id is the only fact that differs and the bytes differ only where it is stored.
     pub only_build_id: bool,
 }
 
-/// Something that both have and that differs, or may do so: its content must be looked at.
+/// A path that differs, or that may differ depending on the files' contents.
 struct Candidate {
     path: Vec<u8>,
     sides: (Option<Side>, Option<Side>),
@@ -142,9 +142,9 @@ struct Candidate {
     verdict: Verdict,
 }
 
-/// Two images being compared: an iterator over all that differs, in the byte order of the paths.
+/// A comparison of two images: an iterator over all differences, in the byte order of the paths.
 ///
-/// An error is about one path, and the comparison goes on after it, unless an image cannot be walked.
+/// An error concerns one path. The comparison continues after it, unless an image cannot be walked.
 pub struct Diff<'a> {
     old: &'a ImageFs,
     new: &'a ImageFs,
@@ -156,11 +156,11 @@ pub struct Diff<'a> {
 }
 
 impl<'a> Diff<'a> {
-    /// Compares what two images have at a path and below it. A symbolic link that the path names is
-    /// followed.
+    /// Compares the files of two images at a path and below it. If the path leads to a symbolic link,
+    /// the link is followed.
     ///
     /// # Errors
-    /// `Nowhere`, or `Read`.
+    /// Returns `Nowhere` or `Read`.
     pub fn new(
         old: &'a ImageFs,
         new: &'a ImageFs,
@@ -178,7 +178,7 @@ impl<'a> Diff<'a> {
         })
     }
 
-    /// Compares the next things, as many as are looked at together.
+    /// Compares the next batch of paths.
     fn fill(&mut self) {
         let mut candidates = Vec::new();
         while candidates.len() < BATCH {
@@ -189,7 +189,7 @@ impl<'a> Diff<'a> {
                     Err(error) => self.ready.push_back(Err(error)),
                 },
                 Some(Err(error)) => {
-                    // What is below a directory that cannot be read is not known to be gone.
+                    // The files below a directory that cannot be read must not be reported as removed.
                     self.ready.push_back(Err(error));
                     self.done = true;
                 }
@@ -215,11 +215,11 @@ impl<'a> Diff<'a> {
                 self.ready.push_back(found);
             }
         }
-        // What could not be considered is told behind what was there before it.
+        // Report the errors of this batch after its differences.
         self.ready.rotate_left(failed);
     }
 
-    /// `None` for what is the same.
+    /// Compares a pair without reading contents. Returns `None` if there is no difference.
     fn consider(&mut self, pair: Pair) -> Result<Option<Candidate>, DiffError> {
         let Pair { path, old, new } = pair;
         let read = |view: &ImageFs, attr: Option<_>| -> Result<Option<Side>, DiffError> {
@@ -257,7 +257,7 @@ impl<'a> Diff<'a> {
         }))
     }
 
-    /// Decides about the content. `None` for what is the same after all.
+    /// Compares the contents of a candidate. Returns `None` if there is no difference.
     fn finish(
         &self,
         candidate: Candidate,
@@ -315,7 +315,7 @@ impl<'a> Diff<'a> {
         let both = [old, new];
         let regular = both.iter().all(|s| s.attr.kind == FileType::Regular);
         let executable = both.iter().any(|s| s.is_executable());
-        // Facts are of the bytes; whether a script is one hangs on its mode too.
+        // Facts depend on the bytes. Whether a script is an executable also depends on its mode.
         let may_differ =
             found.change == Change::Content || old.is_executable() != new.is_executable();
         if !regular || !executable || !may_differ {

@@ -1,22 +1,23 @@
-//! What one of two images has at a path, and in which attributes the two differ.
+//! The file that one of two images has at a path, and the attributes in which two files differ.
 
 use crate::blob::Digest;
 use crate::layer::Xattr;
 use crate::tree::Node;
 use crate::view::{Attr, FileType, ImageFs, ViewError};
 
-/// What an image has at a path.
+/// The file that an image has at a path.
 #[derive(Clone, Debug)]
 pub struct Side {
-    /// What stat(2) tells of it.
+    /// Its attributes, as for stat(2).
     pub attr: Attr,
-    /// The layer that brought it.
+    /// The layer that it comes from.
     pub layer: Option<u32>,
-    /// Where a symbolic link leads.
+    /// The target of a symbolic link.
     pub target: Option<Vec<u8>>,
-    /// The extended attributes that the image ships, in the order of their names.
+    /// The extended attributes that the image ships, sorted by name.
     pub xattrs: Vec<Xattr>,
-    /// The first path, of those that both images have, that leads to the same file, if it is another.
+    /// The first path, of those that both images have, that leads to the same file, if it is another
+    /// path.
     pub hard_link: Option<Vec<u8>>,
     /// The SHA-256 of its bytes, if it was needed.
     pub digest: Option<Digest>,
@@ -34,10 +35,10 @@ pub enum Attribute {
     Gid,
     /// Time of last modification.
     Mtime,
-    /// How many names lead to it; not compared of directories, whose number says how many directories
-    /// are in them.
+    /// The number of names that lead to the file. Not compared for directories, where it is the number
+    /// of subdirectories.
     Nlink,
-    /// Which names lead to it.
+    /// The set of names that lead to the file.
     HardLink,
     /// An extended attribute.
     Xattr(Vec<u8>),
@@ -61,19 +62,19 @@ impl Side {
         })
     }
 
-    /// Whether it is one of the files that have facts.
+    /// Whether the file is an executable and so has facts.
     pub(super) fn is_executable(&self) -> bool {
         self.node.is_some_and(|node| node.executable)
     }
 
-    /// The value of an extended attribute.
+    /// Returns the value of an extended attribute.
     pub fn xattr(&self, name: &[u8]) -> Option<&[u8]> {
         let found = self.xattrs.iter().find(|xattr| *xattr.name == *name);
         found.map(|xattr| &*xattr.value)
     }
 }
 
-/// The extended attributes that the image ships, in the order of their names.
+/// The extended attributes that the image ships, sorted by name.
 fn xattrs(view: &ImageFs, ino: u64) -> Result<Vec<Xattr>, ViewError> {
     let shipped = view.shipped_xattrs(ino)?.into_iter();
     let owned = shipped.map(|xattr| Xattr {
@@ -85,7 +86,7 @@ fn xattrs(view: &ImageFs, ino: u64) -> Result<Vec<Xattr>, ViewError> {
     Ok(xattrs)
 }
 
-/// In which attributes two files of one type differ.
+/// Returns the attributes in which two files of one type differ.
 pub(super) fn attributes(old: &Side, new: &Side, times: bool) -> Vec<Attribute> {
     let mut found = Vec::new();
     let (a, b) = (&old.attr, &new.attr);

@@ -1,21 +1,21 @@
-//! POSIX access control lists as text. In an image they are extended attributes in the kernel's form,
-//! and GNU tar restores those as they are; but `tar --acls` and bsdtar go by star's records with text
-//! instead, and take away what these do not tell.
+//! POSIX access control lists as text. An image stores them as extended attributes in the kernel's
+//! binary format, and GNU tar restores those unchanged. But `tar --acls` and bsdtar use star's text
+//! records instead, and remove entries that the records do not contain.
 
-/// The attributes that hold lists, and the records for the same as text.
+/// The attributes that hold access control lists, and the PAX records for them.
 const RECORDS: [(&[u8], &[u8]); 2] = [
     (b"system.posix_acl_access", b"SCHILY.acl.access"),
     (b"system.posix_acl_default", b"SCHILY.acl.default"),
 ];
 
-/// The record for an attribute, and its value; `None` if it is no list.
+/// Returns the record for an attribute and its value, or `None` if it is not an access control list.
 pub(super) fn record(name: &[u8], value: &[u8]) -> Option<(&'static [u8], String)> {
     let (_, key) = RECORDS.iter().find(|(xattr, _)| *xattr == name)?;
     Some((key, text(value)?))
 }
 
-/// The entries of a list in star's form, `user:NAME:PERMISSIONS:UID`; with the number as the name, since
-/// it is all that there is (Linux, posix_acl_xattr.h).
+/// Returns the entries of a list in star's format, `user:NAME:PERMISSIONS:UID`. The name is the number,
+/// because the attribute contains no names (Linux, posix_acl_xattr.h).
 fn text(value: &[u8]) -> Option<String> {
     let (version, entries) = value.split_first_chunk()?;
     if u32::from_le_bytes(*version) != 2 || entries.is_empty() {

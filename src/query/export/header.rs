@@ -1,9 +1,9 @@
-//! Headers of a tar archive: ustar blocks, the PAX records that say what has no room in one, and GNU's
+//! Headers of a tar archive: ustar blocks, PAX records for values that do not fit in a block, and GNU's
 //! entries for long names.
 //!
-//! Names never go into PAX records. Those are UTF-8 by definition, and readers convert them to their
-//! locale or fail; names of an image are bytes, and those of GNU's entries are taken as bytes by GNU
-//! tar, libarchive, Go, Python and busybox alike.
+//! Names are never written as PAX records. These are UTF-8 by definition, and readers convert them to
+//! their locale or fail. Names in an image are arbitrary bytes. GNU tar, libarchive, Go, Python and
+//! busybox all take the names in GNU's entries as bytes.
 
 use std::io::{self, Write};
 
@@ -11,12 +11,12 @@ use crate::layer::Mtime;
 
 pub(super) const BLOCK: usize = 512;
 
-/// Name and link name of a header have so much room.
+/// The length of the name and link name fields of a header, in bytes.
 pub(super) const NAME: usize = 100;
 
 const NANOS: i128 = 1_000_000_000;
 
-/// What a header says.
+/// The contents of a header.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header<'a> {
     pub type_flag: u8,
@@ -25,14 +25,14 @@ pub(super) struct Header<'a> {
     pub mode: u16,
     pub uid: u32,
     pub gid: u32,
-    /// Bytes that follow, padding left out.
+    /// The number of bytes that follow, without padding.
     pub size: u64,
     pub mtime: Mtime,
     pub device: (u32, u32),
 }
 
 impl Header<'_> {
-    /// The header of an entry that tells of the next one.
+    /// The header of an entry that describes the next one.
     fn of_meta(type_flag: u8, name: &[u8], len: usize) -> Header<'_> {
         Header {
             type_flag,
@@ -47,7 +47,8 @@ impl Header<'_> {
         }
     }
 
-    /// Its block. A number without room is in base 256, as all readers know it; a name is cut.
+    /// Encodes the header block. A number that does not fit in octal is written in base 256, which all
+    /// readers support. A name that is too long is truncated.
     fn block(&self) -> [u8; BLOCK] {
         let mut block = [0; BLOCK];
         let mut put = |at: usize, bytes: &[u8]| {
@@ -68,7 +69,7 @@ impl Header<'_> {
         put(329, &number::<8>(self.device.0.into()));
         put(337, &number::<8>(self.device.1.into()));
         let sum: u32 = block.iter().map(|&b| u32::from(b)).sum();
-        // 512 bytes sum up to six digits at most.
+        // The sum of 512 bytes has at most six octal digits.
         let sum = format!("{sum:06o}\0 ");
         if let Some(field) = block.get_mut(148..156) {
             field.copy_from_slice(sum.as_bytes());
@@ -76,7 +77,8 @@ impl Header<'_> {
         block
     }
 
-    /// Writes it and, before it, what has no room in it; `pax` are further records.
+    /// Writes the header, preceded by entries for values that do not fit. `pax` contains additional
+    /// records.
     pub(super) fn write(&self, pax: &Pax, out: &mut dyn Write) -> io::Result<()> {
         let mut records = Pax::default();
         records.number(b"uid", self.uid.into(), 8);
@@ -98,24 +100,24 @@ impl Header<'_> {
     }
 }
 
-/// Writes an entry that tells of the next one.
+/// Writes an entry that describes the next one.
 fn meta(type_flag: u8, name: &[u8], data: &[u8], out: &mut dyn Write) -> io::Result<()> {
     out.write_all(&Header::of_meta(type_flag, name, data.len()).block())?;
     out.write_all(data)?;
     pad(out, data.len() as u64)
 }
 
-/// As much of a name as a header has room for.
+/// Truncates a name to the length of its field.
 fn cut(name: &[u8]) -> &[u8] {
     name.get(..NAME).unwrap_or(name)
 }
 
-/// Whether a numeric field of that length, with a NUL at its end, holds a number in octal.
+/// Whether a numeric field of `len` bytes, including a final NUL, can hold a number in octal.
 fn has_room(number: i128, len: u32) -> bool {
     (0..1 << (3 * (len - 1))).contains(&number)
 }
 
-/// A numeric field.
+/// Encodes a numeric field.
 fn number<const LEN: usize>(number: i128) -> [u8; LEN] {
     let mut field = [0; LEN];
     if has_room(number, LEN as u32) {
@@ -125,7 +127,7 @@ fn number<const LEN: usize>(number: i128) -> [u8; LEN] {
         }
         return field;
     }
-    // Two's complement, the highest bit set to tell it from octal.
+    // Two's complement, with the highest bit set to distinguish it from octal.
     let bytes = number.to_be_bytes();
     for (to, from) in field.iter_mut().rev().zip(bytes.iter().rev()) {
         *to = *from;
@@ -136,20 +138,20 @@ fn number<const LEN: usize>(number: i128) -> [u8; LEN] {
     field
 }
 
-/// How many bytes fill the last block of so many.
+/// Returns the number of bytes that fill the last block of data of length `len`.
 pub(super) fn padding(len: u64) -> u64 {
     len.wrapping_neg() % BLOCK as u64
 }
 
-/// Fills the last block of so many bytes.
+/// Fills the last block of data of length `len`.
 pub(super) fn pad(out: &mut dyn Write, len: u64) -> io::Result<()> {
     let zeros = [0; BLOCK];
-    // It is less than a block.
+    // Shorter than a block.
     out.write_all(zeros.get(..padding(len) as usize).unwrap_or_default())
 }
 
-/// A time as a decimal number, as PAX wants it: also before the epoch the fraction is that of the
-/// number, not of the second that began before.
+/// A time as a decimal number, as PAX requires. The sign applies to the fraction too: 1.75 seconds
+/// before the epoch is `-1.75`, although [`Mtime`] stores it as -2 s and 250,000,000 ns.
 fn decimal(time: Mtime) -> String {
     let nanos = i128::from(time.sec) * NANOS + i128::from(time.nsec);
     let (sign, nanos) = (if nanos < 0 { "-" } else { "" }, nanos.unsigned_abs());
@@ -161,12 +163,12 @@ fn decimal(time: Mtime) -> String {
     text.trim_end_matches('0').to_owned()
 }
 
-/// Records of a PAX header.
+/// The records of a PAX header.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pax(Vec<u8>);
 
 impl Pax {
-    /// Adds `LENGTH KEY=VALUE\n`; the length counts itself too.
+    /// Adds `LENGTH KEY=VALUE\n`. The length includes its own digits.
     pub(super) fn add(&mut self, key: &[u8], value: &[u8]) {
         let rest = key.len() + value.len() + 3;
         let mut len = rest + 1;
@@ -180,14 +182,14 @@ impl Pax {
         self.0.push(b'\n');
     }
 
-    /// Adds a number if a field of that length has no room for it.
+    /// Adds a number if a field of `len` bytes cannot hold it.
     fn number(&mut self, key: &[u8], number: i128, len: u32) {
         if !has_room(number, len) {
             self.add(key, number.to_string().as_bytes());
         }
     }
 
-    /// Adds an extended attribute. GNU tar, star and libarchive write `%` and `=` of its name so.
+    /// Adds an extended attribute. Escapes `%` and `=` in its name as GNU tar, star and libarchive do.
     pub(super) fn xattr(&mut self, name: &[u8], value: &[u8]) {
         let mut key = b"SCHILY.xattr.".to_vec();
         for &byte in name {
@@ -242,7 +244,7 @@ mod tests {
         }
     }
 
-    /// The headers that the `tar` crate makes of the same values.
+    /// Compares with the headers that the `tar` crate makes of the same values.
     #[test]
     fn blocks_as_another_writer_makes_them() {
         let mut theirs = tar::Header::new_ustar();
@@ -270,7 +272,7 @@ mod tests {
             },
             device: (5, 1),
         };
-        // Where each begins and how long it is; one writer ends numbers with a NUL, the other may not.
+        // Compare fields, not bytes: the two writers may terminate numbers differently.
         let block = ours.block();
         let ours = tar::Header::from_byte_slice(&block);
         assert_eq!(ours.path_bytes(), theirs.path_bytes());

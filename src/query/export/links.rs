@@ -1,18 +1,18 @@
-//! Files with several names: the first carries what the file is, the others lead to it.
+//! Files with several names: the first name has the file's data, the others are hard links to it.
 //!
-//! The names that were seen are kept as directories and what is in them, not as paths: an image can
-//! have very many of them, deep down.
+//! The names are stored as directories and their entries, not as paths, because an image can have very
+//! many of them in deep directories.
 
 use std::collections::HashMap;
 
 use crate::view::{Attr, FileType};
 
-/// The first names of the files that have several.
+/// The first names of the files that have several names.
 #[derive(Debug, Default)]
 pub(super) struct FirstNames {
-    /// The directories that hold them: which one each stands in, and its name.
+    /// The directories of these names: the index of each directory's parent, and its name.
     dirs: Vec<(Option<usize>, Box<[u8]>)>,
-    /// The way to the directory that was seen last.
+    /// The path to the last directory that was added, as indices.
     way: Vec<usize>,
     first: HashMap<u64, First>,
 }
@@ -21,12 +21,12 @@ pub(super) struct FirstNames {
 struct First {
     dir: Option<usize>,
     name: Box<[u8]>,
-    /// Names that did not come yet.
+    /// The number of names that have not occurred yet.
     left: u32,
 }
 
 impl FirstNames {
-    /// The path under which a file came first; `None` if this is the first time.
+    /// Returns the first path of a file, or `None` if this is the first.
     pub(super) fn before(&mut self, path: &[u8], attr: &Attr) -> Option<Vec<u8>> {
         if attr.nlink < 2 || attr.kind == FileType::Directory {
             return None;
@@ -51,7 +51,8 @@ impl FirstNames {
         None
     }
 
-    /// The number of a directory. Since all of one comes together, each is noted only once.
+    /// The index of a directory. All entries of a directory arrive together, so each is stored only
+    /// once.
     fn directory(&mut self, names: &[&[u8]]) -> Option<usize> {
         let dirs = &mut self.dirs;
         let known = self.way.iter().zip(names);
@@ -70,7 +71,7 @@ impl FirstNames {
 fn path_of(dirs: &[(Option<usize>, Box<[u8]>)], dir: Option<usize>, name: &[u8]) -> Vec<u8> {
     let mut names = vec![name];
     let mut at = dir;
-    // Each directory stands in one that was noted before it, so this ends.
+    // The parent of a directory has a lower index, so this ends.
     while let Some((above, name)) = at.and_then(|at| dirs.get(at)) {
         names.push(name);
         at = *above;
@@ -116,7 +117,7 @@ mod tests {
         assert!(names.first.is_empty());
         assert_eq!(names.before(b"/z", &b), None);
         assert_eq!(names.before(b"/d/z", &b).unwrap(), b"/z");
-        // d and e, and d again, which in a walk does not come twice.
+        // d, and e in d.
         assert_eq!(names.dirs.len(), 2);
     }
 }

@@ -1,10 +1,10 @@
-//! An image, one layer of it, or parts of either, written down: as a tar archive (`tar.rs`) or as an
-//! mtree(5) manifest (`mtree.rs`).
+//! Writes an image, one of its layers, or parts of either, as a tar archive (`tar.rs`) or as an mtree(5)
+//! manifest (`mtree.rs`).
 //!
-//! What is written depends on the image alone: not on the time, the host, or who asks. The order is
-//! that of a tar of a directory, what is in a directory right behind it and names in byte order. It is
-//! not that of whole paths, since GNU tar sets the time of a directory as soon as something comes that
-//! is not in it, and `a.b` would then come between `a` and `a/b`.
+//! The output depends only on the image, not on the time, the host or the user. The order is that of a
+//! tar archive of a directory: the contents of a directory follow it directly, and names are in byte
+//! order. It is not the byte order of whole paths, in which `a.b` comes between `a` and `a/b`. GNU tar
+//! sets the time of a directory as soon as an entry outside the directory follows.
 
 mod acl;
 mod header;
@@ -21,38 +21,39 @@ pub use select::{SelectError, Selection};
 use crate::layer::printable;
 use crate::view::{Attr, ImageFs, Stored, ViewError};
 
-/// No path may be longer, its NUL left out (Linux, limits.h, `PATH_MAX`): nobody could unpack it.
+/// The maximum length of a path without its NUL (Linux, limits.h, `PATH_MAX`). Longer paths cannot be
+/// unpacked.
 pub const MAX_PATH: usize = 4095;
 
-/// How to write it down.
+/// The output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// A tar archive, with PAX headers where they are needed.
+    /// A tar archive, with PAX headers if needed.
     Tar,
     /// An mtree(5) manifest.
     Mtree {
-        /// Whether it has the SHA-256 of each regular file.
+        /// Whether to include the SHA-256 of each regular file.
         digests: bool,
     },
 }
 
-/// Why it could not be written to its end.
+/// Why the output could not be completed.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// Something in the image cannot be read.
+    /// A file of the image cannot be read.
     #[error("{}{error}", place(path, error))]
     Read {
-        /// Its path in the image.
+        /// The path in the image.
         path: Vec<u8>,
-        /// Why.
+        /// The cause.
         error: ViewError,
     },
-    /// The output takes no more.
+    /// The output cannot be written.
     #[error("cannot write: {0}")]
     Write(#[from] io::Error),
 }
 
-/// Errors of reading name the path themselves.
+/// The prefix of an error message. Empty for errors that already contain the path.
 fn place(path: &[u8], error: &ViewError) -> String {
     match error {
         ViewError::Io { .. } => String::new(),
@@ -60,37 +61,38 @@ fn place(path: &[u8], error: &ViewError) -> String {
     }
 }
 
-/// What was not written since its path is longer than [`MAX_PATH`].
+/// The files that were left out because their paths are longer than [`MAX_PATH`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
-    /// How many names.
+    /// The number of paths.
     pub count: u64,
-    /// The first of them.
+    /// The first path.
     pub first: Vec<u8>,
 }
 
-/// One thing that is to be written.
+/// A file to be written.
 struct Item<'a> {
-    /// From the root, with a leading slash.
+    /// The path from the root, with a leading slash.
     path: &'a [u8],
     attr: Attr,
     stored: Stored<'a>,
-    /// A directory that a layer says nothing of: it only has something in it. Attributes given to it
-    /// here would count as the layer's own.
+    /// Whether this is a directory that the layer does not describe, but only has entries in. If
+    /// attributes were written for it, they would count as the layer's own.
     implied: bool,
 }
 
-/// What writes one format.
+/// A writer of one format.
 trait Form {
     fn item(&mut self, item: &Item<'_>) -> Result<(), ExportError>;
 
     fn finish(&mut self) -> Result<(), ExportError>;
 }
 
-/// Writes what is selected of an image. The same image and selection give the same bytes.
+/// Writes the selected files of an image. The same image and selection produce the same bytes.
 ///
 /// # Errors
-/// If the image cannot be read, or the output takes no more. What was written is then worthless.
+/// Returns an error if the image cannot be read or the output cannot be written. The output is then
+/// incomplete and must be discarded.
 pub fn export(
     view: &ImageFs,
     selection: &Selection,
@@ -102,7 +104,7 @@ pub fn export(
         Format::Mtree { digests } => Box::new(mtree::MtreeForm::new(view, digests, out)),
     };
     if format == (Format::Mtree { digests: true }) && selection.is_all() {
-        // Layer by layer, each from its beginning to its end.
+        // Reads layer by layer, each from its beginning to its end.
         view.digest_all().map_err(|error| read(b"/", error))?;
     }
     let mut left_out = LeftOut::default();
@@ -124,7 +126,7 @@ pub fn export(
         })
     })?;
     form.finish()?;
-    // Whatever was damaged read as if it were not there.
+    // Damaged parts of the index read as absent. This call returns the error in that case.
     view.getattr(selection.root().ino)
         .map_err(|error| read(b"/", error))?;
     Ok(left_out)

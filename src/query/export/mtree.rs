@@ -1,4 +1,4 @@
-//! An mtree(5) manifest: a line for each name, its full path first, then `keyword=value`.
+//! Writes an mtree(5) manifest: a line for each file with its full path, followed by `keyword=value`s.
 
 use std::io::Write;
 
@@ -53,7 +53,7 @@ impl Form for MtreeForm<'_> {
             return Ok(self.out.write_all(&line)?);
         }
         let mtime = attr.mtime;
-        // In this format a fraction is a number of nanoseconds after the whole second before.
+        // In this format, the fraction is the number of nanoseconds after the preceding whole second.
         let text = format!(
             " type={kind} mode={:04o} uid={} gid={} nlink={} time={}.{:09}",
             attr.mode, attr.uid, attr.gid, attr.nlink, mtime.sec, mtime.nsec
@@ -91,8 +91,8 @@ impl Form for MtreeForm<'_> {
     }
 }
 
-/// Writes bytes as vis(3) does with octal escapes. Besides what is not printable, what the format or
-/// one of its readers takes for something else is escaped.
+/// Writes bytes as vis(3) does with octal escapes. Escapes bytes that are not printable, and those that
+/// the format or one of its readers would interpret.
 fn vis(bytes: &[u8], out: &mut Vec<u8>) {
     for &byte in bytes {
         match byte {

@@ -1,27 +1,27 @@
-//! What is to be written: a whole tree, or what is below some paths of it.
+//! Selects the files to be written: a whole tree, or the files at and below some paths.
 
 use super::{ExportError, read};
 use crate::query::{Trail, Walk, resolve, trail};
 use crate::view::{Attr, ImageFs, ViewError};
 
-/// Deeper than this every path is too long.
+/// The maximum depth of a walk. Below it, every path is too long.
 const MAX_DEPTH: usize = super::MAX_PATH / 2 + 1;
 
-/// Takes a path and what it leads to.
+/// A callback that gets a path and the attributes of the file there.
 type Each<'a> = dyn FnMut(&[u8], Attr) -> Result<(), ExportError> + 'a;
 
-/// Why there is nothing to select from.
+/// Why nothing can be selected.
 #[derive(Debug, thiserror::Error)]
 pub enum SelectError {
-    /// The image has no layer of that number.
+    /// The image has no layer with that number.
     #[error("{image} has {}", there(*layers))]
     NoLayer {
         /// The image.
         image: String,
-        /// How many layers it has.
+        /// The number of layers that it has.
         layers: usize,
     },
-    /// It cannot be read.
+    /// The image cannot be read.
     #[error(transparent)]
     View(#[from] ViewError),
 }
@@ -34,21 +34,20 @@ fn there(layers: usize) -> String {
     }
 }
 
-/// What is to be written of an image.
+/// The files of an image to be written.
 #[derive(Clone, Debug)]
 pub struct Selection {
     root: Attr,
     is_layer: bool,
-    /// The paths that are asked for, each as the names and attributes on the way to it; all if there
-    /// is none.
+    /// The requested paths, each with the names and attributes of its components. `None` selects all.
     picks: Option<Vec<Trail>>,
 }
 
 impl Selection {
-    /// The merged tree.
+    /// Selects the merged tree.
     ///
     /// # Errors
-    /// `Io`, if the image cannot be read.
+    /// Returns `Io` if the image cannot be read.
     pub fn merged(view: &ImageFs) -> Result<Self, ViewError> {
         Ok(Self {
             root: resolve(view, b"/", false)?,
@@ -57,10 +56,10 @@ impl Selection {
         })
     }
 
-    /// One layer alone, its whiteouts under their tar names.
+    /// Selects one layer alone, with its whiteouts under their tar names.
     ///
     /// # Errors
-    /// `NoLayer`, or `View` if the image cannot be read.
+    /// Returns `NoLayer`, or `View` if the image cannot be read.
     pub fn layer(view: &ImageFs, number: usize) -> Result<Self, SelectError> {
         let image = view.image();
         if number >= image.layers.len() {
@@ -77,12 +76,13 @@ impl Selection {
         })
     }
 
-    /// Only what is at this path and below it, beside what else was picked, and the directories above
-    /// it. Links on the way are followed inside the tree, one at its end is not.
+    /// Restricts the selection to the picked paths and adds this path to them. Picking a path includes
+    /// everything below it and the directories above it. Symbolic links in the middle of the path are
+    /// followed inside the tree; a link at its end is not.
     ///
     /// # Errors
-    /// `NotFound` or `NotDirectory`, also for what is not of the image but added by imgfs. Nothing is
-    /// picked then.
+    /// Returns `NotFound` or `NotDirectory`, also for files that imgfs adds to the image. The path is
+    /// not picked then.
     pub fn pick(&mut self, view: &ImageFs, path: &[u8]) -> Result<(), ViewError> {
         let picks = self.picks.get_or_insert_default();
         let way = trail(view, self.root, path, false)?;
@@ -101,12 +101,12 @@ impl Selection {
         self.is_layer
     }
 
-    /// Whether it is the whole merged tree.
+    /// Whether the whole merged tree is selected.
     pub(super) fn is_all(&self) -> bool {
         !self.is_layer && self.picks.is_none()
     }
 
-    /// Passes all that is selected, each thing once, with its path.
+    /// Calls `each` once for each selected file, with its path.
     pub(super) fn visit(&self, view: &ImageFs, each: &mut Each<'_>) -> Result<(), ExportError> {
         let Some(picks) = &self.picks else {
             return below(view, b"/", self.root, each);
@@ -117,7 +117,7 @@ impl Selection {
         picks.sort_by(|a, b| a.0.cmp(&b.0));
         let mut last: Option<Vec<Vec<u8>>> = None;
         for (names, way) in picks {
-            // What is below a path that was picked stands right behind it.
+            // Paths below a picked path follow it directly in this order. They are already included.
             if last.as_ref().is_some_and(|last| names.starts_with(last)) {
                 continue;
             }
@@ -144,7 +144,7 @@ impl Selection {
     }
 }
 
-/// Passes what is at a path and below it.
+/// Calls `each` for the file at a path and all files below it.
 fn below(view: &ImageFs, path: &[u8], attr: Attr, each: &mut Each<'_>) -> Result<(), ExportError> {
     let walk = Walk::new(view, path, attr).by_directory();
     for found in walk.max_depth(MAX_DEPTH) {

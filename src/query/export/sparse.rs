@@ -1,8 +1,9 @@
 //! Sparse files in GNU tar's format 1.0 (its manual, "Storing Sparse Files"): a map of the pieces as
-//! text, in blocks of its own before their bytes.
+//! text, in separate blocks before the pieces.
 //!
-//! GNU tar begins each piece at a new block when it reads, others where the last one ended. So that
-//! both find the same, pieces here begin and end at whole blocks of the file, but for its end.
+//! When reading, GNU tar starts each piece at a new block, while other programs start it where the last
+//! one ended. So that both read the same data, pieces here start and end at block boundaries, except at
+//! the end of the file.
 
 use std::io::{self, Write};
 use std::iter::Peekable;
@@ -12,21 +13,22 @@ use super::header::{BLOCK, padding};
 use crate::layer::Extent;
 use crate::tree::{Data, Extents};
 
-/// A file's pieces and how much they are.
+/// The map of a file's pieces.
 #[derive(Clone, Copy)]
 pub(super) struct Map<'a> {
     extents: Extents<'a>,
     size: u64,
-    /// Lines of the map: the pieces and, where the file ends in a hole, its end.
+    /// The number of pieces in the map, including an empty one at the end of a file that ends with a
+    /// hole.
     count: u64,
-    /// Bytes of the text.
+    /// The length of the text in bytes.
     text: u64,
-    /// Bytes of all pieces.
+    /// The total length of all pieces in bytes.
     bytes: u64,
 }
 
 impl<'a> Map<'a> {
-    /// The map of a file; `None` if it has no holes.
+    /// Returns the map of a file, or `None` if it has no holes.
     pub(super) fn of(data: Data<'a>, size: u64) -> Option<Self> {
         let Data::Sparse(extents) = data else {
             return None;
@@ -48,7 +50,7 @@ impl<'a> Map<'a> {
         (map.bytes < size).then_some(map)
     }
 
-    /// How long map and pieces are together.
+    /// The length of the map and the pieces together.
     pub(super) fn stored(&self) -> u64 {
         self.bytes
             .saturating_add(self.text)
@@ -59,7 +61,8 @@ impl<'a> Map<'a> {
         pieces(self.extents.from(0), self.size)
     }
 
-    /// GNU tar makes a file as long as the end of its last piece, so an empty one stands at the end.
+    /// The pieces. If the file ends with a hole, an empty piece is added at its end, because GNU tar
+    /// ends a file where its last piece ends.
     fn with_end(&self) -> impl Iterator<Item = Range<u64>> + use<'a> {
         let size = self.size;
         let mut pieces = self.pieces();
@@ -77,7 +80,7 @@ impl<'a> Map<'a> {
         })
     }
 
-    /// Writes the map, padding and all.
+    /// Writes the map, including its padding.
     pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}", self.count)?;
         for piece in self.with_end() {
@@ -95,7 +98,7 @@ fn digits(number: u64) -> u64 {
     format!("{number}\n").len() as u64
 }
 
-/// Pieces in whole blocks, those that touch as one.
+/// Extends pieces to whole blocks, and joins pieces that touch.
 pub(super) struct Pieces<I: Iterator<Item = Extent>> {
     extents: Peekable<I>,
     size: u64,

@@ -1,5 +1,5 @@
-//! A tar archive: ustar headers, PAX records, GNU's long names and sparse files. What GNU tar unpacks
-//! of it is what a mount shows.
+//! Writes a tar archive with ustar headers, PAX records, GNU's long names and sparse files. GNU tar
+//! unpacks it to the same files that a mount shows.
 
 use std::io::Write;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use super::sparse::Map;
 use super::{ExportError, Form, Item, acl, read};
 use crate::view::{FileType, ImageFs, ViewError};
 
-/// So much of a file is read at a time, in bytes.
+/// The number of bytes of a file that are read at a time.
 const STEP: usize = 1 << 20;
 
 pub(super) struct TarForm<'a> {
@@ -25,7 +25,7 @@ impl<'a> TarForm<'a> {
         Self { view, out, names }
     }
 
-    /// Writes some bytes of a file.
+    /// Writes a range of a file's bytes.
     fn bytes(&mut self, item: &Item<'_>, range: Range<u64>) -> Result<(), ExportError> {
         let mut at = range.start;
         while at < range.end {
@@ -38,7 +38,7 @@ impl<'a> TarForm<'a> {
                 return Err(read(item.path, ViewError::Io { path, error }));
             }
             self.out.write_all(&bytes)?;
-            // It is at most what was asked for.
+            // At most `len`, so this does not overflow.
             at += bytes.len() as u64;
         }
         Ok(())
@@ -58,8 +58,8 @@ impl<'a> TarForm<'a> {
             pad(self.out, size)?;
             return Ok(());
         };
-        // Who does not know sparse files unpacks the map and the pieces under another name, as with
-        // an archive of GNU tar, and not as if they were the file.
+        // A reader that does not support sparse files unpacks the map and the pieces under another name,
+        // as for archives by GNU tar, and does not take them for the file itself.
         let name = sparse_name(header.name);
         if !header.name.is_ascii() {
             pax.add(b"hdrcharset", b"BINARY");
@@ -84,7 +84,7 @@ impl<'a> TarForm<'a> {
     }
 }
 
-/// The name that GNU tar gives a sparse file in a header, as far as there is room.
+/// The name that GNU tar gives a sparse file in its header, truncated to the field's length.
 fn sparse_name(name: &[u8]) -> Vec<u8> {
     let at = name.iter().rposition(|&b| b == b'/').map_or(0, |at| at + 1);
     let (dir, base) = name.split_at_checked(at).unwrap_or((b"", name));
@@ -99,7 +99,7 @@ fn sparse_name(name: &[u8]) -> Vec<u8> {
     name
 }
 
-/// The name of something in an archive: `./` and its path, a slash behind a directory.
+/// The name of a file in an archive: `./` and its path, with a final slash for a directory.
 fn name_of(path: &[u8], kind: FileType) -> Vec<u8> {
     let mut name = [b".", path].concat();
     if kind == FileType::Directory && !name.ends_with(b"/") {
@@ -161,7 +161,7 @@ impl Form for TarForm<'_> {
         }
     }
 
-    /// Two empty blocks.
+    /// Writes the end of the archive: two empty blocks.
     fn finish(&mut self) -> Result<(), ExportError> {
         Ok(self.out.write_all(&[0; 1024])?)
     }

@@ -1,9 +1,10 @@
-//! `--where`: a question to the facts of a file, in the keys of its sidecar.
+//! `--where`: a condition on the facts of a file, in terms of the keys of its sidecar.
 //!
-//! `KEY` asks whether there is such a line. `=` and `!=` compare with its value as it is written there,
-//! `~` and `!~` match it with a pattern, `<`, `<=`, `>` and `>=` compare numbers and versions. Of a list
-//! it is enough that one member fits, for `!=` and `!~` that none does. Where the key is not there, no
-//! comparison is true: `not` is for that. Questions are joined by `and`, `or`, `not` and parentheses.
+//! `KEY` tests whether the sidecar has such a line. `=` and `!=` compare with the value as written
+//! there, `~` and `!~` match it against a pattern, `<`, `<=`, `>` and `>=` compare numbers and versions.
+//! For a list, one matching member is enough; for `!=` and `!~`, no member may match. If the key is
+//! missing, every comparison is false; use `not` to test for that. Tests are joined by `and`, `or`,
+//! `not` and parentheses.
 
 use std::cmp::Ordering;
 
@@ -11,19 +12,19 @@ use super::program::{Builder, OrderError, Program};
 use crate::query::glob::Glob;
 use crate::view::{Fact, KEYS, Value};
 
-/// Why a condition could not be read.
+/// Why a condition is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConditionError {
-    /// Words in an order that says nothing.
+    /// Words in an invalid order.
     #[error("{0}; write KEY=VALUE, and, or, not, ( )")]
     Order(#[from] OrderError),
     /// Sidecars have no such key.
     #[error("sidecars have no key {0}; there is: {all}", all = KEYS.join(" "))]
     NoKey(String),
-    /// A comparison with nothing.
+    /// A comparison without a value.
     #[error("{0} has no value; write {0}VALUE, or {0}'' for an empty one")]
     NoValue(String),
-    /// Something that is no word.
+    /// An unknown operator.
     #[error("{0:?} is no operator; there is: = != ~ !~ < <= > >=")]
     NoOperator(String),
     /// A quote that is not closed.
@@ -34,37 +35,37 @@ pub enum ConditionError {
 /// A comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Is {
-    /// There is a value at all.
+    /// The key has a value.
     There,
     Equal(Vec<u8>),
     Like(Glob),
     Ordered(&'static [Ordering], Vec<u8>),
 }
 
-/// A key, and what its value is asked.
+/// A test of a key's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Question {
     key: &'static str,
     is: Is,
-    /// No value must be so.
+    /// The test is negated: no value may match.
     none: bool,
 }
 
-/// What is asked of the facts of a file.
+/// A condition on the facts of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     program: Program<Question>,
     needs_findings: bool,
 }
 
-/// The keys that tell what was found out about an image as a whole.
+/// The keys that depend on the findings, which require examining the whole image.
 const FOUND: [&str; 4] = ["INTERPRETER_STATUS", "MISSING", "VERDICT", "FINDINGS"];
 
 impl Condition {
-    /// Reads a condition.
+    /// Parses a condition.
     ///
     /// # Errors
-    /// If it makes no sense, or asks for a key that no sidecar has.
+    /// Returns an error if the condition is invalid, or uses a key that no sidecar has.
     pub fn parse(text: &[u8]) -> Result<Self, ConditionError> {
         let mut builder = Builder::default();
         let mut rest = text;
@@ -112,12 +113,12 @@ impl Condition {
         })
     }
 
-    /// Whether it asks what only the whole image can tell: verdicts, and what is missing.
+    /// Returns whether the condition depends on findings, which require examining the whole image.
     pub fn needs_findings(&self) -> bool {
         self.needs_findings
     }
 
-    /// Whether facts are as it wants them.
+    /// Returns whether facts satisfy the condition.
     pub fn holds(&self, facts: &[Fact]) -> bool {
         let holds = |question: &Question| Ok::<_, std::convert::Infallible>(question.holds(facts));
         match self.program.evaluate(holds) {
@@ -126,14 +127,14 @@ impl Condition {
     }
 }
 
-/// What a message shows of what could not be read.
+/// The part of an invalid condition that an error message shows.
 fn word_of(rest: &[u8]) -> String {
     let end = rest.iter().position(u8::is_ascii_whitespace);
     let word = rest.get(..end.unwrap_or(rest.len()).min(20));
     crate::layer::printable(word.unwrap_or_default())
 }
 
-/// Reads what is asked of a key, and gives what follows.
+/// Parses the test of a key. Returns it and the rest of the text.
 fn question<'a>(word: &[u8], rest: &'a [u8]) -> Result<(Question, &'a [u8]), ConditionError> {
     let name = String::from_utf8_lossy(word).to_ascii_uppercase();
     let key = KEYS.iter().find(|key| **key == name);
@@ -168,7 +169,7 @@ fn question<'a>(word: &[u8], rest: &'a [u8]) -> Result<(Question, &'a [u8]), Con
     Ok((Question { key, is, none }, rest))
 }
 
-/// Reads a value: a word that ends at a space or a parenthesis, with quotes around what has such in it.
+/// Parses a value: a word that ends at a space or a parenthesis. Quotes can include these.
 fn value<'a>(
     rest: &'a [u8],
     key: &str,
@@ -208,7 +209,7 @@ impl Question {
         let fits = match &fact.value {
             one @ Value::One(_) => self.is.fits(&one.escaped()),
             Value::List(members) => members.iter().any(|member| {
-                // As a member is written, in which a space is escaped too.
+                // Compare with the escaped form of a member, in which spaces are escaped too.
                 self.is.fits(&Value::List(vec![member.clone()]).escaped())
             }),
         };
@@ -227,7 +228,7 @@ impl Is {
     }
 }
 
-/// Compares numbers as numbers and the text between them byte by byte: `go1.9` is before `go1.21`.
+/// Compares numbers as numbers, and the text between them byte by byte: `go1.9` is less than `go1.21`.
 fn compare(mut a: &[u8], mut b: &[u8]) -> Ordering {
     fn run(text: &[u8], digits: bool) -> (&[u8], &[u8]) {
         let end = text.iter().position(|byte| byte.is_ascii_digit() != digits);
@@ -239,7 +240,7 @@ fn compare(mut a: &[u8], mut b: &[u8]) -> Ordering {
         (digits.len(), digits)
     }
     let mut digits = false;
-    // Each turn but the first takes something of one of them.
+    // Each pass except the first consumes part of `a` or `b`.
     while !(a.is_empty() && b.is_empty()) {
         let ((of_a, rest_a), (of_b, rest_b)) = (run(a, digits), run(b, digits));
         let order = match digits {
@@ -294,7 +295,7 @@ mod tests {
             ("GOARCH", true),
             ("GOAMD64", false),
             ("not GOAMD64", true),
-            // What is not there is not compared.
+            // Comparisons with a missing key are false.
             ("GOAMD64=v1", false),
             ("GOAMD64!=v1", false),
             ("not GOAMD64=v1", true),

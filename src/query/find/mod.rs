@@ -1,8 +1,8 @@
-//! `imgfs find`: find(1)'s words asked of an image, and questions to the facts of its executables.
+//! `imgfs find`: the language of find(1) for images, with conditions on the facts of executables.
 //!
-//! An expression is read once (`parse`) into a row of instructions (`program`), which each file on the
-//! way answers (`test`). Files come in the byte order of their paths, not in that of readdir(3); all
-//! else is as find(1) does it.
+//! An expression is parsed once (`parse`) into a list of instructions (`program`), which are evaluated
+//! for each file (`test`). Files are visited in the byte order of their paths, not in that of
+//! readdir(3). Otherwise it behaves like find(1).
 
 mod condition;
 mod number;
@@ -22,35 +22,35 @@ use crate::view::{ImageFs, ViewError};
 use program::Program;
 use test::{Candidate, Test};
 
-/// What is searched, and for what.
+/// A parsed search.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Find {
-    /// Where the search begins, as it was given.
+    /// The paths where the search starts, as given.
     starts: Vec<Vec<u8>>,
     /// The expression.
     program: Program<Test>,
-    /// What the expression is true for is shown, since it shows nothing itself.
+    /// Whether files are printed for which the expression is true, because it contains no action.
     prints_itself: bool,
     min_depth: usize,
     max_depth: Option<usize>,
-    /// `--json` was among the words.
+    /// Whether `--json` was given.
     pub json: bool,
-    /// `--digests` was among the words.
+    /// Whether `--digests` was given.
     pub digests: bool,
 }
 
-/// What a search comes upon.
+/// A result of a search.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// A file that is to be shown.
+    /// A file to print.
     Show(&'a Found),
-    /// A file whose path is to be written with a NUL behind it, as it is.
+    /// A file whose path is to be printed unchanged, followed by a NUL.
     ShowRaw(&'a Found),
-    /// Something that could not be looked at. The search goes on.
+    /// A path that could not be read. The search continues.
     Failed(&'a [u8], ViewError),
 }
 
-/// A path as it is shown: with a leading slash, without empty names and `.`.
+/// Returns a path as displayed: with a leading slash, without empty components and `.`.
 pub fn clean(path: &[u8]) -> Vec<u8> {
     let names = path.split(|&b| b == b'/');
     let names = names.filter(|name| !name.is_empty() && *name != b".");
@@ -66,15 +66,15 @@ pub fn clean(path: &[u8]) -> Vec<u8> {
 }
 
 impl Find {
-    /// Reads the words that follow the image: paths, then an expression.
+    /// Parses the arguments that follow the image: paths, then an expression.
     ///
     /// # Errors
-    /// If one of them is not known or stands where it says nothing.
+    /// Returns an error if an argument is unknown or in an invalid position.
     pub fn parse(words: &[Vec<u8>]) -> Result<Self, FindError> {
         parse::parse(words)
     }
 
-    /// Searches, and hands over what is found as long as `each` wants more.
+    /// Searches, and calls `each` for each result until it returns `Break`.
     pub fn search(
         &self,
         view: &ImageFs,
@@ -117,7 +117,8 @@ impl Find {
         ControlFlow::Continue(())
     }
 
-    /// Asks one file everything; says whether what is in it is left out.
+    /// Evaluates the expression for one file. Returns whether the file's contents are skipped
+    /// (`-prune`).
     fn look(
         &self,
         view: &ImageFs,
@@ -153,10 +154,10 @@ fn show(event: Event<'_>, each: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>) ->
     }
 }
 
-/// Why the questions to a file ended early.
+/// Why the evaluation for a file ended early.
 enum Stop {
-    /// Nothing more is wanted.
+    /// The search is over.
     Ended,
-    /// It could not be looked at.
+    /// The file could not be read.
     Failed(ViewError),
 }

@@ -1,8 +1,8 @@
-//! Numbers of predicates: `N`, `+N` for more, `-N` for less; and sizes, which have a unit.
+//! Numeric arguments of tests: `N`, `+N` for more, `-N` for less; and sizes, which have a unit.
 
 use std::cmp::Ordering;
 
-/// A number and how it is compared.
+/// A number, and how it is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Number {
     wanted: Ordering,
@@ -10,14 +10,14 @@ pub(super) struct Number {
 }
 
 impl Number {
-    /// Reads `N`, `+N` or `-N`.
+    /// Parses `N`, `+N` or `-N`.
     pub fn parse(text: &str) -> Option<Self> {
         let (wanted, digits) = match text.as_bytes().first()? {
             b'+' => (Ordering::Greater, text.get(1..)?),
             b'-' => (Ordering::Less, text.get(1..)?),
             _ => (Ordering::Equal, text),
         };
-        // Rust reads a sign too.
+        // `parse` would accept a sign too.
         let is_number = digits.bytes().all(|b| b.is_ascii_digit());
         let number = digits.parse().ok().filter(|_| is_number)?;
         Some(Self { wanted, number })
@@ -28,7 +28,7 @@ impl Number {
     }
 }
 
-/// A size in units.
+/// A size in a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Size {
     count: Number,
@@ -36,7 +36,8 @@ pub(super) struct Size {
 }
 
 impl Size {
-    /// Reads a number with `c`, `w`, `b`, `k`, `M` or `G` behind it; without, it counts 512 bytes.
+    /// Parses a number with the suffix `c`, `w`, `b`, `k`, `M` or `G`. Without one, the unit is 512
+    /// bytes.
     pub fn parse(text: &str) -> Option<Self> {
         let units = [
             ('c', 1),
@@ -55,8 +56,7 @@ impl Size {
         Some(Self { count, unit })
     }
 
-    /// Compares as find(1) does: in whole units, a part of one counted as one. So `-1M` is only what
-    /// is empty.
+    /// Compares in whole units, rounded up, as find(1) does. So `-1M` matches only empty files.
     pub fn matches(self, bytes: u64) -> bool {
         self.count.matches(bytes.div_ceil(self.unit))
     }

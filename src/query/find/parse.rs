@@ -1,5 +1,5 @@
-//! The words of find(1), read as find reads them: first paths, then an expression. Words that change or
-//! start something there are not, since nothing here can be changed or started.
+//! Parses the arguments of find(1) as find does: first paths, then an expression. Actions that change
+//! files or run programs are not supported, because an image is read-only and its programs are not run.
 
 use super::Find;
 use super::condition::{Condition, ConditionError};
@@ -12,68 +12,68 @@ use crate::query::glob::Glob;
 use crate::query::time;
 use crate::view::FileType;
 
-/// The words that there are, for messages.
+/// The supported words, for error messages.
 const WORDS: &str = "-name -iname -path -ipath -lname -ilname -type -xtype -size -perm -newermt -empty -uid -gid \
     -user -group -links -true -false --layer --where, ( ) ! -not -a -and -o -or ,, -maxdepth -mindepth, \
     -print -print0 -prune -quit, --json --digests";
 
-/// Why the words could not be read.
+/// Why the arguments are invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FindError {
-    /// There is no such word.
+    /// An unknown word.
     #[error("there is no {0}; there is: {words}", words = WORDS)]
     NoWord(String),
-    /// It would change or start something.
+    /// An action that would change files or run a program.
     #[error(
         "{0} is not there, since nothing in an image can be changed or started; use -print0 and xargs -0"
     )]
     NoAction(String),
-    /// An option of the command behind the image.
+    /// An option of the command after the image.
     #[error("{0} must stand before the image: imgfs find {0} … IMAGE")]
     Before(String),
-    /// A path behind the expression.
+    /// A path after the expression.
     #[error("{0} stands behind the expression; paths come first, and a pattern must be quoted")]
     PathAfter(String),
-    /// The last word wants another one.
+    /// The last word requires a value.
     #[error("{word} wants a value: {word} {example}")]
     NoValue {
         /// The word.
         word: String,
-        /// What could follow.
+        /// An example of a value.
         example: &'static str,
     },
-    /// What follows a word makes no sense.
+    /// An invalid value of a word.
     #[error("{word} {value}: write {example}")]
     Value {
         /// The word.
         word: String,
-        /// What follows it.
+        /// The value.
         value: String,
-        /// What could follow.
+        /// An example of a value.
         example: &'static str,
     },
-    /// What follows `--where` makes no sense.
+    /// An invalid condition after `--where`.
     #[error("--where {value}: {error}")]
     Where {
         /// The condition.
         value: String,
-        /// What is wrong with it.
+        /// The cause.
         error: ConditionError,
     },
-    /// Words in an order that says nothing.
+    /// Words in an invalid order.
     #[error("{word}: {error}")]
     Order {
         /// The word that does not fit.
         word: String,
-        /// Why.
+        /// The cause.
         error: OrderError,
     },
-    /// `-print0` where lines are wanted.
+    /// `-print0` together with `--json`, which prints lines.
     #[error("-print0 and --json exclude each other: JSON has no NUL")]
     TwoForms,
 }
 
-/// What may follow a word.
+/// Examples of values, for error messages.
 const NUMBER: &str = "N, +N for more or -N for less";
 const USER: &str = "a number; names are in the image's /etc/passwd and /etc/group";
 const DEPTH: &str = "a whole number";
@@ -85,12 +85,12 @@ const LAYER: &str = "the number of a layer, the lowest is 0";
 const CONDITION: &str = "'GOARCH=arm64 and LINKAGE=dynamic'";
 const PATTERN: &str = "a pattern in quotes: '*.so*'";
 
-/// Where the expression begins.
+/// Whether a word starts the expression.
 fn begins_expression(word: &[u8]) -> bool {
     matches!(word, b"(" | b")" | b"!" | b",") || (word.starts_with(b"-") && word != b"-")
 }
 
-/// Reads words.
+/// Parses the arguments.
 pub(super) fn parse(words: &[Vec<u8>]) -> Result<Find, FindError> {
     let paths = words.iter().position(|word| begins_expression(word));
     let (paths, words) = words.split_at(paths.unwrap_or(words.len()));
@@ -110,7 +110,7 @@ pub(super) fn parse(words: &[Vec<u8>]) -> Result<Find, FindError> {
         }
         .read(&mut find)?;
         let Some(read) = read else { continue };
-        // Two tests side by side are joined by and.
+        // Two adjacent tests are joined by `and`.
         let operand = matches!(read, Word::Test(_) | Word::Open | Word::Not);
         let before = match operand && builder.is_complete() {
             true => builder.and(),
@@ -151,14 +151,14 @@ enum Word {
     Comma,
 }
 
-/// A word, and those behind it.
+/// A word, and the words that follow it.
 struct Reader<'a, 'b, I> {
     word: &'a [u8],
     words: &'b mut I,
 }
 
 impl<'a, I: Iterator<Item = &'a [u8]>> Reader<'a, '_, I> {
-    /// Reads the word, and what follows it if it wants something; `None` for what is no part of the
+    /// Parses the word and its value, if it has one. Returns `None` if the word is not part of the
     /// expression.
     fn read(mut self, find: &mut Find) -> Result<Option<Word>, FindError> {
         Ok(Some(match self.word {
@@ -190,7 +190,7 @@ impl<'a, I: Iterator<Item = &'a [u8]>> Reader<'a, '_, I> {
 
     fn test(&mut self) -> Result<Test, FindError> {
         let word = self.word;
-        // `--where=X` is `--where X`.
+        // `--where=X` means `--where X`.
         if let Some(value) = word.strip_prefix(b"--where=") {
             return condition(value);
         }
@@ -261,7 +261,7 @@ impl<'a, I: Iterator<Item = &'a [u8]>> Reader<'a, '_, I> {
     }
 }
 
-/// What is said of a word that there is not.
+/// The error for an unknown word.
 fn unknown(word: &[u8]) -> FindError {
     let shown = printable(word);
     match word {
@@ -328,7 +328,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(5_000))]
 
-        /// Whatever is written: it is read, or refused in one line.
+        /// Any input is either parsed, or refused with a message of one line.
         #[test]
         fn any_words(words in words()) {
             if let Err(error) = parse(&words) {

@@ -1,29 +1,29 @@
-//! `-perm`: permissions in octal, or in chmod(1)'s words, which are applied to no permissions at all.
+//! `-perm`: permissions in octal, or in the notation of chmod(1), applied to the mode 0.
 
 use crate::view::{Attr, FileType};
 
 /// How permissions are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum How {
-    /// They are these.
+    /// The permissions are equal.
     Exactly,
-    /// All of these are set.
+    /// All of the given bits are set.
     All,
-    /// One of these is set.
+    /// At least one of the given bits is set, or none is given.
     Any,
 }
 
-/// What `-perm` asks for.
+/// The argument of `-perm`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Perm {
     how: How,
     mode: u16,
-    /// What `X` makes of it for a directory.
+    /// The mode for directories, for which `X` has another meaning.
     directory: u16,
 }
 
 impl Perm {
-    /// Reads `MODE`, `-MODE` or `/MODE`.
+    /// Parses `MODE`, `-MODE` or `/MODE`.
     pub fn parse(text: &str) -> Option<Self> {
         let (how, mode) = match text.as_bytes().first()? {
             b'-' => (How::All, text.get(1..)?),
@@ -60,7 +60,7 @@ fn octal(text: &str) -> Option<u16> {
     (mode <= 0o7777).then_some(mode)
 }
 
-/// The bits of user, group and others.
+/// The bits of the user, the group and others, including the special bits.
 const USER: u16 = 0o4700;
 const GROUP: u16 = 0o2070;
 const OTHER: u16 = 0o1007;
@@ -83,13 +83,13 @@ fn symbolic(text: &str, directory: bool) -> Option<u16> {
             return None;
         }
         while let Some(operator) = rest.chars().next() {
-            // What is no operator is refused below.
+            // An invalid operator is refused below.
             rest = rest.get(operator.len_utf8()..)?;
             let end = rest.find(['+', '-', '=']).unwrap_or(rest.len());
             let (what, after) = rest.split_at_checked(end)?;
             rest = after;
             let (bits, is_octal) = match (octal(what), who) {
-                // Numbers are for all.
+                // Octal numbers apply to all.
                 (Some(bits), 0) => (bits, true),
                 _ => (permissions(what, mode, directory)?, false),
             };
@@ -106,7 +106,7 @@ fn symbolic(text: &str, directory: bool) -> Option<u16> {
     Some(mode)
 }
 
-/// The bits that letters name, for everybody.
+/// The bits that letters stand for, for user, group and others.
 fn permissions(what: &str, mode: u16, directory: bool) -> Option<u16> {
     let copy = |bits: u16| (bits & 7) * 0o111;
     match what {

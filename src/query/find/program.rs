@@ -1,17 +1,18 @@
-//! Tests joined by and, or, not and parentheses, as a row of instructions. What is behind an and or an
-//! or is jumped over where the left side decides, so that it costs nothing and prints nothing. Neither
-//! reading nor running recurses: an expression may be as long and as deep as a command line.
+//! Tests joined by and, or, not and parentheses, compiled to a list of instructions. The right side of
+//! an `and` or `or` is skipped if the left side determines the result, so it costs nothing and prints
+//! nothing. Neither parsing nor evaluation is recursive, so the length and depth of an expression are
+//! limited only by the command line.
 
-/// One instruction. There is one value, that of what was computed last.
+/// An instruction. There is one current value, the result of the last test or negation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Op<T> {
-    /// The value is what this test says.
+    /// Sets the value to the result of a test.
     Test(T),
-    /// The value is its opposite.
+    /// Negates the value.
     Not,
-    /// Goes on there if the value is false.
+    /// Jumps to an instruction if the value is false.
     UnlessTrue(usize),
-    /// Goes on there if the value is true.
+    /// Jumps to an instruction if the value is true.
     UnlessFalse(usize),
 }
 
@@ -26,11 +27,11 @@ impl<T> Default for Program<T> {
 }
 
 impl<T> Program<T> {
-    /// What the expression says; an empty one says yes. Ends at the first test that fails.
+    /// Evaluates the expression. An empty one is true. Ends at the first test that returns an error.
     pub fn evaluate<E>(&self, mut test: impl FnMut(&T) -> Result<bool, E>) -> Result<bool, E> {
         let mut value = true;
         let mut at = 0;
-        // Each jump leads forward, to where the operator's right side ends.
+        // Jumps only lead forward, to the end of the operator's right side.
         while let Some(op) = self.0.get(at) {
             at += 1;
             match op {
@@ -44,7 +45,7 @@ impl<T> Program<T> {
         Ok(value)
     }
 
-    /// All of its tests.
+    /// Returns all tests.
     pub fn tests(&self) -> impl Iterator<Item = &T> {
         self.0.iter().filter_map(|op| match op {
             Op::Test(test) => Some(test),
@@ -53,13 +54,13 @@ impl<T> Program<T> {
     }
 }
 
-/// What is wrong with the order of words.
+/// An invalid order of words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OrderError {
-    /// An operator, a closing parenthesis or the end stands where a test should.
+    /// An operator, a closing parenthesis or the end occurs where a test is expected.
     #[error("a test is missing")]
     NoTest,
-    /// A test stands where an operator should.
+    /// A test occurs where an operator is expected.
     #[error("an operator is missing")]
     NoOperator,
     /// A parenthesis that is not closed.
@@ -70,7 +71,7 @@ pub enum OrderError {
     Closed,
 }
 
-/// What waits for its right side. The jumps of `And` and `Or` stand at these places.
+/// An operator or parenthesis that is not complete yet. `And` and `Or` hold the index of their jump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pending {
     Open,
@@ -79,12 +80,12 @@ enum Pending {
     Not,
 }
 
-/// Reads an expression, word by word.
+/// Compiles an expression, word by word.
 #[derive(Debug)]
 pub(super) struct Builder<T> {
     ops: Vec<Op<T>>,
     pending: Vec<Pending>,
-    /// The word before was a test, or closed one.
+    /// Whether the last word was a test or closed an operand.
     complete: bool,
 }
 
@@ -99,12 +100,12 @@ impl<T> Default for Builder<T> {
 }
 
 impl<T> Builder<T> {
-    /// Whether what was read so far can be an expression, or the left side of an operator.
+    /// Whether the words so far form an expression or the left side of an operator.
     pub fn is_complete(&self) -> bool {
         self.complete
     }
 
-    /// Nothing was read.
+    /// Whether no word was added.
     pub fn is_empty(&self) -> bool {
         self.ops.is_empty() && self.pending.is_empty()
     }
@@ -130,7 +131,7 @@ impl<T> Builder<T> {
         }
     }
 
-    /// The right side of a pending operator ends here.
+    /// Sets the target of the jump at `at`, whose operator's right side ends here.
     fn ends(&mut self, at: usize) {
         let end = self.ops.len();
         if let Some(Op::UnlessTrue(to) | Op::UnlessFalse(to)) = self.ops.get_mut(at) {
@@ -183,7 +184,7 @@ impl<T> Builder<T> {
         Ok(())
     }
 
-    /// What was read so far only prints; what follows is the value.
+    /// The expression so far is evaluated only for its actions. The value is that of the next one.
     pub fn comma(&mut self) -> Result<(), OrderError> {
         self.before_operator()?;
         self.operators_end();
@@ -207,7 +208,7 @@ impl<T> Builder<T> {
         Ok(())
     }
 
-    /// The whole expression; one of no words is true.
+    /// Returns the whole expression. Without any words, it is true.
     pub fn finish(mut self) -> Result<Program<T>, OrderError> {
         if !self.is_empty() {
             self.before_operator()?;
@@ -224,7 +225,7 @@ impl<T> Builder<T> {
 mod tests {
     use super::*;
 
-    /// Reads words: `0` and `1` are tests, `&`, `|`, `!`, `(`, `)` and `,` what they look like.
+    /// Compiles words: `0` and `1` are tests; `&`, `|`, `!`, `(`, `)` and `,` are operators.
     fn program(text: &str) -> Result<Program<bool>, OrderError> {
         let mut builder = Builder::default();
         for word in text.chars() {

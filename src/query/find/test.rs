@@ -1,4 +1,4 @@
-//! What is asked of each file on the way.
+//! The tests and actions that are evaluated for each file.
 
 use super::condition::Condition;
 use super::number::{Number, Size};
@@ -8,7 +8,7 @@ use crate::query::glob::Glob;
 use crate::query::walk::{Found, resolve};
 use crate::view::{Fact, FileType, ImageFs, ViewError};
 
-/// A predicate or an action.
+/// A test or an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Test {
     /// `-true` and `-false`.
@@ -52,13 +52,13 @@ pub(super) enum Test {
 }
 
 impl Test {
-    /// Whether it does something with what it is asked about, so that it is not printed by itself.
+    /// Whether it is an action that prints. If there is one, files are not printed by default.
     pub fn is_action(&self) -> bool {
         matches!(self, Self::Print | Self::Print0)
     }
 }
 
-/// The last name of a path, as basename(1) gives it.
+/// The last component of a path, as for basename(1).
 fn name(path: &[u8]) -> &[u8] {
     match path.rsplit(|&b| b == b'/').next() {
         Some(name) if !name.is_empty() => name,
@@ -66,7 +66,7 @@ fn name(path: &[u8]) -> &[u8] {
     }
 }
 
-/// A file that is asked about. What must be read for it is read once, and only if somebody asks.
+/// A file to be tested. Data for tests is read at most once, and only if a test needs it.
 pub(super) struct Candidate<'a> {
     pub view: &'a ImageFs,
     pub found: &'a Found,
@@ -79,10 +79,10 @@ impl<'a> Candidate<'a> {
         Self { view, found, facts }
     }
 
-    /// What a test says of it; actions are true.
+    /// Returns the result of a test. Actions are true.
     ///
     /// # Errors
-    /// If what it asks for cannot be read.
+    /// Returns an error if the file cannot be read.
     pub fn answer(&mut self, test: &Test) -> Result<bool, ViewError> {
         let attr = &self.found.attr;
         Ok(match test {
@@ -111,7 +111,8 @@ impl<'a> Candidate<'a> {
         })
     }
 
-    /// What a symbolic link leads to inside the image; one that leads nowhere is a link.
+    /// The type of the file that a symbolic link leads to inside the image. A dangling link has type
+    /// link.
     fn kind_behind(&self) -> Result<FileType, ViewError> {
         let kind = self.found.attr.kind;
         if kind != FileType::Symlink {
@@ -126,7 +127,7 @@ impl<'a> Candidate<'a> {
 
     fn is_empty_directory(&self) -> Result<bool, ViewError> {
         let mut is_empty = true;
-        // Behind `.` and `..`.
+        // Starts after `.` and `..`.
         self.view.list(self.found.attr.ino, 2, &mut |_, _| {
             is_empty = false;
             false

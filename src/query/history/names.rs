@@ -1,9 +1,10 @@
-//! Which names were there below a layer, by the letter of the paths.
+//! Tracks which names exist below a layer. Paths are taken literally, without following links.
 //!
-//! For each path that a layer has described it is known when that was last, and when a whiteout last
-//! took it away with all below it, or an opaque marker or something that is no directory all below it.
-//! A path is there if none of its parents was taken away since. Paths are known by a hash of 64 bits, so
-//! that long ones take no more memory than short ones.
+//! For each path, this records the last layer that had an entry there; the last layer with a whiteout of
+//! the path, which removes it and everything below; and the last layer with an opaque marker or a file
+//! there, which removes only everything below. A path exists if neither it nor one of its parents was
+//! removed since its entry. Paths are identified by 64-bit hashes, so long paths take no more memory
+//! than short ones.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -11,29 +12,29 @@ use std::hash::{BuildHasher, RandomState};
 use crate::layer::{Entry, EntryKind, Marker, marker};
 use crate::tree::clean_into;
 
-/// Longer paths are left out when layers are merged (PATH_MAX, Linux, limits.h).
+/// Longer paths are ignored, as when layers are merged (PATH_MAX, Linux, limits.h).
 const MAX_PATH: usize = 4096;
 
-/// What was at a path before a layer brought something there.
+/// What existed at a path before a layer added an entry there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Was {
     /// Nothing, or a directory.
     Nothing,
-    /// Something else than a directory.
+    /// A file, meaning anything but a directory.
     File,
-    /// A directory is brought, or the layer has brought something there before.
+    /// Irrelevant, because the entry is a directory or the layer already had a file at this path.
     NoMatter,
 }
 
-/// What is known of a path. Layers are counted from 1, and 0 is never.
+/// The state of a path. Layers are counted from 1; 0 means never.
 #[derive(Clone, Copy, Default)]
 struct Known {
-    /// The last layer that brought it.
+    /// The last layer with an entry at this path or below it.
     brought: u32,
     is_directory: bool,
-    /// The last layer that took it and all below it away.
+    /// The last layer that removed the path and everything below it.
     gone: u32,
-    /// The last layer that took all below it away.
+    /// The last layer that removed everything below the path.
     emptied: u32,
 }
 
@@ -44,27 +45,28 @@ pub(super) struct Names {
     known: HashMap<u64, Known>,
 }
 
-/// A layer that is being looked at. What it does counts for the next one.
+/// The layer that is being processed. Its effects become visible to the next layer.
 pub(super) struct LayerNames<'a> {
     names: &'a mut Names,
     number: u32,
-    /// What it has done to each path.
+    /// The effects of the layer on each path.
     done: HashMap<u64, Done>,
 }
 
-/// What one layer has done to a path.
+/// The effect of one layer on a path.
 #[derive(Clone, Copy, Default)]
 struct Done {
-    /// It has brought something there; whether a directory.
+    /// `true` if the layer has a directory there, `false` for any other file. `None` if the layer has
+    /// neither an entry for the path nor one below it.
     brought: Option<bool>,
-    /// That was counted.
+    /// Whether a file at the path was counted.
     is_counted: bool,
     gone: bool,
     emptied: bool,
 }
 
 impl Names {
-    /// The next layer, by its number from 0.
+    /// Starts the next layer. `number` is counted from 0.
     pub fn layer(&mut self, number: u32) -> LayerNames<'_> {
         LayerNames {
             names: self,
@@ -73,7 +75,7 @@ impl Names {
         }
     }
 
-    /// The hash of each path on the way to one, the root's first.
+    /// The hashes of a path and all its parents, starting with the root.
     fn hashes<'a>(&'a self, names: &'a [&[u8]]) -> impl Iterator<Item = u64> + 'a {
         let mut hash = 0;
         let below = names.iter().map(move |name| {
@@ -83,7 +85,7 @@ impl Names {
         std::iter::once(0).chain(below)
     }
 
-    /// Whether a path is there, and then whether it is a directory.
+    /// Returns `None` if a path does not exist, and otherwise whether it is a directory.
     fn find(&self, names: &[&[u8]]) -> Option<bool> {
         let mut taken = 0;
         let mut last = Known::default();
@@ -97,7 +99,7 @@ impl Names {
 }
 
 impl LayerNames<'_> {
-    /// Looks at an entry; `None` if it brings nothing: it is a whiteout, or means nothing.
+    /// Processes an entry. Returns `None` if it adds nothing, because it is a whiteout or invalid.
     pub fn bring(&mut self, entry: &Entry) -> Option<Was> {
         if entry.path.len() > MAX_PATH {
             return None;
@@ -135,7 +137,7 @@ impl LayerNames<'_> {
         })
     }
 
-    /// A whiteout or an opaque marker in a directory.
+    /// Applies a whiteout or an opaque marker in a directory.
     fn take(&mut self, dirs: &[&[u8]], what: Marker<'_>) {
         match what {
             Marker::Whiteout(name) => {
@@ -153,7 +155,7 @@ impl LayerNames<'_> {
         }
     }
 
-    /// All entries were looked at.
+    /// Makes the effects of the layer visible to the next one.
     pub fn finish(self) {
         for (hash, done) in self.done {
             let known = self.names.known.entry(hash).or_default();
@@ -190,7 +192,7 @@ mod tests {
         }
     }
 
-    /// What each path of a layer was; those that end in a slash are directories.
+    /// Processes a layer and returns the result for each path. Paths with a final slash are directories.
     fn layer(names: &mut Names, number: u32, paths: &[&str]) -> Vec<Option<Was>> {
         let mut layer = names.layer(number);
         let mut was = Vec::new();
@@ -210,13 +212,13 @@ mod tests {
         let new = Some(Was::Nothing);
         let names = &mut Names::default();
         assert_eq!(layer(names, 0, &["d/e/f", "./d//g", "d/"])[..2], [new, new]);
-        // Its place in the layer does not matter, and what the layer brings itself stays.
+        // The position of a whiteout does not matter, and the layer's own entries stay.
         let second = layer(names, 1, &["d/g", ".wh.d", "d/h"]);
         assert_eq!(second, [Some(Was::File), None, new]);
         let third = layer(names, 2, &["d/e/f", "/d/g", "d/h"]);
         let file = Some(Was::File);
         assert_eq!(third, [new, file, file]);
-        // A file takes the directory's place.
+        // A file replaces the directory.
         assert_eq!(layer(names, 3, &["d"]), [new]);
         assert_eq!(layer(names, 4, &["d", "d/h"]), [file, new]);
     }
@@ -230,7 +232,7 @@ mod tests {
         assert_eq!(layer(names, 2, &["d/f", "x", "x"])[..2], [new, file]);
         assert_eq!(layer(names, 3, &[".wh..wh..opq"]), [None]);
         assert_eq!(layer(names, 4, &["d/f", "x"]), [new, new]);
-        // A whiteout of nothing, one below a whiteout, what aufs left.
+        // An empty whiteout, a marker below a whiteout's name, and a file of aufs.
         let odd = layer(names, 5, &[".wh.", ".wh.d/f", ".wh..wh.plnk/1", "x"]);
         assert_eq!(odd, [None, None, None, file]);
         assert_eq!(

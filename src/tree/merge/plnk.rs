@@ -1,29 +1,29 @@
-//! Hard links into `.wh..wh.plnk`, in layers of Docker 1.12 and before on aufs.
+//! Hard links into `.wh..wh.plnk`, in layers that Docker 1.12 and earlier made on aufs.
 //!
-//! aufs keeps a file that has several names in a directory of its own, `.wh..wh.plnk` in the root of the
-//! layer, named by its inode numbers. Its layers may have the names as hard links to it. The directory is
-//! not shown. moby (`UnpackLayer` in pkg/archive/diff.go) makes a file of its own of each such link, with
-//! the attributes and the bytes of what it leads to, if that stands before it in the stream of the same
-//! layer; so does [`Merger`](super::Merger).
+//! aufs keeps a file that has several names in a separate directory, `.wh..wh.plnk` in the root of the
+//! layer, under its inode numbers. A layer may contain the names as hard links to that file. The
+//! directory itself is not shown. moby (`UnpackLayer` in pkg/archive/diff.go) turns each such link into
+//! a separate file with the attributes and bytes of the link's target, if the target precedes it in the
+//! stream of the same layer. [`Merger`](super::Merger) does the same.
 
 use std::collections::HashMap;
 
 use crate::layer::{AUFS_LINKS, Entry, EntryKind};
 
-/// The files of one layer's `.wh..wh.plnk` that were seen so far. Takes less memory than the entries do.
+/// The files of one layer's `.wh..wh.plnk` seen so far. Uses less memory than the entries.
 pub(super) struct Plnk<'a> {
     entries: &'a [Entry],
-    /// By the last name of the path, as in moby.
+    /// Entry numbers by the last component of the path, as in moby.
     numbers: HashMap<&'a [u8], u32>,
 }
 
-/// Whether a path, as its names, leads into the directory.
+/// Whether a path, split into its components, is in the directory.
 pub(super) fn is_plnk(names: &[&[u8]]) -> bool {
     names.first() == Some(&AUFS_LINKS)
 }
 
 impl<'a> Plnk<'a> {
-    /// The same for a layer of these entries, of which none was seen.
+    /// Creates an empty set for a layer with these entries.
     pub fn new(entries: &'a [Entry]) -> Self {
         Self {
             entries,
@@ -31,8 +31,8 @@ impl<'a> Plnk<'a> {
         }
     }
 
-    /// Keeps entry `number`, which stands in the directory. Only regular files can be linked to; of two of
-    /// one name the later one counts.
+    /// Adds entry `number`, which is in the directory. Only regular files can be linked to. If two have
+    /// the same name, the later one wins.
     pub fn keep(&mut self, number: u32, entry: &Entry, names: &[&'a [u8]]) {
         if let [_, .., name] = names
             && entry.kind == EntryKind::Regular
@@ -41,7 +41,7 @@ impl<'a> Plnk<'a> {
         }
     }
 
-    /// The number of the entry that a hard link to such a path leads to, and the entry.
+    /// The entry that a hard link to such a path leads to, with its number.
     pub fn find(&self, names: &[&[u8]]) -> Option<(u32, &'a Entry)> {
         let [_, .., name] = names else {
             return None;

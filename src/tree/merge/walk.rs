@@ -1,4 +1,4 @@
-//! Following a path while layers are merged.
+//! Follows paths while layers are merged.
 
 use std::borrow::Cow;
 
@@ -8,40 +8,41 @@ use super::super::path::components;
 use super::Merger;
 use crate::layer::{Problem, ProblemKind};
 
-/// Symbolic links on one path while merging. Higher than the kernel's limit, as in umoci's
-/// securejoin: what was built by an unpacker must merge.
+/// The maximum number of symbolic links on one path while merging. Higher than the kernel's limit, as
+/// in umoci's securejoin, because layers built by an unpacker with that limit must merge.
 const MAX_LINKS: usize = 255;
-/// Names on one path, those of links among them: links that double with each one would else go on
-/// for ever without a circle.
+/// The maximum number of names on one path, including those of links' targets. Without it, links that
+/// double the path each time would take practically forever, even without a loop.
 const MAX_STEPS: u64 = 16 << 10;
 /// NAME_MAX and PATH_MAX (Linux, limits.h).
 pub(super) const MAX_NAME: usize = 255;
 pub(super) const MAX_PATH: usize = 4096;
 
-/// Why a walk along a path ended early.
+/// Why following a path failed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// The path leads to no directory.
+    /// The path does not lead to a directory.
     Missing,
-    /// Links go in circles, or on for too long.
+    /// Symbolic links form a loop or a chain that is too long.
     Loop,
-    /// A link leads through a name that no file system holds.
+    /// A symbolic link contains a name that is too long for any file system.
     TooLong,
 }
 
 impl Merger {
-    /// Follows names from the root, as umoci does (`SecureJoinVFS` of filepath-securejoin) and containerd
-    /// (`fs.RootPath` of continuity): a name that is not there, or is no directory, may still be left by
-    /// `..`, and then nothing is made of it. The kernel would say ENOENT or ENOTDIR there.
+    /// Follows names from the root, as umoci (`SecureJoinVFS` of filepath-securejoin) and containerd
+    /// (`fs.RootPath` of continuity) do. A name that is missing or not a directory may still be left by
+    /// `..`; then nothing is created for it. The kernel would return ENOENT or ENOTDIR there.
     ///
-    /// With `make`, names that are missing in the end are made, and what is no directory is replaced by
-    /// one. With `removed`, what this layer's whiteouts took away is still found.
+    /// With `make`, the names that are missing in the end are created, and files that are not
+    /// directories are replaced by directories. With `removed`, names that this layer's whiteouts
+    /// removed are still found.
     ///
     /// # Errors
-    /// `Missing` only without `make`.
+    /// Returns `Missing` only without `make`.
     pub(super) fn walk(&mut self, names: &[&[u8]], make: bool, removed: bool) -> Result<u32, Stop> {
         let mut at = ROOT;
-        // Names below `at` that lead to no directory.
+        // Names below `at` that do not lead to a directory.
         let mut missing: Vec<Cow<'_, [u8]>> = Vec::new();
         let mut links = 0;
         let mut steps = 0;
@@ -103,7 +104,7 @@ impl Merger {
         Ok(at)
     }
 
-    /// Makes a directory that no entry describes, in place of what was there. `path` is the one that
+    /// Creates a directory that no entry describes, replacing any existing file. `path` is the path that
     /// leads through it.
     fn make_parent(&mut self, dir: u32, name: &[u8], path: &[&[u8]]) -> u32 {
         if let Some(child) = self.tree.child(dir, name) {

@@ -1,11 +1,11 @@
-//! The first of the two steps in which a layer is applied: what it takes away from lower layers.
+//! The first step of applying a layer: removing names of lower layers.
 //!
-//! A marker's directory is found in what lower layers left, through their symbolic links, with one
-//! exception. Where the layer itself has an entry for a directory and a lower layer has a symbolic link,
-//! the link is about to be replaced, and a marker below it means the new directory, in which there is
-//! nothing of lower layers. umoci and containerd apply entries in the order of the stream, and builders
-//! write a directory before what is in it, so they have replaced the link by then. overlayfs does not
-//! follow links of lower layers at all. Here the order does not matter, as for all markers.
+//! A marker's directory is resolved in the result of the lower layers, through their symbolic links,
+//! with one exception. If the layer itself has an entry for a directory where a lower layer has a
+//! symbolic link, that link is about to be replaced. A marker below it then refers to the new directory,
+//! which contains nothing of lower layers. umoci and containerd apply entries in stream order, and
+//! builders write a directory before its contents, so they have replaced the link by then. overlayfs
+//! does not follow links of lower layers at all. Here the order does not matter, as for all markers.
 
 use super::super::TreeError;
 use super::super::hidden::How;
@@ -14,7 +14,7 @@ use super::Merger;
 use crate::layer::{AUFS_LINKS, Entry, EntryKind, Marker, ProblemKind, marker};
 
 impl Merger {
-    /// Applies the whiteouts of a layer, and returns the numbers of its other entries.
+    /// Applies the whiteouts of a layer and returns the numbers of its other entries.
     pub(super) fn whiteouts(&mut self, entries: &[Entry]) -> Result<Vec<u32>, TreeError> {
         let mut plain = Vec::with_capacity(entries.len());
         let mut whiteouts = Vec::new();
@@ -25,7 +25,7 @@ impl Merger {
             }
             let markers = names.iter().map(|name| marker(name));
             if names.first() == Some(&AUFS_LINKS) {
-                // Not shown, but hard links may lead to it.
+                // Not shown, but hard links may refer to it.
                 plain.push(number);
                 continue;
             }
@@ -57,8 +57,8 @@ impl Merger {
         Ok(plain)
     }
 
-    /// Notes the symbolic links of lower layers that directories of this layer are to replace. That takes
-    /// less memory than the entries do.
+    /// Collects the symbolic links of lower layers that directories of this layer will replace. The set
+    /// takes less memory than the entries.
     fn cover_links<'a>(
         &mut self,
         entries: impl Iterator<Item = &'a Entry>,
@@ -79,20 +79,20 @@ impl Merger {
         Ok(())
     }
 
-    /// Whether a directory of this layer is to replace the symbolic link of that name, and whiteouts are
-    /// being applied.
+    /// Returns whether whiteouts are being applied and a directory of this layer will replace the
+    /// symbolic link with that name.
     pub(super) fn is_covered(&self, dir: u32, name: &[u8]) -> bool {
         let slot = || self.tree.names.find(dir, name);
         !self.covered.is_empty() && slot().is_some_and(|slot| self.covered.contains(&slot))
     }
 
-    /// Takes a name of lower layers away, or all names of a directory. That there is none is no
-    /// error: the spec does not ask for it, and builders write such whiteouts.
+    /// Removes a name of lower layers, or all names of a directory. A missing name is not an error: the
+    /// spec does not require it to exist, and builders write such whiteouts.
     fn whiteout(&mut self, names: &[&[u8]], hidden: Option<&[u8]>) {
         let Some((_, dirs)) = names.split_last() else {
             return;
         };
-        // Another whiteout of this layer may have taken the directory away already.
+        // Another whiteout of this layer may already have removed the directory.
         let Ok(dir) = self.walk(dirs, false, false) else {
             return;
         };

@@ -1,4 +1,4 @@
-//! `/.imgfs/arch`: the sidecar texts of the whole image in a tree of their own.
+//! `/.imgfs/arch`: the sidecar texts of the whole image in a separate directory tree.
 
 use super::super::ino::Ino;
 use super::super::{DirEntry, FileType, ImageFs};
@@ -14,7 +14,7 @@ impl ImageFs {
             .then_some(Ino::ArchDirectory(dentry.node))
     }
 
-    /// The entry of number `at` in a directory of `arch/`; `None` where there is none to list.
+    /// The entry in a directory of `arch/` for an entry of the image. Returns `None` if none is listed.
     pub(in super::super) fn arch_entry(&self, id: DentryId) -> Option<DirEntry<'_>> {
         let dentry = self.tree().dentry(id)?;
         if let Some(name) = self.sidecar_name(self.tree(), id) {
@@ -24,7 +24,7 @@ impl ImageFs {
                 name: name.into(),
             });
         }
-        // Where an executable `X` stands beside a directory `X.arch`, the name is that of its text.
+        // If an executable `X` is next to a directory `X.arch`, the text of `X` gets the name.
         let taken = self.described_by(self.tree(), dentry.parent, dentry.name);
         let shown = self.has_texts(dentry.node) && taken.is_none();
         shown.then(|| DirEntry {

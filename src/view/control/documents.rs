@@ -1,5 +1,5 @@
-//! The texts of `/.imgfs` that are at hand as a whole: the documents as shipped, the history, and the
-//! findings.
+//! The files of `/.imgfs` whose text is available as a whole: the documents as shipped, the history
+//! and the findings.
 
 use std::borrow::Cow;
 
@@ -30,9 +30,9 @@ impl ImageFs {
         }))
     }
 
-    /// The history, a line each: the layer that it made, or `-` if it made none; a tab; the command.
-    /// Where the history does not fit the layers, which made what cannot be told, and the first column
-    /// says `?`.
+    /// The history, one line per command: the number of the layer that the command made, or `-` if it
+    /// made none; a tab; the command. If the history does not match the layers, it is unknown which
+    /// command made which layer, and the first column is `?`.
     fn history_text(&self) -> Vec<u8> {
         let config = &self.image.config;
         let fits = !config.history_mismatch(self.image.layers.len());

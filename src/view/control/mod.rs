@@ -1,15 +1,15 @@
-//! `/.imgfs`: not listed in the root, like `.zfs`, and always there to enter. It holds what the merged
-//! tree does not show:
+//! `/.imgfs`: a directory that is not listed in the root, like `.zfs`, but can always be entered. It
+//! shows what the merged tree does not:
 //!
-//! | name | what it is |
+//! | name | contents |
 //! |---|---|
 //! | `arch/` | the sidecar texts of the whole image, where nothing can shadow them |
 //! | `binaries.tsv` | a line for each executable, a column for each key |
 //! | `findings.tsv` | what will not run, and why |
-//! | `hidden/N/` | what layer N brought and a later one took away |
+//! | `hidden/N/` | the files that layer N added and a later layer removed |
 //! | `image/` | the documents as shipped, and the history as lines |
 //! | `layers/N/` | layer N alone, as shipped |
-//! | `status` | what the cache holds, what was asked, what went wrong |
+//! | `status` | the state of the cache, counts of requests and errors |
 
 mod arch;
 mod documents;
@@ -23,19 +23,19 @@ use crate::tree::Tree;
 pub(super) use status::Statuses;
 pub(super) use table::Table;
 
-/// Its name in the root.
+/// The name of the directory in the root.
 pub const CONTROL: &[u8] = b".imgfs";
 
-/// What is in `/.imgfs` that is not a mirror of a tree.
+/// A file or directory in `/.imgfs` that does not mirror a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// `/.imgfs` itself.
     Top,
     Binaries,
     Findings,
-    /// The directory with one for each layer.
+    /// The directory with one subdirectory for each layer.
     Layers,
-    /// The directory of documents.
+    /// The directory of the image's documents.
     Image,
     Config,
     History,
@@ -70,7 +70,7 @@ impl Place {
     }
 }
 
-/// A name in one of the directories here.
+/// A name in one of the directories of this module.
 type Listed = (Vec<u8>, Ino, FileType);
 
 fn directory(name: &str, ino: Ino) -> Listed {
@@ -141,7 +141,7 @@ impl ImageFs {
             .collect())
     }
 
-    /// The directory that holds one of the directories here.
+    /// The parent of a directory.
     pub(super) fn control_parent(&self, place: Place) -> Ino {
         match place {
             Place::Top => Ino::Node(Which::Merged, Tree::ROOT),
@@ -163,7 +163,7 @@ impl ImageFs {
         }
     }
 
-    /// Reads one of the files here.
+    /// Reads a file of this module.
     pub(super) fn control_read(
         &self,
         place: Place,

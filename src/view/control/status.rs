@@ -1,6 +1,7 @@
-//! `/.imgfs/status`: what the cache holds, what was asked, what went wrong. It is another text each
-//! time, so each lookup of its name leads to a new inode whose text stays as it is: it has a true size,
-//! and who reads it in two pieces reads one text.
+//! `/.imgfs/status`: the state of the cache, counts of requests and errors.
+//!
+//! The text differs each time. So each lookup of the name creates a new inode whose text does not
+//! change. Its size is correct, and a reader that reads it in two pieces gets one consistent text.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -9,22 +10,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::super::ino::Ino;
 use super::super::{Counter, ImageFs, ViewError};
 
-/// So many texts are kept for who has looked one up and not read it yet.
+/// The number of texts that are kept for lookups that have not been read yet.
 const KEPT: usize = 1024;
 
-/// The texts that somebody may still read.
+/// The texts that may still be read.
 #[derive(Debug, Default)]
 pub(in super::super) struct Statuses(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// The serial number of the last one.
+    /// The serial number of the last text.
     last: u32,
     texts: VecDeque<(u32, Arc<str>)>,
 }
 
 impl ImageFs {
-    /// A new inode of `status`, with what is to be said now.
+    /// Creates a new inode of `status` with the current text.
     pub(super) fn new_status(&self) -> Ino {
         let text: Arc<str> = self.status_text().into();
         let mut statuses = self
@@ -41,8 +42,8 @@ impl ImageFs {
         Ino::Status(serial)
     }
 
-    /// The text of an inode of `status`. The one that a directory lists, 0, says what there is to say
-    /// when it is asked.
+    /// The text of an inode of `status`. Serial number 0 is the inode that a directory listing shows;
+    /// its text is generated for each call.
     pub(in super::super) fn status(&self, serial: u32) -> Result<Arc<str>, ViewError> {
         if serial == 0 {
             return Ok(self.status_text().into());
@@ -62,7 +63,7 @@ impl ImageFs {
             .ok_or(ViewError::NotFound)
     }
 
-    /// `KEY=value` lines: sizes in bytes, counts since the mount began.
+    /// The text: `KEY=value` lines. Sizes are in bytes; counts start at the mount.
     fn status_text(&self) -> String {
         let image = &self.image;
         let mut text = String::new();

@@ -1,9 +1,9 @@
 //! `/.imgfs/binaries.tsv`: a line for each executable, a column for each key.
 //!
-//! Its length has to be known before anybody reads it, and the text may be large. So each line is made
-//! once to learn where each block of them ends, and made again when its block is read. The blocks that
-//! were read last are kept, and whoever wants one that is being made waits for it: a thousand readers
-//! cost what one costs.
+//! The length of the file must be known before it is read, and the text may be large. So all lines are
+//! generated once to learn where each block of lines ends, and generated again when their block is
+//! read. The blocks read last are kept. Readers of a block that is being generated wait for it, so a
+//! thousand readers cost as much as one.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,16 +14,16 @@ use super::super::keys::KEYS;
 use super::super::{Fact, ImageFs, ViewError};
 use crate::tree::{DentryId, Kind, Tree};
 
-/// So many lines are made together.
+/// The number of lines in a block.
 const BLOCK: usize = 64;
-/// So many blocks are kept.
+/// The number of blocks that are kept.
 const KEPT: usize = 32;
 
-/// Which lines there are, and where they stand.
+/// The rows of the table, and where each block of lines ends.
 pub(in super::super) struct Table {
-    /// The names of all executables, in the byte order of their paths.
+    /// The entries of all executables, in the byte order of their paths.
     rows: Vec<DentryId>,
-    /// Where the block of that number ends. The first one begins with the line of the keys.
+    /// The end offset of each block. The first block begins with the header line.
     ends: Vec<u64>,
     blocks: Mutex<LruCache<usize, Arc<[u8]>>>,
 }
@@ -32,7 +32,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The names of all executables; those of symbolic links to them are not among them.
+/// The entries of all executables, without symbolic links to them.
 fn executables(tree: &Tree) -> Vec<DentryId> {
     let is_file = |id: &DentryId| {
         let kind = tree.dentry(*id).map(|dentry| dentry.kind);
@@ -53,7 +53,7 @@ fn header() -> Vec<u8> {
     line
 }
 
-/// A line: the value of each key, nothing where it does not apply.
+/// Writes a line: the value of each key, empty where the key does not apply.
 fn line(facts: &[Fact], text: &mut Vec<u8>) {
     for (i, key) in KEYS.into_iter().enumerate() {
         if i > 0 {
@@ -73,7 +73,7 @@ impl Table {
 }
 
 impl ImageFs {
-    /// The table, whose lines are counted when somebody asks first.
+    /// The table. The first call generates all lines to determine where the blocks end.
     pub(super) fn binaries(&self) -> Result<Arc<Table>, ViewError> {
         let mut known = lock(&self.binaries);
         if let Some(table) = &*known {
@@ -96,7 +96,7 @@ impl ImageFs {
         Ok(table)
     }
 
-    /// The lines of a block.
+    /// Generates the lines of a block.
     fn block(&self, table: &Table, number: usize) -> Result<Vec<u8>, ViewError> {
         let mut text = match number {
             0 => header(),

@@ -1,8 +1,9 @@
-//! An image of several platforms as one file system: a directory for each of them, in which all is as in a
-//! mount of that platform alone, `/.imgfs` too. The root holds nothing else.
+//! An image of several platforms as one file system. The root has a directory for each platform and
+//! nothing else. A directory has the same contents as a mount of that platform alone, including
+//! `/.imgfs`.
 //!
-//! Each platform has an [`ImageFs`] that knows of no other. What it says is handed on, its inode numbers
-//! put below the number of the platform ([`number`]).
+//! Each platform has its own [`ImageFs`], which does not know about the others. Its results are passed
+//! on with inode numbers that include the number of the platform ([`number`]).
 
 mod names;
 mod number;
@@ -21,7 +22,7 @@ use super::{
 use crate::open::OpenImage;
 use number::{MAX_PLATFORMS, Number};
 
-/// The root of each image, by itself.
+/// The inode number of an image's root within the image.
 const ROOT: u64 = 1;
 
 /// The view of several images.
@@ -32,15 +33,15 @@ pub struct Platforms {
     requests: Arc<Requests>,
 }
 
-/// A directory of the root.
+/// A platform's directory in the root.
 struct Member {
     name: String,
     view: ImageFs,
 }
 
 impl Platforms {
-    /// The view of images that were opened together, each in a directory of its name; see
-    /// [`super::platform_names`]. All names are different.
+    /// Creates the view of images that were opened together. Each is in a directory with its name; see
+    /// [`super::platform_names`]. All names must be different.
     pub fn new(images: Vec<(String, Arc<OpenImage>)>, sidecars: Sidecars) -> Self {
         let requests = Arc::new(Requests::default());
         let member = |(name, image)| Member {
@@ -59,14 +60,14 @@ impl Platforms {
         }
     }
 
-    /// The names of the directories, in the order in which they are listed, and what is in them.
+    /// Returns the names of the directories, in the order of the listing, and their views.
     pub fn members(&self) -> impl Iterator<Item = (&str, &ImageFs)> {
         let members = self.members.iter();
         members.map(|member| (member.name.as_str(), &member.view))
     }
 
-    /// The image that an inode is of, its number, and the number that the inode has there; `None` for the
-    /// root, which is of none.
+    /// The image of an inode: its number, its view, and the inode's number within it. Returns `None` for
+    /// the root, which belongs to no image.
     fn at(&self, ino: u64) -> Result<Option<(usize, &ImageFs, u64)>, ViewError> {
         match Number::of(ino).ok_or(ViewError::NotFound)? {
             Number::Root => Ok(None),
@@ -96,7 +97,7 @@ impl Platforms {
     }
 }
 
-/// What an image says of one of its inodes, with the number that it has here.
+/// Replaces an image's own inode number by the number in this view.
 fn outside(number: usize, attr: Attr) -> Attr {
     Attr {
         ino: Number::In(number, attr.ino).number(),
@@ -104,7 +105,7 @@ fn outside(number: usize, attr: Attr) -> Attr {
     }
 }
 
-/// A directory that is in no image is root's. Its time is that of the newest of its directories.
+/// The attributes of the root. It belongs to user 0. Its time is that of the newest platform's root.
 fn root_attr(members: &[Member]) -> Attr {
     let attrs = members.iter().map(|member| member.view.getattr(ROOT));
     let mtimes = attrs.filter_map(|attr| Some(attr.ok()?.mtime));
@@ -112,7 +113,7 @@ fn root_attr(members: &[Member]) -> Attr {
         ino: Number::ROOT,
         kind: FileType::Directory,
         mode: 0o755,
-        // Its name, its `.`, and the `..` of each directory.
+        // The root's name, its `.`, and the `..` of each directory.
         nlink: u32::try_from(members.len()).map_or(1, |n| n.saturating_add(2)),
         uid: 0,
         gid: 0,
@@ -156,7 +157,7 @@ impl View for Platforms {
             return Ok(());
         };
         view.list(dir, offset, &mut |next, entry| {
-            // The root of an image takes itself for the top.
+            // The `..` of an image's root is the image's root itself. Here, it is the root above.
             let above = dir == ROOT && *entry.name == *b"..";
             let ino = match above {
                 true => Number::Root,
@@ -199,7 +200,7 @@ impl View for Platforms {
         view.getxattr(ino, name)
     }
 
-    /// All images together. What several of them have is counted for each.
+    /// The sum over all images. Files that several images share are counted for each of them.
     fn statfs(&self) -> Stats {
         let each = self.members.iter().map(|member| member.view.statfs());
         each.fold(Stats::default(), |sum, stats| Stats {
@@ -208,7 +209,7 @@ impl View for Platforms {
         })
     }
 
-    /// The root and all that is in it are at hand.
+    /// Requests for the root never take long.
     fn may_take_long(&self, ino: u64) -> bool {
         let at = self.at(ino).ok().flatten();
         at.is_some_and(|(_, view, ino)| view.may_take_long(ino))
@@ -223,7 +224,7 @@ impl View for Platforms {
         &self.requests
     }
 
-    /// Images that were opened together have one cache.
+    /// Images that were opened together share one cache.
     fn cache_stats(&self) -> CacheStats {
         let first = self.members.first();
         first.map_or_else(CacheStats::default, |member| member.view.cache_stats())

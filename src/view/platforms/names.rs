@@ -1,23 +1,25 @@
-//! The names of directories that stand for platforms: those of BuildKit's local exporter, `linux_amd64`,
-//! `linux_arm_v7`. A variant that goes without saying is left out, one that does not is put in, as it
-//! does: `linux/arm64/v8` is `linux_arm64`, `linux/arm` is `linux_arm_v7`.
+//! The names of directories for platforms. They are the names that BuildKit's local exporter uses, such
+//! as `linux_amd64` and `linux_arm_v7`. As in BuildKit, a default variant is left out and a missing
+//! variant of `arm` is added: `linux/arm64/v8` becomes `linux_arm64`, `linux/arm` becomes
+//! `linux_arm_v7`.
 //!
-//! Documents may say anything, so what cannot stand in a name or would mislead in a listing becomes `_`;
-//! a name always has a `_` in it, and so is never `.`, `..`, `.imgfs` or empty. A name that is taken gets
-//! a number, as for several versions of one system: `windows_amd64`, `windows_amd64.2`.
+//! Documents may contain arbitrary strings. Characters that a name cannot contain, or that would be
+//! misleading in a listing, become `_`. A name always contains a `_`, so it is never `.`, `..`, `.imgfs`
+//! or empty. A name that is taken gets a number, as for several versions of one system: `windows_amd64`,
+//! `windows_amd64.2`.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::image::Platform;
 
-/// A name takes at most 255 bytes; room is left for a number.
+/// The maximum length of a name without its number, in bytes. A file name has at most 255 bytes.
 const LONGEST: usize = 240;
 
-/// A name for each of these platforms, all of them different. They depend on nothing else, not even on
+/// Returns a unique name for each platform. The names depend only on the list of platforms, not on
 /// whether an image can be opened.
 pub fn names(platforms: &[Platform]) -> Vec<String> {
     let mut taken = HashSet::new();
-    // The last number of each name.
+    // The last number used for each name.
     let mut last: HashMap<String, usize> = HashMap::new();
     let mut names = Vec::with_capacity(platforms.len());
     for platform in platforms {
@@ -29,7 +31,7 @@ pub fn names(platforms: &[Platform]) -> Vec<String> {
                 1 => plain.clone(),
                 n => format!("{plain}.{n}"),
             };
-            // Another platform may have that name by itself.
+            // The numbered name may be the plain name of another platform.
             if taken.insert(name.clone()) {
                 break name;
             }
@@ -92,7 +94,7 @@ mod tests {
         let windows = platform("windows", "amd64", None);
         let given = [
             windows.clone(),
-            // By itself what the next one would be.
+            // Its plain name is the numbered name of the next one.
             platform("windows", "amd64.2", None),
             windows.clone(),
             platform("linux", "arm/v7", None),
@@ -121,7 +123,7 @@ mod tests {
         ] {
             let got = names(std::slice::from_ref(&given));
             assert_eq!(got.len(), 1);
-            // Only the number of `_` in a row is of no importance.
+            // The number of consecutive `_` does not matter.
             let squeeze = |text: &str| {
                 let mut text = text.to_owned();
                 while text.contains("__") {

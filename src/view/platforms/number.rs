@@ -1,17 +1,18 @@
-//! Inode numbers of several images in one mount: that of an image by itself, below the number of the
-//! image. Like those they say by themselves what they stand for.
+//! Inode numbers of several images in one mount: the number within an image, and above it the number of
+//! the image. Like those, they encode the object that they stand for.
 
 use super::super::ino::BITS;
 
-/// So many images fit. An index leads to half as many at most.
+/// The maximum number of images. An index leads to half as many at most.
 pub(super) const MAX_PLATFORMS: usize = (1 << (u64::BITS - BITS)) - 1;
 
-/// What an inode number stands for.
+/// The object that an inode number stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Number {
-    /// The directory that holds one for each image. It is 1, as FUSE wants it, so images count from 1.
+    /// The root, with a directory for each image. Its number is 1, as FUSE requires, so the images'
+    /// numbers start at 1 in the upper bits.
     Root,
-    /// What has the second number in the image of the first, which counts from 0.
+    /// An inode of an image: the image's number, counted from 0, and the inode's number within it.
     In(usize, u64),
 }
 
@@ -21,7 +22,7 @@ impl Number {
     pub(super) fn number(self) -> u64 {
         match self {
             Self::Root => Self::ROOT,
-            // An image's own numbers end below.
+            // The numbers within an image use only the lower bits.
             Self::In(image, ino) => (image as u64 + 1) << BITS | ino,
         }
     }
@@ -48,7 +49,7 @@ mod tests {
             prop_assert_eq!(Number::of(number.number()), Some(number));
         }
 
-        /// So no two of them are the same.
+        /// So no two objects have the same number.
         #[test]
         fn each_number_stands_for_one_thing_or_none(number in any::<u64>(), cut in 0_u32..64) {
             let number = number >> cut;
