@@ -136,7 +136,7 @@ impl<'a> Delivery<'a> {
         }
         let text = header(response, "content-range").unwrap_or_default();
         let wrong = || {
-            let text = super::said::one_line(text);
+            let text = super::error_body::one_line(text);
             let detail = format!(
                 "it was asked for what follows byte {} and sent {text:?}",
                 self.at

@@ -9,9 +9,9 @@ use ureq::Body;
 use ureq::http::Response;
 
 use super::error::Asked;
+use super::error_body::one_line;
 use super::fetch::{header, of_broken};
 use super::retry::Failed;
-use super::said::one_line;
 use super::wire::Wire;
 use crate::blob::{Digest, Hasher};
 use crate::oci;

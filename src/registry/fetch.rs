@@ -10,9 +10,9 @@ use ureq::http::{Response, header as names};
 use super::auth::{Logins, Visit};
 use super::endpoint::{Endpoint, is_loopback};
 use super::error::Asked;
+use super::error_body::error_text;
 use super::location::Location;
 use super::retry::{Again, Failed};
-use super::said::said;
 use super::wire::{Broken, Headers, Wire};
 use super::{ClientOptions, RegistryError};
 
@@ -82,13 +82,13 @@ impl Fetcher {
                     let all = parts.headers.get_all(names::WWW_AUTHENTICATE);
                     let texts: Vec<_> =
                         all.iter().filter_map(|value| value.to_str().ok()).collect();
-                    let said = said(body.into_reader());
+                    let said = error_text(body.into_reader());
                     self.logins
                         .challenged(&visit, &origin, &texts, &shown, &said)?;
                 }
                 _ => {
                     let after = header(&response, "retry-after").map(str::to_owned);
-                    let said = said(response.into_body().into_reader());
+                    let said = error_text(response.into_body().into_reader());
                     if own {
                         return Err(Failed::status(asked, status, said, after.as_deref()));
                     }

@@ -40,7 +40,7 @@ impl Location {
         let tls = match scheme.to_ascii_lowercase().as_str() {
             "https" => true,
             "http" => false,
-            other => return Err(format!("to {}:", super::said::one_line(other))),
+            other => return Err(format!("to {}:", super::error_body::one_line(other))),
         };
         let uri: Uri = url.parse().map_err(|_| nowhere())?;
         let authority = uri.authority().map(|a| a.as_str()).unwrap_or_default();

@@ -13,9 +13,9 @@ use ureq::http::{Request, Response};
 use ureq::{Agent, Body, Timeout};
 
 use super::connector::agent;
+use super::error_body::one_line;
 use super::location::Location;
 use super::proxy::Proxies;
-use super::said::one_line;
 use super::tls::Trust;
 use super::{ClientOptions, Patience, RegistryError};
 

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::credentials::Credential;
 use super::login_error;
-use crate::registry::said::one_line;
+use crate::registry::error_body::one_line;
 use crate::registry::{Environment, RegistryError};
 
 /// The maximum length of an answer in bytes.

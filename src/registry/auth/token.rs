@@ -11,10 +11,10 @@ use ureq::http::HeaderValue;
 use super::challenge::Bearer;
 use super::credentials::Credential;
 use super::{Pass, Visit};
+use crate::registry::error_body::error_text;
 use crate::registry::fetch::{Trip, header, of_broken};
 use crate::registry::location::Location;
 use crate::registry::retry::Failed;
-use crate::registry::said::said;
 
 /// The maximum length of an answer in bytes. Tokens have a few thousand.
 const LONGEST: u64 = 1 << 20;
@@ -89,16 +89,19 @@ impl Request<'_> {
         match status {
             200 => {}
             400 | 401 | 403 if credential.is_some() => {
-                return Err(asked.login_refused(said(body)).into());
+                return Err(asked.login_refused(error_text(body)).into());
             }
-            400 | 401 | 403 => return Err(asked.status(401, said(body)).into()),
+            400 | 401 | 403 => return Err(asked.status(401, error_text(body)).into()),
             // A 404 from the token server says nothing about the image.
             404 => {
                 return Err(asked
                     .answer(format!("there is no token server at {}", server.host))
                     .into());
             }
-            _ => return Err(Failed::status(asked, status, said(body), after.as_deref())),
+            _ => {
+                let text = error_text(body);
+                return Err(Failed::status(asked, status, text, after.as_deref()));
+            }
         }
         let mut bytes = Vec::new();
         let read = body.take(LONGEST).read_to_end(&mut bytes);

@@ -13,8 +13,8 @@ const LONGEST: usize = 300;
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Body {
-    errors: Vec<Entry>,
+struct ErrorBody {
+    errors: Vec<ErrorEntry>,
     /// RFC 6749, section 5.2.
     error: Option<String>,
     error_description: Option<String>,
@@ -25,14 +25,14 @@ struct Body {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Entry {
+struct ErrorEntry {
     code: String,
     message: String,
 }
 
 /// Reads the body of an error response. Returns its text as `: TEXT`, or an empty string if there
 /// is none.
-pub(super) fn said(body: impl Read) -> String {
+pub(super) fn error_text(body: impl Read) -> String {
     let mut bytes = Vec::new();
     // If the body is cut short, use the part that arrived.
     let _ = body.take(LONGEST_BODY).read_to_end(&mut bytes);
@@ -40,7 +40,7 @@ pub(super) fn said(body: impl Read) -> String {
 }
 
 fn text(bytes: &[u8]) -> Option<String> {
-    let body: Body = serde_json::from_slice(bytes).ok()?;
+    let body: ErrorBody = serde_json::from_slice(bytes).ok()?;
     let mut parts: Vec<String> = Vec::new();
     for entry in &body.errors {
         match (entry.code.is_empty(), entry.message.is_empty()) {
@@ -81,26 +81,29 @@ mod tests {
         // The example of distribution-spec, "Error Codes", filled in.
         let body = r#"{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known","detail":{"a":1}}]}"#;
         assert_eq!(
-            said(body.as_bytes()),
+            error_text(body.as_bytes()),
             ": repository name not known (NAME_UNKNOWN)"
         );
         assert_eq!(
-            said(&br#"{"details":"incorrect username"}"#[..]),
+            error_text(&br#"{"details":"incorrect username"}"#[..]),
             ": incorrect username"
         );
-        assert_eq!(said(&br#"{"errors":[{"code":"DENIED"}]}"#[..]), ": DENIED");
+        assert_eq!(
+            error_text(&br#"{"errors":[{"code":"DENIED"}]}"#[..]),
+            ": DENIED"
+        );
     }
 
     #[test]
     fn what_says_nothing_or_is_hostile_is_left_out_or_made_harmless() {
-        assert_eq!(said(&b"<html>502</html>"[..]), "");
-        assert_eq!(said(&b"{}"[..]), "");
+        assert_eq!(error_text(&b"<html>502</html>"[..]), "");
+        assert_eq!(error_text(&b"{}"[..]), "");
         assert_eq!(
-            said(&br#"{"errors":[{"message":"a\u001b[31m\nb"}]}"#[..]),
+            error_text(&br#"{"errors":[{"message":"a\u001b[31m\nb"}]}"#[..]),
             ": a [31m b"
         );
         let long = format!(r#"{{"message":"{}"}}"#, "x".repeat(5000));
-        assert_eq!(said(long.as_bytes()).chars().count(), 2 + LONGEST + 1);
-        assert_eq!(said(std::io::repeat(b' ')), "");
+        assert_eq!(error_text(long.as_bytes()).chars().count(), 2 + LONGEST + 1);
+        assert_eq!(error_text(std::io::repeat(b' ')), "");
     }
 }
