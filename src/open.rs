@@ -17,10 +17,10 @@ use crate::tree::{NodeId, Tree, TreeError};
 mod digests;
 mod evidence;
 mod keep;
+mod layer_trees;
 mod layers;
 mod merged;
 mod opening;
-mod past;
 mod read;
 mod shared;
 
@@ -29,7 +29,7 @@ pub use opening::{open, open_each};
 pub use read::FileBytes;
 
 use digests::LayerDigests;
-use past::Past;
+use layer_trees::LayerTrees;
 
 /// Options for opening an image.
 #[derive(Clone, Debug)]
@@ -126,7 +126,7 @@ pub struct OpenImage {
     spans: Arc<SpanCache>,
     background: Background,
     findings: OnceLock<Result<Findings, String>>,
-    past: Past,
+    layer_trees: LayerTrees,
 }
 
 /// A layer of an open image.
@@ -177,7 +177,7 @@ impl OpenImage {
 
     /// Whether cached data of this image was found damaged. If so, results must not be trusted.
     pub fn is_damaged(&self) -> bool {
-        self.tree.is_damaged() || self.past.is_damaged() || self.digests_are_damaged()
+        self.tree.is_damaged() || self.layer_trees.is_damaged() || self.digests_are_damaged()
     }
 
     /// Returns the decoded bytes of a layer, which are its tar stream.

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::keep::Keep;
+use super::layer_trees::LayerTrees;
 use super::layers::{self, ReadLayer};
-use super::past::Past;
 use super::shared::Shared;
 use super::{OpenError, OpenImage, OpenLayer, OpenOptions, Progress, merged};
 use crate::background::Background;
@@ -158,7 +158,7 @@ impl<'a> Opening<'a> {
         let background = Background::default();
         keep.begin(&background);
         OpenImage {
-            past: Past::new(open.len()),
+            layer_trees: LayerTrees::new(open.len()),
             name: image.name,
             platform: image.platform,
             index_platform: image.index_platform,

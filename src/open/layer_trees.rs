@@ -14,7 +14,7 @@ use crate::tree::{Merger, RemovalIndex, Removals, Tree, TreeError};
 type Lazy = OnceLock<Result<Tree, String>>;
 
 /// The trees of an image other than the merged one.
-pub(super) struct Past {
+pub(super) struct LayerTrees {
     layers: Vec<Lazy>,
     hidden: Lazy,
     removals: OnceLock<RemovalIndex>,
@@ -22,7 +22,7 @@ pub(super) struct Past {
     budget: Mutex<u64>,
 }
 
-impl Past {
+impl LayerTrees {
     pub(super) fn new(layers: usize) -> Self {
         Self {
             layers: (0..layers).map(|_| OnceLock::new()).collect(),
@@ -54,7 +54,8 @@ impl OpenImage {
     /// If the layer's index is damaged, or the tree cannot be written.
     pub fn layer_alone(&self, number: u32) -> io::Result<Option<&Tree>> {
         let place = number as usize;
-        let (Some(tree), Some(layer)) = (self.past.layers.get(place), self.layers.get(place))
+        let (Some(tree), Some(layer)) =
+            (self.layer_trees.layers.get(place), self.layers.get(place))
         else {
             return Ok(None);
         };
@@ -76,7 +77,7 @@ impl OpenImage {
     /// # Errors
     /// If an index is damaged, or the tree cannot be written.
     pub fn hidden(&self) -> io::Result<&Tree> {
-        get(&self.past.hidden, || {
+        get(&self.layer_trees.hidden, || {
             let mut merger = Merger::recording();
             for layer in &self.layers {
                 merger.layer(&layer.index)?;
@@ -93,9 +94,12 @@ impl OpenImage {
     /// If the index of a layer is damaged, or the tree of hidden entries cannot be written.
     pub(super) fn ask_removals<T>(&self, ask: impl FnOnce(&Removals<'_>) -> T) -> io::Result<T> {
         let hidden = self.hidden()?;
-        let index = self.past.removals.get_or_init(|| RemovalIndex::new(hidden));
+        let index = self
+            .layer_trees
+            .removals
+            .get_or_init(|| RemovalIndex::new(hidden));
         let mut left = self
-            .past
+            .layer_trees
             .budget
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
