@@ -45,7 +45,7 @@ impl OpenImage {
     /// file types, and for files whose holes exceed [`HOLES_LIMIT`].
     ///
     /// # Errors
-    /// Like [`OpenImage::read`].
+    /// The same as those of [`OpenImage::read`].
     pub fn digest(&self, tree: &Tree, id: NodeId) -> io::Result<Option<Digest>> {
         let Some(node) = tree.node(id).filter(|node| node.kind == Kind::Regular) else {
             return Ok(None);
@@ -118,7 +118,7 @@ impl OpenImage {
     /// before requesting most of the digests.
     ///
     /// # Errors
-    /// Like [`OpenImage::read`].
+    /// The same as those of [`OpenImage::read`].
     pub fn digest_all(&self) -> io::Result<()> {
         let layers: Vec<&OpenLayer> = self.layers.iter().collect();
         let results = in_parallel(layers, |layer| {

@@ -1,4 +1,5 @@
-//! Gives the analysis of findings access to an image: its facts and its bytes.
+//! The [`Evidence`] implementation: gives the search for findings access to an image's facts and
+//! bytes.
 
 use std::io;
 use std::sync::Arc;
@@ -14,8 +15,7 @@ use crate::tree::{NodeId, Removed};
 pub fn begin_findings(images: Vec<Arc<OpenImage>>) {
     let find = move || {
         for image in images {
-            // An error has already been logged. Nothing is lost if the process exits before this
-            // ends.
+            // `findings` logs errors. Nothing is lost if the process exits before this ends.
             let _ = image.findings();
         }
     };

@@ -73,7 +73,7 @@ impl OpenImage {
     /// at the end of the file. Other file types have no bytes.
     ///
     /// # Errors
-    /// Like [`OpenImage::read`].
+    /// The same as those of [`OpenImage::read`].
     pub fn bytes(
         &self,
         tree: &Tree,

@@ -1,5 +1,6 @@
-//! The two requests, manifest and blob (distribution-spec, "Pull"), and their retries: the mirrors
-//! are tried first and the registry last, each again as long as new bytes arrive.
+//! The two requests, manifest and blob (distribution-spec, "Pull"), and their retries. The mirrors
+//! are tried first and the registry last. Only attempts in a row without new bytes count against the
+//! limit of retries.
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};

@@ -8,8 +8,6 @@ use std::path::PathBuf;
 ///
 /// `place` is `HOST/REPOSITORY`. `what` is the requested object, for example `manifest 1.0` or
 /// `blob sha256:…`.
-///
-/// `place` is `HOST/REPOSITORY`, `what` what was asked for there: `manifest 1.0`, `blob sha256:…`.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
     /// A client option is invalid.

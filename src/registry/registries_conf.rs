@@ -64,7 +64,8 @@ impl RegistriesConf {
     /// earlier one with the same prefix. If the user has a main file, the system's directory is not
     /// read.
     ///
-    /// If one of the files exists but cannot be read or parsed.
+    /// If a file exists but cannot be read or parsed, or if the file that
+    /// `CONTAINERS_REGISTRIES_CONF` names does not exist.
     pub(super) fn load(environment: &Environment) -> Result<Self, RegistryError> {
         let system = environment.etc().join("containers");
         let user = environment.config_home().map(|dir| dir.join("containers"));

@@ -28,7 +28,7 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Takes the shared lock: the store does not change while it is held.
+    /// Takes the shared lock: no name changes and no blob is removed while it is held.
     pub(super) fn shared(root: &Path) -> io::Result<Self> {
         Self::take(root, FlockOperation::LockShared)
     }

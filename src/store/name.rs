@@ -8,8 +8,8 @@
 
 use super::StoreError;
 
-/// No registry accepts longer names (distribution-spec, "Pulling manifests": 255 characters
-/// including the host).
+/// The maximum length of a name in bytes. No registry has longer ones (distribution-spec, "Pulling
+/// manifests": 255 with the host).
 const MAX_LEN: usize = 512;
 
 /// Strips the parts of a name that docker omits and podman writes, as in

@@ -31,7 +31,8 @@ pub struct Blob {
     pub(super) is_layer: bool,
 }
 
-/// Ensures that a blob is in the store. Returns it and the number of bytes that had to be received.
+/// Ensures that a blob is in the store. Returns the blob, locked, and the number of bytes that had
+/// to be received.
 pub(super) fn arrive(
     bring: &Bring<'_>,
     blob: &Blob,

@@ -74,7 +74,7 @@ impl Bring<'_> {
     fn config(&self, manifest: &Manifest) -> Result<Lease, TransferError> {
         let descriptor = manifest.parsed.config();
         let digest = digest_of(self.origin, descriptor)?;
-        // If the stored config is damaged, this fails, and it is fetched again.
+        // `document` fails if the stored config is damaged. It is then fetched again.
         if let Ok(Some(bytes)) = self.store.document(&digest) {
             return Ok(self.store.put(&digest, &bytes)?);
         }
