@@ -1,5 +1,5 @@
-//! The front door: from the name of an image to its merged tree. Every command goes through here,
-//! whether it mounts or not.
+//! Opens an image: from its name to its merged tree. All commands open images through this module,
+//! whether they mount or not.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -17,10 +17,10 @@ use crate::tree::{NodeId, Tree, TreeError};
 mod digests;
 mod evidence;
 mod keep;
+mod layer_trees;
 mod layers;
 mod merged;
 mod opening;
-mod past;
 mod read;
 mod shared;
 
@@ -29,16 +29,16 @@ pub use opening::{open, open_each};
 pub use read::FileBytes;
 
 use digests::LayerDigests;
-use past::Past;
+use layer_trees::LayerTrees;
 
-/// How to open an image.
+/// Options for opening an image.
 #[derive(Clone, Debug)]
 pub struct OpenOptions {
-    /// Which platform of an index; without it, the host's.
+    /// The platform to choose from an index. Defaults to the host's platform.
     pub platform: Option<Platform>,
-    /// Budget for decoded spans in memory, in bytes.
+    /// The memory budget for decoded spans, in bytes.
     pub cache_size: usize,
-    /// Where indexes are kept between mounts.
+    /// The cache directory, which keeps indexes between mounts.
     pub cache: CacheDir,
 }
 
@@ -52,43 +52,44 @@ impl Default for OpenOptions {
     }
 }
 
-/// Is told how far the layers are read. Called from several threads.
+/// Reports how far the layers have been read. Called from several threads.
 pub trait Progress: Sync {
-    /// The layers that have to be read are known: for each of all layers, the lowest first, how many
-    /// stored bytes; 0 for one that is known already. Not called if all are.
+    /// Called once it is known which layers have to be read. `sizes` has one entry per layer,
+    /// lowest first: its stored size in bytes, or 0 if the layer is already known. Not called if
+    /// all layers are known.
     fn start(&self, sizes: &[u64]) {
         let _ = sizes;
     }
 
-    /// So many stored bytes of a layer are read.
+    /// Called when the first `position` stored bytes of a layer have been read.
     fn advance(&self, layer: usize, position: u64) {
         let _ = (layer, position);
     }
 }
 
-/// No progress is wanted.
+/// Reports nothing.
 impl Progress for () {}
 
-/// Why an image could not be opened.
+/// An error while opening an image.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The image itself.
+    /// The image's documents are invalid or cannot be read.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// One of its layers.
+    /// A layer is invalid or cannot be read.
     #[error("{image}: layer {number} ({name}): {error}")]
     Layer {
         /// The image.
         image: String,
-        /// Number of the layer in the manifest, from 0.
+        /// The number of the layer in the manifest, from 0.
         number: usize,
-        /// Its digest or path.
+        /// The digest or path of the layer.
         name: String,
         /// What is wrong with it.
         #[source]
         error: LayerError,
     },
-    /// All of its layers together.
+    /// The layers cannot be merged.
     #[error("{image}: {error}")]
     Tree {
         /// The image.
@@ -99,50 +100,50 @@ pub enum OpenError {
     },
 }
 
-/// An image whose layers are read and merged.
+/// An open image: its layers have been indexed and merged.
 pub struct OpenImage {
-    /// The reference it was opened by.
+    /// The reference by which it was opened.
     pub name: String,
     /// The platform that its config declares.
     pub platform: Platform,
-    /// The platform that its descriptor in the index names, if it has one.
+    /// The platform that its descriptor in the index declares, if it has one.
     pub index_platform: Option<Platform>,
-    /// The documents as shipped.
+    /// The documents, exactly as shipped.
     pub documents: Documents,
-    /// What of the config is used.
+    /// The parsed parts of the config that imgfs uses.
     pub config: Config,
-    /// The layers, the lowest first.
+    /// The layers, lowest first.
     pub layers: Vec<OpenLayer>,
     /// The merged tree.
     pub tree: Tree,
-    /// What the layers get wrong.
+    /// Defects of the layers.
     pub problems: Vec<Problem>,
-    /// What is odd about the image as a whole.
+    /// Warnings about the image as a whole.
     pub warnings: Vec<String>,
-    /// Where two readers of its documents see different images, for people.
+    /// Places where two parsers of its documents see different images, as text for users.
     pub ambiguities: Vec<String>,
     cache: CacheDir,
     spans: Arc<SpanCache>,
     background: Background,
     findings: OnceLock<Result<Findings, String>>,
-    past: Past,
+    layer_trees: LayerTrees,
 }
 
-/// A layer that has been read.
+/// A layer of an open image.
 pub struct OpenLayer {
-    /// What identifies it: the digest of its blob, or its diff_id where the image gives no other.
+    /// The digest of its blob, or its diff_id if the image does not name the blob by digest.
     pub digest: Option<Digest>,
-    /// The line of the image's history that made it.
+    /// The `created_by` line of the image's history for this layer.
     pub created_by: Option<String>,
-    /// What is in it.
+    /// The index of its contents.
     pub index: LayerIndex,
     data: SpanReader,
     digests: Arc<LayerDigests>,
 }
 
 impl OpenImage {
-    /// Waits until what was learned of the image is in the cache; false if that takes longer. A
-    /// process that ends before loses it.
+    /// Waits until everything learned about the image has been written to the cache. Returns false
+    /// if that takes longer than `timeout`. If the process exits before that, the results are lost.
     pub fn wait_until_kept(&self, timeout: Duration) -> bool {
         let begun = Instant::now();
         self.background.wait(timeout)
@@ -151,8 +152,8 @@ impl OpenImage {
                 .wait_until_kept(timeout.saturating_sub(begun.elapsed()))
     }
 
-    /// Takes files of the cache that were found damaged out of it, so that the next mount makes them
-    /// again. To be called when something could not be read.
+    /// Removes cache files that were found damaged, so that the next mount recreates them. Call
+    /// this after a read has failed.
     pub fn forget_damaged(&self) {
         for layer in &self.layers {
             if layer.index.forget_damaged(&self.cache) {
@@ -174,19 +175,18 @@ impl OpenImage {
         }
     }
 
-    /// Whether something that is known of the image was found damaged: answers are not to be believed
-    /// then.
+    /// Whether cached data of this image was found damaged. If so, results must not be trusted.
     pub fn is_damaged(&self) -> bool {
-        self.tree.is_damaged() || self.past.is_damaged() || self.digests_are_damaged()
+        self.tree.is_damaged() || self.layer_trees.is_damaged() || self.digests_are_damaged()
     }
 
-    /// The decoded bytes of a layer: its tar stream.
+    /// Returns the decoded bytes of a layer, which are its tar stream.
     pub fn layer_tar(&self, number: usize) -> Option<Arc<dyn ReadAt>> {
         let layer = self.layers.get(number)?;
         Some(Arc::new(layer.data.clone()))
     }
 
-    /// The facts of a file, if it is an executable.
+    /// Returns the facts of a file if it is an executable, else `None`.
     ///
     /// # Errors
     /// If the index in the cache is damaged.
@@ -194,7 +194,7 @@ impl OpenImage {
         self.binary_of(&self.tree, node)
     }
 
-    /// The facts of a file in one of the image's trees.
+    /// Like [`OpenImage::binary`], but for a file in any of the image's trees.
     ///
     /// # Errors
     /// If the index in the cache is damaged.

@@ -1,5 +1,6 @@
-//! The SHA-256 of files: of a few, each is hashed alone; who asks for many has whole layers hashed, once,
-//! in the order in which they lie, and the result is kept between mounts.
+//! SHA-256 digests of files. The first few files of a layer are hashed one by one. If more are
+//! requested, the whole layer is hashed once, in stored order, and the result is kept in the cache
+//! between mounts.
 
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,24 +13,25 @@ use crate::layer::{Digests, HOLES_LIMIT};
 use crate::tree::{Kind, NodeId, Tree};
 use crate::workers::in_parallel;
 
-/// So many files of a layer are hashed alone before all of it is.
+/// The number of digest requests per layer that hash a single file. From then on the whole layer is
+/// hashed.
 const ALONE: u32 = 16;
 
-/// So much is hashed at a time, in bytes.
+/// The number of bytes to read and hash at a time.
 const STEP: usize = 1 << 20;
 
-/// What is known of the digests of a layer's files.
+/// The known digests of a layer's files.
 #[derive(Debug, Default)]
 pub(super) struct LayerDigests {
     all: OnceLock<Digests>,
-    /// Who makes them.
+    /// Held while all digests are being computed.
     making: Mutex<()>,
-    /// How many files were hashed alone.
+    /// The number of requests that were made while the digests of the whole layer were unknown.
     alone: AtomicU32,
 }
 
 impl LayerDigests {
-    /// Takes the file out of the cache if it was found damaged.
+    /// Removes the digests from the cache if they were found damaged.
     pub(super) fn forget_damaged(&self, cache: &CacheDir, layer: &Digest) {
         if self.all.get().is_some_and(Digests::take_damage) {
             tracing::error!("the digests of layer {layer} are damaged");
@@ -39,11 +41,11 @@ impl LayerDigests {
 }
 
 impl OpenImage {
-    /// The SHA-256 of a regular file's bytes in one of the image's trees; `None` for all else, and where
-    /// holes are too long to be hashed ([`HOLES_LIMIT`]).
+    /// Returns the SHA-256 of a regular file in one of the image's trees. Returns `None` for other
+    /// file types, and for files whose holes exceed [`HOLES_LIMIT`].
     ///
     /// # Errors
-    /// As [`OpenImage::read`].
+    /// The same as those of [`OpenImage::read`].
     pub fn digest(&self, tree: &Tree, id: NodeId) -> io::Result<Option<Digest>> {
         let Some(node) = tree.node(id).filter(|node| node.kind == Kind::Regular) else {
             return Ok(None);
@@ -72,8 +74,8 @@ impl OpenImage {
         Ok(Some(hasher.finish()))
     }
 
-    /// The digests of all files of a layer, if they are known, or if so many of them were asked for that
-    /// it is time to find out.
+    /// Returns the digests of all files of a layer if they are known, or if enough digests of the
+    /// layer have been requested that hashing all of it pays off.
     fn known<'a>(&self, layer: &'a OpenLayer) -> io::Result<Option<&'a Digests>> {
         if let Some(all) = layer.digests.all.get() {
             return Ok(Some(all));
@@ -88,9 +90,9 @@ impl OpenImage {
         }
     }
 
-    /// The digests of all files of a layer.
+    /// Returns the digests of all files of a layer, and computes them if necessary.
     fn all_of<'a>(&self, layer: &'a OpenLayer) -> io::Result<&'a Digests> {
-        // Who comes while they are made waits for them.
+        // Other threads wait here while the digests are being computed.
         let making = layer.digests.making.lock();
         let _making = making.unwrap_or_else(PoisonError::into_inner);
         if let Some(all) = layer.digests.all.get() {
@@ -112,11 +114,11 @@ impl OpenImage {
         Ok(layer.digests.all.get_or_init(|| all))
     }
 
-    /// Finds out the digests of all files of all layers, several layers at a time: for who will ask for
-    /// most of them.
+    /// Computes the digests of all files of all layers, several layers in parallel. Call this
+    /// before requesting most of the digests.
     ///
     /// # Errors
-    /// As [`OpenImage::read`].
+    /// The same as those of [`OpenImage::read`].
     pub fn digest_all(&self) -> io::Result<()> {
         let layers: Vec<&OpenLayer> = self.layers.iter().collect();
         let results = in_parallel(layers, |layer| {
@@ -126,7 +128,7 @@ impl OpenImage {
         results.into_iter().collect()
     }
 
-    /// Whether one of the files that hold digests was found damaged.
+    /// Whether any digests from the cache were found damaged.
     pub(super) fn digests_are_damaged(&self) -> bool {
         let known = self
             .layers

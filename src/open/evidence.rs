@@ -1,4 +1,5 @@
-//! What the findings are asked of: an image's facts and bytes.
+//! The [`Evidence`] implementation: gives the search for findings access to an image's facts and
+//! bytes.
 
 use std::io;
 use std::sync::Arc;
@@ -9,12 +10,12 @@ use crate::inspect::{self, Binary, Symbols};
 use crate::launch::{self, Chain, Declared, Evidence, Origin};
 use crate::tree::{NodeId, Removed};
 
-/// Begins to find out what will not run in images, one after the other, in a thread of its own: whoever
-/// asks waits less.
+/// Starts a thread that computes the findings of images, one image after the other, so that later
+/// requests wait less.
 pub fn begin_findings(images: Vec<Arc<OpenImage>>) {
     let find = move || {
         for image in images {
-            // What is wrong was said there. Nothing is lost if the process ends before.
+            // `findings` logs errors. Nothing is lost if the process exits before this ends.
             let _ = image.findings();
         }
     };
@@ -25,7 +26,7 @@ pub fn begin_findings(images: Vec<Arc<OpenImage>>) {
 }
 
 impl OpenImage {
-    /// What the image claims of itself.
+    /// Returns what the image declares about itself.
     pub fn declared(&self) -> Declared {
         let lines = self.layers.iter().map(|layer| layer.created_by.clone());
         Declared {
@@ -38,7 +39,7 @@ impl OpenImage {
         }
     }
 
-    /// What would be executed from each origin, step by step. Executes nothing.
+    /// Resolves what would be executed from each origin, step by step. Executes nothing.
     ///
     /// # Errors
     /// If the image cannot be read.
@@ -46,12 +47,12 @@ impl OpenImage {
         launch::explain(&self.tree, &self.declared(), self, origins)
     }
 
-    /// Whether [`OpenImage::findings`] answers at once.
+    /// Whether [`OpenImage::findings`] returns without computing anything.
     pub fn has_findings(&self) -> bool {
         self.findings.get().is_some()
     }
 
-    /// What will not run, and why. Found out when somebody asks first, and kept.
+    /// Returns the findings: what will not run, and why. Computed on the first call and kept.
     ///
     /// # Errors
     /// If the image cannot be read.
@@ -97,7 +98,7 @@ impl Evidence for OpenImage {
     }
 }
 
-/// A file of an image, as the decoders read it.
+/// A file of an image, as a source for [`inspect`].
 struct NodeSource<'a> {
     image: &'a OpenImage,
     node: NodeId,

@@ -1,5 +1,5 @@
-//! What was learned is kept: new files of the cache get their names, in a thread of its own, since
-//! the disk may take longer than anybody wants to wait for a mount.
+//! Writes what was learned about an image to the cache. Files are published in a background thread,
+//! because the disk may take longer than a mount should have to wait.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,29 +9,29 @@ use crate::blob::{Digest, Place};
 use crate::cache::{CacheDir, Unpublished};
 use crate::layer::Seen;
 
-/// What was learned of a layer.
+/// What was learned about a layer.
 pub(super) struct Learned {
-    /// The digest of its blob, which was verified.
+    /// The verified digest of its blob.
     pub digest: Digest,
-    /// The file that its index is in, if it is new.
+    /// The file that contains its index, if the index is new.
     pub file: Option<Unpublished>,
-    /// Where the bytes were when they were hashed, if that can be told again.
+    /// The place of the bytes when they were hashed, if it can be recognized later.
     pub place: Option<Place>,
 }
 
-/// What is to be kept of an image.
+/// What is to be written to the cache for an image.
 pub(super) struct Keep {
     pub cache: CacheDir,
     pub layers: Vec<Learned>,
     pub tree: Option<Unpublished>,
-    /// Whoever has it keeps something. What is known of a file outside is read, added to and written: of
-    /// several images that lie in one archive, one at a time.
+    /// Held while results are written. The cache's record of an outside file is read, extended and
+    /// written back, so images that are in the same archive must do this one at a time.
     pub turn: Arc<Mutex<()>>,
 }
 
 impl Keep {
-    /// Keeps it in the background. That this fails costs the next mount its time, and this one
-    /// nothing.
+    /// Starts writing in the background. If that fails, the next mount has to do the work again;
+    /// this mount is not affected.
     pub(super) fn begin(self, background: &Background) {
         if self.layers.is_empty() && self.tree.is_none() {
             return;
@@ -75,7 +75,8 @@ mod tests {
     use super::*;
     use crate::cache::Identity;
 
-    /// What was learned of layers that lie in one archive goes into one file of the cache.
+    /// Several images in one archive share one record in the cache, and none overwrites another's
+    /// entries.
     #[test]
     fn images_that_are_kept_at_once_lose_nothing_of_each_other() {
         let temp = tempfile::tempdir().unwrap();

@@ -1,9 +1,11 @@
-//! The layers' indexes: from the cache where they can be trusted, else made by reading the layers.
+//! The indexes of an image's layers: loaded from the cache if they can be trusted, else made by
+//! reading the layers.
 //!
-//! A layer is known by the digest of its blob. If the file that the blob lies in has not been written
-//! to since that digest was verified, its index is used and nothing is read; if it has, or was never
-//! seen, the blob is hashed; and if there is no index, it is decoded, which hashes it too. What another
-//! image that is opened together with this one has read is taken from it.
+//! A layer is identified by the digest of its blob. There are three cases. If the file that
+//! contains the blob has not been modified since that digest was verified, the cached index is used
+//! and nothing is read. If the file was modified or never seen, the blob is hashed. If there is no
+//! index, the blob is decoded, which also hashes it. A layer that was already read for another
+//! image, opened together with this one, is shared.
 
 use std::sync::Arc;
 
@@ -17,7 +19,7 @@ use crate::image::{Image, LayerBlob};
 use crate::layer::{self, LayerError, LayerIndex, LayerInput, Seen};
 use crate::workers::in_parallel;
 
-/// A layer that is known: what is in it, and where its bytes are had from. Images share it.
+/// A layer that has been read: its index and a reader for its bytes. Images share it.
 #[derive(Clone)]
 pub(super) struct ReadLayer {
     pub index: LayerIndex,
@@ -27,20 +29,20 @@ pub(super) struct ReadLayer {
 
 /// What has to be done for a layer.
 enum Work {
-    /// Nothing: another image has it.
+    /// Nothing: another image has read it.
     Shared(Box<ReadLayer>),
-    /// Nothing: its index was made from these very bytes.
+    /// Nothing: its index was made from these same bytes.
     Known(LayerIndex),
-    /// Its index is there; that the bytes are those of its digest has to be checked.
+    /// The index exists, but the bytes must be checked against the digest.
     Hash(LayerIndex, Digest),
-    /// There is no index.
+    /// There is no usable index: the layer has to be decoded.
     Scan,
 }
 
-/// Reads all layers that are not known, as many at a time as there are processors, the largest first
-/// so that none is left over at the end.
+/// Reads all unknown layers in parallel, as many at a time as there are processors. The largest
+/// layers come first, so that no large layer is left for the end.
 ///
-/// What is learned of them goes to `keep`, also if one of them is bad.
+/// What was learned about the layers is added to `keep`, even if one of them fails.
 pub(super) fn read_all(
     image: &Image,
     spans: &Arc<SpanCache>,
@@ -114,7 +116,7 @@ fn plan(blob: &LayerBlob, cache: &CacheDir, seen: &mut Seen<'_>) -> Work {
     let Some(index) = LayerIndex::load(cache, &digest) else {
         return Work::Scan;
     };
-    // Where the image does not name the blob by its digest, the diff_id is what has to be right.
+    // If the image does not name the blob by digest, the diff_id must match instead.
     let diff_id = blob.digest.is_some() || blob.diff_id.as_ref() == index.diff_id();
     let size = blob.size.is_none_or(|size| size == index.stored_size())
         && blob.source.size() == index.stored_size();
@@ -146,8 +148,8 @@ fn do_one(
             (index, None)
         }
         Work::Scan => {
-            // The digest of the blob vouches for all that is in it. Where there is none, as in a
-            // docker-archive, the diff_id does.
+            // The digest of the blob covers all of its contents. If there is no digest, as in a
+            // docker-archive, the diff_id is checked instead.
             let diff_id = match blob.digest {
                 Some(_) => None,
                 None => blob.diff_id.clone(),
@@ -162,7 +164,7 @@ fn do_one(
             (scanned.index, Some(scanned.file))
         }
     };
-    // A file that was written to meanwhile is not remembered.
+    // A file that was modified in the meantime is not remembered.
     let place = before.filter(|place| blob.source.place() == Some(*place));
     let learned = Learned {
         digest: index.digest().clone(),

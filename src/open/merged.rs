@@ -1,11 +1,11 @@
-//! The merged tree: from the cache if these layers were merged before, else made.
+//! The merged tree: loaded from the cache if these layers were merged before, else made.
 
 use super::keep::Keep;
 use super::layers::ReadLayer;
 use crate::cache::{Key, Kind};
 use crate::tree::{Merger, Tree, TreeError};
 
-/// The tree that layers merge to, the lowest first.
+/// Merges layers, lowest first, into a tree.
 pub(super) fn tree(layers: &[ReadLayer], keep: &mut Keep) -> Result<Tree, TreeError> {
     let cache = &keep.cache;
     let digests: Vec<String> = layers

@@ -1,10 +1,10 @@
-//! From the name of an image to its merged tree: documents, layers, merging.
+//! The steps of opening an image: read its documents, read its layers, merge them.
 
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::keep::Keep;
+use super::layer_trees::LayerTrees;
 use super::layers::{self, ReadLayer};
-use super::past::Past;
 use super::shared::Shared;
 use super::{OpenError, OpenImage, OpenLayer, OpenOptions, Progress, merged};
 use crate::background::Background;
@@ -14,10 +14,11 @@ use crate::image::{self, Caches, Image, LayerBlob, Platform, Reference};
 use crate::layer::{Problem, ProblemKind};
 use crate::tree::Tree;
 
-/// Opens an image: reads its documents, reads every layer that is not known yet, once, merges.
+/// Opens an image: reads its documents, reads each layer that is not yet known, and merges the
+/// layers.
 ///
 /// # Errors
-/// If the image or one of its layers is not what it should be.
+/// If the image or one of its layers is invalid or cannot be read.
 pub fn open(
     reference: &Reference,
     options: &OpenOptions,
@@ -28,12 +29,12 @@ pub fn open(
     opening.read(image)
 }
 
-/// Opens an image for each platform that it is there for, one after the other, and hands over what
-/// became of it. A layer that several of them have is read once. [`OpenOptions::platform`] does not count
-/// here.
+/// Opens an image once for each of its platforms that `wanted` accepts, one after the other, and
+/// passes each result to `each`. Layers that several platforms share are read once.
+/// [`OpenOptions::platform`] is ignored.
 ///
 /// # Errors
-/// If it is not known what platforms there are.
+/// If the platforms of the image cannot be determined.
 pub fn open_each(
     reference: &Reference,
     options: &OpenOptions,
@@ -54,7 +55,7 @@ pub fn open_each(
     Ok(())
 }
 
-/// What images that are opened together have in common.
+/// State shared by images that are opened together.
 struct Opening<'a> {
     cache: &'a CacheDir,
     progress: &'a dyn Progress,
@@ -83,7 +84,7 @@ impl<'a> Opening<'a> {
         }
     }
 
-    /// Reads the layers of an image whose documents are read, and merges them.
+    /// Reads and merges the layers of an image whose documents have been read.
     fn read(&mut self, image: Image) -> Result<OpenImage, OpenError> {
         let digests: Vec<Digest> = image
             .layers
@@ -111,8 +112,8 @@ impl<'a> Opening<'a> {
         opened
     }
 
-    /// The layers of an image, and the tree that they merge to. An index that turns out to be damaged is
-    /// made again, once.
+    /// Returns the layers of an image and the tree they merge to. If an index from the cache turns
+    /// out to be damaged, it is made again, once.
     fn read_and_merge(
         &mut self,
         image: &Image,
@@ -157,7 +158,7 @@ impl<'a> Opening<'a> {
         let background = Background::default();
         keep.begin(&background);
         OpenImage {
-            past: Past::new(open.len()),
+            layer_trees: LayerTrees::new(open.len()),
             name: image.name,
             platform: image.platform,
             index_platform: image.index_platform,

@@ -1,4 +1,4 @@
-//! The bytes of an image's files.
+//! Reading the bytes of an image's files.
 
 use std::io;
 use std::ops::Deref;
@@ -7,12 +7,12 @@ use super::{OpenImage, OpenLayer};
 use crate::blob::{CacheStats, ReadAt, SpanSlice};
 use crate::tree::{Data, Node, NodeId, Tree};
 
-/// Bytes of a file: as they lie in the cache, or put together from several places.
+/// Bytes of a file: a slice of the span cache, or an owned copy.
 #[derive(Clone, Debug)]
 pub enum FileBytes {
-    /// From one decoded span; nothing was copied.
+    /// A slice of one decoded span; nothing was copied.
     Span(SpanSlice),
-    /// Their own.
+    /// A copy.
     Owned(Vec<u8>),
 }
 
@@ -27,14 +27,14 @@ impl Deref for FileBytes {
     }
 }
 
-/// How many of `len` bytes from `offset` a file has.
+/// Returns how many of the `len` bytes at `offset` lie within the file.
 fn within(node: &Node, offset: u64, len: usize) -> usize {
     let left = node.size.saturating_sub(offset);
     len.min(usize::try_from(left).unwrap_or(usize::MAX))
 }
 
-/// The `len` bytes that begin at `at`. `piece` gives what lies in the first span of them, never
-/// nothing; they are copied only where they lie in several.
+/// Returns the `len` bytes at `at`. `piece` returns the bytes in the first span of a range, at
+/// least one. The bytes are copied only if they lie in several spans.
 fn gather<E>(
     at: u64,
     len: usize,
@@ -58,22 +58,22 @@ fn gather<E>(
 }
 
 impl OpenImage {
-    /// What the cache of decoded spans holds and has done.
+    /// Returns the statistics of the span cache.
     pub fn cache_stats(&self) -> CacheStats {
         self.spans.stats()
     }
 
-    /// A node and the layer that its bytes are in.
+    /// Returns a node and the layer that contains its bytes.
     fn file(&self, tree: &Tree, node: NodeId) -> Option<(&OpenLayer, Node)> {
         let node = tree.node(node)?;
         Some((self.layers.get(node.layer as usize)?, node))
     }
 
-    /// Reads a regular file of one of the image's trees from `offset`: `len` bytes, less only at the end
-    /// of the file. All else has no bytes.
+    /// Reads a regular file of one of the image's trees at `offset`. Returns `len` bytes, or fewer
+    /// at the end of the file. Other file types have no bytes.
     ///
     /// # Errors
-    /// As [`OpenImage::read`].
+    /// The same as those of [`OpenImage::read`].
     pub fn bytes(
         &self,
         tree: &Tree,
@@ -97,8 +97,8 @@ impl OpenImage {
         Ok(FileBytes::Owned(bytes))
     }
 
-    /// What [`OpenImage::bytes`] would return, if it can be had without decoding and without waiting
-    /// for somebody who does.
+    /// Like [`OpenImage::bytes`], but returns `None` if that would require decoding or waiting for
+    /// another thread that decodes.
     pub fn bytes_at_hand(
         &self,
         tree: &Tree,
@@ -117,8 +117,9 @@ impl OpenImage {
         }
     }
 
-    /// What else of a file lies in the decoded span that holds its byte at `offset`: where in the
-    /// file, and the bytes. Only of files that lie in one piece.
+    /// Returns the part of a file that lies in the decoded span containing its byte at `offset`:
+    /// the part's offset in the file, and its bytes. Returns `None` for files that are not stored
+    /// in one piece.
     pub fn around(&self, tree: &Tree, node: NodeId, offset: u64) -> Option<(u64, SpanSlice)> {
         let (layer, file) = self.file(tree, node)?;
         let Data::Whole(at) = tree.data(&file) else {
@@ -128,7 +129,7 @@ impl OpenImage {
             return None;
         }
         let (start, span) = layer.data.around(at.checked_add(offset)?)?;
-        // Both ends of the file, cut to those of the span; both then lie inside the span.
+        // Clip the file's range to the span's range. Both ends then lie inside the span.
         let from = at.max(start);
         let to = at
             .checked_add(file.size)?
@@ -138,8 +139,9 @@ impl OpenImage {
         Some((from - at, span.slice(range)))
     }
 
-    /// Reads a regular file of one of the image's trees from `offset`; returns how many bytes were read,
-    /// less than asked only at the end of the file. All else has no bytes.
+    /// Reads a regular file of one of the image's trees at `offset` into `buf`. Returns the number
+    /// of bytes read, which is less than requested only at the end of the file. Other file types
+    /// have no bytes.
     ///
     /// # Errors
     /// If the image's file cannot be read, or its bytes have changed since it was opened.
@@ -169,7 +171,7 @@ impl OpenImage {
                     }
                     let from = extent.offset.max(offset);
                     let to = (extent.offset + extent.len).min(end);
-                    // Both lie inside the buffer: between `offset` and `end`.
+                    // Both lie inside the buffer, between `offset` and `end`.
                     let range = (from - offset) as usize..(to - offset) as usize;
                     if let Some(piece) = buf.get_mut(range) {
                         let at = extent.at + (from - extent.offset);

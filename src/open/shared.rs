@@ -1,8 +1,8 @@
-//! Layers that images of one reference have in common, such as the base of all that were built for
-//! several platforms from one: read for the first image that has them, and taken from there for the others.
+//! Layers shared by the images of one reference, for example the common base of images built for
+//! several platforms. Each is read for the first image that contains it and reused for the others.
 //!
-//! A layer is held for as long as an image that is yet to be opened has it. Only layers that the image
-//! names by the digest of their bytes can be shared.
+//! A layer is held for as long as an image that is still to be opened contains it. Only layers that
+//! the image names by the digest of their bytes can be shared.
 
 use std::collections::HashMap;
 
@@ -15,25 +15,26 @@ use crate::image::LayerBlob;
 #[derive(Default)]
 pub(super) struct Shared(HashMap<Digest, Slot>);
 
-/// A layer that somebody has.
+/// A layer that at least one image contains.
 #[derive(Default)]
 struct Slot {
-    /// How often it is in the images that are not done.
+    /// How often the layer occurs in the images that are still to be opened.
     wanted: usize,
     layer: Option<ReadLayer>,
-    /// What the image that read it could not keep, since it could not be opened.
+    /// What was learned about the layer for an image that could not be opened, and is still to be
+    /// written to the cache.
     learned: Option<Learned>,
 }
 
 impl Shared {
-    /// An image with these layers will be opened.
+    /// Registers the layers of an image that will be opened.
     pub(super) fn announce(&mut self, blobs: &[LayerBlob]) {
         for digest in blobs.iter().filter_map(|blob| blob.digest.as_ref()) {
             self.0.entry(digest.clone()).or_default().wanted += 1;
         }
     }
 
-    /// An image with layers of these digests is opened, or never will be.
+    /// Releases the layers of an image that has been opened or will not be opened.
     pub(super) fn done(&mut self, digests: &[Digest]) {
         for digest in digests {
             if let Some(slot) = self.0.get_mut(digest) {
@@ -45,8 +46,8 @@ impl Shared {
         }
     }
 
-    /// A layer that was read for another image. One that is not what its descriptor says, or whose index
-    /// turned out to be damaged, has to be looked at again.
+    /// Returns a layer that was read for another image. Returns `None` if its size does not match
+    /// its descriptor or its index is damaged: it must then be read again.
     pub(super) fn get(&self, blob: &LayerBlob) -> Option<ReadLayer> {
         let layer = self.0.get(blob.digest.as_ref()?)?.layer.as_ref()?;
         let size = layer.index.stored_size();
@@ -54,7 +55,7 @@ impl Shared {
         (same && !layer.index.is_damaged()).then(|| layer.clone())
     }
 
-    /// Takes note of a layer that was read.
+    /// Records a layer that was read.
     pub(super) fn put(&mut self, blob: &LayerBlob, layer: &ReadLayer) {
         let slot = blob
             .digest
@@ -65,8 +66,8 @@ impl Shared {
         }
     }
 
-    /// Takes what was learned for an image that cannot be opened: the next one that has the layer keeps
-    /// it.
+    /// Takes over what was learned for an image that could not be opened. The next image that
+    /// contains the layer writes it to the cache.
     pub(super) fn leave(&mut self, learned: Vec<Learned>) {
         for learned in learned {
             if let Some(slot) = self.0.get_mut(&learned.digest) {
@@ -75,7 +76,7 @@ impl Shared {
         }
     }
 
-    /// What others have left of these layers.
+    /// Takes what other images have left for these layers.
     pub(super) fn take(&mut self, blobs: &[LayerBlob]) -> Vec<Learned> {
         let digests = blobs.iter().filter_map(|blob| blob.digest.as_ref());
         let slots = digests.filter_map(|digest| self.0.get_mut(digest)?.learned.take());

@@ -1,5 +1,5 @@
-//! The body of a blob: from where it is wanted on, in order, each byte once, and never more than there
-//! should be.
+//! The body of a blob response: delivers the bytes from an offset on, in order, each once, and
+//! never more than the blob's size.
 
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
@@ -13,18 +13,19 @@ use super::fetch::{header, of_broken};
 use super::retry::Failed;
 use super::wire::Wire;
 
-/// As much is handed on at once, where it comes so fast.
+/// The size of the buffer, and the maximum length of a piece that is handed on.
 const PIECE: usize = 512 * 1024;
-/// Pieces are at least so long, or have waited so long.
+/// A piece is handed on once it has this many bytes, or once [`LONG_ENOUGH`] has passed since its
+/// first byte arrived.
 const ENOUGH: usize = 128 * 1024;
 const LONG_ENOUGH: Duration = Duration::from_millis(100);
 
-/// A blob on its way.
+/// The progress of a blob download.
 pub(super) struct Delivery<'a> {
     pub asked: &'a Asked,
-    /// Its length by its descriptor.
+    /// The length of the blob according to its descriptor.
     pub size: u64,
-    /// Up to where it was delivered.
+    /// The number of bytes delivered so far, which is also the offset of the next byte.
     pub at: u64,
     pub sink: &'a mut dyn FnMut(&[u8]) -> io::Result<()>,
     buffer: Vec<u8>,
@@ -46,10 +47,11 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// Delivers what a response to a request from `self.at` on brings.
+    /// Delivers the bytes of a response to a request for the bytes from `self.at` on.
     ///
     /// # Errors
-    /// If it is not what was asked for, or ends too soon; what came until then has been delivered.
+    /// If the response is not what was requested, or ends too soon. The bytes received until then
+    /// have been delivered.
     pub(super) fn take(
         &mut self,
         wire: &Wire,
@@ -78,7 +80,7 @@ impl<'a> Delivery<'a> {
             if skip > 0 {
                 let skipped = skip.min(n as u64);
                 skip -= skipped;
-                // It is at most `n`, so it fits.
+                // `skipped` is at most `n`, so it fits in a `usize`.
                 let skipped = skipped as usize;
                 self.buffer
                     .copy_within(filled + skipped..filled + n, filled);
@@ -105,8 +107,8 @@ impl<'a> Delivery<'a> {
                 filled = 0;
             }
             if self.at == self.size {
-                // With the end of the body read, its connection can be used again. Where the length is
-                // not known the end may be long in coming.
+                // Reading the end of the body makes the connection reusable. If the length is not
+                // known, the end may take long to arrive, so it is not read.
                 if end.is_none() && length.is_some() {
                     let _ = body.read(self.buffer.get_mut(..1).unwrap_or_default());
                 }
@@ -117,7 +119,7 @@ impl<'a> Delivery<'a> {
                 Some(Some(error)) => {
                     return Err(of_broken(self.asked, host, wire.broken_io(error)));
                 }
-                // Without a length, the end of the connection is the end of the body.
+                // Without a declared length, a closed connection ends the body.
                 Some(None) => {
                     let detail = format!("{host}: the connection was cut");
                     return Err(Failed::for_now(self.asked.connection(detail)));
@@ -126,14 +128,15 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// Where the body begins: RFC 9110, 14.4 and 15.3.7. A server may ignore Range and send all.
+    /// Returns the offset at which the body begins (RFC 9110, sections 14.4 and 15.3.7). A server
+    /// may ignore the Range header and send the whole blob.
     fn begins(&self, response: &Response<Body>) -> Result<u64, RegistryError> {
         if response.status().as_u16() != 206 {
             return Ok(0);
         }
         let text = header(response, "content-range").unwrap_or_default();
         let wrong = || {
-            let text = super::said::one_line(text);
+            let text = super::error_body::one_line(text);
             let detail = format!(
                 "it was asked for what follows byte {} and sent {text:?}",
                 self.at
@@ -148,7 +151,7 @@ impl<'a> Delivery<'a> {
         Ok(first)
     }
 
-    /// What can be said before the body is read.
+    /// Checks the headers before the body is read.
     fn check(
         &self,
         begins: u64,
@@ -158,7 +161,8 @@ impl<'a> Delivery<'a> {
         let encoded = header(response, "content-encoding")
             .is_some_and(|e| !e.eq_ignore_ascii_case("identity"));
         let wanted = self.size - begins;
-        // Storage that keeps `gzip` with a layer says so of the layer itself; then the length is right.
+        // Storage that keeps a `gzip` encoding with a layer's object sends the header for the layer
+        // itself. In that case the length matches.
         if encoded && length != Some(wanted) {
             return Err(self
                 .asked
@@ -173,7 +177,7 @@ impl<'a> Delivery<'a> {
         }
         match length {
             Some(length) if length > wanted => Err(self.too_long()),
-            // A part may be shorter than what was asked for; the rest is asked for again.
+            // A partial response may be shorter than requested. The rest is requested again.
             Some(length) if length < wanted && response.status().as_u16() != 206 => {
                 let detail = format!("it has {length} bytes, its descriptor says {}", self.size);
                 Err(self.asked.document(detail))
@@ -191,7 +195,7 @@ impl<'a> Delivery<'a> {
     }
 }
 
-/// `bytes FIRST-LAST/TOTAL`; the total may be `*`.
+/// Parses `bytes FIRST-LAST/TOTAL`, where the total may be `*`.
 fn content_range(text: &str) -> Option<(u64, u64, Option<u64>)> {
     let (unit, rest) = text.trim().split_once(' ')?;
     if !unit.eq_ignore_ascii_case("bytes") {
@@ -210,7 +214,7 @@ fn content_range(text: &str) -> Option<(u64, u64, Option<u64>)> {
 mod tests {
     use super::*;
 
-    // RFC 9110, 14.4: its examples.
+    // The examples of RFC 9110, section 14.4.
     #[test]
     fn content_ranges() {
         assert_eq!(

@@ -1,5 +1,6 @@
-//! The two questions, manifest and blob (distribution-spec, "Pull"), and how long they are asked: of the
-//! mirrors first and of the registry last, again and again while something new arrives.
+//! The two requests, manifest and blob (distribution-spec, "Pull"), and their retries. The mirrors
+//! are tried first and the registry last. Only attempts in a row without new bytes count against the
+//! limit of retries.
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
@@ -17,29 +18,30 @@ use super::retry::{Again, Failed, Pause};
 use super::{ClientOptions, Patience, Reference, RegistryError};
 use crate::blob::Digest;
 
-/// A mirror is tried so often; there is another place to ask.
+/// The maximum number of attempts at a mirror. It is low because there is another host to try.
 const MIRROR_ATTEMPTS: u32 = 2;
-/// A mirror that could not be reached is left alone so long.
+/// How long a mirror is skipped after it could not be reached.
 const DOWN: Duration = Duration::from_secs(60);
 
-/// A client of registries. Threads share it: connections, tokens and what was found out about hosts are
-/// kept for all of them.
+/// A client for registries. Threads can share it, and then also share connections, tokens and what
+/// is known about hosts.
 pub struct Client {
     fetcher: Fetcher,
     endpoints: Endpoints,
     patience: Patience,
     pause: Pause,
-    /// Mirrors that could not be reached, and when.
+    /// The mirrors that could not be reached, and when.
     down: Mutex<HashMap<String, Instant>>,
-    /// Repositories that are not to be asked of mirrors any more.
+    /// The repositories for which mirrors are no longer used.
     distrusted: Mutex<HashSet<String>>,
 }
 
 impl Client {
-    /// A client. It reads registries.conf and the files of `options.roots`, and connects to nothing.
+    /// Creates a client. Reads registries.conf and the files of `options.roots`; opens no
+    /// connections.
     ///
     /// # Errors
-    /// If an option, a proxy's address or registries.conf cannot be used.
+    /// If an option, a proxy address or registries.conf is invalid.
     pub fn new(options: &ClientOptions) -> Result<Self, RegistryError> {
         Ok(Self {
             fetcher: Fetcher::new(options)?,
@@ -51,11 +53,13 @@ impl Client {
         })
     }
 
-    /// The manifest or index that `name` stands for, or that with `digest` in its repository. A digest,
-    /// this one or that of the name, has been verified; for a tag, that which the registry gives with it.
+    /// Fetches the manifest or index that `name` refers to, or the one with `digest` in the same
+    /// repository. The result has been verified against `digest` or the digest in the name, or, for
+    /// a tag, against the digest that the registry sends with it.
     ///
     /// # Errors
-    /// If it is not there, may not be seen, is none, or the registry cannot be reached for long.
+    /// If it does not exist, access is denied, it is not a manifest or index, or the registry stays
+    /// unreachable.
     pub fn manifest(
         &self,
         name: &Reference,
@@ -98,18 +102,18 @@ impl Client {
         )
     }
 
-    /// Hands the bytes of a blob from `from` on to `sink`, in order, each once, in pieces of mostly
-    /// 128 KiB to 512 KiB, and returns when `size` bytes, those before `from` counted, were handed on;
-    /// never more than that. The digest is not verified: who calls hashes what arrives, and what was
-    /// there before it.
+    /// Fetches a blob from offset `from` on and passes the bytes to `sink`, in order and each once,
+    /// mostly in pieces of 128 KiB to 512 KiB. Returns when the blob is complete, that is `size`
+    /// bytes including those before `from`. Never passes on more than that. The digest is not
+    /// verified: the caller has to hash the bytes, including those before `from`.
     ///
-    /// After a cut it goes on where it was, at a mirror's next place too, as often as anything new
-    /// arrives in between. An error of `sink` ends it and is returned as [`RegistryError::Sink`]; it is
-    /// called with nothing before each further attempt, so that who has lost interest need not wait for
-    /// bytes to say so.
+    /// After a broken connection, the download resumes where it stopped, also at the next mirror,
+    /// for as long as new bytes arrive between attempts. An error from `sink` ends the download and
+    /// is returned as [`RegistryError::Sink`]. Before each further attempt `sink` is called with no
+    /// bytes, so that the caller can cancel without waiting for data.
     ///
     /// # Errors
-    /// If the blob is not there, has another length, or nothing new arrives for too long.
+    /// If the blob does not exist, has another length, or no new bytes arrive for too long.
     pub fn blob(
         &self,
         name: &Reference,
@@ -155,19 +159,20 @@ impl Client {
         )
     }
 
-    /// Asks no mirror any more for this repository: for who found that a blob has not its digest, which
-    /// this client does not look at.
+    /// Stops using mirrors for this repository. Call this when a blob does not match its digest,
+    /// which this client does not check.
     pub fn distrust_mirrors(&self, name: &Reference) {
         lock(&self.distrusted).insert(place(name));
     }
 
-    /// Ends all that runs, in other threads, with [`RegistryError::Cancelled`]; what is asked later too.
+    /// Ends all requests running in other threads, and all later requests, with
+    /// [`RegistryError::Cancelled`].
     pub fn cancel(&self) {
         self.pause.end();
         self.fetcher.wire.end();
     }
 
-    /// Asks one endpoint after the other until one answers.
+    /// Tries the endpoints in order until one answers.
     fn each<T>(
         &self,
         name: &Reference,
@@ -198,13 +203,14 @@ impl Client {
                 }
             }
         }
-        // There is always the registry itself.
+        // The registry itself is always in the list.
         let last = last.ok_or_else(|| asked.answer("there is nobody to ask"))?;
         self.patiently(&last, &arrived, &mut ask)
             .map_err(|failed| *failed.error)
     }
 
-    /// Asks one endpoint until it answers, or too often nothing new arrived.
+    /// Tries one endpoint until it answers, or until too many attempts in a row brought no new
+    /// bytes.
     fn patiently<T>(
         &self,
         endpoint: &Endpoint,
@@ -234,7 +240,7 @@ impl Client {
             let Again::Later(wanted) = failed.again else {
                 return Err(failed);
             };
-            // Why wait for a mirror that is not there, or busy.
+            // Do not wait for a mirror that is unreachable or busy: try the next host.
             let elsewhere = endpoint.mirror && !new && (failed.unreachable || wanted.is_some());
             if tries >= most || elsewhere {
                 return Err(Failed {
@@ -267,7 +273,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Whether it is the caller who ended it.
+/// Whether the caller ended the request.
 fn is_over(error: &RegistryError) -> bool {
     matches!(error, RegistryError::Sink(_) | RegistryError::Cancelled)
 }

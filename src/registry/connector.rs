@@ -1,8 +1,9 @@
-//! How ureq makes connections here: its own sockets and proxies, and TLS by a configuration that is made
-//! here. ureq's own TLS has no place for a [`Verifier`](super::verifier::Verifier).
+//! The ureq connector: ureq's own sockets and proxies, with TLS that uses a rustls configuration
+//! made by this crate. ureq's own TLS cannot be given a custom
+//! [`Verifier`](super::verifier::Verifier).
 //!
-//! ureq calls this interface "unversioned": a new minor version may change it. What is used of it is in
-//! this file.
+//! ureq calls this interface "unversioned": a new minor version may change it. All uses of it are
+//! in this file.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -18,7 +19,7 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Agent, Error};
 
-/// An agent that speaks TLS by `tls`, to its host and to a proxy.
+/// Creates an agent that uses the TLS configuration `tls`, for hosts and for proxies.
 pub(super) fn agent(config: Config, tls: Option<Arc<ClientConfig>>) -> Agent {
     let connector =
         ().chain(SocksConnector::default())
@@ -28,7 +29,7 @@ pub(super) fn agent(config: Config, tls: Option<Arc<ClientConfig>>) -> Agent {
     Agent::with_parts(config, connector, DefaultResolver::default())
 }
 
-/// TLS over a connection that is there.
+/// Adds TLS to a connection made by the connectors before it.
 struct TlsConnector {
     tls: Option<Arc<ClientConfig>>,
 }
@@ -76,7 +77,7 @@ impl fmt::Debug for TlsConnector {
     }
 }
 
-/// A connection by TLS.
+/// A TLS connection.
 struct TlsTransport {
     buffers: LazyBuffers,
     stream: StreamOwned<ClientConnection, TransportAdapter>,

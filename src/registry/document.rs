@@ -1,5 +1,5 @@
-//! Manifests and indexes as they come: limited in length, compared with their digest, and of a kind that
-//! is told by what they are, not only by what a header says.
+//! Manifests and indexes as received: limited in length, checked against their digest, and
+//! classified by their content, not only by the Content-Type header.
 
 use std::io::Read;
 use std::time::{Duration, Instant};
@@ -9,16 +9,17 @@ use ureq::Body;
 use ureq::http::Response;
 
 use super::error::Asked;
+use super::error_body::one_line;
 use super::fetch::{header, of_broken};
 use super::retry::Failed;
-use super::said::one_line;
 use super::wire::Wire;
 use crate::blob::{Digest, Hasher};
 use crate::oci;
 
-/// distribution-spec, "Pushing Manifests": registries should take up to 4 MiB.
+/// The maximum length in bytes. distribution-spec, "Pushing Manifests": registries should accept up
+/// to 4 MiB.
 const LONGEST: u64 = 4 << 20;
-/// A document that comes byte by byte is as good as none.
+/// The time limit for a whole document, in case a server sends it byte by byte.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -27,24 +28,24 @@ const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+j
 const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 const KNOWN: [&str; 4] = [OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST];
 
-/// What is asked for. Without it registries send what nobody wants any more.
+/// The Accept header. Without it, registries send obsolete formats.
 pub(super) const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, \
     application/vnd.docker.distribution.manifest.v2+json";
 
-/// A manifest or an index, as it was pushed.
+/// A manifest or an index, exactly as it was pushed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetched {
     /// Its bytes, at most 4 MiB.
     pub bytes: Vec<u8>,
-    /// One of the media types of OCI's or Docker's manifests and indexes.
+    /// Its media type: that of an OCI or Docker manifest or index.
     pub media_type: String,
-    /// The digest of the bytes, that they were asked for by or that the registry gave.
+    /// The digest of the bytes: the one requested, or the one that the registry sent.
     pub digest: Digest,
 }
 
-/// What of any of the documents tells its kind.
+/// The fields of a document that show its kind.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Shape {
@@ -56,7 +57,7 @@ struct Shape {
     fs_layers: Option<serde_json::Value>,
 }
 
-/// Reads the document of a response. `wanted` is the digest it was asked for by.
+/// Reads the document from a response. `wanted` is the digest by which it was requested.
 pub(super) fn read(
     wire: &Wire,
     asked: &Asked,
@@ -67,7 +68,7 @@ pub(super) fn read(
     let content_type = header(&response, "content-type")
         .unwrap_or_default()
         .to_owned();
-    // Of an algorithm that is not known there is nothing to compare.
+    // A digest with an unknown algorithm cannot be compared and is ignored.
     let told =
         header(&response, "docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
     if header(&response, "content-encoding").is_some_and(|e| !e.eq_ignore_ascii_case("identity")) {
@@ -85,7 +86,7 @@ pub(super) fn read(
     let bytes = bytes(wire, asked, host, response.into_body())?;
     let digest = match wanted.or(told.as_ref()) {
         Some(digest) if digest.matches(&bytes) => digest.clone(),
-        // It may have been changed on its way.
+        // The bytes may have been damaged in transit, so a retry may help.
         Some(digest) => {
             let detail = format!("what came does not have the digest {digest}");
             return Err(Failed::for_now(asked.answer(detail)));
@@ -134,8 +135,9 @@ fn too_long(asked: &Asked) -> Failed {
     Failed::for_good(asked.document(format!("it is longer than {mib} MiB, which no manifest is")))
 }
 
-/// The media type: the document's own if it is one that is known, else the header's, else what its form
-/// says (image-spec, manifest.md, "mediaType": it should be there, and match).
+/// Returns the media type: the document's own if it is a known one, else that of the header, else
+/// the one that fits the document's fields (image-spec, manifest.md, "mediaType": it should be
+/// present and match).
 fn kind(bytes: &[u8], content_type: &str) -> Result<&'static str, String> {
     let header = content_type.split(';').next().unwrap_or_default().trim();
     let known = |name: &str| {
@@ -167,8 +169,8 @@ fn kind(bytes: &[u8], content_type: &str) -> Result<&'static str, String> {
                 .to_owned(),
         );
     }
-    // image-spec, manifest.md and index.md: one document that is both means one thing to one program
-    // and another to the next (CVE-2021-41190).
+    // image-spec, manifest.md and index.md: different programs read a document that is both a
+    // manifest and an index differently (CVE-2021-41190).
     let is_index = shape.manifests.is_some();
     let is_manifest = shape.layers.is_some() || shape.config.is_some();
     if is_index && is_manifest {

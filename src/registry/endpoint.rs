@@ -1,5 +1,5 @@
-//! Which hosts are asked for a repository, and in which order: the mirrors of the options, those of
-//! registries.conf, and at last the registry itself.
+//! Determines which hosts to ask for a repository, and in which order: the mirrors of the options,
+//! those of registries.conf, and last the registry itself.
 
 use std::net::IpAddr;
 
@@ -8,35 +8,37 @@ use ureq::http::Uri;
 use super::registries_conf::{Mirror, RegistriesConf, Registry, When};
 use super::{ClientOptions, Reference, RegistryError};
 
-/// The registry's own name, and that under which it answers (it has no `/v2/` under `docker.io`).
+/// Docker Hub's name, and the host that serves its API: `docker.io` has no `/v2/`.
 const DOCKER: &str = "docker.io";
 const DOCKER_HOST: &str = "registry-1.docker.io";
 
 /// A repository on a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Endpoint {
-    /// Host and port to talk to.
+    /// The host and port to connect to.
     pub host: String,
-    /// The name under which a login for it is kept.
+    /// The name under which logins for the host are stored.
     pub login: String,
-    /// The repository's name there.
+    /// The name of the repository on that host.
     pub repository: String,
-    /// Whether any certificate, and plain HTTP, will do.
+    /// Whether any certificate is accepted, and plain HTTP.
     pub insecure: bool,
-    /// Whether it stands for another registry, so that the user's own login is not meant for it.
+    /// Whether the host is a mirror of another registry. The credentials that the user gave for the
+    /// registry are not sent to a mirror.
     pub mirror: bool,
 }
 
-/// By what something is asked for.
+/// How a document or blob is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum By {
     Tag,
     Digest,
-    /// A blob: its digest, but whatever mirror gave the manifest may have it.
+    /// A blob, by digest. Unlike for [`By::Digest`], a mirror for tags may be asked too, because
+    /// the manifest may have come from it.
     Blob,
 }
 
-/// All that decides about mirrors.
+/// The configuration that determines the endpoints.
 pub(super) struct Endpoints {
     mirrors: Vec<(String, Option<String>, bool)>,
     conf: RegistriesConf,
@@ -45,7 +47,7 @@ pub(super) struct Endpoints {
 
 impl Endpoints {
     /// # Errors
-    /// If a mirror is no host, or a registries.conf cannot be read.
+    /// If a mirror is not a valid host, or a registries.conf cannot be read.
     pub(super) fn new(options: &ClientOptions) -> Result<Self, RegistryError> {
         let mirrors = options.mirrors.iter().map(|text| mirror(text));
         Ok(Self {
@@ -55,10 +57,11 @@ impl Endpoints {
         })
     }
 
-    /// The hosts that are asked for `name`, in their order; never none.
+    /// Returns the endpoints for `name`, in the order in which to try them. The list is never
+    /// empty.
     ///
     /// # Errors
-    /// If registries.conf blocks it.
+    /// If registries.conf blocks the image.
     pub(super) fn of(&self, name: &Reference, by: By) -> Result<Vec<Endpoint>, RegistryError> {
         let mut found: Vec<Endpoint> = Vec::new();
         let mut add = |endpoint: Endpoint| {
@@ -106,7 +109,8 @@ impl Endpoints {
     }
 }
 
-/// containers-registries.conf(5), "pull-from-mirror".
+/// Whether a mirror serves this kind of request (containers-registries.conf(5),
+/// "pull-from-mirror").
 fn serves(mirror: &Mirror, by: By) -> bool {
     match mirror.when {
         When::All => true,
@@ -115,7 +119,7 @@ fn serves(mirror: &Mirror, by: By) -> bool {
     }
 }
 
-/// A repository's name, split.
+/// The name of a repository, split into host and path.
 #[derive(Clone, Debug)]
 struct Place {
     host: String,
@@ -130,15 +134,16 @@ impl Place {
         }
     }
 
-    /// The same with the entry's prefix taken for `location` (containers-registries.conf(5),
-    /// "Remapping references"). A wildcard prefix with no location changes nothing.
+    /// Returns this name with the prefix of the entry replaced by `location`
+    /// (containers-registries.conf(5), "Remapping references"). A wildcard prefix without a
+    /// location changes nothing.
     fn rewritten(&self, entry: &Registry, location: &str) -> Self {
         if location.is_empty() {
             return self.clone();
         }
         let whole = self.to_string();
         let rest = match entry.prefix.strip_prefix('*') {
-            // The wildcard stands for the host alone.
+            // The wildcard covers only the host.
             Some(_) => whole.get(self.host.len()..),
             None => whole.strip_prefix(&entry.prefix),
         };
@@ -174,12 +179,12 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// `HOST/REPOSITORY`, for messages.
+/// Returns `HOST/REPOSITORY`, for messages.
 pub(super) fn place(name: &Reference) -> String {
     Place::of(name).to_string()
 }
 
-/// The name under which logins for a host are kept: Docker Hub has several.
+/// Returns the name under which logins for a host are stored. Docker Hub has several host names.
 pub(super) fn login_name(host: &str) -> &str {
     match host {
         "index.docker.io" | DOCKER_HOST => DOCKER,
@@ -187,7 +192,7 @@ pub(super) fn login_name(host: &str) -> &str {
     }
 }
 
-/// Whether a host (with or without a port) is this machine, where plain HTTP is as good as TLS.
+/// Whether a host, with or without a port, is this machine, where plain HTTP is as safe as TLS.
 pub(super) fn is_loopback(host: &str) -> bool {
     let bare = match host.strip_prefix('[') {
         Some(rest) => rest.split_once(']').map_or(rest, |(bare, _)| bare),
@@ -196,7 +201,8 @@ pub(super) fn is_loopback(host: &str) -> bool {
     bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// A mirror as users write it: host, path, and whether they wrote `http://`.
+/// Parses a mirror as users write it. Returns the host, the path, and whether it was written with
+/// `http://`.
 fn mirror(text: &str) -> Result<(String, Option<String>, bool), RegistryError> {
     let (rest, plain) = match text.split_once("://") {
         Some(("https", rest)) => (rest, false),
@@ -239,7 +245,7 @@ mod tests {
         }
     }
 
-    /// `HOST/REPOSITORY` of each, with `!` where it is insecure.
+    /// Returns `HOST/REPOSITORY` of each endpoint, followed by `!` if it is insecure.
     fn of(endpoints: &Endpoints, name: &str, by: By) -> Vec<String> {
         let found = endpoints.of(&name.parse().unwrap(), by).unwrap();
         let show = |e: Endpoint| {

@@ -1,5 +1,6 @@
-//! What the environment says: variables, the home directory, the system's files. Handed in, so that a test or a
-//! program that embeds this lays out its own and nothing depends on the process.
+//! The environment: variables, the home directory, and the system's configuration files. It is
+//! passed in explicitly, so that tests and programs that embed this crate can supply their own and
+//! nothing depends on the process.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -8,7 +9,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// Environment variables, and the root of the file system that the system's configuration is in.
+/// Environment variables, and the root of the file system that contains the system's configuration.
 #[derive(Clone)]
 pub struct Environment {
     variables: HashMap<OsString, OsString>,
@@ -16,12 +17,13 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// That of this process, and `/`.
+    /// The environment of this process, with `/` as the root.
     pub fn of_process() -> Self {
         Self::new(std::env::vars_os(), "/")
     }
 
-    /// One of its own. `/etc` and `/run` are below `root`; what variables name is not.
+    /// Creates an environment. `/etc` and `/run` are looked up below `root`; paths in variables are
+    /// used as they are.
     pub fn new<K, V>(variables: impl IntoIterator<Item = (K, V)>, root: impl Into<PathBuf>) -> Self
     where
         K: Into<OsString>,
@@ -34,18 +36,18 @@ impl Environment {
         }
     }
 
-    /// A variable that is set and not empty.
+    /// Returns the value of a variable if it is set and not empty.
     pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
         let value = self.variables.get(OsStr::new(name))?;
         (!value.is_empty()).then_some(value)
     }
 
-    /// A variable that is a path.
+    /// Like [`get`](Self::get), but as a path.
     pub(crate) fn path(&self, name: &str) -> Option<PathBuf> {
         self.get(name).map(PathBuf::from)
     }
 
-    /// All variables, for a program that is started.
+    /// Returns all variables, for starting a program.
     pub(crate) fn variables(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
         self.variables.iter()
     }
@@ -75,7 +77,7 @@ impl Environment {
 /// Reads a file of at most `limit` bytes.
 ///
 /// # Errors
-/// If it cannot be read, or is longer.
+/// If the file cannot be read, or is longer.
 pub(super) fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
@@ -92,7 +94,7 @@ impl Default for Environment {
 }
 
 impl fmt::Debug for Environment {
-    /// Variables hold passwords of proxies, and much else that is nobody's business.
+    /// Shows no variables: they may contain proxy passwords and other secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Environment").finish_non_exhaustive()
     }

@@ -1,18 +1,19 @@
-//! Why a registry did not give what was asked for. Each message names registry and repository, what is
-//! wrong, and the way out; none holds a secret.
+//! Errors of registry requests. Each message names the registry and repository, what is wrong, and
+//! how to fix it. None contains a secret.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why a registry did not give what was asked for.
+/// An error of a registry request.
 ///
-/// `place` is `HOST/REPOSITORY`, `what` what was asked for there: `manifest 1.0`, `blob sha256:…`.
+/// `place` is `HOST/REPOSITORY`. `what` is the requested object, for example `manifest 1.0` or
+/// `blob sha256:…`.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
-    /// What the client was told cannot be used.
+    /// A client option is invalid.
     #[error("{0}")]
     Options(String),
-    /// A configuration file cannot be read.
+    /// A configuration file cannot be read or parsed.
     #[error("{}: {detail}", path.display())]
     File {
         /// The file.
@@ -20,17 +21,17 @@ pub enum RegistryError {
         /// What is wrong with it.
         detail: String,
     },
-    /// registries.conf forbids it.
+    /// registries.conf blocks the image.
     #[error(
         "{place}: blocked by registries.conf (prefix {prefix}); remove `blocked = true` there to allow it"
     )]
     Blocked {
-        /// What was asked for.
+        /// The requested repository.
         place: String,
         /// The prefix of the entry that blocks it.
         prefix: String,
     },
-    /// No user and password could be had from where they are kept.
+    /// The credentials could not be obtained.
     #[error("login for {host}: {detail}")]
     Login {
         /// The registry.
@@ -38,24 +39,24 @@ pub enum RegistryError {
         /// What is wrong, and what to do.
         detail: String,
     },
-    /// No connection, or one that ends or falls silent too often.
+    /// No connection could be made, or connections kept breaking or timing out.
     #[error("{place}: {what}: {detail}{}", after(*attempts))]
     Connection {
-        /// Where.
+        /// The repository.
         place: String,
-        /// What was asked for.
+        /// The requested object.
         what: String,
-        /// What happened the last time.
+        /// What happened at the last attempt.
         detail: String,
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
     },
-    /// The host has no TLS.
+    /// The host does not speak TLS.
     #[error("{place}: {host} does not speak TLS; if you trust the network, use --insecure")]
     PlainHttp {
-        /// Where.
+        /// The repository.
         place: String,
-        /// The host and port that was talked to.
+        /// The host and port that was contacted.
         host: String,
     },
     /// The host's certificate is not trusted.
@@ -65,85 +66,85 @@ pub enum RegistryError {
          or name it with --ca (or a file of all to trust in SSL_CERT_FILE), or use --insecure"
     )]
     Certificate {
-        /// Where.
+        /// The repository.
         place: String,
-        /// The host and port that was talked to.
+        /// The host and port that was contacted.
         host: String,
-        /// What is wrong with it.
+        /// What is wrong with the certificate.
         detail: String,
     },
-    /// 404.
+    /// The registry answered 404.
     #[error(
         "{place}: {what}: not found{said}; check the name, it may also need a login: docker login {host}, or skopeo login {host}"
     )]
     NotFound {
-        /// Where.
+        /// The repository.
         place: String,
-        /// What was asked for.
+        /// The requested object.
         what: String,
-        /// What the registry said, as `: …`, or nothing.
+        /// The registry's error text as `: …`, or an empty string.
         said: String,
         /// The registry to log in to.
         host: String,
     },
-    /// 401 or 403.
+    /// The registry answered 401 or 403.
     #[error(
         "{place}: {what}: no such image or no right to see it{said}; log in: docker login {host}, or skopeo login {host}"
     )]
     Denied {
-        /// Where.
+        /// The repository.
         place: String,
-        /// What was asked for.
+        /// The requested object.
         what: String,
-        /// What the registry said, as `: …`, or nothing.
+        /// The registry's error text as `: …`, or an empty string.
         said: String,
         /// The registry to log in to.
         host: String,
     },
-    /// The login that is kept for the registry was refused.
+    /// The registry refused the stored login.
     #[error(
         "{place}: {what}: the login for {host} was refused{said}; log in again: docker login {host}, or skopeo login {host}"
     )]
     LoginRefused {
-        /// Where.
+        /// The repository.
         place: String,
-        /// What was asked for.
+        /// The requested object.
         what: String,
-        /// What the registry said, as `: …`, or nothing.
+        /// The registry's error text as `: …`, or an empty string.
         said: String,
         /// The registry to log in to.
         host: String,
     },
-    /// Any other status that is no success.
+    /// The registry answered any other error status.
     #[error("{place}: {what}: the registry answered {status}{said}{}", after(*attempts))]
     Status {
-        /// Where.
+        /// The repository.
         place: String,
-        /// What was asked for.
+        /// The requested object.
         what: String,
-        /// The status.
+        /// The status code.
         status: u16,
-        /// What the registry said, as `: …`, or nothing.
+        /// The registry's error text as `: …`, or an empty string.
         said: String,
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
     },
-    /// The answer is not what HTTP or the distribution-spec allow.
+    /// The response violates HTTP or the distribution-spec.
     #[error("{place}: {what}: {detail}; the registry or something on the way to it is broken")]
     Answer {
-        /// Where.
+        /// The repository.
         place: String,
-        /// What was asked for.
+        /// The requested object.
         what: String,
-        /// What is wrong with it.
+        /// What is wrong with the response.
         detail: String,
     },
-    /// A document is not what was asked for, or of a kind that is not read.
+    /// A document is not the one that was requested, or is of an unsupported kind.
     #[error("{place}: {what}: {detail}")]
     Document {
-        /// Where.
+        /// The repository.
         place: String,
-        /// What was asked for.
+        /// The requested object.
         what: String,
         /// What is wrong with it, and what to do.
         detail: String,
@@ -157,7 +158,7 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
-    /// The same error after so many attempts.
+    /// Sets the number of attempts.
     pub(super) fn tried(mut self, n: u32) -> Self {
         if let Self::Connection { attempts, .. } | Self::Status { attempts, .. } = &mut self {
             *attempts = n;
@@ -173,12 +174,12 @@ fn after(attempts: u32) -> String {
     }
 }
 
-/// What was asked for and where, for messages.
+/// The requested object and its repository, for messages.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
-    /// `HOST/REPOSITORY` as the user knows it.
+    /// `HOST/REPOSITORY` as the user wrote it.
     pub place: String,
-    /// `manifest TAG`, `blob DIGEST`.
+    /// `manifest TAG` or `blob DIGEST`.
     pub what: String,
     /// The registry to log in to.
     pub login: String,
@@ -210,7 +211,7 @@ impl Asked {
         }
     }
 
-    /// The error of a status that is no success.
+    /// Returns the error for an unsuccessful status.
     pub(super) fn status(&self, status: u16, said: String) -> RegistryError {
         let (place, what, host) = (self.place.clone(), self.what.clone(), self.login.clone());
         match status {

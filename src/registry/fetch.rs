@@ -1,5 +1,5 @@
-//! One question to one host: https or http, a login where it is asked for, redirects, and what a status
-//! means. What is tried again, and where, is `client.rs`'s.
+//! One request to one host: HTTPS or HTTP, login if the registry requires it, redirects, and the
+//! meaning of the status. Retries are the task of `client.rs`.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,38 +10,38 @@ use ureq::http::{Response, header as names};
 use super::auth::{Logins, Visit};
 use super::endpoint::{Endpoint, is_loopback};
 use super::error::Asked;
+use super::error_body::error_text;
 use super::location::Location;
 use super::retry::{Again, Failed};
-use super::said::said;
 use super::wire::{Broken, Headers, Wire};
 use super::{ClientOptions, RegistryError};
 
-/// Real ones need two or three.
+/// Real registries need two or three.
 const MOST_REDIRECTS: usize = 10;
-/// One for a token, one for a new one in the place of one that was kept.
+/// One to get a token, and one to replace a cached token that has been refused.
 const MOST_CHALLENGES: usize = 2;
 
-/// What is asked of a repository.
+/// A request to a repository.
 pub(super) struct Question<'a> {
     pub asked: &'a Asked,
-    /// Behind `/v2/NAME/`.
+    /// The part of the path after `/v2/NAME/`.
     pub path: &'a str,
     pub headers: Headers<'a>,
-    /// Whether the answer is compared with a digest, so that it may come from anywhere.
+    /// Whether the response is checked against a digest. If so, it may come from any host.
     pub addressed: bool,
 }
 
-/// Asks hosts.
+/// Sends requests to hosts.
 pub(super) struct Fetcher {
     pub wire: Wire,
     logins: Logins,
-    /// Whether a host speaks TLS, as far as it was found out.
+    /// Whether a host speaks TLS, for the hosts where this is known.
     tls: Mutex<HashMap<String, bool>>,
 }
 
 impl Fetcher {
     /// # Errors
-    /// If the options cannot be used.
+    /// If the options are invalid.
     pub(super) fn new(options: &ClientOptions) -> Result<Self, RegistryError> {
         Ok(Self {
             wire: Wire::new(options)?,
@@ -50,10 +50,11 @@ impl Fetcher {
         })
     }
 
-    /// Asks an endpoint; returns a response of 200 or 206, whose body has not been read.
+    /// Sends a request to an endpoint. Returns a response with status 200 or 206, whose body has
+    /// not been read.
     ///
     /// # Errors
-    /// Whatever else it is.
+    /// If there is no response, or it has any other status.
     pub(super) fn fetch(
         &self,
         endpoint: &Endpoint,
@@ -81,17 +82,17 @@ impl Fetcher {
                     let all = parts.headers.get_all(names::WWW_AUTHENTICATE);
                     let texts: Vec<_> =
                         all.iter().filter_map(|value| value.to_str().ok()).collect();
-                    let said = said(body.into_reader());
+                    let said = error_text(body.into_reader());
                     self.logins
                         .challenged(&visit, &origin, &texts, &shown, &said)?;
                 }
                 _ => {
                     let after = header(&response, "retry-after").map(str::to_owned);
-                    let said = said(response.into_body().into_reader());
+                    let said = error_text(response.into_body().into_reader());
                     if own {
                         return Err(Failed::status(asked, status, said, after.as_deref()));
                     }
-                    // A signed link that has expired: the registry gives a new one.
+                    // A signed link may have expired. On a retry the registry sends a new one.
                     let detail = format!(
                         "{}, where the registry sends for it, answered {status}{said}",
                         last.host
@@ -102,7 +103,8 @@ impl Fetcher {
         }
     }
 
-    /// By TLS, or without where that is allowed and the host has none.
+    /// Sends the request over TLS, or over plain HTTP if that is allowed and the host has no TLS.
+    /// Returns the response, the first location, and the location that gave the response.
     fn ask(
         &self,
         endpoint: &Endpoint,
@@ -134,7 +136,8 @@ impl Fetcher {
             if no_tls {
                 tracing::debug!("{}: no TLS, asking by plain HTTP", endpoint.host);
                 let (plain, at) = try_by(false);
-                // Servers with TLS answer 400 to who has none; then its TLS was only cut.
+                // A TLS server answers a plain HTTP request with status 400. In that case the TLS
+                // connection was only interrupted.
                 let answered = matches!(&plain, Ok(answer) if answer.status().as_u16() != 400);
                 if answered || matches!(first, Err(Broken::PlainHttp)) {
                     (first, origin) = (plain, at);
@@ -154,19 +157,20 @@ impl Fetcher {
     }
 }
 
-/// A GET that follows redirects. The login goes to the host that it is for, and to no other.
+/// A GET request that follows redirects. The login is sent only to the origin it is meant for.
 pub(super) struct Trip<'a> {
     pub wire: &'a Wire,
     pub asked: &'a Asked,
     pub insecure: bool,
     pub headers: Headers<'a>,
     pub authorization: Option<&'a str>,
-    /// Whether a redirect may lead from TLS to plain HTTP. The login never goes there.
+    /// Whether a redirect may lead from TLS to plain HTTP. The login is never sent there.
     pub plain: bool,
 }
 
 impl Trip<'_> {
-    /// From the first request on; returns the answer and who gave it.
+    /// Sends the request to `at` and follows redirects. Returns the response and the location that
+    /// gave it.
     pub(super) fn go(&self, at: Location) -> Result<(Response<Body>, Location), Failed> {
         let first = self.hop(&at, self.authorization);
         let first = first.map_err(|broken| of_broken(self.asked, &at.host, broken))?;
@@ -218,12 +222,12 @@ impl Trip<'_> {
     }
 }
 
-/// A header of an answer, if it is text.
+/// Returns a header of a response, if its value is text.
 pub(super) fn header<'a>(response: &'a Response<Body>, name: &str) -> Option<&'a str> {
     response.headers().get(name)?.to_str().ok()
 }
 
-/// What a connection without an answer means for who asked.
+/// Converts a connection error into a failed request.
 pub(super) fn of_broken(asked: &Asked, host: &str, broken: Broken) -> Failed {
     let (error, again, unreachable) = match broken {
         Broken::PlainHttp => {

@@ -1,18 +1,19 @@
-//! Where a request goes: scheme, host, path. Redirects and token servers are named by the other side, so
-//! all is checked that could lead elsewhere than to a host by HTTP.
+//! The target of a request: scheme, host and path. The server supplies the targets of redirects and
+//! token requests, so everything that could lead elsewhere than to a host over HTTP is rejected.
 
 use ureq::http::Uri;
 
-/// Longer ones are a trick; those of signed links have a few thousand bytes.
+/// The maximum length of a URL in bytes. Signed links have a few thousand.
 const LONGEST: usize = 16 * 1024;
 
-/// Where a request goes.
+/// The target of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Location {
     pub tls: bool,
-    /// Host and port as in the URL, in lower case.
+    /// The host and port as in the URL, in lower case.
     pub host: String,
-    /// Path and query. It may hold secrets of signed links, so it is in no message.
+    /// The path and query. It may contain the secrets of a signed link, so it appears in no
+    /// message.
     pub path: String,
 }
 
@@ -25,10 +26,10 @@ impl Location {
         }
     }
 
-    /// An absolute URL.
+    /// Parses an absolute URL.
     ///
     /// # Errors
-    /// Why it is not followed.
+    /// The reason why the URL is rejected, as text that continues a message.
     pub(super) fn parse(url: &str) -> Result<Self, String> {
         if url.len() > LONGEST {
             return Err("to an address that is too long".to_owned());
@@ -39,7 +40,7 @@ impl Location {
         let tls = match scheme.to_ascii_lowercase().as_str() {
             "https" => true,
             "http" => false,
-            other => return Err(format!("to {}:", super::said::one_line(other))),
+            other => return Err(format!("to {}:", super::error_body::one_line(other))),
         };
         let uri: Uri = url.parse().map_err(|_| nowhere())?;
         let authority = uri.authority().map(|a| a.as_str()).unwrap_or_default();
@@ -50,7 +51,8 @@ impl Location {
         Ok(Self::new(tls, authority, path.to_owned()))
     }
 
-    /// What a `Location` header means here (RFC 3986, 5.2, without dot segments, which servers resolve).
+    /// Resolves a `Location` header against this location (RFC 3986, section 5.2, without dot
+    /// segments, which servers resolve).
     pub(super) fn join(&self, target: &str) -> Result<Self, String> {
         let scheme = if self.tls { "https" } else { "http" };
         let target = target.trim();
@@ -76,7 +78,7 @@ impl Location {
         }
     }
 
-    /// Whether a login for `self` may be shown to `other`: the same host, port and scheme.
+    /// Whether a login for `self` may be sent to `other`: both have the same host, port and scheme.
     pub(super) fn same_origin(&self, other: &Self) -> bool {
         let whole = |l: &Self| {
             let default = if l.tls { ":443" } else { ":80" };
@@ -99,7 +101,7 @@ mod tests {
         Location::parse(url).unwrap()
     }
 
-    // RFC 3986, 5.4.1, those that servers send.
+    // The cases of RFC 3986, section 5.4.1, that servers send.
     #[test]
     fn relative_ones() {
         let base = at("https://a:1/b/c/d?q");

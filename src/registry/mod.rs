@@ -1,25 +1,27 @@
-//! The pull half of the OCI distribution-spec: manifests and blobs out of a registry, over HTTP.
+//! The pull half of the OCI distribution-spec: fetches manifests and blobs from registries over
+//! HTTP.
 //!
-//! [`Client`] is all of it. It is shared by threads, and each call of it lasts until the bytes are there
-//! or it is certain that they will not come: what is between them is in the files below.
+//! [`Client`] is the entry point. It can be shared by threads. Each call blocks until the bytes
+//! have arrived or the request has finally failed. The files of this module:
 //!
-//! | file | one idea |
+//! | file | contents |
 //! |---|---|
-//! | `client.rs` | the two questions, manifest and blob: which host is asked next, and when again |
-//! | `name.rs` | what a user writes: host, repository, tag, digest |
-//! | `endpoint.rs`, `registries_conf.rs` | which hosts have a repository: mirrors first, the registry last |
-//! | `fetch.rs` | one question to one host: https or http, a login, redirects, the status |
-//! | `auth/` | what a challenge wants, who the user is, tokens that are kept and renewed |
-//! | `wire.rs`, `connector.rs`, `tls.rs`, `verifier.rs`, `proxy.rs` | connections: time limits, TLS, whom to trust, proxies |
+//! | `client.rs` | the two requests, manifest and blob: which host to try next, and when to retry |
+//! | `name.rs` | names as users write them: host, repository, tag, digest |
+//! | `endpoint.rs`, `registries_conf.rs` | which hosts serve a repository: mirrors first, the registry last |
+//! | `fetch.rs` | one request to one host: HTTPS or HTTP, login, redirects, status |
+//! | `auth/` | challenges, credentials, and tokens, which are cached and renewed |
+//! | `wire.rs`, `connector.rs`, `tls.rs`, `verifier.rs`, `proxy.rs` | connections: timeouts, TLS, trust, proxies |
 //! | `retry.rs` | how long to wait, and when to give up |
-//! | `body.rs`, `document.rs` | what comes back: a blob from an offset on, a document of limited length |
+//! | `body.rs`, `document.rs` | responses: a blob from an offset on, a document of limited length |
+//! | `error_body.rs` | the error text in a response body |
 //!
-//! Every byte of an answer may be hostile. Nothing here believes a length, a place or an encoding that a
-//! server tells, documents have limits, and a blob is never longer than its descriptor says. Secrets are
-//! in no error, no log and no `Debug` text.
+//! Every byte of a response may be hostile. No length, address or encoding that a server declares
+//! is trusted, documents have size limits, and a blob is never longer than its descriptor says.
+//! Secrets never appear in errors, logs or `Debug` output.
 //!
-//! Where this follows a specification the comment names it: "distribution-spec" is
-//! <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md>, and "token spec"
+//! Comments name the specification that the code follows. "distribution-spec" is
+//! <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md>, and "token spec" is
 //! <https://distribution.github.io/distribution/spec/auth/token/>.
 
 mod auth;
@@ -30,6 +32,7 @@ mod document;
 mod endpoint;
 mod environment;
 mod error;
+mod error_body;
 mod fetch;
 mod location;
 mod name;
@@ -37,7 +40,6 @@ mod options;
 mod proxy;
 mod registries_conf;
 mod retry;
-mod said;
 mod tls;
 mod verifier;
 mod wire;

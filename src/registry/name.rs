@@ -1,53 +1,56 @@
-//! The name of an image of a registry, as users write it: `alpine`, `quay.io/app:1.2`,
+//! Names of images in a registry as users write them: `alpine`, `quay.io/app:1.2`,
 //! `[::1]:5000/app@sha256:…`.
 //!
-//! The grammar is that of docker (github.com/distribution/reference, `regexp.go` and `normalize.go`), on
-//! which the whole field has agreed. `oci_spec` has a parser too, but it is a regular expression whose
-//! making takes 35 ms, and it knows no IPv6; where both take a name they read it alike.
+//! The grammar is Docker's (github.com/distribution/reference, `regexp.go` and `normalize.go`),
+//! which all tools have adopted. `oci_spec` has a parser too, but it uses a regular expression that
+//! takes 35 ms to compile, and it does not support IPv6. Names that both parsers accept are parsed
+//! alike.
 
 use oci_spec::distribution::Reference;
 
 use crate::blob::{Digest, DigestError};
 
-/// Longest repository, in bytes (github.com/distribution/reference, `RepositoryNameTotalLengthMax`).
+/// The maximum length of a repository, in bytes (github.com/distribution/reference,
+/// `RepositoryNameTotalLengthMax`).
 const MAX_REPOSITORY: usize = 255;
-/// Longest tag, in bytes (distribution-spec, "Pulling manifests").
+/// The maximum length of a tag, in bytes (distribution-spec, "Pulling manifests").
 const MAX_TAG: usize = 128;
 
-/// The registry of names that name none.
+/// The registry of names without a host.
 const DOCKER_HUB: &str = "docker.io";
 
-/// Why something is no name of an image of a registry.
+/// The reason why a text is not the name of an image in a registry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// There is nothing.
+    /// The text is empty.
     #[error("it is empty")]
     Empty,
-    /// What stands before the first slash is no host.
+    /// The part before the first slash is not a valid host.
     #[error("{0:?} is no host")]
     Host(String),
     /// The repository has an upper-case letter.
     #[error("{0:?} has an upper-case letter, and a repository must not")]
     UpperCase(String),
-    /// The repository is none.
+    /// The repository is invalid.
     #[error("{0:?} is no repository: parts of letters and digits, with . _ __ or - between them")]
     Repository(String),
-    /// The repository is longer than any.
+    /// The repository is too long.
     #[error("its repository is longer than {MAX_REPOSITORY} bytes")]
     TooLong,
-    /// The tag is none.
+    /// The tag is invalid.
     #[error("{0:?} is no tag: at most {MAX_TAG} letters, digits and _ . - (but not . or - first)")]
     Tag(String),
-    /// The digest is none.
+    /// The digest is invalid.
     #[error(transparent)]
     Digest(#[from] DigestError),
 }
 
-/// Reads the name of an image: `[HOST/]REPOSITORY[:TAG][@DIGEST]`. Without a host it is of Docker Hub,
-/// where images without a namespace are in `library`; without tag and digest its tag is `latest`.
+/// Parses the name of an image: `[HOST/]REPOSITORY[:TAG][@DIGEST]`. Without a host, the registry is
+/// Docker Hub, where images without a namespace are in `library`. Without a tag and a digest, the
+/// tag is `latest`.
 ///
 /// # Errors
-/// If it is no such name.
+/// If the text is not such a name.
 pub fn parse_name(text: &str) -> Result<Reference, NameError> {
     if text.is_empty() {
         return Err(NameError::Empty);
@@ -56,7 +59,7 @@ pub fn parse_name(text: &str) -> Result<Reference, NameError> {
         Some((tagged, digest)) => (tagged, Some(digest.parse::<Digest>()?.to_string())),
         None => (text, None),
     };
-    // A colon before the last slash is that of a port.
+    // A colon before the last slash belongs to a port.
     let (name, tag) = match tagged.rsplit_once(':') {
         Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
         _ => (tagged, None),
@@ -68,7 +71,7 @@ pub fn parse_name(text: &str) -> Result<Reference, NameError> {
         Some((host, path)) if names_host(host) => (host, path),
         _ => (DOCKER_HUB, name),
     };
-    // The parser of oci_spec takes a part of a repository for a host too, which may have underscores.
+    // `oci_spec` also accepts a repository component, which may contain underscores, as a host.
     if !is_host(host) && !is_component(host) {
         return Err(NameError::Host(host.to_owned()));
     }
@@ -98,15 +101,16 @@ pub fn parse_name(text: &str) -> Result<Reference, NameError> {
     })
 }
 
-/// Whether what stands before the first slash is meant as a host (`splitDockerDomain`).
+/// Whether the part before the first slash is a host (`splitDockerDomain`).
 fn names_host(text: &str) -> bool {
     text.contains(['.', ':']) || text == "localhost" || text.bytes().any(|b| b.is_ascii_uppercase())
 }
 
-/// `domain`: a host name or an IPv6 address in brackets, and a port.
+/// Whether the text is a `domain`: a host name or an IPv6 address in brackets, with an optional
+/// port.
 fn is_host(text: &str) -> bool {
     let (name, port) = match text.rsplit_once(':') {
-        // The colons of an address are inside of its brackets.
+        // The colons of an IPv6 address are inside its brackets.
         Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
         _ => (text, None),
     };
@@ -127,7 +131,8 @@ fn is_host(text: &str) -> bool {
     is_name && port.is_none_or(|port| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// `path-component`: letters and digits, and between them a dot, one or two underscores, or dashes.
+/// Whether the text is a `path-component`: runs of letters and digits, separated by a dot, one or
+/// two underscores, or dashes.
 fn is_component(text: &str) -> bool {
     let is_word = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let mut runs = text.as_bytes().chunk_by(|a, b| is_word(a) == is_word(b));
@@ -145,7 +150,7 @@ fn is_component(text: &str) -> bool {
     true
 }
 
-/// `tag`.
+/// Whether the text is a `tag`.
 fn is_tag(text: &str) -> bool {
     let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     text.bytes().next().is_some_and(word)
@@ -239,9 +244,10 @@ mod tests {
     }
 
     proptest! {
-        /// What oci_spec takes means the same here, and it takes what is taken here; but it knows no
-        /// addresses of IPv6, and takes a host that is told by an upper-case letter for the beginning of
-        /// a repository, which no registry has.
+        /// Every name that both parsers accept means the same, and `oci_spec` accepts every name
+        /// that is accepted here. There are two exceptions: `oci_spec` does not support IPv6
+        /// addresses, and it takes a host that is recognizable only by an upper-case letter as the
+        /// beginning of a repository, which no registry has.
         #[test]
         fn as_oci_spec_reads_them(
             name in prop_oneof![

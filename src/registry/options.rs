@@ -1,4 +1,4 @@
-//! What a client may be told.
+//! Options of the client.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,41 +6,42 @@ use std::time::Duration;
 
 use super::Environment;
 
-/// What a client may be told. All of it has a default that suits most people.
+/// Options of a [`Client`](super::Client). The defaults suit most users.
 #[derive(Clone, Default)]
 pub struct ClientOptions {
-    /// Takes any certificate, and plain HTTP where a host has no TLS. Of every host.
+    /// Accepts any certificate, and plain HTTP if a host has no TLS. Applies to every host.
     pub insecure: bool,
-    /// Files of certificates (PEM) to trust beside those of the system.
+    /// Files of certificates (PEM) to trust in addition to those of the system.
     pub roots: Vec<PathBuf>,
-    /// The only file to look for logins in, as `--authfile` of podman and skopeo.
+    /// The only file in which to look for logins, like `--authfile` of podman and skopeo.
     pub auth_file: Option<PathBuf>,
-    /// User and password for the registry that is asked, before all files. Mirrors do not get them.
+    /// User and password for the registry. They take precedence over all files, and are not sent to
+    /// mirrors.
     pub credentials: Option<(String, String)>,
-    /// Hosts, `HOST[:PORT][/PATH]`, that are asked first for the images of every registry.
+    /// Mirrors, `HOST[:PORT][/PATH]`, that are tried first for the images of every registry.
     pub mirrors: Vec<String>,
-    /// How long to wait for what.
+    /// Timeouts and retries.
     pub patience: Patience,
-    /// Variables and directories that say where the user's configuration is.
+    /// The environment, which determines where the user's configuration is.
     pub environment: Environment,
 }
 
-/// How long to wait for what.
+/// Timeouts and retries.
 #[derive(Clone, Debug)]
 pub struct Patience {
-    /// A server that sends nothing for so long has cut the connection: 30 seconds.
+    /// How long a server may send nothing before the connection counts as broken: 30 seconds.
     pub silence: Duration,
-    /// How long a connection may take to be made, for all addresses of a host: 30 seconds.
+    /// The time limit for connecting, over all addresses of a host: 30 seconds.
     pub connect: Duration,
-    /// The first wait before something is tried again: 250 ms. Each further one is twice as long.
+    /// The wait before the first retry: 250 ms. It doubles with each further retry.
     pub first_wait: Duration,
     /// The longest of these waits: 8 seconds.
     pub longest_wait: Duration,
-    /// The longest wait that a server may ask for by Retry-After: 60 seconds.
+    /// The longest wait that a server may request with Retry-After: 60 seconds.
     pub longest_asked: Duration,
-    /// How often something is tried while nothing new arrives: 6 times.
+    /// The maximum number of attempts in a row without new bytes: 6.
     pub attempts: u32,
-    /// How long a credential helper may take: 10 seconds.
+    /// The time limit for a credential helper: 10 seconds.
     pub helper: Duration,
 }
 

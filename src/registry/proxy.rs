@@ -1,7 +1,8 @@
-//! HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, as curl(1) and Go's `httpproxy` understand them.
+//! HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, interpreted like curl(1) and Go's `httpproxy`.
 //!
-//! ureq takes the first that it finds, whatever the scheme of the request is, and sends requests to
-//! loopback hosts through it. So the choice is made here and ureq is told.
+//! ureq uses the first of these variables that is set, for requests of either scheme, and also
+//! sends requests to loopback hosts through the proxy. This module therefore chooses the proxy
+//! itself and passes it to ureq.
 
 use std::net::IpAddr;
 
@@ -10,7 +11,7 @@ use ureq::Proxy;
 use super::endpoint::is_loopback;
 use super::{Environment, RegistryError};
 
-/// The proxies of the environment.
+/// The proxies set in the environment.
 pub(super) struct Proxies {
     http: Option<Proxy>,
     https: Option<Proxy>,
@@ -21,7 +22,8 @@ pub(super) struct Proxies {
 #[derive(Debug, PartialEq, Eq)]
 enum No {
     All,
-    /// A name and all below it (without a dot before it, both), perhaps on one port only.
+    /// A name and its subdomains, or only the subdomains if it begins with a dot; optionally for
+    /// one port only.
     Name {
         name: String,
         below_only: bool,
@@ -39,14 +41,14 @@ enum No {
 
 impl Proxies {
     /// # Errors
-    /// If a variable is no address of a proxy.
+    /// If a variable is not the address of a proxy.
     pub(super) fn new(environment: &Environment) -> Result<Self, RegistryError> {
         let one = |names: [&str; 2]| -> Result<Option<Proxy>, RegistryError> {
             for name in names {
                 let Some(value) = environment.get(name) else {
                     continue;
                 };
-                // The address may hold a password, so it is not shown.
+                // The address may contain a password, so it is not shown.
                 let wrong = || {
                     RegistryError::Options(format!(
                         "{name} is not the address of a proxy (expected http://HOST:PORT, https://… or socks5h://…)"
@@ -57,8 +59,8 @@ impl Proxies {
             }
             Ok(None)
         };
-        // Go: the variables in upper case first. HTTP_PROXY in upper case can come from a request in a
-        // CGI program, which this is not.
+        // Like Go, prefer the upper-case variables. In a CGI program HTTP_PROXY could be set by a
+        // request, but this is not a CGI program.
         let all = one(["ALL_PROXY", "all_proxy"])?;
         let no = environment
             .get("NO_PROXY")
@@ -71,12 +73,12 @@ impl Proxies {
         })
     }
 
-    /// The proxy for requests to `host` (with or without a port).
+    /// Returns the proxy for requests to `host` (with or without a port).
     pub(super) fn of(&self, tls: bool, host: &str) -> Option<Proxy> {
         let proxy = if tls { &self.https } else { &self.http };
         let proxy = proxy.as_ref()?;
         let port = if tls { 443 } else { 80 };
-        // Go never sends requests to this machine through a proxy.
+        // Like Go, never send requests to this machine through a proxy.
         (!is_loopback(host) && !self.excepts(host, port)).then(|| proxy.clone())
     }
 
@@ -131,7 +133,7 @@ fn parse(entry: &str) -> Option<No> {
     })
 }
 
-/// `HOST[:PORT]`; brackets of an IPv6 address are taken off.
+/// Splits `HOST[:PORT]`. Removes the brackets of an IPv6 address.
 fn split_port(host: &str) -> (&str, Option<u16>) {
     if let Some((ip, rest)) = host.strip_prefix('[').and_then(|h| h.split_once(']')) {
         return (
@@ -155,7 +157,7 @@ fn within(ip: IpAddr, net: IpAddr, bits: u32) -> bool {
     }
 }
 
-/// Whether the first `bits` of `width` are the same.
+/// Whether the first `bits` of `width` bits are equal.
 fn same(a: u128, b: u128, bits: u32, width: u32) -> bool {
     let rest = width.saturating_sub(bits);
     (a ^ b).checked_shr(rest).unwrap_or(0) == 0

@@ -1,5 +1,6 @@
-//! containers-registries.conf(5), version 2: what podman, buildah and skopeo are told of registries and
-//! their mirrors. Short names and aliases are not for here; what is not known is passed over, as they do.
+//! containers-registries.conf(5), version 2: the configuration of registries and mirrors that
+//! podman, buildah and skopeo share. Short names and aliases are not used. Unknown keys are
+//! ignored, as in those programs.
 
 use std::fs;
 use std::io;
@@ -11,10 +12,10 @@ use super::endpoint::login_name;
 use super::environment::read_limited;
 use super::{Environment, Reference, RegistryError};
 
-/// No real file is larger.
+/// The maximum size of a file in bytes.
 const LONGEST: u64 = 4 << 20;
 
-/// All entries, of the file and of the directories.
+/// The entries of all files.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct RegistriesConf {
@@ -25,9 +26,9 @@ pub(super) struct RegistriesConf {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub(super) struct Registry {
-    /// What names must begin with; `location` if it is not given.
+    /// The prefix of the names that the entry applies to. Defaults to `location`.
     pub prefix: String,
-    /// What the prefix stands for.
+    /// What replaces the prefix.
     pub location: String,
     pub insecure: bool,
     pub blocked: bool,
@@ -46,7 +47,7 @@ pub(super) struct Mirror {
     pub when: When,
 }
 
-/// `pull-from-mirror`: what a mirror is asked for.
+/// `pull-from-mirror`: which requests a mirror serves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum When {
@@ -58,12 +59,13 @@ pub(super) enum When {
 }
 
 impl RegistriesConf {
-    /// Reads what containers-registries.conf(5) names under "FILES": one file, the user's before the
-    /// system's, and then the directories, a later entry in the place of an earlier one of the same
-    /// prefix. With a user's own file the system's directory is not read.
+    /// Reads the files that containers-registries.conf(5) lists under "FILES": one main file, the
+    /// user's if it exists, else the system's, and then the directories. A later entry replaces an
+    /// earlier one with the same prefix. If the user has a main file, the system's directory is not
+    /// read.
     ///
-    /// # Errors
-    /// If one of them is there and cannot be understood.
+    /// If a file exists but cannot be read or parsed, or if the file that
+    /// `CONTAINERS_REGISTRIES_CONF` names does not exist.
     pub(super) fn load(environment: &Environment) -> Result<Self, RegistryError> {
         let system = environment.etc().join("containers");
         let user = environment.config_home().map(|dir| dir.join("containers"));
@@ -106,7 +108,7 @@ impl RegistriesConf {
         Ok(())
     }
 
-    /// Understands one file.
+    /// Parses one file.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut conf: Self = toml::from_str(text).map_err(|e| e.to_string())?;
         for entry in &mut conf.registry {
@@ -132,7 +134,7 @@ impl RegistriesConf {
         Ok(conf)
     }
 
-    /// The entry with the longest prefix that a name begins with.
+    /// Returns the entry with the longest prefix that matches a name.
     pub(super) fn find(&self, name: &Reference) -> Option<&Registry> {
         let place = format!("{}/{}", name.registry(), name.repository());
         let whole = name.whole();
@@ -143,7 +145,8 @@ impl RegistriesConf {
     }
 }
 
-/// "prefix": a host, a path in it, or `*.` and the end of hosts. Docker Hub's other names are one.
+/// Whether a "prefix" matches a name. It is a host, a host with a path, or `*.` and the end of host
+/// names. All names of Docker Hub are equivalent.
 fn matches(prefix: &str, host: &str, place: &str) -> bool {
     if let Some(end) = prefix.strip_prefix('*') {
         let bare = host.split_once(':').map_or(host, |(bare, _)| bare);
@@ -154,7 +157,7 @@ fn matches(prefix: &str, host: &str, place: &str) -> bool {
         || (login_name(prefix) == host && prefix != host)
 }
 
-/// The `*.conf` of a directory, in the order of their names.
+/// Returns the `*.conf` files of a directory, sorted by name.
 fn listed(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let mut paths: Vec<_> = entries.map(|e| e.path()).collect();

@@ -1,5 +1,5 @@
-//! What is tried again, and when: waits that double from a quarter of a second on, or as long as the
-//! server asks for (Retry-After, RFC 9110, 10.2.3).
+//! Which failures are retried, and when. Waits start at a quarter of a second and double, or last
+//! as long as the server requests (Retry-After, RFC 9110, section 10.2.3).
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -9,25 +9,25 @@ use std::time::{Duration, SystemTime};
 use super::error::Asked;
 use super::{Patience, RegistryError};
 
-/// A question that failed, and whether it makes sense to ask again.
+/// A failed request, and whether to retry it.
 #[derive(Debug)]
 pub(super) struct Failed {
     pub error: Box<RegistryError>,
     pub again: Again,
-    /// Whether nothing at all came back, so that the host is better left alone for a while.
+    /// Whether nothing at all was received, so that the host is better left alone for a while.
     pub unreachable: bool,
 }
 
-/// Whether it makes sense to ask again.
+/// Whether to retry a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Again {
     Never,
-    /// The server may have asked to wait.
+    /// Retry, after the wait that the server requested, if it did.
     Later(Option<Duration>),
 }
 
 impl Failed {
-    /// What will not get better.
+    /// A permanent failure.
     pub(super) fn for_good(error: RegistryError) -> Self {
         Self {
             error: Box::new(error),
@@ -36,7 +36,7 @@ impl Failed {
         }
     }
 
-    /// What may be better next time.
+    /// A temporary failure.
     pub(super) fn for_now(error: RegistryError) -> Self {
         Self {
             error: Box::new(error),
@@ -45,7 +45,8 @@ impl Failed {
         }
     }
 
-    /// A status that is no success. 408, 429 and the 500s that proxies and overloaded servers send pass.
+    /// The failure for an unsuccessful status. 408, 429 and the 5xx statuses that proxies and
+    /// overloaded servers send are temporary.
     pub(super) fn status(asked: &Asked, status: u16, said: String, after: Option<&str>) -> Self {
         let again = match status {
             408 | 429 | 500 | 502 | 503 | 504 => {
@@ -67,19 +68,20 @@ impl From<RegistryError> for Failed {
     }
 }
 
-/// Retry-After: seconds, or a date.
+/// Parses Retry-After: a number of seconds, or a date.
 fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     let text = text.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
     let until = httpdate::parse_http_date(text).ok()?;
-    // A date that has passed means now.
+    // A date in the past means now.
     Some(until.duration_since(now).unwrap_or_default())
 }
 
 impl Patience {
-    /// How long to wait before attempt `n + 1`, after `n` that brought nothing (1, 2, …).
+    /// Returns how long to wait before attempt `n + 1`, after `n` attempts without new bytes (`n`
+    /// starts at 1).
     pub(super) fn wait(&self, n: u32, asked: Option<Duration>) -> Duration {
         if let Some(asked) = asked {
             return asked.min(self.longest_asked);
@@ -89,14 +91,15 @@ impl Patience {
             .first_wait
             .saturating_mul(doubled)
             .min(self.longest_wait);
-        // From half of it up to all of it, so that many clients do not come back at once.
+        // A random value between half and all of the wait, so that many clients do not retry at the
+        // same moment.
         let random = RandomState::new().hash_one(n) % 1024;
         let half = wait / 2;
         half + half.mul_f64(random as f64 / 1024.0)
     }
 }
 
-/// A wait that can be ended.
+/// A wait that another thread can end.
 #[derive(Default)]
 pub(super) struct Pause {
     ended: Mutex<bool>,
@@ -104,7 +107,8 @@ pub(super) struct Pause {
 }
 
 impl Pause {
-    /// Waits; at once if it was ended, by whomever. Says whether to go on.
+    /// Waits, and returns whether to continue. Returns false at once if [`end`](Self::end) was
+    /// called, before or during the wait.
     pub(super) fn wait(&self, time: Duration) -> bool {
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self
@@ -114,7 +118,7 @@ impl Pause {
         !*ended
     }
 
-    /// Ends all waits, those to come too.
+    /// Ends all waits, including future ones.
     pub(super) fn end(&self) {
         *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.changed.notify_all();

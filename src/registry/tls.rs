@@ -1,6 +1,6 @@
-//! Whom to trust: the system's roots (`SSL_CERT_FILE` and `SSL_CERT_DIR` in their place), files that the
-//! user names, and those kept for one registry by docker and podman (containers-certs.d(5)), where a
-//! certificate of the client may be too.
+//! Trusted certificates: the system's roots (or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`), files
+//! that the user names, and those stored for one registry by docker and podman
+//! (containers-certs.d(5)), where a client certificate may be stored too.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,12 +15,12 @@ use super::environment::read_limited;
 use super::verifier::Verifier;
 use super::{ClientOptions, RegistryError};
 
-/// A bundle of all roots of the web is a quarter of a megabyte.
+/// The maximum size of a file in bytes. A bundle of all web roots has a quarter of a megabyte.
 const LONGEST: u64 = 16 << 20;
 
-/// Whom to trust.
+/// The trusted certificates.
 pub(super) struct Trust {
-    /// Read when a host is first talked to by TLS.
+    /// The system's roots. Read at the first TLS connection.
     system: OnceLock<Vec<CertificateDer<'static>>>,
     extra: Vec<CertificateDer<'static>>,
     directories: Vec<PathBuf>,
@@ -29,7 +29,7 @@ pub(super) struct Trust {
 
 impl Trust {
     /// # Errors
-    /// If a file of the options has no certificates.
+    /// If a file of the options contains no certificates.
     pub(super) fn new(options: &ClientOptions) -> Result<Self, RegistryError> {
         let mut extra = Vec::new();
         for path in &options.roots {
@@ -51,10 +51,11 @@ impl Trust {
         })
     }
 
-    /// What holds for a host (with its port, if it has one). `insecure` takes any certificate.
+    /// Returns the TLS configuration for a host (with its port, if it has one). With `insecure`,
+    /// any certificate is accepted.
     ///
     /// # Errors
-    /// If what is kept for this host cannot be used.
+    /// If the files stored for this host are invalid.
     pub(super) fn of(
         &self,
         host: &str,
@@ -62,7 +63,7 @@ impl Trust {
     ) -> Result<Arc<ClientConfig>, RegistryError> {
         let mut roots = Vec::new();
         let mut own = None;
-        // A redirect may name any host; one of dots alone is a directory's name.
+        // A redirect may name any host. A host made only of dots would name a parent directory.
         let is_name = host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
         let mut kept = self.directories.iter().map(|dir| dir.join(host));
         if let Some(directory) = kept.find(|dir| is_name && dir.is_dir()) {
@@ -99,7 +100,8 @@ impl Trust {
     }
 }
 
-/// The system's. Where some or all are missing the connection says whom it does not trust.
+/// Returns the system's roots. Errors are only logged: if roots are missing, the connection error
+/// says which certificate is not trusted.
 fn system() -> Vec<CertificateDer<'static>> {
     let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {
@@ -122,7 +124,7 @@ fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, RegistryError> {
     }
 }
 
-/// `*.crt`: authorities that this host's certificate may be of.
+/// Reads `*.crt`: authorities that may have issued this host's certificate.
 fn authorities(directory: &Path) -> Result<Vec<CertificateDer<'static>>, RegistryError> {
     let mut roots = Vec::new();
     for path in listed(directory, "crt") {
@@ -131,15 +133,15 @@ fn authorities(directory: &Path) -> Result<Vec<CertificateDer<'static>>, Registr
     Ok(roots)
 }
 
-/// Who we are to a host.
+/// A client certificate with its key.
 struct Own {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
-    /// Of the key.
+    /// The file of the key, for messages.
     path: PathBuf,
 }
 
-/// The first `NAME.cert` with its `NAME.key`.
+/// Returns the first `NAME.cert` and its `NAME.key`.
 fn client(directory: &Path) -> Result<Option<Own>, RegistryError> {
     let Some(certificate) = listed(directory, "cert").into_iter().next() else {
         return Ok(None);

@@ -1,11 +1,12 @@
-//! Whether a host is who it says: its certificate is of an authority that is trusted, or is itself one of
-//! those that are.
+//! Verifies a host's certificate: it must be issued by a trusted authority, or be itself one of the
+//! trusted certificates.
 //!
-//! The second is what rustls leaves out. Docker's own recipe for a registry at home, `openssl req -x509`,
-//! makes a certificate that signs itself and calls itself an authority, and has it copied to
-//! `certs.d/HOST/ca.crt`. curl, Go and browsers take it; webpki refuses every authority as a host's own
-//! certificate (`CaUsedAsEndEntity`), after it has looked at the time that it is valid for. So what is left
-//! to ask is whether exactly this certificate is trusted, and whether it is for this name.
+//! rustls does not support the second case. Docker's own instructions for a private registry,
+//! `openssl req -x509`, create a self-signed certificate that is marked as an authority, and copy
+//! it to `certs.d/HOST/ca.crt`. curl, Go and browsers accept it. webpki rejects every authority as
+//! a host's own certificate (`CaUsedAsEndEntity`), after it has checked the validity period. What
+//! remains to check is whether exactly this certificate is trusted, and whether it is valid for
+//! this name.
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use rustls::{
     CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
 };
 
-/// Whether a host is who it says.
+/// Verifies a host's certificate.
 #[derive(Debug)]
 pub(super) struct Verifier {
     algorithms: WebPkiSupportedAlgorithms,
@@ -30,7 +31,7 @@ pub(super) struct Verifier {
 #[derive(Debug)]
 enum Whom {
     Anyone,
-    /// There are no roots.
+    /// There are no trusted roots.
     Nobody,
     These {
         by_authority: Arc<WebPkiServerVerifier>,
@@ -39,7 +40,8 @@ enum Whom {
 }
 
 impl Verifier {
-    /// Trusts these. Those that cannot be parsed are passed over, as everywhere: bundles have some.
+    /// Trusts these roots. Those that cannot be parsed are skipped, as other programs do, because
+    /// real bundles contain some.
     pub(super) fn new(
         roots: Vec<CertificateDer<'static>>,
         provider: &Arc<CryptoProvider>,
@@ -63,7 +65,7 @@ impl Verifier {
         })
     }
 
-    /// Takes any certificate, but not a handshake by who does not have its key.
+    /// Accepts any certificate, but still checks that the peer has its private key.
     pub(super) fn of_anyone(provider: &CryptoProvider) -> Self {
         Self {
             algorithms: provider.signature_verification_algorithms,
@@ -72,7 +74,7 @@ impl Verifier {
     }
 }
 
-/// Whether the one thing that is wrong with a certificate is that it is an authority's.
+/// Whether the only thing wrong with a certificate is that it is an authority's.
 fn is_authority(error: &Error) -> bool {
     let Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) = error else {
         return false;

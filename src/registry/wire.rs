@@ -1,7 +1,8 @@
-//! Connections: one agent of ureq for each host, with its roots, its proxy and its time limits, and what
-//! its errors mean. An agent keeps connections open and uses them again.
+//! Connections: one ureq agent for each host, with its roots, proxy and timeouts, and the
+//! classification of ureq's errors. Agents keep connections open and reuse them.
 //!
-//! ureq follows no redirects and makes no errors of statuses here: both need to know what is asked.
+//! ureq is configured not to follow redirects and not to turn statuses into errors, because both
+//! depend on the request.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,27 +13,29 @@ use ureq::http::{Request, Response};
 use ureq::{Agent, Body, Timeout};
 
 use super::connector::agent;
+use super::error_body::one_line;
 use super::location::Location;
 use super::proxy::Proxies;
-use super::said::one_line;
 use super::tls::Trust;
 use super::{ClientOptions, Patience, RegistryError};
 
-/// As much is asked of the kernel at a time.
+/// The size of ureq's input buffer, which is the size of reads from the socket.
 const INPUT: usize = 512 * 1024;
-/// Nobody needs more headers.
+/// The maximum size of response headers in bytes.
 const LONGEST_HEADERS: usize = 64 * 1024;
-/// Hosts whose connections are kept; a server that redirects to ever others would fill memory.
+/// The maximum number of hosts whose connections are kept. Without a limit, a server that keeps
+/// redirecting to new hosts could fill the memory.
 const MOST_HOSTS: usize = 64;
-/// Connections of one host that wait for more work.
+/// The maximum number of idle connections per host.
 const IDLE: usize = 16;
-/// A server on this machine that waits for more of what it takes for a request in plain HTTP.
+/// The time limit for TLS connections to this machine. A plain HTTP server may take the TLS
+/// handshake for an incomplete request and wait for the rest.
 const LOCAL_CONNECT: Duration = Duration::from_secs(5);
 
-/// What is sent beside path and host.
+/// Request headers other than the host.
 pub(super) type Headers<'a> = &'a [(&'static str, &'a str)];
 
-/// Connections to all hosts.
+/// The connections to all hosts.
 pub(super) struct Wire {
     trust: Trust,
     proxies: Proxies,
@@ -47,28 +50,28 @@ struct Key {
     host: String,
 }
 
-/// Why there is no answer.
+/// Why a request got no response.
 #[derive(Debug)]
 pub(super) enum Broken {
     /// The host does not speak TLS.
     PlainHttp,
-    /// Its certificate is not trusted.
+    /// The host's certificate is not trusted.
     Certificate(String),
-    /// No connection, or one that ended: it may be better next time.
+    /// No connection could be made, or it broke. A retry may succeed.
     Connection(String),
-    /// Nothing came for too long.
+    /// No bytes arrived for too long.
     Silent(String),
-    /// It will not be better next time.
+    /// A retry will not succeed.
     Hopeless(String),
-    /// The answer is no HTTP.
+    /// The response is not valid HTTP.
     Answer(String),
-    /// What this host needs is not in order.
+    /// The configuration for this host is invalid.
     Setup(RegistryError),
 }
 
 impl Wire {
     /// # Errors
-    /// If roots or proxies cannot be used.
+    /// If roots or proxies are invalid.
     pub(super) fn new(options: &ClientOptions) -> Result<Self, RegistryError> {
         Ok(Self {
             trust: Trust::new(options)?,
@@ -78,7 +81,7 @@ impl Wire {
         })
     }
 
-    /// Asks by GET.
+    /// Sends a GET request.
     pub(super) fn get(
         &self,
         at: &Location,
@@ -96,7 +99,7 @@ impl Wire {
         agent.run(request).map_err(|e| self.broken(e))
     }
 
-    /// Asks by POST, with a form.
+    /// Sends a POST request with a form.
     pub(super) fn post(
         &self,
         at: &Location,
@@ -112,7 +115,7 @@ impl Wire {
         agent.run(request).map_err(|e| self.broken(e))
     }
 
-    /// Ends all connections; requests that run end with an error, further ones too.
+    /// Closes all connections. Running and further requests fail.
     pub(super) fn end(&self) {
         for agent in self.lock().values() {
             agent.clone().shutdown();
@@ -148,14 +151,14 @@ impl Wire {
             .max_redirects_will_error(false)
             .proxy(self.proxies.of(key.tls, &key.host))
             .user_agent(concat!("imgfs/", env!("CARGO_PKG_VERSION")))
-            // What comes is compared with a digest and an offset.
+            // A content encoding would make digests and offsets useless.
             .accept_encoding("identity")
             .timeout_resolve(Some(connect))
             .timeout_connect(Some(connect))
             .timeout_send_request(silence)
             .timeout_per_read(silence)
             .timeout_per_write(silence)
-            // Headers that come byte by byte are as good as none.
+            // Limits the total time, in case a server sends headers byte by byte.
             .timeout_recv_response(Some(self.patience.silence * 2))
             .max_response_header_size(LONGEST_HEADERS)
             .input_buffer_size(INPUT)
@@ -163,7 +166,7 @@ impl Wire {
             .max_idle_connections(MOST_HOSTS)
             .max_idle_connections_per_host(IDLE);
         let config = config.build();
-        // A proxy may be talked to by TLS where the host is not.
+        // The connection to a proxy may use TLS even if the one to the host does not.
         let tls = if key.tls || config.proxy().is_some() {
             Some(
                 self.trust
@@ -176,7 +179,7 @@ impl Wire {
         Ok(agent(config, tls))
     }
 
-    /// What an error of ureq means.
+    /// Classifies an error of ureq.
     fn broken(&self, error: ureq::Error) -> Broken {
         match error {
             ureq::Error::Io(error) => self.broken_io(error),
@@ -204,7 +207,7 @@ impl Wire {
                 "the answer is not HTTP: {}",
                 one_line(&error.to_string())
             )),
-            // Its text may be an address, which may hold secrets.
+            // The text may contain a URL, which may contain secrets.
             ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::RequireHttpsOnly(_) => {
                 Broken::Answer("it names what cannot be asked for".to_owned())
             }
@@ -212,7 +215,7 @@ impl Wire {
         }
     }
 
-    /// The same for what reading a body returns.
+    /// Like [`broken`](Self::broken), but for an error from reading a body.
     pub(super) fn broken_io(&self, error: io::Error) -> Broken {
         if let Some(tls) = error
             .get_ref()
@@ -225,7 +228,7 @@ impl Wire {
                 .into_inner()
                 .and_then(|e| e.downcast::<ureq::Error>().ok());
             return match inner {
-                // Io inside of it would have been unwrapped by ureq.
+                // ureq would have unwrapped an `Io` inside it.
                 Some(inner) if !matches!(*inner, ureq::Error::Io(_)) => self.broken(*inner),
                 _ => Broken::Connection("the connection was cut".to_owned()),
             };
@@ -234,7 +237,7 @@ impl Wire {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => Broken::Connection("the connection was cut".to_owned()),
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Broken::Silent(self.silent()),
-            // getaddrinfo(3): EAI_NONAME is an answer, EAI_AGAIN is none.
+            // getaddrinfo(3): EAI_NONAME is final, EAI_AGAIN is temporary.
             _ if text.contains("Name or service not known") => {
                 Broken::Hopeless("there is no such host".to_owned())
             }
@@ -260,7 +263,7 @@ fn of_tls(error: &rustls::Error) -> Broken {
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => Broken::PlainHttp,
         Error::InvalidCertificate(why) => Broken::Certificate(one_line(&why.to_string())),
         Error::NoCertificatesPresented => Broken::Certificate("it shows none".to_owned()),
-        // A record that was changed on its way.
+        // A record was changed in transit.
         Error::DecryptError => Broken::Connection("the connection was damaged (TLS)".to_owned()),
         other => Broken::Hopeless(format!("TLS: {}", one_line(&other.to_string()))),
     }

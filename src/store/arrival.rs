@@ -1,8 +1,9 @@
-//! A blob that is arriving: written to `arriving/`, and named when all of it is there and right.
+//! A blob that is being received. It is written to `arriving/` and moved to its final name once it
+//! is complete and its digest has been checked.
 //!
-//! What a process leaves behind that ends too early is gone on with by the next one: it says how
-//! many bytes there are, and they are hashed like those that come. Of two processes that want the same
-//! blob one waits for the other.
+//! A partial blob that an interrupted process left behind is resumed by the next process: the
+//! file's length is the number of bytes received, and those bytes are hashed like the ones that
+//! follow. If two processes want the same blob, one waits for the other.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
@@ -18,19 +19,19 @@ use super::lock::{Lock, is_still, lock, try_lock};
 use super::{ARRIVING, Lease, Store, StoreError, sync_dir};
 use crate::blob::Digest;
 
-/// How often who waits for another looks again.
+/// Polling interval while waiting for another process to finish a blob.
 const WAIT: Duration = Duration::from_millis(20);
 
-/// A blob that somebody wants to be in the store.
+/// The result of [`Store::want`].
 pub enum Wanted {
-    /// It is there.
+    /// The blob is in the store.
     Here(Lease),
-    /// It has to be brought.
+    /// The blob is missing or incomplete and has to be fetched.
     Missing(Arrival),
 }
 
-/// A blob that is not whole. Nobody else writes it while this lives. If this is dropped, what has
-/// arrived stays.
+/// An incomplete blob, locked against other writers while this value lives. Dropping it keeps the
+/// bytes received so far.
 pub struct Arrival {
     store: Store,
     digest: Digest,
@@ -40,11 +41,12 @@ pub struct Arrival {
 }
 
 impl Store {
-    /// The blob of a digest, or what has arrived of it. `size` is its length by its descriptor; a blob
-    /// of another length is not the one, and is replaced.
+    /// Returns the blob with this digest, or the part of it that has been received. `size` is the
+    /// length in its descriptor. A stored blob of another length is treated as missing and is
+    /// replaced.
     ///
     /// # Errors
-    /// If it cannot be opened or made.
+    /// If the blob cannot be opened or created.
     pub fn want(&self, digest: &Digest, size: u64) -> Result<Wanted, StoreError> {
         let name = format!("{}-{}", digest.algorithm(), digest.hex());
         let path = self.root.join(ARRIVING).join(name);
@@ -91,14 +93,14 @@ impl Store {
         }
     }
 
-    /// The blob of these bytes, which are its content.
+    /// Stores `bytes` as the blob with this digest. The bytes must match the digest.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If the blob cannot be written.
     pub fn put(&self, digest: &Digest, bytes: &[u8]) -> Result<Lease, StoreError> {
         match self.want(digest, bytes.len() as u64)? {
             Wanted::Here(lease) if self.document(digest).is_ok() => Ok(lease),
-            // Damaged: it makes way.
+            // The stored blob is damaged: replace it.
             Wanted::Here(lease) => {
                 self.discard(digest, lease)?;
                 self.put(digest, bytes)
@@ -111,11 +113,11 @@ impl Store {
         }
     }
 
-    /// Takes a blob away that was found damaged, so that it can be brought again; not the right one, if
-    /// another process was faster. Who has it open keeps it.
+    /// Removes a damaged blob so that it can be fetched again. Does nothing if another process has
+    /// already replaced the blob. Processes that have the damaged file open keep it.
     ///
     /// # Errors
-    /// If it cannot be removed.
+    /// If the blob cannot be removed.
     pub fn discard(&self, digest: &Digest, damaged: Lease) -> Result<(), StoreError> {
         let path = self.blob_path(digest);
         let at = StoreError::at(&path);
@@ -127,9 +129,12 @@ impl Store {
     }
 }
 
-/// Waits until nobody else writes a blob that is arriving; false if it has arrived meanwhile, or was
-/// taken away. Not by waiting for the lock: who has written it keeps it locked, shared, until all of his
-/// image is there, and may in turn wait for a blob of ours.
+/// Waits until no other process is writing this partial blob. Returns false if the blob was
+/// completed or removed in the meantime.
+///
+/// This polls instead of blocking on the lock: the process that wrote a blob keeps a shared lock on
+/// it until its whole image is complete, and may itself be waiting for a blob that this process is
+/// writing.
 fn turn(file: &File, path: &Path) -> io::Result<bool> {
     let mut waited = false;
     loop {
@@ -149,25 +154,25 @@ fn turn(file: &File, path: &Path) -> io::Result<bool> {
 }
 
 impl Arrival {
-    /// How many bytes have arrived.
+    /// The number of bytes received.
     pub fn len(&self) -> u64 {
         self.len
     }
 
-    /// Whether none has.
+    /// Whether no bytes have been received.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The file that they are in, for who reads it while it grows.
+    /// The file that holds the received bytes, for reading while it grows.
     pub fn file(&self) -> Arc<File> {
         self.file.clone()
     }
 
-    /// Adds bytes.
+    /// Appends bytes.
     ///
     /// # Errors
-    /// If they cannot be written.
+    /// If the bytes cannot be written.
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let written = self.file.write_all_at(bytes, self.len);
         written.map_err(StoreError::at(&self.path))?;
@@ -175,30 +180,30 @@ impl Arrival {
         Ok(())
     }
 
-    /// Has what has arrived reach the disk. [`Arrival::finish`] does too: this is for who has something
-    /// else to do meanwhile.
+    /// Syncs the received bytes to disk. [`Arrival::finish`] syncs as well; calling this earlier
+    /// lets other work proceed meanwhile.
     ///
     /// # Errors
-    /// If it cannot.
+    /// If the sync fails.
     pub fn sync(&self) -> Result<(), StoreError> {
         let synced = self.file.sync_data();
         synced.map_err(StoreError::at(&self.path))
     }
 
-    /// Forgets what has arrived: it was wrong.
+    /// Discards the received bytes because they were wrong.
     ///
     /// # Errors
-    /// If the file cannot be cut.
+    /// If the file cannot be truncated.
     pub fn restart(&mut self) -> Result<(), StoreError> {
         self.file.set_len(0).map_err(StoreError::at(&self.path))?;
         self.len = 0;
         Ok(())
     }
 
-    /// Gives the blob its name. Its digest must have been checked.
+    /// Moves the complete blob to its final name. The caller must have checked its digest.
     ///
     /// # Errors
-    /// If it cannot reach the disk.
+    /// If the blob cannot be synced to disk or renamed.
     pub fn finish(self) -> Result<Lease, StoreError> {
         let target = self.store.blob_path(&self.digest);
         let at = StoreError::at(&target);
@@ -206,11 +211,12 @@ impl Arrival {
             self.file.sync_all()?;
             let dir = target.parent().unwrap_or(&target);
             fs::create_dir_all(dir)?;
-            // Changing a lock gives it up for a moment, in which the blob could be taken away.
+            // Converting a flock(2) lock releases it for a moment. The store lock keeps the blob
+            // from being pruned in that moment.
             let _lock = Lock::shared(&self.store.root)?;
             fs::rename(&self.path, &target)?;
-            // Nobody changes a blob by accident. Not before it has its name: who goes on with what
-            // arrived must be able to write.
+            // Read-only mode guards against accidental changes. It is set only after the rename,
+            // because a process that resumes a partial blob must be able to write to it.
             self.file.set_permissions(Permissions::from_mode(0o444))?;
             lock(&self.file, FlockOperation::LockShared, &target)?;
             sync_dir(dir)
@@ -218,7 +224,8 @@ impl Arrival {
         name().map_err(at)?;
         let file = match Arc::try_unwrap(self.file) {
             Ok(file) => file,
-            // The lock is of the open file, whoever has a descriptor of it.
+            // flock(2) locks belong to the open file description, so a duplicated descriptor keeps
+            // the lock.
             Err(shared) => shared.try_clone().map_err(StoreError::at(&target))?,
         };
         Ok(Lease::of(file))

@@ -1,4 +1,4 @@
-//! Blobs that are whole: found by their digest, and locked while somebody uses them.
+//! Complete blobs: looked up by digest, and locked while they are in use.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -12,7 +12,7 @@ use super::{Store, StoreError};
 use crate::blob::{Digest, FileSource, read_all};
 use crate::oci::MAX_DOCUMENT;
 
-/// A blob that nobody takes away while this lives.
+/// A lock on a blob: [`Store::prune`] does not remove the blob while this value lives.
 #[derive(Debug)]
 pub struct Lease {
     file: File,
@@ -23,27 +23,26 @@ impl Lease {
         Self { file }
     }
 
-    /// The file; it is locked as long as it is open.
+    /// Returns the file. The blob stays locked for as long as the file is open.
     pub fn into_file(self) -> File {
         self.file
     }
 
-    /// The same.
+    /// Borrows the file.
     pub fn file(&self) -> &File {
         &self.file
     }
 }
 
 impl Store {
-    /// The blob of a digest, if it is there. Its bytes were verified when they came; whether they still
-    /// are the same is not looked at.
+    /// Returns the blob with this digest, or `None` if it is not in the store. Its bytes were
+    /// verified when they were received and are not verified again here.
     ///
-    /// # Errors
-    /// If it cannot be opened, or is no regular file.
+    /// If the blob cannot be opened or is not a regular file.
     pub fn blob(&self, digest: &Digest) -> Result<Option<Lease>, StoreError> {
         let path = self.blob_path(digest);
         let at = StoreError::at(&path);
-        // A pipe of that name would hang whoever opens it.
+        // NONBLOCK: opening a FIFO of that name would block forever.
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         loop {
             let opened = OpenOptions::new()
@@ -60,7 +59,8 @@ impl Store {
                 return Err(self.no_file(&path));
             }
             match lock(&file, FlockOperation::LockShared, &path) {
-                // A file system without locks; it is then on who uses it not to prune meanwhile.
+                // The file system does not support locks. The user must then not prune while blobs
+                // are in use.
                 Err(e) if e.kind() == io::ErrorKind::Unsupported => {}
                 locked => locked.map_err(&at)?,
             }
@@ -70,16 +70,18 @@ impl Store {
         }
     }
 
-    /// Where a file of the store should be is something else. The store never makes that.
+    /// The error for a path where the store expects a regular file but finds something else. The
+    /// store itself never creates anything else there.
     pub(super) fn no_file(&self, path: &Path) -> StoreError {
         let within = path.strip_prefix(&self.root).unwrap_or(path);
         self.bad_document(&within.to_string_lossy(), "is not a regular file")
     }
 
-    /// A document's bytes, which are those of its digest; `None` if it is not there.
+    /// Returns the bytes of a document after checking them against its digest, or `None` if the
+    /// document is not in the store.
     ///
     /// # Errors
-    /// If it cannot be read, or is damaged.
+    /// If the document cannot be read or is damaged.
     pub fn document(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
         let Some(lease) = self.blob(digest)? else {
             return Ok(None);
@@ -96,7 +98,7 @@ impl Store {
     }
 }
 
-/// Whether what was to be opened is a symbolic link.
+/// Whether opening a file failed because it is a symbolic link (`O_NOFOLLOW` gives `ELOOP`).
 pub(super) fn is_loop(error: &io::Error) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
 }

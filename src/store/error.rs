@@ -1,78 +1,78 @@
-//! Why the store could not do what it was asked for. Each message names the store or the image, and
-//! the way out.
+//! Errors of the store. Each message names the store or the image, and says how to recover.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::blob::Digest;
 
-/// Why the store could not do what it was asked for.
+/// An error of a store operation.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// A file or directory of it cannot be read or written.
+    /// A file or directory of the store cannot be read or written.
     #[error("{error}{}", hint(error))]
     Io {
-        /// What the system says, with the path.
+        /// The system error, with the path.
         #[source]
         error: io::Error,
     },
-    /// `index.json` is not what it should be: nobody knows what the store holds, so nothing is changed.
+    /// `index.json` is missing or invalid. The contents of the store are then unknown, so nothing
+    /// is changed.
     #[error(
         "{}: index.json {detail}; put back what it was, or remove the whole store to begin anew",
         store.display()
     )]
     Names {
-        /// The store.
+        /// The store's directory.
         store: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with `index.json`.
         detail: String,
     },
-    /// A document or a blob is not what it should be.
+    /// A document or a blob is invalid.
     #[error("{}: {document} {detail}; mend or remove it", store.display())]
     Document {
-        /// The store.
+        /// The store's directory.
         store: PathBuf,
-        /// Which document.
+        /// The document.
         document: String,
         /// What is wrong with it.
         detail: String,
     },
-    /// No image of that name.
+    /// There is no image of that name.
     #[error("there is no image {wanted:?} in the store; {}", list(names))]
     NoSuchName {
-        /// The name asked for.
+        /// The requested name.
         wanted: String,
-        /// The names that there are.
+        /// The names of the images in the store.
         names: Vec<String>,
     },
-    /// The beginning of a digest, and several have it.
+    /// A digest prefix matches several images.
     #[error("{wanted:?} may be any of {}; write more of it", digests.join(" "))]
     Ambiguous {
-        /// What was asked for.
+        /// The requested prefix.
         wanted: String,
-        /// The digests that begin so.
+        /// The matching digests.
         digests: Vec<String>,
     },
-    /// What cannot be the name of an image.
+    /// The name is not a valid image name.
     #[error("{name:?} cannot be the name of an image: {detail}")]
     BadName {
         /// The name.
         name: String,
-        /// Why not.
+        /// Why it is invalid.
         detail: &'static str,
     },
-    /// A document of an image is not there, so that nobody knows what belongs to it.
+    /// A document of an image is missing, so the blobs of the image are not known.
     #[error("image {image} is incomplete: {digest} is missing; pull it again, or imgfs rm {image}")]
     Incomplete {
         /// The image.
         image: String,
-        /// What is missing.
+        /// The digest of the missing document.
         digest: Digest,
     },
 }
 
 impl StoreError {
-    /// An error of the system that is about a path.
+    /// Maps an I/O error to a [`StoreError`] that names `path`.
     pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> Self {
         let about = crate::private::about(path);
         move |error| Self::Io {

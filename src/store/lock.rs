@@ -1,11 +1,14 @@
-//! Who may do what at the same time, told by flock(2): a lock is gone with the process that held it,
-//! however it ended.
+//! Locks of the store, based on flock(2): a lock disappears with the process that held it, even if
+//! that process was killed.
 //!
-//! Two kinds of files are locked. The file `lock` stands for the names and for what is there: shared
-//! by who looks something up and begins to use it, exclusive for who changes `index.json` or takes
-//! blobs away; both for a moment only. Each blob is locked, shared, by who uses it for as long as he
-//! does: a mount until it is unmounted, a pull until the image has its name. What is locked so is not
-//! taken away. A blob that is still arriving is locked, exclusively, by who writes it.
+//! There are three kinds of locks:
+//!
+//! - The file `lock` guards the names and the set of blobs. It is locked shared to look something
+//!   up and begin to use it, and exclusive to change `index.json` or remove blobs. Both are held
+//!   only briefly.
+//! - Each blob is locked shared by every process that uses it, for as long as it does: by a mount
+//!   until it is unmounted, by a pull until the image has its name. Locked blobs are not removed.
+//! - A partial blob is locked exclusive by the process that writes it.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -15,22 +18,22 @@ use std::path::Path;
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
-/// The file that stands for the store as a whole.
+/// The name of the file that guards the store as a whole.
 pub(super) const LOCK: &str = "lock";
 
-/// The store as a whole is locked while this lives.
+/// A lock on the store as a whole. Released on drop.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: Option<File>,
 }
 
 impl Lock {
-    /// Lets nobody change the store.
+    /// Takes the shared lock: no name changes and no blob is removed while it is held.
     pub(super) fn shared(root: &Path) -> io::Result<Self> {
         Self::take(root, FlockOperation::LockShared)
     }
 
-    /// Lets nobody else look at it.
+    /// Takes the exclusive lock.
     pub(super) fn exclusive(root: &Path) -> io::Result<Self> {
         Self::take(root, FlockOperation::LockExclusive)
     }
@@ -48,7 +51,7 @@ impl Lock {
         };
         let file = match opened {
             Ok(file) => file,
-            // On a disk that cannot be written nobody changes anything.
+            // On a read-only file system no process can change the store, so no lock is needed.
             Err(e) if how == FlockOperation::LockShared && is_read_only(&e) => {
                 return Ok(Self { _file: None });
             }
@@ -66,7 +69,7 @@ fn is_read_only(error: &io::Error) -> bool {
     )
 }
 
-/// Waits for a lock.
+/// Takes a lock, and waits for it if necessary.
 pub(super) fn lock(file: &File, how: FlockOperation, path: &Path) -> io::Result<()> {
     let at_once = match how {
         FlockOperation::LockShared => FlockOperation::NonBlockingLockShared,
@@ -84,7 +87,7 @@ pub(super) fn lock(file: &File, how: FlockOperation, path: &Path) -> io::Result<
     }
 }
 
-/// Takes a lock if nobody is in the way.
+/// Takes a lock if it is free. Returns false if it is not.
 pub(super) fn try_lock(file: &File, how: FlockOperation) -> io::Result<bool> {
     match flock(file, how) {
         Ok(()) => Ok(true),
@@ -93,8 +96,8 @@ pub(super) fn try_lock(file: &File, how: FlockOperation) -> io::Result<bool> {
     }
 }
 
-/// Whether a path still leads to an open file: another may have renamed or removed it before it was
-/// locked.
+/// Whether a path still refers to an open file. Another process may have renamed or removed the
+/// file before it was locked.
 pub(super) fn is_still(file: &File, path: &Path) -> io::Result<bool> {
     let open = file.metadata()?;
     match std::fs::symlink_metadata(path) {

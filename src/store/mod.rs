@@ -1,20 +1,21 @@
-//! The store: where images stay that were pulled or loaded, under their names.
+//! The store: the directory that holds pulled and loaded images under their names.
 //!
-//! It is an OCI image layout (OCI image-spec, image-layout.md) like any other, so skopeo, umoci and
-//! crane read it: `index.json` has a descriptor for each name, blobs lie under their digests and are
-//! shared by all images that have them. Beside them is what the layout does not know:
+//! It is an ordinary OCI image layout (OCI image-spec, image-layout.md), so skopeo, umoci and crane
+//! can read it: `index.json` has a descriptor for each name, and blobs are stored under their
+//! digests and shared by all images that use them. The store adds two entries that the layout does
+//! not define:
 //!
-//! | file | what it is |
+//! | file | contents |
 //! |---|---|
-//! | `lock` | who may change the store (`lock.rs`) |
-//! | `arriving/` | blobs of which a part is there; the next pull goes on with them (`arrival.rs`) |
+//! | `lock` | the lock that serializes changes to the store (`lock.rs`) |
+//! | `arriving/` | partial blobs, which the next pull resumes (`arrival.rs`) |
 //!
-//! **Nothing is lost.** A blob gets its name when all of its bytes are on the disk and their digest
-//! is right; `index.json` is written aside and renamed. So a process that ends at any moment leaves
-//! either what was there before or what it was about to make, and parts that the next one uses. What
-//! somebody uses is locked, and [`Store::prune`] lets it be.
+//! **Crash safety.** A blob gets its name only when all of its bytes are on disk and match its
+//! digest. `index.json` is written to a temporary file and renamed. A process that ends at any
+//! moment therefore leaves either the old or the new state, and partial blobs that the next process
+//! resumes. Blobs in use are locked, and [`Store::prune`] skips them.
 //!
-//! What is known of layers, their indexes, is not here but in the cache, as for every other image.
+//! The indexes of layers are not stored here but in the cache, as for images from any other source.
 
 mod arrival;
 mod blobs;
@@ -47,28 +48,28 @@ use crate::blob::Digest;
 use crate::private::{self, check_dir};
 pub(crate) use lock::Lock;
 
-/// Directory of blobs that are arriving.
+/// The directory of partial blobs.
 const ARRIVING: &str = "arriving";
 
-/// A store in a directory of this user's own.
+/// A store in a directory that only this user can write to.
 #[derive(Clone, Debug)]
 pub struct Store {
-    /// Absolute, since a background process changes its own directory.
+    /// Absolute, because a background process changes its working directory.
     root: PathBuf,
 }
 
 impl Store {
-    /// Where it is unless the user says otherwise: `$XDG_DATA_HOME/imgfs`, else
-    /// `$HOME/.local/share/imgfs` (XDG Base Directory Specification: a relative path is ignored).
+    /// The default location: `$XDG_DATA_HOME/imgfs`, else `$HOME/.local/share/imgfs`. A relative
+    /// path in the variable is ignored (XDG Base Directory Specification).
     pub fn default_path() -> Option<PathBuf> {
         private::default_path("XDG_DATA_HOME", ".local/share")
     }
 
-    /// Opens a store, and makes it if it is not there.
+    /// Opens a store and creates it if it does not exist.
     ///
     /// # Errors
-    /// If it cannot be made, or is not this user's alone to write: who can write to it can have other
-    /// images shown under a name. The error names the path.
+    /// If the store cannot be created, or if other users can write to it: they could substitute the
+    /// images behind its names. The error names the path.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let root = std::path::absolute(path).map_err(StoreError::at(path))?;
         let blobs = root.join("blobs");
@@ -88,13 +89,13 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens a store if there is one, and makes nothing.
+    /// Opens an existing store. Returns `None` if there is none; creates nothing.
     ///
     /// # Errors
-    /// If it cannot be looked into, or is not this user's alone to write.
+    /// If the store cannot be read, or if other users can write to it.
     pub fn existing(path: &Path) -> Result<Option<Self>, StoreError> {
         let root = std::path::absolute(path).map_err(StoreError::at(path))?;
-        // One that may not be looked into is not the same as none.
+        // A directory that cannot be read is an error, not a missing store.
         for dir in [root.clone(), root.join("blobs"), root.join("blobs/sha256")] {
             match check_dir(&dir) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -109,8 +110,8 @@ impl Store {
         Ok(Some(store))
     }
 
-    /// Without an `index.json` there is no image yet. Where there are blobs it was lost, and an empty one
-    /// in its place would make all of them unreferenced.
+    /// Fails if the store has blobs. Called when `index.json` does not exist: if there are blobs,
+    /// it was lost, and creating an empty one would make all of them unreferenced.
     fn check_no_blobs(&self) -> Result<(), StoreError> {
         let files = self.files()?;
         match files.iter().any(|(_, digest, _)| digest.is_some()) {
@@ -119,21 +120,21 @@ impl Store {
         }
     }
 
-    /// Its directory.
+    /// The store's directory.
     pub fn path(&self) -> &Path {
         &self.root
     }
 
-    /// Lets nobody take anything out of the store while this lives: hold it from when a name is looked
-    /// up until all that is wanted of the image is open.
+    /// Keeps blobs from being removed while the returned lock is held. Hold it from looking up a
+    /// name until all required blobs of the image are open.
     ///
     /// # Errors
-    /// If the lock cannot be had.
+    /// If the lock cannot be taken.
     pub(crate) fn hold(&self) -> Result<Lock, StoreError> {
         Ok(Lock::shared(&self.root)?)
     }
 
-    /// Where the blob of a digest is (image-layout.md, "Blobs").
+    /// The path of the blob with this digest (image-layout.md, "Blobs").
     fn blob_path(&self, digest: &Digest) -> PathBuf {
         let mut path = self.root.join("blobs");
         path.push(digest.algorithm());
@@ -142,7 +143,7 @@ impl Store {
     }
 }
 
-/// Writes a file so that under its name there is always all of one state of it.
+/// Writes a file atomically: the path always holds either the old or the new contents in full.
 fn write_aside(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let dir = path.parent().unwrap_or(path);
     let write = || -> io::Result<()> {
@@ -155,7 +156,7 @@ fn write_aside(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     write().map_err(StoreError::at(path))
 }
 
-/// Has the names in a directory reach the disk.
+/// Syncs a directory, so that new names in it survive a crash.
 fn sync_dir(dir: &Path) -> io::Result<()> {
     fs::File::open(dir)?.sync_all()
 }

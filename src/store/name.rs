@@ -1,26 +1,29 @@
-//! Names of images: what a user writes, and what stands in `index.json` as
+//! Image names: as typed by users, and as stored in `index.json` in the annotation
 //! `org.opencontainers.image.ref.name`.
 //!
-//! A pulled image has its full name, `docker.io/library/app:1`, so that it can be pulled again by it;
-//! a name that a user gives is kept as it is, with `:latest` where there is no tag. Two that mean the
-//! same to docker are one: `app`, `app:latest` and `docker.io/library/app:latest`.
+//! A pulled image is stored under its full name, `docker.io/library/app:1`, so that it can be
+//! pulled again by that name. A name that a user gives is kept as it is, with `:latest` appended if
+//! it has no tag. Names that docker treats as equal are equal here: `app`, `app:latest` and
+//! `docker.io/library/app:latest`.
 
 use super::StoreError;
 
-/// Longer ones are in no registry (distribution-spec, "Pulling manifests": 255 with the host).
+/// The maximum length of a name in bytes. No registry has longer ones (distribution-spec, "Pulling
+/// manifests": 255 with the host).
 const MAX_LEN: usize = 512;
 
-/// A name without what docker leaves out and podman writes: `docker.io/library/app:latest`.
+/// Strips the parts of a name that docker omits and podman writes, as in
+/// `docker.io/library/app:latest`.
 pub(crate) fn short(name: &str) -> &str {
     let name = name.strip_prefix("docker.io/").unwrap_or(name);
     let name = name.strip_prefix("library/").unwrap_or(name);
     name.strip_suffix(":latest").unwrap_or(name)
 }
 
-/// The name that an image gets in the store: with a tag or a digest.
+/// Returns the name under which an image is stored: with a tag or a digest.
 ///
 /// # Errors
-/// If it is not one that other programs would read (OCI image-spec, annotations.md, the grammar of
+/// If other programs could not read the name (OCI image-spec, annotations.md, the grammar of
 /// `org.opencontainers.image.ref.name`).
 pub fn complete(name: &str) -> Result<String, StoreError> {
     let bad = |detail| StoreError::BadName {

@@ -1,4 +1,4 @@
-//! The names of the store: `index.json`, a descriptor for each.
+//! The names of the store's images: `index.json`, with a descriptor for each name.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,33 +12,34 @@ use super::{Store, StoreError, complete, short, write_aside};
 use crate::blob::Digest;
 use crate::oci::{self, CONTAINERD_NAME, REF_NAME};
 
-/// The document of the names (OCI image-spec, image-layout.md).
+/// The file that holds the names (OCI image-spec, image-layout.md).
 pub(super) const INDEX: &str = "index.json";
-/// A longer document is a trick.
+/// The maximum size of `index.json` in bytes. A larger file is rejected as hostile.
 const MAX_INDEX: u64 = 64 << 20;
-/// Fewer digits of a digest could be a name.
+/// The minimum length of a digest prefix. A shorter one could be a name.
 const MIN_PREFIX: usize = 6;
 
-/// An image of the store.
+/// An image in the store.
 #[derive(Clone, Debug)]
 pub struct Named {
-    /// Its name; a layout may have images without.
+    /// Its name. Image layouts may contain images without a name.
     pub name: Option<String>,
-    /// Digest of its manifest, or of its index where it is there for several platforms.
+    /// The digest of its manifest, or of its index if the image has several platforms.
     pub digest: Digest,
-    /// The descriptor of that, with the annotations of its entry in `index.json`.
+    /// The descriptor of that manifest or index, with the annotations of its entry in `index.json`.
     pub descriptor: Descriptor,
-    /// The entry in `index.json`: it names the OCI form of an image of Docker's, see `oci_form.rs`.
+    /// The entry in `index.json`. For an image with Docker media types it refers to the OCI form;
+    /// see `oci_form.rs`.
     pub(super) entry: Descriptor,
 }
 
 impl Named {
-    /// Whether it is there for several platforms.
+    /// Whether the image is an index of several platforms.
     pub fn is_index(&self) -> bool {
         oci::is_index(self.descriptor.media_type().as_ref())
     }
 
-    /// One of its manifests, under its name.
+    /// Returns one of the manifests of this index, under the same name.
     pub(crate) fn narrowed_to(self, descriptor: Descriptor, digest: Digest) -> Self {
         Self {
             name: self.name,
@@ -48,13 +49,13 @@ impl Named {
         }
     }
 
-    /// Its name, or its digest.
+    /// The name, or the digest if the image has no name.
     pub fn shown(&self) -> String {
         self.name.clone().unwrap_or_else(|| self.digest.to_string())
     }
 }
 
-/// The document of a store without images.
+/// The `index.json` of a store without images.
 pub(super) fn empty() -> ImageIndex {
     let mut index = ImageIndex::default();
     index.set_media_type(Some(MediaType::ImageIndex));
@@ -62,29 +63,29 @@ pub(super) fn empty() -> ImageIndex {
 }
 
 impl Store {
-    /// All images, in the order in which they came.
+    /// Returns all images, oldest entry first.
     ///
     /// # Errors
-    /// If `index.json` cannot be read or understood.
+    /// If `index.json` cannot be read or parsed.
     pub fn images(&self) -> Result<Vec<Named>, StoreError> {
         let index = self.read_names()?;
         index.manifests().iter().map(|d| self.named(d)).collect()
     }
 
-    /// The image that somebody means: by its name, with or without what docker leaves out, or by the
-    /// beginning of its digest.
+    /// Finds an image by its name, with or without the parts that docker omits, or by a prefix of
+    /// its digest.
     ///
     /// # Errors
-    /// If there is none, or several could be meant.
+    /// If no image matches, or several do.
     pub fn find(&self, wanted: &str) -> Result<Named, StoreError> {
         let images = self.images()?;
         choose(&images, wanted).cloned()
     }
 
-    /// Gives an image a name, in place of any image that had it.
+    /// Gives an image a name. Replaces any existing image of that name.
     ///
     /// # Errors
-    /// If it cannot be a name, or `index.json` cannot be written.
+    /// If the name is invalid, or `index.json` cannot be written.
     pub fn tag(&self, descriptor: &Descriptor, name: &str) -> Result<Named, StoreError> {
         let name = complete(name)?;
         let (entry, _leases) = self.entry_for(descriptor)?;
@@ -94,11 +95,11 @@ impl Store {
         })
     }
 
-    /// Gives an image of the store another name. It is looked up in the same step, so that nobody takes
-    /// its blobs away in between.
+    /// Gives an image in the store another name. The lookup happens under the same lock, so the
+    /// image's blobs cannot be removed in between.
     ///
     /// # Errors
-    /// If there is no such image, `name` cannot be a name, or `index.json` cannot be written.
+    /// If there is no such image, `name` is invalid, or `index.json` cannot be written.
     pub fn tag_again(&self, wanted: &str, name: &str) -> Result<Named, StoreError> {
         let name = complete(name)?;
         self.change(|images| {
@@ -109,7 +110,7 @@ impl Store {
         })
     }
 
-    /// Keeps an image that has no name, unless it is there already.
+    /// Adds an image without a name, unless the store already has the image.
     ///
     /// # Errors
     /// If `index.json` cannot be written.
@@ -124,7 +125,7 @@ impl Store {
         })
     }
 
-    /// Takes a name away. What only it led to is there until [`Store::prune`].
+    /// Removes a name. Blobs that only this name refers to stay until [`Store::prune`].
     ///
     /// # Errors
     /// If there is no such image, or `index.json` cannot be written.
@@ -137,7 +138,7 @@ impl Store {
         })
     }
 
-    /// Changes the names, in one step for all others.
+    /// Changes the names atomically, under the exclusive lock.
     fn change(
         &self,
         change: impl FnOnce(&mut Vec<Descriptor>) -> Result<Named, StoreError>,
@@ -153,7 +154,7 @@ impl Store {
         Ok(changed)
     }
 
-    /// The image that came last.
+    /// Returns the last image, which was added most recently.
     fn named_last(&self, images: &[Descriptor]) -> Result<Named, StoreError> {
         match images.last() {
             Some(last) => self.named(last),
@@ -176,7 +177,7 @@ impl Store {
         oci::parse(&bytes).map_err(|detail| self.bad_names(&detail))
     }
 
-    /// Needs the exclusive lock.
+    /// Writes `index.json`. The caller must hold the exclusive lock.
     pub(super) fn write_names(&self, index: &ImageIndex) -> Result<(), StoreError> {
         write_aside(&self.index_path(), &document_of(index)?)
     }
@@ -211,7 +212,7 @@ impl Store {
     }
 }
 
-/// An `index.json`, the same each time: annotations come in the order of their keys.
+/// Serializes an `index.json` deterministically: annotations are sorted by key.
 pub(crate) fn document_of(index: &ImageIndex) -> std::io::Result<Vec<u8>> {
     let mut document = serde_json::to_value(index)?;
     let manifests = document.get_mut("manifests").and_then(Value::as_array_mut);
@@ -226,18 +227,18 @@ pub(crate) fn document_of(index: &ImageIndex) -> std::io::Result<Vec<u8>> {
     Ok(serde_json::to_vec(&document)?)
 }
 
-/// Gives an image a name that no other has then.
+/// Gives an image a name and removes that name from any other image.
 fn give_name(images: &mut Vec<Descriptor>, mut descriptor: Descriptor, name: &str) {
     set_name(&mut descriptor, Some(name));
     images.retain(|image| match name_of(image) {
         Some(other) => short(other) != short(name),
-        // An image that has a name needs no entry without.
+        // An image that has a name needs no entry without a name.
         None => image.digest() != descriptor.digest(),
     });
     images.push(descriptor);
 }
 
-/// Writes a name into a descriptor, in place of those that it had elsewhere.
+/// Sets the name in a descriptor. Replaces the names it had elsewhere, including containerd's.
 fn set_name(descriptor: &mut Descriptor, name: Option<&str>) {
     let mut annotations = descriptor.annotations().clone().unwrap_or_default();
     annotations.remove(CONTAINERD_NAME);
@@ -253,7 +254,7 @@ fn name_of(descriptor: &Descriptor) -> Option<&str> {
     annotations.get(REF_NAME).map(String::as_str)
 }
 
-/// The image that somebody means.
+/// Finds the image that `wanted` refers to; see [`Store::find`].
 fn choose<'a>(images: &'a [Named], wanted: &str) -> Result<&'a Named, StoreError> {
     let named = |same: &dyn Fn(&str) -> bool| {
         let mut images = images.iter();

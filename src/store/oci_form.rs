@@ -1,9 +1,10 @@
-//! The OCI form of images that have Docker's documents (distribution, manifest-v2-2.md).
+//! The OCI form of images that use Docker media types (distribution, manifest-v2-2.md).
 //!
-//! Programs that read image layouts look for OCI's media types only: skopeo, podman and umoci pass over
-//! an entry of `index.json` that names a manifest of Docker. So the store keeps the documents as they
-//! came, and beside them the same documents under OCI's media types. The entry names the OCI form, and
-//! an annotation of it names the original, which imgfs shows. Configs and layers are the same blobs.
+//! Programs that read image layouts accept only OCI media types: skopeo, podman and umoci skip an
+//! entry of `index.json` whose manifest has a Docker media type. The store therefore keeps the
+//! original documents and, next to them, copies with OCI media types. The entry in `index.json`
+//! refers to the OCI form. An annotation of the entry holds the descriptor of the original, which
+//! is the one that imgfs shows. Both forms share the config and layer blobs.
 
 use std::collections::HashSet;
 
@@ -17,7 +18,7 @@ use crate::oci::{self, MAX_DEPTH, is_index};
 /// The annotation of an entry that holds the descriptor of the original, as JSON.
 const ORIGINAL: &str = "imgfs.original";
 
-/// The media types of Docker and those of OCI that mean the same.
+/// Docker media types and their OCI equivalents.
 const MEDIA_TYPES: [(&str, &str); 7] = [
     (
         "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -49,18 +50,19 @@ const MEDIA_TYPES: [(&str, &str); 7] = [
     ),
 ];
 
-/// An image in OCI's documents.
+/// An image whose documents have been converted to OCI media types.
 pub(crate) struct OciForm {
-    /// The descriptor of its manifest or index, with the annotations of the original's.
+    /// The descriptor of the converted manifest or index, with the annotations of the original
+    /// descriptor.
     pub descriptor: Descriptor,
-    /// The documents that are not those of the original.
+    /// The converted documents.
     pub documents: Vec<(Digest, Vec<u8>)>,
-    /// The documents of the original that these stand for.
+    /// The digests of the original documents that were converted.
     pub replaced: HashSet<Digest>,
 }
 
-/// The original that an entry of `index.json` stands for, with the annotations of the entry; `None` if it
-/// is the image itself.
+/// Returns the descriptor of the original that an entry of `index.json` stands for, with the
+/// annotations of the entry. Returns `None` if the entry refers to the image itself.
 pub(crate) fn original_of(entry: &Descriptor) -> Option<Descriptor> {
     let mut annotations = entry.annotations().clone()?;
     let mut original: Descriptor = oci::parse(annotations.remove(ORIGINAL)?.as_bytes()).ok()?;
@@ -69,7 +71,8 @@ pub(crate) fn original_of(entry: &Descriptor) -> Option<Descriptor> {
 }
 
 impl Store {
-    /// The OCI form of an image whose documents are in the store; `None` if they are OCI's.
+    /// Returns the OCI form of an image whose documents are in the store, or `None` if the image
+    /// already uses OCI media types.
     ///
     /// # Errors
     /// If a document is damaged.
@@ -91,8 +94,8 @@ impl Store {
         Ok(Some(form))
     }
 
-    /// The entry of `index.json` for an image, and what keeps the documents that it names from being
-    /// pruned before it is written.
+    /// Returns the entry of `index.json` for an image, and leases that keep the documents it refers
+    /// to from being pruned before the entry is written.
     pub(super) fn entry_for(
         &self,
         image: &Descriptor,
@@ -120,8 +123,9 @@ impl Store {
         Ok((entry, leases))
     }
 
-    /// Turns a descriptor of a document of Docker, and the document, into OCI's. `None` if the document
-    /// is not in the store. Other descriptors stay as they are.
+    /// Converts a descriptor with a Docker media type, and the document it refers to, to the OCI
+    /// form. Returns `None` if the document is not in the store. Returns other descriptors
+    /// unchanged.
     fn convert(
         &self,
         mut descriptor: Value,
@@ -174,7 +178,7 @@ impl Store {
     }
 }
 
-/// Gives a descriptor OCI's media type in place of Docker's. The blob is the same.
+/// Replaces the Docker media type of a descriptor by the OCI one. The blob stays the same.
 fn rename(descriptor: &mut Value) {
     if let Some(name) = media_type_of(descriptor).and_then(oci_name) {
         descriptor["mediaType"] = name.into();
@@ -185,7 +189,7 @@ fn media_type_of(descriptor: &Value) -> Option<&str> {
     descriptor.get("mediaType")?.as_str()
 }
 
-/// OCI's name of a media type of Docker.
+/// Returns the OCI equivalent of a Docker media type.
 fn oci_name(media_type: &str) -> Option<&'static str> {
     let mut known = MEDIA_TYPES.iter();
     known

@@ -1,4 +1,4 @@
-//! Making room: what no name leads to goes, unless somebody uses it.
+//! Pruning: removes unreferenced blobs that are not in use.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
@@ -15,54 +15,54 @@ use crate::blob::Digest;
 use crate::cache::Identity;
 use crate::oci;
 
-/// No manifest is larger (distribution-spec, "Pushing manifests").
+/// The maximum size of a manifest in bytes (distribution-spec, "Pushing manifests").
 const MAX_MANIFEST: u64 = 4 << 20;
 
-/// What was taken away, or would be.
+/// A file that was removed, or that a dry run would remove.
 #[derive(Debug)]
 pub struct Taken {
-    /// The digest of a blob; `None` for what had only begun to arrive.
+    /// The digest of the blob; `None` for a partial blob or a temporary file.
     pub digest: Option<Digest>,
-    /// Room that it takes, in bytes.
+    /// Its size in bytes.
     pub size: u64,
-    /// The file that it was.
+    /// The identity of the file.
     pub file: Option<Identity>,
-    /// If it is an image's manifest, the layers of that, the lowest first.
+    /// If the blob is a manifest: the digests of its layers, lowest first.
     pub layers: Option<Vec<Digest>>,
 }
 
-/// What came of making room.
+/// The result of [`Store::prune`].
 #[derive(Debug, Default)]
 pub struct Pruned {
-    /// What was taken away.
+    /// The files that were removed.
     pub taken: Vec<Taken>,
-    /// So many blobs that no name leads to are in use: by a mount, or by a pull that is under way.
+    /// The number of unreferenced blobs that are in use by a mount or by a running pull.
     pub in_use: usize,
-    /// Room that those take, in bytes.
+    /// The total size of those blobs in bytes.
     pub in_use_bytes: u64,
 }
 
 impl Pruned {
-    /// Room that was made, in bytes.
+    /// The number of bytes that were freed.
     pub fn bytes(&self) -> u64 {
         self.taken.iter().map(|taken| taken.size).sum()
     }
 }
 
-/// A file of the store that no name leads to.
+/// A file in the store that no image refers to.
 pub(super) struct Loose {
     pub path: PathBuf,
-    /// The digest of a blob; `None` for what is arriving.
+    /// The digest of a blob; `None` for a partial blob or a temporary file.
     pub digest: Option<Digest>,
     pub size: u64,
 }
 
 impl Store {
-    /// Takes away the blobs that no image leads to and what has only begun to arrive, except what
-    /// somebody uses. With `dry_run` it only says what it would do.
+    /// Removes unreferenced blobs, partial blobs and leftover temporary files, except those in use.
+    /// With `dry_run` it removes nothing and only reports what it would remove.
     ///
     /// # Errors
-    /// If it cannot be told what an image leads to: nothing is taken away then.
+    /// If the blobs of any image cannot be determined. Nothing is removed in that case.
     pub fn prune(&self, dry_run: bool) -> Result<Pruned, StoreError> {
         let _lock = Lock::exclusive(&self.root)?;
         let mut pruned = Pruned::default();
@@ -92,7 +92,7 @@ impl Store {
         Ok(pruned)
     }
 
-    /// What a blob lists, if it is a manifest.
+    /// Returns the layers that a blob lists, if it is a manifest.
     fn layers_of(&self, loose: &Loose) -> Option<Vec<Digest>> {
         if loose.digest.is_none() || loose.size > MAX_MANIFEST {
             return None;
@@ -103,7 +103,7 @@ impl Store {
         layers.map(|layer| self.digest_of(layer).ok()).collect()
     }
 
-    /// Every file that no name leads to. Needs the lock.
+    /// Returns every unreferenced file. The caller must hold the lock.
     pub(super) fn loose(&self) -> Result<Vec<Loose>, StoreError> {
         let mut wanted = HashSet::new();
         for image in self.images()? {
@@ -118,7 +118,7 @@ impl Store {
         Ok(loose)
     }
 
-    /// Every blob, and every file that is none but may have become one.
+    /// Returns every blob, and also every partial blob and leftover temporary file, with its size.
     pub(super) fn files(&self) -> Result<Vec<(PathBuf, Option<Digest>, u64)>, StoreError> {
         let mut found = Vec::new();
         for algorithm in list(&self.root.join("blobs"))? {
@@ -128,7 +128,8 @@ impl Store {
             for path in list(&algorithm)? {
                 let file_name = path.file_name().and_then(|n| n.to_str());
                 let digest = file_name.and_then(|hex| format!("{name}:{hex}").parse().ok());
-                // Other programs write aside in this directory too; what is not a blob is not ours.
+                // Other programs may put temporary files into this directory too. Skip everything
+                // that is not a blob.
                 if let Some(digest) = digest
                     && let Some(size) = size_of(&path)
                 {
@@ -141,7 +142,8 @@ impl Store {
                 found.push((path, None, size));
             }
         }
-        // What a process left that was killed while it wrote names. Nobody does now: see the lock.
+        // Temporary files left by a process that was killed while it wrote `index.json`. No process
+        // is writing one now, because the caller holds the lock.
         for path in list(&self.root)? {
             let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("");
             if name.starts_with(".new-")
@@ -154,19 +156,20 @@ impl Store {
     }
 }
 
-/// The file, locked against everybody, or `None` if somebody uses it.
+/// Opens a file and locks it exclusively. Returns `None` if the file is in use, and `Some(None)` if
+/// it no longer exists.
 fn claim(path: &Path) -> io::Result<Option<Option<File>>> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits() as i32;
     let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
         Ok(file) => file,
-        // It went meanwhile.
+        // Removed in the meantime.
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Some(None)),
         Err(error) => return Err(error),
     };
     Ok(try_lock(&file, FlockOperation::NonBlockingLockExclusive)?.then_some(Some(file)))
 }
 
-/// The length of a regular file.
+/// Returns the length of a regular file; `None` for other files.
 fn size_of(path: &Path) -> Option<u64> {
     let meta = fs::symlink_metadata(path).ok()?;
     meta.is_file().then_some(meta.len())

@@ -1,4 +1,4 @@
-//! What belongs to an image: every blob that its descriptor leads to.
+//! The blobs of an image: everything that its descriptor refers to, directly or indirectly.
 
 use std::collections::HashSet;
 
@@ -8,17 +8,17 @@ use super::{Named, Store, StoreError};
 use crate::blob::Digest;
 use crate::oci::{self, WalkError};
 
-/// More blobs than this belong to no image.
+/// The maximum number of blobs of one image. A larger image is rejected.
 const MAX_PARTS: usize = 1 << 20;
 
-/// What a blob is to an image.
+/// The role of a blob in an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// A list of manifests.
+    /// An image index.
     Index,
     /// The manifest of one platform.
     Manifest,
-    /// What a manifest names first.
+    /// The config of a manifest.
     Config,
     /// A layer.
     Layer,
@@ -29,18 +29,19 @@ pub enum Role {
 pub struct Part {
     /// Its digest.
     pub digest: Digest,
-    /// Its length in bytes, by its descriptor.
+    /// Its length in bytes, according to its descriptor.
     pub size: u64,
-    /// What it is.
+    /// Its role.
     pub role: Role,
 }
 
 impl Store {
-    /// Every blob that an image leads to, each once. Manifests that an index names and that are not
-    /// there are left out, with all below them: platforms that were not wanted, attestations.
+    /// Returns every blob that an image refers to, each once. Manifests that an index lists but
+    /// that are not in the store are skipped, with everything below them: these are platforms that
+    /// were not pulled, and attestations.
     ///
     /// # Errors
-    /// If a document is missing that must be there, or cannot be understood.
+    /// If a required document is missing or cannot be parsed.
     pub fn parts(&self, image: &Named) -> Result<Vec<Part>, StoreError> {
         match image.entry.digest() == image.descriptor.digest() {
             true => self.parts_of(image, &[&image.descriptor]),
@@ -48,7 +49,7 @@ impl Store {
         }
     }
 
-    /// Every blob that these descriptors of an image lead to. See [`Store::parts`].
+    /// Returns every blob that these descriptors of an image refer to. See [`Store::parts`].
     pub(crate) fn parts_of(
         &self,
         image: &Named,
@@ -80,7 +81,7 @@ impl Store {
                 continue;
             }
             let Some(bytes) = self.document(&digest)? else {
-                // Only what an index names may be missing.
+                // Only manifests that an index lists may be missing.
                 if digest == image.digest {
                     return Err(incomplete(&digest));
                 }

@@ -1,4 +1,4 @@
-//! How much room the store takes, and for what.
+//! The disk usage of the store.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,40 +6,41 @@ use super::lock::Lock;
 use super::{Named, Store, StoreError};
 use crate::blob::Digest;
 
-/// Room that the store takes, in bytes.
+/// The disk usage of a store, in bytes.
 #[derive(Debug, Default)]
 pub struct Usage {
-    /// Blobs, all together.
+    /// The total size of all blobs.
     pub blobs: u64,
-    /// So many blobs.
+    /// The number of blobs.
     pub count: usize,
-    /// Of that, what no name leads to, in use or not.
+    /// The total size of the unreferenced blobs, whether in use or not.
     pub unreferenced: u64,
-    /// So many of those.
+    /// The number of unreferenced blobs.
     pub unreferenced_count: usize,
-    /// What has only begun to arrive.
+    /// The total size of partial blobs and leftover temporary files.
     pub arriving: u64,
-    /// So many of those.
+    /// The number of partial blobs and leftover temporary files.
     pub arriving_count: usize,
-    /// Each image: what it takes, and what of that no other image shares.
+    /// The disk usage of each image.
     pub images: Vec<ImageUsage>,
 }
 
-/// Room that an image takes, in bytes.
+/// The disk usage of an image, in bytes.
 #[derive(Debug)]
 pub struct ImageUsage {
     /// The image.
     pub image: Named,
-    /// All of its blobs.
+    /// The total size of its blobs.
     pub size: u64,
-    /// Those that no image of another digest has: what taking it away would free.
+    /// The total size of the blobs that no image with another digest uses: what removing this image
+    /// would free.
     pub unique: u64,
-    /// Why not all of it is known, if a document of it is missing or damaged.
+    /// The error, if a document is missing or damaged and the usage is therefore incomplete.
     pub broken: Option<String>,
 }
 
 impl Store {
-    /// How much room it takes.
+    /// Computes the disk usage of the store.
     ///
     /// # Errors
     /// If the names cannot be read.
@@ -60,7 +61,8 @@ impl Store {
                 }
             }
         }
-        // Which images have a blob, each digest once: several names of one image share all.
+        // For each blob, the digests of the images that use it. Several names of one image count
+        // once.
         let mut owners: HashMap<Digest, HashSet<Digest>> = HashMap::new();
         let mut images = Vec::new();
         for image in self.images()? {

@@ -1,8 +1,8 @@
-//! One blob arrives: it is written, hashed and indexed at the same time.
+//! Receives one blob: writes, hashes and indexes it at the same time.
 //!
-//! One thread takes the bytes in and writes them; the other reads the file as it grows, which hashes
-//! it, and decodes it as the first mount would. So when the last byte is in, its digest is known, and
-//! so is all that a mount wants to know of the layer.
+//! One thread receives the bytes and writes them to a file. Another reads the file as it grows,
+//! hashes it, and decodes it as the first mount would. When the last byte has arrived, the digest
+//! of the blob is known, and so is everything that a mount needs to know about the layer.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,20 +18,21 @@ use crate::layer::{self, LayerError, LayerIndex, LayerInput, Scanned, Seen};
 use crate::registry::RegistryError;
 use crate::store::{Arrival, Lease, StoreError, Wanted};
 
-/// A blob that is wanted.
+/// A blob to be fetched.
 #[derive(Clone, Debug)]
 pub struct Blob {
     /// Its digest.
     pub digest: Digest,
-    /// Its length in bytes, by its descriptor.
+    /// Its length in bytes, according to its descriptor.
     pub size: u64,
-    /// `layer 3`, for messages.
+    /// What it is, for messages, for example `layer 3`.
     pub what: String,
-    /// Whether there is something to index in it.
+    /// Whether the blob is a layer, which can be indexed.
     pub(super) is_layer: bool,
 }
 
-/// Sees to it that a blob is in the store; tells how many bytes came for that.
+/// Ensures that a blob is in the store. Returns the blob, locked, and the number of bytes that had
+/// to be received.
 pub(super) fn arrive(
     bring: &Bring<'_>,
     blob: &Blob,
@@ -91,7 +92,7 @@ pub(super) fn arrive(
 }
 
 enum Failed {
-    /// What arrived has another digest.
+    /// The received bytes have this digest instead of the expected one.
     Wrong(Digest),
     Other(Box<TransferError>),
 }
@@ -102,7 +103,7 @@ impl<E: Into<TransferError>> From<E> for Failed {
     }
 }
 
-/// Takes in what is missing of a blob, and reads all of it meanwhile.
+/// Receives the missing part of a blob, and reads the whole blob meanwhile.
 fn take_in(
     bring: &Bring<'_>,
     blob: &Blob,
@@ -118,12 +119,13 @@ fn take_in(
             let _ending = Ending(&growing);
             bring_bytes(bring, blob, number, arrival, &growing, given_up)
         });
-        // Here and not in a thread of its own: this one reads other layers too, and keeps its memory.
+        // Decode on this thread and not on a new one: this thread reads other layers too, and
+        // reuses its memory.
         let read = catch_unwind(AssertUnwindSafe(|| match known {
             true => hash(source, &blob.digest).map(|()| None),
             false => scan(source, blob, bring),
         }));
-        // The panic hook has printed where.
+        // The panic hook has printed the location.
         let panicked = || io::Error::other("a thread panicked; please report this");
         match (bringer.join(), read) {
             (Ok(Err(error)), _) => Err(error.into()),
@@ -161,9 +163,9 @@ fn bring_bytes(
         false => bring.origin.blob(&blob.digest, blob.size, from, &mut sink),
     };
     match (brought, refused) {
-        // The rest is still being read.
+        // The rest is still being read at this time.
         (Ok(()), _) => Ok(arrival.sync()?),
-        // The store's own error says more than what came back through the origin.
+        // The store's own error is more precise than the one that came back through the origin.
         (Err(_), Some(error)) => Err(error.into()),
         (Err(TransferError::Registry(RegistryError::Sink(_))), None) => Err(TransferError::GivenUp),
         (other, _) => other,
@@ -178,8 +180,8 @@ fn hash(source: Arc<dyn ReadAt>, digest: &Digest) -> Result<(), Failed> {
     }
 }
 
-/// Reads a layer as the first mount would. One that cannot be decoded is kept nevertheless, if its
-/// digest is right: that is what its image has, and a mount says what is wrong with it.
+/// Reads a layer as the first mount would. A layer that cannot be decoded is kept if its digest is
+/// right, because it is what the image contains. A mount reports what is wrong with it.
 fn scan(
     source: Arc<dyn ReadAt>,
     blob: &Blob,
@@ -223,8 +225,8 @@ fn io_failed(blob: &Blob, error: io::Error) -> Failed {
     })
 }
 
-/// Whether a blob that is in the store is what it should be. It was when it came; it is hashed only if
-/// somebody wrote to its file since, or another program brought it.
+/// Whether a blob in the store is intact. Its digest was verified when it was received, so it is
+/// hashed only if its file has been modified since then, or if another program wrote it.
 fn is_sound(
     bring: &Bring<'_>,
     blob: &Blob,
@@ -251,7 +253,8 @@ fn is_sound(
     }
 }
 
-/// Keeps what was learned. That this fails costs the next mount its time, and this nothing.
+/// Writes what was learned to the cache. If that fails, the next mount has to do the work again;
+/// this command is not affected.
 fn keep(bring: &Bring<'_>, blob: &Blob, lease: &Lease, scanned: Option<Scanned>) {
     if let Some(scanned) = scanned
         && let Err(error) = scanned.file.publish()
@@ -262,8 +265,8 @@ fn keep(bring: &Bring<'_>, blob: &Blob, lease: &Lease, scanned: Option<Scanned>)
     remember(bring, blob, lease);
 }
 
-/// Remembers that a blob's file has the right bytes. It need not have settled, as files elsewhere must:
-/// nobody but this process had it open for writing, and its name is that of its content.
+/// Records that a blob's file has the right bytes. Unlike other files, the file does not have to be
+/// settled: no other process had it open for writing, and its name is the digest of its content.
 fn remember(bring: &Bring<'_>, blob: &Blob, lease: &Lease) {
     let remembered = source_of(lease).map(|source| {
         let mut seen = Seen::new(bring.cache);

@@ -1,7 +1,7 @@
-//! An image is brought into the store: documents first, then its layers, several at a time.
+//! Brings an image into the store: first its documents, then its layers, several at a time.
 //!
-//! All that is brought or was there already is locked until the image has its name, so that nobody
-//! who makes room meanwhile takes it for unreferenced. The name comes last.
+//! All blobs of the image, new or already present, stay locked until the image has its name. A
+//! concurrent prune therefore does not remove them as unreferenced. The name is assigned last.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -21,7 +21,7 @@ use crate::oci::is_attestation;
 use crate::store::{Lease, Store};
 use crate::workers::so_many_at_a_time;
 
-/// What is needed to bring an image.
+/// The parameters of a transfer into the store.
 pub(super) struct Bring<'a> {
     pub origin: &'a dyn Origin,
     pub store: &'a Store,
@@ -32,23 +32,24 @@ pub(super) struct Bring<'a> {
     /// Whether a layer that cannot be read is stored. The bytes of a registry may be all that there is;
     /// those of an archive are in the archive.
     pub keep_unreadable: bool,
-    /// How many layers at a time.
+    /// The number of layers to transfer at a time.
     pub threads: usize,
 }
 
-/// An image whose blobs are in the store and stay there while this lives.
+/// An image whose blobs are in the store. They are not removed while this value lives.
 pub(super) struct Brought {
-    /// What its name is to lead to.
+    /// The descriptor that the image's name is to refer to.
     pub root: Descriptor,
-    /// So many bytes came.
+    /// The number of bytes that were received.
     pub bytes: u64,
-    /// Images of its index that imgfs cannot show, which did not come.
+    /// Images of the index that imgfs cannot show, which were not transferred.
     pub skipped: Vec<Skipped>,
     _leases: Vec<Lease>,
 }
 
 impl Bring<'_> {
-    /// Brings an image. `root` is its descriptor, and `bytes` what that names.
+    /// Brings an image into the store. `root` is its descriptor, and `bytes` the document that the
+    /// descriptor refers to.
     pub(super) fn image(
         &self,
         root: &Descriptor,
@@ -76,7 +77,7 @@ impl Bring<'_> {
     fn config(&self, manifest: &Manifest) -> Result<Lease, TransferError> {
         let descriptor = manifest.parsed.config();
         let digest = digest_of(self.origin, descriptor)?;
-        // One that is there is read all the same where it matters: it may be damaged.
+        // `document` fails if the stored config is damaged. It is then fetched again.
         if let Ok(Some(bytes)) = self.store.document(&digest) {
             return Ok(self.store.put(&digest, &bytes)?);
         }
@@ -84,7 +85,7 @@ impl Bring<'_> {
         Ok(self.store.put(&digest, &bytes)?)
     }
 
-    /// The layers of all manifests, each once.
+    /// Returns the layers of all manifests, each once.
     fn blobs(&self, chosen: &Chosen) -> Result<Vec<Blob>, TransferError> {
         let mut seen: HashSet<Digest> = HashSet::new();
         let mut blobs = Vec::new();
@@ -105,15 +106,15 @@ impl Bring<'_> {
         Ok(blobs)
     }
 
-    /// Brings all layers that are not there, and tells how many bytes came. When one cannot be had, the
-    /// others are given up too.
+    /// Brings all missing layers into the store. Returns the number of bytes that were received. If
+    /// one layer fails, the others are abandoned.
     fn layers(&self, blobs: Vec<Blob>, leases: &mut Vec<Lease>) -> Result<u64, TransferError> {
         self.progress.start(&blobs);
         let given_up = AtomicBool::new(false);
         let brought = Mutex::new((Vec::new(), 0));
         let failed = Mutex::new(None);
         let mut jobs: Vec<(usize, Blob)> = blobs.into_iter().enumerate().collect();
-        // The largest first, so that none is left over at the end.
+        // The largest layers first, so that no large layer is left for the end.
         jobs.sort_by_key(|(_, blob)| std::cmp::Reverse(blob.size));
         so_many_at_a_time(self.threads, jobs, |(number, blob)| {
             match arrive::arrive(self, &blob, number, &given_up) {
@@ -126,7 +127,7 @@ impl Bring<'_> {
                 }
                 Err(error) => {
                     let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                    // What others say after that is only that they were given up.
+                    // Later errors only say that the other layers were abandoned.
                     if !given_up.swap(true, Ordering::Relaxed) {
                         *failed = Some(error);
                     }

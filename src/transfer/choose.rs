@@ -1,4 +1,4 @@
-//! Which manifests of an image are wanted: that of one platform, or those of all.
+//! Chooses which manifests of an image to transfer: that of one platform, or those of all.
 
 use oci_spec::image::{Descriptor, ImageManifest};
 
@@ -8,15 +8,15 @@ use crate::blob::Digest;
 use crate::image::{Config, Skipped};
 use crate::oci::{self, Nature, Platform, WalkError, declared_platform, is_attestation};
 
-/// Which platforms of an image are wanted.
+/// The platforms of an image to transfer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Wanted {
-    /// That of this host; of an image that is for one only, that one.
+    /// The host's platform. If the image has only one platform, that one.
     #[default]
     Host,
-    /// This one.
+    /// This platform.
     One(Platform),
-    /// All of them.
+    /// All platforms.
     All,
 }
 
@@ -28,22 +28,23 @@ pub(super) struct Manifest {
     pub parsed: ImageManifest,
 }
 
-/// What is wanted of an image.
+/// The chosen parts of an image.
 pub(super) struct Chosen {
-    /// What its name is to lead to.
+    /// The descriptor that the image's name is to refer to.
     pub root: Descriptor,
-    /// The indexes on the way, as they came.
+    /// The indexes that lead to the manifests, exactly as received.
     pub indexes: Vec<(Digest, Vec<u8>)>,
     pub manifests: Vec<Manifest>,
     /// Images of an index that imgfs cannot show.
     pub skipped: Vec<Skipped>,
 }
 
-/// Reads the manifests that are wanted. `root` is the descriptor of the image, and `bytes` what it
-/// names; `attestations` whether what accompanies images comes with all of them.
+/// Reads the chosen manifests. `root` is the descriptor of the image, and `bytes` the document that
+/// it refers to. With `attestations`, manifests that accompany images are chosen too if all
+/// platforms are wanted.
 ///
 /// # Errors
-/// If there is no such image, or one that cannot be shown.
+/// If there is no matching image, or it cannot be shown.
 pub(super) fn choose(
     origin: &dyn Origin,
     root: &Descriptor,
@@ -65,7 +66,7 @@ pub(super) fn choose(
     if walk.indexes.is_empty() {
         let bytes = match root_bytes {
             Some(bytes) => bytes,
-            // It was read to see whether it is an index.
+            // The walk read it to see whether it is an index.
             None => manifest(origin, &root_digest)?.unwrap_or_default(),
         };
         let manifest = parse(origin, root.clone(), bytes)?;
@@ -89,7 +90,7 @@ pub(super) fn choose(
     let host = Platform::host();
     let wanted = match wanted {
         Wanted::One(platform) => Some(platform),
-        // One single image needs no choice, as where it is opened.
+        // A single image needs no choice, as when it is opened.
         _ if manifests.len() == 1 => None,
         _ => Some(&host),
     };
@@ -102,8 +103,9 @@ pub(super) fn choose(
     })
 }
 
-/// All manifests that are listed and there, except images that cannot be shown: an archive need not have
-/// all that an index names. `companions` says whether what is no image is wanted too.
+/// Returns all listed manifests that exist, except images that cannot be shown. Manifests may be
+/// missing, because an archive need not contain everything that an index lists. With `companions`,
+/// manifests that are not images are included.
 fn all(
     origin: &dyn Origin,
     root: &Descriptor,
@@ -144,13 +146,14 @@ fn all(
     })
 }
 
-/// A manifest that an index lists, read only if its descriptor does not tell enough.
+/// A manifest listed by an index. It is read only if its descriptor does not contain enough.
 struct Offered {
     descriptor: Descriptor,
     read: Option<Manifest>,
 }
 
-/// The images among what is listed. A descriptor with a platform is that of an image.
+/// Returns the images among the listed manifests. A descriptor with a platform is taken for an
+/// image.
 fn images(origin: &dyn Origin, listed: Vec<Descriptor>) -> Result<Vec<Offered>, TransferError> {
     let mut images = Vec::new();
     let mut refused = None;
@@ -181,7 +184,7 @@ fn images(origin: &dyn Origin, listed: Vec<Descriptor>) -> Result<Vec<Offered>, 
     }
 }
 
-/// The manifest that serves a platform best; without one, the first.
+/// Returns the manifest that fits a platform best, or the first manifest if no platform is given.
 fn best(
     origin: &dyn Origin,
     images: Vec<Offered>,
@@ -240,7 +243,7 @@ fn check_platform(
     }
 }
 
-/// What an image's config declares.
+/// Returns the platform that an image's config declares.
 fn platform_of(origin: &dyn Origin, manifest: &Manifest) -> Result<Platform, TransferError> {
     let descriptor = manifest.parsed.config();
     let digest = digest_of(origin, descriptor)?;
@@ -266,13 +269,13 @@ fn parse(
     })
 }
 
-/// What a manifest is, by its descriptor and its content.
+/// Returns what kind of object a manifest is, according to its descriptor or else its content.
 fn nature(manifest: &Manifest) -> Nature {
     let by_descriptor = Nature::of_descriptor(&manifest.descriptor);
     by_descriptor.unwrap_or_else(|| Nature::of_content(&manifest.parsed))
 }
 
-/// An image of an index that is left out, by its platform.
+/// Describes an image of an index that is skipped, by its platform.
 fn unreadable(manifest: &Manifest, media_type: &str) -> Skipped {
     let platform = declared_platform(&manifest.descriptor).map(|platform| platform.to_string());
     Skipped {
@@ -281,7 +284,7 @@ fn unreadable(manifest: &Manifest, media_type: &str) -> Skipped {
     }
 }
 
-/// Refuses what is not an image, or one that no mount could show.
+/// Returns an error for a manifest that is not an image, or whose image no mount could show.
 fn check_image(origin: &dyn Origin, manifest: &Manifest) -> Result<(), TransferError> {
     let detail = match nature(manifest) {
         Nature::Image | Nature::Referrer => return Ok(()),
@@ -308,12 +311,12 @@ mod tests {
     const INDEX: &str = "application/vnd.oci.image.index.v1+json";
     const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
-    /// Documents in memory.
+    /// An origin with documents in memory.
     #[derive(Default)]
     struct Memory(HashMap<String, Vec<u8>>);
 
     impl Memory {
-        /// Takes a document in, and gives its descriptor.
+        /// Stores a document and returns its descriptor.
         fn put(&mut self, media_type: &str, document: &Value) -> Value {
             let bytes = document.to_string().into_bytes();
             let mut hasher = Hasher::sha256();
@@ -324,7 +327,7 @@ mod tests {
             json!({"mediaType": media_type, "digest": digest, "size": size})
         }
 
-        /// A manifest, whose config declares a platform.
+        /// Stores a manifest whose config declares a platform, and returns its descriptor.
         fn image(&mut self, arch: &str) -> Value {
             let config = json!({
                 "os": "linux", "architecture": arch, "rootfs": {"type": "layers", "diff_ids": []},
@@ -355,7 +358,7 @@ mod tests {
             self.put(INDEX, &index)
         }
 
-        /// The architectures that are chosen, and whether the name is to lead to the root.
+        /// Returns the chosen architectures, and whether the name is to refer to the root.
         fn choose(&self, root: &Value, wanted: &Wanted) -> Result<(Vec<String>, bool), String> {
             let root: Descriptor = serde_json::from_value(root.clone()).unwrap();
             let bytes = self.0[root.digest().as_ref()].clone();
@@ -395,7 +398,7 @@ mod tests {
         let mut memory = Memory::default();
         let inner = [memory.on("arm64"), memory.attestation()];
         let inner = memory.index(&inner);
-        // Of this one only the config says what it is for.
+        // Only the config of this image declares its platform.
         let silent = memory.image("riscv64");
         let list = [memory.on("amd64"), inner, silent];
         let root = memory.index(&list);
@@ -411,7 +414,7 @@ mod tests {
         assert!(said.contains(list), "{said}");
     }
 
-    /// What BuildKit makes of a build for one platform: an index of it and an attestation.
+    /// BuildKit makes such an index for a build for one platform: the image and an attestation.
     #[test]
     fn a_single_image_needs_no_choice_and_is_not_taken_for_another() {
         let mut memory = Memory::default();
@@ -439,7 +442,7 @@ mod tests {
         let said = memory.choose(&empty, &Wanted::All).unwrap_err();
         assert!(said.contains("no image"), "{said}");
         assert!(memory.choose(&empty, &Wanted::Host).is_err());
-        // Not all that an index names is there.
+        // A manifest that the index lists is missing.
         let list = [memory.on("amd64"), memory.on("arm64")];
         let root = memory.index(&list);
         memory.0.remove(list[1]["digest"].as_str().unwrap());

@@ -1,4 +1,4 @@
-//! Why an image could not be brought or written.
+//! Errors of transfers into and out of the store.
 
 use std::io;
 
@@ -9,30 +9,30 @@ use crate::open::OpenError;
 use crate::registry::RegistryError;
 use crate::store::StoreError;
 
-/// Why an image could not be brought into the store, or written out of it.
+/// An error while an image is brought into the store or written out of it.
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
-    /// The registry.
+    /// The registry failed.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// The store.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The archive or layout that it comes from.
+    /// The source archive or layout is invalid.
     #[error(transparent)]
     Image(Box<ImageError>),
-    /// An image that cannot be read.
+    /// An image cannot be opened.
     #[error(transparent)]
     Open(Box<OpenError>),
-    /// What cannot be the name of an image of a registry.
+    /// The name is not valid for an image in a registry.
     #[error("{name:?} is no image of a registry: {detail}; write HOST/NAME:TAG")]
     Name {
         /// The name.
         name: String,
-        /// Why not.
+        /// Why it is invalid.
         detail: String,
     },
-    /// What came is not what its digest names, each time.
+    /// A blob did not match its digest, at every attempt.
     #[error(
         "{image}: {what} {expected} arrived {times} times, and each time with other bytes (the last \
          were {actual}): the registry, or something on the way to it, is broken"
@@ -40,34 +40,34 @@ pub enum TransferError {
     Digest {
         /// The image.
         image: String,
-        /// `layer 3`, `config`.
+        /// The blob: `layer 3` or `config`.
         what: String,
-        /// What it should have been.
+        /// The expected digest.
         expected: Digest,
-        /// What it was.
+        /// The digest of the bytes received at the last attempt.
         actual: Digest,
-        /// How often it was brought.
+        /// The number of attempts.
         times: u32,
     },
-    /// Nothing in it is an image that imgfs can show.
+    /// The source contains no image that imgfs can show.
     #[error("{image} holds no image{}", skipped_lines(skipped))]
     NoImage {
         /// The archive or layout.
         image: String,
-        /// What it holds instead.
+        /// What it contains instead.
         skipped: Vec<Skipped>,
     },
-    /// A document that cannot be understood.
+    /// A document is invalid.
     #[error("{image}: {document} {detail}")]
     Document {
         /// The image.
         image: String,
-        /// Which document.
+        /// The document.
         document: String,
         /// What is wrong with it.
         detail: String,
     },
-    /// No image of that platform.
+    /// The image has no manifest for the platform.
     #[error(
         "{image} has no image for {wanted}; choose one with --platform:\n  {}",
         offered.join("\n  ")
@@ -75,17 +75,17 @@ pub enum TransferError {
     NoSuchPlatform {
         /// The image.
         image: String,
-        /// The platform asked for.
+        /// The requested platform.
         wanted: Platform,
-        /// The platforms that there are.
+        /// The available platforms.
         offered: Vec<String>,
     },
-    /// A blob that is there only by its descriptor.
+    /// A blob is missing; only its descriptor exists.
     #[error("{image}: blob {digest} is missing; the image is incomplete, copy or pull it again")]
     Missing {
         /// The image.
         image: String,
-        /// The blob.
+        /// The digest of the blob.
         digest: Digest,
     },
     /// A layer has the right digest and cannot be read.
@@ -99,16 +99,17 @@ pub enum TransferError {
         #[source]
         error: Box<LayerError>,
     },
-    /// A file or a stream.
+    /// A file or a stream cannot be read or written.
     #[error("{what}: {error}")]
     Io {
         /// What was read or written.
         what: String,
-        /// What the system says.
+        /// The system error.
         #[source]
         error: io::Error,
     },
-    /// Another layer could not be brought; that error is the one to tell.
+    /// The transfer was abandoned because another layer failed. Report the error of that layer
+    /// instead.
     #[error("given up")]
     GivenUp,
 }
@@ -125,7 +126,7 @@ impl From<OpenError> for TransferError {
     }
 }
 
-/// What is there instead of images, one a line.
+/// Lists what the source contains instead of images, one per line.
 fn skipped_lines(skipped: &[Skipped]) -> String {
     let line = |skipped: &Skipped| format!("\n  {} is {}", skipped.name, skipped.why);
     match skipped {

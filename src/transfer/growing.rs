@@ -1,4 +1,4 @@
-//! A blob that is read while it arrives: who reads past what is there waits for it.
+//! A blob that is read while it is being received. A read beyond the received bytes waits for them.
 
 use std::fs::File;
 use std::io;
@@ -7,10 +7,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::blob::ReadAt;
 
-/// A file of which the end is still to come. One thread reads it.
+/// A file that is still growing. Only one thread may read it.
 pub(super) struct Growing {
     file: Arc<File>,
-    /// Its length when all of it is there, in bytes.
+    /// Its final length in bytes.
     size: u64,
     state: Mutex<State>,
     changed: Condvar,
@@ -18,14 +18,15 @@ pub(super) struct Growing {
 
 struct State {
     there: u64,
-    /// Up to where somebody waits for it. He is not woken for less: a blob comes in many small pieces.
+    /// The offset that the reader waits for. It is woken only when the file has reached it, because
+    /// a blob arrives in many small pieces.
     wanted: u64,
-    /// No more will come.
+    /// Whether no more bytes will come.
     ended: bool,
 }
 
 impl Growing {
-    /// A file of which the first `there` bytes are there, and all `size` will be.
+    /// Wraps a file that has its first `there` bytes now and will have `size` bytes in the end.
     pub(super) fn new(file: Arc<File>, size: u64, there: u64) -> Self {
         Self {
             file,
@@ -39,7 +40,7 @@ impl Growing {
         }
     }
 
-    /// The first `there` bytes are there now.
+    /// Announces that the first `there` bytes are available.
     pub(super) fn grow(&self, there: u64) {
         let mut state = self.lock();
         state.there = there;
@@ -49,7 +50,7 @@ impl Growing {
         }
     }
 
-    /// No more will come, whether or not that is all.
+    /// Announces that no more bytes will come, whether or not the file is complete.
     pub(super) fn end(&self) {
         self.lock().ended = true;
         self.changed.notify_all();
@@ -91,7 +92,8 @@ impl ReadAt for Growing {
     }
 }
 
-/// Ends a blob when it goes out of sight, so that nobody waits for what never comes.
+/// Calls [`Growing::end`] when dropped, so that the reader never waits for bytes that will not
+/// come.
 pub(super) struct Ending<'a>(pub &'a Growing);
 
 impl Drop for Ending<'_> {

@@ -1,4 +1,4 @@
-//! `imgfs load`: out of an archive or a layout.
+//! `imgfs load`: brings images from an archive or a layout into the store.
 
 use std::sync::Arc;
 
@@ -12,21 +12,21 @@ use crate::image::{self, Caches, Content, Contents, Reference, Skipped};
 use crate::oci::MAX_DOCUMENT;
 use crate::store::Store;
 
-/// Bytes are handed over in pieces of this size.
+/// The size of the pieces in which bytes are passed on.
 const PIECE: usize = 512 << 10;
 
-/// How to load.
+/// Options of [`load`].
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
-    /// Which platforms of an image for several. Without one, all that are there.
+    /// The platforms to load from an image with several. Defaults to all that are present.
     pub wanted: Option<Wanted>,
-    /// What to call it, if it is one image.
+    /// The name to give the image. Only valid if the source contains a single image.
     pub name: Option<String>,
-    /// Where indexes are kept.
+    /// The cache directory for indexes.
     pub cache: CacheDir,
 }
 
-/// What lies in an archive.
+/// The contents of an archive, as an origin.
 struct Archive<'a> {
     contents: &'a Contents,
     name: String,
@@ -72,7 +72,7 @@ impl Origin for Archive<'_> {
             if n == 0 {
                 return Err(self.unread(digest, std::io::ErrorKind::UnexpectedEof.into()));
             }
-            // Whoever refuses them knows why.
+            // The owner of the sink knows why it failed.
             sink(buf.get(..n).unwrap_or_default()).map_err(|_| TransferError::GivenUp)?;
             at += n as u64;
         }
@@ -89,29 +89,29 @@ impl Archive<'_> {
     }
 }
 
-/// What became of the images of an archive.
+/// The result of [`load`].
 #[derive(Debug, Default)]
 pub struct Loaded {
-    /// The images that are in the store now.
+    /// The images that are now in the store.
     pub stored: Vec<Stored>,
-    /// What is not an image, or not one that imgfs can show.
+    /// Entries that are not images, or that imgfs cannot show.
     pub skipped: Vec<Skipped>,
-    /// Why other images are not in the store.
+    /// The errors of images that are not in the store.
     pub failed: Vec<TransferError>,
 }
 
-/// Brings the images of an archive into the store, each under the names that it has there. An image that
-/// cannot be read does not keep the others from it.
+/// Brings the images of an archive into the store, each under the names it has in the archive. An
+/// image that cannot be read does not prevent the others from being loaded.
 ///
 /// # Errors
-/// If there is no image, or the only one cannot be read.
+/// If the archive contains no image, or its only image cannot be read.
 pub fn load(
     reference: &Reference,
     store: &Store,
     options: &LoadOptions,
     progress: &dyn Progress,
 ) -> Result<Loaded, TransferError> {
-    // A store that cannot take the names is told before anything is brought.
+    // Fail early if the store's names cannot be read.
     store.images()?;
     let spans = Arc::new(SpanCache::new(64 << 20, options.cache.clone()));
     let caches = Caches {
@@ -136,7 +136,7 @@ pub fn load(
         wanted: &wanted,
         attestations: true,
         keep_unreadable: false,
-        // Where all comes from one disk, more would only compete for the processors.
+        // All bytes come from one disk. More threads would only compete for the processors.
         threads: std::thread::available_parallelism().map_or(1, usize::from),
     };
     let mut loaded = Loaded {
@@ -149,7 +149,7 @@ pub fn load(
                 loaded.stored.extend(stored);
                 loaded.skipped.extend(skipped);
             }
-            // The store is full, or cannot be written: the next image would not fare better.
+            // The store is full or cannot be written. The next image would fail too.
             Err(error @ TransferError::Store(_)) => return Err(error),
             Err(error) => loaded.failed.push(error),
         }
@@ -170,7 +170,8 @@ pub fn load(
     }
 }
 
-/// Brings one image, and gives it its names: those in the store, and what of the image was skipped.
+/// Brings one image into the store and tags it. Returns its entries in the store, and the parts of
+/// the image that were skipped.
 fn load_one(
     bring: &Bring<'_>,
     content: &Content,

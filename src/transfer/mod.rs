@@ -1,10 +1,12 @@
-//! Images in and out of the store: pulled from a registry, loaded from an archive, saved as one.
+//! Transfers images into and out of the store: pulls from a registry, loads from an archive, saves
+//! to an archive.
 //!
-//! What comes in has an origin (`origin.rs`), which knows documents and blobs by their digests; a registry and
-//! an archive are two of them, and everything else is the same: what of the image is wanted
-//! (`choose.rs`), in which order it comes (`bring.rs`), and how one blob does (`arrive.rs`).
+//! An image comes from an origin (`origin.rs`), which provides documents and blobs by digest.
+//! Registries and archives are origins. Everything else is independent of the origin: the choice of
+//! manifests (`choose.rs`), the order of the transfer (`bring.rs`), and the transfer of one blob
+//! (`arrive.rs`).
 //!
-//! What goes out is written by `save.rs`, or taken away by `prune.rs`.
+//! Images are written to archives by `save.rs`, and removed by `prune.rs`.
 
 mod arrive;
 mod bring;
@@ -27,32 +29,32 @@ pub use save::{Format, Saved, save};
 
 use crate::store::Named;
 
-/// Is told how far the layers are. Called from several threads.
+/// Reports the progress of the layers. Called from several threads.
 pub trait Progress: Sync {
-    /// These layers are wanted.
+    /// Called with the layers of the image before they are transferred.
     fn start(&self, blobs: &[Blob]) {
         let _ = blobs;
     }
 
-    /// So many bytes of one are there.
+    /// Called when the first `position` bytes of a layer are in the store.
     fn advance(&self, blob: usize, position: u64) {
         let _ = (blob, position);
     }
 
-    /// One is there, whole and right.
+    /// Called when a layer is complete and verified.
     fn done(&self, blob: usize) {
         let _ = blob;
     }
 }
 
-/// No progress is wanted.
+/// Reports nothing.
 impl Progress for () {}
 
 /// An image that was brought into the store.
 #[derive(Clone, Debug)]
 pub struct Stored {
-    /// The image there.
+    /// The image in the store.
     pub image: Named,
-    /// So many bytes of layers had to be brought.
+    /// The number of bytes of layers that had to be received.
     pub bytes: u64,
 }

@@ -1,4 +1,4 @@
-//! Where an image comes from: it can be asked for documents and blobs by their digests.
+//! The origin of an image: provides documents and blobs by digest.
 
 use std::io;
 
@@ -8,22 +8,23 @@ use super::TransferError;
 use crate::blob::{Digest, Hasher};
 use crate::oci::{self, MAX_DOCUMENT};
 
-/// So often something is brought that comes with other bytes than its digest's.
+/// The maximum number of times to fetch an object whose bytes do not match its digest.
 pub(super) const TIMES: u32 = 3;
 
-/// Takes bytes in as they come.
+/// A callback that receives bytes in order.
 pub(super) type Sink<'a> = dyn FnMut(&[u8]) -> io::Result<()> + 'a;
 
-/// Where an image comes from. It is asked by several threads.
+/// The origin of an image. It is used by several threads.
 pub(super) trait Origin: Sync {
-    /// The image, for messages.
+    /// The name of the image, for messages.
     fn name(&self) -> &str;
 
-    /// The bytes of a manifest or an index; `None` if it is not there. They are checked by who asks.
+    /// Returns the bytes of a manifest or an index, or `None` if it does not exist. The caller has
+    /// to check the digest.
     fn manifest(&self, digest: &Digest) -> Result<Option<Vec<u8>>, TransferError>;
 
-    /// Hands a blob over, from an offset on to its end, in order. An error of `sink` ends it and is
-    /// handed back.
+    /// Passes the bytes of a blob to `sink`, in order, from offset `from` to the end. An error of
+    /// `sink` ends the transfer, which then fails.
     fn blob(
         &self,
         digest: &Digest,
@@ -32,11 +33,11 @@ pub(super) trait Origin: Sync {
         sink: &mut Sink<'_>,
     ) -> Result<(), TransferError>;
 
-    /// A blob came with other bytes than its digest's, and is asked for again.
+    /// Called when a blob did not match its digest and is about to be fetched again.
     fn was_wrong(&self) {}
 }
 
-/// A manifest or an index that a descriptor names, checked.
+/// Returns a manifest or an index after checking its digest.
 pub(super) fn manifest(
     origin: &dyn Origin,
     digest: &Digest,
@@ -48,7 +49,7 @@ pub(super) fn manifest(
     Ok(Some(bytes))
 }
 
-/// A config that a descriptor names, checked.
+/// Returns a config after checking its digest.
 pub(super) fn config(
     origin: &dyn Origin,
     digest: &Digest,
@@ -98,14 +99,14 @@ fn check(
     ))
 }
 
-/// What bytes hash to by the algorithm of another digest.
+/// Hashes bytes with the algorithm of another digest.
 fn hash(like: &Digest, bytes: &[u8]) -> Digest {
     let mut hasher = Hasher::like(like);
     hasher.update(bytes);
     hasher.finish()
 }
 
-/// The digest of a descriptor.
+/// Returns the digest in a descriptor.
 pub(super) fn digest_of(
     origin: &dyn Origin,
     descriptor: &Descriptor,

@@ -1,12 +1,13 @@
-//! `imgfs prune`: what no name of the store leads to goes, and with it what the cache knows of it.
+//! `imgfs prune`: removes unreferenced blobs from the store, and their entries from the cache.
 
 use crate::cache::{CacheDir, Key};
 use crate::store::{Pruned, Store, StoreError, Taken};
 
-/// Takes away what no image of the store leads to, and the indexes of that. With `dry_run` nothing.
+/// Removes the blobs that no image in the store refers to, and the cache entries of those blobs.
+/// With `dry_run` nothing is removed.
 ///
 /// # Errors
-/// If it cannot be told what an image leads to; nothing is taken away then.
+/// If the blobs of any image cannot be determined. Nothing is removed in that case.
 pub fn prune(store: &Store, cache: &CacheDir, dry_run: bool) -> Result<Pruned, StoreError> {
     let pruned = store.prune(dry_run)?;
     if !dry_run {
@@ -17,7 +18,8 @@ pub fn prune(store: &Store, cache: &CacheDir, dry_run: bool) -> Result<Pruned, S
     Ok(pruned)
 }
 
-/// Layers of the same digest elsewhere are read again when they are mounted next.
+/// Removes what the cache knows about a removed file. If the same layer exists elsewhere, it is
+/// read again at the next mount.
 fn forget(taken: &Taken, cache: &CacheDir) {
     if let Some(file) = &taken.file {
         cache.remove(&Key::seen(file));

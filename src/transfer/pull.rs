@@ -1,4 +1,4 @@
-//! `imgfs pull`: out of a registry.
+//! `imgfs pull`: brings an image from a registry into the store.
 
 use oci_spec::image::{Descriptor, DescriptorBuilder, MediaType};
 
@@ -11,16 +11,16 @@ use crate::cache::CacheDir;
 use crate::registry::{Client, Reference, RegistryError, parse_name};
 use crate::store::Store;
 
-/// How to pull.
+/// Options of [`pull`].
 #[derive(Clone, Debug)]
 pub struct PullOptions {
-    /// Which platforms.
+    /// The platforms to pull.
     pub wanted: Wanted,
-    /// Whether what is said about the image (SBOM, provenance) comes with all platforms.
+    /// Whether attestations of the image (SBOM, provenance) are pulled too if all platforms are.
     pub attestations: bool,
-    /// How many layers at a time.
+    /// The number of layers to pull at a time.
     pub threads: usize,
-    /// Where indexes are kept.
+    /// The cache directory for indexes.
     pub cache: CacheDir,
 }
 
@@ -35,7 +35,7 @@ impl Default for PullOptions {
     }
 }
 
-/// A repository of a registry.
+/// A repository in a registry, as an origin.
 struct Repository<'a> {
     client: &'a Client,
     reference: &'a Reference,
@@ -66,18 +66,18 @@ impl Origin for Repository<'_> {
         })
     }
 
-    /// It may have been a mirror's.
+    /// The bytes may have come from a mirror.
     fn was_wrong(&self) {
         self.client.distrust_mirrors(self.reference);
     }
 }
 
-/// Brings an image of a registry into the store, under its full name. Whatever had that name has it no
-/// more.
+/// Pulls an image from a registry into the store, under its full name. Replaces any existing image
+/// of that name.
 ///
 /// # Errors
-/// If there is no such image, or it does not arrive. What has arrived stays, and the next one goes on
-/// with it.
+/// If the image does not exist or cannot be received completely. The bytes received so far stay in
+/// the store, and the next pull resumes from them.
 pub fn pull(
     client: &Client,
     name: &str,
@@ -94,7 +94,7 @@ pub fn pull(
         reference: &reference,
         name: reference.whole(),
     };
-    // A store that cannot take the name is told before anything is brought.
+    // Fail early if the store's names cannot be read.
     store.images()?;
     let fetched = client.manifest(&reference, None)?;
     let root = describe(

@@ -1,11 +1,11 @@
-//! `imgfs save`: images of the store as one archive that other programs load.
+//! `imgfs save`: writes images of the store to one archive that other programs can load.
 //!
-//! An oci-archive holds the store's blobs as they are, so every digest stays what it is; as Docker
-//! writes it since version 25, it has a `manifest.json` as well, by which an older `docker load` finds
-//! its way. A docker-archive has no manifests of its own and its layers are not compressed, so of an
-//! image's digests those of its config and of its decoded layers stay.
+//! An oci-archive contains the store's blobs unchanged, so all digests are preserved. Like the
+//! archives that Docker writes since version 25, it also has a `manifest.json` for older versions
+//! of `docker load`. A docker-archive has no manifests of its own and its layers are not
+//! compressed, so only the digests of an image's config and of its decoded layers are preserved.
 //!
-//! The same images make the same archive, to the byte.
+//! The archive is reproducible: the same images give the same bytes.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Read, Write};
@@ -22,33 +22,34 @@ use crate::open::{self, OpenOptions};
 use crate::registry::parse_name;
 use crate::store::{Named, Store, StoreError, document_of, short};
 
-/// What kind of archive.
+/// An archive format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// An image layout in a tar.
+    /// An image layout in a tar file.
     OciArchive,
-    /// What `docker save` wrote before version 25.
+    /// The format that `docker save` wrote before version 25.
     DockerArchive,
 }
 
-/// How to save.
+/// The parameters of [`save`].
 pub struct Saved<'a> {
-    /// The store that the images are in.
+    /// The store that contains the images.
     pub store: &'a Store,
-    /// The images, by name or by the beginning of their digests.
+    /// The images, by name or by digest prefix.
     pub names: &'a [String],
-    /// What kind of archive.
+    /// The archive format.
     pub format: Format,
-    /// Which platform of an image for several; a docker-archive has one only.
+    /// The platform to choose from an image with several. A docker-archive can contain only one.
     pub platform: Option<&'a Platform>,
-    /// Where layers' indexes are kept.
+    /// The options for opening images, which include the cache for layer indexes.
     pub options: &'a OpenOptions,
 }
 
-/// Writes images as one archive. They stay in the store meanwhile, whatever others do.
+/// Writes images to one archive. The images are locked meanwhile, so that no other process can
+/// remove their blobs.
 ///
 /// # Errors
-/// If there is no such image, it is not whole, or the archive cannot be written.
+/// If an image does not exist or is incomplete, or the archive cannot be written.
 pub fn save(saved: &Saved<'_>, out: &mut dyn Write) -> Result<(), TransferError> {
     let mut archive = Archive {
         tar: tar::Builder::new(out),
@@ -61,7 +62,7 @@ pub fn save(saved: &Saved<'_>, out: &mut dyn Write) -> Result<(), TransferError>
     Ok(())
 }
 
-/// A tar that says nothing of when and by whom it was made.
+/// A tar writer whose headers contain no times and no owners.
 struct Archive<'a> {
     tar: tar::Builder<&'a mut dyn Write>,
 }
@@ -104,14 +105,14 @@ fn written(error: io::Error) -> TransferError {
 }
 
 fn oci(saved: &Saved<'_>, archive: &mut Archive<'_>) -> Result<(), TransferError> {
-    // Nothing is taken away between looking up a name and opening its blobs.
+    // Blobs must not be removed between looking up a name and opening the blobs.
     let held = saved.store.hold()?;
     let mut blobs: BTreeMap<Digest, Arc<dyn ReadAt>> = BTreeMap::new();
     let mut entries = Vec::new();
     let mut items = Vec::new();
     for name in saved.names {
         let image = one_platform(saved, saved.store.find(name)?)?;
-        // Other programs find only images that have OCI's documents.
+        // Other programs find only images with OCI media types.
         let form = saved.store.oci_form(&image.descriptor)?;
         let replaced = form.iter().flat_map(|form| &form.replaced);
         let replaced: HashSet<&Digest> = replaced.collect();
@@ -167,7 +168,7 @@ fn oci(saved: &Saved<'_>, archive: &mut Archive<'_>) -> Result<(), TransferError
     archive.document("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)
 }
 
-/// Of an image for several platforms the one that is wanted, if one is.
+/// Narrows an image with several platforms to the requested one, if any.
 fn one_platform(saved: &Saved<'_>, image: Named) -> Result<Named, TransferError> {
     let Some(platform) = saved.platform else {
         return Ok(image);
@@ -178,7 +179,7 @@ fn one_platform(saved: &Saved<'_>, image: Named) -> Result<Named, TransferError>
     Ok(image.narrowed_to(descriptor, digest))
 }
 
-/// The line of `index.json`.
+/// Returns the entry of an image for `index.json`.
 fn entry(image: &Named, descriptor: &Descriptor) -> Descriptor {
     let mut descriptor = descriptor.clone();
     if let Some(name) = &image.name {
@@ -191,12 +192,13 @@ fn entry(image: &Named, descriptor: &Descriptor) -> Descriptor {
     descriptor
 }
 
-/// A name as containerd wants it: with its registry.
+/// Returns a name in the form that containerd expects, with the registry.
 fn full(name: &str) -> String {
     parse_name(name).map_or_else(|_| name.to_owned(), |reference| reference.whole())
 }
 
-/// The line of `manifest.json`; none for an image of several platforms, which it cannot tell.
+/// Returns the entry of an image for `manifest.json`, or `None` for an image with several
+/// platforms, which `manifest.json` cannot express.
 fn item(store: &Store, image: &Named) -> Result<Option<serde_json::Value>, TransferError> {
     if image.is_index() {
         return Ok(None);
@@ -217,7 +219,7 @@ fn item(store: &Store, image: &Named) -> Result<Option<serde_json::Value>, Trans
     })))
 }
 
-/// What `docker load` calls an image. A digest is no tag.
+/// Returns the tags under which `docker load` stores an image. A name with a digest is not a tag.
 fn tags(image: &Named) -> Vec<String> {
     let name = image.name.iter().filter(|name| !name.contains('@'));
     name.map(|name| match short(name).contains(':') {
@@ -278,7 +280,7 @@ fn docker(saved: &Saved<'_>, archive: &mut Archive<'_>) -> Result<(), TransferEr
     archive.document("manifest.json", &items)
 }
 
-/// Bytes on their way out, hashed as they pass.
+/// A reader that hashes the bytes it passes on.
 struct Checked {
     source: Arc<dyn ReadAt>,
     at: u64,

@@ -1,5 +1,5 @@
-//! A file of logins: docker's `config.json`, podman's `auth.json` (containers-auth.json(5)). The two are
-//! one format, but docker's keys are hosts or old URLs and podman's may go on with a path.
+//! A file of logins: docker's `config.json` or podman's `auth.json` (containers-auth.json(5)). Both
+//! have the same format, but docker's keys are hosts or old URLs, and podman's may include a path.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::credentials::Credential;
 use crate::registry::endpoint::login_name;
 
-/// Docker's key for Docker Hub, which helpers are asked for too.
+/// Docker's key for Docker Hub. Credential helpers use it too.
 const DOCKER_KEY: &str = "https://index.docker.io/v1/";
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -19,7 +19,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// What of the file is used.
+/// The parts of the file that are used.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct AuthFile {
@@ -37,10 +37,10 @@ struct Entry {
     identitytoken: Option<String>,
 }
 
-/// Where a login is.
+/// Where a login was found.
 pub(super) enum Found {
     Here(Credential),
-    /// In a program; `servers` are the names to ask it for, one after the other.
+    /// In a credential helper. `servers` are the names to ask it for, in order.
     Helper {
         name: String,
         servers: Vec<String>,
@@ -52,7 +52,7 @@ impl AuthFile {
         if bytes.trim_ascii().is_empty() {
             return Ok(Self::default());
         }
-        // The message of serde has a place in it and at most a type, no value.
+        // serde's message contains a position and at most a type, never a value.
         serde_json::from_slice(bytes).map_err(|e| {
             format!(
                 "not a file of logins: line {}, column {}",
@@ -62,11 +62,11 @@ impl AuthFile {
         })
     }
 
-    /// The login for a repository of a host: a helper for this host, then an entry, the longest key
-    /// first, then the helper for all.
+    /// Finds the login for a repository on a host. A helper for this host takes precedence, then
+    /// the entries, longest key first, then the helper for all hosts.
     ///
     /// # Errors
-    /// If there is one that cannot be understood.
+    /// If the matching entry is invalid.
     pub(super) fn find(&self, host: &str, repository: &str) -> Result<Option<Found>, String> {
         let helpers = self.cred_helpers.iter().flatten();
         let mut helpers = helpers.filter(|(key, name)| is_of(key, host) && !name.is_empty());
@@ -106,7 +106,7 @@ impl AuthFile {
     }
 }
 
-/// Whether a key without podman's path is that of a host: `HOST`, `https://HOST/v1/`.
+/// Whether a key without podman's path refers to a host: `HOST` or `https://HOST/v1/`.
 fn is_of(key: &str, host: &str) -> bool {
     let without = key
         .strip_prefix("https://")
@@ -137,7 +137,7 @@ impl Entry {
             let (user, password) = text.split_once(':').ok_or_else(wrong)?;
             return Ok(Some(Credential::Password {
                 user: user.to_owned(),
-                // Docker pads with zeros, and takes them off.
+                // Docker pads passwords with NUL bytes and strips them when it reads them.
                 password: password.trim_end_matches('\0').to_owned(),
             }));
         }
@@ -150,7 +150,7 @@ impl Entry {
 mod tests {
     use super::*;
 
-    /// `user:password`, `token:…` or `helper NAME SERVERS` that is found.
+    /// Returns the login that is found, as `user:password`, `token:…` or `helper NAME SERVERS`.
     fn found(json: &str, host: &str, repository: &str) -> String {
         match AuthFile::parse(json.as_bytes())
             .unwrap()

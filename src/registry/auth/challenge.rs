@@ -1,7 +1,7 @@
-//! WWW-Authenticate (RFC 9110, 11.6.1): what a registry wants to see. Parsed by `http-auth`, which takes
-//! lists of challenges apart as real servers write them.
+//! WWW-Authenticate (RFC 9110, section 11.6.1): the login that a registry requires. Parsed by
+//! `http-auth`, which splits lists of challenges as real servers write them.
 
-/// What a registry wants to see.
+/// A kind of login that a registry requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Challenge {
     /// User and password (RFC 7617).
@@ -10,7 +10,7 @@ pub(super) enum Challenge {
     Bearer(Bearer),
 }
 
-/// Where a token is to be had (token spec, "How to authenticate", 2).
+/// Where to get a token (token spec, "How to authenticate", step 2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Bearer {
     pub realm: String,
@@ -19,7 +19,8 @@ pub(super) struct Bearer {
 }
 
 impl Challenge {
-    /// The best of the challenges in these headers. A token is better than a password at each request.
+    /// Returns the best of the challenges in these headers. A token is preferred to sending the
+    /// password with every request.
     pub(super) fn choose(headers: &[&str]) -> Option<Self> {
         let all = headers
             .iter()

@@ -1,11 +1,16 @@
-//! Who the user is to a registry, and where that is kept. In this order, the first that has something:
-//! what the program was told; `$REGISTRY_AUTH_FILE`; `${XDG_RUNTIME_DIR}/containers/auth.json` (or
-//! `/run/containers/UID/auth.json`) and `~/.config/containers/auth.json`, where podman and skopeo keep
-//! logins (containers-auth.json(5)); `config.json` in `$DOCKER_CONFIG` or `~/.docker`, where docker does.
+//! The user's credentials for a registry, and where they are stored. These sources are tried in
+//! order, and the first one with a login is used:
 //!
-//! The crate `docker_credential` reads such files too, but knows one key where podman has
-//! `HOST/NAMESPACE/NAME`, waits for a helper for ever, and takes any failure of one for "no login", so
-//! that a user is told that an image is not there when a helper is not installed.
+//! - the credentials in the client options
+//! - `$REGISTRY_AUTH_FILE`
+//! - `${XDG_RUNTIME_DIR}/containers/auth.json` (or `/run/containers/UID/auth.json`) and
+//!   `~/.config/containers/auth.json`, the files of podman and skopeo (containers-auth.json(5))
+//! - `config.json` in `$DOCKER_CONFIG` or `~/.docker`, the file of docker
+//!
+//! The crate `docker_credential` reads such files too. But it supports only host keys, while podman
+//! also has `HOST/NAMESPACE/NAME`. It waits for a helper without a time limit. And it treats every
+//! failure of a helper as "no login", so that a user is told that an image does not exist when a
+//! helper is not installed.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -23,22 +28,22 @@ use crate::registry::endpoint::Endpoint;
 use crate::registry::environment::read_limited;
 use crate::registry::{ClientOptions, Environment, RegistryError};
 
-/// A file of logins is small.
+/// The maximum size of a file of logins in bytes.
 const LONGEST: u64 = 4 << 20;
 
-/// Who the user is to a registry.
+/// The user's credentials for a registry.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Credential {
     Password {
         user: String,
         password: String,
     },
-    /// What a token server gives for a password once, to be exchanged for tokens.
+    /// A token that a token server issues once for a password, to be exchanged for access tokens.
     IdentityToken(String),
 }
 
 impl Credential {
-    /// The header of RFC 7617, if it is a password.
+    /// Returns the Authorization header for Basic authentication (RFC 7617), if this is a password.
     pub(super) fn basic(&self) -> Option<String> {
         match self {
             Self::Password { user, password } => Some(format!(
@@ -59,13 +64,13 @@ impl fmt::Debug for Credential {
     }
 }
 
-/// All places where logins are kept.
+/// All sources of logins.
 pub(super) struct Credentials {
     explicit: Option<Credential>,
     auth_file: Option<PathBuf>,
     environment: Environment,
     patience: Duration,
-    /// What was found, by host and repository; helpers are not asked for each token.
+    /// The results of lookups by host and repository, so that helpers are not run for each token.
     found: Mutex<HashMap<(String, String), Option<Credential>>>,
 }
 
@@ -81,10 +86,10 @@ impl Credentials {
         }
     }
 
-    /// The login for a repository, if there is one.
+    /// Returns the login for a repository, if there is one.
     ///
     /// # Errors
-    /// If a file or a helper that may have it does not work.
+    /// If a file or a helper that may contain it fails.
     pub(super) fn of(&self, endpoint: &Endpoint) -> Result<Option<Credential>, RegistryError> {
         if let Some(explicit) = &self.explicit
             && !endpoint.mirror
@@ -181,7 +186,7 @@ mod tests {
 
     #[test]
     fn basic_is_that_of_the_rfc() {
-        // RFC 7617, 2: the example.
+        // The example of RFC 7617, section 2.
         let credential = Credential::Password {
             user: "Aladdin".to_owned(),
             password: "open sesame".to_owned(),
@@ -196,7 +201,7 @@ mod tests {
     #[test]
     fn files_in_their_order_and_mirrors_without_what_was_told() {
         let dir = tempfile::tempdir().unwrap();
-        // `printf user:NAME | base64`, one user a file.
+        // `printf USER:p | base64`; each file has another user.
         let users = [
             ("named.json", "named", "bmFtZWQ6cA=="),
             ("run/containers/auth.json", "run", "cnVuOnA="),

@@ -1,6 +1,6 @@
-//! Credential helpers: programs `docker-credential-NAME` that keep logins, asked by their protocol
-//! (docker/docker-credential-helpers, README, "Development"): `get`, the server on standard input, an
-//! answer in JSON on standard output.
+//! Credential helpers: programs `docker-credential-NAME` that store logins. Their protocol
+//! (docker/docker-credential-helpers, README, "Development"): the argument `get`, the server on
+//! standard input, a JSON answer on standard output.
 
 use std::io::{self, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -12,12 +12,12 @@ use serde::Deserialize;
 
 use super::credentials::Credential;
 use super::login_error;
-use crate::registry::said::one_line;
+use crate::registry::error_body::one_line;
 use crate::registry::{Environment, RegistryError};
 
-/// No answer is longer.
+/// The maximum length of an answer in bytes.
 const LONGEST: u64 = 1 << 20;
-/// The user that stands for an identity token.
+/// The user name that marks an identity token.
 const TOKEN_USER: &str = "<token>";
 
 #[derive(Deserialize)]
@@ -27,10 +27,10 @@ struct Answer {
     secret: String,
 }
 
-/// Asks a helper for a login, under each name until it has one.
+/// Asks a helper for a login, under each of the server names until one has a login.
 ///
 /// # Errors
-/// If the helper is not there, fails, or takes longer than `patience`.
+/// If the helper is not installed, fails, or takes longer than `patience`.
 pub(super) fn ask(
     name: &str,
     servers: &[String],
@@ -78,7 +78,7 @@ fn one(
     })?;
     let finished = finish(&mut child, server, patience);
     if finished.is_err() {
-        // It is this child of ours, not waited for yet.
+        // The child has not been waited for yet, so its process id is still valid.
         let _ = child.kill();
         let _ = child.wait();
     }
@@ -93,7 +93,7 @@ fn one(
     };
     if !status.success() {
         let text = String::from_utf8_lossy(&output);
-        // The words of the protocol for "there is none" (credentials/error.go).
+        // The text by which the protocol reports that there is no login (credentials/error.go).
         if text.contains("credentials not found") {
             return Ok(None);
         }
@@ -111,7 +111,7 @@ fn one(
     })
 }
 
-/// Its output and how it ended; nothing if it took too long.
+/// Returns the output and exit status of a helper, or `None` if it took too long.
 fn finish(
     child: &mut Child,
     server: &str,
@@ -119,14 +119,14 @@ fn finish(
 ) -> io::Result<Option<(Vec<u8>, ExitStatus)>> {
     let until = Instant::now() + patience;
     if let Some(mut input) = child.stdin.take() {
-        // One that does not read may have its answer all the same.
+        // A helper that does not read its input may still answer.
         let _ = input.write_all(server.as_bytes());
     }
     let Some(output) = child.stdout.take() else {
         return Err(io::Error::other("no output"));
     };
     let (sender, receiver) = channel();
-    // It ends with the output; a child of the helper's may hold that open.
+    // The thread ends when the output is closed. A child process of the helper may keep it open.
     thread::Builder::new()
         .name("credentials".to_owned())
         .spawn(move || {
@@ -157,7 +157,7 @@ mod tests {
     /// Long enough for a short script on a busy machine.
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    /// The answer of a helper with this script about the server `h`.
+    /// Runs a helper with this script and returns its answer for the server `h`.
     fn says(script: &str) -> Result<Option<Credential>, String> {
         says_within(script, PATIENCE)
     }
@@ -165,8 +165,8 @@ mod tests {
     fn says_within(script: &str, patience: Duration) -> Result<Option<Credential>, String> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("docker-credential-test");
-        // Written by a process of its own: a file that this one had open for writing while another test
-        // forked cannot be executed (ETXTBSY) until that child has executed its program.
+        // A separate process writes the script. If this process had the file open for writing while
+        // another test forks, the file could not be executed (ETXTBSY) until that child calls exec.
         let script = format!("#!/bin/sh\n{script}\n");
         let written = Command::new("sh")
             .args([

@@ -1,9 +1,10 @@
-//! Logins: what a registry wants to see, and who the user is.
+//! Logins: which one a registry requires, and which one the user has.
 //!
-//! Nothing is sent until a registry asks by 401 and a challenge ([`challenge`]). Then the user's
-//! [`credentials`] are looked up, and become either the header themselves (Basic) or, at the token server
-//! that the challenge names, a [`token`]. What was had is kept for each host and repository, fetched by
-//! one thread when several want it, renewed before it expires and when it is refused.
+//! Nothing is sent until a registry answers 401 with a challenge ([`challenge`]). Then the user's
+//! [`credentials`] are looked up. They are sent directly (Basic), or exchanged for a [`token`] at
+//! the token server that the challenge names (Bearer). The result is cached for each host and
+//! repository. If several threads need it, one of them fetches it. It is renewed before it expires
+//! and when it is refused.
 
 mod auth_file;
 mod challenge;
@@ -33,31 +34,32 @@ pub(super) struct Logins {
 
 type Shared = Arc<Mutex<Kept>>;
 
-/// What is kept for a repository of a host. Its lock is held while a new pass is fetched.
+/// The cached login for a repository on a host. Its lock is held while a new pass is fetched.
 #[derive(Default)]
 struct Kept {
     pass: Option<Pass>,
-    /// What the pass was given for, to have it renewed.
+    /// The challenge that the pass answers, needed to renew it.
     challenge: Option<(Location, Challenge)>,
-    /// How many there were, so that who was refused knows whether another thread has a new one.
+    /// Incremented with each new pass. A thread whose pass was refused can see whether another
+    /// thread has fetched a new one.
     number: u64,
 }
 
-/// The value of an Authorization header. It has no `Debug`.
+/// The value of an Authorization header. It does not implement `Debug`, because it is a secret.
 pub(super) struct Pass {
     header: String,
-    /// When to ask for another.
+    /// When to fetch a new one.
     renew: Option<Instant>,
 }
 
-/// Who asks whom for what.
+/// The context in which a login is needed.
 pub(super) struct Visit<'a> {
     pub wire: &'a Wire,
     pub endpoint: &'a Endpoint,
     pub asked: &'a Asked,
 }
 
-/// A pass to be sent.
+/// The pass to send with a request.
 pub(super) struct Shown {
     pub header: Option<String>,
     number: u64,
@@ -71,10 +73,10 @@ impl Logins {
         }
     }
 
-    /// What to send with the next request.
+    /// Returns the pass to send with the next request.
     ///
     /// # Errors
-    /// If a pass has expired and no other can be had.
+    /// If the pass has expired and cannot be renewed.
     pub(super) fn current(&self, visit: &Visit<'_>) -> Result<Shown, Failed> {
         let kept = self.kept(visit.endpoint);
         let mut kept = lock(&kept);
@@ -90,11 +92,11 @@ impl Logins {
         })
     }
 
-    /// Answers a challenge to a request that was sent to `origin` with `shown`. When it returns, another
-    /// try makes sense. `said` is what the registry said with it.
+    /// Answers a challenge to a request that was sent to `origin` with the pass `shown`. If this
+    /// succeeds, the request can be retried. `said` is the registry's error text.
     ///
     /// # Errors
-    /// If nothing can be shown that the registry has not refused already.
+    /// If there is no login that the registry has not refused already.
     pub(super) fn challenged(
         &self,
         visit: &Visit<'_>,

@@ -1,5 +1,5 @@
-//! A token from a token server: by GET, with user and password if there are any (token spec), or by POST
-//! for an identity token (token spec, "OAuth2", which is RFC 6749, 6).
+//! Fetches a token from a token server: by GET, with user and password if there are any (token
+//! spec), or by POST for an identity token (token spec, "OAuth2", which is RFC 6749, section 6).
 
 use std::fmt::Write;
 use std::io::Read;
@@ -11,24 +11,25 @@ use ureq::http::HeaderValue;
 use super::challenge::Bearer;
 use super::credentials::Credential;
 use super::{Pass, Visit};
+use crate::registry::error_body::error_text;
 use crate::registry::fetch::{Trip, header, of_broken};
 use crate::registry::location::Location;
 use crate::registry::retry::Failed;
-use crate::registry::said::said;
 
-/// Tokens have a few thousand bytes.
+/// The maximum length of an answer in bytes. Tokens have a few thousand.
 const LONGEST: u64 = 1 << 20;
-/// Token spec, "expires_in": what holds if it is not said.
+/// The default lifetime in seconds (token spec, "expires_in").
 const DEFAULT_SECONDS: u64 = 60;
-/// A token is renewed so long before it ends, or after three quarters of its time.
+/// A token is renewed this long before it expires, or after three quarters of its lifetime,
+/// whichever is later.
 const MARGIN: Duration = Duration::from_secs(10);
-/// Longer than any mount, and no overflow.
+/// The maximum lifetime in seconds. It is longer than any mount, and prevents overflow.
 const MOST_SECONDS: u64 = 366 * 24 * 3600;
 
-/// What a token is wanted for.
+/// A request for a token.
 pub(super) struct Request<'a> {
     pub visit: &'a Visit<'a>,
-    /// The registry that gave the challenge.
+    /// The registry that sent the challenge.
     pub origin: &'a Location,
     pub bearer: &'a Bearer,
 }
@@ -88,16 +89,19 @@ impl Request<'_> {
         match status {
             200 => {}
             400 | 401 | 403 if credential.is_some() => {
-                return Err(asked.login_refused(said(body)).into());
+                return Err(asked.login_refused(error_text(body)).into());
             }
-            400 | 401 | 403 => return Err(asked.status(401, said(body)).into()),
-            // That of the token server is not about the image.
+            400 | 401 | 403 => return Err(asked.status(401, error_text(body)).into()),
+            // A 404 from the token server says nothing about the image.
             404 => {
                 return Err(asked
                     .answer(format!("there is no token server at {}", server.host))
                     .into());
             }
-            _ => return Err(Failed::status(asked, status, said(body), after.as_deref())),
+            _ => {
+                let text = error_text(body);
+                return Err(Failed::status(asked, status, text, after.as_deref()));
+            }
         }
         let mut bytes = Vec::new();
         let read = body.take(LONGEST).read_to_end(&mut bytes);
@@ -129,7 +133,7 @@ impl Request<'_> {
         if let Some(service) = &self.bearer.service {
             add("service", service);
         }
-        // Several scopes are separated by spaces in a challenge, and each has its parameter here.
+        // Scopes in a challenge are separated by spaces. Each becomes a parameter of its own.
         for scope in self.scope().split(' ').filter(|s| !s.is_empty()) {
             add("scope", scope);
         }
@@ -156,7 +160,7 @@ impl Request<'_> {
     }
 }
 
-/// The token of an answer, as a header.
+/// Parses an answer. Returns the token as a header.
 fn pass(bytes: &[u8], begun: Instant) -> Option<Pass> {
     let answer: Answer = serde_json::from_slice(bytes).ok()?;
     let full = |token: &String| !token.is_empty();
@@ -178,7 +182,7 @@ fn pass(bytes: &[u8], begun: Instant) -> Option<Pass> {
     })
 }
 
-/// Percent-encodes all that is not unreserved (RFC 3986, 2.3).
+/// Percent-encodes all characters that are not unreserved (RFC 3986, section 2.3).
 fn encode(value: &str, into: &mut String) {
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

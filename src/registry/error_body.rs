@@ -1,44 +1,46 @@
-//! What a server said about an error, for people: the `errors` of distribution-spec ("Error Codes"), or
-//! the OAuth2 form of token servers, one line of limited length without control characters.
+//! The error text that a server sends in a response body, for messages to users. It reads the
+//! `errors` of distribution-spec ("Error Codes") and the OAuth2 form of token servers. The text is
+//! a single line of limited length without control characters.
 
 use std::io::Read;
 
 use serde::Deserialize;
 
-/// As much of an error's body is read.
+/// The maximum number of bytes of an error body to read.
 const LONGEST_BODY: u64 = 64 * 1024;
-/// As many characters of it are shown.
+/// The maximum number of characters of the text to show.
 const LONGEST: usize = 300;
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Body {
-    errors: Vec<Entry>,
-    /// RFC 6749, 5.2.
+struct ErrorBody {
+    errors: Vec<ErrorEntry>,
+    /// RFC 6749, section 5.2.
     error: Option<String>,
     error_description: Option<String>,
-    /// What Docker Hub's token server and some proxies say.
+    /// Sent by Docker Hub's token server and by some proxies.
     details: Option<String>,
     message: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Entry {
+struct ErrorEntry {
     code: String,
     message: String,
 }
 
-/// Reads the body of an error. It becomes `: TEXT`, or nothing if it says nothing.
-pub(super) fn said(body: impl Read) -> String {
+/// Reads the body of an error response. Returns its text as `: TEXT`, or an empty string if there
+/// is none.
+pub(super) fn error_text(body: impl Read) -> String {
     let mut bytes = Vec::new();
-    // Of a body that is cut what there is is taken.
+    // If the body is cut short, use the part that arrived.
     let _ = body.take(LONGEST_BODY).read_to_end(&mut bytes);
     text(&bytes).map_or_else(String::new, |text| format!(": {text}"))
 }
 
 fn text(bytes: &[u8]) -> Option<String> {
-    let body: Body = serde_json::from_slice(bytes).ok()?;
+    let body: ErrorBody = serde_json::from_slice(bytes).ok()?;
     let mut parts: Vec<String> = Vec::new();
     for entry in &body.errors {
         match (entry.code.is_empty(), entry.message.is_empty()) {
@@ -60,7 +62,7 @@ fn text(bytes: &[u8]) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// Text of somebody else's, made fit to be shown.
+/// Makes untrusted text safe to show: replaces control characters and limits the length.
 pub(super) fn one_line(text: &str) -> String {
     let clean = |c: char| if c.is_control() { ' ' } else { c };
     let mut line: String = text.chars().take(LONGEST).map(clean).collect();
@@ -79,26 +81,29 @@ mod tests {
         // The example of distribution-spec, "Error Codes", filled in.
         let body = r#"{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known","detail":{"a":1}}]}"#;
         assert_eq!(
-            said(body.as_bytes()),
+            error_text(body.as_bytes()),
             ": repository name not known (NAME_UNKNOWN)"
         );
         assert_eq!(
-            said(&br#"{"details":"incorrect username"}"#[..]),
+            error_text(&br#"{"details":"incorrect username"}"#[..]),
             ": incorrect username"
         );
-        assert_eq!(said(&br#"{"errors":[{"code":"DENIED"}]}"#[..]), ": DENIED");
+        assert_eq!(
+            error_text(&br#"{"errors":[{"code":"DENIED"}]}"#[..]),
+            ": DENIED"
+        );
     }
 
     #[test]
     fn what_says_nothing_or_is_hostile_is_left_out_or_made_harmless() {
-        assert_eq!(said(&b"<html>502</html>"[..]), "");
-        assert_eq!(said(&b"{}"[..]), "");
+        assert_eq!(error_text(&b"<html>502</html>"[..]), "");
+        assert_eq!(error_text(&b"{}"[..]), "");
         assert_eq!(
-            said(&br#"{"errors":[{"message":"a\u001b[31m\nb"}]}"#[..]),
+            error_text(&br#"{"errors":[{"message":"a\u001b[31m\nb"}]}"#[..]),
             ": a [31m b"
         );
         let long = format!(r#"{{"message":"{}"}}"#, "x".repeat(5000));
-        assert_eq!(said(long.as_bytes()).chars().count(), 2 + LONGEST + 1);
-        assert_eq!(said(std::io::repeat(b' ')), "");
+        assert_eq!(error_text(long.as_bytes()).chars().count(), 2 + LONGEST + 1);
+        assert_eq!(error_text(std::io::repeat(b' ')), "");
     }
 }

@@ -1,6 +1,6 @@
-//! What the merged tree does not show: each layer alone, and what later layers took away. Both are
-//! trees of their own, made when somebody asks first, from the layers' indexes; no layer is read again
-//! for them. They are not kept between mounts: they are soon made, and few ask.
+//! Trees other than the merged one: each layer alone, and everything that later layers hide. Each
+//! tree is made on first use from the layers' indexes; no layer is read again. These trees are not
+//! kept in the cache: they are quick to make and rarely needed.
 
 use std::cell::Cell;
 use std::io;
@@ -10,19 +10,19 @@ use super::OpenImage;
 use crate::cache::{Key, Kind};
 use crate::tree::{Merger, RemovalIndex, Removals, Tree, TreeError};
 
-/// A tree that is made when it is asked for, or why it could not be.
+/// A tree made on first use, or the error message if that failed.
 type Lazy = OnceLock<Result<Tree, String>>;
 
-/// The trees of an image besides the merged one.
-pub(super) struct Past {
+/// The trees of an image other than the merged one.
+pub(super) struct LayerTrees {
     layers: Vec<Lazy>,
     hidden: Lazy,
     removals: OnceLock<RemovalIndex>,
-    /// How many names questions about removals may still look at.
+    /// How many more names may be examined to answer questions about removals.
     budget: Mutex<u64>,
 }
 
-impl Past {
+impl LayerTrees {
     pub(super) fn new(layers: usize) -> Self {
         Self {
             layers: (0..layers).map(|_| OnceLock::new()).collect(),
@@ -32,7 +32,7 @@ impl Past {
         }
     }
 
-    /// Whether something of them was found damaged.
+    /// Whether any of the trees was found damaged.
     pub(super) fn is_damaged(&self) -> bool {
         let all = self.layers.iter().chain([&self.hidden]);
         let made = all.filter_map(|tree| tree.get()?.as_ref().ok());
@@ -47,21 +47,22 @@ fn get(tree: &Lazy, make: impl FnOnce() -> Result<Tree, TreeError>) -> io::Resul
 }
 
 impl OpenImage {
-    /// A layer alone, as it is shipped, its whiteouts under their names; `None` if there is none of that
-    /// number.
+    /// Returns the tree of one layer as shipped, with whiteouts under their own names. Returns
+    /// `None` if there is no layer of that number.
     ///
     /// # Errors
-    /// If its index is damaged, or the tree cannot be written.
+    /// If the layer's index is damaged, or the tree cannot be written.
     pub fn layer_alone(&self, number: u32) -> io::Result<Option<&Tree>> {
         let place = number as usize;
-        let (Some(tree), Some(layer)) = (self.past.layers.get(place), self.layers.get(place))
+        let (Some(tree), Some(layer)) =
+            (self.layer_trees.layers.get(place), self.layers.get(place))
         else {
             return Ok(None);
         };
         let made = get(tree, || {
             let mut merger = Merger::alone(number);
             merger.layer(&layer.index)?;
-            // It has no name, so the key is never looked for.
+            // The file is never published, so this key is never looked up.
             let key = Key::tree(["alone"].into_iter());
             let file = merger.finish(self.cache.create(Kind::Tree)?, &key)?;
             Ok(Tree::open(&file.file)?)
@@ -69,13 +70,14 @@ impl OpenImage {
         made.map(Some)
     }
 
-    /// What layers took away of lower ones: in the root a directory for each layer, named by its number,
-    /// with what it brought and a later one hid ([`Tree::hidden`]).
+    /// Returns the tree of everything that layers removed from lower layers. Its root has one
+    /// directory for each layer, named by the layer's number, with the entries of that layer that a
+    /// later layer hid ([`Tree::hidden`]).
     ///
     /// # Errors
     /// If an index is damaged, or the tree cannot be written.
     pub fn hidden(&self) -> io::Result<&Tree> {
-        get(&self.past.hidden, || {
+        get(&self.layer_trees.hidden, || {
             let mut merger = Merger::recording();
             for layer in &self.layers {
                 merger.layer(&layer.index)?;
@@ -86,16 +88,18 @@ impl OpenImage {
         })
     }
 
-    /// Answers a question about what layers removed. The index that it needs is made at the first
-    /// question.
+    /// Answers a question about removals. The index of removals is made on the first question.
     ///
     /// # Errors
-    /// If an index of a layer is damaged, or the tree of hidden names cannot be written.
+    /// If the index of a layer is damaged, or the tree of hidden entries cannot be written.
     pub(super) fn ask_removals<T>(&self, ask: impl FnOnce(&Removals<'_>) -> T) -> io::Result<T> {
         let hidden = self.hidden()?;
-        let index = self.past.removals.get_or_init(|| RemovalIndex::new(hidden));
+        let index = self
+            .layer_trees
+            .removals
+            .get_or_init(|| RemovalIndex::new(hidden));
         let mut left = self
-            .past
+            .layer_trees
             .budget
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
