@@ -1,5 +1,5 @@
-//! Findings while they are collected. Findings that many files share are merged into one, because a
-//! report of ten thousand lines helps nobody.
+//! Findings while they are collected. Findings that many files share are merged into one, because ten
+//! thousand lines say less than one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -265,8 +265,9 @@ fn common_dir<'a>(mut paths: impl Iterator<Item = &'a [u8]>) -> Box<[u8]> {
     }
 }
 
-/// Returns the level of a finding on a file: `on_start` for files that the image starts, and a level
-/// from `elsewhere` for others. `None` if the finding is not worth reporting.
+/// Returns the level of a finding on a file. `on_start` is the level on files that the image starts, and
+/// `elsewhere` the level on its tools. Other roles lower these to at most [`Level::Warn`]. `None` for data,
+/// which is not worth a finding.
 pub fn weigh(role: Role, on_start: Level, elsewhere: Level) -> Option<Level> {
     match role {
         Role::Start => Some(on_start),

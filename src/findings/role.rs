@@ -43,8 +43,8 @@ const BINS: [&str; 6] = [
     "/bin",
 ];
 
-/// The maximum number of executables in an image without a known start for which each of them counts as
-/// started. Documentation and package scripts are not counted.
+/// If an image does not say what it starts and has at most this many executables, each of them counts as
+/// started. Documentation and package scripts do not count.
 const FEW: usize = 4;
 
 /// Returns the role of each file of the image, in the order of `image.files`.

@@ -45,7 +45,7 @@ pub(crate) enum Blocked {
     Mounted,
 }
 
-/// Whether a path is one that a container runtime mounts over, or lies below one.
+/// Returns true if a container runtime mounts over a path or over one of its ancestors.
 pub(crate) fn is_mounted(path: &[u8]) -> bool {
     MOUNTED.iter().any(|mounted| {
         let rest = path.strip_prefix(*mounted);
@@ -53,8 +53,8 @@ pub(crate) fn is_mounted(path: &[u8]) -> bool {
     })
 }
 
-/// Whether a process may search a directory, or execute a file. Root may search every directory, and
-/// execute every file that has at least one execute bit (capabilities(7), CAP_DAC_OVERRIDE).
+/// Returns true if a process may search a directory, or execute a file. Root may search every directory,
+/// and execute every file with at least one execute bit (capabilities(7), CAP_DAC_OVERRIDE).
 pub(crate) fn may_execute(node: &Node, credentials: &Credentials) -> bool {
     if credentials.is_root() {
         return node.kind == Kind::Directory || node.mode & 0o111 != 0;
@@ -62,12 +62,12 @@ pub(crate) fn may_execute(node: &Node, credentials: &Credentials) -> bool {
     permits(node, credentials, 0o1)
 }
 
-/// Whether a process may read a file or a directory.
+/// Returns true if a process may read a file or a directory.
 pub(crate) fn may_read(node: &Node, credentials: &Credentials) -> bool {
     credentials.is_root() || permits(node, credentials, 0o4)
 }
 
-/// Whether a process may write to a file or a directory.
+/// Returns true if a process may write to a file or a directory.
 pub(crate) fn may_write(node: &Node, credentials: &Credentials) -> bool {
     credentials.is_root() || permits(node, credentials, 0o2)
 }

@@ -63,7 +63,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         let is_root = request.credentials.is_root();
         let mut does = behaviour(&name, first, is_root);
         if program::writes(&name) {
-            // Root may change again what an earlier step of the chain created.
+            // Without root, a change certainly succeeds only on paths that the chain changed before.
             let again = does == Behaviour::Answers && self.made_before(&name, args, request);
             if again {
                 does = Behaviour::Ends(0);

@@ -208,6 +208,6 @@ pub enum Cause {
     Killed,
     /// The loader fails because a library, a version or a symbol is missing.
     Loader,
-    /// A launcher refuses its arguments, such as a user that does not exist.
+    /// A launcher rejects its arguments, for example because a user does not exist.
     Launcher,
 }

@@ -287,7 +287,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
     }
 }
 
-/// The result for something that is not followed.
+/// Returns the result for something that is not followed.
 pub(super) fn unknown() -> Ended {
     Ended {
         status: None,

@@ -2,7 +2,7 @@
 
 use super::errno::Errno;
 
-/// Applets and programs of coreutils that say `failed to run command`.
+/// Applets and programs of coreutils that print `failed to run command`.
 const RUN: [&str; 4] = ["nohup", "stdbuf", "timeout", "chroot"];
 /// Programs of util-linux.
 const UTIL_LINUX: [&str; 9] = [

@@ -1,4 +1,4 @@
-//! Which machines' programs a kernel runs.
+//! Decides which programs a kernel can run.
 
 use crate::image::Platform;
 

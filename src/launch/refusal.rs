@@ -29,7 +29,7 @@ pub struct Refusal {
     pub reason: Reason,
 }
 
-/// The reason of an error.
+/// The reason for an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// Nothing exists at the path, or at the earlier path on the way given here.

@@ -10,7 +10,7 @@ use super::user::Credentials;
 use crate::tree::Kind;
 
 impl<'f, 'a: 'f> Follower<'f, 'a> {
-    /// Remembers the paths that a utility changes.
+    /// Records the paths that a utility changes.
     pub(super) fn touch(&mut self, args: &[Word]) {
         const LIMIT: usize = 1024;
         let paths = args.iter().filter_map(|word| match word {

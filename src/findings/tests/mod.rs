@@ -257,8 +257,8 @@ impl Found {
     /// Returns the detail of the only finding with an id.
     fn detail(&self, id: Id) -> String {
         let mut found = self.findings.list().iter().filter(|f| f.id == id);
-        let detail = found.next().expect("there is one").detail.clone();
-        assert!(found.next().is_none(), "there is only one");
+        let detail = found.next().expect("a finding has this id").detail.clone();
+        assert!(found.next().is_none(), "only one finding has this id");
         detail
     }
 

@@ -8,7 +8,7 @@ use crate::launch::shell::Word;
 /// The maximum number of times that `-S` may produce another `-S`.
 const MAX_SPLITS: usize = 8;
 
-/// Applies the options and assignments, and executes what follows them.
+/// Applies the options and assignments, and executes the words after them.
 pub(super) fn env(process: &Process<'_>) -> Launch {
     let mut words: Vec<Word> = process.args.iter().rev().cloned().collect();
     let mut environment = process.environment.clone();

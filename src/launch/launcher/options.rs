@@ -1,4 +1,4 @@
-//! Skipping a launcher's own options.
+//! Skips a launcher's own options.
 
 use super::{Launch, Process};
 use crate::launch::shell::Word;

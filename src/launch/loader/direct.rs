@@ -160,7 +160,7 @@ mod tests {
         assert_eq!((direct.program, direct.only_looks), (5, false));
         assert_eq!(direct.library_path.as_deref(), Some("/a"));
         assert_eq!(direct.argv0.as_deref(), Some("x"));
-        // As glibc 2.36 says it.
+        // The message of glibc 2.36.
         let failure = of(Kind::Glibc, &["ld.so", "--frob", "/app"]).unwrap_err();
         assert_eq!(failure.message, "ld.so: unrecognized option '--frob'");
         assert_eq!(failure.status, Some(1));

@@ -128,8 +128,8 @@ fn program(file: &File) -> Option<Fault> {
     }
     match binary.pie {
         Some(false) => Some(Fault::Executable),
-        // Programs of old linkers have no DF_1_PIE and can be loaded. They are assumed to have no
-        // PT_INTERP, or cannot be distinguished.
+        // Programs of old linkers have no DF_1_PIE and can be loaded. Those with a PT_INTERP cannot be
+        // distinguished, and count as position-independent programs.
         Some(true) if binary.interpreter.is_some() => Some(Fault::PieExecutable),
         _ => None,
     }

@@ -95,7 +95,7 @@ pub enum FailureKind {
     Symbol,
     /// The program that the loader was told to load is not found or cannot be loaded.
     Program,
-    /// The loader does not understand its own arguments.
+    /// The loader rejects its own arguments.
     Usage,
 }
 

@@ -31,7 +31,7 @@ impl Dialect {
         self.is_bash()
     }
 
-    /// Returns the status of a command whose redirection fails.
+    /// Returns the status of a command whose redirection fails; `None` if it is unknown.
     pub fn redirect_status(self) -> Option<u8> {
         match self {
             Self::Dash => Some(2),
@@ -40,9 +40,9 @@ impl Dialect {
         }
     }
 
-    /// Returns the status with which an expansion error ends the shell: `${x?}`, or `$x` under `set
-    /// -u`. bash ends with 127, or with 1 if it runs a script file (execute_cmd.c, `DISCARD` in eval.c:
-    /// a script file is read as a non-interactive input, `-c` as a string).
+    /// Returns the status with which an expansion error ends the shell: `${x?}`, or `$x` under `set -u`.
+    /// `None` if it is unknown. bash ends with 127, or with 1 if it runs a script file (execute_cmd.c,
+    /// `DISCARD` in eval.c: a script file is read as a non-interactive input, `-c` as a string).
     pub fn expansion_status(self, from_text: bool) -> Option<u8> {
         match self {
             Self::Dash | Self::Busybox => Some(2),
@@ -51,8 +51,8 @@ impl Dialect {
         }
     }
 
-    /// Returns the status with which an error in a special builtin (POSIX 2.14) ends the shell. `None`
-    /// if the shell continues.
+    /// Returns the status with which an error in a special builtin (POSIX 2.14) ends the shell. `None` if
+    /// the shell continues, or if that is unknown.
     pub fn special_error(self) -> Option<u8> {
         match self {
             Self::Dash | Self::Busybox => Some(2),

@@ -33,7 +33,7 @@ pub(super) struct Text {
     pub failure: Option<Failure>,
 }
 
-/// The parser's options for a dialect.
+/// Returns the parser's options for a dialect.
 pub(super) fn options(dialect: Dialect) -> ParserOptions {
     ParserOptions {
         enable_extended_globbing: dialect.is_bash(),

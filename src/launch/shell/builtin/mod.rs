@@ -183,7 +183,7 @@ impl Shell<'_> {
         Ok(self.errexit())
     }
 
-    /// Handles an error in a special builtin. It ends the shell; in bash, it sets this status instead.
+    /// Handles an error in a special builtin, which ends the shell. bash continues with the status `bash`.
     fn special_error(&mut self, bash: u8) -> Flow {
         match self.dialect {
             Dialect::Dash | Dialect::Busybox | Dialect::BashPosix if self.shielded => {
