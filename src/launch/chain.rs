@@ -58,7 +58,7 @@ impl Chain {
 /// How a chain ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Every program that is certainly started starts.
+    /// Every program that is certain to be executed starts.
     Starts,
     /// The container ends because this step fails.
     Fails(StepId),

@@ -190,7 +190,8 @@ impl Kernel<'_, '_> {
         self.argv = argv;
     }
 
-    /// Returns `ENOEXEC` for a file in no known format. Its first bytes determine the reason.
+    /// Returns the refusal of a file in no known format, usually `ENOEXEC`. Its first bytes determine the
+    /// reason.
     fn unknown_format(&self, node: NodeId, named: &[u8], part: Part) -> io::Result<Refused> {
         let head = self.image.evidence.read(node, 256)?;
         let reason = Reason::of_head(&head);

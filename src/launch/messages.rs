@@ -131,7 +131,8 @@ impl Caller {
                             Errno::NoEntry | Errno::NotDirectory => "not found",
                             _ => errno.text(),
                         };
-                        // It counts the lines of `-c` from 0, and prints no line for a plain command.
+                        // busybox counts the lines of `-c` from 0, and prints no line number for a plain
+                        // command on the first line.
                         match (exec, from_text) {
                             (true, true) => {
                                 format!(

@@ -24,8 +24,8 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         }
     }
 
-    /// Returns true if all paths that a utility changes were created earlier by another utility, or are
-    /// existing directories that `mkdir -p` accepts.
+    /// Returns true if all paths that a utility changes were created or changed earlier by another utility,
+    /// or are existing directories that `mkdir -p` accepts.
     pub(super) fn made_before(&self, name: &str, args: &[Word], request: &Request) -> bool {
         let parents = args.contains(&Word::Known("-p".to_owned()));
         let mut any = false;

@@ -259,7 +259,7 @@ impl Shell<'_> {
     }
 
     /// Returns the file that `.` reads. A name without a slash is searched in PATH. The outer `None`
-    /// means that the result is unknown.
+    /// means that the result is unknown, the inner one that there is no such file.
     #[allow(clippy::option_option)]
     fn sourced_path(&mut self, name: &str) -> Option<Option<String>> {
         if name.contains('/') {
