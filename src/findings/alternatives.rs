@@ -1,13 +1,13 @@
-//! Builds of one plugin for several platforms, told by their paths.
+//! Recognizes builds of one plugin for several platforms by their paths.
 //!
-//! Packages ship a plugin once for each platform, and load the one that fits:
-//! `@next/swc-linux-x64-gnu` beside `@next/swc-linux-x64-musl`, `prebuilds/linux-x64/node.napi.glibc.node`
-//! beside `prebuilds/linux-arm64/node.napi.node`, `_x.cpython-310-x86_64-linux-gnu.so` beside
-//! `_x.cpython-311-x86_64-linux-gnu.so`. Without the words that name a platform, their paths are the
-//! same.
+//! Packages ship one build of a plugin for each platform and load the one that fits:
+//! `@next/swc-linux-x64-gnu` and `@next/swc-linux-x64-musl`, `prebuilds/linux-x64/node.napi.glibc.node`
+//! and `prebuilds/linux-arm64/node.napi.node`, or `_x.cpython-310-x86_64-linux-gnu.so` and
+//! `_x.cpython-311-x86_64-linux-gnu.so`. Without the words that name a platform, the paths of these
+//! builds are equal.
 
-/// Words that name a system, a machine, or a C library, as npm, node-gyp-build, napi-rs, Rust and Python
-/// write them.
+/// Words that name a system, a machine, or a C library, as written by npm, node-gyp-build, napi-rs,
+/// Rust and Python.
 const WORDS: &[&str] = &[
     // systems
     "linux",
@@ -76,20 +76,20 @@ const WORDS: &[&str] = &[
     "abi3",
 ];
 
-/// What the paths of all builds of one plugin have in common: the words of the path, without those that
-/// name a platform or a version of Python.
+/// Returns a key that is equal for the paths of all builds of one plugin: the words of the path without
+/// those that name a platform or a Python version.
 pub(super) fn key(path: &[u8]) -> String {
     let path = String::from_utf8_lossy(path).to_ascii_lowercase();
     let path = path.replace("x86_64", "x64").replace("x86-64", "x64");
     let mut key = String::with_capacity(path.len());
     for (depth, name) in path.split('/').enumerate() {
-        // A directory that is named for a platform and nothing else still is a directory.
+        // Keep the separator, so that a directory named only for a platform still counts as a level.
         if depth > 0 {
             key.push('/');
         }
         let mut after_python = false;
         for word in name.split(|c: char| !c.is_alphanumeric()) {
-            // cpython-311, pypy310-pp73, cp311.
+            // Matches `cpython-311`, `pypy310-pp73` and `cp311`.
             let version = after_python && word.bytes().all(|b| b.is_ascii_digit());
             after_python = word == "cpython" || is_python_tag(word);
             if version || after_python || is_node_abi(word) || WORDS.contains(&word) {
@@ -102,7 +102,8 @@ pub(super) fn key(path: &[u8]) -> String {
     key
 }
 
-/// Whether a word is a tag of a Python and its version: `cp311`, `pypy310`, `pp73`.
+/// Returns true if a word is the tag of a Python implementation with its version: `cp311`, `pypy310`,
+/// `pp73`.
 fn is_python_tag(word: &str) -> bool {
     let version = ["cp", "pypy", "pp"]
         .iter()
@@ -113,16 +114,16 @@ fn is_python_tag(word: &str) -> bool {
     })
 }
 
-/// Whether a word names a version of Node's ABI, or is empty. `node-gyp-build` prefers `node.abi115.node`
-/// to `node.napi.node`, and takes the latter if there is no other that fits.
+/// Returns true if a word names a version of Node's ABI, or is empty. `node-gyp-build` prefers
+/// `node.abi115.node` to `node.napi.node`, and uses the latter if nothing else fits.
 fn is_node_abi(word: &str) -> bool {
     let version = word.strip_prefix("abi");
     let numbered = version.is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
     word.is_empty() || word == "napi" || numbered
 }
 
-/// The directory of a package whose `prebuilds` a path is in: what `node-gyp-build` builds or finds in
-/// `build` there is loaded instead of them.
+/// Returns the package directory of a path below its `prebuilds`. `node-gyp-build` prefers a build in
+/// the package's `build` directory to the files in `prebuilds`.
 pub(super) fn prebuilt_package(path: &[u8]) -> Option<&[u8]> {
     let at = memchr::memmem::rfind(path, b"/prebuilds/")?;
     path.get(..at)

@@ -1,7 +1,7 @@
-//! Attribution: which layer removed what is missing.
+//! Attribution: which layer removed a missing file.
 //!
-//! A finding says what is missing. If an earlier layer had brought it and a later layer removed it, the
-//! finding also names that layer and the line of the image's history that made it.
+//! A finding says what is missing. If an earlier layer contained it and a later layer removed it, the
+//! finding also names the later layer and its line in the image's history.
 
 use std::io;
 
@@ -10,15 +10,16 @@ use crate::launch::image::Image;
 use crate::layer::printable;
 use crate::tree::{How, Removed};
 
-/// A history line is shown up to this many characters: `RUN` lines hold whole scripts.
+/// The maximum number of characters of a history line that are shown. `RUN` lines contain whole
+/// scripts.
 const LINE: usize = 160;
 
-/// The end of a sentence about a path that is missing, such as
-/// `; layer 4 removed it: RUN apt-get purge -y libssl3`. Empty if no layer removed the path, or if the
-/// finding is only an [`Level::Info`]: those are many, and the first question about an image costs time.
+/// Returns the end of a sentence about a missing path, such as `; layer 4 removed it: RUN apt-get purge
+/// -y libssl3`. Returns an empty string if no layer removed the path, or if the finding is only
+/// [`Level::Info`]: there are many such findings, and the first lookup in an image is slow.
 ///
 /// # Errors
-/// If the layers cannot be read.
+/// Returns an error if the layers cannot be read.
 pub(crate) fn of_path(image: &Image<'_>, level: Level, path: &[u8]) -> io::Result<String> {
     if level == Level::Info {
         return Ok(String::new());
@@ -27,11 +28,11 @@ pub(crate) fn of_path(image: &Image<'_>, level: Level, path: &[u8]) -> io::Resul
     Ok(removed.map_or_else(String::new, |removed| sentence(image, &removed, path)))
 }
 
-/// The same for a library of which only the file name is known, such as `libssl.so.3`: the last removal
-/// of a file of that name counts, in whatever directory it was.
+/// Like [`of_path`], but for a library known only by its file name, such as `libssl.so.3`. The last
+/// removal of a file of that name counts, in any directory.
 ///
 /// # Errors
-/// If the layers cannot be read.
+/// Returns an error if the layers cannot be read.
 pub(crate) fn of_library(image: &Image<'_>, level: Level, name: &[u8]) -> io::Result<String> {
     if level == Level::Info {
         return Ok(String::new());
@@ -41,11 +42,11 @@ pub(crate) fn of_library(image: &Image<'_>, level: Level, name: &[u8]) -> io::Re
     Ok(last.map_or_else(String::new, |removed| sentence(image, removed, name)))
 }
 
-/// The same for a program that is looked up in the config's PATH: the first directory from which a layer
-/// removed a file of that name counts.
+/// Like [`of_path`], but for a program that is looked up in the config's PATH. The first directory from
+/// which a layer removed a file of that name counts.
 ///
 /// # Errors
-/// If the layers cannot be read.
+/// Returns an error if the layers cannot be read.
 pub(crate) fn of_program(image: &Image<'_>, level: Level, name: &str) -> io::Result<String> {
     if level == Level::Info {
         return Ok(String::new());
@@ -59,7 +60,7 @@ pub(crate) fn of_program(image: &Image<'_>, level: Level, name: &str) -> io::Res
     Ok(String::new())
 }
 
-/// The sentence for one removal. `asked` is what the sentence before it is about.
+/// Returns the sentence for one removal. `asked` is the subject of the preceding sentence.
 pub(crate) fn sentence(image: &Image<'_>, removed: &Removed, asked: &[u8]) -> String {
     let what = match removed.path == asked {
         true => "it".to_owned(),
@@ -78,7 +79,7 @@ pub(crate) fn sentence(image: &Image<'_>, removed: &Removed, asked: &[u8]) -> St
     }
 }
 
-/// A history line on one line, and cut if it is long.
+/// Returns a history line with white space collapsed, truncated if it is long.
 fn history(line: &str) -> String {
     let words: Vec<&str> = line.split_whitespace().collect();
     let words = words.join(" ");

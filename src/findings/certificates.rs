@@ -1,9 +1,9 @@
-//! Root certificates, as Go programs look for them.
+//! Root certificates, found as Go programs find them.
 //!
-//! Go reads the first of a list of files that it can read, also if that file is empty, and all files of
-//! a list of directories (`crypto/x509/root_unix.go`). `SSL_CERT_FILE` replaces the list of files,
-//! `SSL_CERT_DIR` the list of directories; an empty value counts as unset. A file holds roots if it has a
-//! PEM block of the type `CERTIFICATE`.
+//! Go reads the first readable file of a list, even if that file is empty, and all files of a list of
+//! directories (`crypto/x509/root_unix.go`). `SSL_CERT_FILE` replaces the list of files, and
+//! `SSL_CERT_DIR` the list of directories. An empty value counts as unset. A file holds root
+//! certificates if it has a PEM block of type `CERTIFICATE`.
 
 use std::io;
 
@@ -15,7 +15,7 @@ use crate::launch::image::Image;
 use crate::layer::printable;
 use crate::tree::{Kind, NodeId};
 
-/// The files of `crypto/x509/root_linux.go`, in its order.
+/// The files of `crypto/x509/root_linux.go`, in order.
 const FILES: [&str; 6] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -35,21 +35,21 @@ const DIRS: [&str; 3] = [
 /// skipped (`CertPool.AppendCertsFromPEM`).
 const MARKER: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
-/// Bytes of a file that are searched for a certificate before the whole file is.
+/// The number of bytes that are searched for a certificate first, before more of the file is read.
 const HEAD: u64 = 64 << 10;
 
-/// A bundle is not searched beyond this many bytes.
+/// The maximum number of bytes of a bundle that are searched.
 const LIMIT: u64 = 8 << 20;
 
-/// If so many files of a directory hold no certificate, the others are not read: the directory counts as
-/// one with certificates.
+/// The maximum number of files of a directory that are read. If none of them holds a certificate and
+/// there are more files, the directory counts as one with certificates.
 const DIR_FILES: usize = 256;
 
-/// Why a Go program of the image has no root certificates: a clause such as `the image has no root
-/// certificates`. `None` if it has some.
+/// Returns the reason why a Go program of the image finds no root certificates, as a clause such as
+/// `the image has no root certificates`. `None` if it finds some.
 ///
 /// # Errors
-/// If a file of the image cannot be read.
+/// Returns an error if a file of the image cannot be read.
 pub(super) fn lacking(image: &Image<'_>) -> io::Result<Option<String>> {
     let file = set(image, "SSL_CERT_FILE");
     let dirs = set(image, "SSL_CERT_DIR");
@@ -98,12 +98,12 @@ pub(super) fn lacking(image: &Image<'_>) -> io::Result<Option<String>> {
     Ok(Some(reasons.join(", and ")))
 }
 
-/// The value of a variable of the config, if it is not empty.
+/// Returns the value of a variable of the config, if it is not empty.
 pub(super) fn set<'a>(image: &'a Image<'_>, name: &str) -> Option<&'a str> {
     image.env(name).filter(|value| !value.is_empty())
 }
 
-/// A clause that says that a variable names a path that is not in the image.
+/// Returns a clause saying that a variable names a path that is not in the image.
 pub(super) fn absent(image: &Image<'_>, name: &str, path: &str) -> io::Result<String> {
     let removed = attribution::of_path(image, Level::Warn, path.as_bytes())?;
     let path = printable(path.as_bytes());
@@ -112,7 +112,7 @@ pub(super) fn absent(image: &Image<'_>, name: &str, path: &str) -> io::Result<St
     ))
 }
 
-/// A clause about the first path that is a symbolic link to nothing.
+/// Returns a clause about the first path that is a dangling symbolic link.
 fn dangling(image: &Image<'_>, paths: &[&str]) -> Option<String> {
     paths.iter().find_map(|path| {
         let (dir, name) = path.rsplit_once('/')?;
@@ -126,7 +126,7 @@ fn dangling(image: &Image<'_>, paths: &[&str]) -> Option<String> {
     })
 }
 
-/// Whether a regular file has a certificate.
+/// Returns true if a regular file has a certificate.
 fn has_certificate(image: &Image<'_>, node: NodeId) -> io::Result<bool> {
     let size = image.tree.node(node).map_or(0, |node| node.size);
     let known = |bytes: &[u8]| {
@@ -140,7 +140,7 @@ fn has_certificate(image: &Image<'_>, node: NodeId) -> io::Result<bool> {
     Ok(known(&image.evidence.read(node, LIMIT)?))
 }
 
-/// Whether a file of a directory has a certificate. Files of directories below it do not count.
+/// Returns true if a file of a directory has a certificate. Subdirectories are not searched.
 fn directory_has_certificate(image: &Image<'_>, dir: &str) -> io::Result<bool> {
     let Some(dir) = image.resolve(&image.absolute(dir.as_bytes())) else {
         return Ok(false);
@@ -151,7 +151,7 @@ fn directory_has_certificate(image: &Image<'_>, dir: &str) -> io::Result<bool> {
             continue;
         };
         let node = match image.tree.target(dentry.node) {
-            // A link to a file of the same directory is skipped, since that file is read anyway.
+            // Skip links within the directory: their target is read as an entry of its own.
             Some(target) if !target.contains(&b'/') => continue,
             Some(target) => image.tree.resolve(dir, target).map(|(_, node)| node),
             None => Some(dentry.node),
@@ -168,7 +168,7 @@ fn directory_has_certificate(image: &Image<'_>, dir: &str) -> io::Result<bool> {
     Ok(false)
 }
 
-/// What the config names for OpenSSL and Go that is not in the image: the variable and its value.
+/// Returns the certificate variables of the config whose paths are not in the image, with their values.
 pub(super) fn absent_names<'a>(image: &'a Image<'_>) -> Vec<(&'static str, &'a str)> {
     let mut absent = Vec::new();
     let file = set(image, "SSL_CERT_FILE");
@@ -177,7 +177,7 @@ pub(super) fn absent_names<'a>(image: &'a Image<'_>) -> Vec<(&'static str, &'a s
         file.filter(|path| gone(path))
             .map(|path| ("SSL_CERT_FILE", path)),
     );
-    // Of a list, it is enough that one directory is there.
+    // For a list, one existing directory is enough.
     let dirs = set(image, "SSL_CERT_DIR");
     let dirs = dirs.filter(|dirs| dirs.split(':').all(gone));
     absent.extend(dirs.map(|dirs| ("SSL_CERT_DIR", dirs)));

@@ -1,5 +1,5 @@
-//! Findings while they are collected. What is the same for many files becomes one finding: ten thousand
-//! lines say less than one.
+//! Findings while they are collected. Findings that many files share are merged into one, because ten
+//! thousand lines say less than one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -10,24 +10,25 @@ use super::role::Role;
 use crate::launch::image::{File, Image};
 use crate::tree::NodeId;
 
-/// So many files of the same finding are listed one by one; those that are only good to know, fewer.
+/// The maximum number of files with the same finding that are listed one by one, and the lower limit
+/// for [`Level::Info`].
 const ALONE: usize = 8;
 const ALONE_INFO: usize = 3;
 
 /// A finding about one file, or about the image.
 struct Draft {
     finding: Finding,
-    /// What it has in common with others; `None` if it stands alone.
+    /// The text that the finding shares with others; `None` if it is never merged.
     group: Option<String>,
-    /// Whether [`Drafts::cover`] may leave it out.
+    /// Whether [`Drafts::cover`] may suppress it.
     may_be_covered: bool,
 }
 
-/// For an id about a file, the level up to which findings are covered.
+/// For each file and id, the level up to which findings are suppressed.
 type Covered = HashMap<(NodeId, Id), Level>;
 
 impl Draft {
-    /// Whether it becomes a finding: no rule covers it.
+    /// Returns true if the draft becomes a finding, that is, no rule covers it.
     fn stands(&self, covered: &Covered) -> bool {
         let finding = &self.finding;
         let key = finding.node.map(|node| (node, finding.id));
@@ -39,27 +40,29 @@ impl Draft {
 /// Collects findings.
 pub struct Drafts {
     list: Vec<Draft>,
-    /// So many bytes may what is found still take.
+    /// The number of bytes left for findings; `None` once the limit was exceeded.
     room: Option<usize>,
-    /// Findings that are about more files than they name, and those files.
+    /// Findings that cover more files than they name, and those files.
     many: Vec<(Finding, Vec<NodeId>)>,
-    /// What was learned of files.
+    /// The facts learned about files.
     files: HashMap<NodeId, report::File>,
-    /// Findings that a rule covers by one that says more: those of an id about a file, up to a level.
+    /// Findings that a more specific finding of another rule replaces: for each file and id, a level up
+    /// to which they are suppressed.
     covered: Covered,
 }
 
-/// What a finding says beside what it is about.
+/// The text of a finding about a file.
 pub struct Text {
-    /// Why.
+    /// Why the finding was made.
     pub detail: String,
-    /// What mends it.
+    /// How to fix the problem.
     pub hint: String,
-    /// What it has in common with others of its id: many of them become one, which says this.
+    /// The text that the finding shares with others of its id. Many findings with the same text are
+    /// merged into one, which shows it.
     pub group: String,
 }
 
-/// What is found in an image takes no more memory than this.
+/// The maximum number of bytes that the findings of an image take.
 const LIMIT: usize = 64 << 20;
 
 impl Default for Drafts {
@@ -75,13 +78,13 @@ impl Default for Drafts {
 }
 
 impl Drafts {
-    /// Takes room for something; false if there is none left.
+    /// Reserves `bytes` of the limit. Returns false if too little is left.
     fn take(&mut self, bytes: usize) -> bool {
         self.room = self.room.and_then(|room| room.checked_sub(bytes));
         self.room.is_some()
     }
 
-    /// Notes what was learned of a file.
+    /// Stores the facts learned about a file.
     pub fn learned(&mut self, node: NodeId, file: report::File) {
         let names = file
             .missing
@@ -92,8 +95,8 @@ impl Drafts {
         }
     }
 
-    /// Covers what [`Drafts::file`] notes of a file, before or after: findings of these ids up to a level
-    /// are left out, since the caller notes the same cause in other words.
+    /// Suppresses the findings of [`Drafts::file`] about a file with these ids, up to a level, whether
+    /// they were added before or are added later. The caller reports the same cause in other words.
     pub fn cover(&mut self, node: NodeId, ids: &[Id], level: Level) {
         for &id in ids {
             let covered = self.covered.entry((node, id)).or_insert(level);
@@ -113,7 +116,7 @@ impl Drafts {
         }
     }
 
-    /// Whether anything was found that keeps the image from running.
+    /// Returns true if a finding says that the image cannot run.
     pub fn has_fail(&self) -> bool {
         let many = self.many.iter().map(|(finding, _)| finding);
         let list = self.list.iter().filter(|draft| draft.stands(&self.covered));
@@ -121,7 +124,7 @@ impl Drafts {
         all.any(|finding| finding.level == Level::Fail)
     }
 
-    /// A finding about a file.
+    /// Adds a finding about a file.
     pub fn file(&mut self, id: Id, level: Level, file: &File, text: Text) {
         let finding = Finding {
             id,
@@ -136,7 +139,7 @@ impl Drafts {
         self.push(finding, group, true);
     }
 
-    /// One finding that is also about other files.
+    /// Adds one finding that also covers other files.
     pub fn many(&mut self, finding: Finding, nodes: Vec<NodeId>) {
         let texts = finding.detail.len() + finding.hint.len() + finding.path.len();
         if self.take(size_of::<Draft>() + texts + size_of_val(&*nodes)) {
@@ -144,7 +147,7 @@ impl Drafts {
         }
     }
 
-    /// A finding about the image as a whole, or about a path.
+    /// Adds a finding about the image as a whole, or about a path.
     pub fn image(
         &mut self,
         id: Id,
@@ -165,7 +168,7 @@ impl Drafts {
         self.push(finding, None, false);
     }
 
-    /// A finding about a node that is no executable.
+    /// Adds a finding about a node that is not an executable.
     pub fn node(
         &mut self,
         id: Id,
@@ -183,10 +186,10 @@ impl Drafts {
         }
     }
 
-    /// Puts together what belongs together.
+    /// Merges related findings and returns all of them.
     ///
     /// # Errors
-    /// If there was more than fits.
+    /// Returns an error if the findings exceeded the limit.
     pub fn finish(self) -> io::Result<Findings> {
         if self.room.is_none() {
             return Err(crate::launch::too_much());
@@ -238,7 +241,7 @@ impl Drafts {
     }
 }
 
-/// The directory that all paths are in.
+/// Returns the deepest directory that contains all paths.
 fn common_dir<'a>(mut paths: impl Iterator<Item = &'a [u8]>) -> Box<[u8]> {
     let first = paths.next().unwrap_or_default();
     let mut len = first.iter().rposition(|&b| b == b'/').unwrap_or(0);
@@ -252,7 +255,7 @@ fn common_dir<'a>(mut paths: impl Iterator<Item = &'a [u8]>) -> Box<[u8]> {
         let whole = same == len && path.get(len) == Some(&b'/');
         if !whole {
             let head = first.get(..same.min(len)).unwrap_or_default();
-            // A name that only begins alike is not the same.
+            // The names share a prefix only, so go back to the last slash.
             len = head.iter().rposition(|&b| b == b'/').unwrap_or(0);
         }
     }
@@ -262,8 +265,9 @@ fn common_dir<'a>(mut paths: impl Iterator<Item = &'a [u8]>) -> Box<[u8]> {
     }
 }
 
-/// The weight of a finding on a file, from what it weighs on what the image starts. `None` if it is not
-/// worth to be told.
+/// Returns the level of a finding on a file. `on_start` is the level on files that the image starts, and
+/// `elsewhere` the level on its tools. Other roles lower these to at most [`Level::Warn`]. `None` for data,
+/// which is not worth a finding.
 pub fn weigh(role: Role, on_start: Level, elsewhere: Level) -> Option<Level> {
     match role {
         Role::Start => Some(on_start),

@@ -1,5 +1,5 @@
-//! Go: what programs claim of their platform, toolchains for other hosts, build caches of several
-//! platforms.
+//! Go findings: false platform claims in programs, toolchains for other hosts, and build caches for
+//! several platforms.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::inspect::{FactSource, Format};
 use crate::launch::image::{File, Image, base, parent};
 use crate::launch::machine::can_run;
 
-/// Looks at everything that Go built.
+/// Checks every file that Go built.
 pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
     for (file, &role) in image.files.iter().zip(roles) {
         identity(file, role, drafts);
@@ -19,7 +19,7 @@ pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
     caches(image, drafts);
 }
 
-/// Claims that disagree with the header.
+/// Reports platform claims that disagree with the file's header.
 fn identity(file: &File, role: Role, drafts: &mut Drafts) {
     let Some(go) = &file.binary.go else {
         return;
@@ -40,7 +40,7 @@ fn identity(file: &File, role: Role, drafts: &mut Drafts) {
             file.binary.os.as_ref().map(|os| os.source),
         ),
     ] {
-        // Where the header tells nothing, the build info is where the fact comes from.
+        // If the header has no such fact, the fact comes from the build info itself.
         let told = !matches!(
             source,
             None | Some(FactSource::BuildInfo | FactSource::Assumed)
@@ -80,15 +80,15 @@ fn identity(file: &File, role: Role, drafts: &mut Drafts) {
     }
 }
 
-/// What an injected variable claims.
+/// The subject of an injected variable's claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Claim {
     Arch,
     System,
 }
 
-/// What a variable claims, judged by the last part of its name, in Go's words. Variables about the host
-/// that built the program (`buildArch`) claim nothing about the program.
+/// Returns the claims of a variable about the platform, in Go's names. The last part of the variable's
+/// name decides. Variables about the build host (`buildArch`) claim nothing about the program.
 fn claimed(name: &str, value: &str) -> Vec<(Claim, &'static str)> {
     let last = name.rsplit('.').next().unwrap_or_default();
     let last: String = last.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -103,7 +103,7 @@ fn claimed(name: &str, value: &str) -> Vec<(Claim, &'static str)> {
         }
         "platform" | "targetplatform" | "goplatform" | "osarch" => {
             let (os, rest) = value.split_once(['/', '-', '_']).unwrap_or((value, ""));
-            // What does not begin with a system is no platform.
+            // A value that does not begin with a system is not a platform.
             let Some(os) = system(os) else {
                 return Vec::new();
             };
@@ -114,7 +114,7 @@ fn claimed(name: &str, value: &str) -> Vec<(Claim, &'static str)> {
     }
 }
 
-/// A system in Go's words, whatever word it is given by; `None` if it is no system.
+/// Returns Go's name of a system from any of its names. `None` if the word does not name a system.
 fn system_word(word: &str) -> Option<&'static str> {
     Some(match word.to_ascii_lowercase().as_str() {
         "linux" | "gnu/linux" => "linux",
@@ -136,7 +136,7 @@ fn system_word(word: &str) -> Option<&'static str> {
     })
 }
 
-/// A machine in Go's words, whatever word it is given by; `None` if it is no machine.
+/// Returns Go's name of a machine from any of its names. `None` if the word does not name a machine.
 fn arch_word(word: &str) -> Option<&'static str> {
     Some(match word.to_ascii_lowercase().as_str() {
         "amd64" | "x86_64" | "x86-64" | "x64" => "amd64",
@@ -157,7 +157,7 @@ fn arch_word(word: &str) -> Option<&'static str> {
     })
 }
 
-/// A go command that was built for another platform.
+/// Reports a `go` command that was built for another platform.
 fn toolchain(image: &Image<'_>, file: &File, drafts: &mut Drafts) {
     let path = file.binary.go.as_ref().and_then(|go| go.path.as_deref());
     let declared = &image.declared.platform;
@@ -179,7 +179,7 @@ fn toolchain(image: &Image<'_>, file: &File, drafts: &mut Drafts) {
     drafts.file(Id::ForeignToolchain, Level::Warn, file, text);
 }
 
-/// Build caches and package directories that hold archives of several platforms.
+/// Reports build caches and package directories that hold archives for several platforms.
 fn caches(image: &Image<'_>, drafts: &mut Drafts) {
     let mut caches: BTreeMap<&[u8], (BTreeMap<String, u64>, u32)> = BTreeMap::new();
     for file in &image.files {
@@ -209,8 +209,8 @@ fn caches(image: &Image<'_>, drafts: &mut Drafts) {
     }
 }
 
-/// The directory that is one cache: the one above the 256 with two hex digits for names
-/// (`cmd/go/internal/cache`), or the `linux_amd64` of a pkg directory.
+/// Returns the directory of the cache that contains `dir`: the parent of the 256 directories named by
+/// two hex digits (`cmd/go/internal/cache`), or a directory such as `linux_amd64` in a pkg directory.
 fn cache_of(dir: &[u8]) -> &[u8] {
     let name = base(dir);
     if name.len() == 2 && name.iter().all(u8::is_ascii_hexdigit) {

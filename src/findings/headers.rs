@@ -1,4 +1,4 @@
-//! ELF files whose headers deceive one of their readers, and those that are shorter than their headers
+//! ELF files whose headers contradict each other, and ELF files that are shorter than their headers
 //! say.
 
 use super::draft::{Drafts, Text, weigh};
@@ -9,10 +9,10 @@ use crate::launch::image::{File, Image};
 use crate::layer::printable;
 use crate::tree::components;
 
-/// A sentence names no more libraries than this.
+/// The maximum number of libraries that a sentence lists.
 const NAMES: usize = 8;
 
-/// Looks at the headers of every ELF file.
+/// Checks the headers of every ELF file.
 pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
     for (file, &role) in image.files.iter().zip(roles) {
         let binary = &file.binary;
@@ -35,8 +35,8 @@ pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
     }
 }
 
-/// Whether a file is data. An object or a kernel module never runs by itself, and is of no use if it is
-/// cut short.
+/// Returns true if a file is data. Objects and kernel modules never run by themselves, so their role
+/// does not count. They are useless if they are truncated.
 fn is_data(file: &File, role: Role) -> bool {
     let runs = matches!(file.binary.kind, Kind::Executable | Kind::SharedLibrary);
     components(&file.path).any(|name| name == b"testdata") || (runs && role == Role::Data)
@@ -64,7 +64,7 @@ fn contradictory(binary: &Binary) -> Text {
     }
 }
 
-/// What the kernel or the loader reads, and what a tool believes.
+/// Returns a sentence with both readings: that of the kernel or loader, and that of a tool.
 fn sentence(contradiction: &Contradiction, binary: &Binary) -> String {
     let loaded = list(&binary.needed);
     let interpreter = binary.interpreter.as_deref();

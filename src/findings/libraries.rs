@@ -11,14 +11,14 @@ use crate::launch::image::base;
 use crate::launch::loader::{FailureKind, Missing};
 use crate::layer::printable;
 
-/// Looks for libraries that are missing in what is loaded with one file. Returns whether there is a
-/// finding about it.
+/// Reports libraries that are missing in what is loaded with one file. Returns true if it added a
+/// finding.
 pub fn check(
     subject: &Subject<'_, '_>,
     status: Option<InterpreterStatus>,
     drafts: &mut Drafts,
 ) -> io::Result<bool> {
-    // Without a loader nothing is loaded: that has to be repaired first.
+    // Without a loader nothing is loaded. That has to be fixed first.
     let dead = matches!(
         status,
         Some(InterpreterStatus::Missing | InterpreterStatus::WrongArch)
@@ -29,7 +29,7 @@ pub fn check(
     let program = subject.is_program();
     let machine = subject.file.machine();
     let told = subject.closure.missing.iter().filter(|missing| {
-        // What a library's libraries lack is told of those.
+        // The dependencies of a library's libraries are reported for those libraries.
         program || missing.by == 0
     });
     let mut names = Vec::new();
@@ -39,12 +39,12 @@ pub fn check(
             .as_ref()
             .and_then(|machine| subject.resolver.exists_somewhere(name, machine));
         if !program && elsewhere.is_some() {
-            // A program that loads it finds that one by a path of its own.
+            // A program that loads this library may find the dependency by its own run path.
             continue;
         }
         names.push(describe(subject, missing));
     }
-    // In the chain, it may fail for another library, or only there.
+    // In the start chain, the file may fail because of another library, or fail only there.
     let failure = subject.loaded.and_then(|loaded| loaded.failure.as_ref());
     let failure = failure
         .filter(|failure| matches!(failure.kind, FailureKind::Missing | FailureKind::Broken));
@@ -96,7 +96,7 @@ fn describe(subject: &Subject<'_, '_>, missing: &Missing) -> String {
     text
 }
 
-/// What repairs it.
+/// Returns a hint for fixing the problem.
 fn hint(subject: &Subject<'_, '_>, missing: Option<&Missing>) -> String {
     let name = missing.map(|missing| subject.resolver.name(missing.name));
     let machine = subject.file.machine();

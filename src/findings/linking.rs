@@ -1,8 +1,8 @@
-//! Loaders and what they load: the files of an image that a loader would refuse, and why.
+//! Checks what the loader of each dynamic file loads, and reports what it would refuse, and why.
 //!
-//! Every dynamic file is looked at as if the config started it, with the config's environment. For files
-//! that the chain of the image starts, the caller passes what the loader does there, with the
-//! environment that they really get.
+//! By default, each dynamic file is checked as if the config started it, with the config's environment.
+//! For files that the start chain of the image executes, the caller passes the loader's result with the
+//! real environment in [`Overrides`].
 
 use std::collections::HashMap;
 use std::io;
@@ -23,11 +23,14 @@ use crate::launch::machine::can_run;
 use crate::layer::printable;
 use crate::tree::NodeId;
 
-/// What the loader does for files that the chain starts.
+/// The loader's results for the files that the start chain executes.
 pub type Overrides = HashMap<NodeId, Loaded>;
 
-/// Looks at every file that a loader loads. What `overrides` says of a file counts instead of what the
-/// config's environment leads to.
+/// Checks every file that a loader loads. An entry in `overrides` takes precedence over the result for
+/// the config's environment.
+///
+/// # Errors
+/// Returns an error if the image cannot be read, or if the lookups exceed the resolver's budget.
 pub fn check(
     image: &Image<'_>,
     roles: &[Role],
@@ -50,11 +53,11 @@ pub fn check(
             interpreter: status,
             missing: Box::default(),
         };
-        // A loader that needs nothing has nothing to be looked for.
+        // A static file has no loader to look for.
         if let Some((object, process)) = resolver.main(number)? {
             let loader = process.loader;
             let closure = match resolver.get(loader).kind {
-                // What another loader would find cannot be told.
+                // The search rules of an unsupported loader are unknown.
                 Kind::Other => Closure::default(),
                 _ => resolver.closure(object, &process),
             };
@@ -85,14 +88,14 @@ pub fn check(
         drafts.learned(file.node, known);
     }
     versions.finish(image, drafts);
-    // Beyond the budget everything seems to be missing or nothing.
+    // Once the budget is spent, the results are unreliable.
     match resolver.is_spent() {
         true => Err(crate::launch::too_much()),
         false => Ok(()),
     }
 }
 
-/// What became of the interpreter that a file names.
+/// Returns the status of the interpreter that a file names, or `None` if it names none.
 pub fn interpreter(image: &Image<'_>, file: &File) -> Option<InterpreterStatus> {
     let path = file.binary.interpreter.as_deref()?;
     let Some(node) = image.regular(&image.absolute(path)) else {
@@ -102,7 +105,7 @@ pub fn interpreter(image: &Image<'_>, file: &File) -> Option<InterpreterStatus> 
         return Some(InterpreterStatus::Missing);
     };
     if found.binary.format == Format::Script {
-        // A script may be interpreted by a script, nothing else may.
+        // A script may be the interpreter of a script only.
         return Some(match file.binary.format {
             Format::Script => InterpreterStatus::Ok,
             _ => InterpreterStatus::Missing,
@@ -118,28 +121,28 @@ pub fn interpreter(image: &Image<'_>, file: &File) -> Option<InterpreterStatus> 
     })
 }
 
-/// A file, and what is loaded with it.
+/// A file under check, and what is loaded with it.
 pub struct Subject<'s, 'a> {
     /// The image.
     pub image: &'a Image<'a>,
     /// The file.
     pub file: &'a File,
-    /// What it is to the image.
+    /// The role of the file in the image.
     pub role: Role,
-    /// Finds libraries and symbols.
+    /// The resolver for libraries and symbols.
     pub resolver: &'s mut Resolver<'a>,
-    /// Its loader.
+    /// The loader of the file.
     pub loader: LoaderId,
-    /// The process that the config would start it in.
+    /// The process in which the config would start the file.
     pub process: Rc<Process>,
-    /// What is loaded with it in that process.
+    /// What is loaded with the file in that process.
     pub closure: &'s Closure,
-    /// What is loaded with it in the chain, if that starts it.
+    /// What is loaded with the file in the start chain, if the chain executes it.
     pub loaded: Option<&'s Loaded>,
 }
 
 impl Subject<'_, '_> {
-    /// Whether the chain starts it and its loader finds all libraries there.
+    /// Returns true if the start chain executes the file and its loader finds all libraries there.
     pub fn finds_all(&self) -> bool {
         self.loaded.is_some_and(|loaded| match &loaded.failure {
             _ if loaded.unknown => false,
@@ -148,12 +151,12 @@ impl Subject<'_, '_> {
         })
     }
 
-    /// Whether the chain starts it with an environment that is not known altogether.
+    /// Returns true if the start chain executes the file in an environment that is not fully known.
     pub fn is_uncertain(&self) -> bool {
         self.loaded.is_some_and(|loaded| loaded.unknown)
     }
 
-    /// The level of something that keeps a program from being started.
+    /// Returns the level of a finding that prevents the file from being loaded.
     pub fn level(&self) -> Option<Level> {
         let on_start = match self.is_uncertain() {
             true => Level::Warn,
@@ -161,17 +164,18 @@ impl Subject<'_, '_> {
         };
         match self.is_program() {
             true => weigh(self.role, on_start, Level::Fail),
-            // A plugin that nothing may load.
+            // A library that may never be loaded.
             false => Some(Level::Info),
         }
     }
 
-    /// Whether it is a program, and not only loaded by some.
+    /// Returns true if the file is an executable program, and not a library.
     pub fn is_program(&self) -> bool {
         self.file.binary.kind == BinaryKind::Executable && self.file.may_run
     }
 
-    /// Whether its machine is one that the image can run at all; if not, that says enough.
+    /// Returns true if the image's platform can run the file's machine. If it cannot, another rule
+    /// reports the file.
     pub fn is_native(&self) -> bool {
         let file = self.file;
         can_run(&self.image.declared.platform, file.os(), file.arch())
@@ -226,7 +230,7 @@ impl Subject<'_, '_> {
         Ok(())
     }
 
-    /// The object that was loaded under a name.
+    /// Returns the object that was loaded under a library name.
     pub fn provider(&self, library: &[u8]) -> Option<ObjectId> {
         let name = self.resolver.known_name(library)?;
         if !self.resolver.spend(self.closure.known.len()) {
@@ -237,7 +241,7 @@ impl Subject<'_, '_> {
     }
 }
 
-/// What people call a C library.
+/// Returns the usual name of a C library.
 pub fn libc_name(libc: Option<Libc>) -> &'static str {
     match libc {
         Some(Libc::Glibc) => "glibc",

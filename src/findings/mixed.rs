@@ -1,7 +1,7 @@
 //! `libc-mismatch`: a program built for glibc meets musl, or the reverse.
 //!
-//! musl's loader takes `libc.so.6` and its like for itself, and some programs for glibc run so, by luck
-//! or with gcompat. What they lack are symbols, so the symbols that nothing defines are looked for.
+//! musl's loader provides `libc.so.6` and similar names itself, so some programs for glibc run on musl,
+//! by luck or with gcompat. Those that fail lack symbols, so this rule looks for undefined symbols.
 
 use std::io;
 use std::rc::Rc;
@@ -14,11 +14,11 @@ use crate::inspect::{Kind as BinaryKind, Libc};
 use crate::launch::loader::Kind;
 use crate::layer::printable;
 
-/// So many symbols are listed by name, and so many are counted.
+/// The maximum number of symbols that are listed by name, and that are counted.
 const SHOWN: usize = 12;
 const SYMBOLS: usize = 1000;
 
-/// Looks for a mix in what is loaded with one file. Returns whether there is a finding about it.
+/// Checks what is loaded with one file for a mix of C libraries. Returns true if it added a finding.
 pub fn check(
     subject: &mut Subject<'_, '_>,
     status: Option<InterpreterStatus>,
@@ -34,7 +34,7 @@ pub fn check(
     }
     let loader = subject.resolver.get(subject.loader);
     let has = match (loader.kind, loader.node) {
-        // No loader at all is told of already.
+        // A missing loader is already reported.
         (_, None) | (Kind::Other, _) => return Ok(false),
         (Kind::Glibc, _) => Libc::Glibc,
         (Kind::Musl, _) => Libc::Musl,
@@ -56,7 +56,7 @@ pub fn check(
     if !missing.is_empty() {
         detail.push_str(&format!("; symbols that {has} lacks: {}", shown(&missing)));
     }
-    // It starts, and all that it asks for is there: it may even work.
+    // The program starts and lacks no symbol, so it may work.
     let works = !dead && missing.is_empty();
     let level = match works {
         true => weigh(subject.role, Level::Warn, Level::Info),
@@ -74,7 +74,7 @@ pub fn check(
     Ok(level.is_some())
 }
 
-/// A library for another C library in what is loaded.
+/// Reports a loaded library that is built for another C library.
 fn library(subject: &Subject<'_, '_>, wants: Libc, drafts: &mut Drafts) -> io::Result<bool> {
     let objects = subject.closure.objects.iter().skip(1);
     let files = objects.filter_map(|(object, _)| subject.resolver.file(*object));

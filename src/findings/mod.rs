@@ -1,12 +1,13 @@
 //! Findings: what will not run in an image, and why.
 //!
-//! Whether an executable can run is decided by the loader, the libraries, the C library and the
-//! declared platform beside it. [`find`] looks at the merged tree, the facts of each executable and
-//! what the image declares, and says what does not fit. It decodes nothing and opens nothing itself:
-//! what it wants to know beside the tree it asks an [`Evidence`].
+//! Whether an executable can run depends on the loader, the libraries, the C library and the declared
+//! platform. [`find`] compares the merged tree, the facts of each executable and the image's
+//! declarations, and reports what does not fit. It decodes nothing and opens nothing itself: it gets
+//! everything outside of the tree from an [`Evidence`].
 //!
-//! Headers are the truth; build info, config and index are claims. What the image starts weighs most;
-//! what nothing in it can start (data, cross toolchains, other platforms' artefacts) weighs little.
+//! Headers are facts; build info, config and index are claims. Findings on what the image starts have
+//! the highest level. Findings on what nothing in the image can start (data, cross toolchains,
+//! artefacts for other platforms) have the lowest.
 
 mod alternatives;
 mod archive;
@@ -42,10 +43,10 @@ use crate::launch::image::Image;
 use crate::launch::{Declared, Evidence};
 use crate::tree::Tree;
 
-/// Looks for all that does not fit.
+/// Returns all findings of an image.
 ///
 /// # Errors
-/// If what is asked of the image cannot be read.
+/// Returns an error if the image cannot be read, or if the findings exceed a limit.
 pub fn find(tree: &Tree, declared: &Declared, evidence: &dyn Evidence) -> io::Result<Findings> {
     let image = Image::read(tree, declared, evidence)?;
     let start = start::resolve(&image)?;

@@ -1,4 +1,4 @@
-//! Platforms: whether each executable is for the machine and the system that the image declares.
+//! Checks whether executables are for the machine and the system that the image declares.
 
 use std::collections::BTreeMap;
 
@@ -11,21 +11,21 @@ use crate::launch::image::{File, Image};
 use crate::launch::machine::can_run;
 use crate::layer::printable;
 
-/// Whether a file is a PE file for no system in particular: an assembly of .NET that has only IL, or an
-/// EFI program.
+/// Returns true if a PE file is for no particular system: a .NET assembly with only IL, or an EFI
+/// program.
 fn is_for_any_system(file: &File) -> bool {
     file.binary.format == Format::Pe && file.os() == "unknown"
 }
 
-/// Whether a file is an assembly of .NET that has only IL. The facts of EFI programs are the same; those
-/// go by their names.
+/// Returns true if a file is a .NET assembly with only IL. EFI programs have the same facts, so the
+/// file name tells them apart.
 fn is_assembly(file: &File) -> bool {
     let name = file.name().to_ascii_lowercase();
     is_for_any_system(file) && !name.ends_with(b".efi")
 }
 
-/// Whether the image has something that runs assemblies of .NET: `dotnet`, Mono, or the runtime that a
-/// self-contained program brings.
+/// Returns true if the image has a runtime for .NET assemblies: `dotnet`, Mono, or the runtime of a
+/// self-contained program.
 fn has_dotnet(image: &Image<'_>) -> bool {
     let is_runtime = |name: &[u8]| {
         let whole: [&[u8]; 5] = [
@@ -44,8 +44,8 @@ fn has_dotnet(image: &Image<'_>) -> bool {
     native.any(|file| is_runtime(file.name()))
 }
 
-/// Whether a file is a program for some machine and some system, and not a script, an archive or part of
-/// one.
+/// Returns true if a file is a program for a particular machine and system, and not a script or an
+/// archive.
 fn is_program(file: &File) -> bool {
     let native = !matches!(
         file.binary.format,
@@ -55,7 +55,7 @@ fn is_program(file: &File) -> bool {
     machine && file.binary.kind == Kind::Executable
 }
 
-/// Whether one of the platforms in a file fits.
+/// Returns true if one of the platforms in a file fits.
 fn fits(platform: &Platform, file: &File) -> bool {
     let slices = &file.binary.slices;
     if slices.is_empty() {
@@ -67,7 +67,7 @@ fn fits(platform: &Platform, file: &File) -> bool {
     })
 }
 
-/// Compares executables with what is declared.
+/// Compares executables with the declared platform.
 pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
     let declared = &image.declared.platform;
     let files = image.files.iter().zip(roles);
@@ -117,7 +117,7 @@ pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
     claims(image, roles, drafts);
 }
 
-/// Assemblies of .NET in an image without a runtime for them.
+/// Reports .NET assemblies in an image without a runtime for them.
 fn assemblies(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
     let is_run =
         |file: &File| is_assembly(file) && file.binary.kind == Kind::Executable && file.may_run;
@@ -152,7 +152,7 @@ fn build_hint(declared: &Platform) -> String {
     )
 }
 
-/// Which variant a file wants and which is declared, where it wants the newer one.
+/// Returns the variant that a file needs and the declared one, if the file needs a newer one.
 fn too_new(declared: &Platform, file: &File) -> Option<(String, String)> {
     if file.arch() != declared.arch {
         return None;
@@ -175,7 +175,7 @@ fn too_new(declared: &Platform, file: &File) -> Option<(String, String)> {
     };
     let has = declared.variant.as_deref().unwrap_or(usual);
     let (wants, allowed) = (level(value)?, level(has)?);
-    // OCI's v8 of arm64 is all of Armv8 but its later features, which its names do not tell apart.
+    // OCI's variants of arm64 do not distinguish the minor versions of Armv8.
     let newer = match declared.arch.as_str() {
         "arm64" => wants.0 > allowed.0,
         _ => wants > allowed,
@@ -186,8 +186,8 @@ fn too_new(declared: &Platform, file: &File) -> Option<(String, String)> {
     newer.then(|| (format!("{arch}/v{version}"), format!("{arch}/{has}")))
 }
 
-/// Whether config, index and the bulk of the programs agree; and whether the programs agree among
-/// themselves.
+/// Reports disagreements between the config, the index and the majority of the programs, and among the
+/// programs themselves.
 fn claims(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
     let declared = &image.declared.platform;
     if let Some(index) = &image.declared.index_platform {
@@ -202,7 +202,7 @@ fn claims(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
             drafts.image(Id::ConfigMismatch, Level::Fail, b"", None, text);
         }
     }
-    // By machine: how many, from which layers, and one to show.
+    // The files for each platform.
     let mut machines: BTreeMap<String, Vec<&File>> = BTreeMap::new();
     for (file, &role) in image.files.iter().zip(roles) {
         let counts = role != Role::Data && is_program(file) && file.may_run;
@@ -230,9 +230,9 @@ fn claims(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
     mixed(image, &machines, drafts);
 }
 
-/// Programs for machines that do not run each other's.
+/// Reports programs for machines that cannot run each other's programs.
 fn mixed(image: &Image<'_>, machines: &BTreeMap<String, Vec<&File>>, drafts: &mut Drafts) {
-    // What fits the declared platform is what the others are compared with, if there is any.
+    // Prefer programs that fit the declared platform as the reference for the others.
     let declared = &image.declared.platform;
     let fits = |files: &[&File]| {
         let first = files.first();

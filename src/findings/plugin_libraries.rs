@@ -1,4 +1,4 @@
-//! The libraries of an image that a plugin meets when it is loaded: its C library, and the libraries that
+//! The libraries of an image that matter when a plugin is loaded: the C library, and libraries that
 //! define symbol versions.
 
 use std::cell::Cell;
@@ -11,14 +11,15 @@ use crate::launch::image::{File, Image, Machine};
 use crate::launch::loader::usual_path;
 use crate::layer::printable;
 
-/// Of so many plugins the symbols are compared with those of the image's C library.
+/// The maximum number of plugins whose symbols are compared with those of the image's C library.
 const COMPARED: usize = 256;
 
-/// So many symbols of a plugin are looked for, and so many that are missing are listed.
+/// The maximum number of symbols of a plugin that are looked up, and of missing symbols that are
+/// listed.
 const SYMBOLS: usize = 1 << 14;
 const SHOWN: usize = 6;
 
-/// Libraries of glibc that musl does not take for itself, beside the loader `ld-linux*`.
+/// Libraries of glibc that musl does not provide itself. The loader `ld-linux*` is another.
 const NOT_IN_MUSL: [&[u8]; 5] = [
     b"libresolv.so.2",
     b"libanl.so.1",
@@ -27,15 +28,15 @@ const NOT_IN_MUSL: [&[u8]; 5] = [
     b"libmvec.so.1",
 ];
 
-/// So many libraries of one name are asked for the versions that they define.
+/// The maximum number of libraries of one name whose defined versions are compared.
 const SAME_NAME: usize = 16;
 
-/// The libraries of the image itself, by the names that plugins need them by.
+/// The image's own libraries, by the names that plugins need.
 pub(super) struct Libraries<'a> {
     image: &'a Image<'a>,
-    /// By soname or file name.
+    /// The libraries by soname and by file name.
     by_name: HashMap<&'a [u8], Vec<Library<'a>>>,
-    /// Of so many more plugins the symbols are compared.
+    /// The number of plugins whose symbols may still be compared.
     compared: Cell<usize>,
 }
 
@@ -46,7 +47,8 @@ struct Library<'a> {
 }
 
 impl<'a> Libraries<'a> {
-    /// Those that define symbol versions, and the C libraries.
+    /// Collects the libraries that define symbol versions, and the C libraries. Libraries for which
+    /// `is_apart` returns true are left out.
     pub fn new(image: &'a Image<'a>, is_apart: &mut impl FnMut(&File) -> bool) -> Self {
         let mut libraries = Self {
             image,
@@ -79,14 +81,14 @@ impl<'a> Libraries<'a> {
         libraries
     }
 
-    /// The libraries of a name for a machine.
+    /// Returns the libraries with a name for a machine.
     fn named(&self, machine: &Machine, name: &[u8]) -> impl Iterator<Item = &Library<'a>> {
         let all = self.by_name.get(name).into_iter().flatten();
         all.filter(move |library| library.file.machine().as_ref() == Some(machine))
     }
 
-    /// The C library that a plugin is built for, and the one that the image has for its machine. `None`
-    /// if either is not known, or the image has both.
+    /// Returns the C library that a plugin is built for, and the one that the image has for the
+    /// plugin's machine. `None` if either is unknown, or if the image has both C libraries.
     pub fn libcs(&self, machine: &Machine, libc: Option<Libc>) -> Option<(Libc, Libc)> {
         let wants = libc.filter(|libc| matches!(libc, Libc::Glibc | Libc::Musl))?;
         let glibc = self.named(machine, b"libc.so.6").next().is_some();
@@ -98,9 +100,9 @@ impl<'a> Libraries<'a> {
         }
     }
 
-    /// What a plugin for glibc needs and musl does not have, as the end of a sentence. `None` if it loads:
-    /// musl takes `libc.so.6` and most other libraries of glibc for itself, and has no symbol versions
-    /// (`load_library`, ldso/dynlink.c).
+    /// Returns the end of a sentence saying what a plugin for glibc needs and musl lacks. `None` if the
+    /// plugin loads: musl provides `libc.so.6` and most other libraries of glibc itself, and ignores
+    /// symbol versions (`load_library`, ldso/dynlink.c).
     pub fn lacking_in_musl(&self, machine: &Machine, file: &File) -> io::Result<Option<String>> {
         let Some(left) = self.compared.get().checked_sub(1) else {
             return Ok(Some(String::new()));
@@ -142,17 +144,18 @@ impl<'a> Libraries<'a> {
         })
     }
 
-    /// A library and a version of it that a file needs and no library of that name defines.
+    /// Returns the first library with a version that a file needs and that no library of that name
+    /// defines.
     pub fn lacking(&self, machine: &Machine, file: &File) -> Option<(Box<[u8]>, Vec<u8>)> {
         file.binary.versions_needed.iter().find_map(|needed| {
             let mut lacks = None;
             for (number, library) in self.named(machine, &needed.library).enumerate() {
-                // The last one is the highest.
+                // The last version is the highest.
                 let mut strong = needed.strong.iter().rev();
                 let missing = strong.find(|version| !library.defined.contains(version.as_slice()));
-                // A library without versions satisfies all (glibc, elf/dl-version.c).
+                // A library without versions satisfies every request (glibc, elf/dl-version.c).
                 let missing = missing.filter(|_| !library.defined.is_empty())?;
-                // Among so many of one name, one may do.
+                // With so many libraries of one name, one of them probably defines it.
                 if number == SAME_NAME {
                     return None;
                 }

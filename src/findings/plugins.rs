@@ -1,9 +1,10 @@
 //! Plugins that programs load with dlopen(3): add-ons of Node, extension modules of Python, PAM, NSS,
 //! gconv, and modules of Apache, nginx, Perl, PHP, Ruby and R.
 //!
-//! No header says which program loads a plugin, so plugins are recognised by their directories and names. A plugin
-//! for another machine or system, for another C library, or for a newer one than the image has, does not
-//! load. Packages that ship one build for each platform are fine if one build fits.
+//! No header says which program loads a plugin, so plugins are recognized by their directories and
+//! names. A plugin does not load if it is built for another machine or system, for another C library,
+//! or for a newer C library than the image's. A package with one build for each platform is fine if one
+//! build fits.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -20,24 +21,24 @@ use crate::launch::machine::can_run;
 use crate::layer::printable;
 use crate::tree::components;
 
-/// What the rule about loading says of a library by itself.
+/// The ids that the rule about loading reports for a library by itself.
 const LOADING: [Id; 3] = [Id::MissingLibrary, Id::GlibcTooOld, Id::MissingSymbol];
 
-/// What loads a plugin.
+/// The program or language that loads a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Host {
-    /// `require` of Node (`*.node`).
+    /// Node's `require` (`*.node`).
     Node,
-    /// `import` of Python, a file that is named for a version of Python (PEP 3149) or for `abi3`.
+    /// Python's `import`, for a file whose name has a Python version (PEP 3149) or `abi3`.
     PythonTagged,
-    /// A library below `site-packages`, `dist-packages` or `lib-dynload`.
+    /// Python, for a library below `site-packages`, `dist-packages` or `lib-dynload`.
     Python,
-    /// A program or library of the system, named in words.
+    /// A program or library of the system. The text names its plugins.
     System(&'static str),
 }
 
 impl Host {
-    /// Who loads a file of this path. `None` if it does not look like a plugin.
+    /// Returns the host that loads a file of this path. `None` if it does not look like a plugin.
     fn of(path: &[u8]) -> Option<Self> {
         let name = base(path);
         if name.ends_with(b".node") {
@@ -70,7 +71,7 @@ impl Host {
         }))
     }
 
-    /// What such plugins are called, in the plural.
+    /// Returns the name of such plugins, in the plural.
     fn name(self) -> &'static str {
         match self {
             Self::Node => "Node add-ons",
@@ -79,19 +80,20 @@ impl Host {
         }
     }
 
-    /// Whether plugins of this kind are shipped for several platforms side by side, under names that tell
-    /// them apart. The name of any other plugin that names another platform says that it is data.
+    /// Returns true if packages ship plugins of this kind for several platforms side by side, under
+    /// names that distinguish them. Other plugins whose names contain another platform are treated as
+    /// data.
     fn has_alternatives(self) -> bool {
         matches!(self, Self::Node | Self::PythonTagged)
     }
 }
 
-/// Whether a name of a path starts with these bytes.
+/// Returns true if a component of a path starts with `prefix`.
 fn has_prefix(path: &[u8], prefix: &[u8]) -> bool {
     components(path).any(|name| name.starts_with(prefix))
 }
 
-/// Why a plugin does not load.
+/// The reason why a plugin does not load, with the texts of the finding.
 struct Misfit {
     id: Id,
     fit: Fit,
@@ -100,23 +102,23 @@ struct Misfit {
     group: String,
 }
 
-/// How near a plugin is to one that loads in the image.
+/// How close a plugin comes to loading in the image. Later variants are better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fit {
-    /// It is for another system.
+    /// The plugin is for another system.
     OtherSystem,
-    /// It is for another machine.
+    /// The plugin is for another machine.
     OtherMachine,
     /// Only the C library does not fit.
     OtherLibc,
-    /// It loads.
+    /// The plugin loads.
     Loads,
 }
 
-/// Looks at every plugin of the image.
+/// Checks every plugin of the image.
 ///
 /// # Errors
-/// If the symbols of a plugin cannot be read.
+/// Returns an error if the symbols of a plugin cannot be read.
 pub(super) fn check(image: &Image<'_>, drafts: &mut Drafts) -> io::Result<()> {
     let plugins: Vec<(&File, Host)> = image
         .files
@@ -132,7 +134,7 @@ pub(super) fn check(image: &Image<'_>, drafts: &mut Drafts) -> io::Result<()> {
     let mut is_apart =
         |file: &File| roots.holds(image, file.node, &mut known) || role::is_test_data(&file.path);
     let libraries = Libraries::new(image, &mut is_apart);
-    // For each plugin that comes in several builds, the best of them.
+    // For each plugin that comes in several builds, the best fit of all builds.
     let mut best: HashMap<String, Fit> = HashMap::new();
     let mut built: HashSet<&[u8]> = HashSet::new();
     let mut misfits = Vec::new();
@@ -153,12 +155,12 @@ pub(super) fn check(image: &Image<'_>, drafts: &mut Drafts) -> io::Result<()> {
         misfits.extend(misfit.map(|misfit| (file, host, misfit)));
     }
     for (file, host, misfit) in misfits {
-        // What its loader would not find says nothing new.
+        // Missing libraries of a plugin that does not load at all are not worth a finding.
         drafts.cover(file.node, &LOADING, Level::Info);
         let other = match host.has_alternatives() {
             true => {
                 let package = alternatives::prebuilt_package(&file.path);
-                // Of builds none of which loads, those that are nearest are told of.
+                // If no build loads, report only those with the best fit.
                 let best = best.get(&alternatives::key(&file.path));
                 best.is_some_and(|best| *best > misfit.fit)
                     || package.is_some_and(|package| built.contains(package))
@@ -178,7 +180,8 @@ pub(super) fn check(image: &Image<'_>, drafts: &mut Drafts) -> io::Result<()> {
     Ok(())
 }
 
-/// Why a plugin does not load in this image, if so.
+/// Returns the reason why a plugin does not load in this image. `None` if it loads, or if that is
+/// unknown.
 fn misfit(
     image: &Image<'_>,
     libraries: &Libraries<'_>,

@@ -1,33 +1,33 @@
-//! All findings of an image, and what else was learned of each file on the way.
+//! All findings of an image, and other facts that were learned about each file.
 
 use std::collections::HashMap;
 
 use super::finding::{Finding, InterpreterStatus, Level};
 use crate::tree::NodeId;
 
-/// A list of nodes' names, as bytes.
+/// A list of names, as bytes.
 pub type Names = Box<[Box<[u8]>]>;
 
-/// What was found in an image: the worst first, then by path.
+/// All findings of an image, sorted by descending level, then by path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
     list: Vec<Finding>,
-    /// For each node, where its findings are in the list, in its order.
+    /// For each node, the indexes of its findings in `list`, in ascending order.
     by_node: HashMap<NodeId, Vec<u32>>,
     files: HashMap<NodeId, File>,
 }
 
-/// What was learned of one executable.
+/// The facts learned about one executable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct File {
-    /// What became of its interpreter, if it names one.
+    /// The status of its interpreter, if it names one.
     pub interpreter: Option<InterpreterStatus>,
-    /// The libraries of its closure that are not found.
+    /// The libraries of its closure that the loader does not find.
     pub missing: Names,
 }
 
 impl Findings {
-    /// Sorts what was found. A finding that is about more files than the one it names comes with those.
+    /// Sorts the findings. Each comes with the files that it covers besides the one that it names.
     pub fn new(mut list: Vec<(Finding, Vec<NodeId>)>, files: HashMap<NodeId, File>) -> Self {
         list.sort_by(|(a, _), (b, _)| {
             b.level
@@ -48,28 +48,29 @@ impl Findings {
         }
     }
 
-    /// All of them: the worst first, then by path.
+    /// Returns all findings, sorted by descending level, then by path.
     pub fn list(&self) -> &[Finding] {
         &self.list
     }
 
-    /// Those about one file.
+    /// Returns the findings about one file.
     pub fn of(&self, node: NodeId) -> impl Iterator<Item = &Finding> {
         let numbers = self.by_node.get(&node).into_iter().flatten();
         numbers.filter_map(|&number| self.list.get(number as usize))
     }
 
-    /// The worst of those about a file; `None` if there is none.
+    /// Returns the highest level of the findings about a file. `None` if there are none.
     pub fn worst(&self, node: NodeId) -> Option<Level> {
         self.of(node).map(|finding| finding.level).max()
     }
 
-    /// The libraries that a file needs, itself or through others, and that its loader would not find.
+    /// Returns the libraries that a file needs, directly or through others, and that its loader would
+    /// not find.
     pub fn missing(&self, node: NodeId) -> &[Box<[u8]>] {
         self.files.get(&node).map_or(&[], |file| &file.missing)
     }
 
-    /// What became of the interpreter that a file names. `None` if it names none.
+    /// Returns the status of the interpreter that a file names. `None` if it names none.
     pub fn interpreter_status(&self, node: NodeId) -> Option<InterpreterStatus> {
         self.files.get(&node)?.interpreter
     }

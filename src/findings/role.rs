@@ -1,8 +1,8 @@
-//! How much a file weighs: whether the image starts it, whether somebody could by name, or whether it
+//! The role of each file: whether the image starts it, whether it can be started by name, or whether it
 //! is data.
 //!
-//! Images carry executables that are not for them: cross toolchains, root file systems of other
-//! machines, release artefacts for all platforms. What is wrong with those says nothing about the
+//! Images carry executables that are not meant to run in them: cross toolchains, root file systems for
+//! other machines, release artefacts for all platforms. Problems of those files say nothing about the
 //! image.
 
 use std::collections::{HashMap, HashSet};
@@ -13,27 +13,27 @@ use crate::launch::End;
 use crate::launch::image::{File, Image};
 use crate::tree::{self, NodeId, Tree, components};
 
-/// What a file is to the image.
+/// The role of a file in the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Nothing that runs in this image: it may not be executed, it belongs to another root file system,
-    /// or its path says that it is for another platform, or for tests (`testdata`, cmd/go).
+    /// The file does not run in this image. It is not executable, it belongs to a nested root file
+    /// system, or its path names another platform or test data (`testdata`, cmd/go).
     Data,
-    /// It could be started by its path, and nobody knows whether it is.
+    /// The file can be started by its path. Whether it is started is unknown.
     Other,
-    /// It is in a directory of the search path, and the image starts something else.
+    /// The file is in a directory of the search path, but the image starts another program.
     Idle,
-    /// It is in a directory of the search path, and the image starts nothing that is known, or a shell
-    /// without a script: such an image is for its tools.
+    /// The file is in a directory of the search path, and the image starts no known program, or a shell
+    /// without a script. Such an image exists for its tools.
     Tool,
-    /// The image may start it: behind a condition that cannot be known, in its health check, or in a way
-    /// that the container survives if it fails.
+    /// The image may start the file: behind an unknown condition, in the health check, or in a place
+    /// where the container survives a failure.
     Possible,
     /// The image starts it.
     Start,
 }
 
-/// The directories of the usual search path, whatever the image's own is.
+/// The directories of the usual search path. They count in addition to the image's own.
 const BINS: [&str; 6] = [
     "/usr/local/sbin",
     "/usr/local/bin",
@@ -43,11 +43,11 @@ const BINS: [&str; 6] = [
     "/bin",
 ];
 
-/// If an image does not say what it starts, it is for the few executables in it. Documentation and
-/// scripts of packages do not count.
+/// If an image does not say what it starts and has at most this many executables, each of them counts as
+/// started. Documentation and package scripts do not count.
 const FEW: usize = 4;
 
-/// Tells what each file is.
+/// Returns the role of each file of the image, in the order of `image.files`.
 pub fn roles(image: &Image<'_>, start: &Start) -> Vec<Role> {
     let foreign = Roots::find(image);
     let mut known = HashMap::new();
@@ -114,8 +114,8 @@ pub fn roles(image: &Image<'_>, start: &Start) -> Vec<Role> {
     roles
 }
 
-/// Directories whose files are run by a package manager, by init or by cron, and never are what an image
-/// is for.
+/// Directories whose files are run by a package manager, by init or by cron. Their files are never the
+/// purpose of an image.
 const SUPPORT: [&[u8]; 10] = [
     b"/etc/",
     b"/lib/apk/",
@@ -132,7 +132,7 @@ const SUPPORT: [&[u8]; 10] = [
 /// Directories below `/usr` and `/opt` that hold documentation.
 const DOCUMENTATION: [&[u8]; 6] = [b"doc", b"docs", b"example", b"examples", b"info", b"man"];
 
-/// Whether a file is documentation, an example, or a script of a package.
+/// Returns true if a file is documentation, an example, or a package script.
 fn is_support(path: &[u8]) -> bool {
     if SUPPORT.iter().any(|dir| path.starts_with(dir)) {
         return true;
@@ -142,17 +142,17 @@ fn is_support(path: &[u8]) -> bool {
     installed && names.any(|name| DOCUMENTATION.contains(&name))
 }
 
-/// Whether a path is in a directory for the data of tests (`testdata`, cmd/go).
+/// Returns true if a path is in a directory of test data (`testdata`, cmd/go).
 pub fn is_test_data(path: &[u8]) -> bool {
     components(path).any(|name| name == b"testdata")
 }
 
-/// The root file systems inside the image: directories that have a `usr` of their own beside another
-/// directory that only a root has.
+/// The root file systems nested in the image: directories other than the root that contain `usr` and at
+/// least one other directory typical of a root.
 pub struct Roots(HashSet<NodeId>);
 
 impl Roots {
-    /// Looks for them.
+    /// Finds the nested root file systems of the image.
     pub fn find(image: &Image<'_>) -> Self {
         let tree = image.tree;
         let mut roots = HashSet::new();
@@ -173,7 +173,8 @@ impl Roots {
         Self(roots)
     }
 
-    /// Whether a file is in one of them. `known` keeps the answers for directories between calls.
+    /// Returns true if a file is in a nested root file system. `known` caches the answers for
+    /// directories between calls.
     pub fn holds(
         &self,
         image: &Image<'_>,
@@ -201,7 +202,7 @@ impl Roots {
                 break;
             }
             let parent = tree.parent(dir);
-            // A damaged tree may go in circles.
+            // A damaged tree may contain a cycle.
             if passed.len() > 4096 {
                 break;
             }
@@ -212,7 +213,7 @@ impl Roots {
     }
 }
 
-/// Words in a path that name a machine, by Go's name for it.
+/// Returns the words that name a machine in paths. `arch` is Go's name of the machine.
 fn machine_words(arch: &str) -> &'static [&'static str] {
     match arch {
         "amd64" => &["amd64", "x86_64", "x86-64", "x64"],
@@ -235,7 +236,7 @@ fn machine_words(arch: &str) -> &'static [&'static str] {
     }
 }
 
-/// Words in a path that name an operating system.
+/// Returns the words that name an operating system in paths. `os` is Go's name of the system.
 fn system_words(os: &str) -> &'static [&'static str] {
     match os {
         "darwin" => &["darwin", "macos", "osx", "mac", "apple"],
@@ -254,8 +255,8 @@ fn system_words(os: &str) -> &'static [&'static str] {
     }
 }
 
-/// Whether a file is for another platform than the image's and its path says so: a cross compiler's
-/// library, a release artefact.
+/// Returns true if a file is for another platform than the image's and its path says so, as with the
+/// libraries of a cross compiler or with release artefacts.
 pub fn names_its_platform(image: &Image<'_>, file: &File) -> bool {
     let declared = &image.declared.platform;
     let mut words: Vec<&str> = Vec::new();

@@ -1,4 +1,4 @@
-//! Scripts whose interpreter is not there.
+//! Scripts whose interpreter is missing.
 
 use std::io;
 
@@ -13,10 +13,10 @@ use crate::launch;
 use crate::launch::image::{File, Image, base};
 use crate::layer::printable;
 
-/// Looks for the interpreter of every script.
+/// Checks the interpreter of every script.
 ///
 /// # Errors
-/// If what layers removed cannot be read.
+/// Returns an error if the files that layers removed cannot be determined.
 pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) -> io::Result<()> {
     let files = image.files.iter().zip(roles);
     for (file, &role) in files.filter(|(file, _)| file.binary.format == Format::Script) {
@@ -60,11 +60,11 @@ pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) -> io::Resu
     Ok(())
 }
 
-/// What is wrong with a script's first line.
+/// A defect in a script's `#!` line.
 struct Wrong {
-    /// The name that leads nowhere, printable.
+    /// The name of the interpreter, printable.
     name: String,
-    /// The sentence about it.
+    /// The sentence about the defect.
     detail: String,
     /// Where the interpreter was expected.
     expected: Expected,
@@ -76,11 +76,11 @@ enum Expected {
     Path(Vec<u8>),
     /// In one of the directories of PATH, under this name.
     InPath(String),
-    /// It is there.
+    /// It is there, but cannot be used.
     There,
 }
 
-/// Looks for what is wrong with a script's first line.
+/// Returns the defect in a script's `#!` line, if it has one.
 fn wrong(image: &Image<'_>, file: &File, status: Option<InterpreterStatus>) -> Option<Wrong> {
     let path = file.binary.interpreter.as_deref()?;
     let name = printable(path);

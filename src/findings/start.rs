@@ -1,8 +1,8 @@
-//! What the image starts, and which step of that fails.
+//! What the image starts, and which of its steps fail.
 //!
-//! The chain of programs is followed by [`crate::launch`]. Here each failure becomes a finding:
-//! **fail** if the container ends because of it, **warn** if the container goes on, or if the step may not
-//! be reached at all. A failure that the script expects (`missing || true`) is none.
+//! [`crate::launch`] follows the chain of programs. This module turns each failure into a finding:
+//! **fail** if the container ends because of it, **warn** if the container continues or if the step may
+//! not be reached at all. A failure that the script expects (`missing || true`) is not reported.
 
 use std::io;
 
@@ -16,22 +16,22 @@ use crate::launch::{self, Cause, Chain, End, Origin, Part, Reason, Step, StepFai
 use crate::layer::printable;
 use crate::tree::NodeId;
 
-/// What is started.
+/// What the image starts.
 pub struct Start {
-    /// The chain of Entrypoint and Cmd.
+    /// The chain that starts with Entrypoint and Cmd.
     pub chain: Chain,
-    /// The chain of the Healthcheck.
+    /// The chain that starts with the Healthcheck.
     pub healthcheck: Chain,
-    /// The files that are executed in every run, and without which the container does not start.
+    /// The files that every run executes, and without which the container does not start.
     pub nodes: Vec<NodeId>,
-    /// The files that may be executed, or whose failure the container survives.
+    /// The files that may be executed, and the files whose failure the container survives.
     pub possible: Vec<NodeId>,
 }
 
 /// Follows the config's command and its health check.
 ///
 /// # Errors
-/// If the image cannot be read.
+/// Returns an error if the image cannot be read.
 pub fn resolve(image: &Image<'_>) -> io::Result<Start> {
     let chain = launch::chain(image, &Origin::Config)?;
     let healthcheck = launch::chain(image, &Origin::Healthcheck)?;
@@ -42,7 +42,7 @@ pub fn resolve(image: &Image<'_>) -> io::Result<Start> {
         let needed = step.certain && (fatal || step.failure().is_none());
         let files = step.files.iter().filter(|file| file.part != Part::Loader);
         let files = files.map(|file| file.node);
-        // A loader that is executed itself loads a program that the kernel does not open.
+        // If a loader is executed directly, the loader opens the program, not the kernel.
         let program = step.loaded.as_ref().and_then(|loaded| loaded.program);
         match needed {
             true => nodes.extend(files.chain(program)),
@@ -66,16 +66,16 @@ pub fn resolve(image: &Image<'_>) -> io::Result<Start> {
     })
 }
 
-/// Whether a file is one that an entrypoint script runs out of a directory, as those of nginx, postgres and
-/// mysql do: `/docker-entrypoint.d`, `/docker-entrypoint-initdb.d`. Which of them it runs is only known
-/// when it runs.
+/// Returns true if a file is in a directory of scripts that an entrypoint script runs, such as
+/// `/docker-entrypoint.d` or `/docker-entrypoint-initdb.d` in images of nginx, postgres and mysql.
+/// Which of them it runs is only known at run time.
 fn is_snippet(file: &File) -> bool {
     file.may_run && file.dir().starts_with(b"/docker-entrypoint")
 }
 
 impl Start {
-    /// What the loader does for the programs of the chain, with the environment in which they are
-    /// executed. If one is executed several times, the first that fails counts.
+    /// Returns the loader's results for the programs of the chain, in the environments in which they
+    /// are executed. If a program is executed several times, the first failure counts.
     pub fn loaded(&self) -> Overrides {
         let mut loaded = Overrides::new();
         let steps = self.chain.steps.iter().filter(|step| step.certain);
@@ -96,7 +96,7 @@ impl Start {
 /// Reports the steps that fail.
 ///
 /// # Errors
-/// If the layers cannot be read.
+/// Returns an error if the layers cannot be read.
 pub fn check(image: &Image<'_>, start: &Start, drafts: &mut Drafts) -> io::Result<()> {
     for (id, step) in start.chain.numbered() {
         let Some(failure) = step.failure() else {
@@ -145,8 +145,7 @@ pub fn check(image: &Image<'_>, start: &Start, drafts: &mut Drafts) -> io::Resul
     Ok(())
 }
 
-/// Makes sure that an image which does not start has a finding that says so, should no rule know the
-/// file.
+/// Adds a finding for an image that does not start, if no other rule reported a failure.
 pub fn assure(start: &Start, drafts: &mut Drafts) {
     if drafts.has_fail() {
         return;
@@ -159,7 +158,7 @@ pub fn assure(start: &Start, drafts: &mut Drafts) {
                 return;
             };
             let id = match (self::id(failure), &failure.cause) {
-                // It is told of, with a lower level.
+                // Already reported, at a lower level.
                 (Some(Id::MissingEntrypoint), _) => return,
                 (Some(id), _) => id,
                 (None, Cause::Loader) => Id::MissingLibrary,
@@ -184,7 +183,8 @@ pub fn assure(start: &Start, drafts: &mut Drafts) {
     }
 }
 
-/// The first certain step of the health check that fails: it reports `unhealthy` for ever.
+/// Reports the first certain step of the health check that fails. Such a container always reports
+/// `unhealthy`.
 fn healthcheck(chain: &Chain, drafts: &mut Drafts) {
     let failed = chain.steps.iter().find_map(|step| {
         let failure = step.failure()?;
@@ -206,7 +206,7 @@ fn healthcheck(chain: &Chain, drafts: &mut Drafts) {
     }
 }
 
-/// The id of a failure; `None` where another rule reports it with the file.
+/// Returns the id for a failure, or `None` if another rule reports it for the file.
 fn id(failure: &StepFailure) -> Option<Id> {
     Some(match &failure.cause {
         Cause::NotInPath(_) => Id::MissingEntrypoint,
@@ -241,7 +241,7 @@ fn report(
         return;
     };
     let level = match id {
-        // A volume may bring it.
+        // A volume may provide it.
         Id::MissingEntrypoint if is_in_volume(image, step) => level.min(Level::Warn),
         _ => level,
     };
@@ -250,7 +250,7 @@ fn report(
         text.0
             .push_str(&attribution::sentence(image, removed, &removed.path));
     }
-    // The file that is executed; what it needs is named in the text.
+    // The file that is executed. The text names what it needs.
     let file = step.files.iter().rfind(|file| file.part != Part::Loader);
     match file {
         Some(file) => {
@@ -262,7 +262,7 @@ fn report(
     }
 }
 
-/// What fails, as a sentence.
+/// Returns a sentence about a failed step.
 fn sentence(chain: &Chain, step: &Step, failure: &StepFailure) -> String {
     format!(
         "{} starts {}, and {}: \"{}\"",
@@ -273,7 +273,8 @@ fn sentence(chain: &Chain, step: &Step, failure: &StepFailure) -> String {
     )
 }
 
-/// Whether the rule about scripts reports it: `env` does not find what the script's `#!` line gives it.
+/// Returns true if the rule about scripts reports this failure: `env` does not find the program from
+/// the script's `#!` line.
 fn is_told_of_script(chain: &Chain, step: &Step, id: Id) -> bool {
     let parent = chain.parent(step);
     let is_interpreter = parent.is_some_and(|parent| {
@@ -286,7 +287,7 @@ fn is_told_of_script(chain: &Chain, step: &Step, id: Id) -> bool {
     id == Id::MissingEntrypoint && env && is_interpreter
 }
 
-/// Whether a program is named by a path below a volume that the config declares.
+/// Returns true if the path of a program is below a volume that the config declares.
 fn is_in_volume(image: &Image<'_>, step: &Step) -> bool {
     let Some(Word::Known(path)) = step.argv.first() else {
         return false;
@@ -298,7 +299,7 @@ fn is_in_volume(image: &Image<'_>, step: &Step) -> bool {
     })
 }
 
-/// Who executes a step: `the config`, `/entrypoint.sh line 12`, `tini`.
+/// Returns the name of the caller of a step: `the config`, `/entrypoint.sh line 12`, `tini`.
 fn caller(chain: &Chain, step: &Step) -> String {
     let parent = chain.parent(step);
     match (&step.why, parent) {
@@ -314,7 +315,7 @@ fn caller(chain: &Chain, step: &Step) -> String {
     }
 }
 
-/// A command line, shortened.
+/// Returns a step's command line, truncated if it is long.
 fn command(step: &Step) -> String {
     const SHOWN: usize = 60;
     let words: Vec<&str> = step.argv.iter().map(text).collect();
@@ -333,7 +334,7 @@ fn text(word: &Word) -> &str {
     }
 }
 
-/// The program as it is written.
+/// Returns the program's name as written.
 fn word(step: &Step) -> String {
     printable(step.argv.first().map_or("?", text).as_bytes())
 }

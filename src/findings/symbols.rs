@@ -1,7 +1,7 @@
-//! `missing-symbol`: symbols that a program or its libraries need and nothing that is loaded defines.
+//! `missing-symbol`: symbols that a program or its libraries need and that no loaded object defines.
 //!
-//! musl has no symbol versions, so this is how a musl shows that is older than the one that a program was
-//! built with. Only what the image starts is looked at: symbol tables take long to read.
+//! musl has no symbol versions, so only missing symbols reveal a musl older than the one that a program
+//! was built with. Only what the image starts is checked, because reading symbol tables takes long.
 
 use std::io;
 use std::rc::Rc;
@@ -14,10 +14,10 @@ use crate::launch::loader::{FailureKind, Kind, Lacking};
 use crate::layer::printable;
 use crate::tree::NodeId;
 
-/// So many symbols are listed by name.
+/// The maximum number of symbols that are listed by name.
 const SHOWN: usize = 6;
 
-/// Looks for symbols that are missing in what is loaded with a program that the image starts.
+/// Reports symbols that are missing in what is loaded with a program that the image starts.
 pub fn check(subject: &mut Subject<'_, '_>, drafts: &mut Drafts) -> io::Result<()> {
     if subject.role != Role::Start || !subject.is_program() || !subject.is_native() {
         return Ok(());
@@ -31,7 +31,7 @@ pub fn check(subject: &mut Subject<'_, '_>, drafts: &mut Drafts) -> io::Result<(
         Some(loaded) => {
             let failure = loaded.failure.as_ref();
             if failure.is_some_and(|failure| failure.kind != FailureKind::Symbol) {
-                // Something else is wrong in the chain, which is said there.
+                // The start chain reports another failure.
                 return Ok(());
             }
             loaded.lacking.clone()
@@ -72,7 +72,7 @@ pub fn check(subject: &mut Subject<'_, '_>, drafts: &mut Drafts) -> io::Result<(
     Ok(())
 }
 
-/// The symbols that nothing defines if the config starts the program.
+/// Returns the symbols that nothing defines when the config starts the program.
 fn unbound(subject: &mut Subject<'_, '_>) -> io::Result<Vec<Lacking>> {
     let process = Rc::clone(&subject.process);
     let now = subject
@@ -97,7 +97,7 @@ fn unbound(subject: &mut Subject<'_, '_>) -> io::Result<Vec<Lacking>> {
     Ok(lacking)
 }
 
-/// The symbols, each with the file that needs it unless that is the program itself.
+/// Lists the symbols. Each is followed by the file that needs it, unless that is the program itself.
 fn list(lacking: &[Lacking], own: NodeId) -> String {
     let mut names = Vec::new();
     for lacking in lacking.iter().take(SHOWN) {

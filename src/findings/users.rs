@@ -1,7 +1,8 @@
-//! What programs expect of an image beside code: users, root certificates, time zones.
+//! What programs expect of an image besides code: users, root certificates, time zones.
 //!
-//! The config's user is looked up as a container runtime does. Go programs are asked which parts of the
-//! standard library they contain; what those parts read is in `certificates` and `zones`.
+//! The config's user is looked up as a container runtime does. For Go programs, names in the file
+//! reveal which parts of the standard library are linked. The modules `certificates` and `zones` check
+//! what those parts read.
 
 use std::io;
 
@@ -15,13 +16,14 @@ use crate::inspect::{Format, Kind, Libc, Linkage};
 use crate::launch::image::{File, Image};
 use crate::layer::printable;
 
-/// A file of users is not read beyond this.
+/// The maximum number of bytes that are read of a table of users or groups.
 const LIMIT: u64 = 4 << 20;
 
-/// So many programs are looked through, those that the image starts first: it means to read them.
+/// The maximum number of programs that are searched, because that reads the whole file. Programs that
+/// the image starts come first.
 const PROGRAMS: usize = 16;
 
-// Names of functions, as the tables of a Go program have them: there only if they are linked.
+// Names of functions in the tables of a Go program. A name is present only if the function is linked.
 const LOADS_ROOTS: &[u8] = b"crypto/x509.loadSystemRoots";
 const HAS_ROOTS: &[u8] = b"golang.org/x/crypto/x509roots/fallback";
 const LOADS_ZONES: &[u8] = b"\0time.LoadLocation\0";
@@ -29,21 +31,23 @@ const HAS_ZONES: &[u8] = b"time/tzdata.loadFromEmbeddedTZData";
 const LOOKS_UP: &[u8] = b"os/user.lookupUser";
 const CURRENT: &[u8] = b"os/user.Current";
 
-/// The file that a static glibc program names only if its code for users and hosts is linked into it.
+/// The file that a static glibc program names only if glibc's code for users and hosts is linked into
+/// it.
 const NSSWITCH: &[u8] = b"/etc/nsswitch.conf";
-/// How glibc before 2.34 names the library of each source (nss/nsswitch.c). Since then `files` and `dns`
-/// are in glibc itself, also where it is linked statically (its NEWS), and nothing is loaded for them.
+/// The format of the name of an NSS library in glibc before 2.34 (nss/nsswitch.c). Since 2.34, `files`
+/// and `dns` are part of glibc itself, even if it is linked statically (glibc's NEWS), and no library
+/// is loaded for them.
 const MODULE_BEFORE_2_34: &[u8] = b"libnss_%s.so.%d.%d";
-/// The library that reads `/etc/passwd` for glibc before 2.34 is `libnss_files.so.2`, a link to a file
-/// such as `libnss_files-2.31.so`.
+/// The file name prefix of the library that reads `/etc/passwd` for glibc before 2.34.
+/// `libnss_files.so.2` is a link to a file such as `libnss_files-2.31.so`.
 const FILES_MODULE: &[u8] = b"libnss_files";
 
-/// The users of an image.
+/// The table of users.
 const PASSWD: &[u8] = b"/etc/passwd";
-/// The groups of an image.
+/// The table of groups.
 const GROUP: &[u8] = b"/etc/group";
 
-/// Looks at the declared user, and at what programs without a C library look for.
+/// Checks the declared user, and the files that Go programs and static glibc programs look up.
 pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) -> io::Result<()> {
     let users = image.read_file(PASSWD, LIMIT)?;
     declared(image, users.as_deref(), drafts)?;
@@ -92,22 +96,23 @@ pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) -> io::Resu
     Ok(())
 }
 
-/// What an image does not have; of roots and zones, a clause that says why.
+/// What an image lacks. For root certificates and time zones, a clause says why.
 struct Lacks {
     users: bool,
     roots: Option<String>,
     zones: Option<String>,
 }
 
-/// Which findings about programs were made.
+/// Which findings about programs were added.
 #[derive(Default)]
 struct Told {
     roots: bool,
     zones: bool,
 }
 
-/// Paths that the config names for certificates and time zones and that are not in the image, unless a
-/// program was already reported for it. A volume may bring them, so this is only an info.
+/// Reports paths that the config names for certificates and time zones and that are not in the image,
+/// unless the same cause was already reported for a program. A volume may provide them, so the level is
+/// only info.
 fn absent(image: &Image<'_>, told: &Told, drafts: &mut Drafts) -> io::Result<()> {
     let mut absent: Vec<(Id, &str, &str)> = Vec::new();
     if !told.roots {
@@ -133,7 +138,7 @@ fn absent(image: &Image<'_>, told: &Told, drafts: &mut Drafts) -> io::Result<()>
     Ok(())
 }
 
-/// Whether the user and the group of the config can be found.
+/// Reports the config's user or group if it cannot be found.
 fn declared(image: &Image<'_>, users: Option<&[u8]>, drafts: &mut Drafts) -> io::Result<()> {
     let Some(text) = &image.declared.start.user else {
         return Ok(());
@@ -171,7 +176,8 @@ fn declared(image: &Image<'_>, users: Option<&[u8]>, drafts: &mut Drafts) -> io:
     Ok(())
 }
 
-/// Which layer removed a table of users or groups, if it is missing and a layer did.
+/// Returns the clause naming the layer that removed a table of users or groups, or an empty string if
+/// the table is not missing or no layer removed it.
 fn gone(image: &Image<'_>, missing: bool, path: &[u8]) -> io::Result<String> {
     match missing {
         true => attribution::of_path(image, Level::Fail, path),
@@ -249,10 +255,10 @@ fn go_program(
     Ok(())
 }
 
-/// What the code for users and hosts of a static glibc program does not find. Since glibc 2.34 it reads
-/// `/etc/passwd` by itself. Before, it loads `libnss_files.so.2` of the very glibc that it was built
-/// with. Neither needs `/etc/nsswitch.conf`: without it, `files` and `dns` are asked
-/// (nss/nsswitch.c, nss/nss_database.c).
+/// Reports files that are missing for a static glibc program's code for users and hosts. Since glibc
+/// 2.34 it reads `/etc/passwd` itself. Before 2.34, it loads `libnss_files.so.2` of exactly the glibc
+/// that it was built with. Neither needs `/etc/nsswitch.conf`: without it, the sources are `files` and
+/// `dns` (nss/nsswitch.c, nss/nss_database.c).
 fn static_glibc(
     image: &Image<'_>,
     file: &File,

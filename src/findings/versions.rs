@@ -1,9 +1,9 @@
-//! `glibc-too-old`: symbol versions that a file asks for and its library does not define (glibc,
+//! `glibc-too-old`: symbol versions that a file needs and its library does not define (glibc,
 //! `elf/dl-version.c`).
 //!
-//! A library of the wrong version is one cause, however many programs it stops: where there are many of
-//! them, as when a layer replaces a part of glibc, there is one finding about the library with their
-//! number.
+//! A library of the wrong version is one cause, no matter how many programs it stops. If there are many
+//! such programs, for example because a layer replaced a part of glibc, they become one finding about
+//! the library that gives their number.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -16,15 +16,15 @@ use crate::launch::loader::{FailureKind, Kind, ObjectId};
 use crate::layer::printable;
 use crate::tree::NodeId;
 
-/// So many files that one library stops are listed one by one.
+/// The maximum number of files stopped by one library that are listed one by one.
 const ALONE: usize = 8;
 
-/// So many versions are listed by name.
+/// The maximum number of versions that are listed by name.
 const SHOWN: usize = 8;
 
-/// A file that asks for more than its libraries define.
+/// A file that needs versions that its libraries do not define.
 struct Refused {
-    /// The number of the file in the image.
+    /// The file's node.
     node: NodeId,
     level: Level,
     start: bool,
@@ -32,18 +32,18 @@ struct Refused {
     detail: String,
 }
 
-/// What is found while the files of an image are looked at.
+/// The results collected while the files of an image are checked.
 #[derive(Default)]
 pub struct Versions {
-    /// For an object and the library that it asks: the versions that are not defined.
+    /// For an object and the library that it needs, the versions that are not defined.
     known: HashMap<(ObjectId, ObjectId), Vec<Vec<u8>>>,
-    /// By the node of the library that lacks versions.
+    /// The refused files, by the node of the library that lacks versions.
     refused: BTreeMap<NodeId, Vec<Refused>>,
 }
 
 impl Versions {
-    /// Compares what is asked in the closure of one file with what is defined. Returns whether there is
-    /// a finding about it.
+    /// Compares the versions that the closure of one file needs with the versions that it defines.
+    /// Returns true if the file is refused.
     pub fn check(&mut self, subject: &Subject<'_, '_>) -> bool {
         let resolver = &*subject.resolver;
         if resolver.get(subject.loader).kind != Kind::Glibc
@@ -52,7 +52,7 @@ impl Versions {
         {
             return false;
         }
-        // The chain starts it, with libraries that may be others.
+        // The start chain may execute the file with other libraries. Its result takes precedence.
         let loaded = subject.loaded.filter(|loaded| !loaded.unknown);
         let other = loaded.is_some_and(|loaded| {
             let failure = loaded.failure.as_ref();
@@ -79,7 +79,7 @@ impl Versions {
                     continue;
                 };
                 let lacking = self.known.entry((object, provider)).or_insert_with(|| {
-                    // A library without versions satisfies all: the loader only warns.
+                    // A library without versions satisfies every request; the loader only warns.
                     let defined = &file.binary.versions_defined;
                     let lacks =
                         |version: &&Vec<u8>| !defined.is_empty() && !defined.contains(version);
@@ -111,7 +111,7 @@ impl Versions {
         true
     }
 
-    /// Makes findings of what was found.
+    /// Turns the results into findings.
     pub fn finish(self, image: &Image<'_>, drafts: &mut Drafts) {
         for (library, refused) in self.refused {
             let (many, few): (Vec<Refused>, Vec<Refused>) = refused
@@ -139,7 +139,7 @@ impl Versions {
     }
 }
 
-/// One finding about a library that stops many files.
+/// Adds one finding about a library that stops many files.
 fn group(image: &Image<'_>, library: NodeId, many: &[Refused], drafts: &mut Drafts) {
     let Some(file) = image.file(library) else {
         return;
@@ -178,7 +178,7 @@ fn group(image: &Image<'_>, library: NodeId, many: &[Refused], drafts: &mut Draf
     drafts.many(finding, many.iter().map(|refused| refused.node).collect());
 }
 
-/// What repairs a version that is missing.
+/// Returns a hint for fixing a missing version.
 fn hint(version: Option<&Vec<u8>>) -> String {
     let version = version
         .map(|version| printable(version))

@@ -1,8 +1,8 @@
-//! Time zones, as Go programs look for them.
+//! Time zones, found as Go programs find them.
 //!
-//! `time.LoadLocation` looks into the directory or zip file that `ZONEINFO` names, then into the
-//! directories of the system, then into `lib/time/zoneinfo.zip` of GOROOT (`time/zoneinfo.go`,
-//! `time/zoneinfo_read.go`). A `ZONEINFO` that leads nowhere does not stop the search.
+//! `time.LoadLocation` searches the directory or zip file that `ZONEINFO` names, then the directories
+//! of the system, then `lib/time/zoneinfo.zip` of GOROOT (`time/zoneinfo.go`, `time/zoneinfo_read.go`).
+//! An invalid `ZONEINFO` does not stop the search.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use crate::launch::image::{File, Image};
 use crate::layer::printable;
 use crate::tree::{Kind, NodeId};
 
-/// The directories of `time/zoneinfo_unix.go`; the last since Go 1.22.
+/// The directories of `time/zoneinfo_unix.go`. The last one is searched since Go 1.22.
 const DIRS: [&str; 4] = [
     "/usr/share/zoneinfo",
     "/usr/share/lib/zoneinfo",
@@ -21,25 +21,26 @@ const DIRS: [&str; 4] = [
     "/etc/zoneinfo",
 ];
 
-/// Where Go itself is usually installed. A program knows the GOROOT that it was built with, unless it was
-/// built with `-trimpath`.
+/// The usual locations of Go itself. A program contains the GOROOT that it was built with, unless it
+/// was built with `-trimpath`.
 const GOROOTS: [&str; 2] = ["/usr/local/go", "/usr/lib/go"];
 
-/// The first bytes of a zone (tzfile(5)).
+/// The first bytes of a time zone file (tzfile(5)).
 const ZONE: &[u8] = b"TZif";
 /// The first bytes of a zip file.
 const ZIP: &[u8] = b"PK\x03\x04";
 
-/// So many names of a zoneinfo directory are looked at, so many files read, and so deep: the names of
-/// zones have up to three parts, below `posix` and `right` one more.
+/// Limits of the search in a zoneinfo directory: the number of names, the number of files that are
+/// read, and the depth. Names of zones have up to three parts, and one more below `posix` and `right`.
 const NAMES: usize = 4096;
 const READS: usize = 64;
 const DEPTH: usize = 4;
 
-/// Why Go programs of the image do not find time zones, as a clause. `None` if they find some.
+/// Returns the reason why Go programs of the image find no time zones, as a clause. `None` if they find
+/// some.
 ///
 /// # Errors
-/// If a file of the image cannot be read.
+/// Returns an error if a file of the image cannot be read.
 pub(super) fn lacking(image: &Image<'_>) -> io::Result<Option<String>> {
     let variable = set(image, "ZONEINFO");
     if let Some(path) = variable
@@ -76,11 +77,11 @@ pub(super) fn lacking(image: &Image<'_>) -> io::Result<Option<String>> {
     Ok(Some(reason))
 }
 
-/// Whether a program finds the zones of the Go installation that it was built with, or of the one that
-/// the config's GOROOT names.
+/// Returns true if a program finds the zones of the Go installation that it was built with, or of the
+/// one that the config's GOROOT names.
 ///
 /// # Errors
-/// If a file of the image cannot be read.
+/// Returns an error if a file of the image cannot be read.
 pub(super) fn in_goroot(image: &Image<'_>, file: &File) -> io::Result<bool> {
     let zip = |root: &str| {
         let path = format!("{root}/lib/time/zoneinfo.zip");
@@ -97,7 +98,7 @@ pub(super) fn in_goroot(image: &Image<'_>, file: &File) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Whether a path leads to a zip file or a directory with zones.
+/// Returns true if a path leads to a zip file or to a directory with zones.
 fn is_source(image: &Image<'_>, path: &str) -> io::Result<bool> {
     match image.regular(&image.absolute(path.as_bytes())) {
         Some(node) => starts_with(image, node, ZIP),
@@ -110,7 +111,7 @@ fn starts_with(image: &Image<'_>, node: NodeId, bytes: &[u8]) -> io::Result<bool
     Ok(head == bytes)
 }
 
-/// Whether a directory holds a zone, itself or below it.
+/// Returns true if a directory holds a zone, at any depth up to [`DEPTH`].
 fn has_zones(image: &Image<'_>, dir: &str) -> io::Result<bool> {
     let Some(dir) = image.resolve(&image.absolute(dir.as_bytes())) else {
         return Ok(false);
@@ -123,7 +124,7 @@ fn has_zones(image: &Image<'_>, dir: &str) -> io::Result<bool> {
             let Some(dentry) = image.tree.dentry(entry) else {
                 continue;
             };
-            // Tables beside the zones are named zone.tab, tzdata.zi and the like; no zone has a dot.
+            // Skip tables such as zone.tab and tzdata.zi. Names of zones contain no dots.
             if dentry.name.contains(&b'.') {
                 continue;
             }
@@ -143,7 +144,7 @@ fn has_zones(image: &Image<'_>, dir: &str) -> io::Result<bool> {
                     return Ok(true);
                 }
             }
-            // In so large a directory something is.
+            // Such a large directory is assumed to hold zones.
             if names > NAMES || reads > READS {
                 return Ok(true);
             }

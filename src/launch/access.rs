@@ -1,4 +1,4 @@
-//! Following a path as the kernel does for a process (path_resolution(7)): symbolic links, `..`, and
+//! Follows a path as the kernel does for a process (path_resolution(7)): symbolic links, `..`, and
 //! search permission on every directory.
 
 use super::errno::Errno;
@@ -6,13 +6,13 @@ use super::image::Image;
 use super::user::Credentials;
 use crate::tree::{DentryId, Kind, Node, NodeId, Tree};
 
-/// A path leads through at most this many symbolic links (Linux, `MAXSYMLINKS` in namei.h).
+/// The maximum number of symbolic links that one path may go through (Linux, `MAXSYMLINKS` in namei.h).
 const MAX_LINKS: usize = 40;
 /// PATH_MAX and NAME_MAX (limits.h), in bytes, without the terminating NUL.
 const MAX_PATH: usize = 4095;
 const MAX_NAME: usize = 255;
-/// Components that one path may have, those of its links included. The kernel has no such limit; 40
-/// links of 4,095 bytes each could take 80,000.
+/// The maximum number of components of one path, including those of its links. The kernel has no such
+/// limit: 40 links of 4,095 bytes each could have 80,000 components.
 const MAX_STEPS: usize = 16 << 10;
 
 /// Directories and files that a container runtime mounts over the image (runtime-spec, config-linux.md,
@@ -26,25 +26,26 @@ const MOUNTED: [&[u8]; 6] = [
     b"/etc/resolv.conf",
 ];
 
-/// Where a path led.
+/// The result of following a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reached {
     /// The node.
     pub node: NodeId,
-    /// Its path without symbolic links.
+    /// The node's path without symbolic links.
     pub path: Vec<u8>,
 }
 
-/// Why a path led nowhere.
+/// The reason why a path leads to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Blocked {
-    /// The kernel answers with an error because of the file or directory at this path.
+    /// The kernel returns an error because of the file or directory at this path.
     Error(Errno, Vec<u8>),
-    /// The path leads below a directory that the runtime mounts; the image does not decide.
+    /// The path leads below a directory that the runtime mounts, so its contents do not come from the
+    /// image.
     Mounted,
 }
 
-/// Whether a path is one that a container runtime mounts over, or lies below one.
+/// Returns true if a container runtime mounts over a path or over one of its ancestors.
 pub(crate) fn is_mounted(path: &[u8]) -> bool {
     MOUNTED.iter().any(|mounted| {
         let rest = path.strip_prefix(*mounted);
@@ -52,8 +53,8 @@ pub(crate) fn is_mounted(path: &[u8]) -> bool {
     })
 }
 
-/// Whether a process may search a directory, or execute a file. Root may search every directory, and
-/// execute every file that has at least one execute bit (capabilities(7), CAP_DAC_OVERRIDE).
+/// Returns true if a process may search a directory, or execute a file. Root may search every directory,
+/// and execute every file with at least one execute bit (capabilities(7), CAP_DAC_OVERRIDE).
 pub(crate) fn may_execute(node: &Node, credentials: &Credentials) -> bool {
     if credentials.is_root() {
         return node.kind == Kind::Directory || node.mode & 0o111 != 0;
@@ -61,17 +62,18 @@ pub(crate) fn may_execute(node: &Node, credentials: &Credentials) -> bool {
     permits(node, credentials, 0o1)
 }
 
-/// Whether a process may read a file or a directory.
+/// Returns true if a process may read a file or a directory.
 pub(crate) fn may_read(node: &Node, credentials: &Credentials) -> bool {
     credentials.is_root() || permits(node, credentials, 0o4)
 }
 
-/// Whether a process may write to a file or a directory.
+/// Returns true if a process may write to a file or a directory.
 pub(crate) fn may_write(node: &Node, credentials: &Credentials) -> bool {
     credentials.is_root() || permits(node, credentials, 0o2)
 }
 
-/// Exactly one class of bits counts: the owner's, the group's, or those of all others.
+/// Returns true if the permission bits allow an access. Exactly one class of bits applies: the owner's,
+/// the group's, or that of all others.
 fn permits(node: &Node, credentials: &Credentials, bit: u16) -> bool {
     let shift = if node.uid == credentials.uid {
         6
@@ -83,8 +85,8 @@ fn permits(node: &Node, credentials: &Credentials, bit: u16) -> bool {
     node.mode >> shift & bit != 0
 }
 
-/// Follows a path for a process. `cwd` is where relative paths begin; the directories above it need
-/// no permission. A link at the end is followed.
+/// Follows a path for a process. Relative paths start at `cwd`, and the directories above it need no
+/// permission. A link at the end is followed.
 pub(crate) fn follow(
     image: &Image<'_>,
     credentials: &Credentials,
@@ -107,7 +109,7 @@ pub(crate) fn follow(
         return Err(Blocked::Error(Errno::NameTooLong, path.to_vec()));
     }
     if !path.starts_with(b"/") {
-        // The runtime makes a missing working directory.
+        // The runtime creates a missing working directory.
         let Some((name, node)) = tree.resolve(Tree::ROOT, cwd) else {
             return match is_mounted(cwd) {
                 true => Err(Blocked::Mounted),
@@ -123,7 +125,7 @@ pub(crate) fn follow(
     })
 }
 
-/// A path below a directory.
+/// Joins a directory and a path below it.
 fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
     let dir = dir.strip_suffix(b"/").unwrap_or(dir);
     [dir, b"/", name].concat()
@@ -133,14 +135,14 @@ struct Walk<'a> {
     tree: &'a Tree,
     credentials: &'a Credentials,
     node: NodeId,
-    /// The name by which `node` was reached; `None` where that was `..` or the root.
+    /// The name by which `node` was reached; `None` after `..` and for the root.
     name: Option<DentryId>,
     links: usize,
     steps: usize,
 }
 
 impl Walk<'_> {
-    /// The path of where the walk is.
+    /// Returns the current path of the walk.
     fn path(&self) -> Vec<u8> {
         let name = self.name.or_else(|| self.tree.node(self.node)?.name);
         let path = name.map(|name| self.tree.path(name)).unwrap_or_default();
@@ -168,7 +170,7 @@ impl Walk<'_> {
             if dir.kind != Kind::Directory {
                 return Err(Blocked::Error(Errno::NotDirectory, self.path()));
             }
-            // A slash at the end only asks for a directory.
+            // A slash at the end only requires a directory.
             if !name.is_empty() && !may_execute(&dir, self.credentials) {
                 return Err(Blocked::Error(Errno::Access, self.path()));
             }
@@ -214,8 +216,8 @@ impl Walk<'_> {
     }
 }
 
-/// Adds the components of a path, the first on top. Repeated slashes are one; a slash at the end is an
-/// empty component.
+/// Pushes the components of a path, so that the first is on top. Repeated slashes count as one. A slash
+/// at the end is an empty component.
 fn push(pending: &mut Vec<Vec<u8>>, path: &[u8]) {
     let ends_in_slash = path.ends_with(b"/");
     let names = path.split(|&b| b == b'/').filter(|name| !name.is_empty());

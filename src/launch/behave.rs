@@ -1,5 +1,5 @@
-//! What a program does once it is started, judged by its name: a shell runs a script, a launcher executes
-//! its arguments, and of others only is known whether they end.
+//! What a program does once it is started, judged by its name. A shell runs a script and a launcher
+//! executes its arguments. For other programs, it is only known whether they end.
 
 use super::chain::{Cause, StepFailure, StepId};
 use super::follow::Follower;
@@ -11,7 +11,7 @@ use super::request::Request;
 use super::shell::{Dialect, Ended, Word};
 use crate::tree::NodeId;
 
-/// A launcher, for its messages.
+/// The names of a launcher, for its messages.
 pub(super) struct Known {
     name: String,
     argv0: String,
@@ -19,7 +19,8 @@ pub(super) struct Known {
 }
 
 impl<'f, 'a: 'f> Follower<'f, 'a> {
-    /// Which shell a file of the name `sh` is: a copy of, or a hard link to, one that its bytes tell.
+    /// Returns the dialect of a shell named `sh`, which may be a copy of another shell or a hard link
+    /// to it. The file's bytes identify the shell.
     fn dialect_of(&mut self, program: NodeId) -> Option<Dialect> {
         let marks: [&[u8]; 3] = [b"BusyBox v", b"GNU bash", b"dash.c"];
         let found = self.image.evidence.contains(program, &marks);
@@ -30,7 +31,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         told.next()
     }
 
-    /// What the program does, judged by its name.
+    /// Follows what the program does, judged by its name.
     pub(super) fn behave(
         &mut self,
         id: StepId,
@@ -62,7 +63,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         let is_root = request.credentials.is_root();
         let mut does = behaviour(&name, first, is_root);
         if program::writes(&name) {
-            // What the chain made before, as root, may be changed again.
+            // Without root, a change certainly succeeds only on paths that the chain changed before.
             let again = does == Behaviour::Answers && self.made_before(&name, args, request);
             if again {
                 does = Behaviour::Ends(0);
@@ -72,7 +73,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         if is_multicall && matches!(name.as_str(), "sh" | "ash" | "hush" | "bash") {
             does = Behaviour::Shell(Dialect::Busybox);
         }
-        // A link `sh` to bash makes it a POSIX shell.
+        // bash runs as a POSIX shell if it is started through a link named `sh`.
         if does == Behaviour::Shell(Dialect::Bash) && base(named) == b"sh" {
             does = Behaviour::Shell(Dialect::BashPosix);
         }

@@ -8,11 +8,11 @@ use super::shell::{Place, Word};
 use super::user::Credentials;
 use crate::tree::{NodeId, Removed};
 
-/// The number of a step in a chain.
+/// The index of a step in a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StepId(pub u32);
 
-/// What a chain begins with.
+/// The start of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// Entrypoint and Cmd of the config.
@@ -25,31 +25,31 @@ pub enum Origin {
     Healthcheck,
 }
 
-/// All that is executed, and how it ends.
+/// Everything that is executed, and how it ends.
 #[derive(Clone, Debug)]
 pub struct Chain {
-    /// What it begins with.
+    /// The start of the chain.
     pub origin: Origin,
-    /// Every execve, in the order in which it happens. Steps behind an unknown condition are in it too.
+    /// Every execve, in order. Steps behind an unknown condition are included.
     pub steps: Vec<Step>,
-    /// How it ends.
+    /// How the chain ends.
     pub end: End,
-    /// Whether a shell is started without a script: the image is for the tools in it.
+    /// Whether a shell is started without a script. Such an image exists for its tools.
     pub interactive: bool,
 }
 
 impl Chain {
-    /// All steps with their numbers, in order.
+    /// Returns all steps with their ids, in order.
     pub fn numbered(&self) -> impl Iterator<Item = (StepId, &Step)> {
         (0..).map(StepId).zip(&self.steps)
     }
 
-    /// The step of a number.
+    /// Returns the step with an id.
     pub fn step(&self, id: StepId) -> Option<&Step> {
         self.steps.get(id.0 as usize)
     }
 
-    /// The step whose program executes another step.
+    /// Returns the step whose program executes another step.
     pub fn parent(&self, step: &Step) -> Option<&Step> {
         self.step(step.parent?)
     }
@@ -58,30 +58,32 @@ impl Chain {
 /// How a chain ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Every program that is started for certain starts.
+    /// Every program that is certain to be executed starts.
     Starts,
     /// The container ends because this step fails.
     Fails(StepId),
-    /// A script ends with this exit status, although all that it executes starts: it refuses to go on.
+    /// A script exits with this status although everything that it executes starts.
     Exits(u8),
-    /// The container does not start because the config's user cannot be resolved; the runtime's message.
+    /// The container does not start because the config's user cannot be resolved. Holds the runtime's
+    /// message.
     NoUser(String),
-    /// The container does not start because the config's working directory is none; the runtime's message.
+    /// The container does not start because the config's working directory is not a directory. Holds
+    /// the runtime's message.
     NoDirectory(String),
     /// The image has neither Entrypoint nor Cmd, or no Healthcheck.
     NoCommand,
-    /// What is executed cannot be told, and why.
+    /// What is executed is unknown. Holds the reason.
     Unknown(String),
 }
 
-/// Why a program is executed.
+/// The reason why a program is executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// The runtime executes it, as the config or the command line says.
+    /// The runtime executes it, as specified by the config or the command line.
     Runtime,
     /// A shell runs it as a command, on this line of its script.
     ShellCommand(u32),
-    /// Another program executes it with its arguments; the program's name.
+    /// Another program executes its own arguments. Holds that program's name.
     Launcher(String),
 }
 
@@ -94,13 +96,14 @@ pub struct Step {
     pub why: Why,
     /// The arguments as the caller gives them, the program's name first.
     pub argv: Vec<Word>,
-    /// Whether it is executed in every run.
+    /// Whether the step is executed in every run.
     pub certain: bool,
-    /// Whether the caller expects that it may fail: it is a condition, or stands before `||`.
+    /// Whether the caller expects that the step may fail, because it is a condition or stands before
+    /// `||`.
     pub tested: bool,
-    /// How a shell runs it. [`Place::Exec`] for what the runtime or a launcher executes.
+    /// How a shell runs the step. [`Place::Exec`] for steps of the runtime or of a launcher.
     pub place: Place,
-    /// Who runs it.
+    /// The credentials of the process.
     pub credentials: Credentials,
     /// The working directory; `None` if it is unknown.
     pub cwd: Option<String>,
@@ -108,15 +111,15 @@ pub struct Step {
     pub(crate) environment: Environment,
     /// The files that the kernel opens: scripts, the program, its loader.
     pub files: Vec<Opened>,
-    /// What the loader does with the program; `None` if it has no loader, or is not started.
+    /// The result of the loader; `None` if the program has no loader or is not started.
     pub loaded: Option<Loaded>,
-    /// How it ends.
+    /// How the step ends.
     pub outcome: Outcome,
 }
 
 impl Step {
-    /// The variables that decide what is found or loaded (`PATH`, `LD_LIBRARY_PATH`, `LD_PRELOAD`,
-    /// `GLIBC_TUNABLES`), where they are set. `None` stands for an unknown value.
+    /// Returns the variables that determine what is found or loaded, if they are set: `PATH`,
+    /// `LD_LIBRARY_PATH`, `LD_PRELOAD` and `GLIBC_TUNABLES`. `None` stands for an unknown value.
     pub fn variables(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         let names = ["PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "GLIBC_TUNABLES"];
         names.into_iter().filter_map(|name| {
@@ -127,22 +130,22 @@ impl Step {
         })
     }
 
-    /// The file that was to be executed; `None` if it was not found.
+    /// Returns the file that was to be executed; `None` if it was not found.
     pub fn program(&self) -> Option<&Opened> {
         self.files.first()
     }
 
-    /// The libraries that the loader loads, in its order.
+    /// Returns the libraries that the loader loads, in load order.
     pub fn libraries(&self) -> &[Library] {
         self.loaded.as_ref().map_or(&[], |loaded| &loaded.libraries)
     }
 
-    /// What the loader says without giving up, such as a preload that is not there.
+    /// Returns the loader's warnings, such as one about a missing preload.
     pub fn warnings(&self) -> &[String] {
         self.loaded.as_ref().map_or(&[], |loaded| &loaded.warnings)
     }
 
-    /// The failure, if the step fails.
+    /// Returns the failure, if the step fails.
     pub fn failure(&self) -> Option<&StepFailure> {
         match &self.outcome {
             Outcome::Failed(failure) => Some(failure),
@@ -154,11 +157,11 @@ impl Step {
 /// A file that the kernel opens to execute it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opened {
-    /// What it is for.
+    /// The role of the file.
     pub part: Part,
     /// The path by which it is opened.
     pub path: Vec<u8>,
-    /// That path without symbolic links.
+    /// `path` without symbolic links.
     pub real: Vec<u8>,
     /// The file.
     pub node: NodeId,
@@ -169,42 +172,42 @@ pub struct Opened {
 pub enum Outcome {
     /// The program starts.
     Started,
-    /// It does not.
+    /// The program does not start.
     Failed(StepFailure),
-    /// It cannot be told, and why.
+    /// Whether it starts is unknown. Holds the reason.
     Unknown(String),
 }
 
-/// Why a step fails.
+/// The failure of a step.
 #[derive(Clone, Debug)]
 pub struct StepFailure {
-    /// What execve returns; `None` if the program starts and its loader gives up.
+    /// The error of execve; `None` if the program starts and its loader fails.
     pub errno: Option<Errno>,
-    /// The exit status that the caller ends with, or sees.
+    /// The exit status that the caller exits with, or sees.
     pub status: u8,
-    /// What the user sees: the message of the runtime, the shell, the launcher or the loader.
+    /// The message that the user sees, from the runtime, the shell, the launcher or the loader.
     pub message: String,
-    /// What is wrong, as a clause.
+    /// A clause that describes the problem.
     pub clause: String,
-    /// What to change.
+    /// What to change to fix it.
     pub hint: String,
-    /// What brought it about.
+    /// The cause of the failure.
     pub cause: Cause,
-    /// The layer that removed what is missing, if one did.
+    /// The removal of the missing file, if a layer removed it.
     pub removed: Option<Removed>,
 }
 
-/// What brings a failure about.
+/// The cause of a failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// No directory of PATH has a program of that name.
     NotInPath(String),
-    /// execve refuses.
+    /// execve returns an error.
     Refused(Refusal),
     /// The kernel kills the process before its first instruction.
     Killed,
-    /// The loader gives up: a library, a version or a symbol is missing.
+    /// The loader fails because a library, a version or a symbol is missing.
     Loader,
-    /// A launcher refuses its arguments, such as a user that does not exist.
+    /// A launcher rejects its arguments, for example because a user does not exist.
     Launcher,
 }

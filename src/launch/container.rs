@@ -1,4 +1,5 @@
-//! The container as a shell script sees it: what starting a program does, and what is in the file system.
+//! The container as a shell script sees it: the effect of starting a program, and the contents of the
+//! file system.
 
 use super::access::{self, Blocked};
 use super::chain::StepId;
@@ -16,19 +17,19 @@ use crate::tree::{Kind, NodeId};
 /// Directories whose contents belong to a running container.
 const VOLATILE: [&str; 5] = ["/tmp", "/run", "/var/run", "/var/tmp", "/var/lock"];
 
-/// The container that a script runs in.
+/// The container in which a script runs.
 pub(super) struct Container<'w, 'f, 'a> {
     pub follower: &'w mut Follower<'f, 'a>,
     /// The step whose program is the shell.
     pub step: StepId,
     pub credentials: Credentials,
-    /// The shell, as the caller of what it starts.
+    /// The shell, as the caller of the programs that it starts.
     pub shell: Caller,
     pub depth: usize,
 }
 
 impl Container<'_, '_, '_> {
-    /// Whether something may have changed the contents of a path since the image was built.
+    /// Returns true if the contents of a path may have changed since the image was built.
     fn is_volatile(&self, path: &str) -> bool {
         let declared = &self.follower.image.declared.start.volumes;
         let volumes = declared.iter().map(String::as_str);
@@ -222,8 +223,8 @@ impl World for Container<'_, '_, '_> {
     }
 }
 
-/// The regular file at a path that a process opens for reading; `None` if it is unknown what is there.
-/// The error has the path that it is about.
+/// Returns the regular file at a path that a process opens for reading. `None` if the contents of the
+/// path are unknown. The error holds the path that it is about.
 pub(super) fn open_to_read(
     image: &Image<'_>,
     credentials: &Credentials,

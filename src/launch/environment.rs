@@ -1,4 +1,4 @@
-//! The environment of a process that has not been started: variables whose values may be unknown.
+//! The environment of a process that has not been started. Values of variables may be unknown.
 
 use std::collections::BTreeMap;
 
@@ -11,25 +11,25 @@ pub(crate) enum Value {
     Unknown,
 }
 
-/// The variables of a process. A name that is not in it is unset.
+/// The variables of a process. A name that is not in the map is unset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Environment(BTreeMap<String, Value>);
 
 impl Environment {
-    /// Reads `NAME=value` lines, as a config has them. For a name that is there twice the last line
-    /// counts, as it does for runc. A line without `=` sets nothing.
+    /// Parses `NAME=value` lines, as in a config. If a name occurs twice, the last line counts, as with
+    /// runc. A line without `=` is ignored.
     pub fn from_lines<'a>(lines: impl IntoIterator<Item = &'a str>) -> Self {
         let pairs = lines.into_iter().filter_map(|line| line.split_once('='));
         let pairs = pairs.map(|(name, value)| (name.to_owned(), Value::Known(value.to_owned())));
         Self(pairs.collect())
     }
 
-    /// The value of a variable, or `None` if it is unset.
+    /// Returns the value of a variable, or `None` if it is unset.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
-    /// The value of a variable if it is set and known.
+    /// Returns the value of a variable if it is set and known.
     pub fn known(&self, name: &str) -> Option<&str> {
         match self.0.get(name) {
             Some(Value::Known(value)) => Some(value),
@@ -37,7 +37,8 @@ impl Environment {
         }
     }
 
-    /// Whether the value of a variable, or whether it is set, is unknown.
+    /// Returns true if the value of a variable is unknown, or if it is unknown whether the variable is
+    /// set.
     pub fn is_unknown(&self, name: &str) -> bool {
         self.0.get(name) == Some(&Value::Unknown)
     }
@@ -57,7 +58,7 @@ impl Environment {
         self.0.clear();
     }
 
-    /// All variables, sorted by name.
+    /// Returns all variables, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }

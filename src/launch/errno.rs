@@ -2,18 +2,18 @@
 
 use std::fmt;
 
-/// An error of execve(2), or of a look-up before it.
+/// An error of execve(2), or of a lookup before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Errno {
     /// `ENOENT`: the file, its interpreter or its loader does not exist.
     NoEntry,
     /// `EACCES`: no execute permission, no search permission, or not a regular file.
     Access,
-    /// `ENOEXEC`: no format that the kernel executes, or another machine.
+    /// `ENOEXEC`: the kernel does not execute the format, or the file is for another machine.
     ExecFormat,
     /// `ENOTDIR`: a component of the path is not a directory.
     NotDirectory,
-    /// `EISDIR`: what should be executed is a directory (from a look-up in PATH).
+    /// `EISDIR`: the path is a directory (from a lookup in PATH).
     IsDirectory,
     /// `ELOOP`: too many symbolic links, or too many scripts that interpret scripts.
     Loop,
@@ -30,7 +30,7 @@ pub enum Errno {
 }
 
 impl Errno {
-    /// Its name, as in errno(3).
+    /// Returns the name of the error, as in errno(3).
     pub fn name(self) -> &'static str {
         match self {
             Self::NoEntry => "ENOENT",
@@ -47,7 +47,7 @@ impl Errno {
         }
     }
 
-    /// The text that glibc prints for it (strerror(3)).
+    /// Returns glibc's text for the error (strerror(3)).
     pub fn text(self) -> &'static str {
         match self {
             Self::NoEntry => "No such file or directory",
@@ -64,8 +64,8 @@ impl Errno {
         }
     }
 
-    /// The exit status that a shell gives a command which could not be executed (POSIX, "Exit Status
-    /// for Commands"): 127 if it was not found, 126 otherwise.
+    /// Returns a shell's exit status for a command that could not be executed (POSIX, "Exit Status for
+    /// Commands"): 127 if it was not found, 126 otherwise.
     pub fn shell_status(self) -> u8 {
         match self {
             Self::NoEntry => 127,

@@ -1,8 +1,9 @@
-//! execve(2) without executing anything: which files the kernel opens, and whether it starts the program.
+//! Simulates execve(2) without executing anything: which files the kernel opens, and whether it starts
+//! the program.
 //!
 //! The steps are those of Linux: `do_open_execat` (fs/exec.c) opens a file, `load_script`
-//! (fs/binfmt_script.c) replaces it by its interpreter, `load_elf_binary` (fs/binfmt_elf.c) opens the
-//! loader. Formats of binfmt_misc belong to a host, not to an image, and are not considered.
+//! (fs/binfmt_script.c) replaces it by its interpreter, and `load_elf_binary` (fs/binfmt_elf.c) opens
+//! the loader. Formats of binfmt_misc belong to a host, not to an image, and are ignored.
 
 use std::io;
 
@@ -16,8 +17,8 @@ use super::user::Credentials;
 use crate::inspect::{ExecError, Format};
 use crate::tree::{Kind, NodeId};
 
-/// `exec_binprm` (fs/exec.c) takes this many files, the program included: a script may be interpreted by
-/// a script, but not for ever.
+/// The maximum number of files in `exec_binprm` (fs/exec.c), including the program. A script may be
+/// interpreted by a script, but the depth is limited.
 const MAX_FILES: usize = 6;
 
 /// A file that the kernel opens to execute it.
@@ -25,43 +26,43 @@ const MAX_FILES: usize = 6;
 pub(crate) struct Executed {
     /// The path by which it is opened.
     pub named: Vec<u8>,
-    /// That path without symbolic links.
+    /// `named` without symbolic links.
     pub real: Vec<u8>,
     /// The file.
     pub node: NodeId,
-    /// What the file is for.
+    /// The role of the file.
     pub part: Part,
 }
 
-/// What execve does with a path.
+/// The effect of execve on a path.
 #[derive(Clone, Debug)]
 pub(crate) struct Execution {
     /// The files that are opened, in order: scripts, the program, its loader.
     pub files: Vec<Executed>,
-    /// The arguments of the program: those of scripts have the interpreter before them.
+    /// The arguments of the program. A script's arguments follow its interpreter.
     pub argv: Vec<Word>,
-    /// The program that is started.
+    /// The program that is started, or the reason why none is.
     pub end: Result<NodeId, Refused>,
 }
 
-/// Why no program is started.
+/// The reason why no program is started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// The kernel answers with an error.
+    /// The kernel returns an error.
     Error(Refusal),
-    /// A path leads to what the runtime mounts; what is there is unknown.
+    /// A path leads below a directory that the runtime mounts, so its contents are unknown.
     Mounted,
-    /// The process is replaced and then killed with SIGSEGV, because the segments of this file cannot be
+    /// The process is replaced and then killed by SIGSEGV, because the segments of this file cannot be
     /// mapped.
     Killed(Vec<u8>),
     /// The file is for another operating system, which the kernel may or may not notice.
     System(String),
 }
 
-/// Executes a path.
+/// Simulates execve of a path.
 ///
 /// # Errors
-/// If the image cannot be read.
+/// Returns an error if the image cannot be read.
 pub(crate) fn execve(
     image: &Image<'_>,
     credentials: &Credentials,
@@ -112,7 +113,7 @@ impl Kernel<'_, '_> {
                 Format::Script => {
                     let interpreter = file.binary.interpreter.clone().unwrap_or_default();
                     if self.files.len() >= MAX_FILES {
-                        // The interpreter is opened before they are counted.
+                        // The kernel opens the interpreter before it checks the limit.
                         let refusal = refusal(Errno::Loop, part, &named, Reason::ScriptLoop);
                         let opened = self.open(&interpreter, Part::Interpreter);
                         return Ok(Err(opened.err().unwrap_or(Refused::Error(refusal))));
@@ -144,12 +145,12 @@ impl Kernel<'_, '_> {
         });
     }
 
-    /// `do_open_execat`: a regular file that may be executed.
+    /// `do_open_execat`: opens a regular file that may be executed.
     fn open(&self, path: &[u8], part: Part) -> Result<Reached, Refused> {
         let reached = access::follow(self.image, self.credentials, self.cwd, path);
         let reached = reached.map_err(|blocked| match blocked {
             Blocked::Mounted => Refused::Mounted,
-            // The runtime makes a working directory that is missing.
+            // The runtime creates a missing working directory.
             Blocked::Error(Errno::NoEntry, _) if self.is_working_dir(path) => {
                 let reason = Reason::NotRegular(Kind::Directory);
                 Refused::Error(refusal(Errno::Access, part, path, reason))
@@ -173,13 +174,13 @@ impl Kernel<'_, '_> {
         Err(Refused::Error(refusal(Errno::Access, part, path, reason)))
     }
 
-    /// Whether a path is the config's working directory, or one above it.
+    /// Returns true if a path is the config's working directory or one of its ancestors.
     fn is_working_dir(&self, path: &[u8]) -> bool {
         let rest = self.image.working_dir().as_bytes().strip_prefix(path);
         path.starts_with(b"/") && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
     }
 
-    /// `load_script`: the interpreter, its one argument and the script's path replace `argv[0]`.
+    /// `load_script`: replaces `argv[0]` by the interpreter, its one argument and the script's path.
     fn interpret(&mut self, script: &[u8], interpreter: &[u8], argument: Option<Vec<u8>>) {
         let word = |bytes: &[u8]| Word::Known(String::from_utf8_lossy(bytes).into_owned());
         let mut argv = vec![word(interpreter)];
@@ -189,11 +190,12 @@ impl Kernel<'_, '_> {
         self.argv = argv;
     }
 
-    /// A file in no format that was decoded: `ENOEXEC`. Its first bytes tell why.
+    /// Returns the refusal of a file in no known format, usually `ENOEXEC`. Its first bytes determine the
+    /// reason.
     fn unknown_format(&self, node: NodeId, named: &[u8], part: Part) -> io::Result<Refused> {
         let head = self.image.evidence.read(node, 256)?;
         let reason = Reason::of_head(&head);
-        // Without the end of the line the name is empty: the kernel opens the working directory.
+        // Without the end of the line the name is empty, and the kernel opens the working directory.
         let line = head
             .strip_prefix(b"#!")
             .filter(|line| !line.contains(&b'\n'));
@@ -208,7 +210,7 @@ impl Kernel<'_, '_> {
         Ok(Refused::Error(refusal(errno, part, named, reason)))
     }
 
-    /// `load_elf_binary`.
+    /// `load_elf_binary`: opens the loader, and checks the program.
     fn elf(&mut self, file: &File, named: &[u8], part: Part) -> Result<NodeId, Refused> {
         let platform = &self.image.declared.platform;
         if !can_run(platform, "", file.arch()) {

@@ -1,4 +1,4 @@
-//! One execve(2) in a container: what the dynamic loader does for it.
+//! The dynamic loader's part of one execve(2) in a container.
 
 use std::io;
 
@@ -17,22 +17,23 @@ pub struct Execution<'a> {
     pub path: &'a str,
     /// The arguments; the first is the program's own name.
     pub argv: &'a [&'a str],
-    /// The environment, each `NAME=value`.
+    /// The environment, as `NAME=value` strings.
     pub environment: &'a [&'a str],
     /// The working directory, absolute.
     pub cwd: &'a str,
-    /// Whether the program gets more privileges than its caller has (AT_SECURE, getauxval(3)).
+    /// Whether the program gains privileges over its caller (AT_SECURE, getauxval(3)).
     pub secure: bool,
 }
 
-/// What the loader of a program does when that is executed: the libraries that it loads, or the first
-/// thing that it would refuse. Nothing is executed. For a loader that is executed itself, the answer is
-/// about the program that it is told to load.
+/// Predicts what a program's loader does when the program is executed: the libraries that it loads, or
+/// the first thing that it refuses. Nothing is executed. If the loader itself is executed, the result
+/// is about the program that it is told to load.
 ///
-/// Programs without a loader load nothing. The kernel's part is not looked at, and root's permissions count.
+/// Programs without a loader load nothing. The kernel's part is not checked, and root's permissions
+/// apply.
 ///
 /// # Errors
-/// If there is no regular file at the path, or if a file of the image cannot be read.
+/// Returns an error if there is no regular file at the path, or if a file of the image cannot be read.
 pub fn load(
     tree: &Tree,
     declared: &Declared,

@@ -1,4 +1,4 @@
-//! Files that the kernel does not execute (`ENOEXEC`), and that some callers run as scripts.
+//! Files that the kernel does not execute (`ENOEXEC`) and that some callers run as scripts.
 
 use super::chain::StepId;
 use super::environment::Value;
@@ -11,17 +11,17 @@ use super::request::Request;
 use super::shell::{self, Dialect, Ended, Word};
 use crate::inspect::Libc;
 
-/// How a file that the kernel does not execute is run as a script.
+/// The way in which a file that the kernel does not execute is run as a script.
 pub(super) enum Fallback {
     /// The shell reads it itself.
     InProcess(Dialect),
-    /// A shell is executed with it: `argv[0]`, and the path if that is another one.
+    /// Another shell is executed with the file. Holds `argv[0]`, and the shell's path if it differs.
     Shell(&'static str, Option<String>),
 }
 
 impl<'f, 'a: 'f> Follower<'f, 'a> {
-    /// What the caller does with a file that the kernel does not execute (`ENOEXEC`), if it takes the file
-    /// for a script.
+    /// Returns how the caller runs a file that the kernel does not execute (`ENOEXEC`), if the caller
+    /// treats the file as a script.
     pub(super) fn fallback(
         &self,
         request: &Request,
@@ -31,15 +31,15 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         if refusal.errno != Errno::ExecFormat {
             return None;
         }
-        // It is the file itself that is read as a script, also if the kernel refused its interpreter.
+        // The file itself is read as a script, even if the kernel refused its interpreter.
         let is_binary = refusal.is_binary() && execution.files.len() == 1;
         match &request.caller {
             Caller::Shell { dialect, .. } => match dialect {
-                // bash and dash look whether it is binary; busybox does not look.
+                // bash and dash check whether the file is binary, busybox does not.
                 Dialect::Bash | Dialect::BashPosix => {
                     (!is_binary).then_some(Fallback::InProcess(*dialect))
                 }
-                // It executes itself (`/proc/self/exe`), as `ash`.
+                // busybox executes itself (`/proc/self/exe`), as `ash`.
                 Dialect::Busybox => {
                     let shell = request.parent.and_then(|id| self.steps.get(id.0 as usize));
                     let mut files = shell.into_iter().flat_map(|step| &step.files);
@@ -50,7 +50,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
                 Dialect::Dash => (!is_binary).then_some(Fallback::Shell("/bin/sh", None)),
                 Dialect::Unknown => None,
             },
-            // execvp(3) of glibc starts /bin/sh; musl's and Go's do not.
+            // glibc's execvp(3) starts /bin/sh; musl's and Go's do not.
             Caller::Launcher {
                 execvp: Some(Libc::Glibc),
                 ..
@@ -59,7 +59,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         }
     }
 
-    /// Runs a file that the kernel does not execute as a script.
+    /// Runs a file as a script that the kernel does not execute.
     pub(super) fn as_script(
         &mut self,
         id: StepId,

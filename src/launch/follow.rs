@@ -1,8 +1,9 @@
-//! Following what a container executes, step by step, until the last program or a failure.
+//! Follows what a container executes, step by step, until the last program or a failure.
 //!
-//! A [`Follower`] starts with the config's command. Each start is a [`Step`]: the program is looked up as
-//! its caller does it, [`execve`] opens it, the loader loads it. What a shell or a launcher executes in
-//! turn are further steps. How deep and how many is bounded, since images are hostile.
+//! A [`Follower`] starts with the config's command. Each start is a [`Step`]: the program is looked up
+//! by its caller's rules, [`execve`] opens it, and the loader loads it. The programs that a shell or a
+//! launcher executes are further steps. Their depth and number are bounded, because images may be
+//! hostile.
 
 use std::collections::HashSet;
 use std::io;
@@ -21,37 +22,37 @@ use super::shell::{Ended, Word};
 use super::user::Accounts;
 use crate::tree::NodeId;
 
-/// Steps that one chain may have. Entrypoint scripts have some dozens.
+/// The maximum number of steps in one chain. Entrypoint scripts have some dozens.
 const MAX_STEPS: usize = 2048;
-/// Programs that may have executed each other.
+/// The maximum depth of programs that execute each other.
 const MAX_DEPTH: usize = 24;
-/// Steps of the shell evaluator, over all scripts.
+/// The maximum number of steps of the shell evaluator, over all scripts.
 const BUDGET: u32 = 400_000;
 
-/// Follows what is executed, and keeps the steps.
+/// Follows what is executed, and records the steps.
 pub(super) struct Follower<'f, 'a> {
     pub image: &'f Image<'a>,
     pub accounts: Accounts,
     pub steps: Vec<Step>,
     resolver: Resolver<'f>,
     budget: u32,
-    /// The first error of reading the image; nothing is followed after it.
+    /// The first error of reading the image. Nothing is followed after it.
     error: Option<io::Error>,
-    /// Whether a bound ended the work.
+    /// Whether a limit ended the work.
     pub cut_short: bool,
-    /// Whether a script has syntax that is not understood.
+    /// Whether a script contains syntax that is not supported.
     pub not_understood: bool,
     /// Whether a shell is started without a script.
     pub interactive: bool,
-    /// Paths that utilities of the chain made or changed.
+    /// Paths that utilities of the chain created or changed.
     pub(super) touched: HashSet<String>,
 }
 
 impl<'f, 'a: 'f> Follower<'f, 'a> {
-    /// Follows nothing yet.
+    /// Creates a follower without steps.
     ///
     /// # Errors
-    /// If the image cannot be read.
+    /// Returns an error if the image cannot be read.
     pub fn new(image: &'f Image<'a>) -> io::Result<Self> {
         Ok(Self {
             image,
@@ -67,7 +68,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         })
     }
 
-    /// Takes from the budget; false once it is exhausted.
+    /// Takes `steps` from the budget. Returns false once it is exhausted.
     pub fn spend(&mut self, steps: u32) -> bool {
         match self.budget.checked_sub(steps) {
             Some(left) if self.error.is_none() => {
@@ -81,17 +82,17 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         }
     }
 
-    /// The error of reading the image, if there was one.
+    /// Takes the error of reading the image, if there was one.
     pub fn take_error(&mut self) -> Option<io::Error> {
         self.error.take()
     }
 
-    /// Keeps the first error.
+    /// Records the first error. Returns the value if there is none.
     pub fn note<T>(&mut self, result: io::Result<T>) -> Option<T> {
         result.map_err(|error| self.error.get_or_insert(error)).ok()
     }
 
-    /// Starts a program, and follows it.
+    /// Starts a program and follows it.
     pub fn start(&mut self, request: Request) -> Ended {
         if self.steps.len() >= MAX_STEPS || request.depth > MAX_DEPTH || !self.spend(1) {
             self.cut_short = true;
@@ -207,7 +208,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         }
     }
 
-    /// The program is started: its loader loads it, then it does what it does.
+    /// Runs a started program: its loader loads it, then its own behaviour is followed.
     fn run(
         &mut self,
         id: StepId,
@@ -255,7 +256,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
                 "the file ends before its segments do, and may be killed for it".to_owned(),
             );
         }
-        // glibc's loader executes a program that needs no loader.
+        // glibc's loader executes a program that has no loader of its own.
         if skipped > 0 && binary.is_some_and(|binary| binary.interpreter.is_none()) {
             return self.start(Request {
                 caller: Caller::Launcher {
@@ -274,7 +275,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         self.behave(id, request, argv, (program, &named, &real))
     }
 
-    /// The name and the path of the program that a loader was given as an argument.
+    /// Returns the name and the path of the program that a loader was given as an argument.
     fn named(&self, argv: &[Word], number: usize, program: NodeId) -> (Vec<u8>, Vec<u8>) {
         let named = match argv.get(number) {
             Some(Word::Known(word)) => word.as_bytes().to_vec(),
@@ -286,7 +287,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
     }
 }
 
-/// The end of something that is not followed.
+/// Returns the result for something that is not followed.
 pub(super) fn unknown() -> Ended {
     Ended {
         status: None,

@@ -1,4 +1,4 @@
-//! What the rules look at: the tree, what the image declares, and the facts of every executable, read
+//! The input of the rules: the tree, the image's declarations, and the facts of every executable, read
 //! once.
 
 use std::collections::HashMap;
@@ -8,40 +8,39 @@ use super::{Declared, Evidence};
 use crate::inspect::{Binary, Endian, Format, Kind as BinaryKind};
 use crate::tree::{Kind, NodeId, Tree};
 
-/// The search path of a container that sets none (docker's and podman's default).
+/// The search path of a container that sets none (the default of Docker and Podman).
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The facts of all executables of an image are kept in memory while they are looked at: of a real one
-/// a few MB.
+/// The maximum size in memory of the facts of all executables. A real image needs a few MB.
 const LIMIT: usize = 256 << 20;
 
 /// An executable of the image and its facts.
 pub struct File {
     /// The node.
     pub node: NodeId,
-    /// Its first name, from `/`.
+    /// Its first name, as an absolute path.
     pub path: Box<[u8]>,
-    /// The layer that brought it.
+    /// The index of the layer that contains it.
     pub layer: u32,
-    /// Whether anybody may execute it.
+    /// Whether it has any execute bit.
     pub may_run: bool,
     /// Its facts.
     pub binary: Binary,
 }
 
-/// What decides whether a loader takes a file: `e_machine`, class and byte order.
+/// The properties that determine whether a loader accepts a file: `e_machine`, class and byte order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Machine {
-    /// In Go's names.
+    /// The machine, by Go's name.
     pub arch: String,
-    /// Word size.
+    /// The word size in bits.
     pub bits: u8,
-    /// Byte order.
+    /// Whether the byte order is little-endian.
     pub little: bool,
 }
 
 impl File {
-    /// The machine of an ELF file that can be started or loaded.
+    /// Returns the machine of an ELF file that can be started or loaded.
     pub fn machine(&self) -> Option<Machine> {
         let runs = matches!(
             self.binary.kind,
@@ -57,34 +56,34 @@ impl File {
         })
     }
 
-    /// The machine's name, empty where there is none.
+    /// Returns the machine's name, or an empty string if there is none.
     pub fn arch(&self) -> &str {
         self.binary.arch.as_ref().map_or("", |arch| &arch.value)
     }
 
-    /// The operating system's name, empty where there is none.
+    /// Returns the operating system's name, or an empty string if there is none.
     pub fn os(&self) -> &str {
         self.binary.os.as_ref().map_or("", |os| &os.value)
     }
 
-    /// The directory of its path, without a slash at the end; that of the root is empty.
+    /// Returns the directory of its path, without a slash at the end. The root is empty.
     pub fn dir(&self) -> &[u8] {
         parent(&self.path)
     }
 
-    /// The last name of its path.
+    /// Returns the last name of its path.
     pub fn name(&self) -> &[u8] {
         base(&self.path)
     }
 }
 
-/// The directory of a path, without a slash at the end; that of the root is empty.
+/// Returns the directory of a path, without a slash at the end. The root is empty.
 pub fn parent(path: &[u8]) -> &[u8] {
     let at = path.iter().rposition(|&b| b == b'/').unwrap_or(0);
     path.get(..at).unwrap_or_default()
 }
 
-/// The last name of a path.
+/// Returns the last name of a path.
 pub fn base(path: &[u8]) -> &[u8] {
     let at = path.iter().rposition(|&b| b == b'/').map_or(0, |at| at + 1);
     path.get(at..).unwrap_or_default()
@@ -94,9 +93,9 @@ pub fn base(path: &[u8]) -> &[u8] {
 pub struct Image<'a> {
     /// The merged tree.
     pub tree: &'a Tree,
-    /// What it claims.
+    /// The image's declarations.
     pub declared: &'a Declared,
-    /// What is asked beside.
+    /// Access to everything outside of the tree.
     pub evidence: &'a dyn Evidence,
     /// All executables, in the order of their nodes.
     pub files: Vec<File>,
@@ -105,6 +104,9 @@ pub struct Image<'a> {
 
 impl<'a> Image<'a> {
     /// Reads the facts of all executables.
+    ///
+    /// # Errors
+    /// Returns an error if a file cannot be read, or if the facts exceed a limit.
     pub fn read(
         tree: &'a Tree,
         declared: &'a Declared,
@@ -112,7 +114,7 @@ impl<'a> Image<'a> {
     ) -> io::Result<Self> {
         let nodes = tree.nodes().filter_map(|id| Some((id, tree.node(id)?)));
         let mut nodes: Vec<_> = nodes.filter(|(_, node)| node.executable).collect();
-        // In the order in which they were written they are read fastest.
+        // Reading is fastest in the order in which the layers store the files.
         nodes.sort_by_key(|(_, node)| (node.layer, node.entry));
         let mut files = Vec::new();
         let mut room = LIMIT;
@@ -142,55 +144,55 @@ impl<'a> Image<'a> {
         })
     }
 
-    /// The number of the executable that a node is.
+    /// Returns the index in `files` of a node.
     pub fn number_of(&self, node: NodeId) -> Option<usize> {
         self.by_node.get(&node).copied()
     }
 
-    /// The executable that a node is.
+    /// Returns the executable of a node.
     pub fn file(&self, node: NodeId) -> Option<&File> {
         self.files.get(self.number_of(node)?)
     }
 
-    /// The node that a path leads to, links followed, from the root.
+    /// Returns the node at a path from the root. Links are followed.
     pub fn resolve(&self, path: &[u8]) -> Option<NodeId> {
         self.tree.resolve(Tree::ROOT, path).map(|(_, node)| node)
     }
 
-    /// The regular file that a path leads to.
+    /// Returns the regular file at a path.
     pub fn regular(&self, path: &[u8]) -> Option<NodeId> {
         let node = self.resolve(path)?;
         let kind = self.tree.node(node)?.kind;
         (kind == Kind::Regular).then_some(node)
     }
 
-    /// A small file of the image; `None` if there is none.
+    /// Reads the first `limit` bytes of a regular file; `None` if there is no such file.
     pub fn read_file(&self, path: &[u8], limit: u64) -> io::Result<Option<Vec<u8>>> {
         let node = self.regular(path);
         node.map(|node| self.evidence.read(node, limit)).transpose()
     }
 
-    /// The value of a variable of the image's environment.
+    /// Returns the value of a variable of the image's environment.
     pub fn env(&self, name: &str) -> Option<&str> {
-        // The last one counts, as for getenv in most shells and for runc.
+        // The last entry counts, as with getenv in most shells and with runc.
         let vars = self.declared.start.env.iter().rev();
         let mut values = vars.filter_map(|var| var.strip_prefix(name)?.strip_prefix('='));
         values.next()
     }
 
-    /// The directories of the search path.
+    /// Returns the directories of the search path.
     pub fn search_path(&self) -> impl Iterator<Item = &str> {
         let path = self.env("PATH").filter(|path| !path.is_empty());
         path.unwrap_or(DEFAULT_PATH).split(':')
     }
 
-    /// Where programs are started.
+    /// Returns the directory in which programs are started.
     pub fn working_dir(&self) -> &str {
         self.declared.start.working_dir.as_deref().unwrap_or("/")
     }
 
-    /// A path from the root: relative ones start at the working directory. `.` and `..` stay in it, since
-    /// only the tree can tell where they lead: `/link/..` is the parent of the link's target.
+    /// Makes a path absolute: relative paths start at the working directory. `.` and `..` are kept,
+    /// because only the tree determines where they lead: `/link/..` is the parent of the link's target.
     pub fn absolute(&self, path: &[u8]) -> Vec<u8> {
         match path.first() {
             Some(b'/') => path.to_vec(),

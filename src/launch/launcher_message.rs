@@ -1,16 +1,16 @@
-//! What launchers print, and how they end, when they cannot execute a program.
+//! The messages and exit statuses of launchers that cannot execute a program.
 
 use super::errno::Errno;
 
-/// Applets and programs of coreutils that say `failed to run command`.
+/// Applets and programs of coreutils that print `failed to run command`.
 const RUN: [&str; 4] = ["nohup", "stdbuf", "timeout", "chroot"];
 /// Programs of util-linux.
 const UTIL_LINUX: [&str; 9] = [
     "setsid", "ionice", "taskset", "chrt", "setarch", "linux32", "linux64", "setpriv", "runuser",
 ];
 
-/// The message. `word` is the program as the launcher was given it. Parts that differ from run to run,
-/// such as a process id, are left out.
+/// Returns the message. `word` is the program as passed to the launcher. Parts that differ between
+/// runs, such as a process id, are left out.
 pub(super) fn message(name: &str, argv0: &str, busybox: bool, word: &str, errno: Errno) -> String {
     let text = errno.text();
     match name {
@@ -26,7 +26,7 @@ pub(super) fn message(name: &str, argv0: &str, busybox: bool, word: &str, errno:
     }
 }
 
-/// The exit status.
+/// Returns the exit status.
 pub(super) fn status(name: &str, errno: Errno) -> u8 {
     match name {
         "dumb-init" => 2,
@@ -35,7 +35,7 @@ pub(super) fn status(name: &str, errno: Errno) -> u8 {
     }
 }
 
-/// coreutils writes a carriage return as `\r`.
+/// Escapes a carriage return as `\r`, as coreutils does.
 fn escaped(word: &str) -> String {
     word.replace("\\x0d", "\\r")
 }

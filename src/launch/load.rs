@@ -1,4 +1,4 @@
-//! What the dynamic loader does with a program as it is executed in a chain.
+//! The dynamic loader's part of a program execution in a chain.
 
 use std::io;
 
@@ -12,35 +12,35 @@ use super::user::Credentials;
 use crate::layer::printable;
 use crate::tree::{Node, NodeId};
 
-/// A program as it was executed.
+/// A program execution.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Process<'p> {
     /// The file that execve(2) maps.
     pub file: &'p Executed,
-    /// Its arguments.
+    /// The program's arguments.
     pub argv: &'p [Word],
     pub environment: &'p Environment,
     pub cwd: Option<&'p str>,
     pub credentials: &'p Credentials,
 }
 
-/// What the loader does.
+/// The result of loading.
 #[derive(Debug)]
 pub(super) enum Loading {
     /// The program has no loader.
     Static,
     /// The loader loads the program.
     Program(Loaded),
-    /// The program is a loader, and loads the program that is this one of its arguments.
+    /// The program is a loader, and loads the program at this index of its arguments.
     Direct(Loaded, usize),
-    /// The program is a loader, and its arguments are unknown, or ask for something else.
+    /// The program is a loader, and its arguments are unknown or do not start a program.
     Nothing,
 }
 
 /// Loads a program.
 ///
 /// # Errors
-/// If the image cannot be read.
+/// Returns an error if the image cannot be read.
 pub(super) fn load(
     image: &Image<'_>,
     resolver: &mut Resolver<'_>,
@@ -97,11 +97,11 @@ pub(super) fn load(
     })
 }
 
-/// Whether a program gains privileges when it is executed (AT_SECURE, getauxval(3)): it is setuid or
-/// setgid for others than its caller, or has capabilities that its caller has not.
+/// Returns true if a program gains privileges when it is executed (AT_SECURE, getauxval(3)): it is
+/// setuid or setgid to another id than its caller's, or has capabilities that its caller lacks.
 fn is_secure(image: &Image<'_>, node: &Node, credentials: &Credentials) -> bool {
     let setuid = node.mode & 0o4000 != 0 && node.uid != credentials.uid;
-    // Without the group's execute bit it means mandatory locking (inode(7)).
+    // Without the group's execute bit, the setgid bit means mandatory locking (inode(7)).
     let setgid = node.mode & 0o2010 == 0o2010 && node.gid != credentials.gid;
     let has_capabilities = || {
         let xattrs = image.tree.xattrs(node);
@@ -118,7 +118,7 @@ fn known(word: &Word) -> Option<String> {
     }
 }
 
-/// What the user sees of a loader that gives up.
+/// Returns the failure for a loader that does not start the program.
 pub(super) fn failure(loaded: &Loaded) -> Option<StepFailure> {
     let failure = loaded.failure.as_ref()?;
     let line = failure.lines.first().unwrap_or(&failure.message);
@@ -149,7 +149,7 @@ pub(super) fn failure(loaded: &Loaded) -> Option<StepFailure> {
     })
 }
 
-/// The node that a program was loaded from.
+/// Returns the node that a program was loaded from.
 pub(super) fn program(loading: &Loading, executed: NodeId) -> NodeId {
     match loading {
         Loading::Direct(loaded, _) => loaded.program.unwrap_or(executed),

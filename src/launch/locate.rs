@@ -1,4 +1,4 @@
-//! Where the program of a request is, found as its caller finds it.
+//! Locates the program of a request by its caller's rules.
 
 use super::chain::StepFailure;
 use super::errno::Errno;
@@ -8,7 +8,7 @@ use super::request::Request;
 use super::search::{self, Found};
 use super::shell::Word;
 
-/// Where a program is, or why there is none.
+/// The location of a program, or the reason why there is none.
 pub(super) enum Located {
     At(String),
     Failed(StepFailure),
@@ -16,7 +16,7 @@ pub(super) enum Located {
 }
 
 impl<'f, 'a: 'f> Follower<'f, 'a> {
-    /// The path of the program, found as the caller finds it.
+    /// Locates the program of a request by its caller's rules.
     pub(super) fn locate(&mut self, request: &Request) -> Located {
         let name = match request.argv.first() {
             Some(Word::Known(name)) => name.clone(),
@@ -27,7 +27,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             return Located::At(path.clone());
         }
         if name.contains('/') {
-            // Only Go looks before it executes, and says the same in other words.
+            // Only Go looks before it executes, and it reports the same error in other words.
             return Located::At(name);
         }
         if request.environment.is_unknown("PATH") {
@@ -51,7 +51,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             found => {
                 let errno = match found {
                     Found::Closed => Errno::Access,
-                    // bash looks for files, and does not say that a directory is closed.
+                    // bash searches for files, and does not report directories that it may not search.
                     Found::Nothing(_) if request.caller.is_bash() => Errno::NoEntry,
                     Found::Nothing(errno) => errno,
                     Found::At(_) | Found::Unknown => Errno::NoEntry,

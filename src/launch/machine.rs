@@ -1,10 +1,11 @@
-//! Which machines' programs a kernel runs.
+//! Decides which programs a kernel can run.
 
 use crate::image::Platform;
 
-/// Whether a kernel of that platform runs programs of an operating system and a machine, in Go's names:
-/// its own, and those of the smaller machine that its processors run too. An empty name fits all, and so
-/// does a platform without names: Docker and Podman take an image that declares none for one of the host.
+/// Returns true if a kernel of a platform runs programs of an operating system and a machine, in Go's
+/// names: its own programs, and those of the smaller machine that its processors also run. An empty
+/// name fits everything, and so does a platform without names, because Docker and Podman treat an image
+/// without a declared platform as one for the host.
 pub(crate) fn can_run(platform: &Platform, os: &str, arch: &str) -> bool {
     let system = os.is_empty()
         || platform.os.is_empty()

@@ -1,4 +1,4 @@
-//! What the user sees when a program cannot be executed: each caller says it in its own words.
+//! The messages that users see when a program cannot be executed. Each caller has its own.
 
 use super::chain::{Cause, StepFailure, Why};
 use super::errno::Errno;
@@ -10,7 +10,7 @@ use crate::inspect::Libc;
 use crate::layer::printable;
 use crate::tree::Kind;
 
-/// Who executes a program.
+/// The caller that executes a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Caller {
     /// A container runtime (runc, with Go's `exec.LookPath`).
@@ -18,9 +18,9 @@ pub(super) enum Caller {
     /// A shell, on a line of a script.
     Shell {
         dialect: Dialect,
-        /// `$0`, which its messages begin with.
+        /// `$0`, with which its messages begin.
         name: String,
-        /// Whether the script is the text of `-c`.
+        /// Whether the script is the argument of `-c`.
         from_text: bool,
         line: u32,
         /// Whether the program replaces the shell.
@@ -28,9 +28,9 @@ pub(super) enum Caller {
     },
     /// A launcher.
     Launcher {
-        /// What it is known by.
+        /// Its common name.
         name: String,
-        /// Its `argv[0]`, which its messages begin with.
+        /// Its `argv[0]`, with which its messages begin.
         argv0: String,
         /// Whether it is an applet of busybox.
         busybox: bool,
@@ -40,7 +40,7 @@ pub(super) enum Caller {
 }
 
 impl Caller {
-    /// Why the program is executed.
+    /// Returns the reason why the program is executed.
     pub fn why(&self) -> Why {
         match self {
             Self::Runtime => Why::Runtime,
@@ -49,7 +49,7 @@ impl Caller {
         }
     }
 
-    /// Whether it looks programs up as Go's `exec.LookPath` does.
+    /// Returns true if the caller looks programs up as Go's `exec.LookPath` does.
     pub fn is_go(&self) -> bool {
         match self {
             Self::Runtime => true,
@@ -58,13 +58,13 @@ impl Caller {
         }
     }
 
-    /// Whether it is bash.
+    /// Returns true if the caller is bash.
     pub fn is_bash(&self) -> bool {
         matches!(self, Self::Shell { dialect, .. } if dialect.is_bash())
     }
 
-    /// Where the caller looks for programs if PATH is unset. Runtimes and shells have the path of a
-    /// container; execvp(3) has `/bin:/usr/bin` (glibc) or `/usr/local/bin:/bin:/usr/bin` (musl).
+    /// Returns the search path of the caller if PATH is unset. Runtimes and shells use the path of a
+    /// container; execvp(3) uses `/bin:/usr/bin` (glibc) or `/usr/local/bin:/bin:/usr/bin` (musl).
     pub fn default_path(&self) -> &'static str {
         match self {
             Self::Runtime | Self::Shell { .. } => DEFAULT_PATH,
@@ -76,12 +76,12 @@ impl Caller {
         }
     }
 
-    /// The exit status that the caller ends with, or sees.
+    /// Returns the exit status that the caller exits with, or sees.
     fn status(&self, errno: Errno) -> u8 {
         match self {
             Self::Runtime => errno.shell_status(),
             Self::Shell { dialect, .. } => match errno {
-                // `exerror` of dash and busybox.
+                // See `exerror` of dash and busybox.
                 Errno::NotDirectory | Errno::Loop | Errno::NameTooLong if !dialect.is_bash() => 127,
                 errno => errno.shell_status(),
             },
@@ -89,8 +89,8 @@ impl Caller {
         }
     }
 
-    /// The message about a file that cannot be executed. `word` is the program as it was written, `path`
-    /// where it was found.
+    /// Returns the message about a file that cannot be executed. `word` is the program as written, and
+    /// `path` the location where it was found.
     fn message(
         &self,
         word: &str,
@@ -99,7 +99,7 @@ impl Caller {
         errno: Errno,
         refusal: Option<&Refusal>,
     ) -> String {
-        // All of these may come from the image.
+        // All of these strings may come from the image.
         let (word, path) = (shown(word), shown(path));
         let lower = errno.text().to_ascii_lowercase();
         match self {
@@ -115,7 +115,7 @@ impl Caller {
                 match dialect {
                     Dialect::Bash | Dialect::BashPosix => {
                         let at = format!("{name}: line {line}");
-                        // bash composes the whole path of what it executes.
+                        // bash prints the absolute path of what it executes.
                         let path = match *exec && !path.starts_with('/') && path.contains('/') {
                             true => format!(
                                 "{}/{}",
@@ -131,7 +131,8 @@ impl Caller {
                             Errno::NoEntry | Errno::NotDirectory => "not found",
                             _ => errno.text(),
                         };
-                        // It counts the lines of -c from 0, and names none for a plain command.
+                        // busybox counts the lines of `-c` from 0, and prints no line number for a plain
+                        // command on the first line.
                         match (exec, from_text) {
                             (true, true) => {
                                 format!(
@@ -169,7 +170,7 @@ impl Caller {
     }
 }
 
-/// What a program says that is written in Go: it looks at the file before it executes it.
+/// Returns the message of a program written in Go, which checks the file before it executes it.
 fn go_message(
     prefix: &str,
     word: &str,
@@ -181,7 +182,7 @@ fn go_message(
         Some((Reason::Missing(_) | Reason::NotSearchable(_), Part::Program)) => {
             format!("{prefix}exec: \"{word}\": stat {path}: {lower}")
         }
-        // gosu looks as root, so that only the execution fails.
+        // gosu checks as root, so only the execution itself fails.
         Some((Reason::NotExecutable(..), Part::Program)) if prefix.is_empty() => {
             format!("exec: \"{word}\": {lower}")
         }
@@ -193,11 +194,11 @@ fn go_message(
     }
 }
 
-/// What bash says (`shell_execve` in execute_cmd.c).
+/// Returns the message of bash (`shell_execve` in execute_cmd.c).
 fn bash_message(at: &str, path: &str, errno: Errno, refusal: Option<&Refusal>) -> String {
     let text = errno.text();
     match refusal.map(|refusal| (refusal.part, &refusal.reason)) {
-        // bash 5.2; older ones say "bad interpreter" of a script.
+        // bash 5.2. Older versions print "bad interpreter" for a script.
         Some((Part::Interpreter | Part::Loader, Reason::Missing(_))) => {
             format!("{at}: {path}: cannot execute: required file not found")
         }
@@ -214,7 +215,7 @@ fn bash_message(at: &str, path: &str, errno: Errno, refusal: Option<&Refusal>) -
     }
 }
 
-/// A name that is in no directory of PATH.
+/// Returns the failure for a name that is in no directory of PATH.
 pub(super) fn not_in_path(
     caller: &Caller,
     name: &str,
@@ -259,7 +260,8 @@ fn message_not_in_path(caller: &Caller, name: &str, errno: Errno) -> String {
     }
 }
 
-/// A program that Go finds in a relative directory of PATH, and does not execute (`exec.ErrDot`).
+/// Returns the failure for a program that Go finds in a relative directory of PATH and does not execute
+/// (`exec.ErrDot`).
 pub(super) fn relative(caller: &Caller, name: &str, path: &str) -> StepFailure {
     let (name, path) = (shown(name), shown(path));
     let prefix = match caller {
@@ -279,7 +281,7 @@ pub(super) fn relative(caller: &Caller, name: &str, path: &str) -> StepFailure {
     }
 }
 
-/// A path that execve refuses.
+/// Returns the failure for a path that execve refuses.
 pub(super) fn refused(
     caller: &Caller,
     argv: &[Word],
@@ -287,7 +289,7 @@ pub(super) fn refused(
     cwd: &str,
     mut refusal: Refusal,
 ) -> StepFailure {
-    // Go's look-up tells a directory from a file without permission.
+    // Go's lookup distinguishes a directory from a file without permission.
     if caller.is_go()
         && refusal.part == Part::Program
         && refusal.reason == Reason::NotRegular(Kind::Directory)
@@ -310,7 +312,7 @@ pub(super) fn refused(
     }
 }
 
-/// A script that a shell is given and cannot open.
+/// Returns the failure for a script that a shell was given and cannot open.
 pub(super) fn no_script(dialect: Dialect, path: &str, errno: Errno, at: &[u8]) -> StepFailure {
     let text = errno.text();
     let script = path;
@@ -322,7 +324,7 @@ pub(super) fn no_script(dialect: Dialect, path: &str, errno: Errno, at: &[u8]) -
         ),
         Dialect::Busybox => (format!("sh: can't open '{path}': {text}"), 2),
         _ => {
-            // dash has a shorter text of its own.
+            // dash has a shorter text.
             let text = match errno {
                 Errno::NoEntry => "No such file",
                 _ => text,
@@ -355,8 +357,8 @@ pub(super) fn no_script(dialect: Dialect, path: &str, errno: Errno, at: &[u8]) -
     }
 }
 
-/// A file for another machine, or in another format, that a shell then reads as a script
-/// (`shellexec` of dash and busybox, execvp(3) of glibc).
+/// Turns the failure of a file for another machine, or in another format, into that of a shell that
+/// reads the file as a script (`shellexec` of dash and busybox, execvp(3) of glibc).
 pub(super) fn read_as_script(busybox: bool, mut failure: StepFailure) -> StepFailure {
     failure.status = 2;
     // The text depends on the bytes of the file.
@@ -370,7 +372,7 @@ pub(super) fn read_as_script(busybox: bool, mut failure: StepFailure) -> StepFai
     failure
 }
 
-/// A launcher that cannot change its working directory (env(1)).
+/// Returns the failure for a launcher that cannot change its working directory (env(1)).
 pub(super) fn no_directory(argv0: &str, dir: &str, errno: Errno) -> StepFailure {
     let (argv0, dir) = (shown(argv0), shown(dir));
     StepFailure {
@@ -387,7 +389,7 @@ pub(super) fn no_directory(argv0: &str, dir: &str, errno: Errno) -> StepFailure 
     }
 }
 
-/// A program that is killed before its first instruction.
+/// Returns the failure for a program that is killed before its first instruction.
 pub(super) fn killed(caller: &Caller, file: &[u8]) -> StepFailure {
     let file = printable(file);
     let message = match caller {
@@ -396,7 +398,7 @@ pub(super) fn killed(caller: &Caller, file: &[u8]) -> StepFailure {
     };
     StepFailure {
         errno: None,
-        // 128 and the number of SIGSEGV.
+        // 128 plus the number of SIGSEGV.
         status: 139,
         message,
         clause: format!("the kernel kills {file}, whose segments cannot be mapped"),
@@ -406,7 +408,7 @@ pub(super) fn killed(caller: &Caller, file: &[u8]) -> StepFailure {
     }
 }
 
-/// A text of the image, with control characters escaped.
+/// Returns a text of the image with control characters escaped.
 fn shown(text: &str) -> String {
     printable(text.as_bytes())
 }

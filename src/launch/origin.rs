@@ -1,4 +1,4 @@
-//! Where a chain begins: the config's command, its health check, a command of the user, or one file.
+//! The start of a chain: the config's command, its health check, a command of the user, or one file.
 
 use std::io;
 
@@ -16,11 +16,11 @@ use super::user::Credentials;
 use super::{Declared, Evidence};
 use crate::tree::{Kind, Tree};
 
-/// Follows what would be executed from each origin, without executing anything. The facts of the image are
-/// read once.
+/// Follows what would be executed from each origin, without executing anything. The facts of the image
+/// are read once.
 ///
 /// # Errors
-/// If the image cannot be read, or holds more executables than are looked at.
+/// Returns an error if the image cannot be read, or if it exceeds the limit for executables.
 pub fn explain(
     tree: &Tree,
     declared: &Declared,
@@ -31,22 +31,22 @@ pub fn explain(
     origins.iter().map(|origin| chain(&image, origin)).collect()
 }
 
-/// The stack of the thread that follows a chain, in bytes. A hostile script may start itself and call its
-/// functions as deep as the bounds allow; only what is touched takes memory.
+/// The stack size of the thread that follows a chain, in bytes. A hostile script may start itself and
+/// call its functions as deep as the limits allow. Only touched pages take memory.
 const STACK: usize = 256 << 20;
 
-/// Follows what would be executed in an image that has been read. The work is done in a thread of its own,
-/// for its stack.
+/// Follows what would be executed in an image that has been read. A separate thread does the work,
+/// because it needs a large stack.
 ///
 /// # Errors
-/// If the image cannot be read, or no thread can be started.
+/// Returns an error if the image cannot be read, or if no thread can be started.
 pub(crate) fn chain(image: &Image<'_>, origin: &Origin) -> io::Result<Chain> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new()
             .name("launch".to_owned())
             .stack_size(STACK)
             .spawn_scoped(scope, || follow(image, origin))?;
-        // The shell parser is not ours: should it panic, the chain is unknown, and the image is not lost.
+        // The shell parser is a third-party library. If it panics, only the chain is unknown.
         thread.join().unwrap_or_else(|_| {
             Ok(Chain {
                 origin: origin.clone(),
@@ -112,7 +112,8 @@ fn follow(image: &Image<'_>, origin: &Origin) -> io::Result<Chain> {
     })
 }
 
-/// The environment that a runtime gives: the config's, and PATH, HOME and HOSTNAME where that has none.
+/// Returns the environment that a runtime sets: the config's variables, and PATH, HOME and HOSTNAME if
+/// the config has none.
 fn environment(image: &Image<'_>, credentials: &Credentials) -> Environment {
     let lines = image.declared.start.env.iter().map(String::as_str);
     let mut environment = Environment::from_lines(lines);
@@ -128,7 +129,7 @@ fn environment(image: &Image<'_>, credentials: &Credentials) -> Environment {
     environment
 }
 
-/// The working directory, absolute.
+/// Returns the absolute working directory.
 fn working_dir(image: &Image<'_>) -> String {
     match image.declared.start.working_dir.as_deref() {
         None | Some("") => "/".to_owned(),
@@ -137,7 +138,7 @@ fn working_dir(image: &Image<'_>) -> String {
     }
 }
 
-/// Why the runtime cannot change to the working directory. It makes a directory that is missing.
+/// Returns the reason why the runtime cannot change to the working directory. It creates a missing one.
 fn no_directory(image: &Image<'_>) -> Option<String> {
     let dir = working_dir(image);
     let root = Credentials::default();

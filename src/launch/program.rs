@@ -1,8 +1,8 @@
-//! What a program does once it runs, as far as its name tells.
+//! What a program does once it runs, as far as its name reveals.
 
 use super::shell::Dialect;
 
-/// What is known of a program.
+/// The known behaviour of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Behaviour {
     /// A shell of this dialect.
@@ -11,11 +11,11 @@ pub(crate) enum Behaviour {
     Ends(u8),
     /// It ends by itself, with an unknown status.
     Answers,
-    /// Nothing is known: it may run for ever.
+    /// Nothing is known. It may run forever.
     Unknown,
 }
 
-/// Programs that succeed when they are used as scripts use them.
+/// Programs that succeed in their usual use in scripts.
 const SUCCEED: [&str; 57] = [
     "basename",
     "cat",
@@ -76,19 +76,20 @@ const SUCCEED: [&str; 57] = [
     "adduser",
 ];
 
-/// Programs whose exit status is an answer.
+/// Programs whose exit status depends on their input.
 const ANSWER: [&str; 22] = [
     "awk", "cmp", "curl", "diff", "egrep", "expr", "fgrep", "grep", "gunzip", "gzip", "nc",
     "pgrep", "pidof", "ps", "sysctl", "tar", "test", "[", "tty", "usermod", "wget", "xargs",
 ];
 
-/// Programs that change files, which only succeed where the user may write.
+/// Programs that change files, which only succeed if the user may write.
 const WRITE: [&str; 16] = [
     "chgrp", "chmod", "chown", "cp", "dd", "groupadd", "addgroup", "install", "ldconfig", "ln",
     "mkdir", "mv", "rm", "sed", "useradd", "adduser",
 ];
 
-/// What a program of that name does. `first` is its first argument, `is_root` tells whether root runs it.
+/// Returns the behaviour of a program. `first` is its first argument, and `is_root` is true if root
+/// runs it.
 pub(crate) fn behaviour(name: &str, first: Option<&str>, is_root: bool) -> Behaviour {
     match name {
         "dash" => Behaviour::Shell(Dialect::Dash),
@@ -104,7 +105,7 @@ pub(crate) fn behaviour(name: &str, first: Option<&str>, is_root: bool) -> Behav
     }
 }
 
-/// Whether a program of that name changes files that its arguments name.
+/// Returns true if a program of that name changes the files in its arguments.
 pub(crate) fn writes(name: &str) -> bool {
     WRITE.contains(&name) || matches!(name, "touch" | "find")
 }

@@ -1,14 +1,14 @@
-//! Why the kernel does not start a program, in the kernel's terms and in a sentence.
+//! The reasons why the kernel does not start a program, as kernel errors and as sentences.
 
 use super::errno::Errno;
 use crate::inspect::Format;
 use crate::layer::printable;
 use crate::tree::Kind;
 
-/// What a file is for when a program is started.
+/// The role of a file when a program is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Part {
-    /// The file that was named.
+    /// The program that was named.
     Program,
     /// The interpreter of a script.
     Interpreter,
@@ -16,57 +16,57 @@ pub enum Part {
     Loader,
 }
 
-/// An error of execve(2), and what brought it about.
+/// An error of execve(2), and its cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// What execve returns.
+    /// The error of execve.
     pub errno: Errno,
-    /// Which of the files it is about.
+    /// The role of the file that caused the error.
     pub part: Part,
     /// The path by which that file is opened.
     pub path: Vec<u8>,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
 }
 
-/// The reason of an error.
+/// The reason for an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The path, or the one before its end that is given here, leads to nothing.
+    /// Nothing exists at the path, or at the earlier path on the way given here.
     Missing(Vec<u8>),
     /// The directory at this path may not be searched.
     NotSearchable(Vec<u8>),
     /// The file's mode, and its owner's uid and gid, do not permit execution.
     NotExecutable(u16, (u32, u32)),
-    /// It is a directory, a device or the like.
+    /// It is not a regular file, but for example a directory or a device.
     NotRegular(Kind),
     /// The file has no bytes.
     Empty,
     /// A byte order mark stands before `#!`.
     ByteOrderMark,
-    /// It is an HTML page, as a failed download leaves.
+    /// It is an HTML page, for example from a failed download.
     Html,
-    /// It begins with `#!`, but the line names no interpreter, or does not end within the 256 bytes that
-    /// the kernel reads.
+    /// It begins with `#!`, but the line names no interpreter, or is longer than the 256 bytes that the
+    /// kernel reads.
     BadShebang,
     /// It is text without `#!`.
     Text,
-    /// It is an ELF file that ends within its headers, or contradicts itself.
+    /// It is an ELF file that is truncated within its headers, or contradicts itself.
     BadElf,
     /// It is in a format that the kernel does not execute.
     Format(Format),
     /// It is in no known format.
     Unrecognised,
-    /// It is for this platform, which the image's kernel does not run.
+    /// It is for this platform, which the image's kernel does not support.
     Machine(String),
-    /// The loader is no ELF file.
+    /// The loader is not an ELF file.
     NotAnElf,
-    /// More scripts interpret each other than the kernel follows.
+    /// The chain of scripts that interpret each other is longer than the kernel allows.
     ScriptLoop,
 }
 
 impl Reason {
-    /// What the first bytes of a file that no decoder knows say.
+    /// Returns the reason for a file that no decoder recognizes, judged by its first bytes.
     pub(crate) fn of_head(head: &[u8]) -> Self {
         let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
         let lower = text.trim_ascii_start().to_ascii_lowercase();
@@ -89,7 +89,7 @@ impl Reason {
 }
 
 impl Refusal {
-    /// Whether the file has bytes that no script has.
+    /// Returns true if the file contains bytes that no script contains.
     pub(crate) fn is_binary(&self) -> bool {
         !matches!(
             self.reason,
@@ -101,7 +101,7 @@ impl Refusal {
         )
     }
 
-    /// What is wrong, as a clause: `its loader /lib/ld.so is not in the image`.
+    /// Returns a clause that describes the problem: `its loader /lib/ld.so is not in the image`.
     pub fn clause(&self) -> String {
         let path = printable(&self.path);
         let file = match self.part {
@@ -158,7 +158,7 @@ impl Refusal {
         }
     }
 
-    /// What to change.
+    /// Returns a hint for fixing the problem.
     pub fn hint(&self) -> String {
         match &self.reason {
             Reason::Missing(_) if self.part == Part::Loader => {

@@ -1,4 +1,4 @@
-//! Whether a layer removed what a step does not find.
+//! Finds out whether a layer removed a file that a step does not find.
 
 use std::io;
 
@@ -7,10 +7,11 @@ use super::image::Image;
 use super::refusal::Reason;
 use crate::tree::Removed;
 
-/// The removal of what a failure says is missing. `None` if no layer had it, or if nothing is missing.
+/// Returns the removal of the file whose absence caused a failure. `None` if no layer contained it, or
+/// if nothing is missing.
 ///
 /// # Errors
-/// If the layers cannot be read.
+/// Returns an error if the layers cannot be read.
 pub(super) fn find(image: &Image<'_>, failure: &StepFailure) -> io::Result<Option<Removed>> {
     match &failure.cause {
         Cause::NotInPath(name) => {
@@ -39,7 +40,8 @@ pub(super) fn find(image: &Image<'_>, failure: &StepFailure) -> io::Result<Optio
     }
 }
 
-/// The library that a message of a loader is about (glibc, `elf/dl-load.c`; musl, `ldso/dynlink.c`).
+/// Returns the library that a loader's message is about (glibc, `elf/dl-load.c`; musl,
+/// `ldso/dynlink.c`).
 fn library(message: &str) -> Option<&str> {
     let glibc = message
         .split_once("error while loading shared libraries: ")

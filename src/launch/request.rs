@@ -1,4 +1,4 @@
-//! What is to be started: who starts which program, and in which process.
+//! A request to start a program: the caller, the program, and the process.
 
 use super::chain::StepId;
 use super::environment::Environment;
@@ -6,10 +6,10 @@ use super::messages::Caller;
 use super::shell::{Place, Word};
 use super::user::Credentials;
 
-/// What is to be started.
+/// A request to start a program.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
-    /// Who starts it.
+    /// The caller that starts the program.
     pub caller: Caller,
     /// The step of the caller.
     pub parent: Option<StepId>,
@@ -19,20 +19,20 @@ pub(super) struct Request {
     pub environment: Environment,
     /// The working directory.
     pub cwd: Option<String>,
-    /// A path to execute instead of looking the first argument up.
+    /// A path to execute, instead of looking up the first argument.
     pub path: Option<String>,
-    /// Who runs it.
+    /// The credentials of the started process.
     pub credentials: Credentials,
-    /// Whose permissions count when it is looked up, and when it is executed: a launcher may change its
-    /// user between the two, or keep root's capabilities up to execve(2).
+    /// The credentials that apply when the program is looked up, and when it is executed. A launcher
+    /// may change its user between the two, or keep root's capabilities until execve(2).
     pub looked_up_as: Credentials,
     pub executed_as: Credentials,
     /// Whether it is started in every run.
     pub certain: bool,
     /// Whether the caller expects that it may fail.
     pub tested: bool,
-    /// How it is run.
+    /// How the caller runs it.
     pub place: Place,
-    /// How many programs have executed each other up to here.
+    /// The number of programs that executed each other before this one.
     pub depth: usize,
 }

@@ -1,4 +1,4 @@
-//! Scripts of a shell: where their text is, and the evaluation of it.
+//! Reads and evaluates shell scripts.
 
 use super::chain::StepId;
 use super::container::{self, Container};
@@ -10,11 +10,11 @@ use super::shell::{self, Dialect, Ended, Word};
 use crate::inspect::Format;
 use crate::tree::NodeId;
 
-/// A script is not read beyond this many bytes.
+/// The maximum size of a script in bytes.
 const SCRIPT_LIMIT: u64 = 1 << 20;
 
 impl<'f, 'a: 'f> Follower<'f, 'a> {
-    /// The text of a script; `None` if it is too long or cannot be read.
+    /// Returns the text of a script; `None` if it is too long or cannot be read.
     pub fn text(&mut self, node: NodeId) -> Option<String> {
         let size = self.image.tree.node(node)?.size;
         if size > SCRIPT_LIMIT {
@@ -52,7 +52,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         shell::evaluate(script, &mut container)
     }
 
-    /// A shell with its arguments.
+    /// Runs a shell with its arguments.
     pub(super) fn shell(
         &mut self,
         id: StepId,
@@ -61,7 +61,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         dialect: Dialect,
     ) -> Ended {
         let Some(invocation) = shell::invocation::parse(argv, dialect) else {
-            // It reports an error for its arguments.
+            // The shell reports an error in its arguments.
             return Ended {
                 status: Some(2),
                 cause: None,
@@ -83,7 +83,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         let from_text = matches!(invocation.source, shell::invocation::Source::Text(_));
         let (text, name) = match invocation.source {
             shell::invocation::Source::Text(text) => (text, invocation.name),
-            // Without a script a shell reads standard input, which a container has none of.
+            // Without a script a shell reads standard input, which a container does not have.
             shell::invocation::Source::Input => {
                 self.interactive = true;
                 return Ended {
@@ -117,7 +117,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         )
     }
 
-    /// The text of a script that a shell is given as an argument.
+    /// Returns the text of a script that a shell was given as an argument.
     pub(super) fn script_file(
         &mut self,
         id: StepId,
@@ -133,7 +133,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             path.as_bytes(),
         );
         match opened {
-            // A binary file is no script, whatever the shell makes of its first line.
+            // A binary file is not a script, no matter what the shell does with its first line.
             Ok(Some(node))
                 if self
                     .image

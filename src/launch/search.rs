@@ -1,4 +1,4 @@
-//! Finding a program by its name, as the runtime, a shell or execvp(3) does.
+//! Finds a program by its name, as the runtime, a shell or execvp(3) does.
 
 use super::access::{self, Blocked};
 use super::errno::Errno;
@@ -6,25 +6,26 @@ use super::image::Image;
 use super::user::Credentials;
 use crate::tree::Kind;
 
-/// The search path of a container that sets none (Docker's and Podman's default).
+/// The search path of a container that sets none (the default of Docker and Podman).
 pub(crate) const DEFAULT_PATH: &str =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// What a search finds.
+/// The result of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     /// The path to execute.
     At(String),
-    /// There is nothing that may be executed, and the error that execvp(3) ends with.
+    /// There is no executable file. Holds the error that execvp(3) returns.
     Nothing(Errno),
     /// There is a file, but it may not be executed.
     Closed,
-    /// A directory that the runtime mounts comes first; what is there is unknown.
+    /// A directory that the runtime mounts comes first, so the result is unknown.
     Unknown,
 }
 
-/// Looks for a name without a slash in a search path. The first regular file that may be executed
-/// counts; one that may not be executed makes the error `EACCES` instead of `ENOENT` (execvp(3)).
+/// Searches the directories of a search path for a name without a slash. The first regular file that
+/// may be executed counts. A file that may not be executed changes the error from `ENOENT` to `EACCES`
+/// (execvp(3)).
 pub(crate) fn in_path(
     image: &Image<'_>,
     credentials: &Credentials,

@@ -1,4 +1,4 @@
-//! The program that `env` looks for when it is a script's interpreter, as in `#!/usr/bin/env node`.
+//! Finds the program that `env` looks up as a script's interpreter, as in `#!/usr/bin/env node`.
 
 use super::environment::Environment;
 use super::image::Image;
@@ -7,15 +7,16 @@ use super::search::{self, DEFAULT_PATH, Found};
 use super::shell::Word;
 use super::user::{Accounts, Credentials};
 
-/// The program that `env` would not find in the config's PATH for a script whose `#!` line gives it this
-/// argument. `None` if it finds one, or if that cannot be told. Permissions are root's.
+/// Returns the program that `env` does not find in the config's PATH for a script whose `#!` line
+/// passes it this argument. `None` if it finds a program, or if that is unknown. Root's permissions
+/// apply.
 pub(crate) fn env_lacks(image: &Image<'_>, argument: &[u8]) -> Option<String> {
     let argument = Word::Known(String::from_utf8_lossy(argument).into_owned());
     let lines = image.declared.start.env.iter().map(String::as_str);
     let environment = Environment::from_lines(lines);
     let credentials = Credentials::default();
     let process = Process {
-        // The kernel gives all that follows the interpreter as one argument, and then the script.
+        // The kernel passes the rest of the line as one argument, followed by the script.
         args: &[argument, Word::Unknown],
         environment: &environment,
         cwd: Some("/"),

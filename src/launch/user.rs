@@ -1,22 +1,22 @@
-//! The credentials that a process has: from the config's `User`, as container runtimes resolve it, or
-//! from a name that a launcher such as `gosu` is given.
+//! The credentials of a process. They come from the config's `User`, resolved as container runtimes do,
+//! or from a name passed to a launcher such as `gosu`.
 //!
 //! The rules are those of `GetExecUser` in github.com/moby/sys/user, which runc, Docker and containerd
-//! share: a number is a uid, whether or not `/etc/passwd` has it; a name must be there. The group comes
-//! from the specification or from the passwd entry; supplementary groups are those of `/etc/group` that
-//! list the user's name, and only count if no group was given.
+//! share. A number is a uid, whether or not `/etc/passwd` contains it. A name must be in the file. The
+//! group comes from the specification or from the passwd entry. The supplementary groups are those of
+//! `/etc/group` that list the user's name. They only count if no group was given.
 
 use std::io;
 
 use super::image::Image;
 
-/// `/etc/passwd` and `/etc/group` are not read beyond this many bytes.
+/// The maximum number of bytes that are read of `/etc/passwd` and `/etc/group`.
 const LIMIT: u64 = 4 << 20;
 
 /// The highest id that runtimes accept.
 const MAX_ID: u32 = i32::MAX as u32;
 
-/// Who a process runs as.
+/// The credentials that a process runs with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Credentials {
     /// Effective user id.
@@ -25,37 +25,38 @@ pub struct Credentials {
     pub gid: u32,
     /// Supplementary group ids.
     pub groups: Vec<u32>,
-    /// The name that `/etc/passwd` has for the uid.
+    /// The name of the uid in `/etc/passwd`.
     pub name: Option<String>,
-    /// The home directory that `/etc/passwd` has for the user.
+    /// The home directory of the user in `/etc/passwd`.
     pub home: Option<String>,
 }
 
 impl Credentials {
-    /// Whether the process overrides file permissions (CAP_DAC_OVERRIDE), which root in a container does.
+    /// Returns true if the process overrides file permissions (CAP_DAC_OVERRIDE), as root does in a
+    /// container.
     pub fn is_root(&self) -> bool {
         self.uid == 0
     }
 
-    /// Whether the process is in a group.
+    /// Returns true if the process is in a group.
     pub fn in_group(&self, gid: u32) -> bool {
         self.gid == gid || self.groups.contains(&gid)
     }
 }
 
-/// A name that could not be resolved.
+/// An error in resolving a user or group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserError {
     /// `/etc/passwd` has no such user.
     NoUser(String),
     /// `/etc/group` has no such group.
     NoGroup(String),
-    /// The number is not in the range of ids.
+    /// The number is out of the range of ids.
     Range(String),
 }
 
 impl UserError {
-    /// What Docker prints.
+    /// Returns the message that Docker prints.
     pub fn message(&self) -> String {
         match self {
             Self::NoUser(name) => {
@@ -89,7 +90,7 @@ fn passwd(text: &str) -> impl Iterator<Item = PasswdEntry<'_>> {
         let mut fields = line.trim().split(':');
         let name = fields.next().filter(|name| !name.is_empty())?;
         let mut fields = fields.skip(1);
-        // A number that cannot be read counts as 0, as it does for the runtimes.
+        // An invalid number counts as 0, as with the runtimes.
         let mut number = || fields.next().unwrap_or_default().parse().unwrap_or(0);
         let (uid, gid) = (number(), number());
         let home = fields.nth(1).unwrap_or_default();
@@ -112,7 +113,7 @@ fn group(text: &str) -> impl Iterator<Item = GroupEntry<'_>> {
     })
 }
 
-/// The text of `/etc/passwd` and of `/etc/group`, empty where there is no such file.
+/// The texts of `/etc/passwd` and `/etc/group`. A missing file counts as empty.
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
     passwd: String,
@@ -123,7 +124,7 @@ impl Accounts {
     /// Reads both files.
     ///
     /// # Errors
-    /// If a file is there and its bytes cannot be read.
+    /// Returns an error if a file exists and cannot be read.
     pub fn read(image: &Image<'_>) -> io::Result<Self> {
         let text = |path: &[u8]| {
             let bytes = image.read_file(path, LIMIT)?.unwrap_or_default();
@@ -135,10 +136,10 @@ impl Accounts {
         })
     }
 
-    /// Resolves `USER[:GROUP]`. Both may be numbers; an empty text is root.
+    /// Resolves `USER[:GROUP]`. Both may be numbers. An empty text is root.
     ///
     /// # Errors
-    /// If a name is not there, or a number is out of range.
+    /// Returns an error if a name is not found, or if a number is out of range.
     pub fn resolve(&self, spec: &str) -> Result<Credentials, UserError> {
         let (user, wanted_group) = spec.split_once(':').unwrap_or((spec, ""));
         let number = |text: &str| text.parse::<i64>().ok();
@@ -192,7 +193,7 @@ impl Accounts {
         groups.map(|entry| entry.gid).collect()
     }
 
-    /// The name of a uid.
+    /// Returns the name of a uid.
     pub fn name_of(&self, uid: u32) -> Option<String> {
         let entry = passwd(&self.passwd).find(|entry| entry.uid == uid);
         entry.map(|entry| entry.name.to_owned())

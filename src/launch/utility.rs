@@ -1,5 +1,5 @@
-//! Utilities of scripts: whether one can do what it is asked, given the files of the image and what
-//! the chain changed before.
+//! Utilities of scripts: decides whether one can do its work, given the files of the image and earlier
+//! changes of the chain.
 
 use super::access::{self, Blocked};
 use super::errno::Errno;
@@ -10,7 +10,7 @@ use super::user::Credentials;
 use crate::tree::Kind;
 
 impl<'f, 'a: 'f> Follower<'f, 'a> {
-    /// Remembers the paths that a utility changes.
+    /// Records the paths that a utility changes.
     pub(super) fn touch(&mut self, args: &[Word]) {
         const LIMIT: usize = 1024;
         let paths = args.iter().filter_map(|word| match word {
@@ -24,8 +24,8 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         }
     }
 
-    /// Whether all paths that a utility changes were made by one before, or are directories that
-    /// `mkdir -p` finds.
+    /// Returns true if all paths that a utility changes were created or changed earlier by another utility,
+    /// or are existing directories that `mkdir -p` accepts.
     pub(super) fn made_before(&self, name: &str, args: &[Word], request: &Request) -> bool {
         let parents = args.contains(&Word::Known("-p".to_owned()));
         let mut any = false;
@@ -41,7 +41,10 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         any && all
     }
 
-    /// Whether a process can change to a directory.
+    /// Checks whether a process can change to a directory.
+    ///
+    /// # Errors
+    /// Returns the error of chdir(2).
     pub(super) fn enter(
         &self,
         credentials: &Credentials,
@@ -60,12 +63,12 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         }
     }
 
-    /// Whether a utility reads a file that is not in the image: it may fail then, unless something made
-    /// the file before.
+    /// Returns true if a utility reads a file that is not in the image. It may fail then, unless
+    /// something created the file before.
     pub(super) fn lacks_operand(&self, name: &str, args: &[Word], request: &Request) -> bool {
         let operands = match name {
             "cat" | "chmod" | "chown" | "chgrp" | "sed" | "head" | "sort" | "stat" => args,
-            // The last one is made.
+            // The last operand is created.
             "cp" | "mv" | "install" => args.split_last().map_or(&[][..], |(_, rest)| rest),
             _ => return false,
         };

@@ -1,4 +1,4 @@
-//! What the loaders find.
+//! What the loaders find, and what they miss.
 
 use super::*;
 
@@ -61,11 +61,11 @@ fn a_run_path_is_for_the_needs_of_its_own_file() {
     let found = world.found();
     assert_eq!(found.missing("usr/bin/old"), "");
     assert_eq!(found.missing("usr/bin/new"), "libb.so");
-    // A RUNPATH in the library itself shuts out the RPATH of who loads it.
+    // A RUNPATH in the library itself disables the RPATH inherited from its loading object.
     let liba = runpath(library("liba.so", &["libb.so"]), &["/nowhere"]);
     world.binary("opt/lib/liba.so", liba);
     assert_eq!(world.found().missing("usr/bin/old"), "libb.so");
-    // With both in one file, RPATH is ignored.
+    // If one file has both, RPATH is ignored.
     let both = runpath(rpath(program(&["liba.so"]), &["/opt/lib"]), &["/nowhere"]);
     world.binary("usr/bin/both", both);
     assert_eq!(world.found().missing("usr/bin/both"), "liba.so");
@@ -109,12 +109,12 @@ fn the_cache_is_believed_and_the_configuration_is_not() {
     assert!(found.findings.list()[0].hint.contains("ldconfig"));
     world.text("etc/ld.so.cache", cache("liba.so.1", "/opt/lib/liba.so.1"));
     assert_eq!(world.found().missing("usr/bin/tool"), "");
-    // An entry that leads nowhere is no better than none.
+    // A dangling entry counts as none.
     world.text("etc/ld.so.cache", cache("liba.so.1", "/opt/gone/liba.so.1"));
     assert_eq!(world.found().missing("usr/bin/tool"), "liba.so.1");
 }
 
-/// A cache of one library.
+/// Returns a cache with one library.
 fn cache(name: &str, path: &str) -> Vec<u8> {
     let mut bytes = b"glibc-ld.so.cache1.1".to_vec();
     bytes.extend(1u32.to_le_bytes());
@@ -202,7 +202,7 @@ fn circles_end() {
     assert_eq!(world.found().lines(), Vec::<String>::new());
 }
 
-/// An image with musl.
+/// Returns an image with musl.
 pub(super) fn alpine() -> World {
     let mut world = World::new("linux/amd64");
     let mut loader = library("", &[]);
@@ -236,7 +236,7 @@ fn musl_has_its_own_ways() {
         .binary("opt/lib/liba.so", liba)
         .binary("opt/lib/libb.so", library("libb.so", &[]))
         .binary("opt/path/libp.so", library("libp.so", &[]))
-        // A run path is inherited, also past another.
+        // A run path is inherited, even through another one.
         .binary(
             "usr/bin/tool",
             runpath(musl(&["liba.so", "libc.so.6"]), &["/opt/lib"]),
@@ -266,7 +266,7 @@ fn glibc_programs_on_musl_lack_symbols() {
         world.found().detail(Id::LibcMismatch),
         "it is built for glibc, and the image has musl; symbols that musl lacks: getaddrinfo_a"
     );
-    // With a link for a loader it starts, and fails all the same.
+    // With a link in place of its loader it starts, but it still fails.
     world.link("lib64/ld-linux-x86-64.so.2", MUSL);
     assert_eq!(world.found().lines(), ["fail libc-mismatch /app"]);
     let libc = world.exports.entry("/lib/ld-musl-x86_64.so.1".into());

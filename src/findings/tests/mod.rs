@@ -1,4 +1,4 @@
-//! Images made by hand: a few files with the facts that they would have.
+//! Handmade images: a few files with the facts that real files would have.
 
 mod loading;
 mod plugins;
@@ -19,14 +19,14 @@ use crate::inspect::{
 use crate::layer::{Data, Entry, EntryKind, Mtime};
 use crate::tree::{Merger, NodeId};
 
-/// What glibc's loader for amd64 has among its bytes, on Debian.
+/// Strings in glibc's loader for amd64, as on Debian.
 const LOADER: &[u8] = b"\0/lib/x86_64-linux-gnu/\0/usr/lib/x86_64-linux-gnu/\0/lib/\0/usr/lib/\0\0\
     /etc/ld.so.cache\0";
 
 const GLIBC: &str = "/lib64/ld-linux-x86-64.so.2";
 const MUSL: &str = "/lib/ld-musl-x86_64.so.1";
 
-/// An image in the making.
+/// A builder for an image.
 struct World {
     layers: Vec<Vec<Entry>>,
     binaries: HashMap<String, Binary>,
@@ -43,7 +43,7 @@ fn sourced(value: &str) -> Option<Sourced<String>> {
     })
 }
 
-/// A program or library of a platform.
+/// Returns a program or library for a machine.
 fn elf(arch: &str, kind: Kind) -> Binary {
     Binary {
         format: Format::Elf,
@@ -62,7 +62,7 @@ fn elf(arch: &str, kind: Kind) -> Binary {
     }
 }
 
-/// A Go program, static as Go links it.
+/// Returns a Go program, statically linked as Go does by default.
 fn go(arch: &str) -> Binary {
     Binary {
         go: Some(GoBuild {
@@ -80,7 +80,7 @@ fn needs(needed: &[&str]) -> Vec<Vec<u8>> {
     needed.iter().map(|name| name.as_bytes().to_vec()).collect()
 }
 
-/// A program that glibc's loader starts.
+/// Returns a program that glibc's loader starts.
 fn program(needed: &[&str]) -> Binary {
     Binary {
         linkage: Some(Linkage::Dynamic),
@@ -91,7 +91,7 @@ fn program(needed: &[&str]) -> Binary {
     }
 }
 
-/// A library.
+/// Returns a library.
 fn library(soname: &str, needed: &[&str]) -> Binary {
     Binary {
         linkage: Some(Linkage::Dynamic),
@@ -139,7 +139,7 @@ impl World {
         }
     }
 
-    /// An image for amd64 with glibc, and /bin/sh as its command.
+    /// Returns an image for amd64 with glibc, and with /bin/sh as its command.
     fn debian() -> Self {
         let mut world = Self::new("linux/amd64");
         let mut loader = library("ld-linux-x86-64.so.2", &[]);
@@ -180,7 +180,7 @@ impl World {
         self
     }
 
-    /// A file that may be executed, with its facts.
+    /// Adds an executable file with its facts.
     fn binary(&mut self, path: &str, binary: Binary) -> &mut Self {
         self.entry(path, EntryKind::Regular, 0o755, Some(binary.format));
         self.binaries.insert(format!("/{path}"), binary);
@@ -198,7 +198,7 @@ impl World {
         self.bytes(path, text)
     }
 
-    /// What reading a file gives.
+    /// Sets the bytes that reading a file returns.
     fn bytes(&mut self, path: &str, bytes: impl AsRef<[u8]>) -> &mut Self {
         self.bytes
             .insert(format!("/{path}"), bytes.as_ref().to_vec());
@@ -237,14 +237,14 @@ impl World {
     }
 }
 
-/// What was found in one.
+/// The findings of an image.
 struct Found {
     findings: Findings,
     tree: Tree,
 }
 
 impl Found {
-    /// Level, id and path of each finding.
+    /// Returns the level, id and path of each finding.
     fn lines(&self) -> Vec<String> {
         let line = |f: &Finding| {
             let path = String::from_utf8_lossy(&f.path).into_owned();
@@ -254,11 +254,11 @@ impl Found {
         lines.map(|line| line.trim_end().to_owned()).collect()
     }
 
-    /// The detail of the only finding of an id.
+    /// Returns the detail of the only finding with an id.
     fn detail(&self, id: Id) -> String {
         let mut found = self.findings.list().iter().filter(|f| f.id == id);
-        let detail = found.next().expect("there is one").detail.clone();
-        assert!(found.next().is_none(), "there is only one");
+        let detail = found.next().expect("a finding has this id").detail.clone();
+        assert!(found.next().is_none(), "only one finding has this id");
         detail
     }
 
@@ -266,7 +266,7 @@ impl Found {
         self.tree.resolve(Tree::ROOT, path.as_bytes()).unwrap().1
     }
 
-    /// The libraries that a file lacks.
+    /// Returns the libraries that a file lacks.
     fn missing(&self, path: &str) -> String {
         let missing = self.findings.missing(self.node(path)).iter();
         let names: Vec<_> = missing.map(|name| String::from_utf8_lossy(name)).collect();
@@ -303,7 +303,8 @@ impl Evidence for Facts<'_> {
     fn symbols(&self, node: NodeId) -> io::Result<Option<Symbols>> {
         let undefined = self.of(&self.world.undefined, node);
         let exports = self.of(&self.world.exports, node);
-        // `?name` is a weak one, `name()` a function that is only called, `name@version` has a version.
+        // `?name` is a weak symbol, `name()` a function that is only called, `name@version` a symbol
+        // with a version.
         let symbol = |text: &&str| {
             let (name, version) = text.split_once('@').unwrap_or((text, ""));
             Undefined {

@@ -1,10 +1,10 @@
 //! Plugins: Node add-ons, Python extension modules, and modules of the system. Names and layouts are
-//! those of packages from npm and PyPI (`@next/swc-*`, `sharp`, `bcrypt`, `lmdb`, `bufferutil`, `numpy`,
-//! `cryptography`).
+//! those of packages from npm and PyPI (`@next/swc-*`, `sharp`, `bcrypt`, `lmdb`, `bufferutil`,
+//! `numpy`, `cryptography`).
 
 use super::*;
 
-/// A plugin for glibc.
+/// Returns a plugin for glibc.
 fn plugin(arch: &str) -> Binary {
     Binary {
         arch: sourced(arch),
@@ -12,7 +12,7 @@ fn plugin(arch: &str) -> Binary {
     }
 }
 
-/// A plugin for musl.
+/// Returns a plugin for musl.
 fn musl_plugin(arch: &str) -> Binary {
     Binary {
         libc: Some(Libc::Musl),
@@ -20,7 +20,7 @@ fn musl_plugin(arch: &str) -> Binary {
     }
 }
 
-/// A plugin for another system.
+/// Returns a plugin for another system.
 fn foreign(os: &str, format: Format) -> Binary {
     Binary {
         os: sourced(os),
@@ -31,7 +31,7 @@ fn foreign(os: &str, format: Format) -> Binary {
     }
 }
 
-/// An image with musl.
+/// Returns an image with musl.
 fn alpine() -> World {
     let mut world = World::new("linux/amd64");
     let mut libc = library("libc.musl-x86_64.so.1", &[]);
@@ -75,7 +75,7 @@ fn a_plugin_for_another_machine() {
     }
 }
 
-/// `node_modules` that were copied from a Mac or from Windows.
+/// `node_modules` that were copied from macOS or Windows.
 #[test]
 fn a_plugin_for_another_system() {
     let path = "app/node_modules/bcrypt/build/Release/bcrypt_lib.node";
@@ -95,14 +95,14 @@ fn a_plugin_for_another_libc() {
     let line = format!("warn libc-mismatch /{path}");
     let mut world = World::debian();
     let mut musl = musl_plugin("amd64");
-    // What is missing then is the other C library: that is no finding of its own.
+    // The missing library is the other C library, which is not a second finding.
     musl.needed = needs(&["libc.musl-x86_64.so.1"]);
     world.binary(path, musl.clone());
     lines(&world, &[&line]);
     let mut world = alpine();
     world.binary(path, musl);
     lines(&world, &[]);
-    // An image that has both.
+    // An image with both C libraries.
     let mut world = World::debian();
     world
         .binary("lib/ld-musl-x86_64.so.1", library("", &[]))
@@ -110,7 +110,7 @@ fn a_plugin_for_another_libc() {
     lines(&world, &[]);
 }
 
-/// musl takes libc.so.6 for itself, so a plugin for glibc loads if musl has all that it wants.
+/// musl provides libc.so.6 itself, so a plugin for glibc loads if musl has all symbols that it needs.
 #[test]
 fn a_glibc_plugin_on_musl_is_judged_by_its_symbols() {
     let path = "app/node_modules/a/build/Release/a.node";
@@ -133,7 +133,7 @@ fn a_glibc_plugin_on_musl_is_judged_by_its_symbols() {
         detail.ends_with("musl, which lacks gnu_get_libc_version"),
         "{detail}"
     );
-    // The loader of glibc is a library of its own.
+    // musl does not provide glibc's loader.
     let mut world = with(&[]);
     let mut needs_loader = plugin("amd64");
     needs_loader.needed = needs(&["libc.so.6", "ld-linux-x86-64.so.2"]);
@@ -152,7 +152,7 @@ fn a_plugin_that_wants_a_newer_glibc() {
     let mut new = plugin("amd64");
     new.versions_needed = vec![versions("libc.so.6", &["GLIBC_2.17", "GLIBC_2.38"], &[])];
     world.binary(path, new.clone());
-    // Once, and not as a library of which nothing is known too.
+    // Reported once: the rule about loading adds no second finding for the library.
     lines(&world, &[&format!("warn glibc-too-old /{path}")]);
     let detail = world.found().detail(Id::GlibcTooOld);
     let words = "/usr/lib/x86_64-linux-gnu/libc.so.6 does not define GLIBC_2.38, which it needs";
@@ -160,7 +160,7 @@ fn a_plugin_that_wants_a_newer_glibc() {
     new.versions_needed = vec![versions("libc.so.6", &["GLIBC_2.17"], &["GLIBC_2.38"])];
     world.binary(path, new);
     lines(&world, &[]);
-    // Any library is compared, and one that has the version is enough.
+    // All libraries of the name are compared, and one that has the version is enough.
     let mut new = plugin("amd64");
     new.needed = needs(&["libstdc++.so.6"]);
     new.versions_needed = vec![versions("libstdc++.so.6", &["GLIBCXX_3.4.31"], &[])];
@@ -180,7 +180,7 @@ fn a_plugin_that_wants_a_newer_glibc() {
         );
     lines(&world, &[&format!("warn glibc-too-old /{path}")]);
     world.binary("opt/conda/lib/libstdc++.so.6.0.33", cxx("GLIBCXX_3.4.31"));
-    // Whether the plugin finds that one is up to its host.
+    // Whether the plugin finds that library depends on its host.
     lines(&world, &[&format!("info glibc-too-old /{path}")]);
 }
 
@@ -257,7 +257,7 @@ fn a_package_with_a_build_that_fits_is_fine() {
     }
 }
 
-/// Of builds none of which loads, the nearest is the one to be told of.
+/// If no build loads, the one with the best fit is reported.
 #[test]
 fn a_package_without_a_build_that_fits_is_one_finding() {
     let p = "app/node_modules/bufferutil/prebuilds";
@@ -290,7 +290,7 @@ fn a_package_without_a_build_that_fits_is_one_finding() {
     );
 }
 
-/// Libraries of other machines that are meant for those.
+/// Libraries of other machines that are meant for those machines.
 #[test]
 fn libraries_of_other_machines_are_data_where_their_paths_say_so() {
     let mut world = World::debian();

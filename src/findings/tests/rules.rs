@@ -1,4 +1,4 @@
-//! What is said of an image that does not fit.
+//! Findings about images that do not fit their platform or configuration.
 
 use super::*;
 use crate::layer::{Problem, ProblemKind, Xattr};
@@ -9,7 +9,7 @@ fn a_program_for_another_machine() {
     world.binary("app", go("arm64")).start(&["/app"]);
     let lines = ["fail config-mismatch", "fail arch-mismatch /app"];
     assert_eq!(world.found().lines(), lines);
-    // And its healthy twin, and the smaller machine, which runs too.
+    // No finding for a matching program, or for one of a machine that amd64 can run.
     for arch in ["amd64", "386"] {
         world.binary("app", go(arch));
         assert_eq!(world.found().lines(), Vec::<String>::new(), "{arch}");
@@ -83,7 +83,7 @@ fn variants_are_compared_as_numbers() {
     app.variants = vec![("GOAMD64", "v3".into())];
     world.declared.platform = "linux/amd64".parse().unwrap();
     world.binary("app", app);
-    // Without a declared variant it is not known what the image is meant for.
+    // Without a declared variant, the image's target is not known.
     let found = world.found();
     assert_eq!(found.lines(), ["warn variant-too-new /app"]);
     let detail = found.detail(Id::VariantTooNew);
@@ -95,7 +95,7 @@ fn variants_are_compared_as_numbers() {
     assert_eq!(world.found().lines(), Vec::<String>::new());
 }
 
-/// An assembly of .NET as its header has it: no system, and any machine.
+/// Returns a .NET assembly with the facts of its header: no system, and any machine.
 fn assembly() -> Binary {
     Binary {
         format: Format::Pe,
@@ -132,7 +132,7 @@ fn assemblies_without_a_runtime() {
     assert!(detail.contains("neither dotnet nor mono"), "{detail}");
     world.start(&["/app/app.dll"]);
     assert_eq!(world.found().lines(), ["fail wrong-os /app/app.dll"]);
-    // An EFI program has the same facts, and runs before there is a system.
+    // An EFI program has the same facts, but runs before any system.
     let mut world = World::debian();
     let mut efi = assembly();
     efi.arch = sourced("amd64");
@@ -156,7 +156,7 @@ fn documentation_and_package_scripts_are_not_what_an_image_starts() {
         let line = format!("info missing-interpreter /{path}");
         assert_eq!(world.found().lines(), [line]);
     }
-    // What is elsewhere still is.
+    // Scripts elsewhere still count.
     let mut world = World::new("linux/amd64");
     world
         .binary("srv/run.sh", script("/bin/bash", None))
@@ -179,7 +179,7 @@ fn a_loader_that_is_not_there() {
     assert_eq!(found.missing("app"), "libc.so.6");
     let status = found.findings.interpreter_status(found.node("app"));
     assert_eq!(status, Some(InterpreterStatus::Missing));
-    // Static by every other sign.
+    // The program is static except for its interpreter.
     let mut app = program(&[]);
     app.linkage = Some(Linkage::InterpOnly);
     world.binary("app", app);
@@ -244,7 +244,7 @@ fn the_start_is_followed_through_wrappers() {
             ["fail missing-library /srv/app"],
             "{argv:?}"
         );
-        // What the image does not start weighs less, outside of its search path.
+        // What the image does not start, outside of its search path, gets a lower level.
         world.declared.start.env.clear();
         world.start(&["/bin/sh"]);
         assert_eq!(world.found().lines(), ["warn missing-library /srv/app"]);
@@ -271,7 +271,7 @@ fn claims_that_disagree_with_the_header() {
             .detail(Id::IdentityMismatch)
             .contains("main.targetArch=amd64")
     );
-    // The system is compared like the machine.
+    // The system is compared as the machine is.
     for (name, value, differs) in [
         ("main.targetOS", "macOS", true),
         ("main.os", "win", true),
@@ -285,7 +285,7 @@ fn claims_that_disagree_with_the_header() {
         let found = world.found();
         assert_eq!(found.lines().len(), usize::from(differs), "{name}={value}");
     }
-    // A header that was patched.
+    // A program with a patched header.
     let mut app = go("amd64");
     app.arch = sourced("arm64");
     world.binary("app", app);
@@ -409,14 +409,14 @@ fn many_of_a_kind_are_one() {
     assert_eq!(found.findings.worst(one), Some(Level::Warn));
 }
 
-/// What it costs is bounded, and what is not looked at is not called healthy.
+/// The cost is bounded, and an image that exceeds the bounds is not reported as healthy.
 #[test]
 fn an_image_that_says_too_much_is_not_looked_at() {
     let mut world = World::debian();
     world.binary("bin/long", program(&[&"x".repeat(300 << 20)]));
     assert!(world.try_found().is_err(), "facts");
     let mut world = World::debian();
-    // Each program lacks all that the library wants.
+    // Each program lacks all libraries that libbad.so needs.
     let names: Vec<String> = (0..4000).map(|n| format!("{n:0200}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     world.binary("usr/lib/libbad.so", library("libbad.so", &names));

@@ -47,7 +47,7 @@ fn a_function_fails_at_its_call_and_data_at_start() {
         .undefined
         .insert("/usr/lib/liba.so".into(), vec!["absent"]);
     assert_eq!(world.found().lines(), ["fail missing-symbol /app"]);
-    // The program itself may define what its libraries want.
+    // The program itself may define what its libraries need.
     world.exports.insert("/app".into(), vec!["absent"]);
     assert_eq!(world.found().lines(), Vec::<String>::new());
 }
@@ -100,7 +100,7 @@ fn a_part_of_glibc_that_was_replaced_is_one_finding() {
              GLIBC_2.38, GLIBC_2.39"
         )
     );
-    // Each of them has it.
+    // The finding belongs to each of the programs.
     let node = found.node("usr/bin/tool00");
     assert_eq!(found.findings.worst(node), Some(Level::Fail));
 }

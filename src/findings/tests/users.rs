@@ -1,5 +1,5 @@
-//! Users, root certificates and time zones. What Go finds in each layout of files was seen with a static
-//! program of Go 1.19 that calls `x509.SystemCertPool` and `time.LoadLocation` in a chroot.
+//! Users, root certificates and time zones. What Go finds in each layout of files was observed with a
+//! static program of Go 1.19 that calls `x509.SystemCertPool` and `time.LoadLocation` in a chroot.
 
 use super::*;
 
@@ -7,7 +7,7 @@ const PEM: &str = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\
 const BUNDLE: &str = "etc/ssl/certs/ca-certificates.crt";
 const ZONE: &str = "TZif2\0\0";
 
-/// An image with a Go program that has these functions.
+/// Returns an image with a Go program that contains these functions.
 fn image(functions: &str) -> World {
     let mut world = World::new("linux/amd64");
     world
@@ -18,12 +18,12 @@ fn image(functions: &str) -> World {
     world
 }
 
-/// An image whose program checks certificates.
+/// Returns an image whose program checks certificates.
 fn tls() -> World {
     image("crypto/x509.loadSystemRoots")
 }
 
-/// An image whose program loads time zones.
+/// Returns an image whose program loads time zones.
 fn zones() -> World {
     image("time.LoadLocation")
 }
@@ -88,13 +88,13 @@ fn a_bundle_without_a_certificate_is_none() {
     silent(&world);
 }
 
-/// Go reads the first file that is there, and no other.
+/// Go reads the first readable file, and no other.
 #[test]
 fn an_empty_bundle_hides_the_files_after_it() {
     let mut world = tls();
     world.text(BUNDLE, "").text("etc/ssl/cert.pem", PEM);
     assert_eq!(world.found().lines(), [NO_ROOTS]);
-    // A link to nothing and a directory cannot be read, so the next one is.
+    // A dangling link and a directory cannot be read, so Go reads the next file.
     let mut world = tls();
     world.link(BUNDLE, "/gone").text("etc/ssl/cert.pem", PEM);
     silent(&world);
@@ -123,7 +123,7 @@ fn directories_of_certificates() {
     silent(&with("etc/ssl/certs/a.pem"));
     silent(&with("etc/pki/tls/certs/a.pem"));
     silent(&with("system/etc/security/cacerts/0"));
-    // Directories below are not read.
+    // Subdirectories are not read.
     assert_eq!(with("etc/ssl/certs/sub/a.pem").found().lines(), [NO_ROOTS]);
     assert_eq!(with("etc/ssl/a.pem").found().lines(), [NO_ROOTS]);
     let mut world = tls();
@@ -151,7 +151,7 @@ fn ssl_cert_file_replaces_the_files_but_not_the_directories() {
     says(&world, NO_ROOTS, Id::NoCaCertificates, words);
     world.text("run/ca.pem", PEM);
     silent(&world);
-    // Go finds the directory; that the variable leads nowhere is good to know.
+    // Go finds the directory. The variable's path is missing, which is only an info.
     let mut world = tls();
     world
         .text("etc/ssl/certs/a.pem", PEM)
@@ -222,7 +222,7 @@ fn the_zones_that_zoneinfo_names() {
     world.text("tz", "hello").env("ZONEINFO=/tz");
     let words = "ZONEINFO names /tz, which has no zones";
     says(&world, NO_ZONES, Id::NoTimezoneData, words);
-    // Where it leads nowhere, the directories of the system are looked at all the same.
+    // If the variable's path is missing, the directories of the system are searched.
     world.text("usr/share/zoneinfo/UTC", ZONE);
     silent(&world);
     let mut world = zones();
@@ -240,7 +240,7 @@ fn the_zones_of_an_installed_go() {
         .text(&zip("opt/go"), "PK\x03\x04")
         .env("GOROOT=/opt/go");
     silent(&world);
-    // A program knows the GOROOT of its build, unless that was taken away with -trimpath.
+    // A program knows the GOROOT of its build, unless it was built with -trimpath.
     let mut world = zones();
     world.text(&zip("usr/local/go"), "PK\x03\x04");
     assert_eq!(world.found().lines(), [NO_ZONES]);
@@ -270,8 +270,8 @@ fn static_glibc_and_its_name_service() {
     says(&world, info, Id::UserLookup, "the image has no /etc/passwd");
 }
 
-/// Since 2.34 a static program reads /etc/passwd by itself, without nsswitch.conf and without modules:
-/// seen with getpwnam(3) of glibc 2.36 in a chroot.
+/// Since glibc 2.34, a static program reads /etc/passwd itself, without nsswitch.conf and without
+/// modules. Observed with getpwnam(3) of glibc 2.36 in a chroot.
 #[test]
 fn static_glibc_of_today_needs_no_nsswitch_and_no_modules() {
     let mut world = static_glibc("..\0/etc/nsswitch.conf\0..");
@@ -288,7 +288,7 @@ fn static_glibc_before_2_34_loads_modules() {
     world.text("etc/passwd", "root:x:0:0::/root:/bin/sh\n");
     let words = "the very glibc it was built with; the image has no libnss_files.so.2";
     says(&world, "info user-lookup /app", Id::UserLookup, words);
-    // As Debian 11 has it.
+    // As on Debian 11.
     world
         .binary(
             "lib/libnss_files-2.31.so",

@@ -1,13 +1,14 @@
-//! `env` (env(1) of coreutils; busybox has a part of it): sets variables, then executes its arguments.
+//! `env` (env(1) of coreutils; busybox supports a part of it): sets variables, then executes its
+//! arguments.
 
 use super::{Launch, Process};
 use crate::launch::environment::Value;
 use crate::launch::shell::Word;
 
-/// How often `-S` may produce another `-S`.
+/// The maximum number of times that `-S` may produce another `-S`.
 const MAX_SPLITS: usize = 8;
 
-/// Applies the options and assignments, and executes what follows them.
+/// Applies the options and assignments, and executes the words after them.
 pub(super) fn env(process: &Process<'_>) -> Launch {
     let mut words: Vec<Word> = process.args.iter().rev().cloned().collect();
     let mut environment = process.environment.clone();
@@ -62,7 +63,7 @@ pub(super) fn env(process: &Process<'_>) -> Launch {
                     return Launch::Refuses(message, 125);
                 }
                 text => {
-                    // Several in one, as in `-iv`.
+                    // Several options in one word, as in `-iv`.
                     let mut letters = text.chars().skip(1);
                     let known = |c: &char| matches!(c, 'i' | '0' | 'v');
                     let Some(wrong) = letters.find(|c| !known(c)) else {
@@ -78,7 +79,7 @@ pub(super) fn env(process: &Process<'_>) -> Launch {
         }
         options = false;
         match text.split_once('=') {
-            // A name that begins with the sign is no variable: glibc's execvp gets it.
+            // A word that begins with `=` is not an assignment: glibc's execvp gets it.
             Some((name, value)) if !name.is_empty() => {
                 environment.set(name, Value::Known(value.to_owned()));
             }
@@ -111,13 +112,13 @@ const KNOWN: [&str; 5] = [
     "--argv0=",
 ];
 
-/// What getopt(3) prints.
+/// Returns the message of getopt(3).
 fn invalid(process: &Process<'_>, option: char) -> String {
     format!("{}: invalid option -- '{option}'", process.argv0)
 }
 
-/// The words that `-S TEXT` stands for. The outer `None` means that the option is another one, the inner
-/// one that the text cannot be split.
+/// Returns the words that `-S TEXT` stands for. The outer `None` means that the option is not `-S`, the
+/// inner one that the text cannot be split.
 fn split_string(option: &str, rest: &mut Vec<Word>) -> Option<Option<Vec<Word>>> {
     let text = option
         .strip_prefix("-S")
@@ -138,8 +139,8 @@ fn split_string(option: &str, rest: &mut Vec<Word>) -> Option<Option<Vec<Word>>>
     Some(split(&text))
 }
 
-/// Splits a text at blanks, outside of quotes. `None` if a quote is not closed, or if a variable would
-/// have to be expanded.
+/// Splits a text at blanks outside of quotes. Returns `None` if a quote is not closed, or if a variable
+/// would have to be expanded.
 fn split(text: &str) -> Option<Vec<Word>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;

@@ -1,8 +1,8 @@
-//! Launchers: programs that execute another program with their last arguments, such as `tini`, `env` and
-//! `gosu`.
+//! Launchers: programs such as `tini`, `env` and `gosu` that execute another program, which is named by
+//! their last arguments.
 //!
-//! Each is known by its name. Its options are skipped, and what it changes (environment, user, working
-//! directory) is applied to what it executes.
+//! A launcher is recognized by its name. Its options are skipped, and its changes (environment, user,
+//! working directory) apply to the program that it executes.
 
 mod env;
 mod options;
@@ -12,20 +12,20 @@ use super::environment::Environment;
 use super::shell::Word;
 use super::user::{Accounts, Credentials};
 
-/// What a launcher does.
+/// The effect of a launcher.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Launch {
     /// It executes a program.
     Run(Box<Next>),
-    /// It refuses its arguments: its message and its exit status.
+    /// It rejects its arguments. Holds its message and its exit status.
     Refuses(String, u8),
-    /// It does something else, and its exit status if that is known.
+    /// It does something else. Holds its exit status, if that is known.
     Other(Option<u8>),
-    /// What it executes cannot be told, and why.
+    /// The program that it executes is unknown. Holds the reason.
     Unknown(&'static str),
 }
 
-/// What a launcher executes.
+/// The program that a launcher executes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Next {
     /// The program and its arguments.
@@ -36,15 +36,15 @@ pub(crate) struct Next {
     pub cwd: Option<String>,
     /// Whether the launcher changes to that directory, and fails if it cannot.
     pub chdir: bool,
-    /// Who executes it.
+    /// The credentials of the process.
     pub credentials: Credentials,
     /// How the program is looked up.
     pub search: Search,
-    /// Whether root's capabilities hold until the program is executed, although the user changes.
+    /// Whether root's capabilities are kept until the program is executed, although the user changes.
     pub keeps_capabilities: bool,
 }
 
-/// How a launcher looks its program up.
+/// How a launcher looks up its program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Search {
     /// As execvp(3) does.
@@ -53,7 +53,7 @@ pub(crate) enum Search {
     Go,
 }
 
-/// The process that a launcher runs in.
+/// The process in which a launcher runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Process<'a> {
     /// The arguments after the launcher's name.
@@ -68,7 +68,7 @@ pub(crate) struct Process<'a> {
     pub accounts: &'a Accounts,
     /// Whether the launcher is an applet of busybox.
     pub busybox: bool,
-    /// Its name, as its messages begin with it.
+    /// Its name, with which its messages begin.
     pub argv0: &'a str,
 }
 
@@ -90,7 +90,7 @@ impl Process<'_> {
     }
 }
 
-/// What a launcher of that name does with its arguments. `None` if no launcher is known by that name.
+/// Returns the effect of a launcher with its arguments. `None` if no launcher of that name is known.
 pub(crate) fn launch(name: &str, process: Process<'_>) -> Option<Launch> {
     let args = process.args;
     let skip = |with_value: &[&str]| process.pass(options::skip(args, with_value));
@@ -116,7 +116,8 @@ pub(crate) fn launch(name: &str, process: Process<'_>) -> Option<Launch> {
     })
 }
 
-/// The launcher that a file name stands for: releases add the machine or `static` to it.
+/// Returns the launcher that a file name stands for. Releases append the machine or `static` to the
+/// name.
 pub(crate) fn usual_name(name: &str) -> &str {
     for launcher in ["tini", "dumb-init", "gosu", "su-exec", "catatonit"] {
         if let Some(rest) = name.strip_prefix(launcher)

@@ -1,9 +1,10 @@
-//! Skipping a launcher's own options.
+//! Skips a launcher's own options.
 
 use super::{Launch, Process};
 use crate::launch::shell::Word;
 
-/// What follows the options. `with_value` are those whose value is the next word. `--` ends them.
+/// Returns the words after the options. `with_value` lists the options whose value is the next word.
+/// `--` ends the options.
 pub(super) fn skip<'a>(args: &'a [Word], with_value: &[&str]) -> &'a [Word] {
     let mut rest = args;
     while let [first, after @ ..] = rest {
@@ -24,7 +25,7 @@ pub(super) fn skip<'a>(args: &'a [Word], with_value: &[&str]) -> &'a [Word] {
     rest
 }
 
-/// What follows the options and one more word, such as the duration of `timeout`.
+/// Executes the words after the options and one more word, such as the duration of `timeout`.
 pub(super) fn after_one(process: &Process<'_>, with_value: &[&str]) -> Launch {
     let rest = skip(process.args, with_value);
     process.pass(rest.get(1..).unwrap_or_default())
@@ -42,7 +43,7 @@ pub(super) fn xargs(process: &Process<'_>) -> Launch {
     process.pass(&argv)
 }
 
-/// `chroot DIRECTORY PROGRAM…`. Only the root itself is followed.
+/// `chroot DIRECTORY PROGRAM…`. Only `/` itself is supported as the directory.
 pub(super) fn chroot(process: &Process<'_>) -> Launch {
     match skip(process.args, &[]) {
         [Word::Known(root), argv @ ..] if root == "/" => process.pass(argv),

@@ -5,7 +5,7 @@ use crate::launch::environment::Value;
 use crate::launch::shell::Word;
 use crate::launch::user::Credentials;
 
-/// Executes the rest of the words as a user that the first one names.
+/// Executes the other words as the user that the first word names.
 fn as_user(process: &Process<'_>, name: &str, refused_as: u8, search: Search) -> Launch {
     let [user, argv @ ..] = process.args else {
         return Launch::Refuses(format!("Usage: {name} user-spec command [args]"), 1);
@@ -29,7 +29,7 @@ fn as_user(process: &Process<'_>, name: &str, refused_as: u8, search: Search) ->
     }
 }
 
-/// Executes `argv` with other credentials, which only root may take on.
+/// Executes `argv` with other credentials, to which only root may switch.
 fn switch(
     process: &Process<'_>,
     (name, spec): (&str, &str),
@@ -176,7 +176,7 @@ pub(super) fn setpriv(process: &Process<'_>) -> Launch {
     }
     let mut launch = process.pass(rest);
     if changes && let Launch::Run(next) = &mut launch {
-        // setpriv sets PR_SET_KEEPCAPS, so that execve(2) itself happens with root's capabilities.
+        // setpriv sets PR_SET_KEEPCAPS, so execve(2) itself runs with root's capabilities.
         next.keeps_capabilities = process.credentials.is_root();
         next.credentials = credentials;
     }

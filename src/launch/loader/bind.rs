@@ -1,10 +1,10 @@
-//! Symbols: what the objects of a closure want from each other and nothing in it defines (glibc,
+//! Symbols that the objects of a closure need from each other and that nothing in it defines (glibc,
 //! `_dl_relocate_object` and `do_lookup_x`; musl, `do_relocs` and `find_sym2`).
 //!
-//! glibc relocates an object after those that it needs, the program last, and stops at the first symbol
-//! that is missing. A function that only DT_JMPREL names is looked up at its first call, unless the
-//! object or LD_BIND_NOW asks for all at start. musl binds everything at start, in the order of loading
-//! and the program last, and reports all that is missing.
+//! glibc relocates an object after the objects that it needs, the program last, and stops at the first
+//! missing symbol. A function that only DT_JMPREL names is looked up at its first call, unless the
+//! object or LD_BIND_NOW requests binding at start. musl binds everything at start, in load order with
+//! the program last, and reports all missing symbols.
 
 use std::collections::HashMap;
 use std::io;
@@ -15,20 +15,20 @@ use crate::inspect::{Symbols, Undefined};
 use crate::launch::image::File;
 use crate::tree::NodeId;
 
-/// The symbol tables that are kept take no more memory than this, in bytes.
+/// The maximum size of the symbol tables that are kept in memory, in bytes.
 const TABLES_LIMIT: usize = 128 << 20;
 
-/// No more missing symbols than this are listed.
+/// The maximum number of missing symbols that are listed.
 const LACKING_LIMIT: usize = 4096;
 
-/// What gcompat loads before all else.
+/// Paths of the library that gcompat preloads.
 const GCOMPAT: [&[u8]; 3] = [
     b"/lib/libgcompat.so.0",
     b"/usr/lib/libgcompat.so.0",
     b"/lib/libgcompat.so",
 ];
 
-/// Symbol tables that were read.
+/// The symbol tables that were read.
 #[derive(Default)]
 pub(super) struct Tables {
     by_node: HashMap<NodeId, Option<Rc<Symbols>>>,
@@ -38,20 +38,20 @@ pub(super) struct Tables {
 /// A symbol that nothing defines.
 #[derive(Clone, Debug)]
 pub struct Unbound {
-    /// The object that wants it, in [`Closure::objects`].
+    /// The object that needs it, as an index in [`Closure::objects`].
     pub by: usize,
     /// The symbol.
     pub symbol: Undefined,
-    /// Whether it fails at the first call, and not at start.
+    /// Whether the failure occurs at the first call, and not at start.
     pub at_call: bool,
 }
 
 /// The symbols of a closure that nothing defines.
 #[derive(Clone, Debug, Default)]
 pub struct Binding {
-    /// The symbols, in the order in which the loader looks for them.
+    /// The symbols, in the order in which the loader looks them up.
     pub lacking: Vec<Unbound>,
-    /// Whether a symbol table could not be read. Then nothing is said to be missing.
+    /// Whether a symbol table could not be read. If so, no symbol is reported as missing.
     pub unknown: bool,
 }
 
@@ -78,15 +78,15 @@ impl Resolver<'_> {
         self.file(*object).map(|file| file.node)
     }
 
-    /// Looks for the symbols of all objects of a closure. `now` is true if LD_BIND_NOW is set.
+    /// Looks up the symbols of all objects of a closure. `now` is true if LD_BIND_NOW is set.
     ///
     /// # Errors
-    /// If a file cannot be read.
+    /// Returns an error if a file cannot be read.
     pub fn bind(&mut self, closure: &Closure, process: &Process, now: bool) -> io::Result<Binding> {
         let musl = self.get(process.loader).kind == Kind::Musl;
         let mut binding = Binding::default();
         let loader = closure.loader;
-        // The loader's own symbols come last: it is loaded because another library needs it.
+        // The loader's own symbols come last: it is in the scope because another library needs it.
         let all = 0..closure.objects.len();
         let others = all.clone().filter(|&index| Some(index) != loader);
         let mut scope: Vec<NodeId> = Vec::new();
@@ -125,7 +125,8 @@ impl Resolver<'_> {
                 return Ok(Binding::default());
             }
             let mut lacking = Vec::new();
-            // A program copies data from libraries alone: its own place for that is no definition.
+            // A program copies data from libraries only. Its own space for the copy is not a
+            // definition.
             let libraries = tables.get(1..).unwrap_or_default();
             for symbol in own.copied.iter().filter(|_| index == 0) {
                 let found = libraries.iter().any(|table| match musl {
@@ -160,7 +161,7 @@ impl Resolver<'_> {
                     });
                 }
             }
-            // musl starts with the calls, glibc ends with them.
+            // musl processes calls first, glibc last.
             lacking.sort_by_key(|unbound| {
                 let symbol = &unbound.symbol;
                 match musl {
@@ -174,8 +175,8 @@ impl Resolver<'_> {
         Ok(binding)
     }
 
-    /// Objects after those that they need, the program last, as glibc relocates them
-    /// (`_dl_sort_maps_dfs` in `elf/dl-sort-maps.c`, read from its end).
+    /// Returns the order in which glibc relocates objects: each after those that it needs, the program
+    /// last (`_dl_sort_maps_dfs` in `elf/dl-sort-maps.c`, read from its end).
     fn relocation_order(&self, closure: &Closure) -> Vec<usize> {
         let known: HashMap<Name, usize> = closure.known.iter().rev().copied().collect();
         let needs = |index: usize| -> Vec<usize> {
@@ -187,7 +188,7 @@ impl Resolver<'_> {
         let count = closure.objects.len();
         let mut seen = vec![false; count];
         let mut order = Vec::with_capacity(count);
-        // Depth first, without recursion: an object, and those of its needs that are left.
+        // Depth first, without recursion. The stack holds objects, each with its remaining needs.
         for start in (1..count).rev() {
             let mut stack = vec![(start, None::<std::vec::IntoIter<usize>>)];
             while let Some((index, left)) = stack.last_mut() {
@@ -218,7 +219,8 @@ impl Resolver<'_> {
         order
     }
 
-    /// What gcompat's loader adds: it is a program that starts musl's loader with a library of its own.
+    /// Returns what gcompat's loader adds. That loader is a program that starts musl's loader with a
+    /// library of its own.
     fn gcompat(&self, closure: &Closure, process: &Process) -> Vec<NodeId> {
         let loader = self.get(process.loader);
         if loader.kind != Kind::Musl {
@@ -237,7 +239,7 @@ impl Resolver<'_> {
         {
             more.push(library);
         }
-        // The program that stands in for the loader is not the C library.
+        // gcompat's program in place of the loader is not the C library.
         more.extend(musl.filter(|musl| Some(*musl) != loader.node));
         more
     }

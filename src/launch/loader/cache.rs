@@ -1,34 +1,34 @@
-//! `/etc/ld.so.cache`, which ldconfig(8) writes (glibc, `sysdeps/generic/dl-cache.h`): for each library
-//! its name and its path.
+//! Parses `/etc/ld.so.cache`, which ldconfig(8) writes (glibc, `sysdeps/generic/dl-cache.h`). It maps
+//! the names of libraries to paths.
 //!
-//! Two formats: the old one begins with `ld.so-1.7.0`, has 12 bytes an entry and may have the new one
-//! behind it; the new one begins with `glibc-ld.so.cache1.1` and has 24. Numbers are in the byte order
-//! of the machine. Strings end with a NUL; their offsets count from the start of the new format's
-//! header, in the old format from the end of its entries.
+//! There are two formats. The old one begins with `ld.so-1.7.0`, has 12 bytes per entry, and may be
+//! followed by the new one. The new one begins with `glibc-ld.so.cache1.1` and has 24 bytes per entry.
+//! Numbers have the byte order of the machine. Strings end with a NUL. In the new format their offsets
+//! are relative to the start of its header, in the old format to the end of its entries.
 
 use std::collections::HashMap;
 
 const OLD_MAGIC: &[u8] = b"ld.so-1.7.0";
 const NEW_MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
 
-/// Length of the new format's header and entries, and of the old's.
+/// The sizes of the header and the entries in both formats, in bytes.
 const NEW_HEADER: usize = 48;
 const NEW_ENTRY: usize = 24;
 const OLD_HEADER: usize = 16;
 const OLD_ENTRY: usize = 12;
 
-/// The low byte of an entry's flags says what kind of library it is: `FLAG_ELF_LIBC6`.
+/// `FLAG_ELF_LIBC6`, the library type in the low byte of an entry's flags.
 const ELF_LIBC6: u32 = 3;
 
-/// A cache is not read beyond this.
+/// The maximum number of bytes that are read of a cache.
 pub const LIMIT: u64 = 16 << 20;
 
-/// The libraries of a cache: name to paths, in the order of the file.
+/// The libraries of a cache. Each name maps to its paths, in the order of the file.
 #[derive(Debug, Default)]
 pub struct Cache(HashMap<Vec<u8>, Vec<Vec<u8>>>);
 
 impl Cache {
-    /// Reads a cache; `None` if the loader would not take it for one.
+    /// Parses a cache. Returns `None` if the loader would not recognize it.
     pub fn parse(bytes: &[u8], little: bool) -> Option<Self> {
         let word = |at: usize| {
             let bytes = bytes.get(at..)?.first_chunk::<4>()?;
@@ -62,11 +62,11 @@ impl Cache {
             from.get(..memchr::memchr(0, from)?)
         };
         let mut libraries: HashMap<Vec<u8>, Vec<Vec<u8>>> = HashMap::new();
-        // In a real one strings do not overlap by much.
+        // In a real cache, strings do not overlap by much.
         let mut room = 4 * bytes.len();
         for index in 0..count {
             let at = entries.checked_add(index.checked_mul(len)?)?;
-            // The count is a claim: what is not there ends it.
+            // The count is not trusted: stop at the end of the file.
             let Some(flags) = word(at) else {
                 break;
             };
@@ -88,7 +88,7 @@ impl Cache {
         Some(Self(libraries))
     }
 
-    /// The paths of a library.
+    /// Returns the paths of a library.
     pub fn paths(&self, name: &[u8]) -> &[Vec<u8>] {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }

@@ -1,4 +1,4 @@
-//! All that is loaded with a program, in the order of the loader: breadth first.
+//! The closure of a program: all objects that are loaded with it, breadth first, in the loader's order.
 
 use super::fault::Fault;
 use super::find::{Found, How};
@@ -6,13 +6,13 @@ use super::search::DirId;
 use super::{Entry, Kind, Name, ObjectId, Process, Resolver};
 use crate::tree::NodeId;
 
-/// No more is loaded with one program than this.
+/// The maximum number of objects that are loaded with one program.
 const LIMIT: usize = 8192;
 
-/// How many objects that loaded each other are followed for their run paths.
+/// The maximum length of a chain of loading objects that is followed for run paths.
 const CHAIN_LIMIT: usize = 64;
 
-/// What musl answers for itself (`ldso/dynlink.c`, `load_library`): what is asked of these after `lib`.
+/// Libraries that musl provides itself, by their names after `lib` (`ldso/dynlink.c`, `load_library`).
 const MUSL_OWN: [&[u8]; 7] = [
     b"c.",
     b"pthread.",
@@ -23,26 +23,26 @@ const MUSL_OWN: [&[u8]; 7] = [
     b"xnet.",
 ];
 
-/// What is loaded with a program, and what is not found.
+/// The objects that are loaded with a program, and the libraries that are not found.
 #[derive(Debug, Default)]
 pub struct Closure {
-    /// What is loaded, the program first, and which object needed it first.
+    /// The loaded objects, the program first, each with the index of the object that needed it first.
     pub objects: Vec<(ObjectId, usize)>,
-    /// For each of `objects`: the name by which it was needed, how it was found, and the name of the
-    /// file in its directory.
+    /// For each entry of `objects`: the name by which it was needed, how it was found, its directory,
+    /// and the name of the file in that directory.
     pub how: Vec<(Name, How, DirId, Name)>,
-    /// Names that lead nowhere, each once, in the order in which they were needed.
+    /// Names that are not found, each once, in the order in which they were needed.
     pub missing: Vec<Missing>,
-    /// The same, once for each object that needs one (musl reports all of them).
+    /// Like `missing`, but with one entry for each object that needs the name. musl reports all of
+    /// them.
     pub every_missing: Vec<Missing>,
-    /// For each pair of an object and a name that it needs, what that led to: both as numbers in
-    /// `objects`.
+    /// The names that were resolved, each with the index in `objects` of the object that it led to.
     pub known: Vec<(Name, usize)>,
-    /// Which of `objects` is the loader itself.
+    /// The index in `objects` of the loader itself.
     pub loader: Option<usize>,
-    /// How many of `objects` were preloaded. They stand behind the program and the loader.
+    /// The number of `objects` that were preloaded. They follow the program and the loader.
     pub preloaded: usize,
-    /// Libraries that could not be preloaded: their place in the list that was given, and why.
+    /// Libraries that could not be preloaded: the index in the list of preloads, and the reason.
     pub refused: Vec<(usize, Found)>,
 }
 
@@ -51,9 +51,9 @@ pub struct Closure {
 pub struct Missing {
     /// Its name.
     pub name: Name,
-    /// Which object needs it first, in [`Closure::objects`].
+    /// The first object that needs it, as an index in [`Closure::objects`].
     pub by: usize,
-    /// The file that is there and cannot be loaded, its directory and its name, and what is wrong.
+    /// The file that exists but cannot be loaded: its node, directory and name, and the fault.
     pub broken: Option<(NodeId, DirId, Name, Fault)>,
     /// Whether there was a file of the other class (32 or 64 bits).
     pub other_class: bool,
@@ -61,24 +61,24 @@ pub struct Missing {
     pub tried: bool,
 }
 
-/// A library that is to be loaded before those that a program needs.
+/// A library to load before those that a program needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Preload {
     pub name: Name,
-    /// Whether only setuid files are taken, from trusted directories and not from the cache.
+    /// Whether only setuid files from trusted directories are accepted, and the cache is not searched.
     pub guarded: bool,
 }
 
 impl Closure {
-    /// What was loaded under a name.
+    /// Returns the index in `objects` of the object that was loaded under a name.
     pub fn provider(&self, name: Name) -> Option<usize> {
         let found = self.known.iter().find(|(known, _)| *known == name);
         found.map(|(_, index)| *index)
     }
 }
 
-/// What is loaded by name and by file, marked with the number of the closure, so that nothing has to be
-/// cleared between two of them.
+/// The names and files that are loaded. Each mark holds the number of its closure, so nothing has to be
+/// cleared between closures.
 #[derive(Default)]
 pub(super) struct Marks {
     round: u32,
@@ -92,7 +92,7 @@ impl Marks {
         self.files.resize(files, (0, 0));
     }
 
-    /// Marks a name; false if it was marked before.
+    /// Marks a name. Returns false if it was already marked.
     fn name(&mut self, name: Name) -> bool {
         let at = name.0 as usize;
         if self.names.len() <= at {
@@ -113,7 +113,7 @@ impl Marks {
         }
     }
 
-    /// The place of a file that is loaded already.
+    /// Returns the index of a file that is already loaded.
     fn file(&self, number: usize) -> Option<usize> {
         let (round, index) = self.files.get(number)?;
         (*round == self.round).then_some(*index)
@@ -127,12 +127,12 @@ impl Marks {
 }
 
 impl Resolver<'_> {
-    /// All that is loaded with a program.
+    /// Returns all objects that are loaded with a program.
     pub fn closure(&mut self, program: ObjectId, process: &Process) -> Closure {
         self.closure_with(program, process, &[])
     }
 
-    /// All that is loaded with a program after some libraries are preloaded.
+    /// Like [`closure`](Self::closure), but loads some libraries before those that the program needs.
     pub(super) fn closure_with(
         &mut self,
         program: ObjectId,
@@ -154,7 +154,7 @@ impl Resolver<'_> {
             !musl,
             (none, How::Path, root, none),
         );
-        // The loader itself is there from the start.
+        // The loader itself is loaded from the start.
         self.marks.name(own);
         if let Some(node) = self.get(loader).node
             && let Some(number) = self.image.number_of(node)
@@ -164,7 +164,7 @@ impl Resolver<'_> {
             let dir = file.map_or(&b""[..], |file| file.dir()).to_vec();
             let dir = self.dirs.get(self.image, &dir, None);
             if let Some(object) = self.object(number, dir, process, false) {
-                // What it needs itself, as gcompat does, is loaded with it.
+                // What the loader itself needs, as gcompat's does, is loaded with it.
                 let how = (own, How::BuiltIn, dir, own);
                 self.load_object(&mut closure, object, 0, !musl, how);
                 if let Some(last) = closure.objects.len().checked_sub(1) {
@@ -209,7 +209,7 @@ impl Resolver<'_> {
         closure
     }
 
-    /// Loads a library before those that the program needs. One that is not found is no failure.
+    /// Preloads a library. A missing one is not a failure.
     fn preload(
         &mut self,
         closure: &mut Closure,
@@ -259,7 +259,7 @@ impl Resolver<'_> {
             Entry::Broken(node, dir, fault) => Some((node, dir, found.file, fault)),
             Entry::None | Entry::OtherClass => None,
         };
-        // Another object that needs it may find it by a path of its own.
+        // Another object that needs it may find it by its own run path.
         self.marks.forget(name);
         if !must {
             return;
@@ -279,7 +279,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Loads what was found, unless it is loaded already under another name.
+    /// Loads a file that was found, unless it is already loaded under another name.
     fn found(
         &mut self,
         closure: &mut Closure,
@@ -308,7 +308,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Adds an object. By its soname it is known too, to glibc.
+    /// Adds an object. With glibc, it is also known by its soname.
     fn load_object(
         &mut self,
         closure: &mut Closure,
@@ -332,7 +332,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The objects from one to the program, each loaded by the next.
+/// Returns the objects from one up to the program, each loaded by the next.
 fn chain_of(closure: &Closure, at: usize) -> Vec<ObjectId> {
     let mut chain = Vec::new();
     let mut at = at;

@@ -4,25 +4,27 @@
 use super::kind::Kind;
 use super::request::{Failure, FailureKind};
 
-/// What a loader's arguments ask for.
+/// The options in a loader's arguments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Direct {
-    /// The index in the loader's arguments of the program; the program's own arguments follow it.
+    /// The index of the program in the loader's arguments. The program's own arguments follow it.
     pub program: usize,
-    /// `--argv0`: what the program gets as the first of its arguments instead of its name.
+    /// `--argv0`: the program's first argument, instead of its name.
     pub argv0: Option<String>,
-    /// `--library-path`, which counts instead of LD_LIBRARY_PATH.
+    /// `--library-path`, which replaces LD_LIBRARY_PATH.
     pub library_path: Option<String>,
-    /// `--preload`, beside LD_PRELOAD with glibc and instead of it with musl.
+    /// `--preload`, in addition to LD_PRELOAD with glibc, and instead of it with musl.
     pub preload: Option<String>,
-    /// `--inhibit-cache`: `ld.so.cache` is not read.
+    /// `--inhibit-cache`: `ld.so.cache` is not searched.
     pub inhibit_cache: bool,
-    /// `--list`, `--verify`: the program is looked at and not started.
+    /// `--list`, `--verify`: the program is examined but not started.
     pub only_looks: bool,
 }
 
-/// Parses the arguments of a loader; the first is its own name. The error is what the loader says when
-/// it starts nothing: an unknown option, or no program.
+/// Parses the arguments of a loader. The first is the loader's own name.
+///
+/// # Errors
+/// Returns the loader's message if it starts nothing: an unknown option, or no program.
 pub fn parse(kind: Kind, argv: &[String]) -> Result<Direct, Box<Failure>> {
     match kind {
         Kind::Musl => musl(argv),
@@ -30,7 +32,7 @@ pub fn parse(kind: Kind, argv: &[String]) -> Result<Direct, Box<Failure>> {
     }
 }
 
-/// What a loader says of its arguments.
+/// Returns the failure for invalid arguments.
 fn usage(line: String, rest: &[&str]) -> Box<Failure> {
     let mut lines = vec![line.clone()];
     lines.extend(rest.iter().map(|&line| line.to_owned()));
@@ -53,7 +55,7 @@ fn glibc(argv: &[String]) -> Result<Direct, Box<Failure>> {
             return Ok(direct);
         }
         at += 1;
-        // An option with a value needs one more argument, else it is not recognized.
+        // An option with a value needs one more argument. Without it, the option is not recognized.
         let value = argv.get(at);
         match (option.as_str(), value) {
             ("--list" | "--verify", _) => direct.only_looks = true,
@@ -158,7 +160,7 @@ mod tests {
         assert_eq!((direct.program, direct.only_looks), (5, false));
         assert_eq!(direct.library_path.as_deref(), Some("/a"));
         assert_eq!(direct.argv0.as_deref(), Some("x"));
-        // As glibc 2.36 says it.
+        // The message of glibc 2.36.
         let failure = of(Kind::Glibc, &["ld.so", "--frob", "/app"]).unwrap_err();
         assert_eq!(failure.message, "ld.so: unrecognized option '--frob'");
         assert_eq!(failure.status, Some(1));

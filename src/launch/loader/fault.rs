@@ -1,38 +1,39 @@
-//! Why a loader refuses a file that it found (glibc, `open_verify` and `_dl_map_object_from_fd` in
-//! `elf/dl-load.c`; musl, `map_library` in `ldso/dynlink.c`).
+//! Reasons why a loader refuses a file that it found (glibc, `open_verify` and `_dl_map_object_from_fd`
+//! in `elf/dl-load.c`; musl, `map_library` in `ldso/dynlink.c`).
 
 use super::kind::{Kind as LoaderKind, Loader};
 use crate::inspect::{Endian, Format, Kind as BinaryKind};
 use crate::launch::image::{File, Image};
 use crate::tree::{Kind, NodeId};
 
-/// Why a loader gives up on a file.
+/// The reason why a loader refuses a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It is shorter than an ELF header.
+    /// The file is shorter than an ELF header.
     TooShort,
-    /// It is a directory.
+    /// The path leads to a directory.
     Directory,
-    /// It does not begin as an ELF file.
+    /// The file does not begin with a valid ELF header.
     Header,
-    /// Its byte order is the other one.
+    /// The byte order differs from the loader's.
     Encoding,
-    /// It is an object, a core, or a module of the kernel.
+    /// The file is an object, a core, or a kernel module.
     Type,
-    /// It is a program at a fixed address.
+    /// The file is a program at a fixed address.
     Executable,
-    /// It is a position independent program (DF_1_PIE).
+    /// The file is a position-independent program (DF_1_PIE).
     PieExecutable,
-    /// It is for another machine, and the loader does not check that (musl): what happens is unknown.
+    /// The file is for another machine, and the loader (musl) does not check that. The effect is
+    /// unknown.
     Foreign,
 }
 
 impl Fault {
-    /// glibc's words for it.
+    /// Returns glibc's message.
     pub fn glibc(self) -> &'static str {
         match self {
             Self::TooShort => "file too short",
-            // EISDIR; the loader has words for a few errors only.
+            // EISDIR. The loader has texts for few errors only.
             Self::Directory => "cannot read file data: Error 21",
             Self::Header | Self::Foreign => "invalid ELF header",
             Self::Encoding => "ELF file data encoding not little-endian",
@@ -42,12 +43,12 @@ impl Fault {
         }
     }
 
-    /// Whether glibc names the path that it found, and not the name that it looked for.
+    /// Returns true if glibc's message has the path of the file, and not the name that was searched.
     pub fn names_path(self) -> bool {
         !matches!(self, Self::Executable | Self::PieExecutable)
     }
 
-    /// musl's words for it (strerror(3) of EISDIR or ENOEXEC).
+    /// Returns musl's message (strerror(3) of EISDIR or ENOEXEC).
     pub fn musl(self) -> &'static str {
         match self {
             Self::Directory => "Is a directory",
@@ -56,19 +57,19 @@ impl Fault {
     }
 }
 
-/// What a loader makes of a file that it opened.
+/// The loader's reaction to a file that it opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fit {
-    /// It loads it.
+    /// The loader loads the file.
     Yes,
-    /// It looks further; `true` if the file has the other class (32 or 64 bits), which glibc says at
-    /// the end.
+    /// The loader continues the search. `true` if the file has the other class (32 or 64 bits), which
+    /// glibc reports at the end.
     Passed(bool),
-    /// It gives up.
+    /// The loader fails.
     Broken(Fault),
 }
 
-/// What the loader makes of a file.
+/// Returns the loader's reaction to a file.
 pub(super) fn fit(image: &Image<'_>, node: NodeId, loader: &Loader) -> Fit {
     let musl = loader.kind == LoaderKind::Musl;
     let Some(found) = image.tree.node(node) else {
@@ -119,7 +120,7 @@ pub(super) fn fit(image: &Image<'_>, node: NodeId, loader: &Loader) -> Fit {
     Fit::Broken(Fault::Type)
 }
 
-/// Whether a file is a program, which glibc does not load as a library.
+/// Returns the fault of a program that glibc does not load as a library. `None` for a library.
 fn program(file: &File) -> Option<Fault> {
     let binary = &file.binary;
     if binary.kind != BinaryKind::Executable || binary.soname.is_some() {
@@ -127,8 +128,8 @@ fn program(file: &File) -> Option<Fault> {
     }
     match binary.pie {
         Some(false) => Some(Fault::Executable),
-        // Programs of old linkers have no DF_1_PIE and can be loaded. Those have no PT_INTERP here, or
-        // cannot be told apart.
+        // Programs of old linkers have no DF_1_PIE and can be loaded. Those with a PT_INTERP cannot be
+        // distinguished, and count as position-independent programs.
         Some(true) if binary.interpreter.is_some() => Some(Fault::PieExecutable),
         _ => None,
     }

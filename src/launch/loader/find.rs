@@ -1,5 +1,5 @@
-//! Where one library is found: the order in which a loader looks (glibc, `_dl_map_object` in
-//! `elf/dl-load.c`; musl, `load_library` in `ldso/dynlink.c`).
+//! Searches for one library in the order of its loader (glibc, `_dl_map_object` in `elf/dl-load.c`;
+//! musl, `load_library` in `ldso/dynlink.c`).
 
 use super::kind::Kind;
 use super::process::Process;
@@ -7,10 +7,10 @@ use super::search::{self, DirId, Entry};
 use super::{LoaderId, Name, ObjectId, Resolver, bytes_of, of};
 use crate::launch::image::{base, parent};
 
-/// The longest name of a file (NAME_MAX).
+/// The maximum length of a file name (NAME_MAX).
 const NAME_MAX: usize = 255;
 
-/// How a library was found.
+/// The rule by which a library was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
     /// DT_RPATH of an object, or musl's run path.
@@ -19,31 +19,31 @@ pub enum How {
     Runpath(ObjectId),
     /// LD_LIBRARY_PATH.
     LibraryPath,
-    /// `ld.so.cache`.
+    /// The cache, `ld.so.cache`.
     Cache,
-    /// The loader's own directories.
+    /// The loader's default directories.
     DefaultDir,
-    /// By a path.
+    /// A path, because the name contains a slash.
     Path,
-    /// It is the loader itself.
+    /// The library is the loader itself.
     BuiltIn,
 }
 
 /// The outcome of a search.
 #[derive(Clone, Copy, Debug)]
 pub struct Found {
-    /// What is there.
+    /// What was found.
     pub entry: Entry,
     /// How it was found.
     pub how: How,
     /// The name of the file in its directory.
     pub file: Name,
-    /// Whether any path was tried. If none was, glibc has no error number to report.
+    /// Whether any path was tried. If not, glibc has no error number to report.
     pub tried: bool,
 }
 
 impl Resolver<'_> {
-    /// Looks for a name in directories, in order.
+    /// Searches directories for a name, in order.
     fn look(&mut self, dirs: &[DirId], name: Name, loader: LoaderId) -> Entry {
         let mut found = Entry::None;
         if !self.spend(dirs.len()) {
@@ -73,7 +73,7 @@ impl Resolver<'_> {
         found
     }
 
-    /// Looks at a path, which may be relative.
+    /// Looks up a path, which may be relative.
     pub(super) fn look_at(&mut self, path: &[u8], process: &Process) -> (Entry, Name) {
         let file = self.intern(base(path));
         let dir = match path.contains(&b'/') {
@@ -90,7 +90,7 @@ impl Resolver<'_> {
         (entry, file)
     }
 
-    /// What a name leads to after run paths: the cache, then the loader's own directories.
+    /// Searches the places after the run paths: the cache, then the loader's default directories.
     fn look_last(&mut self, name: Name, process: &Process, cache: bool, defaults: bool) -> Found {
         let loader = process.loader;
         let usual = cache && defaults;
@@ -132,13 +132,13 @@ impl Resolver<'_> {
         found
     }
 
-    /// What a name leads to for an object. `chain` is the object, which loaded that, and so on to the
-    /// program; it is empty for the program itself.
+    /// Searches for a library that an object needs. `chain` is the object, the object that loaded it,
+    /// and so on up to the program. It is empty for the program itself.
     pub(super) fn find(&mut self, name: Name, chain: &[ObjectId], process: &Process) -> Found {
         self.find_with(name, chain, process, true)
     }
 
-    /// The same, with or without the cache.
+    /// Like [`find`](Self::find), but `cache` selects whether the cache is searched.
     pub(super) fn find_with(
         &mut self,
         name: Name,
@@ -166,8 +166,8 @@ impl Resolver<'_> {
         let object = own.and_then(|id| self.objects.get(id.0 as usize));
         let own_runpath = object.is_some_and(|object| object.has_runpath);
         let defaults = musl || !object.is_some_and(|object| object.no_default_lib);
-        // glibc inherits RPATH alone, and not into objects that have a RUNPATH; musl inherits both,
-        // and looks into LD_LIBRARY_PATH before.
+        // glibc inherits RPATH only, and not into objects with a RUNPATH. musl inherits both, and
+        // searches LD_LIBRARY_PATH first.
         let inherited = if musl || !own_runpath { chain } else { &[] };
         let mut steps: Vec<How> = inherited.iter().map(|&id| How::Rpath(id)).collect();
         match musl {

@@ -1,9 +1,9 @@
-//! Which loader it is, and where it looks by itself.
+//! Identifies the loader, and the directories that it searches by default.
 //!
-//! Distributions build their own directories into it, so the loader's own bytes are asked: glibc keeps
-//! them as one row of strings that begin and end with a slash (`SYSTEM_DIRS`, `elf/dl-load.c`), musl as
-//! one search path (`ldso/dynlink.c`). Where the file is not in the image, a table has what the
-//! upstream and Debian's multiarch directories are.
+//! Distributions compile their own directories into the loader, so they are read from the loader's
+//! bytes. glibc keeps them as a sequence of strings that begin and end with a slash (`SYSTEM_DIRS`,
+//! `elf/dl-load.c`), musl as one search path (`ldso/dynlink.c`). If the file is not in the image, a
+//! table provides the upstream and Debian's multiarch directories.
 
 use std::io;
 
@@ -11,46 +11,46 @@ use super::cache::{self, Cache};
 use crate::launch::image::{File, Image, Machine, base, parent};
 use crate::tree::NodeId;
 
-/// More of a loader is not read: glibc's and musl's have less than 2 MiB.
+/// The maximum number of bytes that are read of a loader. glibc's and musl's have less than 2 MiB.
 const LOADER_LIMIT: u64 = 4 << 20;
 
-/// Where musl looks if no file says otherwise.
+/// musl's search path if no file specifies another.
 const MUSL_PATH: &[u8] = b"/lib:/usr/local/lib:/usr/lib";
 
-/// Whose rules a loader follows.
+/// The kind of a loader, which determines its rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// glibc's `ld.so`.
     Glibc,
-    /// musl's.
+    /// musl's `ld-musl-*.so.1`.
     Musl,
-    /// Another's: what it would find cannot be told.
+    /// Another loader. What it would find is unknown.
     Other,
 }
 
 /// A loader.
 #[derive(Debug)]
 pub struct Loader {
-    /// Whose rules it follows.
+    /// The kind of the loader.
     pub kind: Kind,
-    /// The file; `None` if it is not in the image.
+    /// The loader's file; `None` if it is not in the image.
     pub node: Option<NodeId>,
-    /// The machine that it loads for.
+    /// The machine whose programs it loads.
     pub machine: Machine,
-    /// Where it looks last.
+    /// The default directories, which are searched last.
     pub dirs: Vec<Vec<u8>>,
-    /// What ldconfig found.
+    /// The contents of `ld.so.cache`, which ldconfig writes.
     pub cache: Option<Cache>,
-    /// What `$LIB` stands for.
+    /// The value of `$LIB`.
     pub lib: Vec<u8>,
-    /// What `$PLATFORM` stands for.
+    /// The value of `$PLATFORM`.
     pub platform: Option<&'static str>,
-    /// Its own name, by which it counts as loaded.
+    /// The name of the loader itself: it counts as loaded under this name.
     pub name: Vec<u8>,
 }
 
 impl Loader {
-    /// The loader at a path of the image, for files of its own machine.
+    /// Reads the loader at a path of the image. `machine` is the machine of the files that it loads.
     pub fn at(image: &Image<'_>, path: &[u8], machine: &Machine) -> io::Result<Self> {
         let node = image.regular(path);
         let file = node.and_then(|node| image.file(node));
@@ -86,7 +86,7 @@ impl Loader {
     }
 }
 
-/// Whose loader it is: the bytes tell, and where there are none the name.
+/// Identifies a loader by its bytes, or by its name if there are none.
 fn kind(path: &[u8], file: Option<&File>, bytes: &[u8]) -> Kind {
     let has = |text: &[u8]| memchr::memmem::find(bytes, text).is_some();
     let name = base(path);
@@ -94,7 +94,7 @@ fn kind(path: &[u8], file: Option<&File>, bytes: &[u8]) -> Kind {
         if system_dirs(bytes).is_some() && has(b"ld.so.cache") {
             return Kind::Glibc;
         }
-        // gcompat and its kind: a program that starts musl's loader.
+        // The second string is in programs that start musl's loader, such as gcompat's.
         return match has(b"/etc/ld-musl-") || has(b"/lib/ld-musl-") {
             true => Kind::Musl,
             false => Kind::Other,
@@ -112,8 +112,8 @@ fn kind(path: &[u8], file: Option<&File>, bytes: &[u8]) -> Kind {
     }
 }
 
-/// The row of directories in glibc's loader: strings that begin and end with a slash, one after the
-/// other; the longest such row.
+/// Returns the directories in glibc's loader: the longest sequence of consecutive strings that begin
+/// and end with a slash.
 fn system_dirs(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut best: Vec<&[u8]> = Vec::new();
     let mut row: Vec<&[u8]> = Vec::new();
@@ -137,15 +137,16 @@ fn system_dirs(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
     (!dirs.is_empty()).then_some(dirs)
 }
 
-/// Where glibc's loader looks for its cache: below the `sysconfdir` that it was built with.
+/// Returns the path of the cache in the bytes of glibc's loader. It is below the `sysconfdir` of
+/// glibc's build.
 fn cache_path(bytes: &[u8]) -> &[u8] {
     let mut texts = bytes.split(|&b| b == 0);
     let found = texts.find(|text| text.starts_with(b"/") && text.ends_with(b"/ld.so.cache"));
     found.unwrap_or(b"/etc/ld.so.cache")
 }
 
-/// Where musl's loader looks: in what `etc/ld-musl-ARCH.path` says, beside the directory that the loader
-/// is in, else in three directories.
+/// Returns the directories that musl's loader searches: those listed in `etc/ld-musl-ARCH.path`, where
+/// `etc` is a sibling of the loader's directory, or else those of [`MUSL_PATH`].
 fn musl_dirs(image: &Image<'_>, path: &[u8], machine: &Machine) -> io::Result<Vec<Vec<u8>>> {
     let name = base(path);
     let arch = name.strip_prefix(b"ld-musl-");
@@ -162,7 +163,7 @@ fn musl_dirs(image: &Image<'_>, path: &[u8], machine: &Machine) -> io::Result<Ve
         .collect())
 }
 
-/// What musl calls a machine (`arch/*/reloc.h`, `LDSO_ARCH`).
+/// Returns musl's name of a machine (`arch/*/reloc.h`, `LDSO_ARCH`).
 fn musl_arch(arch: &str) -> &str {
     match arch {
         "amd64" => "x86_64",
@@ -178,7 +179,7 @@ fn musl_arch(arch: &str) -> &str {
     }
 }
 
-/// The path of the loader that files of a machine name (glibc, `shlib-versions` and
+/// Returns the path of the loader that files of a machine usually name (glibc, `shlib-versions` and
 /// `sysdeps/*/ldsodefs`; wiki.debian.org/ArchitectureSpecificsMemo).
 pub fn usual_path(machine: &Machine, musl: bool) -> Vec<u8> {
     if musl {
@@ -201,7 +202,7 @@ pub fn usual_path(machine: &Machine, musl: bool) -> Vec<u8> {
     path.as_bytes().to_vec()
 }
 
-/// Debian's name for the directories of a machine (wiki.debian.org/Multiarch/Tuples).
+/// Returns the name of a machine in Debian's directories (wiki.debian.org/Multiarch/Tuples).
 fn triplet(arch: &str) -> Option<&'static str> {
     Some(match arch {
         "amd64" => "x86_64-linux-gnu",
@@ -220,7 +221,7 @@ fn triplet(arch: &str) -> Option<&'static str> {
     })
 }
 
-/// Where glibc's loader looks if there is no loader to ask.
+/// Returns the directories of glibc's loader if the loader's bytes are not available.
 fn default_dirs(machine: &Machine) -> Vec<Vec<u8>> {
     let triplet = triplet(&machine.arch);
     let multiarch = triplet.map(|t| [format!("/lib/{t}"), format!("/usr/lib/{t}")]);
@@ -231,8 +232,8 @@ fn default_dirs(machine: &Machine) -> Vec<Vec<u8>> {
     all.map(String::into_bytes).collect()
 }
 
-/// What `$LIB` stands for: the last part of the first directory that begins with `lib`
-/// (`DL_DST_LIB`: `lib64`, or `lib/x86_64-linux-gnu` on Debian).
+/// Returns the value of `$LIB`: the end of the first directory, from the last component that begins
+/// with `lib` (`DL_DST_LIB`: `lib64`, or `lib/x86_64-linux-gnu` on Debian).
 fn lib(dirs: &[Vec<u8>]) -> Vec<u8> {
     let first = dirs.first().map(Vec::as_slice).unwrap_or_default();
     let at = memchr::memmem::rfind(first, b"/lib");
@@ -240,7 +241,7 @@ fn lib(dirs: &[Vec<u8>]) -> Vec<u8> {
     lib.unwrap_or(b"lib").to_vec()
 }
 
-/// What the kernel gives as AT_PLATFORM on the plainest processor of a machine.
+/// Returns the AT_PLATFORM that the kernel passes on the most basic processor of a machine.
 fn platform(machine: &Machine) -> Option<&'static str> {
     Some(match machine.arch.as_str() {
         "amd64" | "x32" => "x86_64",

@@ -1,4 +1,5 @@
-//! One program as it is executed: what its loader loads, and the first thing that it would refuse.
+//! Predicts what a loader does for one program execution: what it loads, and the first thing that it
+//! refuses.
 
 use std::io;
 
@@ -14,26 +15,26 @@ use crate::launch::image::{File, base, parent};
 use crate::layer::printable;
 use crate::tree::{NodeId, Tree};
 
-/// The exit status of glibc's and musl's loaders when they do not start a program, except for
+/// The exit status of glibc's and musl's loaders if they do not start a program, except for missing
 /// versions.
 const STATUS: u8 = 127;
 
-/// The exit status of glibc's loader when a version is missing (`version_check_doit`).
+/// The exit status of glibc's loader if a version is missing (`version_check_doit`).
 const VERSION_STATUS: u8 = 1;
 
 const NOT_FOUND: &str = "cannot open shared object file";
 const NO_ENTRY: &str = "No such file or directory";
 
-/// A program that was found, and how messages call it.
+/// The program to load, and its name in messages.
 struct Program {
     number: usize,
     node: NodeId,
     dir: DirId,
-    /// The path in messages: for glibc the first argument, for musl the path.
+    /// The name in messages: with glibc the first argument, with musl the path.
     shown: String,
 }
 
-/// What the environment and options say.
+/// The settings from environment variables and options.
 #[derive(Default)]
 struct Variables {
     library_path: Option<Vec<u8>>,
@@ -43,7 +44,8 @@ struct Variables {
 }
 
 impl Variables {
-    /// In a privileged process, LD_LIBRARY_PATH does not count, and musl ignores LD_PRELOAD, too.
+    /// Reads the variables. In a privileged process LD_LIBRARY_PATH is ignored, and musl also ignores
+    /// LD_PRELOAD.
     fn read(env: &Environment, secure: bool, musl: bool) -> Self {
         let mut found = Self::default();
         let mut value = |name| match env.get(name) {
@@ -74,7 +76,8 @@ impl Variables {
     }
 }
 
-/// The path that is executed, from the root; `None` if the working directory is unknown.
+/// Returns the absolute path that is executed; `None` if it is relative and the working directory is
+/// unknown.
 fn absolute(request: &LoadRequest<'_>) -> Option<Vec<u8>> {
     let path = request.path.as_bytes();
     match (path.first(), request.cwd) {
@@ -85,10 +88,11 @@ fn absolute(request: &LoadRequest<'_>) -> Option<Vec<u8>> {
 }
 
 impl Resolver<'_> {
-    /// What the loader does for one program as it is executed.
+    /// Predicts what the loader does for one program execution.
     ///
     /// # Errors
-    /// If a file of the image cannot be read, or the image holds more than can be looked at.
+    /// Returns an error if a file of the image cannot be read, or if the image exceeds the lookup
+    /// budget.
     pub(crate) fn load(&mut self, request: &LoadRequest<'_>) -> io::Result<Loaded> {
         let mut loaded = Loaded::default();
         let Some(file) = self.image.file(request.program) else {
@@ -101,7 +105,7 @@ impl Resolver<'_> {
                 Some(self.loader(&path, &machine)?)
             }
             (None, _) if file.binary.interpreter.is_some() => self.loader_of(file)?,
-            // Static: nothing is loaded.
+            // A static program has no loader.
             _ => None,
         };
         loaded.program = Some(request.program);
@@ -116,7 +120,7 @@ impl Resolver<'_> {
         }
         self.met_unknown = false;
         if self.dirs.read_as(request.reader) {
-            // What was found holds for one user.
+            // The cached results are valid for one user only.
             self.looked.clear();
             self.plain.clear();
         }
@@ -178,7 +182,7 @@ impl Resolver<'_> {
                 Some(Linkage::Static | Linkage::StaticPie) | None
             )
         }) {
-            // A static program that the loader was told to load: nobody does that.
+            // The loader was told to load a static program. That case is not supported.
             loaded.unknown = true;
             return Ok(loaded);
         }
@@ -229,8 +233,8 @@ impl Resolver<'_> {
         }
     }
 
-    /// The directory that `$ORIGIN` stands for in a program that the kernel starts: that of
-    /// `/proc/self/exe`, where no link is left.
+    /// Returns the value of `$ORIGIN` in a program that the kernel starts: the directory of
+    /// `/proc/self/exe`, with all links resolved.
     fn real_dir(&mut self, request: &LoadRequest<'_>) -> DirId {
         let tree = self.image.tree;
         let found = absolute(request).and_then(|path| tree.resolve(Tree::ROOT, &path));
@@ -246,7 +250,7 @@ impl Resolver<'_> {
         self.dirs.get(self.image, parent(&path), None)
     }
 
-    /// The program that a loader is told to load.
+    /// Finds the program that a loader is told to load.
     fn direct_program(
         &mut self,
         name: &str,
@@ -277,7 +281,7 @@ impl Resolver<'_> {
         };
         let (node, dir) = match entry {
             Entry::Fits(node, dir) => (node, dir),
-            // Programs are loaded here, and not only libraries.
+            // A loader that is executed directly accepts programs, not only libraries.
             Entry::Broken(node, dir, Fault::Executable | Fault::PieExecutable) => (node, dir),
             Entry::None if musl => {
                 return Err(fail(format!("{own}: cannot load {name}: {NO_ENTRY}"), 1));
@@ -291,7 +295,7 @@ impl Resolver<'_> {
             Entry::Broken(_, _, fault) => return Err(error(fault.glibc())),
             Entry::OtherClass => return Err(error(&self.other_class(process.loader))),
             Entry::None if as_path => return Err(error(&format!("{NOT_FOUND}: {NO_ENTRY}"))),
-            // A name without a slash is looked for like a library; the error number is lost on the way.
+            // A name without a slash is searched like a library, which loses the error number.
             Entry::None => return Err(error(NOT_FOUND)),
         };
         match self.image.number_of(node) {
@@ -305,7 +309,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// What is preloaded, and for each where that comes from.
+    /// Returns the libraries to preload, and the source of each.
     fn preloads(
         &mut self,
         request: &LoadRequest<'_>,
@@ -343,14 +347,14 @@ impl Resolver<'_> {
         Ok((preloads, sources))
     }
 
-    /// The path of each object of a closure as messages have it.
+    /// Returns the path of each object of a closure as messages show it.
     fn shown_paths(&self, closure: &Closure, program: &str) -> Vec<String> {
         let mut shown = vec![program.to_owned()];
         for (_, _, dir, file) in closure.how.iter().skip(1) {
             shown.push(self.shown_path(*dir, *file));
         }
         if let Some(place) = closure.loader.and_then(|loader| shown.get_mut(loader)) {
-            // By the path that the program names.
+            // The loader appears under the path that the program names.
             let file = closure
                 .objects
                 .first()
@@ -421,8 +425,8 @@ impl Resolver<'_> {
         libraries
     }
 
-    /// Whether every object of a closure asks each library that it needs for versions. The library then
-    /// defines the versions, and with them their symbols.
+    /// Returns true if every object of a closure requires versions from each library that it needs. The
+    /// libraries then define these versions, and so the symbols with them.
     fn versions_vouch(&self, closure: &Closure) -> bool {
         let vouched = |file: &File| {
             file.binary.needed.iter().all(|needed| {
@@ -434,7 +438,7 @@ impl Resolver<'_> {
         objects.all(|object| self.file(object).is_some_and(vouched))
     }
 
-    /// The first thing that the loader refuses, in its order: libraries, versions, symbols.
+    /// Determines the first thing that the loader refuses, in its order: libraries, versions, symbols.
     fn judge(
         &mut self,
         loaded: &mut Loaded,
@@ -485,7 +489,8 @@ impl Resolver<'_> {
             let line = format!("Error loading shared library {name}: {why} (needed by {by})");
             lines.push(line);
         }
-        // Symbol tables are large. They are not read where versions, which were compared, vouch for them.
+        // Symbol tables are large. They are not read if the versions, which were compared above, vouch
+        // for them.
         let binding = match symbols && (musl || !self.versions_vouch(closure)) {
             true => self.bind(closure, process, now)?,
             false => Binding::default(),
@@ -535,14 +540,14 @@ impl Resolver<'_> {
                 kind,
                 message,
                 lines,
-                // musl does not check machines: what a foreign library does is unknown.
+                // musl does not check machines, so the effect of a foreign library is unknown.
                 status: Some(STATUS).filter(|_| !foreign),
             });
         }
         Ok(())
     }
 
-    /// What glibc says of a library that it does not load (`_dl_map_object`, `open_verify`).
+    /// Returns glibc's message for a library that it does not load (`_dl_map_object`, `open_verify`).
     fn glibc_message(&self, missing: &Missing, loader: LoaderId) -> String {
         let name = printable(self.name(missing.name));
         let what = match missing.broken {

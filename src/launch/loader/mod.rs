@@ -1,12 +1,13 @@
-//! What the loader would do: which libraries a file needs, itself and through others, and where they
-//! are found, inside the image.
+//! Predicts what a dynamic loader does: which libraries a file needs, directly and through others, and
+//! where they are found inside the image.
 //!
-//! Two loaders are followed, glibc's (ld.so(8), `elf/dl-load.c`, `elf/dl-deps.c`) and musl's
-//! (`ldso/dynlink.c`). Each loads breadth first: all that the program needs, then all that those need.
-//! A library that is loaded already, under that name or by that soname, is not looked for again.
+//! Two loaders are supported: glibc's (ld.so(8), `elf/dl-load.c`, `elf/dl-deps.c`) and musl's
+//! (`ldso/dynlink.c`). Each loads breadth first: all libraries that the program needs, then all that
+//! those need. A library that is already loaded, under that name or by that soname, is not searched
+//! again.
 //!
-//! Everything that can be shared between the files of an image is looked up once: directories, names
-//! in them, and what a name without run paths leads to.
+//! Everything that the files of an image share is looked up once: directories, names in them, and the
+//! results for names without run paths.
 
 mod bind;
 mod cache;
@@ -42,40 +43,40 @@ use crate::tree::{NodeId, components};
 use search::{DirId, Dirs, Entry};
 use tokens::{Tokens, expand};
 
-/// Number of a name in [`Resolver`].
+/// Index of a name in [`Resolver`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(u32);
 
-/// Number of a file that was loaded from a directory.
+/// Index of an object: a file as loaded from a particular directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ObjectId(u32);
 
-/// Number of a loader.
+/// Index of a loader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LoaderId(u32);
 
-/// A file as it is loaded from one place: where it lies decides what `$ORIGIN` is.
+/// A file as loaded from one directory. The directory determines `$ORIGIN`.
 struct Object {
-    /// Number of the file in the image.
+    /// The index of the file in the image.
     file: usize,
     soname: Option<Name>,
     needed: Vec<Name>,
     rpath: Vec<DirId>,
     runpath: Vec<DirId>,
     has_runpath: bool,
-    /// DT_AUXILIARY, which may be missing.
+    /// DT_AUXILIARY. These libraries may be missing.
     optional: Vec<Name>,
     /// DF_1_NODEFLIB.
     no_default_lib: bool,
 }
 
-/// How much is looked up in all. Real images need a thousandth of it.
+/// The maximum number of lookup steps for an image. Real images need a thousandth of it.
 const BUDGET: u64 = 50_000_000;
 
-/// Finds what files need.
+/// Finds the libraries and symbols that files need.
 pub struct Resolver<'a> {
     image: &'a Image<'a>,
-    /// `None` once somebody wanted more than there was.
+    /// The remaining steps; `None` once the budget was exceeded.
     budget: Cell<Option<u64>>,
     names: Vec<Vec<u8>>,
     by_name: HashMap<Vec<u8>, Name>,
@@ -84,34 +85,34 @@ pub struct Resolver<'a> {
     dirs: Dirs,
     loaders: Vec<Loader>,
     by_interpreter: HashMap<(Vec<u8>, Machine), LoaderId>,
-    /// The process that the config starts, for each loader.
+    /// For each loader, the process that the config starts.
     processes: HashMap<LoaderId, Rc<Process>>,
-    /// The directories that each loader looks into last.
+    /// The default directories of each loader.
     last_dirs: Vec<Vec<DirId>>,
     symbols: bind::Tables,
-    /// What a name leads to where no run path says otherwise.
+    /// Results for names to which no run path applies.
     plain: HashMap<(LoaderId, Name), find::Found>,
-    /// What is in a directory.
+    /// Results of looking for a name in a directory.
     looked: HashMap<(LoaderId, DirId, Name), Entry>,
     marks: closure::Marks,
-    /// Whether something was looked for in a directory that is unknown.
+    /// Whether a search included an unknown directory.
     met_unknown: bool,
 }
 
-/// A loader.
+/// Returns a loader.
 fn of(loaders: &[Loader], id: LoaderId) -> &Loader {
-    // Numbers are only made in `Resolver::loader`, after the loader was added.
+    // A `LoaderId` is only made in `Resolver::loader`, which also adds the loader.
     #[expect(clippy::indexing_slicing)]
     &loaders[id.0 as usize]
 }
 
-/// The bytes of a name.
+/// Returns the bytes of a name.
 fn bytes_of(names: &[Vec<u8>], name: Name) -> &[u8] {
     names.get(name.0 as usize).map_or(b"", Vec::as_slice)
 }
 
 impl<'a> Resolver<'a> {
-    /// Nothing is looked up yet.
+    /// Creates a resolver with empty caches.
     pub fn new(image: &'a Image<'a>) -> Self {
         Self {
             image,
@@ -133,7 +134,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Takes so much out of the budget; false once that is not there.
+    /// Takes `steps` out of the budget. Returns false if the budget is exceeded.
     pub fn spend(&self, steps: usize) -> bool {
         let left = self.budget.get();
         let left = left.and_then(|left| left.checked_sub(steps as u64));
@@ -141,17 +142,17 @@ impl<'a> Resolver<'a> {
         left.is_some()
     }
 
-    /// Whether somebody wanted more than the budget: then not all was found out.
+    /// Returns true if the budget was exceeded. The results are then incomplete.
     pub fn is_spent(&self) -> bool {
         self.budget.get().is_none()
     }
 
-    /// The bytes of a name.
+    /// Returns the bytes of a name.
     pub fn name(&self, name: Name) -> &[u8] {
         bytes_of(&self.names, name)
     }
 
-    /// The number of a name that was met already.
+    /// Returns the index of a name that is already interned.
     pub fn known_name(&self, name: &[u8]) -> Option<Name> {
         self.by_name.get(name).copied()
     }
@@ -166,11 +167,11 @@ impl<'a> Resolver<'a> {
         number
     }
 
-    /// The loader that loads a file: the one it names, or for a library the usual one of its machine
-    /// and C library.
+    /// Returns the loader that loads a file: the one that the file names if it exists, or else the
+    /// usual loader for its machine and C library.
     ///
     /// # Errors
-    /// If the loader's file cannot be read.
+    /// Returns an error if the loader's file cannot be read.
     pub fn loader_of(&mut self, file: &File) -> io::Result<Option<LoaderId>> {
         let Some(machine) = file.machine() else {
             return Ok(None);
@@ -196,19 +197,19 @@ impl<'a> Resolver<'a> {
                 return Ok(Some(usual));
             }
         }
-        // There is none at all: what it would find is still worth to know.
+        // No loader exists. What the usual one would find is still useful.
         let [first, _] = order;
         self.loader(&first, &machine).map(Some)
     }
 
-    /// Whose loader a file is, if it is one: then execve(2) of it loads the program that its arguments
-    /// name. `path` is the absolute path by which it is executed.
+    /// Returns the kind of a file that is a loader. If execve(2) starts a loader directly, it loads the
+    /// program in its arguments. `path` is the absolute path by which the file is executed.
     ///
     /// # Errors
-    /// If the file cannot be read.
+    /// Returns an error if the file cannot be read.
     pub(crate) fn as_loader(&mut self, node: NodeId, path: &[u8]) -> io::Result<Option<Kind>> {
         let file = self.image.file(node);
-        // A static program of glibc has the same strings in it.
+        // A static glibc program contains the same strings.
         let file = file.filter(|file| {
             file.binary.interpreter.is_none() && file.binary.kind == BinaryKind::SharedLibrary
         });
@@ -237,20 +238,21 @@ impl<'a> Resolver<'a> {
         Ok(id)
     }
 
-    /// A loader.
+    /// Returns a loader.
     ///
     /// # Panics
-    /// Never for a number that this resolver gave.
+    /// Never panics for an id from this resolver.
     pub fn get(&self, id: LoaderId) -> &Loader {
         of(&self.loaders, id)
     }
 
-    /// The directories that a loader looks into last.
+    /// Returns the default directories of a loader.
     fn default_dirs(&self, id: LoaderId) -> &[DirId] {
         self.last_dirs.get(id.0 as usize).map_or(&[], Vec::as_slice)
     }
 
-    /// A file as it is loaded from a directory by a process. `main` is true for the program itself.
+    /// Returns the object for a file as a process loads it from a directory. `main` is true for the
+    /// program itself.
     fn object(
         &mut self,
         number: usize,
@@ -268,13 +270,13 @@ impl<'a> Resolver<'a> {
         let soname = binary.soname.as_deref().map(|name| self.intern(name));
         let origin = self.dirs.path(dir).to_vec();
         let rpath = match has_runpath {
-            // Both in one file: the old one is ignored.
+            // If a file has both, RPATH is ignored.
             true => Vec::new(),
             false => self.run_path(&binary.rpath, &origin, process, main),
         };
         let runpath = self.run_path(&binary.runpath, &origin, process, main);
         let glibc = self.get(loader).kind == Kind::Glibc;
-        // Only glibc knows filters, and expands tokens in names.
+        // Only glibc supports filters, and expands tokens in names.
         let filters = binary.filter.iter().filter(|_| glibc);
         let optional = binary.auxiliary.iter().filter(|_| glibc);
         let mut name_of = |name: &Vec<u8>| {
@@ -312,14 +314,14 @@ impl<'a> Resolver<'a> {
         let musl = self.get(loader).kind == Kind::Musl;
         let guarded = main && process.secure;
         let has_token = |element: &Vec<u8>| memchr::memchr(b'$', element).is_some();
-        // In a privileged process, musl does not use a run path of the program that has tokens.
+        // In a privileged process, musl ignores a run path of the program if it has tokens.
         if musl && guarded && elements.iter().any(has_token) {
             return dirs;
         }
         for element in elements {
             let expanded = expand(element, self.tokens(origin, loader));
             let Some(expanded) = expanded else {
-                // musl drops the whole path, glibc the element.
+                // musl drops the whole run path, glibc only the element.
                 if musl {
                     return Vec::new();
                 }
@@ -333,8 +335,8 @@ impl<'a> Resolver<'a> {
         dirs
     }
 
-    /// The directory that an element of a search path stands for. To glibc an empty one is the working
-    /// directory, to musl nothing.
+    /// Returns the directory for an element of a search path. For glibc, an empty element is the
+    /// working directory. musl ignores it.
     fn element(&mut self, element: &[u8], process: &Process) -> Option<DirId> {
         let mut shown = element;
         if self.get(process.loader).kind == Kind::Musl {
@@ -344,7 +346,7 @@ impl<'a> Resolver<'a> {
         } else if shown.is_empty() {
             shown = b".";
         } else {
-            // Slashes at the end are cut off; the root is the empty path.
+            // glibc strips slashes at the end. The root becomes the empty path.
             let end = shown
                 .iter()
                 .rposition(|&b| b != b'/')
@@ -354,8 +356,8 @@ impl<'a> Resolver<'a> {
         Some(self.dirs.get(self.image, shown, process.cwd.as_deref()))
     }
 
-    /// Whether glibc uses an element with `$ORIGIN` in a privileged process: it has to begin with the
-    /// token, and to lead into a directory that the loader looks into by itself
+    /// Returns true if glibc uses an element with `$ORIGIN` in a privileged process. The element has to
+    /// begin with the token, and to lead into a default directory of the loader
     /// (`is_trusted_path_normalize` in `elf/dl-load.c`).
     fn is_trusted(&self, element: &[u8], expanded: &[u8], loader: LoaderId) -> bool {
         let rest = element
@@ -364,7 +366,7 @@ impl<'a> Resolver<'a> {
         if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")) {
             return false;
         }
-        // This check is by the letter, unlike the search.
+        // This check is lexical, unlike the search.
         let mut names: Vec<&[u8]> = Vec::new();
         for name in components(expanded) {
             match name {
@@ -391,16 +393,17 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The file that an object is.
+    /// Returns the file of an object.
     pub fn file(&self, id: ObjectId) -> Option<&'a File> {
         let number = self.objects.get(id.0 as usize)?.file;
         self.image.files.get(number)
     }
 
-    /// The file of that number as a program that the config starts, and the process that it would be.
+    /// Returns the file at an index of the image as a program that the config starts, with its process.
+    /// `None` if it has no loader.
     ///
     /// # Errors
-    /// If the loader's file cannot be read.
+    /// Returns an error if the loader's file cannot be read.
     pub fn main(&mut self, number: usize) -> io::Result<Option<(ObjectId, Rc<Process>)>> {
         let Some(file) = self.image.files.get(number) else {
             return Ok(None);
@@ -416,7 +419,8 @@ impl<'a> Resolver<'a> {
                 let dir = self.image.working_dir().as_bytes().to_vec();
                 let mut process = Process::new(loader, Some(&dir), false);
                 if let Some(Value::Known(path)) = env.get("LD_LIBRARY_PATH") {
-                    // `$ORIGIN` is that of the program, which differs; it is hardly ever in there.
+                    // `$ORIGIN` depends on the program and is treated as empty here; this variable
+                    // rarely contains it.
                     process.library_path = self.library_path(path.as_bytes(), b"", &process);
                 }
                 let process = Rc::new(process);
@@ -430,7 +434,7 @@ impl<'a> Resolver<'a> {
         Ok(object.map(|object| (object, process)))
     }
 
-    /// The directories of LD_LIBRARY_PATH (glibc, `_dl_init_paths`; musl, `path_open`).
+    /// Returns the directories of LD_LIBRARY_PATH (glibc, `_dl_init_paths`; musl, `path_open`).
     fn library_path(&mut self, value: &[u8], origin: &[u8], process: &Process) -> Vec<DirId> {
         let loader = process.loader;
         let (glibc, separators) = match self.get(loader).kind {
@@ -452,8 +456,8 @@ impl<'a> Resolver<'a> {
         dirs
     }
 
-    /// Whether a file of that name and machine is anywhere in the image: then whoever needs it may
-    /// load it by other means.
+    /// Returns a file with that name and machine anywhere in the image. The file that needs it may load
+    /// it by other means.
     pub fn exists_somewhere(&self, name: &[u8], machine: &Machine) -> Option<NodeId> {
         if !self.spend(self.image.files.len()) {
             return None;

@@ -1,16 +1,17 @@
-//! Which libraries are loaded before those that a program needs: LD_PRELOAD, `--preload` and
+//! Libraries that are loaded before those that a program needs: LD_PRELOAD, `--preload` and
 //! `/etc/ld.so.preload` (ld.so(8); glibc, `handle_preload_list` and `dl_main` in `elf/rtld.c`; musl,
 //! `load_preload` in `ldso/dynlink.c`).
 
-/// Longer names are not preloaded into privileged processes (glibc, `SECURE_NAME_LIMIT`).
+/// Names of this length or longer are not preloaded into privileged processes (glibc,
+/// `SECURE_NAME_LIMIT`).
 const SECURE_NAME_LIMIT: usize = 255;
 
-/// The file that glibc reads, and the most that is read of it.
+/// The file that glibc reads, and the maximum number of bytes that are read of it.
 pub(super) const FILE: &[u8] = b"/etc/ld.so.preload";
 pub(super) const FILE_LIMIT: u64 = 64 << 10;
 
-/// The names in a list as glibc splits it: at colons and spaces. In a privileged process, names with
-/// slashes are left out.
+/// Returns the names in a list as glibc splits it, at colons and spaces. In a privileged process, names
+/// with slashes and names that are too long are left out.
 pub(super) fn glibc(list: &[u8], secure: bool) -> impl Iterator<Item = &[u8]> {
     let names = list.split(|b| b": ".contains(b));
     names.filter(move |name| {
@@ -19,7 +20,7 @@ pub(super) fn glibc(list: &[u8], secure: bool) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The names in `/etc/ld.so.preload`: `#` begins a comment.
+/// Returns the names in `/etc/ld.so.preload`. A `#` begins a comment.
 pub(super) fn file(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let lines = text.split(|&b| b == b'\n');
     let lines = lines.filter_map(|line| line.split(|&b| b == b'#').next());
@@ -27,7 +28,7 @@ pub(super) fn file(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     names.filter(|name| !name.is_empty())
 }
 
-/// The names in a list as musl splits it: at colons and white space.
+/// Returns the names in a list as musl splits it, at colons and white space.
 pub(super) fn musl(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     let names = list.split(|b| b":".contains(b) || b.is_ascii_whitespace() || *b == 0x0b);
     names.filter(|name| !name.is_empty())

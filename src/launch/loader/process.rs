@@ -1,10 +1,9 @@
-//! A process in which a program is loaded: what decides where its libraries are found, beside the
-//! program itself.
+//! The properties of a process, besides the program itself, that determine where libraries are found.
 
 use super::LoaderId;
 use super::search::DirId;
 
-/// A process.
+/// The properties of a process that affect loading.
 #[derive(Clone, Debug)]
 pub(crate) struct Process {
     /// The loader.
@@ -15,15 +14,15 @@ pub(crate) struct Process {
     pub cwd: Option<Vec<u8>>,
     /// Whether it is privileged (AT_SECURE).
     pub secure: bool,
-    /// Whether `ld.so.cache` is left out (`--inhibit-cache`).
+    /// Whether `ld.so.cache` is not searched (`--inhibit-cache`).
     pub inhibit_cache: bool,
 }
 
-/// What of a process decides how an object in it is loaded.
+/// The properties of a process that determine how an object is loaded in it.
 pub(super) type Key = (Option<Vec<u8>>, bool);
 
 impl Process {
-    /// A process without LD_LIBRARY_PATH.
+    /// Creates a process without LD_LIBRARY_PATH.
     pub fn new(loader: LoaderId, cwd: Option<&[u8]>, secure: bool) -> Self {
         // The root is the empty path, so that a name can follow a slash.
         let cwd = cwd.map(|cwd| cwd.strip_suffix(b"/").unwrap_or(cwd).to_vec());

@@ -1,37 +1,37 @@
-//! What is asked about one program as it is executed, and the answer.
+//! The question about one program execution that the loader module answers, and its answer.
 
 use super::direct::Direct;
 use crate::launch::environment::Environment;
 use crate::launch::user::Credentials;
 use crate::tree::NodeId;
 
-/// A program as it is executed.
+/// One program execution.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LoadRequest<'r> {
-    /// The file that execve(2) maps: the program, or the loader itself if `direct` says so.
+    /// The file that execve(2) maps: the program, or with `direct` the loader itself.
     pub program: NodeId,
-    /// The path that execve(2) was given (AT_EXECFN).
+    /// The path passed to execve(2) (AT_EXECFN).
     pub path: &'r str,
-    /// The first argument, which glibc's messages begin with.
+    /// The first argument, with which glibc's messages begin.
     pub argv0: &'r str,
-    /// The variables.
+    /// The environment variables.
     pub environment: &'r Environment,
     /// The working directory, absolute; `None` if it is unknown.
     pub cwd: Option<&'r str>,
-    /// Whose permissions count when a library is opened.
+    /// The user whose permissions apply when a library is opened.
     pub reader: &'r Credentials,
     /// Whether the process is privileged (AT_SECURE, getauxval(3)): setuid, setgid, or capabilities.
     pub secure: bool,
-    /// For a loader that is executed itself: its options, and the program's name as it was given.
+    /// If the loader is executed directly, its options and the program's name as given.
     pub direct: Option<(&'r Direct, &'r str)>,
-    /// Whether symbols are looked up. That takes most of the time.
+    /// Whether symbols are looked up, which takes most of the time.
     pub symbols: bool,
 }
 
-/// How a loader found a library.
+/// The rule by which a loader found a library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// DT_RPATH of the object at this path, or musl's run path of either kind.
+    /// DT_RPATH of the object at this path, or either kind of run path with musl.
     Rpath(String),
     /// DT_RUNPATH of the object at this path.
     Runpath(String),
@@ -39,16 +39,16 @@ pub enum Rule {
     LibraryPath,
     /// `ld.so.cache`.
     Cache,
-    /// A directory that the loader looks into by itself.
+    /// A default directory of the loader.
     DefaultDir,
-    /// The name has a slash, so it is a path.
+    /// The name contains a slash, so it is a path.
     Path,
-    /// The loader itself, which is in memory from the start. musl's is the C library, too.
+    /// The loader itself, which is loaded from the start. With musl, it is also the C library.
     BuiltIn,
 }
 
 impl Rule {
-    /// The rule in a few words: `RUNPATH of /app`, `ld.so.cache`.
+    /// Describes the rule in a few words, such as `RUNPATH of /app` or `ld.so.cache`.
     pub fn describe(&self) -> String {
         match self {
             Self::Rpath(of) => format!("RPATH of {of}"),
@@ -65,28 +65,29 @@ impl Rule {
 /// A library that is loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Library {
-    /// The name by which it was needed first.
+    /// The name by which it was first needed.
     pub name: String,
-    /// The path by which the loader opened it, as the loader composes it: `..` and links are in it.
+    /// The path by which the loader opened it, as the loader composes it. It may contain `..` and
+    /// links.
     pub path: String,
     /// The file.
     pub node: NodeId,
     /// How it was found.
     pub rule: Rule,
-    /// The library that needed it first, by its place in [`Loaded::libraries`]; `None` if that is the
-    /// program, or if it was preloaded.
+    /// The library that needed it first, as an index in [`Loaded::libraries`]. `None` if that is the
+    /// program, or if the library was preloaded.
     pub needed_by: Option<usize>,
     /// Whether it comes from LD_PRELOAD, `--preload` or `/etc/ld.so.preload`.
     pub preloaded: bool,
 }
 
-/// Why a program is not started.
+/// The reason why a program is not started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FailureKind {
     /// A library is not found.
     #[default]
     Missing,
-    /// A file of a library's name is there and cannot be loaded.
+    /// A file with a library's name exists but cannot be loaded.
     Broken,
     /// A symbol version is not defined.
     Version,
@@ -94,18 +95,18 @@ pub enum FailureKind {
     Symbol,
     /// The program that the loader was told to load is not found or cannot be loaded.
     Program,
-    /// The loader does not understand its own arguments.
+    /// The loader rejects its own arguments.
     Usage,
 }
 
-/// What a loader says when it does not start a program.
+/// A loader's output when it does not start a program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Failure {
-    /// Which kind it is.
+    /// The kind of failure.
     pub kind: FailureKind,
-    /// What it says first, without the program's name before it.
+    /// The first message, without the program's name in front.
     pub message: String,
-    /// All lines that it writes to standard error because of failures, as they are.
+    /// All lines that the loader writes to standard error because of failures, verbatim.
     pub lines: Vec<String>,
     /// The exit status; `None` if it is unknown.
     pub status: Option<u8>,
@@ -114,37 +115,38 @@ pub struct Failure {
 /// A symbol that nothing in the closure defines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lacking {
-    /// The path of the object that wants it, as in [`Library::path`]; for the program as in messages.
+    /// The path of the object that needs it, as in [`Library::path`]. The program appears as in
+    /// messages.
     pub by: String,
-    /// Its node.
+    /// The object's node.
     pub node: NodeId,
     /// The symbol.
     pub symbol: String,
-    /// The version of it that is wanted.
+    /// The required version of the symbol.
     pub version: Option<String>,
-    /// Whether it fails when the function is called first, and not at start.
+    /// Whether the failure occurs at the first call of the function, and not at start.
     pub at_call: bool,
 }
 
-/// What a loader does for a program.
+/// The result of loading a program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Loaded {
-    /// The program; `None` if the loader was told to load one that is not there.
+    /// The program; `None` if the loader was told to load one that does not exist.
     pub program: Option<NodeId>,
     /// The loader; `None` if the program names none or it is not in the image.
     pub loader: Option<NodeId>,
     /// The libraries, in the order in which they are loaded.
     pub libraries: Vec<Library>,
-    /// Why the program is not started, if it is not.
+    /// Why the program is not started; `None` if it is started.
     pub failure: Option<Failure>,
-    /// A file of the name of the first missing library that the process may not open, so that the loader
-    /// passed over it.
+    /// A file with the name of the first missing library that the loader skipped because the process
+    /// may not open it.
     pub closed: Option<String>,
-    /// Lines that the loader writes to standard error and goes on.
+    /// Lines that the loader writes to standard error before it continues.
     pub warnings: Vec<String>,
-    /// Symbols that nothing defines, both those that are fatal at start and those of lazy calls.
+    /// Symbols that nothing defines, both those that are fatal at start and those needed by lazy calls.
     pub lacking: Vec<Lacking>,
-    /// Whether something that decides the answer is unknown: a variable, the working directory, a
-    /// symbol table. The answer then holds as if it were unset or empty.
+    /// Whether something that determines the result is unknown: a variable, the working directory, a
+    /// symbol table. The result then assumes that it is unset or empty.
     pub unknown: bool,
 }

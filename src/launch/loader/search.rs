@@ -1,5 +1,5 @@
-//! Directories, and looking into them: each directory is resolved once, and each name looked up in it
-//! once, however many files are looked for there.
+//! Searches directories for libraries. Each directory is resolved once, and each name is looked up in
+//! it once, no matter how many files need it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,36 +11,36 @@ use crate::launch::image::{Image, base};
 use crate::launch::user::Credentials;
 use crate::tree::{Kind, NodeId};
 
-/// Number of a directory in [`Dirs`].
+/// Index of a directory in [`Dirs`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DirId(u32);
 
 impl DirId {
-    /// A relative directory where the working directory is unknown. Nothing is found in it.
+    /// Stands for a relative directory if the working directory is unknown. Nothing is found in it.
     pub const UNKNOWN: Self = Self(u32::MAX);
 }
 
-/// What is in a directory under the name of a library.
+/// What a directory contains under the name of a library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// Nothing, or a file for another machine.
+    /// Nothing, or a file that the loader skips silently, for example one for another machine.
     None,
-    /// A file of the other class (32 or 64 bits), which glibc passes over and mentions at the end.
+    /// A file of the other class (32 or 64 bits). glibc skips it, but mentions it at the end.
     OtherClass,
-    /// A file that fits: the node, and the directory that it is in, which may be one of those for
-    /// better processors.
+    /// A file that can be loaded: its node, and the directory that it is in, which may be one of the
+    /// `glibc-hwcaps` subdirectories.
     Fits(NodeId, DirId),
-    /// A file that is there and cannot be loaded, at which the loader gives up.
+    /// A file that cannot be loaded and ends the search.
     Broken(NodeId, DirId, Fault),
 }
 
 impl Entry {
-    /// Whether the search ends here.
+    /// Returns true if the search ends with this result.
     pub fn ends(self) -> bool {
         matches!(self, Self::Fits(..) | Self::Broken(..))
     }
 
-    /// The outcome of a search that goes on after `self` and then meets `next`.
+    /// Returns the result of a search that found `self` first and `next` after it.
     pub fn or(self, next: Self) -> Self {
         match (self, next) {
             (Self::OtherClass, Self::None) => self,
@@ -49,13 +49,13 @@ impl Entry {
     }
 }
 
-/// Below each directory of a search path, glibc looks into these where the processor allows
-/// (`sysdeps/*/dl-hwcaps_subdirs.c`), before the directory itself. Which processor it will be nobody
-/// knows: x86-64-v3 is what most machines have that run containers, so that is taken for granted.
+/// Subdirectories that glibc searches before each directory of a search path if the processor supports
+/// them (`sysdeps/*/dl-hwcaps_subdirs.c`). The actual processor is unknown. x86-64-v3 is assumed,
+/// because most machines that run containers have it.
 const BEFORE: [&str; 2] = ["glibc-hwcaps/x86-64-v3", "glibc-hwcaps/x86-64-v2"];
 
-/// These are for other processors, or were looked into before glibc 2.37 only. What is there and nowhere
-/// else is found by some, which is better than by none.
+/// Subdirectories for other processors, and those that only glibc before 2.37 searches. A library that
+/// exists only there is found on some machines, so these are searched last.
 const AFTER: [&str; 12] = [
     "glibc-hwcaps/x86-64-v4",
     "glibc-hwcaps/power9",
@@ -71,7 +71,7 @@ const AFTER: [&str; 12] = [
     "haswell/x86_64",
 ];
 
-/// In which order paths of the cache are tried: the lowest first.
+/// Returns the rank of a path of the cache. Paths are tried in ascending order.
 pub fn rank(path: &[u8]) -> usize {
     let dir = crate::launch::image::parent(path);
     if let Some(at) = BEFORE
@@ -84,33 +84,34 @@ pub fn rank(path: &[u8]) -> usize {
     BEFORE.len() + after.map_or(0, |at| at + 1)
 }
 
-/// No more paths than this are kept of files that may not be opened.
+/// The maximum number of paths of unreadable files that are kept.
 const MAX_CLOSED: usize = 64;
 
 struct Dir {
-    /// The directory as the loader writes it in paths: it may be relative, and `..` and links are in it.
+    /// The directory as the loader writes it in paths. It may be relative, and may contain `..` and
+    /// links.
     shown: Vec<u8>,
-    /// The same, from the root.
+    /// Like `shown`, but absolute.
     path: Vec<u8>,
     node: Option<NodeId>,
-    /// Where to look: the directory itself, and what there is of [`BEFORE`] and [`AFTER`] around it.
-    /// Found out when it is looked into first.
+    /// The directories to search: the directory itself, and the existing subdirectories of [`BEFORE`]
+    /// and [`AFTER`] around it. Determined at the first search.
     places: Option<Vec<DirId>>,
 }
 
-/// All directories that were looked into.
+/// All directories that were searched.
 #[derive(Default)]
 pub struct Dirs {
     dirs: Vec<Dir>,
     by_path: HashMap<(Vec<u8>, Vec<u8>), DirId>,
-    /// Whose permissions count; root's at first.
+    /// The user whose permissions apply, root by default.
     reader: Credentials,
-    /// Paths of files that the reader may not open. A loader passes over them.
+    /// Paths of files that the reader may not open. A loader skips them.
     closed: BTreeSet<Vec<u8>>,
 }
 
 impl Dirs {
-    /// From now on this user's permissions count. Whether that is another one than before.
+    /// Sets the user whose permissions apply. Returns true if that is a different user than before.
     pub fn read_as(&mut self, reader: &Credentials) -> bool {
         if self.reader == *reader {
             return false;
@@ -120,14 +121,14 @@ impl Dirs {
         true
     }
 
-    /// The path of a file of that name that the reader may not open, if one was met.
+    /// Returns the path of a file of that name that the reader may not open, if a search met one.
     pub fn closed(&self, name: &[u8]) -> Option<&[u8]> {
         let mut closed = self.closed.iter().map(Vec::as_slice);
         closed.find(|path| base(path) == name)
     }
 
-    /// Whether the reader may open a file. `EACCES` does not end the search of glibc (`open_path` in
-    /// `elf/dl-load.c`) nor that of musl (`path_open` in `ldso/dynlink.c`).
+    /// Returns true if the reader may open a file. `EACCES` ends neither the search of glibc
+    /// (`open_path` in `elf/dl-load.c`) nor that of musl (`path_open` in `ldso/dynlink.c`).
     fn may_open(&mut self, image: &Image<'_>, dir: DirId, name: &[u8]) -> bool {
         if self.reader.is_root() {
             return true;
@@ -147,8 +148,8 @@ impl Dirs {
         open
     }
 
-    /// The directory that `shown` leads to from a working directory, which matters to relative ones
-    /// only. The empty path is the root.
+    /// Returns the directory for a path as the loader writes it. A relative path starts at the working
+    /// directory `cwd`. The empty path is the root.
     pub fn get(&mut self, image: &Image<'_>, shown: &[u8], cwd: Option<&[u8]>) -> DirId {
         let relative = !(shown.is_empty() || shown.starts_with(b"/"));
         let from = match (relative, cwd) {
@@ -181,12 +182,12 @@ impl Dirs {
         id
     }
 
-    /// The path of a directory, absolute.
+    /// Returns the absolute path of a directory.
     pub fn path(&self, id: DirId) -> &[u8] {
         self.dirs.get(id.0 as usize).map_or(b"", |dir| &dir.path)
     }
 
-    /// The path of a directory as the loader writes it.
+    /// Returns the path of a directory as the loader writes it.
     pub fn shown(&self, id: DirId) -> &[u8] {
         self.dirs.get(id.0 as usize).map_or(b"", |dir| &dir.shown)
     }
@@ -210,7 +211,7 @@ impl Dirs {
                     places.push(id);
                 } else if image.tree.resolve(node, name.as_bytes()).is_some() {
                     let below = [&shown, &b"/"[..], name.as_bytes()].concat();
-                    // The working directory is what the path has before the part that is shown.
+                    // The working directory is the part of `path` before `shown`.
                     let cwd = path.strip_suffix(&shown[..]).unwrap_or_default();
                     let cwd = cwd.strip_suffix(b"/").unwrap_or(cwd);
                     places.push(self.get(image, &below, Some(cwd)));
@@ -223,8 +224,9 @@ impl Dirs {
         places
     }
 
-    /// Looks for a library in a directory: as glibc does, in those for better processors too, and past
-    /// files for other machines; or as musl does, which takes the first file of that name.
+    /// Searches a directory for a library. With glibc's rules, this includes subdirectories for better
+    /// processors, and files for other machines are skipped. With musl's rules, the first file of that
+    /// name is the result.
     pub fn look(&mut self, image: &Image<'_>, dir: DirId, name: &[u8], loader: &Loader) -> Entry {
         let places = match loader.kind {
             LoaderKind::Glibc => self.places(image, dir),
@@ -240,7 +242,7 @@ impl Dirs {
         found
     }
 
-    /// Looks for a name in a directory alone.
+    /// Looks up a name in a directory, without its subdirectories.
     pub fn look_here(
         &mut self,
         image: &Image<'_>,

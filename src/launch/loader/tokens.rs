@@ -1,22 +1,22 @@
 //! Dynamic string tokens (ld.so(8), "Dynamic string tokens"): `$ORIGIN`, `$LIB` and `$PLATFORM`, with or
 //! without braces.
 
-/// What the tokens stand for.
+/// The values of the tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct Tokens<'a> {
-    /// The directory of the object that the string is of, or of the program.
+    /// The directory of the object that contains the string, or of the program.
     pub origin: &'a [u8],
-    /// `$LIB`; `None` where the loader knows no such token (musl).
+    /// `$LIB`; `None` if the loader does not support this token (musl).
     pub lib: Option<&'a [u8]>,
     /// `$PLATFORM`.
     pub platform: Option<&'a [u8]>,
 }
 
-/// No path that the kernel takes is longer.
+/// The maximum length of a path that the kernel accepts (PATH_MAX).
 const PATH_MAX: usize = 4096;
 
-/// Expands a string. `None` where a token has no value, or the result is too long to be a path: the
-/// loader drops such an element.
+/// Expands the tokens in a string. Returns `None` if a token has no value, or if the result is too long
+/// for a path. The loader drops such an element.
 pub fn expand(text: &[u8], tokens: Tokens<'_>) -> Option<Vec<u8>> {
     let mut expanded = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -38,7 +38,7 @@ pub fn expand(text: &[u8], tokens: Tokens<'_>) -> Option<Vec<u8>> {
                 expanded.extend_from_slice(value?);
                 rest = left;
             }
-            // No token: it stands for itself to glibc, and is refused by musl.
+            // Not a token: glibc keeps the `$`, musl rejects the string.
             None => {
                 tokens.lib?;
                 expanded.push(b'$');
@@ -53,7 +53,7 @@ pub fn expand(text: &[u8], tokens: Tokens<'_>) -> Option<Vec<u8>> {
     (expanded.len() <= PATH_MAX).then_some(expanded)
 }
 
-/// What follows a token, if the text begins with it. To glibc, `$ORIGINAL` is none.
+/// Returns the text after a token if it begins with one. glibc does not treat `$ORIGINAL` as `$ORIGIN`.
 fn strip_token<'a>(text: &'a [u8], name: &[u8], whole: bool) -> Option<&'a [u8]> {
     if let Some(braced) = text.strip_prefix(b"{") {
         return braced.strip_prefix(name)?.strip_prefix(b"}");

@@ -1,27 +1,27 @@
-//! Symbol versions that objects of a closure ask of others (glibc, `_dl_check_map_versions` and
-//! `match_symbol` in `elf/dl-version.c`). Checked after everything is loaded and before anything is
-//! relocated. musl has no versions.
+//! Symbol versions that objects of a closure require from others (glibc, `_dl_check_map_versions` and
+//! `match_symbol` in `elf/dl-version.c`). They are checked after everything is loaded and before
+//! anything is relocated. musl does not support versions.
 
 use std::collections::HashMap;
 
 use super::{Closure, Name, Resolver};
 use crate::layer::printable;
 
-/// No more lines than this are written.
+/// The maximum number of lines that are collected.
 const LINES_LIMIT: usize = 4096;
 
-/// What glibc says about the versions of a closure, without the program's name before it.
+/// glibc's messages about the versions of a closure, without the program's name in front.
 #[derive(Debug, Default)]
 pub(super) struct Versions {
-    /// Versions that are not defined: the program is not started.
+    /// Versions that are not defined. They prevent the start.
     pub missing: Vec<String>,
-    /// Libraries without versions, and weak references to missing ones: only told.
+    /// Libraries without versions, and weak references to missing versions. They only cause warnings.
     pub told: Vec<String>,
 }
 
 impl Resolver<'_> {
-    /// Compares what is asked with what is defined. `shown` has the path of each object as it is
-    /// written in messages.
+    /// Compares the required versions with the defined ones. `shown` has the path of each object as
+    /// messages show it.
     pub(super) fn check_versions(&self, closure: &Closure, shown: &[String]) -> Versions {
         let known: HashMap<Name, usize> = closure.known.iter().rev().copied().collect();
         let mut found = Versions::default();

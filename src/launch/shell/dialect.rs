@@ -1,6 +1,6 @@
-//! The shells that are told apart, and where they differ.
+//! The shells that the evaluator distinguishes, and their differences.
 
-/// Which shell interprets a script.
+/// The shell that interprets a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Dialect {
     /// The Debian Almquist shell, `sh` of Debian and Ubuntu.
@@ -11,27 +11,27 @@ pub(crate) enum Dialect {
     BashPosix,
     /// `ash` or `sh` of busybox, as in Alpine.
     Busybox,
-    /// Any other shell of the POSIX family: where the others differ, the outcome is unknown.
+    /// Any other shell of the POSIX family. If the known shells differ, its behaviour is unknown.
     Unknown,
 }
 
 impl Dialect {
-    /// Whether it is bash in one of its modes.
+    /// Returns true if the shell is bash, in any of its modes.
     pub fn is_bash(self) -> bool {
         matches!(self, Self::Bash | Self::BashPosix)
     }
 
-    /// Whether it may have bash's syntax: `[[`, `function`, process substitution.
+    /// Returns true if the shell may support bash's syntax: `[[`, `function`, process substitution.
     pub fn has_extensions(self) -> bool {
         self != Self::Dash
     }
 
-    /// Whether `{a,b}` is expanded.
+    /// Returns true if the shell expands `{a,b}`.
     pub fn has_braces(self) -> bool {
         self.is_bash()
     }
 
-    /// The status of a command whose redirection fails.
+    /// Returns the status of a command whose redirection fails; `None` if it is unknown.
     pub fn redirect_status(self) -> Option<u8> {
         match self {
             Self::Dash => Some(2),
@@ -40,9 +40,9 @@ impl Dialect {
         }
     }
 
-    /// The status with which an expansion error ends the shell: `${x?}`, or `$x` under `set -u`.
-    /// bash ends with 127, or with 1 if it runs a script file (execute_cmd.c, `DISCARD` in
-    /// eval.c: a script file is read as a non-interactive input, `-c` as a string).
+    /// Returns the status with which an expansion error ends the shell: `${x?}`, or `$x` under `set -u`.
+    /// `None` if it is unknown. bash ends with 127, or with 1 if it runs a script file (execute_cmd.c,
+    /// `DISCARD` in eval.c: a script file is read as a non-interactive input, `-c` as a string).
     pub fn expansion_status(self, from_text: bool) -> Option<u8> {
         match self {
             Self::Dash | Self::Busybox => Some(2),
@@ -51,7 +51,8 @@ impl Dialect {
         }
     }
 
-    /// Whether an error in a special builtin (POSIX 2.14) ends the shell, with which status.
+    /// Returns the status with which an error in a special builtin (POSIX 2.14) ends the shell. `None` if
+    /// the shell continues, or if that is unknown.
     pub fn special_error(self) -> Option<u8> {
         match self {
             Self::Dash | Self::Busybox => Some(2),

@@ -1,29 +1,29 @@
-//! Refuses text that would make the parser recurse too deeply or take too long.
+//! Rejects text that would make the parser recurse too deeply or take too long.
 //!
-//! The parser is a recursive descent parser without memory: where it tries two alternatives for a
-//! construct, nesting that construct doubles the time with each level. What a text nests is
-//! therefore counted before it is parsed. The limits are beyond what scripts of images contain, and
-//! low enough for a parse within a fraction of a second.
+//! The parser is a recursive descent parser without memoization. If it tries two alternatives for a
+//! construct, each level of nesting of that construct doubles the time. The nesting of a text is
+//! therefore counted before it is parsed. The limits are higher than any nesting in real scripts of
+//! images, and low enough for a parse within a fraction of a second.
 
-/// How deep parentheses, braces and substitutions may be nested.
+/// The maximum nesting depth of parentheses, braces and substitutions.
 const MAX_DEPTH: u32 = 14;
 
-/// How deep reserved words such as `if` and `case` may be nested.
+/// The maximum nesting depth of reserved words such as `if` and `case`.
 const MAX_WORDS: u32 = 24;
 
-/// How many `case` may be open at once.
+/// The maximum number of `case` commands that are open at once.
 const MAX_CASES: u32 = 8;
 
-/// The most words in one `[[`.
+/// The maximum number of words in one `[[`.
 const MAX_TEST: u32 = 200;
 
-/// Whether a text may be given to the parser.
+/// Returns true if a text is safe to parse.
 pub(super) fn is_harmless(text: &str) -> bool {
     nests_little(text) && opens_little(text) && has_small_numbers(text) && tests_little(text)
 }
 
-/// Counts brackets. Quotes and comments are not looked at: a closing bracket is only believed if the
-/// line that it is on has no quote, backslash or `#` that could make it a plain character.
+/// Counts brackets. Quotes and comments are not parsed: a closing bracket only counts if its line
+/// contains no quote, backslash or `#` that could make it a plain character.
 fn nests_little(text: &str) -> bool {
     let mut depth = 0_u32;
     for line in text.lines() {
@@ -77,7 +77,8 @@ fn opens_little(text: &str) -> bool {
     true
 }
 
-/// The parser unwraps numbers of file descriptors (32 bits), of `~N` and of `{1..9}` (64 bits).
+/// Checks numbers, because the parser unwraps numbers of file descriptors (32 bits), of `~N` and of
+/// `{1..9}` (64 bits).
 fn has_small_numbers(text: &str) -> bool {
     let bytes = text.as_bytes();
     let mut start = 0;
@@ -96,7 +97,7 @@ fn has_small_numbers(text: &str) -> bool {
     true
 }
 
-/// The expression of `[[` is a tree as deep as it has operators.
+/// Checks `[[`, whose expression tree is as deep as the number of its operators.
 fn tests_little(text: &str) -> bool {
     let mut words: Option<u32> = None;
     for word in text.split_whitespace() {

@@ -1,4 +1,4 @@
-//! What the arguments of a shell mean: `sh -c TEXT`, `sh FILE`, options.
+//! Parses the arguments of a shell: `sh -c TEXT`, `sh FILE`, options.
 
 use super::Dialect;
 use super::builtin::options::{set_letter, set_name};
@@ -6,24 +6,24 @@ use super::state::Options;
 use super::world::Word;
 use crate::launch::environment::Value;
 
-/// Where a shell gets its commands from.
+/// The source of a shell's commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     /// `-c TEXT`
     Text(String),
-    /// A script file, as it was named. A name without a slash is looked for in the working directory
-    /// first, then, by bash, in PATH.
+    /// A script file, as named. A name without a slash is searched in the working directory first, and
+    /// then, by bash, in PATH.
     File(String),
-    /// Standard input: without commands, or interactive.
+    /// Standard input, which has no commands or is interactive.
     Input,
-    /// It is unknown.
+    /// The source is unknown.
     Unknown,
 }
 
-/// What a shell was asked to do.
+/// The parsed arguments of a shell.
 #[derive(Clone, Debug)]
 pub(crate) struct Invocation {
-    /// Where its commands come from.
+    /// The source of its commands.
     pub source: Source,
     /// `$0`; `None` for the shell's own name (`argv[0]`).
     pub name: Option<Value>,
@@ -31,16 +31,16 @@ pub(crate) struct Invocation {
     pub arguments: Vec<Word>,
     /// `-e`, `-u` and the like.
     pub options: Options,
-    /// The dialect after `--posix` and `-o posix`.
+    /// The dialect, taking `--posix` and `-o posix` into account.
     pub dialect: Dialect,
-    /// It is a login shell, which reads `/etc/profile` first.
+    /// Whether it is a login shell, which reads `/etc/profile` first.
     pub login: bool,
-    /// It only prints its version or its help.
+    /// Whether it only prints its version or its help.
     pub only_prints: bool,
 }
 
-/// Reads the arguments of a shell; `argv[0]` is its name. `None` if the shell reports an error for
-/// them, such as an option that it does not have, and ends.
+/// Parses the arguments of a shell; `argv[0]` is its name. Returns `None` if the shell reports an error
+/// for them, such as an unsupported option, and ends.
 pub(crate) fn parse(argv: &[Word], dialect: Dialect) -> Option<Invocation> {
     let mut parsed = Invocation {
         source: Source::Input,
@@ -105,7 +105,7 @@ pub(crate) fn parse(argv: &[Word], dialect: Dialect) -> Option<Invocation> {
 }
 
 impl Invocation {
-    /// Reads what follows the options. `false` if the text of `-c` is missing.
+    /// Reads the words after the options. Returns false if the text of `-c` is missing.
     fn operands(&mut self, rest: &[Word], text: bool, input: bool) -> bool {
         let value = |word: &Word| match word {
             Word::Known(text) => Value::Known(text.clone()),
@@ -148,7 +148,7 @@ impl Invocation {
         }
     }
 
-    /// Reads a long option of bash or busybox. Gives the words after it.
+    /// Reads a long option of bash or busybox. Returns the words after it.
     fn long_option<'a>(&mut self, option: &str, after: &'a [Word]) -> Option<&'a [Word]> {
         match option {
             "login" if self.dialect != Dialect::Dash => self.login = true,

@@ -1,12 +1,12 @@
-//! Shell code, evaluated without running it: which programs a script starts, with which arguments and
-//! which environment, as far as that can be known.
+//! Evaluates shell code without running it: determines which programs a script starts, with which
+//! arguments and environment, as far as that is known.
 //!
 //! The evaluator interprets the syntax tree of a script. Values that depend on something outside the
-//! image are unknown, and so are conditions on them: both branches are then followed, and what they
-//! start is possible instead of certain. Programs are not part of this module: the evaluator asks its
-//! [`World`] what starting one does.
+//! image are unknown, and so are conditions on them. In that case both branches are followed, and the
+//! programs that they start are possible instead of certain. The evaluator does not know programs
+//! itself: its [`World`] reports the effect of starting one.
 //!
-//! - `invocation`: what the arguments of a shell mean.
+//! - `invocation`: the arguments of a shell.
 //! - `parse`, `guard`, `syntax`: text to syntax tree, within limits.
 //! - `state`: variables, functions, options, and how two states are joined.
 //! - `expand`: words to arguments.
@@ -36,12 +36,12 @@ pub(crate) use state::Options;
 pub(crate) use world::{Command, Ended, FileTest, World};
 pub use world::{Place, Word};
 
-/// A script that is to be evaluated.
+/// A script to be evaluated.
 #[derive(Clone, Debug)]
 pub(crate) struct Script<'a> {
     /// Its text.
     pub text: &'a str,
-    /// Whether it is the text of `-c`, not a file.
+    /// Whether the text is the argument of `-c`, and not a file.
     pub from_text: bool,
     /// `$0`
     pub name: Value,
@@ -49,7 +49,7 @@ pub(crate) struct Script<'a> {
     pub arguments: Vec<Word>,
     /// The shell.
     pub dialect: Dialect,
-    /// Options that the shell was started with, as [`invocation::parse`] gives them.
+    /// The options that the shell was started with, as returned by [`invocation::parse`].
     pub options: Options,
     /// The environment that the shell is started with. A name that is not in it is unset.
     pub environment: &'a Environment,
@@ -59,7 +59,8 @@ pub(crate) struct Script<'a> {
     pub certain: bool,
 }
 
-/// Evaluates a script: tells the world about every program that it starts, and says how it ends.
+/// Evaluates a script: reports every program that it starts to the world, and returns how the script
+/// ends.
 pub(crate) fn evaluate(script: &Script<'_>, world: &mut dyn World) -> Ended {
     let mut state = state::State::new(
         script.environment,

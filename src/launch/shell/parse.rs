@@ -1,5 +1,5 @@
-//! Text to syntax tree, with limits: a script is hostile, and the parser is a recursive one that
-//! tries alternatives.
+//! Parses text to a syntax tree, within limits: a script may be hostile, and the parser is recursive
+//! and tries alternatives.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -9,31 +9,31 @@ use brush_parser::{Parser, ParserImpl, ParserOptions};
 use super::dialect::Dialect;
 use super::{guard, syntax};
 
-/// No script that starts a container is larger.
+/// The maximum size of a text in bytes. Scripts that start a container are smaller.
 pub(super) const MAX_TEXT: usize = 256 << 10;
 
-/// A complete command, and the number of lines before the text that it was parsed from.
+/// A complete command, and the number of lines before the text from which it was parsed.
 pub(super) struct Complete {
     pub list: CompoundList,
     pub line_base: u32,
 }
 
-/// Why nothing is known of the rest of a text.
+/// The reason why the rest of a text is not parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     /// The shell reports a syntax error there.
     Syntax,
-    /// The parser does not understand it, or it is too large.
+    /// The parser does not support it, or it is too large.
     Unknown,
 }
 
-/// A text as a shell reads it: complete commands, up to the first that it cannot read.
+/// A text as a shell reads it: complete commands, up to the first one that it cannot read.
 pub(super) struct Text {
     pub commands: Vec<Complete>,
     pub failure: Option<Failure>,
 }
 
-/// The parser's options for a dialect.
+/// Returns the parser's options for a dialect.
 pub(super) fn options(dialect: Dialect) -> ParserOptions {
     ParserOptions {
         enable_extended_globbing: dialect.is_bash(),
@@ -45,8 +45,8 @@ pub(super) fn options(dialect: Dialect) -> ParserOptions {
     }
 }
 
-/// Parses a text. A shell reads and runs one complete command after the other, so what stands before
-/// a syntax error is run.
+/// Parses a text. A shell reads and runs one complete command after the other, so it runs the commands
+/// before a syntax error.
 pub(super) fn parse(text: &str, dialect: Dialect) -> Text {
     let mut parsed = Text {
         commands: Vec::new(),
@@ -56,7 +56,7 @@ pub(super) fn parse(text: &str, dialect: Dialect) -> Text {
         parsed.failure = Some(Failure::Unknown);
         return parsed;
     }
-    // The parser takes `function f {` for a definition, which dash does not have.
+    // The parser treats `function f {` as a definition, which dash does not support.
     if dialect == Dialect::Dash
         && let Some(failure) = function_keyword(text)
     {
@@ -74,8 +74,9 @@ pub(super) fn parse(text: &str, dialect: Dialect) -> Text {
     parsed
 }
 
-/// What dash makes of a text with the keyword `function`, which is a command's name to it: a definition on
-/// one line is a syntax error; of another the lines are run by themselves.
+/// Returns dash's reaction to a text with the word `function`, which dash treats as the name of a
+/// command. A definition on one line is a syntax error. The lines of a longer definition run as separate
+/// commands, so the effect is unknown.
 fn function_keyword(text: &str) -> Option<Failure> {
     text.lines().find_map(|line| {
         let rest = line.trim_start().strip_prefix("function")?;
@@ -88,16 +89,16 @@ fn function_keyword(text: &str) -> Option<Failure> {
 }
 
 fn program(text: &str, dialect: Dialect) -> Option<Vec<CompoundList>> {
-    // The parser unwraps the numbers that it reads; `guard` refuses those that do not fit.
+    // The parser unwraps the numbers that it reads. `guard` rejects those that are too large.
     let parsed = catch_unwind(AssertUnwindSafe(|| {
         Parser::new(text.as_bytes(), &options(dialect)).parse_program()
     }));
     Some(parsed.ok()?.ok()?.complete_commands)
 }
 
-/// Parses the commands before an error: line by line, until the lines taken together are complete.
+/// Parses the commands before an error: adds lines until they form a complete command.
 fn by_commands(text: &str, dialect: Dialect, parsed: &mut Text) {
-    // The bytes that may be given to the parser, over all attempts.
+    // The number of bytes that may be given to the parser, over all attempts.
     let mut budget = 16 * MAX_TEXT;
     let mut rest = text;
     let mut line_base = 0;
@@ -133,7 +134,7 @@ fn by_commands(text: &str, dialect: Dialect, parsed: &mut Text) {
     }
 }
 
-/// Whether every shell of the dialect reports a syntax error for a text, none of which then runs.
+/// Returns true if every shell of the dialect reports a syntax error for a text and runs none of it.
 pub(super) fn is_wrong(text: &str, dialect: Dialect) -> bool {
     let parsed = parse(text, dialect);
     parsed.failure == Some(Failure::Syntax) && parsed.commands.is_empty()

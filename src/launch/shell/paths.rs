@@ -1,7 +1,7 @@
-//! Paths of a script, made absolute.
+//! Makes the paths of a script absolute.
 
-/// An absolute path without `.`, `..` and double slashes; `None` if it is relative and the working
-/// directory is unknown. `..` is removed as text, as `cd` does it.
+/// Returns the absolute path without `.`, `..` and double slashes. `None` if it is relative and the
+/// working directory is unknown. `..` is removed lexically, as `cd` does.
 pub(super) fn absolute(path: &str, cwd: Option<&str>) -> Option<String> {
     let mut components: Vec<&str> = Vec::new();
     let base = if path.starts_with('/') { "" } else { cwd? };
@@ -17,7 +17,7 @@ pub(super) fn absolute(path: &str, cwd: Option<&str>) -> Option<String> {
     Some(format!("/{}", components.join("/")))
 }
 
-/// An absolute path in which `..` is kept, for the resolution by the kernel.
+/// Returns the absolute path with `..` kept, so that it can be resolved as the kernel does.
 pub(super) fn joined(path: &str, cwd: Option<&str>) -> Option<String> {
     if path.starts_with('/') {
         return Some(path.to_owned());
@@ -30,7 +30,7 @@ pub(super) fn joined(path: &str, cwd: Option<&str>) -> Option<String> {
     })
 }
 
-/// The directory that a path is in.
+/// Returns the directory of a path.
 pub(super) fn parent(path: &str) -> &str {
     match path.trim_end_matches('/').rsplit_once('/') {
         Some(("", _)) | None => "/",

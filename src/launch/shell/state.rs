@@ -1,4 +1,4 @@
-//! What a shell process remembers: variables, functions, arguments, options, the working directory.
+//! The state of a shell process: variables, functions, arguments, options, the working directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -22,7 +22,7 @@ pub(super) enum Status {
 }
 
 impl Status {
-    /// Whether the command succeeded; `None` if that is unknown.
+    /// Returns whether the command succeeded; `None` if that is unknown.
     pub fn success(self) -> Option<bool> {
         match self {
             Self::Known(code) => Some(code == 0),
@@ -31,7 +31,7 @@ impl Status {
         }
     }
 
-    /// The status as a number, if it is known.
+    /// Returns the status as a number, if it is known.
     pub fn code(self) -> Option<u8> {
         match self {
             Self::Known(code) => Some(code),
@@ -39,7 +39,7 @@ impl Status {
         }
     }
 
-    /// The status after `!`.
+    /// Returns the status after `!`.
     pub fn inverted(self) -> Self {
         match self.success() {
             Some(success) => Self::Known(u8::from(success)),
@@ -58,14 +58,14 @@ impl Status {
     }
 }
 
-/// What a variable holds.
+/// The value of a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Data {
     /// A string.
     Scalar(Value),
     /// An indexed array; `None` if its elements are unknown. Associative arrays are always unknown.
     Array(Option<Vec<Value>>),
-    /// `local x` or `export x` without a value: the variable has attributes, yet it is unset.
+    /// `local x` or `export x` without a value: the variable has attributes but is unset.
     Unset,
 }
 
@@ -81,7 +81,7 @@ pub(super) struct Variable {
 #[derive(Clone, Debug)]
 pub(super) struct Function {
     pub body: Rc<ast::FunctionBody>,
-    /// The number of lines before the text that the body was parsed from.
+    /// The number of lines before the text from which the body was parsed.
     pub line_base: u32,
 }
 
@@ -105,7 +105,7 @@ impl From<bool> for Switch {
     }
 }
 
-/// The options that change what a script does.
+/// The options that affect a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     /// `-e`
@@ -120,7 +120,8 @@ pub(crate) struct Options {
     pub noexec: Switch,
     /// `-o pipefail`
     pub pipefail: Switch,
-    /// `shopt -s execfail`, `nullglob`, `failglob`, `extglob`, `dotglob`, `lastpipe`, ...: any of them.
+    /// Whether any `shopt` option may be set that matters here: `execfail`, `nullglob`, `failglob`,
+    /// `extglob`, `dotglob`, `lastpipe`, ...
     pub shopt: Switch,
 }
 
@@ -153,14 +154,14 @@ impl Options {
     }
 }
 
-/// Where standard output goes.
+/// The destination of standard output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Output {
-    /// It is not substituted into anything.
+    /// It is not captured.
     Elsewhere,
-    /// It is collected for a command substitution; this was written so far.
+    /// It is captured for a command substitution. Holds the text so far.
     Collected(String),
-    /// It is collected, but what was written is unknown.
+    /// It is captured, but the text is unknown.
     Unknown,
 }
 
@@ -179,21 +180,21 @@ pub(super) struct State {
     pub status: Status,
     /// The step that `status` comes from, if that step could not be started.
     pub cause: Option<StepId>,
-    /// Paths that the script has written, made or removed.
+    /// Paths that the script has written, created or removed.
     pub touched: BTreeSet<String>,
-    /// Whether paths that are unknown were touched.
+    /// Whether unknown paths were touched.
     pub touched_anything: bool,
-    /// Whether programs ran that may have made files anywhere.
+    /// Whether programs ran that may have created files anywhere.
     pub others_ran: bool,
     pub output: Output,
     /// Whether there are background jobs.
     pub jobs: bool,
-    /// The values that local variables hide, for each function that is running.
+    /// The values that local variables hide, for each running function.
     pub locals: Vec<BTreeMap<String, Option<Variable>>>,
 }
 
 impl State {
-    /// The state of a shell that has just been started.
+    /// Returns the state of a shell that has just been started.
     pub fn new(environment: &Environment, arguments: Vec<Word>, cwd: Option<String>) -> Self {
         let exported = |(name, value): (&str, &Value)| {
             let variable = Variable {
@@ -250,7 +251,7 @@ impl State {
         }
     }
 
-    /// The value of a variable; `None` if it is unset. An array gives its first element.
+    /// Returns the value of a variable; `None` if it is unset. For an array, returns the first element.
     pub fn get(&self, name: &str) -> Option<Value> {
         match &self.variables.get(name)?.data {
             Data::Scalar(value) => Some(value.clone()),
@@ -260,7 +261,7 @@ impl State {
         }
     }
 
-    /// Sets a variable, and keeps whether it is exported.
+    /// Sets a variable. It stays exported if it was.
     pub fn set(&mut self, name: &str, data: Data) {
         let export = self.options.allexport == Switch::On;
         match self.variables.get_mut(name) {
@@ -279,12 +280,12 @@ impl State {
         }
     }
 
-    /// Whether a variable is read-only.
+    /// Returns true if a variable is read-only.
     pub fn is_readonly(&self, name: &str) -> bool {
         self.variables.get(name).is_some_and(|v| v.readonly)
     }
 
-    /// The environment that a program gets.
+    /// Returns the environment that a program gets.
     pub fn environment(&self) -> Environment {
         let mut environment = Environment::default();
         for (name, variable) in self.variables.iter().filter(|(_, v)| v.exported) {
@@ -295,12 +296,12 @@ impl State {
         environment
     }
 
-    /// Whether nothing is known of a path any more because the script may have changed it.
+    /// Returns true if the script may have changed a path, so that nothing is known about it.
     pub fn is_touched(&self, path: &str) -> bool {
         self.touched_anything || self.is_written(path)
     }
 
-    /// Whether the script wrote this path, or one above it.
+    /// Returns true if the script wrote a path or one of its ancestors.
     pub fn is_written(&self, path: &str) -> bool {
         self.touched.iter().any(|touched| {
             path.strip_prefix(touched.as_str())
@@ -308,7 +309,7 @@ impl State {
         })
     }
 
-    /// How a script ends that ends here.
+    /// Returns the result of a script that ends in this state.
     pub fn ended(&self) -> Ended {
         Ended {
             status: self.status.code(),
@@ -317,7 +318,7 @@ impl State {
         }
     }
 
-    /// What is known if either this or the other state is the real one.
+    /// Returns what is known if either this or the other state is the actual one.
     pub fn join(mut self, other: Self) -> Self {
         self.variables = join_variables(self.variables, other.variables);
         let names: BTreeSet<String> = other.functions.keys().cloned().collect();
@@ -400,7 +401,7 @@ fn unknown_like(data: &Data) -> Data {
     }
 }
 
-/// Arguments that both states have at the same place from the start are kept.
+/// Keeps the leading arguments that are equal in both states.
 fn join_arguments(mine: &[Word], theirs: &[Word]) -> Vec<Word> {
     let mut joined: Vec<Word> = Vec::new();
     for (a, b) in mine.iter().zip(theirs) {

@@ -1,21 +1,21 @@
-//! A second opinion where the parser fails: is the text wrong, or does the parser not know the syntax?
+//! Checks syntax after a failure of the parser: is the text invalid, or does the parser not support it?
 //!
-//! Only reserved words, separators and brackets are looked at. A text is called wrong if these do not
-//! fit together in any shell.
+//! Only reserved words, separators and brackets are checked. A text is invalid if these do not match in
+//! any shell.
 
 use brush_parser::{Token, TokenizerError, uncached_tokenize_str};
 
 use super::dialect::Dialect;
 use super::parse;
 
-/// Whether a piece of a script may be a complete command. What is refused is not one.
+/// Returns true if a piece of a script may be a complete command. It is not one if this returns false.
 pub(super) fn may_be_complete(piece: &str) -> bool {
     let last = piece.trim_end_matches('\n');
     !last.ends_with('\\') && !last.ends_with("&&") && !last.ends_with("||")
 }
 
-/// Whether the shells of the dialect report a syntax error for the complete command that the text
-/// starts with.
+/// Returns true if the shells of the dialect report a syntax error for the complete command that the
+/// text starts with.
 pub(super) fn is_wrong(text: &str, dialect: Dialect) -> bool {
     match uncached_tokenize_str(text, &parse::options(dialect).tokenizer_options()) {
         Ok(tokens) => Structure::new(dialect).is_wrong(&tokens),
@@ -26,8 +26,8 @@ pub(super) fn is_wrong(text: &str, dialect: Dialect) -> bool {
     }
 }
 
-/// Whether a quote is open at the end. Only answered for texts without here-documents, command
-/// substitutions and `${`, whose quotes are their own.
+/// Returns true if a quote is open at the end. Returns false for texts with here-documents, command
+/// substitutions or `${`, which have their own quoting.
 fn has_open_quote(text: &str) -> bool {
     if ["<<", "$(", "${", "`", "$'"]
         .iter()
@@ -56,7 +56,7 @@ fn has_open_quote(text: &str) -> bool {
     open.is_some()
 }
 
-/// A construct that is open.
+/// An open construct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Open {
     If,
@@ -76,18 +76,18 @@ enum Open {
 struct Structure {
     dialect: Dialect,
     open: Vec<Open>,
-    /// A command may start here.
+    /// Whether a command may start here.
     start: bool,
-    /// No command has come since the last opening word or separator that needs one.
+    /// Whether no command has followed the last opening word or separator that needs one.
     empty: bool,
     any: bool,
 }
 
-/// What a token shows.
+/// The result of checking a token.
 enum Seen {
     Fine,
     Wrong,
-    /// The first complete command ends, or there is syntax that is not looked at.
+    /// The first complete command ends, or there is syntax that is not checked.
     End,
 }
 
@@ -125,7 +125,7 @@ impl Structure {
         Seen::Fine
     }
 
-    /// A word that goes on with a construct: `then`, `do`, ...
+    /// Handles a word that continues a construct: `then`, `do`, ...
     fn goes_on(&mut self, from: &[Open], to: Open) -> Seen {
         match self.open.last() {
             Some(last) if from.contains(last) && !self.empty => {
@@ -203,7 +203,8 @@ impl Structure {
         }
     }
 
-    /// `name ()` starts a function; any other parenthesis after a word is wrong in dash.
+    /// Handles a parenthesis after a word. `name ()` starts a function; any other parenthesis is an
+    /// error in dash.
     fn paren_after_word(&mut self, rest: &mut &[Token]) -> Seen {
         match rest {
             [_, Token::Operator(close, _), after @ ..] if close == ")" => {

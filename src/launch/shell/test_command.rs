@@ -9,13 +9,13 @@ use super::state::{Data, Status, Switch};
 use super::world::{FileTest, Word};
 use crate::launch::environment::Value;
 
-/// The longest `test` expression that is read, in words.
+/// The maximum length of a `test` expression, in words.
 const MAX_WORDS: usize = 256;
 
-/// How deep parentheses may be nested.
+/// The maximum nesting depth of parentheses.
 const MAX_DEPTH: u32 = 16;
 
-/// The answer of a test.
+/// The result of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
     Is(bool),
@@ -53,7 +53,7 @@ impl Answer {
 }
 
 impl Shell<'_> {
-    /// `test`, `[`, and `[[` where it is a command.
+    /// Runs `test`, `[`, and `[[` in shells where it is a command.
     pub(super) fn test_builtin(&mut self, name: &str, operands: &[Word]) {
         let mut operands = operands;
         if name != "test" {
@@ -83,7 +83,7 @@ impl Shell<'_> {
         }
     }
 
-    /// The answer by the number of words (POSIX `test`, "4 arguments" and fewer).
+    /// Evaluates the words by their number (POSIX `test`, "4 arguments" and fewer).
     fn tested(&mut self, words: &[Word]) -> Answer {
         match words {
             [] => Answer::Is(false),
@@ -108,7 +108,8 @@ impl Shell<'_> {
         }
     }
 
-    /// Words are left over: an error, unless an unknown word could be an operator.
+    /// Returns the result if words are left over: an error, unless an unknown word could be an
+    /// operator.
     fn too_many(&self, words: &[Word]) -> Answer {
         if words.contains(&Word::Unknown) {
             Answer::Unknown
@@ -199,7 +200,7 @@ impl Shell<'_> {
         }
     }
 
-    /// Whether a variable is set.
+    /// Returns whether a variable is set; `None` if that is unknown.
     fn is_set(&self, name: &str) -> Option<bool> {
         if name.contains('[') {
             return None;
@@ -240,7 +241,7 @@ impl Shell<'_> {
         }
     }
 
-    /// `[[ ... ]]`; `None` if the answer is unknown.
+    /// Evaluates `[[ ... ]]`. Returns `None` if the result is unknown.
     pub(super) fn extended_test(&mut self, test: &ExtendedTestExpr) -> Expanded<Option<bool>> {
         if !self.spend(1) || !self.dialect.is_bash() {
             self.extended_words(test)?;
@@ -272,7 +273,7 @@ impl Shell<'_> {
         })
     }
 
-    /// Expands the words of a test that is not modelled, for the commands in them.
+    /// Expands the words of an unsupported test, to run the commands in them.
     fn extended_words(&mut self, test: &ExtendedTestExpr) -> Expanded<()> {
         match test {
             ExtendedTestExpr::And(left, right) | ExtendedTestExpr::Or(left, right) => {
@@ -422,7 +423,7 @@ fn file_test(letter: char) -> Option<FileTest> {
     })
 }
 
-/// A decimal integer as `test` reads it.
+/// Parses a decimal integer as `test` does.
 fn integer(text: &str) -> Option<i64> {
     let text = text.trim();
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);

@@ -1,20 +1,21 @@
-//! What well-known utilities write and change. Whether they are there, the world says.
+//! The output and the effects of well-known utilities. Whether a utility exists is decided by the
+//! world.
 
 use super::paths;
 use super::run::Shell;
 use super::world::{FileTest, Word};
 use crate::launch::environment::Value;
 
-/// What a program may change in the file system.
+/// The changes of a program in the file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Changes {
     Nothing,
-    /// The paths that are its arguments, and what is below them.
+    /// The paths in its arguments, and everything below them.
     Arguments,
     Anything,
 }
 
-/// What a command may change.
+/// Returns the changes that a command may make.
 pub(super) fn changes(argv: &[Word]) -> Changes {
     let Some(Word::Known(program)) = argv.first() else {
         return Changes::Anything;
@@ -42,7 +43,7 @@ pub(super) fn changes(argv: &[Word]) -> Changes {
     }
 }
 
-/// What a utility writes to standard output; `None` if it is not modelled or unknown.
+/// Returns the standard output of a utility; `None` if it is unknown or not supported.
 pub(super) fn output(shell: &mut Shell<'_>, argv: &[Word]) -> Option<Value> {
     let mut words = Vec::new();
     for word in argv {
@@ -93,7 +94,7 @@ pub(super) fn output(shell: &mut Shell<'_>, argv: &[Word]) -> Option<Value> {
     Some(Value::Known(text + "\n"))
 }
 
-/// `basename` (POSIX): the last component; `None` for `/` and the empty string.
+/// `basename` (POSIX): returns the last component; `None` for `/` and the empty string.
 fn basename(path: &str) -> Option<&str> {
     path.trim_end_matches('/')
         .rsplit('/')
@@ -101,7 +102,7 @@ fn basename(path: &str) -> Option<&str> {
         .filter(|name| !name.is_empty())
 }
 
-/// `dirname` (POSIX).
+/// `dirname` (POSIX): returns the path without the last component.
 fn dirname(path: &str) -> &str {
     let trimmed = path.trim_end_matches('/');
     match trimmed.rsplit_once('/') {

@@ -1,4 +1,4 @@
-//! What the shell evaluator asks of the container around it.
+//! The interface from the shell evaluator to the container around it.
 
 use crate::launch::chain::StepId;
 use crate::launch::environment::Environment;
@@ -6,16 +6,15 @@ use crate::launch::environment::Environment;
 /// A word after expansion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Word {
-    /// The word.
+    /// A known word.
     Known(String),
-    /// One word, whose text or part of it is unknown.
+    /// One word whose text is unknown, at least in part.
     Unknown,
-    /// Any number of words, none included: `$ARGS` without quotes, or `"$@"` when the arguments are
-    /// unknown.
+    /// Any number of words, or none: `$ARGS` without quotes, or `"$@"` if the arguments are unknown.
     UnknownMany,
 }
 
-/// Where a command runs.
+/// How a command runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// The shell waits for it.
@@ -28,7 +27,7 @@ pub enum Place {
     Pipe,
 }
 
-/// A command that a shell starts: neither a builtin nor a function.
+/// A command that a shell starts, which is neither a builtin nor a function.
 #[derive(Clone, Debug)]
 pub(crate) struct Command {
     /// The program and its arguments.
@@ -37,14 +36,15 @@ pub(crate) struct Command {
     pub environment: Environment,
     /// The working directory, absolute; `None` if it is unknown.
     pub cwd: Option<String>,
-    /// Where it runs.
+    /// How it runs.
     pub place: Place,
-    /// Whether it is started in every run of the script. `false` behind an unknown condition, or
-    /// after something that may have ended the script.
+    /// Whether it is started in every run of the script. False behind an unknown condition, or after
+    /// something that may have ended the script.
     pub certain: bool,
-    /// Whether the script looks at its exit status: it is a condition, or stands before `&&` or `||`.
+    /// Whether the script checks its exit status, because it is a condition or stands before `&&` or
+    /// `||`.
     pub tested: bool,
-    /// The line of the script that it is on, from 1.
+    /// The line in the script, from 1.
     pub line: u32,
 }
 
@@ -53,13 +53,13 @@ pub(crate) struct Command {
 pub(crate) struct Ended {
     /// The exit status; `None` if it is unknown.
     pub status: Option<u8>,
-    /// The step that could not be started, if the status comes from that.
+    /// The step that could not be started, if it caused the status.
     pub cause: Option<StepId>,
-    /// Whether it may run forever: what follows it in the script is possible, not certain.
+    /// Whether it may run forever. The commands after it in the script are then possible, not certain.
     pub may_stay: bool,
 }
 
-/// What `test` and `[[` ask about a file.
+/// A file test of `test` and `[[`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileTest {
     /// `-e`: it exists.
@@ -82,14 +82,14 @@ pub(crate) enum FileTest {
     Special,
 }
 
-/// The container that a script runs in.
+/// The container in which a script runs.
 pub(crate) trait World {
-    /// Starts a program and says how it ended. Finds it in PATH if its name has no slash.
+    /// Starts a program and returns how it ended. Searches PATH if its name has no slash.
     fn run(&mut self, command: Command) -> Ended;
 
-    /// The path of the program that a name leads to in the PATH of `environment`, as `command -v`
-    /// prints it for a program. The outer `None` means that it is unknown, the inner one that there
-    /// is no such program.
+    /// Returns the path of the program with a name in the PATH of `environment`, as `command -v` prints
+    /// it for a program. The outer `None` means that the result is unknown, the inner one that there is
+    /// no such program.
     fn find(
         &self,
         name: &str,
@@ -97,34 +97,35 @@ pub(crate) trait World {
         cwd: Option<&str>,
     ) -> Option<Option<String>>;
 
-    /// The answer of a test on an absolute path; `None` if it is unknown, as it is below `/proc`,
-    /// `/sys`, `/dev`, `/tmp`, `/run` and in volumes.
+    /// Returns the result of a test on an absolute path; `None` if it is unknown, as it is below
+    /// `/proc`, `/sys`, `/dev`, `/tmp`, `/run` and in volumes.
     fn test(&self, test: FileTest, path: &str) -> Option<bool>;
 
-    /// The contents of a file at an absolute path; `None` if there is none, it may not be read, it is
-    /// too large, or its contents are unknown.
+    /// Returns the contents of a file at an absolute path. `None` if the file does not exist, may not
+    /// be read or is too large, or if its contents are unknown.
     fn read(&self, path: &str) -> Option<String>;
 
-    /// The names in a directory, sorted as in the C locale, without `.` and `..`; `None` if there is no
-    /// such directory or its contents are unknown.
+    /// Returns the names in a directory, sorted as in the C locale, without `.` and `..`. `None` if
+    /// there is no such directory or its contents are unknown.
     fn list(&self, path: &str) -> Option<Vec<String>>;
 
-    /// The path with all symbolic links resolved, as `readlink -f` prints it; `None` if it leads nowhere.
+    /// Returns the path with all symbolic links resolved, as `readlink -f` prints it; `None` if it does
+    /// not exist.
     fn real_path(&self, path: &str) -> Option<String>;
 
-    /// The effective user and group ids; `None` if they are unknown.
+    /// Returns the effective user and group ids; `None` if they are unknown.
     fn ids(&self) -> Option<(u32, u32)>;
 
-    /// The name of the user, as `id -un` prints it; `None` if it is unknown.
+    /// Returns the name of the user, as `id -un` prints it; `None` if it is unknown.
     fn user_name(&self) -> Option<String>;
 
-    /// The name of the machine as `uname -m` prints it; `None` if it is unknown.
+    /// Returns the name of the machine, as `uname -m` prints it; `None` if it is unknown.
     fn machine(&self) -> Option<&'static str>;
 
-    /// Learns that the rest of a text is not understood: what it does is unknown.
+    /// Records that the rest of a text is not supported, so its effect is unknown.
     fn not_understood(&mut self);
 
-    /// Takes `steps` from the budget of the whole chain. Once it answers `false`, the evaluation has to
-    /// stop: what would follow is unknown.
+    /// Takes `steps` from the budget of the whole chain. Once it returns false, the evaluation has to
+    /// stop, and everything after that is unknown.
     fn spend(&mut self, steps: u32) -> bool;
 }

@@ -28,7 +28,7 @@ impl Shell<'_> {
                     }
                     rest = after;
                 }
-                // bash takes it for an option of its own, and executes nothing.
+                // bash treats it as an option of its own, and executes nothing.
                 Some(option) if self.dialect.is_bash() && option.starts_with('-') => {
                     if self.dialect == Dialect::BashPosix {
                         return Ok(self.fatal(Some(2)));
@@ -48,7 +48,7 @@ impl Shell<'_> {
         }
     }
 
-    /// The status that `exit` and `return` are given.
+    /// Sets the status from the operand of `exit` or `return`.
     fn given_status(&mut self, operands: &[Word]) {
         match operands.first() {
             None => {}
@@ -84,13 +84,13 @@ impl Shell<'_> {
         }
         match self.dialect {
             Dialect::Dash => self.exit_builtin(operands),
-            // `! return` inverts the status there.
+            // `! return` inverts the status in this case.
             Dialect::Busybox => self.fatal(None),
             Dialect::Bash => {
                 self.set_status(2);
                 self.errexit()
             }
-            // bash in POSIX mode ends there, unless the status is tested.
+            // bash in POSIX mode ends here, unless the status is tested.
             Dialect::BashPosix | Dialect::Unknown => {
                 self.doubt();
                 self.unknown_status();
@@ -147,7 +147,7 @@ impl Shell<'_> {
         let unknown = arguments.iter().position(|word| *word == Word::UnknownMany);
         match unknown {
             Some(place) if place < count => {
-                // Some or all of what is shifted off are of the unknown ones.
+                // Some of the arguments that are shifted away are unknown.
                 arguments.drain(..place);
                 self.doubt();
                 self.unknown_status();
@@ -192,7 +192,7 @@ impl Shell<'_> {
         }
     }
 
-    /// Unknown code ran in this shell: it may have changed everything.
+    /// Handles unknown code that ran in this shell. It may have changed everything.
     fn anything_happened(&mut self) -> Flow {
         for variable in self.state.variables.values_mut() {
             variable.data = Data::Scalar(Value::Unknown);
@@ -258,8 +258,8 @@ impl Shell<'_> {
         }
     }
 
-    /// The file that `.` reads: a name without a slash is searched in PATH. The outer `None` if that
-    /// is unknown.
+    /// Returns the file that `.` reads. A name without a slash is searched in PATH. The outer `None`
+    /// means that the result is unknown, the inner one that there is no such file.
     #[allow(clippy::option_option)]
     fn sourced_path(&mut self, name: &str) -> Option<Option<String>> {
         if name.contains('/') {
@@ -278,7 +278,7 @@ impl Shell<'_> {
                 None => return None,
             }
         }
-        // bash looks in the working directory, dash and busybox do not.
+        // bash searches the working directory; dash and busybox do not.
         match self.dialect {
             Dialect::Bash => match self.file(FileTest::Regular, name) {
                 Some(true) => Some(Some(format!("./{name}"))),
@@ -341,7 +341,7 @@ impl Shell<'_> {
             Dialect::Unknown => Status::NonZero,
         };
         let Some(target) = target else {
-            // `cd` without HOME is an error in bash, and nothing in dash and busybox.
+            // `cd` without HOME is an error in bash, and does nothing in dash and busybox.
             self.state.status = if self.dialect.is_bash() {
                 failed
             } else {
@@ -382,7 +382,7 @@ impl Shell<'_> {
             self.state.cause = None;
             return;
         }
-        // A directory of which nothing is known, as one below /tmp, is taken to be there.
+        // A directory whose state is unknown, such as one below /tmp, is assumed to exist.
         self.change_directory(path);
         self.set_status(0);
     }

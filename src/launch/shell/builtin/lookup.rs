@@ -9,7 +9,7 @@ use crate::launch::shell::run::{Flow, Shell};
 use crate::launch::shell::state::Status;
 use crate::launch::shell::world::Word;
 
-/// What a name leads to.
+/// The result of looking up a name.
 enum Found {
     Text(String),
     Nothing,
@@ -43,7 +43,7 @@ impl Shell<'_> {
         match first {
             Word::Known(target) if super::exists(target, self.dialect) => {
                 let target = target.clone();
-                // An error of a special builtin does not end the shell behind `command`.
+                // After `command`, an error of a special builtin does not end the shell.
                 let arguments: Vec<Argument> = rest.iter().cloned().map(Argument::Word).collect();
                 self.shielded = true;
                 let flow = self.builtin(&target, &arguments);
@@ -66,7 +66,7 @@ impl Shell<'_> {
         }
     }
 
-    /// `command -v` and `command -V`.
+    /// Handles `command -v` and `command -V`.
     fn describe(&mut self, word: &Word) {
         let found = match word {
             Word::Known(name) => self.leads_to(name),
@@ -128,7 +128,8 @@ impl Shell<'_> {
         }
     }
 
-    /// The program that a name leads to.
+    /// Returns the program with a name. The outer `None` means that the result is unknown, the inner
+    /// one that there is no such program.
     #[allow(clippy::option_option)]
     pub(in super::super) fn find(&mut self, name: &str) -> Option<Option<String>> {
         if self.state.touched_anything {
@@ -137,7 +138,7 @@ impl Shell<'_> {
         let environment = match self.state.get("PATH") {
             Some(Value::Unknown) => return None,
             Some(path) => {
-                // The shell searches its own PATH, exported or not.
+                // The shell searches its own PATH, whether or not it is exported.
                 let mut environment = self.state.environment();
                 environment.set("PATH", path);
                 environment
@@ -188,7 +189,7 @@ impl Shell<'_> {
         }
     }
 
-    /// After `alias`, the name may stand for something else, in dash and busybox.
+    /// Handles `alias`. In dash and busybox, the name may have another meaning afterwards.
     pub(super) fn alias(&mut self, operands: &[Word]) {
         self.set_status(0);
         if self.dialect == Dialect::Bash {

@@ -1,4 +1,4 @@
-//! Commands that the shell runs itself.
+//! Builtins: the commands that the shell runs itself.
 
 mod control;
 mod lookup;
@@ -18,11 +18,11 @@ use crate::launch::environment::Value;
 pub(super) enum Argument {
     /// A word.
     Word(Word),
-    /// An assignment, for `export`, `local` and the like, whose value is not split.
+    /// An assignment, for example of `export` and `local`, whose value is not split.
     Assignment(String, Data),
 }
 
-/// Special builtins (POSIX 2.14): an error in one ends a POSIX shell.
+/// Returns true for special builtins (POSIX 2.14). An error in one ends a POSIX shell.
 pub(super) fn is_special(name: &str) -> bool {
     matches!(
         name,
@@ -43,7 +43,7 @@ pub(super) fn is_special(name: &str) -> bool {
     )
 }
 
-/// Whether a dialect has a builtin of this name.
+/// Returns true if a dialect has a builtin of this name.
 pub(super) fn exists(name: &str, dialect: Dialect) -> bool {
     let common = is_special(name)
         || matches!(
@@ -110,7 +110,7 @@ pub(super) fn exists(name: &str, dialect: Dialect) -> bool {
         }
 }
 
-/// Whether the arguments of a command are assignments where they look like that.
+/// Returns true if arguments of the command that look like assignments are assignments.
 pub(super) fn declares(name: &str, dialect: Dialect) -> bool {
     match name {
         "export" | "readonly" | "local" => true,
@@ -119,7 +119,7 @@ pub(super) fn declares(name: &str, dialect: Dialect) -> bool {
     }
 }
 
-/// The arguments as words. Assignments do not occur for programs.
+/// Returns the arguments as words. Programs do not have assignments.
 pub(super) fn words(arguments: Vec<Argument>) -> Vec<Word> {
     let word = |argument| match argument {
         Argument::Word(word) => word,
@@ -143,7 +143,7 @@ impl Shell<'_> {
         self.builtin_words(name, &operands)
     }
 
-    /// Runs a builtin whose arguments are words.
+    /// Runs a builtin whose arguments are all words.
     fn builtin_words(&mut self, name: &str, operands: &[Word]) -> Expanded<Flow> {
         match name {
             ":" | "true" => self.set_status(0),
@@ -183,7 +183,7 @@ impl Shell<'_> {
         Ok(self.errexit())
     }
 
-    /// An error in a special builtin: it ends the shell, or it has this status in bash.
+    /// Handles an error in a special builtin, which ends the shell. bash continues with the status `bash`.
     fn special_error(&mut self, bash: u8) -> Flow {
         match self.dialect {
             Dialect::Dash | Dialect::Busybox | Dialect::BashPosix if self.shielded => {
@@ -206,7 +206,7 @@ impl Shell<'_> {
     }
 }
 
-/// The text of a word, if it is known.
+/// Returns the text of a word, if it is known.
 fn known(word: &Word) -> Option<&str> {
     match word {
         Word::Known(text) => Some(text),
@@ -214,19 +214,19 @@ fn known(word: &Word) -> Option<&str> {
     }
 }
 
-/// The words, if all of them are known.
+/// Returns the words, if all of them are known.
 fn all_known(words: &[Word]) -> Option<Vec<&str>> {
     words.iter().map(known).collect()
 }
 
-/// Whether a text is the name of a variable.
+/// Returns true if a text is the name of a variable.
 fn is_name(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with(|c: char| c.is_ascii_digit())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// A value of known text.
+/// Returns the value for a known text.
 fn value(text: &str) -> Value {
     Value::Known(text.to_owned())
 }

@@ -6,7 +6,7 @@ use crate::launch::shell::run::{Flow, Shell};
 use crate::launch::shell::state::{Options, Switch};
 use crate::launch::shell::world::Word;
 
-/// Sets the option of a letter. `false` if no shell has it.
+/// Sets the option of a letter. Returns false if no shell has it.
 pub(in crate::launch::shell) fn set_letter(options: &mut Options, letter: char, on: bool) -> bool {
     let on = Switch::from(on);
     match letter {
@@ -22,7 +22,7 @@ pub(in crate::launch::shell) fn set_letter(options: &mut Options, letter: char, 
     true
 }
 
-/// Sets an option of `-o`. `false` if the dialect does not have it.
+/// Sets an option by its `-o` name. Returns false if the dialect does not have it.
 pub(in crate::launch::shell) fn set_name(
     options: &mut Options,
     name: &str,
@@ -68,7 +68,7 @@ impl Shell<'_> {
         let mut replaces = false;
         while let Some((first, after)) = rest.split_first() {
             let Some(text) = known(first) else {
-                // It may be options or arguments.
+                // The word may be options or an argument.
                 replaces = true;
                 break;
             };

@@ -67,7 +67,7 @@ impl Shell<'_> {
     }
 }
 
-/// What `echo` writes; `None` for escapes that are not modelled.
+/// Returns the output of `echo`; `None` for escapes that are not supported.
 fn echoed(words: &[&str], dialect: Dialect) -> Option<String> {
     let mut words = words;
     let (mut newline, mut escapes) = (true, dialect == Dialect::Dash);
@@ -100,7 +100,7 @@ fn echoed(words: &[&str], dialect: Dialect) -> Option<String> {
     Some(if newline { text + "\n" } else { text })
 }
 
-/// What `printf` writes; `None` for conversions and escapes that are not modelled.
+/// Returns the output of `printf`; `None` for conversions and escapes that are not supported.
 fn formatted(format: &str, arguments: &[&str]) -> Option<String> {
     let mut text = String::new();
     let mut arguments = arguments.iter();

@@ -14,7 +14,7 @@ struct Flags {
     export: Option<bool>,
     readonly: bool,
     local: bool,
-    /// The value is transformed or refers to another variable: it is unknown.
+    /// Whether the value is transformed or refers to another variable, so that it is unknown.
     odd: bool,
     array: bool,
     functions: bool,
@@ -22,7 +22,7 @@ struct Flags {
 }
 
 impl Shell<'_> {
-    /// `export`, `readonly`, `local`, `declare` and `typeset`.
+    /// Runs `export`, `readonly`, `local`, `declare` and `typeset`.
     pub(super) fn declare(&mut self, name: &str, operands: &[Argument]) -> Expanded<()> {
         let in_function = !self.state.locals.is_empty() && self.is_in_function();
         let mut flags = Flags {
@@ -175,7 +175,7 @@ impl Shell<'_> {
         }
     }
 
-    /// Commands that set variables to what they read.
+    /// Runs commands that set variables from their input.
     pub(super) fn read(&mut self, name: &str, operands: &[Word]) {
         let mut names = Vec::new();
         let mut words = operands.iter();

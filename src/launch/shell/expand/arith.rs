@@ -11,20 +11,20 @@ use crate::launch::shell::Dialect;
 use crate::launch::shell::run::Shell;
 use crate::launch::shell::state::{Data, Switch};
 
-/// The longest expression that is parsed, in bytes. The parser recurses at each operator.
+/// The maximum length of an expression that is parsed, in bytes. The parser recurses at each operator.
 const MAX_TEXT: usize = 512;
 
-/// How deep parentheses may be nested: the parser tries several alternatives at each.
+/// The maximum nesting depth of parentheses. The parser tries several alternatives at each.
 const MAX_DEPTH: usize = 6;
 
-/// How many variables may be expressions that name further variables.
+/// The maximum depth of variables whose values are expressions with further variables.
 const MAX_INDIRECT: u32 = 8;
 
-/// Why an expression has no value.
+/// The reason why an expression has no value.
 enum Problem {
-    /// It is unknown.
+    /// The value is unknown.
     Unknown,
-    /// It is unknown, and the shell may report an error.
+    /// The value is unknown, and the shell may report an error.
     Doubtful,
     /// The shell reports an error.
     Error,
@@ -35,7 +35,7 @@ enum Problem {
 type Number = Result<i64, Problem>;
 
 impl Shell<'_> {
-    /// The value of an expression; `None` if it is unknown. Assignments in it are made.
+    /// Evaluates an expression, including its assignments. Returns `None` if the value is unknown.
     pub fn arithmetic(&mut self, text: &str) -> Expanded<Option<i64>> {
         if text.len() > MAX_TEXT {
             return Ok(None);
@@ -73,7 +73,7 @@ impl Shell<'_> {
         }
     }
 
-    /// Variables that an expression of unknown value may assign are unknown afterwards.
+    /// Makes the variables unknown that an expression of unknown value may assign.
     fn forget_assigned(&mut self, text: &str) {
         if !text.contains('=') && !text.contains("++") && !text.contains("--") {
             return;
@@ -100,7 +100,7 @@ impl Shell<'_> {
         }
         match arithmetic::parse(text) {
             Ok(expression) => self.evaluate(&expression, indirect - 1),
-            // The parser may not know the expression, or it may be an error.
+            // The parser may not support the expression, or the expression may be an error.
             Err(_) => Err(Problem::Doubtful),
         }
     }
@@ -175,7 +175,7 @@ impl Shell<'_> {
             return Err(Problem::Unknown);
         };
         match self.state.get(name) {
-            // dash and busybox take it for 0 here, even under `set -u`.
+            // dash and busybox use 0 here, even under `set -u`.
             None if self.dialect.is_bash() && self.state.options.nounset == Switch::On => {
                 Err(Problem::Unset)
             }
@@ -190,7 +190,7 @@ impl Shell<'_> {
                 Err(Problem::Unknown)
             }
             None => Ok(0),
-            // A value that is no number ends the shell.
+            // A value that is not a number ends the shell.
             Some(Value::Unknown) => Err(Problem::Doubtful),
             Some(Value::Known(text)) => match plain(text.trim()) {
                 Some(number) => Ok(number),
@@ -217,7 +217,7 @@ impl Shell<'_> {
     }
 }
 
-/// A decimal number without a leading zero, with its sign.
+/// Parses a decimal number without leading zeros, with an optional sign.
 fn plain(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let octal = digits.len() > 1 && digits.starts_with('0');

@@ -1,12 +1,13 @@
-//! Brace expansion of bash: `{a,b}` and `{1..3}`, before all other expansions.
+//! Brace expansion of bash: `{a,b}` and `{1..3}`. It precedes all other expansions.
 
-/// The most words that braces may give.
+/// The maximum number of words that braces may expand to.
 const MAX_ALTERNATIVES: usize = 4096;
 
-/// How deep braces may be nested.
+/// The maximum nesting depth of braces.
 const MAX_DEPTH: u32 = 8;
 
-/// The words that a word stands for; `None` if there are too many, or if the syntax is not modelled.
+/// Returns the words that a word expands to. `None` if there are too many, or if the syntax is not
+/// supported.
 pub(super) fn expand(word: &str) -> Option<Vec<String>> {
     if !word.contains('{') || !(word.contains(',') || word.contains("..")) {
         return Some(vec![word.to_owned()]);
@@ -44,8 +45,8 @@ fn expand_within(word: &str, depth: u32) -> Option<Vec<String>> {
     Some(words)
 }
 
-/// The place of the first group that is expanded, of its closing brace and of its commas. The outer
-/// `None` if the quotes of the word are not balanced.
+/// Returns the positions of the first group that is expanded, of its closing brace and of its commas.
+/// The outer `None` means that the quotes of the word are not balanced.
 #[allow(clippy::option_option)]
 fn first_group(word: &str) -> Option<Option<(usize, usize, Vec<usize>)>> {
     let skipped = quoted(word)?;
@@ -81,12 +82,12 @@ fn first_group(word: &str) -> Option<Option<(usize, usize, Vec<usize>)>> {
     Some(None)
 }
 
-/// For each byte, whether it is quoted or part of an expansion.
+/// Returns for each byte whether it is quoted or part of an expansion.
 fn quoted(word: &str) -> Option<Vec<bool>> {
     let bytes = word.as_bytes();
     let mut skipped = vec![false; bytes.len()];
     let mut place = 0;
-    // The closing characters that are awaited.
+    // The expected closing characters.
     let mut open: Vec<u8> = Vec::new();
     while let Some(&byte) = bytes.get(place) {
         let before = open.len();
@@ -127,7 +128,7 @@ fn is_sequence(inner: &str) -> bool {
     inner.contains("..") && !inner.contains(['{', '}', ',', '$', '`', '\'', '"', '\\'])
 }
 
-/// The members of `{1..3}`; `None` for those with letters or steps.
+/// Returns the members of `{1..3}`; `None` for sequences with letters or steps.
 fn sequence(inner: &str) -> Option<Vec<String>> {
     let (from, to) = inner.split_once("..")?;
     let padded = |text: &str| text.len() > 1 && text.trim_start_matches('-').starts_with('0');
@@ -156,7 +157,7 @@ fn sequence(inner: &str) -> Option<Vec<String>> {
 mod tests {
     use super::*;
 
-    // What `echo` of bash 5.2 prints.
+    // The expected words are the output of `echo` in bash 5.2.
     #[test]
     fn braces_give_words_as_in_bash() {
         for (word, expected) in [

@@ -2,14 +2,14 @@
 
 use super::{Chunk, MAX_WORDS};
 
-/// One field: a word whose quoted and unquoted parts are still told apart.
+/// One field: a word that still distinguishes its quoted and unquoted parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Field {
     /// Text, and whether it was quoted.
     pub parts: Vec<(String, bool)>,
-    /// Part of the text is unknown.
+    /// Whether part of the text is unknown.
     pub unknown: bool,
-    /// It may be any number of words.
+    /// Whether it may be any number of words.
     pub many: bool,
 }
 
@@ -25,7 +25,7 @@ impl Field {
 struct Splitter {
     done: Vec<Field>,
     current: Option<Field>,
-    /// The last field ended with white space, so that a separator that follows belongs to its end.
+    /// Whether the last field ended with white space, so that a following separator belongs to its end.
     after_blank: bool,
 }
 
@@ -69,7 +69,7 @@ impl Splitter {
     }
 }
 
-/// Splits what a word expanded to. `separators` is `IFS`, `None` if it is unknown.
+/// Splits the result of expanding a word. `separators` is `IFS`; `None` if it is unknown.
 pub(super) fn split(chunks: &[Chunk], separators: Option<&str>) -> Vec<Field> {
     let mut splitter = Splitter {
         done: Vec::new(),
@@ -118,7 +118,8 @@ mod tests {
         fields.into_iter().map(joined).collect()
     }
 
-    // What `IFS=...; set -- $x; printf '[%s]' "$@"` prints in dash, bash and busybox.
+    // The expected words are the output of `IFS=...; set -- $x; printf '[%s]' "$@"` in dash, bash and
+    // busybox.
     #[test]
     fn separators_end_fields_and_white_space_is_collapsed() {
         assert_eq!(words("  a b  c ", " \t\n"), ["a", "b", "c"]);

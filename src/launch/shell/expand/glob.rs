@@ -9,7 +9,7 @@ use crate::launch::shell::state::Switch;
 use crate::launch::shell::world::{FileTest, Word};
 
 impl Shell<'_> {
-    /// The words that a field stands for: itself, or the paths that match it.
+    /// Returns the words for a field: the field itself, or the paths that match it.
     pub(super) fn glob(&mut self, field: Field) -> Vec<Word> {
         if field.many {
             return vec![Word::UnknownMany];
@@ -36,7 +36,7 @@ impl Shell<'_> {
         }
     }
 
-    /// The paths that match, sorted; `None` if that is unknown.
+    /// Returns the paths that match, sorted; `None` if that is unknown.
     fn matches(&mut self, field: &Field) -> Option<Vec<String>> {
         let components = components(field);
         let absolute = components.len() > 1 && components.first().is_some_and(Vec::is_empty);
@@ -74,7 +74,7 @@ impl Shell<'_> {
         {
             let name: String = component.iter().map(|(c, _)| c).collect();
             let path = format!("{prefix}{name}");
-            // A last component without a pattern has to exist.
+            // A last component without a pattern must exist.
             if !last || name.is_empty() || self.file(FileTest::Exists, &path)? {
                 next.push(path + slash);
             }
@@ -119,7 +119,7 @@ impl Shell<'_> {
     }
 }
 
-/// The characters of each component of a pattern, and whether they were quoted.
+/// Returns the characters of each component of a pattern, each with whether it was quoted.
 fn components(field: &Field) -> Vec<Vec<(char, bool)>> {
     let mut components = vec![Vec::new()];
     for (text, quoted) in &field.parts {

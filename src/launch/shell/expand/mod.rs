@@ -18,25 +18,25 @@ use crate::launch::environment::Value;
 
 pub(super) use pattern::Pattern;
 
-/// The longest value that a variable or word may get, in bytes.
+/// The maximum length of the value of a variable or word, in bytes.
 pub(super) const MAX_VALUE: usize = 1 << 20;
 
-/// The most words that an expansion may give.
+/// The maximum number of words that an expansion may produce.
 pub(super) const MAX_WORDS: usize = 1 << 16;
 
-/// The longest word that is parsed, in bytes. Here-documents may be longer.
+/// The maximum length of a word that is parsed, in bytes. Here-documents may be longer.
 const MAX_WORD_TEXT: usize = 64 << 10;
 
 /// A part of a word after expansion, before it is split into fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Chunk {
-    /// Text. `split` is set if it comes from an expansion without quotes.
+    /// Text. `split` is true if it comes from an expansion without quotes.
     Text {
         text: String,
         quoted: bool,
         split: bool,
     },
-    /// Text that is unknown. Without quotes it may give any number of words.
+    /// Unknown text. Without quotes it may become any number of words.
     Unknown { quoted: bool },
     /// The end of one of the words of `"$@"`.
     Break,
@@ -65,7 +65,7 @@ impl Chunk {
     }
 }
 
-/// What an expansion gives, or why the shell ends or stops the command because of it.
+/// The result of an expansion, or the control flow if it ends the shell or the command.
 pub(super) type Expanded<T> = Result<T, Flow>;
 
 impl Shell<'_> {
@@ -90,15 +90,15 @@ impl Shell<'_> {
                 }
             }
         }
-        // Long lists are paid for, so that a loop cannot copy them for ever.
+        // Charge for long lists, so that a loop cannot copy them forever.
         if !self.spend(words.len()) {
             return Err(Flow::Exit(self.give_up()));
         }
         Ok(words)
     }
 
-    /// Expands a word that is neither split nor matched against pathnames: the value of an
-    /// assignment, the word of `case`, the target of a redirection.
+    /// Expands a word that is neither split nor matched against path names: the value of an assignment,
+    /// the word of `case`, the target of a redirection.
     pub fn expand_string(&mut self, text: &str) -> Expanded<Value> {
         let chunks = self.chunks_of(text, false)?;
         Ok(self.concatenated(&chunks))
@@ -110,8 +110,8 @@ impl Shell<'_> {
         Ok(self.concatenated(&chunks))
     }
 
-    /// Expands a pattern, in which quoted characters stand for themselves. `None` if part of it is
-    /// unknown.
+    /// Expands a pattern, in which quoted characters stand for themselves. Returns `None` if part of it
+    /// is unknown.
     pub fn expand_pattern(&mut self, text: &str) -> Expanded<Option<Pattern>> {
         let chunks = self.chunks_of(text, false)?;
         Ok(Pattern::from_chunks(&chunks))
@@ -127,7 +127,7 @@ impl Shell<'_> {
         Ok(self.concatenated(&chunks))
     }
 
-    /// The text of chunks that are not split. The words of `"$@"` are joined with spaces.
+    /// Returns the text of chunks that are not split. The words of `"$@"` are joined with spaces.
     fn concatenated(&self, chunks: &[Chunk]) -> Value {
         let mut joined = String::new();
         for chunk in chunks {
@@ -143,7 +143,7 @@ impl Shell<'_> {
         Value::Known(joined)
     }
 
-    /// `IFS`; `None` if it is unknown.
+    /// Returns `IFS`; `None` if it is unknown.
     fn separators(&self) -> Option<String> {
         match self.state.get("IFS") {
             None => Some(" \t\n".to_owned()),
@@ -253,8 +253,8 @@ impl Shell<'_> {
         Ok(())
     }
 
-    /// A double-quoted part gives a word even if it is empty, unless all it has is `$@` without
-    /// arguments.
+    /// Expands a double-quoted part. It produces a word even if it is empty, unless it only contains
+    /// `$@` and there are no arguments.
     fn double_quoted(
         &mut self,
         inner: &[WordPieceWithSource],
@@ -281,7 +281,7 @@ impl Shell<'_> {
         }
     }
 
-    /// The home directory of a user, from `/etc/passwd`.
+    /// Returns the home directory of a user, from `/etc/passwd`.
     fn home_of(&self, user: &str) -> Value {
         let Some(passwd) = self.world.read("/etc/passwd") else {
             return Value::Unknown;
@@ -293,7 +293,7 @@ impl Shell<'_> {
         home.map_or_else(|| Value::Known(format!("~{user}")), Value::Known)
     }
 
-    /// `${` that is not followed by an expansion of the dialect: the shell ends.
+    /// Handles a `${` that does not begin an expansion of the dialect. The shell ends.
     fn bad_substitution(&mut self) -> Expanded<()> {
         match self.dialect {
             super::Dialect::Dash => Err(self.fatal(Some(2))),
@@ -305,7 +305,7 @@ impl Shell<'_> {
     }
 }
 
-/// Whether a word is text without any expansion or quotes.
+/// Returns true if a word is text without any expansion or quotes.
 fn is_plain(text: &str) -> bool {
     !text.is_empty() && !text.starts_with('~') && !text.contains(['\\', '\'', '"', '$', '`', ':'])
 }

@@ -12,18 +12,19 @@ use crate::launch::shell::run::Shell;
 use crate::launch::shell::state::{Data, Switch};
 use crate::launch::shell::world::Word;
 
-/// What a parameter holds.
+/// The value of a parameter.
 pub(super) enum Held {
     Unset,
     One(Value),
-    /// `$@`, `$*` or all elements of an array; `joined` for those with `*`.
+    /// `$@`, `$*` or all elements of an array. `joined` is true for those with `*`.
     List {
         words: Vec<Word>,
         joined: bool,
     },
 }
 
-/// Whether a piece of a word is `$@` or an array, which may give no word at all in double quotes.
+/// Returns true if a piece of a word is `$@` or an array, which may produce no word at all in double
+/// quotes.
 pub(super) fn is_list(piece: &WordPiece) -> bool {
     let WordPiece::ParameterExpansion(expression) = piece else {
         return false;
@@ -168,7 +169,7 @@ impl Shell<'_> {
         Ok(())
     }
 
-    /// Whether the dialect does not have this kind of expansion.
+    /// Returns true if the dialect does not support this kind of expansion.
     fn is_foreign(&self, expression: &ParameterExpr) -> bool {
         if self.dialect.is_bash() {
             return false;
@@ -191,7 +192,7 @@ impl Shell<'_> {
         )
     }
 
-    /// An unset variable is used: an error under `set -u`.
+    /// Handles the use of an unset variable, which is an error under `set -u`.
     fn unset_used(&mut self) -> Expanded<()> {
         match self.state.options.nounset {
             Switch::Off => Ok(()),
@@ -206,7 +207,7 @@ impl Shell<'_> {
         }
     }
 
-    /// What a parameter holds, behind an indirection if there is one.
+    /// Returns the value of a parameter. With `indirect`, the parameter names another one.
     pub(super) fn held(&mut self, parameter: &Parameter, indirect: bool) -> Expanded<Held> {
         let held = self.held_directly(parameter)?;
         if !indirect {
@@ -266,7 +267,7 @@ impl Shell<'_> {
         })
     }
 
-    /// A positional parameter, from 1.
+    /// Returns a positional parameter, counted from 1.
     fn argument(&self, number: usize) -> Held {
         let arguments = &self.state.arguments;
         let known = arguments.iter().position(|word| *word == Word::UnknownMany);
@@ -300,7 +301,7 @@ impl Shell<'_> {
         }
     }
 
-    /// `$#`; `None` if it is unknown.
+    /// Returns `$#`; `None` if it is unknown.
     pub(in super::super) fn argument_count(&self) -> Option<usize> {
         let arguments = &self.state.arguments;
         (!arguments.contains(&Word::UnknownMany)).then_some(arguments.len())
@@ -317,7 +318,7 @@ impl Shell<'_> {
         }
     }
 
-    /// Variables whose values the shell makes up.
+    /// Returns true for variables whose values the shell generates.
     fn is_dynamic(&self, name: &str) -> bool {
         match name {
             "PPID" | "LINENO" => true,
@@ -331,7 +332,8 @@ impl Shell<'_> {
         }
     }
 
-    /// The elements of an array; the outer `None` if it is unset, the inner one if they are unknown.
+    /// Returns the elements of an array. The outer `None` means that it is unset, the inner one that
+    /// they are unknown.
     #[allow(clippy::option_option)]
     fn elements(&self, name: &str) -> Option<Option<Vec<Value>>> {
         if let Some(values) = self.call_array(name) {
@@ -350,7 +352,8 @@ impl Shell<'_> {
         }
     }
 
-    /// `FUNCNAME` and `BASH_SOURCE` of bash, which scripts read to know whether they are sourced.
+    /// Returns the value of `FUNCNAME` or `BASH_SOURCE` in bash. Scripts read them to find out whether
+    /// they are sourced.
     fn call_array(&self, name: &str) -> Option<Vec<Value>> {
         if !self.dialect.is_bash() {
             return None;
@@ -422,7 +425,7 @@ impl Shell<'_> {
         }
     }
 
-    /// The word after an operator such as `:-`.
+    /// Expands the word after an operator such as `:-`.
     fn operand(&mut self, text: Option<&str>, quoted: bool, out: &mut Vec<Chunk>) -> Expanded<()> {
         let Some(text) = text.filter(|text| !text.is_empty()) else {
             if quoted {
@@ -477,7 +480,7 @@ impl Shell<'_> {
         })
     }
 
-    /// Expansions that change the value, or each word of a list.
+    /// Expands an expression that changes the value, or each word of a list.
     fn transformed(
         &mut self,
         expression: &ParameterExpr,
@@ -505,7 +508,8 @@ impl Shell<'_> {
     }
 }
 
-/// Whether a parameter is set (and not empty, if the test asks for that); `None` if unknown.
+/// Returns whether a parameter is set (and not empty, if the test requires that); `None` if that is
+/// unknown.
 fn is_present(held: &Held, test: &ParameterTestType) -> Option<bool> {
     let empty_is_absent = matches!(test, ParameterTestType::UnsetOrNull);
     match held {
@@ -525,7 +529,7 @@ fn is_special(parameter: &Parameter) -> bool {
     matches!(parameter, Parameter::Special(_))
 }
 
-/// The value of a word that is one word.
+/// Converts a single word to a value.
 pub(super) fn value_of(word: &Word) -> Value {
     match word {
         Word::Known(text) => Value::Known(text.clone()),
@@ -533,7 +537,7 @@ pub(super) fn value_of(word: &Word) -> Value {
     }
 }
 
-/// A value as a word.
+/// Converts a value to a word.
 pub(super) fn word_of(value: Value) -> Word {
     match value {
         Value::Known(text) => Word::Known(text),

@@ -2,7 +2,7 @@
 
 use super::Chunk;
 
-/// The most steps that one match may take; beyond it the answer is unknown.
+/// The maximum number of steps of one match. Beyond it the result is unknown.
 const MAX_STEPS: usize = 1 << 20;
 
 /// An element of a pattern.
@@ -19,8 +19,8 @@ enum Element {
 pub(in super::super) struct Pattern(Vec<Element>);
 
 impl Pattern {
-    /// The pattern of an expanded word; `None` if part of it is unknown or it has bracket expressions
-    /// or extended patterns that are not modelled.
+    /// Returns the pattern for an expanded word. `None` if part of it is unknown, or if it contains
+    /// bracket expressions or extended patterns that are not supported.
     pub(super) fn from_chunks(chunks: &[Chunk]) -> Option<Self> {
         let mut characters = Vec::new();
         for chunk in chunks {
@@ -35,7 +35,7 @@ impl Pattern {
         Self::from_characters(characters)
     }
 
-    /// The pattern of characters, each with whether it was quoted.
+    /// Returns the pattern for characters, each with whether it was quoted.
     pub(super) fn from_characters(characters: Vec<(char, bool)>) -> Option<Self> {
         let mut elements = Vec::new();
         let mut place = 0;
@@ -56,7 +56,7 @@ impl Pattern {
                     }
                     None => Element::Char('['),
                 },
-                // A backslash that comes from an expansion quotes in some shells only.
+                // A backslash from an expansion quotes in some shells only.
                 '\\' => return None,
                 _ => Element::Char(c),
             };
@@ -67,14 +67,14 @@ impl Pattern {
         Some(Self(elements))
     }
 
-    /// Whether it matches all of a text; `None` if that takes too long to find out.
+    /// Returns whether the pattern matches a whole text; `None` if that takes too many steps.
     pub fn matches(&self, text: &str) -> Option<bool> {
         let characters: Vec<char> = text.chars().collect();
         let mut steps = MAX_STEPS;
         self.match_at(&characters, &mut steps)
     }
 
-    /// Matches with one place to go back to: the last star.
+    /// Matches with backtracking to the last star only.
     pub(super) fn match_at(&self, text: &[char], steps: &mut usize) -> Option<bool> {
         let (mut element, mut place) = (0, 0);
         let mut star: Option<(usize, usize)> = None;
@@ -119,8 +119,8 @@ impl Element {
     }
 }
 
-/// A bracket expression that starts after its `[`, and where it ends. `Some(None)` if the bracket is
-/// a plain character, `None` if it is not modelled.
+/// Parses a bracket expression after its `[`, and returns it with its end. Returns `Some(None)` if the
+/// bracket is a plain character, and `None` if the expression is not supported.
 #[allow(clippy::option_option)]
 fn set(characters: &[(char, bool)], start: usize) -> Option<Option<(Element, usize)>> {
     let mut place = start;
@@ -162,7 +162,7 @@ fn set(characters: &[(char, bool)], start: usize) -> Option<Option<(Element, usi
     }
 }
 
-/// A character class such as `[:digit:]` in the C locale, and where it ends.
+/// Returns the characters of a class such as `[:digit:]` in the C locale, and its end.
 fn class(characters: &[(char, bool)], start: usize) -> Option<(&'static [(char, char)], usize)> {
     let rest = characters.get(start..)?;
     let length = rest.iter().take(8).position(|(c, _)| *c == ':')?;

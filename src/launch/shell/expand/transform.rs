@@ -9,13 +9,13 @@ use crate::launch::environment::Value;
 use crate::launch::shell::run::Shell;
 use crate::launch::shell::world::Word;
 
-/// Values longer than this are not matched against patterns at each of their places.
+/// The maximum length of values that are matched against patterns at every position.
 const MAX_MATCHED: usize = 16 << 10;
 
-/// The most steps of all matches of one expansion.
+/// The maximum number of steps of all matches of one expansion.
 const MAX_STEPS: usize = 1 << 22;
 
-/// The parameter that an expansion changes, and whether it is behind an indirection.
+/// Returns the parameter that an expansion changes, and whether it is indirect.
 pub(super) fn parameter_of(expression: &ParameterExpr) -> Option<(&Parameter, bool)> {
     match expression {
         ParameterExpr::RemoveSmallestSuffixPattern {
@@ -77,7 +77,7 @@ pub(super) fn parameter_of(expression: &ParameterExpr) -> Option<(&Parameter, bo
     }
 }
 
-/// `${#x}`. Shells differ in whether they count bytes or characters.
+/// Returns `${#x}`. Shells differ in whether they count bytes or characters.
 pub(super) fn length(value: &Value) -> Value {
     match value {
         Value::Known(text) if text.is_ascii() => Value::Known(text.len().to_string()),
@@ -155,7 +155,7 @@ impl Shell<'_> {
         Ok(changed.map_or(Value::Unknown, Value::Known))
     }
 
-    /// Changes each word of a list; a substring is taken of the list itself.
+    /// Changes each word of a list. A substring selects words of the list itself.
     pub(super) fn transform_list(
         &mut self,
         expression: &ParameterExpr,
@@ -233,7 +233,7 @@ impl Shell<'_> {
         let (Some(pattern), Value::Known(replacement)) = (pattern, replacement) else {
             return Ok(None);
         };
-        // `&` in the replacement is the matched text in bash 5.2 and later, and in no other.
+        // `&` in the replacement stands for the matched text in bash 5.2 and later only.
         if replacement.contains(['&', '\\']) {
             return Ok(None);
         }
@@ -316,7 +316,8 @@ fn replace(
     Some(changed)
 }
 
-/// `${x:offset:length}`. A negative offset counts from the end, a negative length is a place from it.
+/// Returns `${x:offset:length}`. A negative offset counts from the end. A negative length is a position
+/// relative to the end.
 fn substring(text: &str, offset: i64, length: Option<i64>) -> Option<String> {
     if !text.is_ascii() {
         return None;
@@ -336,14 +337,14 @@ fn substring(text: &str, offset: i64, length: Option<i64>) -> Option<String> {
         Some(length) => start.checked_add(length)?.min(count),
     };
     if end < start {
-        // bash reports an error, busybox gives nothing.
+        // bash reports an error, busybox returns nothing.
         return None;
     }
     let range = usize::try_from(start).ok()?..usize::try_from(end).ok()?;
     text.get(range).map(str::to_owned)
 }
 
-/// The text of `$'...'`; `None` for escapes that are not modelled.
+/// Returns the text of `$'...'`; `None` for escapes that are not supported.
 pub(super) fn ansi_c(text: &str) -> Option<String> {
     let mut plain = String::new();
     let mut characters = text.chars();
@@ -368,8 +369,8 @@ pub(super) fn ansi_c(text: &str) -> Option<String> {
     Some(plain)
 }
 
-/// The command between backquotes: a backslash quotes `$`, `` ` `` and itself, and in double quotes
-/// also `"` (POSIX 2.6.3). The parser has already removed it before a backquote.
+/// Returns the command between backquotes. A backslash quotes `$`, `` ` `` and itself, and in double
+/// quotes also `"` (POSIX 2.6.3). The parser has already removed the backslash before a backquote.
 pub(super) fn backquoted(text: &str, quoted: bool) -> String {
     let mut command = String::new();
     let mut characters = text.chars().peekable();

@@ -10,13 +10,13 @@ use crate::launch::shell::state::Switch;
 /// A branch that may run.
 type Branch<'a, S> = dyn FnMut(&mut S) -> Flow + 'a;
 
-/// What a `case` does with the items from some place on.
+/// The result of comparing the value of a `case` with its items from a position on.
 enum Chosen {
     /// This item matches.
     Item(usize),
-    /// None matches.
+    /// No item matches.
     Nothing,
-    /// One of these may match, or none if `nothing` is set.
+    /// One of these items may match, or none if `nothing` is true.
     Any { items: Vec<usize>, nothing: bool },
 }
 

@@ -107,7 +107,7 @@ impl Shell<'_> {
             CompoundCommand::UntilClause(clause) => {
                 self.while_loop(&clause.0, &clause.1.list, false)
             }
-            // busybox has no such command: it runs the words in two subshells.
+            // busybox does not support this command: it runs the words in two subshells.
             CompoundCommand::Arithmetic(_) if !self.dialect.is_bash() => {
                 self.unknown_status();
                 self.errexit()
@@ -135,7 +135,7 @@ impl Shell<'_> {
         }
     }
 
-    /// Runs a list as a condition: `set -e` does not count in it.
+    /// Runs a list as a condition, in which `set -e` has no effect.
     pub(super) fn condition(&mut self, list: &CompoundList) -> Flow {
         self.ignoring += 1;
         let flow = self.list(list);

@@ -88,7 +88,7 @@ impl Shell<'_> {
             [command] => self.command(command),
             commands => self.piped(commands),
         };
-        // busybox inverts the status of `! return` and `! break` too.
+        // busybox also inverts the status of `! return` and `! break`.
         let inverts = flow == Flow::Next
             || (!matches!(flow, Flow::Exit(_)) && self.dialect == Dialect::Busybox);
         if inverts && pipeline.bang {
@@ -109,7 +109,7 @@ impl Shell<'_> {
         };
         let place = std::mem::replace(&mut self.place, place);
         let mut outer = Some(outer);
-        // Each of them begins with the `$?` from before the pipe.
+        // Each command starts with the `$?` from before the pipe.
         let before = (self.state.status, self.state.cause);
         for (number, command) in commands.iter().enumerate() {
             (self.state.status, self.state.cause) = before;
@@ -139,7 +139,7 @@ impl Shell<'_> {
             Switch::Unknown if failed == Some(Status::Known(0)) => {}
             Switch::Unknown => self.state.status = Status::Unknown,
         }
-        // With `lastpipe` the last command runs in this shell; nothing is known of its variables then.
+        // With `lastpipe` the last command runs in this shell, and its variables are then unknown.
         self.errexit()
     }
 }

@@ -7,14 +7,14 @@ use crate::launch::environment::Value;
 use crate::launch::shell::state::{Data, Status};
 use crate::launch::shell::world::{Ended, Word};
 
-/// The most iterations of a loop whose condition is known.
+/// The maximum number of iterations of a loop whose condition is known.
 const MAX_ITERATIONS: usize = 512;
 
-/// What comes after an iteration.
+/// The effect of an iteration on the loop.
 enum After {
-    /// The next iteration.
+    /// The next iteration runs.
     Iterate,
-    /// The loop is over, and this is how.
+    /// The loop ends with this flow.
     Leave(Flow),
 }
 
@@ -42,7 +42,7 @@ impl Shell<'_> {
                 }
             }
         }
-        // bash leaves `$?` alone until the body has run.
+        // bash leaves `$?` unchanged until the body has run.
         if words.is_empty() || !self.dialect.is_bash() {
             self.set_status(0);
         }
@@ -74,7 +74,7 @@ impl Shell<'_> {
         })
     }
 
-    /// A `while` loop, or an `until` loop if `wanted` is false.
+    /// Runs a `while` loop, or an `until` loop if `wanted` is false.
     pub(super) fn while_loop(
         &mut self,
         condition: &CompoundList,
@@ -114,7 +114,7 @@ impl Shell<'_> {
                     break;
                 }
             }
-            // It goes on like this for ever, or until something outside of the script changes.
+            // The loop runs forever, or until something outside of the script changes.
             shell.unknown_status();
             Flow::Exit(Ended {
                 status: None,
@@ -124,7 +124,7 @@ impl Shell<'_> {
         })
     }
 
-    /// A loop whose condition is unknown: its body may run.
+    /// Runs a loop whose condition is unknown. Its body may run.
     fn unknown_loop(&mut self, condition: &CompoundList, body: &CompoundList) -> Flow {
         let ends = ends(condition, body);
         let flow = self.branches(&mut [
@@ -198,7 +198,7 @@ impl Shell<'_> {
     }
 }
 
-/// Whether a loop with an unknown condition comes to an end: it reads lines, or it takes arguments off.
+/// Returns true if a loop with an unknown condition ends, because it reads lines or shifts arguments.
 fn ends(condition: &CompoundList, body: &CompoundList) -> bool {
     let condition = condition.to_string();
     let mut words = condition.split_whitespace();

@@ -1,9 +1,9 @@
-//! Runs a syntax tree: control flow, and what is certain about it.
+//! Runs a syntax tree: the control flow, and what is certain about it.
 //!
-//! A [`Flow`] says how control leaves a command. Where a condition is unknown, both branches run on
-//! copies of the state, which are joined afterwards ([`Shell::branches`]). If one branch leaves a
-//! function, a loop or the process, the rest of that function, loop or process is in doubt: a
-//! [`Frame`] notes that until it ends.
+//! A [`Flow`] is the way in which control leaves a command. If a condition is unknown, both branches
+//! run on copies of the state, which are joined afterwards ([`Shell::branches`]). If one branch leaves
+//! a function, a loop or the process, it is in doubt whether the rest of that function, loop or process
+//! runs. A [`Frame`] records that until it ends.
 
 mod case;
 mod compound;
@@ -25,7 +25,7 @@ use crate::launch::environment::Value;
 
 pub(super) use redirect::Redirected;
 
-/// How deep compound commands, functions and substitutions may be nested when they run.
+/// The maximum nesting depth of compound commands, functions and substitutions at run time.
 const MAX_DEPTH: u32 = 96;
 
 /// How control leaves a command.
@@ -43,7 +43,7 @@ pub(super) enum Flow {
     Exit(Ended),
 }
 
-/// What control can leave early.
+/// A construct that control can leave early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// The script, or a subshell of it.
@@ -54,15 +54,15 @@ pub(super) enum Kind {
     Loop,
 }
 
-/// A process, function or loop that is running.
+/// A running process, function or loop.
 #[derive(Debug)]
 struct Frame {
     kind: Kind,
-    /// It may have been left already, so that the rest of it may not run.
+    /// Whether it may already have been left, so that the rest of it may not run.
     doubt: bool,
-    /// The states in which it may have been left, joined.
+    /// The join of the states in which it may have been left.
     escaped: Option<State>,
-    /// How the process may have ended already.
+    /// How the process may already have ended.
     ended: Option<Ended>,
 }
 
@@ -93,7 +93,7 @@ impl Frame {
     }
 }
 
-/// A function or sourced file that is running, for `FUNCNAME` and `BASH_SOURCE`.
+/// A running function or sourced file, for `FUNCNAME` and `BASH_SOURCE`.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     pub name: String,
@@ -107,33 +107,33 @@ pub(super) struct Shell<'w> {
     pub state: State,
     /// `$0`
     pub name: Value,
-    /// The script is the text of `-c`, not a file.
+    /// Whether the script is the argument of `-c`, and not a file.
     pub from_text: bool,
     pub calls: Vec<Call>,
     /// The texts of `trap ... EXIT`.
     pub exit_traps: Vec<String>,
-    /// `command` is before the builtin, so that an error of it does not end the shell.
+    /// Whether the builtin runs through `command`, so that its errors do not end the shell.
     pub shielded: bool,
     /// Whether the script itself is certain to run.
     certain: bool,
     frames: Vec<Frame>,
-    /// How many unknown conditions the current command is behind.
+    /// The number of unknown conditions around the current command.
     possible: u32,
-    /// How many contexts around the current command ignore `set -e`.
+    /// The number of contexts around the current command that ignore `set -e`.
     ignoring: u32,
     depth: u32,
-    /// Where programs run, unless the shell says otherwise.
+    /// How programs run, unless the shell specifies something else.
     place: Place,
     line: u32,
     line_base: u32,
     /// The status of the last command substitution of the current command.
     substituted: Option<(Status, Option<StepId>)>,
-    /// The budget is spent: nothing more is evaluated.
+    /// Whether the budget is spent. Nothing more is evaluated then.
     exhausted: bool,
 }
 
 impl<'w> Shell<'w> {
-    /// A shell that is about to run a script.
+    /// Creates a shell that is about to run a script.
     pub fn new(world: &'w mut dyn World, dialect: Dialect, state: State, name: Value) -> Self {
         Self {
             world,
@@ -169,12 +169,12 @@ impl<'w> Shell<'w> {
         ended
     }
 
-    /// Whether the current command runs in every run of the script.
+    /// Returns true if the current command runs in every run of the script.
     fn is_certain(&self) -> bool {
         self.certain && self.possible == 0 && !self.frames.iter().any(|frame| frame.doubt)
     }
 
-    /// Takes steps from the budget. `false` if there are none left.
+    /// Takes steps from the budget. Returns false if there are none left.
     pub fn spend(&mut self, steps: usize) -> bool {
         let steps = u32::try_from(steps).unwrap_or(u32::MAX);
         if !self.exhausted && !self.world.spend(steps.max(1)) {
@@ -183,14 +183,14 @@ impl<'w> Shell<'w> {
         !self.exhausted
     }
 
-    /// The process ends because of an error of the shell.
+    /// Ends the process because of an error of the shell.
     pub fn fatal(&mut self, status: Option<u8>) -> Flow {
         self.state.status = status.map_or(Status::Unknown, Status::Known);
         self.state.cause = None;
         Flow::Exit(self.state.ended())
     }
 
-    /// The process may end here, with an unknown status.
+    /// Records that the process may end here, with an unknown status.
     pub fn doubt(&mut self) {
         self.may_end(Ended {
             status: None,
@@ -199,7 +199,7 @@ impl<'w> Shell<'w> {
         });
     }
 
-    /// The process may end here.
+    /// Records that the process may end here.
     fn may_end(&mut self, ended: Ended) {
         let process = self
             .frames
@@ -214,7 +214,7 @@ impl<'w> Shell<'w> {
         }
     }
 
-    /// The shell and those that wait for it may never get beyond this command.
+    /// Records that the shell, and the shells that wait for it, may never get beyond this command.
     pub fn may_stay(&mut self) {
         let ended = Ended {
             status: None,
@@ -230,7 +230,7 @@ impl<'w> Shell<'w> {
         }
     }
 
-    /// Whether a function or sourced file is running in this process.
+    /// Returns true if a function or sourced file is running in this process.
     pub fn is_in_function(&self) -> bool {
         let inner = self
             .frames
@@ -240,7 +240,7 @@ impl<'w> Shell<'w> {
         inner.into_iter().any(|frame| frame.kind == Kind::Function)
     }
 
-    /// How many loops are running that `break` can leave.
+    /// Returns the number of running loops that `break` can leave.
     pub fn loops(&self) -> u32 {
         let inner = self
             .frames
@@ -250,7 +250,7 @@ impl<'w> Shell<'w> {
         u32::try_from(inner.count()).unwrap_or(u32::MAX)
     }
 
-    /// Whether a loop runs around the subshell that this is.
+    /// Returns true if a loop runs around this subshell.
     pub fn is_below_loop(&self) -> bool {
         let mut outer = self
             .frames
@@ -272,7 +272,7 @@ impl<'w> Shell<'w> {
         self.state.cause = None;
     }
 
-    /// Runs something as a process: the script or a subshell. Says how it ends.
+    /// Runs the script or a subshell as a process. Returns how it ends.
     fn process(&mut self, run: impl FnOnce(&mut Self) -> Flow) -> Ended {
         self.frames.push(Frame::new(Kind::Process));
         let flow = run(self);
@@ -287,7 +287,7 @@ impl<'w> Shell<'w> {
         }
     }
 
-    /// Runs a subshell: its variables are lost, its output, its files and its status are not.
+    /// Runs a subshell. Its variables are lost, but its output, its files and its status are kept.
     fn subshell(&mut self, run: impl FnOnce(&mut Self) -> Flow) -> Ended {
         if !self.spend(1 + self.state.variables.len() / 16) {
             return self.give_up();
@@ -304,7 +304,7 @@ impl<'w> Shell<'w> {
         before.output = std::mem::replace(&mut after.output, Output::Elsewhere);
         before.cause = ended.cause;
         before.status = match after.status {
-            // `NonZero` says more than an `Ended` can.
+            // `NonZero` holds more information than an `Ended` can.
             Status::NonZero if ended.status.is_none() && !ended.may_stay => after.status,
             _ => ended.status.map_or(Status::Unknown, Status::Known),
         };
@@ -315,7 +315,7 @@ impl<'w> Shell<'w> {
         ended
     }
 
-    /// Everything from here on is unknown.
+    /// Stops the evaluation. Everything from here on is unknown.
     pub fn give_up(&mut self) -> Ended {
         self.exhausted = true;
         self.world.not_understood();
@@ -327,7 +327,7 @@ impl<'w> Shell<'w> {
         }
     }
 
-    /// Runs a function, sourced file or loop: its frame takes the states that leave it early.
+    /// Runs a function, sourced file or loop. Its frame collects the states that leave it early.
     fn framed(&mut self, kind: Kind, run: impl FnOnce(&mut Self) -> Flow) -> Flow {
         self.frames.push(Frame::new(kind));
         let flow = run(self);
@@ -349,7 +349,7 @@ impl<'w> Shell<'w> {
         }
     }
 
-    /// Runs one level deeper, if that is not too deep.
+    /// Runs something one level deeper, unless that exceeds the maximum depth.
     fn deeper(&mut self, run: impl FnOnce(&mut Self) -> Flow) -> Flow {
         if self.depth >= MAX_DEPTH || !self.spend(1) {
             return Flow::Exit(self.give_up());
@@ -360,7 +360,7 @@ impl<'w> Shell<'w> {
         flow
     }
 
-    /// Follows all of several branches of which one runs, and joins what they leave behind.
+    /// Follows all of several branches, of which one runs, and joins the resulting states.
     fn branches(&mut self, branches: &mut [&mut dyn FnMut(&mut Self) -> Flow]) -> Flow {
         if !self.spend(1 + self.state.variables.len() / 16) {
             return Flow::Exit(self.give_up());
@@ -426,7 +426,8 @@ impl<'w> Shell<'w> {
         last.map_or(kept, Flow::Exit)
     }
 
-    /// The innermost frame of a kind, or one `levels` up, may have been left with this state.
+    /// Records that the innermost frame of a kind, or one `levels` up, may have been left with this
+    /// state.
     fn may_escape(&mut self, kind: Kind, levels: u32, state: State) {
         let mut left = levels.max(1);
         for frame in self.frames.iter_mut().rev() {
@@ -446,7 +447,7 @@ impl<'w> Shell<'w> {
         self.may_end(ended);
     }
 
-    /// Ends the shell if `set -e` makes it end because of the status of the last command.
+    /// Ends the shell if `set -e` requires it because of the status of the last command.
     pub fn errexit(&mut self) -> Flow {
         if self.ignoring > 0 || self.state.options.errexit == Switch::Off {
             return Flow::Next;
@@ -468,7 +469,7 @@ impl<'w> Shell<'w> {
         }
     }
 
-    /// Notes the line of what runs next.
+    /// Records the line of the next command.
     fn at(&mut self, node: &impl SourceLocation) {
         if let Some(location) = node.location() {
             let line = u32::try_from(location.start.line).unwrap_or(u32::MAX);
@@ -477,7 +478,7 @@ impl<'w> Shell<'w> {
     }
 }
 
-/// How a process ends if it ends in one of two ways.
+/// Returns how a process ends if it ends in one of two ways.
 fn join_ended(a: Ended, b: Ended) -> Ended {
     let same = a.status == b.status;
     Ended {

@@ -1,4 +1,4 @@
-//! Programs: what the shell does not do itself.
+//! Starts programs: the commands that the shell does not run itself.
 
 use super::{Flow, Output, Shell};
 use crate::launch::environment::Value;
@@ -7,7 +7,7 @@ use crate::launch::shell::utility;
 use crate::launch::shell::world::{Command, Ended, Place, Word};
 
 impl Shell<'_> {
-    /// Starts a program in the place of the current command.
+    /// Starts a program as the current command.
     pub fn program(&mut self, argv: Vec<Word>) -> Flow {
         let place = self.place;
         let ended = self.start(argv, place);
@@ -19,7 +19,7 @@ impl Shell<'_> {
         self.errexit()
     }
 
-    /// `exec`: the program replaces the shell. In a subshell it replaces that only.
+    /// Runs `exec`: the program replaces the shell. In a subshell it replaces the subshell only.
     pub fn exec(&mut self, argv: Vec<Word>) -> Flow {
         let place = match self.place {
             Place::Foreground if !self.is_subshell() => Place::Exec,
@@ -69,7 +69,7 @@ impl Shell<'_> {
         ended
     }
 
-    /// Adds to what is collected for a command substitution; `None` for unknown text.
+    /// Adds to the output captured for a command substitution; `None` stands for unknown text.
     pub fn write(&mut self, text: Option<&str>) {
         if let Output::Collected(collected) = &mut self.state.output {
             match text {
@@ -83,7 +83,7 @@ impl Shell<'_> {
         }
     }
 
-    /// Notes which files a program may change.
+    /// Records which files a program may change.
     fn note_files(&mut self, argv: &[Word]) {
         match utility::changes(argv) {
             utility::Changes::Nothing => {}

@@ -1,4 +1,4 @@
-//! Redirections: whether they succeed, and where standard output goes.
+//! Redirections: whether they succeed, and where they send standard output.
 
 use brush_parser::ast::{IoFileRedirectKind, IoFileRedirectTarget, IoRedirect, SubshellCommand};
 
@@ -7,25 +7,25 @@ use crate::launch::environment::Value;
 use crate::launch::shell::paths;
 use crate::launch::shell::world::{FileTest, Place};
 
-/// What the redirections of a command did.
+/// The result of the redirections of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Redirected {
-    /// They work, as far as that is known.
+    /// They succeed, as far as is known.
     Done {
-        /// Standard output no longer goes where it went.
+        /// Whether standard output is redirected.
         stdout_elsewhere: bool,
     },
-    /// One certainly fails, so that the command does not run.
+    /// One certainly fails, so the command does not run.
     Failed,
-    /// One fails unless a program that ran before made its file or directory.
+    /// One fails unless an earlier program created its file or directory.
     Doubtful {
-        /// Standard output no longer goes where it went.
+        /// Whether standard output is redirected.
         stdout_elsewhere: bool,
     },
 }
 
 impl Shell<'_> {
-    /// Makes the redirections of a command.
+    /// Performs the redirections of a command.
     pub(super) fn redirect<'a>(
         &mut self,
         redirects: impl Iterator<Item = &'a IoRedirect>,
@@ -39,7 +39,7 @@ impl Shell<'_> {
                         match self.expand_quoted(&document.doc.value) {
                             Ok(_) => {}
                             Err(flow) if self.dialect.is_bash() => return Err(flow),
-                            // dash and busybox: the redirection fails, the shell goes on.
+                            // In dash and busybox the redirection fails, and the shell continues.
                             Err(_) => return Ok(Redirected::Failed),
                         }
                     }
@@ -110,7 +110,7 @@ impl Shell<'_> {
         })
     }
 
-    /// The commands of `<(...)` run beside the command.
+    /// Runs the commands of `<(...)` in parallel to the command.
     pub(super) fn process_substitution(&mut self, command: &SubshellCommand) {
         let place = std::mem::replace(&mut self.place, Place::Pipe);
         let (status, cause) = (self.state.status, self.state.cause);
@@ -124,12 +124,12 @@ impl Shell<'_> {
         self.place = place;
     }
 
-    /// Whether no unknown program can have made the file whose opening fails.
+    /// Returns true if no unknown program can have created the file that fails to open.
     fn fails_for_sure(&self) -> bool {
         !self.state.others_ran && !self.state.touched_anything && self.state.cwd.is_some()
     }
 
-    /// Whether a file can be opened, as far as that is known.
+    /// Returns true if a file can be opened, as far as is known.
     fn opens(&mut self, target: &Value, write: bool) -> bool {
         let Value::Known(target) = target else {
             if write {
@@ -171,19 +171,20 @@ impl Shell<'_> {
         opens
     }
 
-    /// The answer of a file test; `None` if it is unknown, also because the script changed files.
+    /// Returns the result of a file test; `None` if it is unknown, for example because the script
+    /// changed files.
     pub fn file(&mut self, test: FileTest, path: &str) -> Option<bool> {
         if self.state.touched_anything {
             return None;
         }
         match self.shown(test, path) {
-            // Another program may have made it.
+            // Another program may have created it.
             Some(false) if self.state.others_ran => None,
             answer => answer,
         }
     }
 
-    /// The answer of a file test if no other program changed files.
+    /// Returns the result of a file test if no other program changed files.
     pub fn shown(&mut self, test: FileTest, path: &str) -> Option<bool> {
         let path = paths::joined(path, self.state.cwd.as_deref())?;
         let plain = paths::absolute(&path, None)?;
@@ -193,7 +194,7 @@ impl Shell<'_> {
         self.world.test(test, &path)
     }
 
-    /// Notes that the script changes a path.
+    /// Records that the script changes a path.
     pub fn touch(&mut self, path: &str) {
         match paths::absolute(path, self.state.cwd.as_deref()) {
             Some(path) if self.state.touched.len() < 4096 && path != "/" => {

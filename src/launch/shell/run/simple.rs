@@ -1,4 +1,4 @@
-//! Simple commands: assignments, expansion, redirections, and what the name leads to (POSIX 2.9.1).
+//! Simple commands: assignments, expansion, redirections, and the lookup of the name (POSIX 2.9.1).
 
 use brush_parser::ast::{
     Assignment, AssignmentName, AssignmentValue, CommandPrefixOrSuffixItem, SimpleCommand,
@@ -12,7 +12,7 @@ use crate::launch::shell::expand::{Expanded, MAX_WORDS};
 use crate::launch::shell::state::{Data, Function, Status, Variable};
 use crate::launch::shell::world::Word;
 
-/// How deep functions may call each other.
+/// The maximum depth of function calls.
 const MAX_CALLS: usize = 48;
 
 impl Shell<'_> {
@@ -77,7 +77,8 @@ impl Shell<'_> {
             _ => None,
         });
         let redirected = match self.redirect(redirects) {
-            // bash redirects a program in the process that it makes for it: only that process ends.
+            // bash redirects a program in the process that it creates for it, so only that process
+            // ends.
             Err(_) if self.dialect.is_bash() && self.is_program(&arguments) => Redirected::Failed,
             redirected => redirected?,
         };
@@ -102,7 +103,7 @@ impl Shell<'_> {
         self.expanded_further(arguments, prefix, stdout_elsewhere)
     }
 
-    /// Whether a command is neither a builtin nor a function.
+    /// Returns true if a command is neither a builtin nor a function.
     fn is_program(&self, arguments: &[Argument]) -> bool {
         match arguments.first() {
             Some(Argument::Word(Word::Known(name))) => {
@@ -112,7 +113,7 @@ impl Shell<'_> {
         }
     }
 
-    /// Makes the assignments of a command whose redirections are made, and runs it.
+    /// Performs the assignments of a command after its redirections, and runs it.
     fn expanded_further(
         &mut self,
         arguments: Vec<Argument>,
@@ -143,7 +144,7 @@ impl Shell<'_> {
         flow
     }
 
-    /// A redirection failed: special builtins end a POSIX shell then.
+    /// Handles a failed redirection. In a POSIX shell, special builtins then end the shell.
     fn not_redirected(&mut self, arguments: &[Argument]) -> Flow {
         let special = match arguments.first() {
             Some(Argument::Word(Word::Known(name))) => builtin::is_special(name),
@@ -165,7 +166,7 @@ impl Shell<'_> {
         self.errexit()
     }
 
-    /// Finds out what a name leads to: a function, a builtin or a program.
+    /// Looks up a name as a function, a builtin or a program, and runs it.
     fn dispatch(
         &mut self,
         arguments: Vec<Argument>,
@@ -202,7 +203,7 @@ impl Shell<'_> {
             self.restore(saved);
             return Ok(flow);
         }
-        // Assignments before a special builtin stay, except in bash.
+        // Assignments before a special builtin persist, except in bash.
         if special && name != "exec" {
             for assignment in assignments {
                 self.assignment(assignment)?;
@@ -252,7 +253,7 @@ impl Shell<'_> {
         }
     }
 
-    /// The value and the name of an assignment that is an argument of `export` and the like.
+    /// Returns the name and the value of an assignment that is an argument, for example of `export`.
     fn declaration(&mut self, assignment: &Assignment) -> Expanded<Argument> {
         let (name, data) = self.assigned(assignment)?;
         Ok(Argument::Assignment(name, data))
@@ -341,7 +342,7 @@ impl Shell<'_> {
         Ok(())
     }
 
-    /// Makes assignments that last for one command. Gives the variables to restore.
+    /// Makes assignments that last for one command. Returns the variables to restore.
     fn assign_for_command(
         &mut self,
         assignments: &[&Assignment],

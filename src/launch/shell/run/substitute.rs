@@ -8,7 +8,7 @@ use crate::launch::shell::state::Switch;
 use crate::launch::shell::world::Place;
 
 impl Shell<'_> {
-    /// Runs a command and gives what it writes, without the newlines at the end.
+    /// Runs a command and returns its output, without the newlines at the end.
     pub fn substitute(&mut self, text: &str) -> Expanded<Value> {
         let outer = std::mem::replace(&mut self.state.output, Output::Collected(String::new()));
         let place = match self.place {
@@ -26,7 +26,7 @@ impl Shell<'_> {
             .filter(|_| self.dialect.is_bash());
         let flow = self.deeper(|shell| {
             shell.subshell(|shell| {
-                // bash does not inherit `-e` there unless it is in POSIX mode.
+                // bash does not inherit `-e` here unless it is in POSIX mode.
                 if shell.dialect == Dialect::Bash {
                     shell.state.options.errexit = Switch::Off;
                 }
@@ -45,7 +45,7 @@ impl Shell<'_> {
         self.line = line;
         self.line_base = line_base;
         self.substituted = Some((self.state.status, self.state.cause));
-        // In dash and busybox `$?` changes when the command is done, in bash at once.
+        // In dash and busybox `$?` changes after the whole command, in bash at once.
         if !self.dialect.is_bash() {
             (self.state.status, self.state.cause) = (status, cause);
         }

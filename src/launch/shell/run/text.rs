@@ -13,7 +13,7 @@ impl Shell<'_> {
         self.text_within(text, line_base)
     }
 
-    /// Runs a text with `$?` as it is.
+    /// Runs a text without changing `$?` first.
     pub(super) fn text_within(&mut self, text: &str, line_base: u32) -> Flow {
         if !self.spend(1 + text.len() / 64) {
             return Flow::Exit(self.give_up());
@@ -64,7 +64,8 @@ impl Shell<'_> {
     /// Runs the text of a sourced file, which `return` leaves.
     pub fn sourced_text(&mut self, text: &str) -> Flow {
         let line = self.line;
-        // dash and busybox forget that the status is tested (`dotcmd`): `set -e` counts in the file.
+        // dash and busybox forget that the status is tested (`dotcmd`), so `set -e` applies in the
+        // file.
         let tested = self.ignoring;
         match self.dialect {
             Dialect::Dash | Dialect::Busybox => self.ignoring = 0,

@@ -1,4 +1,4 @@
-//! Scripts and the commands that they start. The expectations are derived by hand from POSIX and the
+//! Scripts and the commands that they start. The expectations are derived manually from POSIX and the
 //! manuals of the shells.
 
 use super::recorder::commands;

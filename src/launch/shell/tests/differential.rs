@@ -1,5 +1,5 @@
-//! Random scripts, run by real shells and by the evaluator: what the evaluator calls certain has to
-//! have happened, and what happened has to be among what it calls certain or possible.
+//! Runs random scripts in real shells and in the evaluator. Commands that the evaluator reports as
+//! certain must have run, and every command that ran must be reported as certain or possible.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,10 +14,10 @@ use crate::launch::shell::{
     self, Dialect, Ended, FileTest, Options, Script, Word, World, evaluate,
 };
 
-/// The programs of the test directory: each logs its arguments and exits with a status.
+/// The programs of the test directory. Each logs its arguments and exits with a status.
 const PROGRAMS: &[(&str, u8)] = &[("ls", 0), ("setup", 0), ("grep", 1), ("expr", 3)];
 
-/// A world with the same programs and files as the directory that the real shells run in.
+/// A world with the same programs and files as the directory in which the real shells run.
 struct Stubs<'a> {
     root: &'a Path,
     log: Vec<(bool, String)>,
@@ -124,7 +124,7 @@ impl World for Stubs<'_> {
     }
 }
 
-/// Makes the directory: programs in `bin`, a few files in `work`.
+/// Creates the directory: programs in `bin`, a few files in `work`.
 fn prepare(root: &Path) {
     for name in ["bin", "work/dir", "work/empty"] {
         fs::create_dir_all(root.join(name)).unwrap();
@@ -135,7 +135,7 @@ fn prepare(root: &Path) {
             "#!/bin/dash\nl=\"[${{0##*/}}]\"\nfor a; do l=\"$l[$a]\"; done\n\
              printf '%s\\n' \"$l${{V+V=$V}}${{V-V}}\" >> \"$LOG\"\nexit {status}\n"
         );
-        // `${V+V=$V}${V-V}` prints the value twice if V is set; keep the first part only then.
+        // `${V+V=$V}${V-V}` prints the value twice if V is set. Keep only the first part in that case.
         let text = text.replace("${V+V=$V}${V-V}", "$v").replace(
             "printf",
             "if [ \"${V+x}\" ]; then v=\"V=$V\"; else v=V; fi\nprintf",
@@ -173,7 +173,7 @@ const SHELLS: &[Shell] = &[
     },
 ];
 
-/// What a real shell ran, and its exit status.
+/// Returns what a real shell ran, and its exit status.
 fn really(root: &Path, shell: &Shell, script: &Path) -> Option<(Vec<String>, u8)> {
     let log = root.join("log");
     fs::write(&log, "").unwrap();
@@ -236,7 +236,7 @@ fn predicted(
     (world.log, ended)
 }
 
-/// Whether a prediction with `?` for unknown words can be the real line.
+/// Returns true if a prediction with `?` for unknown words matches the real line.
 fn fits(prediction: &str, real: &str) -> bool {
     if !prediction.contains('?') {
         return prediction == real;
@@ -254,8 +254,8 @@ fn fits(prediction: &str, real: &str) -> bool {
     true
 }
 
-/// The certain commands have to be among the real ones, in this order unless there are pipes, and
-/// all real ones predicted.
+/// Checks that the certain commands are among the real ones, in this order unless there are pipes, and
+/// that all real ones were predicted. Returns a description of the contradiction.
 fn contradiction(
     text: &str,
     predicted: &(Vec<(bool, String)>, Ended),
@@ -280,7 +280,7 @@ fn contradiction(
     }
 }
 
-/// The number of scripts: `SHELL_SCRIPTS` for a longer run.
+/// Returns the number of scripts. `SHELL_SCRIPTS` sets it for a longer run.
 fn count() -> u64 {
     std::env::var("SHELL_SCRIPTS")
         .ok()

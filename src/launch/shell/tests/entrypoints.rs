@@ -1,4 +1,4 @@
-//! Entrypoint scripts in the manner of well-known images.
+//! Entrypoint scripts in the style of well-known images.
 
 use super::recorder::{Recorder, run};
 use crate::launch::shell::Dialect::{self, Bash, Busybox, Dash};

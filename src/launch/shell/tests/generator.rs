@@ -1,8 +1,8 @@
-//! Makes random shell scripts from a grammar.
+//! Generates random shell scripts from a grammar.
 
 use crate::launch::shell::Dialect;
 
-/// A generator of scripts: the same seed gives the same script.
+/// A generator of scripts. The same seed produces the same script.
 pub(super) struct Generator {
     state: u64,
     dialect: Dialect,

@@ -1,11 +1,11 @@
-//! Scripts that are made to take long, to recurse or to grow.
+//! Scripts that are designed to take long, to recurse or to grow.
 
 use std::time::{Duration, Instant};
 
 use super::recorder::{Recorder, run};
 use crate::launch::shell::Dialect;
 
-/// Evaluates a script on a stack as small as that of a test thread, and says how long it took.
+/// Evaluates a script on a stack as small as that of a test thread, and returns the time it took.
 fn seconds(text: &str, dialect: Dialect) -> Duration {
     let mut world = Recorder::with(&["a"]);
     let start = Instant::now();

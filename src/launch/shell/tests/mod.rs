@@ -1,4 +1,4 @@
-//! Tests with a world that records what it is asked to run.
+//! Tests with a world that records the commands that it is asked to run.
 
 mod basic;
 mod differential;

@@ -1,4 +1,4 @@
-//! A world of a few files and programs that records the commands that it gets.
+//! A world of a few files and programs that records the commands that it runs.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,13 +12,14 @@ use crate::launch::shell::{
 /// A world in which some programs exist.
 #[derive(Default)]
 pub(super) struct Recorder {
-    /// The status of each program; `None` is unknown.
+    /// The status of each program; `None` if it is unknown.
     pub programs: BTreeMap<String, Option<u8>>,
     /// Files and their contents. A path that ends with a slash is a directory.
     pub files: BTreeMap<String, String>,
-    /// Programs that run for ever, or may.
+    /// Programs that run forever, or may do so.
     pub servers: Vec<String>,
-    /// What was run: `!` for certain, `?` for possible; `&` `|` `exec` for the place; the arguments.
+    /// The commands that were run: `!` for certain, `?` for possible; `&` `|` `exec` for the place; the
+    /// arguments.
     pub log: Vec<String>,
     /// The environments, in the same order.
     pub environments: Vec<Environment>,
@@ -29,7 +30,7 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// A world with these programs, each of which succeeds.
+    /// Creates a world with these programs, each of which succeeds.
     pub fn with(programs: &[&str]) -> Self {
         let known = |name: &&str| ((*name).to_owned(), Some(0));
         Self {
@@ -180,7 +181,7 @@ pub(super) fn run(world: &mut Recorder, dialect: Dialect, text: &str, arguments:
     evaluate(&script, world)
 }
 
-/// The commands that a script starts in a world of a few programs.
+/// Returns the commands that a script starts in a world of a few programs.
 pub(super) fn commands(dialect: Dialect, text: &str, arguments: &[&str]) -> String {
     let mut world = Recorder::with(&["a", "b", "c", "app", "id", "grep", "basename"]);
     world.programs.insert("u".to_owned(), None);
