@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::zstd::MAX_WINDOW;
 use super::{Codec, Digest};
 
 /// What is wrong with a blob. Says nothing of which blob: whoever opened it knows.
@@ -33,6 +34,18 @@ pub enum BlobError {
         at: u64,
         /// What the decoder says.
         detail: String,
+    },
+    /// A limit of imgfs: the data needs a larger zstd window than it decodes.
+    #[error(
+        "the zstd frame at byte {at} needs a window of {window} bytes; the limit of imgfs is {} bytes: compress it again \
+         with zstd --long=27 or less",
+        MAX_WINDOW
+    )]
+    Window {
+        /// Size of the window, in bytes.
+        window: u64,
+        /// Offset of the frame in the blob, in bytes.
+        at: u64,
     },
     /// A compression that image formats do not have.
     #[error("it is compressed with {0}, which no image format allows; use gzip, zstd or none")]
