@@ -7,7 +7,7 @@ pub(super) const MAGIC: [u8; 8] = *b"imgfsidx";
 
 /// Goes up with every change of the container or of what is in it: the facts that are told of a
 /// binary, the rules of merging. A file of another version is made again.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 
 /// The header's length; the first section follows it.
 pub(super) const HEADER_LEN: usize = 128;
