@@ -131,7 +131,7 @@ impl fmt::Display for Ambiguity {
                 f,
                 "a global PAX header sets {} for it; GNU tar applies that, Go's archive/tar and imgfs \
                  ignore it",
-                printable(key)
+                short(key)
             ),
             Self::MisplacedPrefix => f.write_str(
                 "its GNU header has a ustar prefix, as Go before 1.8 wrote it; Go's archive/tar and imgfs \
@@ -146,7 +146,7 @@ impl fmt::Display for Ambiguity {
                 f,
                 "it has a GNU long name and a PAX record that says {}; Go's archive/tar and imgfs take the \
                  long name, other readers may take the record",
-                printable(pax)
+                short(pax)
             ),
             Self::LostHeader => f.write_str(
                 "another header stands between it and its extended header; Go's archive/tar and imgfs \
@@ -165,7 +165,7 @@ impl fmt::Display for Ambiguity {
                 f,
                 "its extended attribute {} is written in libarchive's form alone, which libarchive and \
                  imgfs read; Go's archive/tar and GNU tar do not see it",
-                printable(name)
+                short(name)
             ),
             Self::EmptyLongName => f.write_str(
                 "its GNU long name is empty; Go's archive/tar and imgfs take the name in the header, other \
@@ -175,7 +175,7 @@ impl fmt::Display for Ambiguity {
                 f,
                 "its PAX record {} has no value; Go's archive/tar and imgfs take the header's field, other \
                  readers may not",
-                printable(key)
+                short(key)
             ),
             Self::PlusSign => f.write_str(
                 "a number in its PAX header has a plus sign; Go's archive/tar and imgfs read it, other readers \
@@ -184,7 +184,7 @@ impl fmt::Display for Ambiguity {
             Self::PartialRecord { key } => write!(
                 f,
                 "GNU tar or libarchive apply its PAX record {}; Go's archive/tar and imgfs ignore it",
-                printable(key)
+                short(key)
             ),
             Self::SparseMap => f.write_str(
                 "the map of this sparse file does not have GNU tar's form; GNU tar reads other content than Go's \
@@ -205,4 +205,9 @@ impl fmt::Display for Ambiguity {
             ),
         }
     }
+}
+
+/// The beginning of a text that an archive chooses.
+fn short(text: &[u8]) -> String {
+    printable(text.get(..200).unwrap_or(text))
 }

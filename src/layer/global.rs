@@ -10,8 +10,9 @@ use super::entry::Mtime;
 use super::member::Member;
 use super::pax::{Pax, decimal};
 
-/// So many bytes of records are kept. `git archive` writes one comment.
-const MAX_KEPT: usize = 64 << 10;
+/// So many bytes of records are kept, since each is looked up for each entry. `git archive` writes one
+/// comment. An entry after more than that is reported without being looked at.
+const MAX_KEPT: usize = 4 << 10;
 
 /// The keys that change an entry. Those that begin with `SCHILY.xattr.` do so too.
 const KEYS: [&[u8]; 6] = [b"path", b"linkpath", b"size", b"uid", b"gid", b"mtime"];
@@ -21,6 +22,8 @@ const KEYS: [&[u8]; 6] = [b"path", b"linkpath", b"size", b"uid", b"gid", b"mtime
 pub(crate) struct Global {
     records: BTreeMap<Box<[u8]>, Pax>,
     bytes: usize,
+    /// The key of a record for which there was no room.
+    beyond: Option<Box<[u8]>>,
     told: bool,
 }
 
@@ -29,9 +32,14 @@ impl Global {
     pub(crate) fn add(&mut self, pax: &Pax) {
         for (key, value) in pax.records() {
             let matters = KEYS.contains(&key) || key.starts_with(b"SCHILY.xattr.");
+            if !matters {
+                continue;
+            }
             self.bytes = self.bytes.saturating_add(key.len() + value.len());
-            if matters && self.bytes <= MAX_KEPT {
+            if self.bytes <= MAX_KEPT {
                 self.records.insert(key.into(), Pax::of(key, value));
+            } else {
+                self.beyond = Some(key.into());
             }
         }
     }
@@ -39,8 +47,12 @@ impl Global {
     /// The first record that would change this entry, which has these records of its own. Only the first
     /// such entry of a layer is reported.
     pub(crate) fn changes(&mut self, member: &Member, own: &Pax) -> Option<Ambiguity> {
-        if self.told || self.records.is_empty() {
+        if self.told || (self.records.is_empty() && self.beyond.is_none()) {
             return None;
+        }
+        if let Some(key) = self.beyond.take() {
+            self.told = true;
+            return Some(Ambiguity::GlobalRecord { key });
         }
         let found = self.records.iter().find_map(|(key, global)| {
             let value = global.get(key)?;

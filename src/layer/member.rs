@@ -190,7 +190,9 @@ impl Headers {
         told.extend(self.pax.ambiguity());
         told.extend(self.partial_record(member));
         match member.type_flag {
-            b'0' if member.path.ends_with(b"/") => told.push(Ambiguity::SlashAfterFile),
+            b'0' if member.path.ends_with(b"/") && member.path.iter().any(|&b| b != b'/') => {
+                told.push(Ambiguity::SlashAfterFile)
+            }
             b'D' => told.push(Ambiguity::DumpDirectory),
             // No reader expects data of a directory. libarchive expects data of a hard link in PAX archives.
             b'1' if !self.is_pax_archive => {}

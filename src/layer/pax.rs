@@ -1,7 +1,7 @@
 //! PAX extended headers: records of a key and a value that override a header's fields and carry
 //! what it has no field for (POSIX.1-2017, pax, "pax Extended Header").
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::ambiguity::Ambiguity;
 use super::entry::{Mtime, Xattr};
@@ -117,13 +117,19 @@ impl Pax {
 
     /// The first attribute that is there in libarchive's form alone.
     pub(crate) fn libarchive_xattr(&self) -> Option<Ambiguity> {
-        let only = |(key, value): (&[u8], &[u8])| {
-            let name = url_decode(key.strip_prefix(b"LIBARCHIVE.xattr.")?);
-            let other = [b"SCHILY.xattr.", name.as_slice()].concat();
-            let is_only = base64(value).is_some() && !self.records().any(|(k, _)| k == other);
+        let prefix = b"LIBARCHIVE.xattr.";
+        if !self.records().any(|(key, _)| key.starts_with(prefix)) {
+            return None;
+        }
+        let names = self
+            .records()
+            .map(|(key, _)| key.strip_prefix(b"SCHILY.xattr."));
+        let others: HashSet<&[u8]> = names.flatten().collect();
+        self.records().find_map(|(key, value)| {
+            let name = url_decode(key.strip_prefix(prefix)?);
+            let is_only = base64(value).is_some() && !others.contains(name.as_slice());
             is_only.then(|| Ambiguity::LibarchiveXattr { name: name.into() })
-        };
-        self.records().find_map(only)
+        })
     }
 
     /// Extended attributes in the two forms that tars write: `SCHILY.xattr.NAME` with the bytes

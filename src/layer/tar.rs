@@ -479,6 +479,11 @@ mod tests {
         assert_eq!(files(b"9 uid=12\n", b"9 uid=13\n"), []);
         assert_eq!(files(b"8 uid=0\n11 mtime=1\n", b""), []);
         assert_eq!(files(b"14 comment=ab\n", b""), []);
+        // So many records are not compared with each entry.
+        let attribute = format!("SCHILY.xattr.user.a={}", "v".repeat(5000));
+        let record = format!("{} {attribute}\n", attribute.len() + 6);
+        let found = files(record.as_bytes(), record.as_bytes());
+        assert_eq!(found, key(b"SCHILY.xattr.user.a"));
     }
 
     #[test]
