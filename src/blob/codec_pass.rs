@@ -40,6 +40,14 @@ impl CodecPass {
         }
     }
 
+    /// Where zeros begin that follow the last gzip member, if there are any. Known at the end.
+    pub(super) fn zeros_after_gzip(&self) -> Option<u64> {
+        match self {
+            Self::Gzip(gzip) => gzip.zeros_after(),
+            Self::Plain(_) | Self::Zstd(_) | Self::Xz(_) => None,
+        }
+    }
+
     /// The bytes that are ready. Those that are not compressed are lent from the input.
     pub(super) fn ready<'a>(&'a self, input: &'a Input) -> &'a [u8] {
         match self {

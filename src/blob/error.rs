@@ -3,6 +3,7 @@
 use std::io;
 
 use super::xz::MAX_DICTIONARY;
+use super::zstd::MAX_WINDOW;
 use super::{Codec, Digest};
 
 /// What is wrong with a blob. Says nothing of which blob: whoever opened it knows.
@@ -34,6 +35,18 @@ pub enum BlobError {
         at: u64,
         /// What the decoder says.
         detail: String,
+    },
+    /// A limit of imgfs: the data needs a larger zstd window than it decodes.
+    #[error(
+        "the zstd frame at byte {at} needs a window of {window} bytes; the limit of imgfs is {} bytes: compress it again \
+         with zstd --long=27 or less",
+        MAX_WINDOW
+    )]
+    Window {
+        /// Size of the window, in bytes.
+        window: u64,
+        /// Offset of the frame in the blob, in bytes.
+        at: u64,
     },
     /// A compression that imgfs does not read.
     #[error(

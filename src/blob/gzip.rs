@@ -27,6 +27,8 @@ pub(crate) struct GzipPass {
     /// No member is open: the next bytes are a header, padding, or the end.
     between: bool,
     members: u64,
+    /// Where zeros begin that follow the last member.
+    zeros_after: Option<u64>,
     done: bool,
 }
 
@@ -36,8 +38,14 @@ impl GzipPass {
             member: Member::checked(),
             between: true,
             members: 0,
+            zeros_after: None,
             done: false,
         }
+    }
+
+    /// Where zeros begin that follow the last member, if there are any. Known at the end.
+    pub(crate) fn zeros_after(&self) -> Option<u64> {
+        self.zeros_after
     }
 
     /// Decoded bytes that are ready.
@@ -99,8 +107,11 @@ impl GzipPass {
         match input.peek(2)? {
             [0x1f, 0x8b, ..] => {}
             [] if self.members > 0 => return Ok(false),
-            // Tapes and some tools pad with zeros, which gzip(1) ignores too.
-            [0, ..] if self.members > 0 => return input.only_zeros_left().map(|()| false),
+            // Tapes and some tools pad with zeros, which gzip(1) ignores too. Go's compress/gzip fails.
+            [0, ..] if self.members > 0 => {
+                self.zeros_after = Some(at);
+                return input.only_zeros_left().map(|()| false);
+            }
             _ => {
                 let error = "what follows a member is not another gzip member";
                 return Err(BlobError::corrupt(Codec::Gzip, at, error));

@@ -37,6 +37,8 @@ pub struct PassResult {
     pub digest: Option<Digest>,
     /// Digest of the decoded bytes, if it is known.
     pub diff_id: Option<Digest>,
+    /// Where zeros begin that follow the last gzip member, in bytes of the blob as stored.
+    pub zeros_after_gzip: Option<u64>,
 }
 
 impl Pass {
@@ -154,6 +156,7 @@ impl Pass {
             stored_size,
             digest,
             diff_id,
+            zeros_after_gzip: self.decoder.zeros_after_gzip(),
         })
     }
 

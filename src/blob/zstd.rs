@@ -18,6 +18,14 @@ use super::spans::Origin;
 /// so that most of those are compressed where they are.
 const OUTPUT_LEN: usize = 256 * 1024;
 
+/// The window of a frame may be so large, which is the default limit of zstd(1) too: each decoder holds
+/// the window in memory, and several work at a time. It is what `--long` (27) uses.
+pub(crate) const MAX_WINDOW: u64 = 1 << 27;
+
+/// Magic number, frame header descriptor, window descriptor, and a content size of at most 8 bytes after
+/// a dictionary id of at most 4 (RFC 8878, 3.1.1).
+const FRAME_HEADER_LEN: usize = 4 + 1 + 1 + 4 + 8;
+
 /// The first pass over zstd bytes.
 pub(crate) struct ZstdPass {
     context: DCtx<'static>,
@@ -77,6 +85,10 @@ impl ZstdPass {
                 // What was decoded must reach the spans before it is asked for the next point.
                 break;
             }
+            if self.between {
+                check_window(input.peek(FRAME_HEADER_LEN)?, at)?;
+            }
+            let chunk = input.fill()?;
             if self.between && spans.wants_point() {
                 spans.point(Origin::ZstdFrame { at });
             }
@@ -99,6 +111,34 @@ impl ZstdPass {
         spans.bytes(self.out.get(before..filled).unwrap_or_default(), None);
         Ok(filled)
     }
+}
+
+/// Refuses a frame whose window is too large for imgfs.
+fn check_window(head: &[u8], at: u64) -> Result<(), BlobError> {
+    match window(head) {
+        Some(window) if window > MAX_WINDOW => Err(BlobError::Window { window, at }),
+        _ => Ok(()),
+    }
+}
+
+/// The size of the window that the header of a frame asks for, in bytes (RFC 8878, 3.1.1.1). `None` if
+/// this is no such header.
+fn window(head: &[u8]) -> Option<u64> {
+    let [0x28, 0xb5, 0x2f, 0xfd, descriptor, rest @ ..] = head else {
+        return None;
+    };
+    if descriptor & (1 << 5) == 0 {
+        let window = *rest.first()?;
+        let base = 1_u64 << (10 + (window >> 3));
+        return Some(base + base / 8 * u64::from(window & 7));
+    }
+    // A single segment: the window is the whole content, whose size follows the dictionary id.
+    let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
+    let (len, add) = [(1, 0), (2, 256), (4, 0), (8, 0)][usize::from(descriptor >> 6)];
+    let mut size = [0; 8];
+    let field = rest.get(dictionary..dictionary + len)?;
+    size.get_mut(..len)?.copy_from_slice(field);
+    u64::from_le_bytes(size).checked_add(add)
 }
 
 /// One call of the decoder: bytes consumed, bytes produced, and 0 where a frame has ended.

@@ -9,6 +9,9 @@ use crate::tree::NodeId;
 /// What a sidecar's name adds to that of its executable.
 const SUFFIX: &[u8] = b".arch";
 
+/// The tar type of a volume label of GNU tar, which makes no file for any reader.
+const VOLUME_LABEL: u8 = b'V';
+
 /// The prefix of imgfs's own attributes.
 const PREFIX: &[u8] = b"user.imgfs.";
 
@@ -32,6 +35,15 @@ pub fn check(image: &Image<'_>, drafts: &mut Drafts) {
 /// The id of a problem, and what mends it. Those without an id are in the log alone.
 fn of(problem: &Problem) -> Option<(Id, &'static str)> {
     Some(match problem.kind {
+        ProblemKind::Ambiguous(_) => (
+            Id::AmbiguousArchive,
+            "two readers see two images: make the layer again with a tool that writes plain PAX or GNU tar",
+        ),
+        ProblemKind::UnknownType(flag) if flag != VOLUME_LABEL => (
+            Id::AmbiguousArchive,
+            "GNU tar and libarchive make a regular file of it, container engines refuse the layer: leave it \
+             out when the layer is made",
+        ),
         ProblemKind::BadWhiteout => (
             Id::BadWhiteout,
             "a whiteout is .wh. and the name of what it removes: make the layer again",

@@ -114,6 +114,8 @@ ids! {
     DuplicateEntry = "duplicate-entry",
     /// A path that climbs out of the root.
     EscapingPath = "escaping-path",
+    /// Bytes of a layer that another reader understands differently.
+    AmbiguousArchive = "ambiguous-archive",
     /// Bytes that are not those of their digest.
     DigestMismatch = "digest-mismatch",
     /// A media type that claims another compression than the bytes have.
@@ -196,7 +198,7 @@ mod tests {
                     .all(|b| b == b'-' || b.is_ascii_lowercase())
             );
         }
-        assert_eq!(Id::ALL.len(), 32);
+        assert_eq!(Id::ALL.len(), 33);
         assert_eq!(Id::from_name("no-such"), None);
         assert_eq!(Level::from_name("fail"), Some(Level::Fail));
         assert!(Level::Info < Level::Warn && Level::Warn < Level::Fail);

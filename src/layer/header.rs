@@ -1,11 +1,40 @@
-//! One 512-byte tar header block, its fields as they are written
-//! (POSIX.1-2017, pax, "ustar Interchange Format"; GNU tar manual, "Basic Tar Format").
+//! One 512-byte tar header block (POSIX.1-2017, pax, "ustar Interchange Format"; GNU tar manual,
+//! "Basic Tar Format").
+//!
+//! A block is read by the rules of Go's `archive/tar` (`reader.go`, `readHeader`): it is refused if
+//! any number in it is malformed, also one that nobody needs.
+
+use super::ambiguity::Ambiguity;
+use super::number::{begins_with_nuls, number, octal};
 
 /// Size of a block, the unit of tar.
 pub(crate) const BLOCK: usize = 512;
 
-/// A header block whose checksum is right.
-pub(crate) struct Header([u8; BLOCK]);
+/// A header block whose checksum is right, and its numbers.
+pub(crate) struct Header {
+    block: [u8; BLOCK],
+    flavour: Flavour,
+    pub mode: i64,
+    pub uid: i64,
+    pub gid: i64,
+    pub size: i64,
+    pub mtime: i64,
+    /// Major and minor number. A V7 header has none: they are 0.
+    pub device: (i64, i64),
+    /// A GNU header whose times are a path: Go before 1.8 wrote the ustar prefix there.
+    prefix_for_times: bool,
+    /// The first numeric field in which NULs stand before the digits.
+    leading_nuls: Option<&'static str>,
+}
+
+/// Why a block is no header.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum BadHeader {
+    /// Its checksum is wrong.
+    Checksum,
+    /// The field of this name is no number.
+    Field(&'static str),
+}
 
 /// Which family a header belongs to; it decides what the bytes after offset 257 mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,52 +46,94 @@ enum Flavour {
     Star,
 }
 
+/// Name, offset and length of the numeric fields that every header has.
+const NUMBERS: [(&str, usize, usize); 5] = [
+    ("mode", 100, 8),
+    ("uid", 108, 8),
+    ("gid", 116, 8),
+    ("size", 124, 12),
+    ("mtime", 136, 12),
+];
+
 impl Header {
-    /// Takes a block as a header if its checksum says that it is one.
-    pub(crate) fn new(block: [u8; BLOCK]) -> Option<Self> {
-        let header = Self(block);
-        let want = header.number(148, 8)?;
-        let (mut unsigned, mut signed) = (0_i64, 0_i64);
-        for (i, &byte) in header.0.iter().enumerate() {
-            // The checksum is taken with its own field as spaces. Some old tars added signed bytes.
-            let byte = if (148..156).contains(&i) { b' ' } else { byte };
-            unsigned += i64::from(byte);
-            signed += i64::from(byte as i8);
+    /// Reads a block.
+    pub(crate) fn new(block: [u8; BLOCK]) -> Result<Self, BadHeader> {
+        if !checksum_is_right(&block) {
+            return Err(BadHeader::Checksum);
         }
-        (want == unsigned || want == signed).then_some(header)
+        let mut header = Self {
+            flavour: flavour(&block),
+            block,
+            mode: 0,
+            uid: 0,
+            gid: 0,
+            size: 0,
+            mtime: 0,
+            device: (0, 0),
+            prefix_for_times: false,
+            leading_nuls: None,
+        };
+        let mut numbers = [0; NUMBERS.len()];
+        for ((name, at, len), value) in NUMBERS.into_iter().zip(&mut numbers) {
+            *value = header.numeric(name, at, len)?;
+        }
+        [
+            header.mode,
+            header.uid,
+            header.gid,
+            header.size,
+            header.mtime,
+        ] = numbers;
+        if header.flavour != Flavour::V7 {
+            let major = header.numeric("device number", 329, 8)?;
+            let minor = header.numeric("device number", 337, 8)?;
+            header.device = (major, minor);
+        }
+        match header.flavour {
+            Flavour::Star => {
+                header.numeric("atime", 476, 12)?;
+                header.numeric("ctime", 488, 12)?;
+            }
+            Flavour::Gnu => {
+                let is_bad = |time: &[u8]| time.first() != Some(&0) && number(time).is_none();
+                header.prefix_for_times =
+                    is_bad(header.field(345, 12)) || is_bad(header.field(357, 12));
+            }
+            Flavour::V7 | Flavour::Ustar => {}
+        }
+        Ok(header)
+    }
+
+    fn numeric(&mut self, name: &'static str, at: usize, len: usize) -> Result<i64, BadHeader> {
+        let field = self.field(at, len);
+        let value = number(field).ok_or(BadHeader::Field(name))?;
+        if self.leading_nuls.is_none() && begins_with_nuls(field) {
+            self.leading_nuls = Some(name);
+        }
+        Ok(value)
     }
 
     fn field(&self, at: usize, len: usize) -> &[u8] {
         // Every caller names a field inside the block.
-        self.0.get(at..at + len).unwrap_or_default()
-    }
-
-    fn flavour(&self) -> Flavour {
-        match self.field(257, 8) {
-            b"ustar  \0" => Flavour::Gnu,
-            [b'u', b's', b't', b'a', b'r', 0, ..] if self.field(508, 4) == b"tar\0" => {
-                Flavour::Star
-            }
-            [b'u', b's', b't', b'a', b'r', 0, ..] => Flavour::Ustar,
-            _ => Flavour::V7,
-        }
-    }
-
-    /// A numeric field: octal digits between blanks and NULs, or base 256 with the top bit set.
-    /// `None` if it is neither, or does not fit.
-    pub(crate) fn number(&self, at: usize, len: usize) -> Option<i64> {
-        number(self.field(at, len))
+        self.block.get(at..at + len).unwrap_or_default()
     }
 
     pub(crate) fn type_flag(&self) -> u8 {
         self.field(156, 1).first().copied().unwrap_or_default()
     }
 
+    /// Whether it is a GNU header, the only kind that has a map of a sparse file.
+    pub(crate) fn is_gnu(&self) -> bool {
+        self.flavour == Flavour::Gnu
+    }
+
+    /// The name, with the prefix if there is one.
     pub(crate) fn name(&self) -> Vec<u8> {
-        let prefix = match self.flavour() {
+        let prefix = match self.flavour {
             Flavour::Ustar => text(self.field(345, 155)),
             Flavour::Star => text(self.field(345, 131)),
-            Flavour::Gnu | Flavour::V7 => b"",
+            Flavour::Gnu => self.misplaced_prefix(),
+            Flavour::V7 => b"",
         };
         let name = text(self.field(0, 100));
         if prefix.is_empty() {
@@ -71,42 +142,65 @@ impl Header {
         [prefix, b"/", name].concat()
     }
 
+    /// The ustar prefix in a GNU header, as Go before 1.8 wrote it in rare cases. Go still reads it if
+    /// the times that belong there are no numbers and it is ASCII (golang.org/issue/12594).
+    fn misplaced_prefix(&self) -> &[u8] {
+        let prefix = text(self.field(345, 155));
+        match self.prefix_for_times && prefix.is_ascii() {
+            true => prefix,
+            false => b"",
+        }
+    }
+
     pub(crate) fn link_name(&self) -> &[u8] {
         text(self.field(157, 100))
-    }
-
-    pub(crate) fn mode(&self) -> Option<i64> {
-        self.number(100, 8)
-    }
-
-    pub(crate) fn uid(&self) -> Option<i64> {
-        self.number(108, 8)
-    }
-
-    pub(crate) fn gid(&self) -> Option<i64> {
-        self.number(116, 8)
-    }
-
-    pub(crate) fn size(&self) -> Option<i64> {
-        self.number(124, 12)
-    }
-
-    pub(crate) fn mtime(&self) -> Option<i64> {
-        self.number(136, 12)
-    }
-
-    /// Major and minor of a device. V7 headers have none.
-    pub(crate) fn device(&self) -> Option<(i64, i64)> {
-        match self.flavour() {
-            Flavour::V7 => Some((0, 0)),
-            _ => Some((self.number(329, 8)?, self.number(337, 8)?)),
-        }
     }
 
     /// GNU sparse: the four pieces of the map in the header, whether more follow, the real size.
     pub(crate) fn sparse(&self) -> (&[u8], bool, Option<i64>) {
         let more = self.field(482, 1) != [0];
-        (self.field(386, 4 * 24), more, self.number(483, 12))
+        (self.field(386, 4 * 24), more, number(self.field(483, 12)))
+    }
+
+    /// What another reader understands differently.
+    pub(crate) fn ambiguity(&self) -> Option<Ambiguity> {
+        if self.is_gnu() && !self.misplaced_prefix().is_empty() {
+            return Some(Ambiguity::MisplacedPrefix);
+        }
+        if self.flavour == Flavour::V7 && self.field(257, 5) == b"ustar" {
+            let is_device = matches!(self.type_flag(), b'3' | b'4');
+            let has_device = is_device && self.field(329, 16).iter().any(|&b| b != 0);
+            if has_device || self.field(345, 1) != [0] {
+                return Some(Ambiguity::OddMagic);
+            }
+        }
+        let field = self.leading_nuls?.to_owned();
+        Some(Ambiguity::LeadingNuls { field })
+    }
+}
+
+/// Whether a block is a tar header by its checksum, the sum of its bytes with its own field as
+/// spaces. Some old tars added signed bytes.
+pub(crate) fn checksum_is_right(block: &[u8; BLOCK]) -> bool {
+    let Some(want) = block.get(148..156).and_then(octal) else {
+        return false;
+    };
+    let (mut unsigned, mut signed) = (0_i64, 0_i64);
+    for (i, &byte) in block.iter().enumerate() {
+        let byte = if (148..156).contains(&i) { b' ' } else { byte };
+        unsigned += i64::from(byte);
+        signed += i64::from(byte as i8);
+    }
+    want == unsigned || want == signed
+}
+
+fn flavour(block: &[u8; BLOCK]) -> Flavour {
+    let magic = block.get(257..265).unwrap_or_default();
+    match magic {
+        b"ustar  \0" => Flavour::Gnu,
+        [b'u', b's', b't', b'a', b'r', 0, ..] if block.ends_with(b"tar\0") => Flavour::Star,
+        [b'u', b's', b't', b'a', b'r', 0, ..] => Flavour::Ustar,
+        _ => Flavour::V7,
     }
 }
 
@@ -115,53 +209,9 @@ fn text(field: &[u8]) -> &[u8] {
     field.split(|&b| b == 0).next().unwrap_or_default()
 }
 
-/// A numeric field, see [`Header::number`].
-pub(crate) fn number(field: &[u8]) -> Option<i64> {
-    let first = *field.first()?;
-    if first & 0x80 != 0 {
-        return base256(field);
-    }
-    let trimmed = field.trim_ascii_start();
-    let mut value = 0_i64;
-    for &byte in trimmed {
-        match byte {
-            b'0'..=b'7' => value = value.checked_mul(8)?.checked_add(i64::from(byte - b'0'))?,
-            b' ' | 0 => break,
-            _ => return None,
-        }
-    }
-    Some(value)
-}
-
-/// Big-endian two's complement, without the marker bit (GNU tar manual, "Extensions").
-fn base256(field: &[u8]) -> Option<i64> {
-    let (&first, rest) = field.split_first()?;
-    let negative = first & 0x40 != 0;
-    let top = if negative { first | 0x80 } else { first & 0x7f };
-    let mut value = i128::from(top as i8);
-    for &byte in rest {
-        value = value.checked_mul(256)?.checked_add(i128::from(byte))?;
-    }
-    i64::try_from(value).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_as_tars_write_them() {
-        assert_eq!(number(b"0000755\0"), Some(0o755));
-        assert_eq!(number(b"   755 \0"), Some(0o755));
-        assert_eq!(number(b"\0\0\0\0\0\0\0\0"), Some(0));
-        assert_eq!(number(b"77777777777 "), Some(0o77777777777));
-        assert_eq!(number(b"0000008\0"), None, "8 is no octal digit");
-        assert_eq!(number(b"\x80\0\0\x01\0\0\0\0"), Some(1 << 32));
-        assert_eq!(number(&[0xff; 12]), Some(-1));
-        let mut huge = [0xff; 12];
-        huge[0] = 0x80;
-        assert_eq!(number(&huge), None, "88 bits do not fit");
-    }
 
     #[test]
     fn a_checksum_that_is_wrong_is_no_header() {
@@ -172,7 +222,7 @@ mod tests {
         let mut block = *header.as_bytes();
         assert_eq!(Header::new(block).unwrap().name(), b"a/b");
         block[0] = b'x';
-        assert!(Header::new(block).is_none());
+        assert_eq!(Header::new(block).err(), Some(BadHeader::Checksum));
     }
 
     #[test]
@@ -191,6 +241,27 @@ mod tests {
         header.set_path("f").unwrap();
         header.as_gnu_mut().unwrap().set_atime(1_700_000_000);
         header.set_cksum();
-        assert_eq!(Header::new(*header.as_bytes()).unwrap().name(), b"f");
+        let header = Header::new(*header.as_bytes()).unwrap();
+        assert_eq!(header.name(), b"f");
+        assert_eq!(header.ambiguity(), None);
+    }
+
+    /// golang.org/issue/12594: Go 1.7 and older wrote a prefix behind GNU's magic.
+    #[test]
+    fn a_prefix_in_a_gnu_header_counts_where_it_cannot_be_times() {
+        let block = |prefix: &[u8]| {
+            let mut header = tar::Header::new_gnu();
+            header.set_path("f").unwrap();
+            header.as_mut_bytes()[345..345 + prefix.len()].copy_from_slice(prefix);
+            header.set_cksum();
+            Header::new(*header.as_bytes()).unwrap()
+        };
+        assert_eq!(block(b"dir/sub").name(), b"dir/sub/f");
+        assert_eq!(
+            block(b"dir/sub").ambiguity(),
+            Some(Ambiguity::MisplacedPrefix)
+        );
+        assert_eq!(block(b"0777").name(), b"f", "a time");
+        assert_eq!(block("dür".as_bytes()).name(), b"f", "not ASCII");
     }
 }

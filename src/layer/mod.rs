@@ -6,10 +6,14 @@
 //! the entries as shipped, whiteouts among them under their tar names. What they mean together with
 //! other layers is decided elsewhere.
 
+mod ambiguity;
 mod digests;
 mod entry;
+mod global;
 mod header;
 mod index;
+mod member;
+mod number;
 mod packed;
 mod pax;
 mod problem;
@@ -17,13 +21,15 @@ mod scan;
 mod seen;
 mod sparse;
 mod tar;
+mod tar_error;
 mod whiteout;
 
+pub use ambiguity::Ambiguity;
 pub use digests::{Digests, HOLES_LIMIT};
 pub use entry::{Data, Entry, EntryKind, Extent, Mtime, Xattr};
 pub use index::LayerIndex;
 pub use problem::{Problem, ProblemKind, printable};
 pub use scan::{LayerError, LayerInput, Scanned, scan};
 pub use seen::Seen;
-pub use tar::TarError;
+pub use tar_error::TarError;
 pub use whiteout::{AUFS_LINKS, Marker, WHITEOUT_PREFIX, marker};

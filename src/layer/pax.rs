@@ -1,53 +1,39 @@
 //! PAX extended headers: records of a key and a value that override a header's fields and carry
 //! what it has no field for (POSIX.1-2017, pax, "pax Extended Header").
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
 
+use super::ambiguity::Ambiguity;
 use super::entry::{Mtime, Xattr};
-
-/// Global headers hold at most so many bytes of keys and values together. `git archive` writes one
-/// comment; each entry looks its keys up among them.
-const MAX_GLOBAL: usize = 64 << 10;
 
 type Records = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// The records that hold for one entry: those of its own header before those of global ones.
+/// The records of one extended header.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pax {
     records: Records,
-    global: Arc<Records>,
+    /// A number has a plus sign.
+    plus_sign: bool,
 }
 
-/// The records of all global headers so far, the later ones last.
-#[derive(Debug, Default)]
-pub(crate) struct Global {
-    records: Arc<Records>,
-    bytes: usize,
-}
+/// The keys that override a field of the header.
+const FIELDS: [&[u8]; 6] = [b"path", b"linkpath", b"size", b"uid", b"gid", b"mtime"];
 
-impl Global {
-    /// Takes in a later header. `None` if there is more than any writer writes.
-    pub(crate) fn add(&mut self, later: Pax) -> Option<()> {
-        let bytes = |(k, v): &(Vec<u8>, Vec<u8>)| k.len() + v.len();
-        self.bytes += later.records.iter().map(bytes).sum::<usize>();
-        if self.bytes > MAX_GLOBAL {
-            return None;
-        }
-        Arc::make_mut(&mut self.records).extend(later.records);
-        Some(())
-    }
-}
+/// Where GNU sparse 0.0 has the map: a record for each number.
+const SPARSE_OFFSET: &[u8] = b"GNU.sparse.offset";
+const SPARSE_LEN: &[u8] = b"GNU.sparse.numbytes";
 
 impl Pax {
-    /// Parses records `LENGTH KEY=VALUE\n`. `None` if they are malformed.
+    /// Parses records `LENGTH KEY=VALUE\n`. `None` if one is malformed by the rules of Go's
+    /// `archive/tar` (`parsePAX`, `parsePAXRecord`, `validPAXRecord`).
     pub(crate) fn parse(mut bytes: &[u8]) -> Option<Self> {
         let mut records = Vec::new();
-        // Some writers pad with NULs.
-        while bytes.first().is_some_and(|&b| b != 0) {
+        let mut pieces = 0_usize;
+        let mut plus_sign = false;
+        while !bytes.is_empty() {
             let space = memchr::memchr(b' ', bytes)?;
-            let digits = std::str::from_utf8(bytes.get(..space)?).ok()?;
-            let len: usize = digits.parse().ok()?;
+            let len = decimal(bytes.get(..space)?)?;
+            let len = usize::try_from(len).ok().filter(|&len| len >= 5)?;
             let record = bytes.get(space + 1..len)?;
             let (&newline, record) = record.split_last()?;
             let equals = memchr::memchr(b'=', record)?;
@@ -55,46 +41,95 @@ impl Pax {
                 return None;
             }
             let (key, value) = record.split_at(equals);
-            records.push((key.to_vec(), value.get(1..)?.to_vec()));
+            let value = value.get(1..)?;
+            match key {
+                b"path" | b"linkpath" | b"uname" | b"gname" if value.contains(&0) => return None,
+                _ if key.contains(&0) => return None,
+                SPARSE_OFFSET | SPARSE_LEN => {
+                    let expected = [SPARSE_OFFSET, SPARSE_LEN][pieces % 2];
+                    if key != expected || value.contains(&b',') {
+                        return None;
+                    }
+                    pieces += 1;
+                }
+                _ => {}
+            }
+            plus_sign |= bytes.starts_with(b"+");
+            if matches!(key, b"size" | b"uid" | b"gid" | b"mtime") {
+                plus_sign |= value.starts_with(b"+");
+            }
+            records.push((key.to_vec(), value.to_vec()));
             bytes = bytes.get(len..)?;
         }
-        Some(Self {
-            records,
-            global: Arc::default(),
-        })
+        Some(Self { records, plus_sign })
     }
 
-    /// This header's records over those of the global ones.
-    pub(crate) fn over(mut self, global: &Global) -> Self {
-        self.global = global.records.clone();
-        self
+    /// A header of one record.
+    pub(crate) fn of(key: &[u8], value: &[u8]) -> Self {
+        Self {
+            records: vec![(key.to_vec(), value.to_vec())],
+            plus_sign: false,
+        }
     }
 
-    /// The last value of a key. An empty value means that there is none, also no global one (POSIX,
-    /// same section).
+    /// The last value of a key. An empty value means that there is none (POSIX, same section).
     pub(crate) fn get(&self, key: &[u8]) -> Option<&[u8]> {
-        let own = self.records.iter().rev();
-        let mut all = own.chain(self.global.iter().rev());
-        let (_, value) = all.find(|(k, _)| k == key)?;
+        let (_, value) = self.records.iter().rfind(|(k, _)| k == key)?;
         Some(value.as_slice()).filter(|value| !value.is_empty())
     }
 
-    /// All records, in order, the global ones first.
+    /// All records, in order.
     pub(crate) fn records(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let all = self.global.iter().chain(&self.records);
-        all.map(|(k, v)| (&**k, &**v))
+        self.records.iter().map(|(k, v)| (&**k, &**v))
+    }
+
+    /// The numbers of the map of GNU sparse 0.0, offsets and lengths by turns.
+    pub(crate) fn sparse_numbers(&self) -> impl Iterator<Item = &[u8]> {
+        let is_number = |key: &[u8]| key == SPARSE_OFFSET || key == SPARSE_LEN;
+        self.records()
+            .filter(move |(key, _)| is_number(key))
+            .map(|(_, value)| value)
     }
 
     /// A whole number. `Some(None)` if it is there and is none.
-    pub(crate) fn number(&self, key: &[u8]) -> Option<Option<u64>> {
-        let text = self.get(key)?;
-        Some(std::str::from_utf8(text).ok().and_then(|t| t.parse().ok()))
+    pub(crate) fn number(&self, key: &[u8]) -> Option<Option<i64>> {
+        Some(decimal(self.get(key)?))
     }
 
     /// A time. `Some(None)` if it is there and is none.
     pub(crate) fn time(&self, key: &[u8]) -> Option<Option<Mtime>> {
         let text = self.get(key)?;
         Some(std::str::from_utf8(text).ok().and_then(parse_time))
+    }
+
+    /// What another reader understands differently about the form of these records.
+    pub(crate) fn ambiguity(&self) -> Option<Ambiguity> {
+        if self.plus_sign {
+            return Some(Ambiguity::PlusSign);
+        }
+        let is_empty = |key: &&&[u8]| {
+            let last = self.records.iter().rfind(|(k, _)| k == *key);
+            last.is_some_and(|(_, value)| value.is_empty())
+        };
+        let key = FIELDS.iter().find(is_empty).map(|&key| key.into())?;
+        Some(Ambiguity::EmptyRecord { key })
+    }
+
+    /// The first attribute that is there in libarchive's form alone.
+    pub(crate) fn libarchive_xattr(&self) -> Option<Ambiguity> {
+        let prefix = b"LIBARCHIVE.xattr.";
+        if !self.records().any(|(key, _)| key.starts_with(prefix)) {
+            return None;
+        }
+        let names = self
+            .records()
+            .map(|(key, _)| key.strip_prefix(b"SCHILY.xattr."));
+        let others: HashSet<&[u8]> = names.flatten().collect();
+        self.records().find_map(|(key, value)| {
+            let name = url_decode(key.strip_prefix(prefix)?);
+            let is_only = base64(value).is_some() && !others.contains(name.as_slice());
+            is_only.then(|| Ambiguity::LibarchiveXattr { name: name.into() })
+        })
     }
 
     /// Extended attributes in the two forms that tars write: `SCHILY.xattr.NAME` with the bytes
@@ -132,6 +167,11 @@ impl Pax {
     }
 }
 
+/// A decimal number with an optional sign, as Go's `strconv.ParseInt` reads it.
+pub(crate) fn decimal(text: &[u8]) -> Option<i64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
 /// `SECONDS[.FRACTION]`, possibly negative; digits below a nanosecond are cut off.
 fn parse_time(text: &str) -> Option<Mtime> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
@@ -145,7 +185,8 @@ fn parse_time(text: &str) -> Option<Mtime> {
         nsec = nsec * 10 + u32::from(digit);
     }
     if whole.starts_with('-') && nsec > 0 {
-        sec = sec.checked_sub(1)?;
+        // Go's time.Unix wraps as well.
+        sec = sec.wrapping_sub(1);
         nsec = 1_000_000_000 - nsec;
     }
     Some(Mtime { sec, nsec })
@@ -219,6 +260,11 @@ mod tests {
             b"0 a=b\n",
             b"7 a=bcd\n",
             b"18446744073709551615 a=b\n",
+            b"9 path=a\n\0\0\0",
+            b"9 pa\0h=a\n",
+            b"10 path=a\0\n",
+            b"24 GNU.sparse.offset=0\n24 GNU.sparse.offset=1\n",
+            b"26 GNU.sparse.numbytes=5\n",
         ] {
             assert!(Pax::parse(bad).is_none(), "{}", bad.escape_ascii());
         }
@@ -258,13 +304,24 @@ mod tests {
     }
 
     #[test]
-    fn a_local_record_counts_before_a_global_one_and_may_take_it_away() {
-        let mut global = Global::default();
-        global.add(Pax::parse(b"9 path=a\n9 size=7\n").unwrap());
-        global.add(Pax::parse(b"9 path=b\n").unwrap());
-        let local = Pax::parse(b"8 size=\n").unwrap().over(&global);
-        assert_eq!(local.get(b"path"), Some(&b"b"[..]));
-        assert_eq!(local.get(b"size"), None);
+    fn the_last_record_of_a_key_counts_and_an_empty_one_takes_it_away() {
+        let pax = Pax::parse(b"9 path=a\n9 path=b\n9 size=7\n8 size=\n").unwrap();
+        assert_eq!(pax.get(b"path"), Some(&b"b"[..]));
+        assert_eq!(pax.get(b"size"), None);
+    }
+
+    #[test]
+    fn an_attribute_in_the_form_of_libarchive_alone_is_named() {
+        let parse = |records: &[Vec<u8>]| Pax::parse(&records.concat()).unwrap();
+        let schily = record("SCHILY.xattr.user.e", b"1");
+        let libarchive = record("LIBARCHIVE.xattr.user.e", b"AQID");
+        let both = parse(&[libarchive.clone(), schily]);
+        assert_eq!(both.libarchive_xattr(), None);
+        let name = Box::from(&b"user.e"[..]);
+        assert_eq!(
+            parse(&[libarchive]).libarchive_xattr(),
+            Some(Ambiguity::LibarchiveXattr { name })
+        );
     }
 
     #[test]
@@ -277,10 +334,5 @@ mod tests {
         assert_eq!(pax.xattrs().len(), 40_000);
         // Quadratic time would be minutes.
         assert!(started.elapsed() < std::time::Duration::from_secs(5));
-        assert_eq!(
-            Global::default().add(pax),
-            None,
-            "no global header is so long"
-        );
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::ambiguity::Ambiguity;
+
 /// Something wrong with one entry of one layer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
@@ -46,6 +48,8 @@ pub enum ProblemKind {
     NameTooLong,
     /// A file at the place of the virtual `/.imgfs`, which hides it.
     ReservedName,
+    /// Another reader of the layer sees something else.
+    Ambiguous(Ambiguity),
 }
 
 impl ProblemKind {
@@ -63,6 +67,7 @@ impl ProblemKind {
             Self::UnknownType(_) => "unknown-type",
             Self::NameTooLong => "name-too-long",
             Self::ReservedName => "reserved-name",
+            Self::Ambiguous(_) => "ambiguous-archive",
         }
     }
 }
@@ -107,6 +112,7 @@ impl fmt::Display for ProblemKind {
                 f.write_str("longer than any file system's names; left out")
             }
             ProblemKind::ReservedName => f.write_str("hidden by imgfs's own /.imgfs"),
+            ProblemKind::Ambiguous(ambiguity) => ambiguity.fmt(f),
         }
     }
 }

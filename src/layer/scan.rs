@@ -5,15 +5,19 @@
 //! kept, in memory up to [`MEMORY_LIMIT`] and in a temporary file beyond, and decoded on the spot.
 
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+use super::ambiguity::Ambiguity;
 use super::entry::{Data, Entry, EntryKind};
 use super::index::{IndexWriter, LayerIndex};
+use super::member::Member;
 use super::problem::ProblemKind;
-use super::tar::{MAX_ENTRIES, MAX_WEIGHT, Member, TarError, TarReader};
+use super::tar::TarReader;
+use super::tar_error::{MAX_ENTRIES, MAX_WEIGHT, TarError};
 use crate::blob::{BlobError, Digest, Pass, ReadAt};
 use crate::cache::{CacheDir, Kind, Unpublished, temporary_dir};
 use crate::inspect::{self, Binary, Candidate};
@@ -24,6 +28,10 @@ const MEMORY_LIMIT: u64 = 32 << 20;
 
 /// Of a larger one only so much is looked at. Only holes make a file that large.
 const SPOOL_LIMIT: u64 = 1 << 40;
+
+/// Of each kind of ambiguity, so many entries of a layer are reported: some tools write a whole layer in a
+/// way that readers understand differently.
+const TOLD_LIMIT: u32 = 10;
 
 /// A layer to be read.
 pub struct LayerInput {
@@ -87,11 +95,20 @@ pub fn scan(
     let mut tar = TarReader::new(pass);
     let mut index = IndexWriter::new();
     let read = read_entries(&mut tar, &mut index, progress);
+    let after_end = read.and_then(|()| tar.header_after_end());
     let pass = tar.into_inner();
-    if let Err(error) = read {
-        return Err(explain(pass, error));
-    }
+    let after_end = match after_end {
+        Ok(after_end) => after_end,
+        Err(error) => return Err(explain(pass, error)),
+    };
     let result = pass.finish()?;
+    let after_end = after_end.map(|at| Ambiguity::HeaderAfterEnd { at });
+    let zeros = result.zeros_after_gzip;
+    let zeros = zeros.map(|at| Ambiguity::ZerosAfterGzip { at });
+    for ambiguity in after_end.into_iter().chain(zeros) {
+        let kind = ProblemKind::Ambiguous(ambiguity);
+        index.problem(b"", kind).map_err(LayerError::Index)?;
+    }
     progress(result.stored_size);
     let (index, file) = index.finish(result).map_err(LayerError::Index)?;
     Ok(Scanned { index, file })
@@ -111,7 +128,15 @@ fn read_entries(
 ) -> Result<(), TarError> {
     let mut weight = 0;
     let mut scratch = SCRATCH.take();
+    let mut told = HashMap::new();
     while let Some(member) = tar.next()? {
+        for ambiguity in tar.take_ambiguities() {
+            let times = told.entry(ambiguity.kind()).or_insert(0);
+            *times += 1;
+            if *times <= TOLD_LIMIT {
+                index.problem(&member.path, ProblemKind::Ambiguous(ambiguity))?;
+            }
+        }
         weight += member.weight();
         if weight > MAX_WEIGHT || index.count() > MAX_ENTRIES {
             return Err(TarError::TooMuch);

@@ -3,11 +3,12 @@
 //! Files").
 
 use super::entry::Extent;
-use super::header::{Header, number};
-use super::pax::Pax;
+use super::header::{BLOCK, Header};
+use super::number::number;
+use super::pax::{Pax, decimal};
 
-/// More pieces than this are a trick, not a file: the largest real maps have some thousands.
-const MAX_PIECES: usize = 1 << 20;
+/// A map has at most so many pieces: they are kept in memory. The largest real maps have some thousands.
+pub(crate) const MAX_PIECES: usize = 1 << 20;
 
 /// One stored stretch: offset in the file and length, in bytes.
 pub(crate) type Piece = (u64, u64);
@@ -34,13 +35,23 @@ pub(crate) fn from_header(header: &Header) -> Option<(Map, u64)> {
     Some((map, u64::try_from(size?).ok()?))
 }
 
-/// The pieces in an extension block, and whether another block follows.
-pub(crate) fn from_block(block: &[u8], map: &mut Vec<Piece>) -> Option<bool> {
-    map.extend(pieces_in(block.get(..21 * 24)?)?);
+/// Why a map cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadMap {
+    /// It is malformed, or contradicts the size of the file.
+    Malformed,
+    /// It has more than [`MAX_PIECES`] pieces.
+    TooLong,
+}
+
+/// Adds the pieces in an extension block to a map, and tells whether another block follows.
+pub(crate) fn from_block(block: &[u8], map: &mut Vec<Piece>) -> Result<bool, BadMap> {
+    let pieces = block.get(..21 * 24).and_then(pieces_in);
+    map.extend(pieces.ok_or(BadMap::Malformed)?);
     if map.len() > MAX_PIECES {
-        return None;
+        return Err(BadMap::TooLong);
     }
-    Some(*block.get(504)? != 0)
+    Ok(block.get(504).is_some_and(|&more| more != 0))
 }
 
 fn pieces_in(field: &[u8]) -> Option<Vec<Piece>> {
@@ -56,42 +67,58 @@ fn pieces_in(field: &[u8]) -> Option<Vec<Piece>> {
     Some(pieces)
 }
 
-/// The map that PAX records give, and the file's real size. `Ok(None)` if they give none.
-pub(crate) fn from_pax(pax: &Pax) -> Result<Option<(Map, u64)>, ()> {
-    let number = |key: &[u8]| match pax.number(key) {
-        None => Ok(None),
-        Some(Some(n)) => Ok(Some(n)),
-        Some(None) => Err(()),
+/// The map that PAX records give, and the file's real size, if they give one. `Ok(None)` if they give
+/// no map, or one of a version that nobody knows (Go's `archive/tar`, `readGNUSparsePAXHeaders`).
+pub(crate) fn from_pax(pax: &Pax) -> Result<Option<(Map, Option<u64>)>, BadMap> {
+    let text = |key| pax.get(key).unwrap_or_default();
+    let listed = pax.sparse_numbers().next().is_some();
+    let is_data = match (text(b"GNU.sparse.major"), text(b"GNU.sparse.minor")) {
+        (b"0", b"0" | b"1") => false,
+        (b"1", b"0") => true,
+        (b"", b"") if listed || !text(b"GNU.sparse.map").is_empty() => false,
+        _ => return Ok(None),
     };
-    if number(b"GNU.sparse.major")? == Some(1) && number(b"GNU.sparse.minor")? == Some(0) {
-        let size = number(b"GNU.sparse.realsize")?.ok_or(())?;
+    let size = pax.number(b"GNU.sparse.size");
+    let size = match size.or_else(|| pax.number(b"GNU.sparse.realsize")) {
+        None => None,
+        Some(size) => Some(
+            size.and_then(|n| u64::try_from(n).ok())
+                .ok_or(BadMap::Malformed)?,
+        ),
+    };
+    if is_data {
         return Ok(Some((Map::Data, size)));
     }
-    let Some(size) = number(b"GNU.sparse.size")? else {
-        return Ok(None);
+    let count = pax
+        .number(b"GNU.sparse.numblocks")
+        .flatten()
+        .ok_or(BadMap::Malformed)?;
+    let pieces = match text(b"GNU.sparse.map") {
+        // The records of 0.0 are more than one of 0.1.
+        _ if listed => pairs(pax.sparse_numbers())?,
+        b"" => Vec::new(),
+        map => pairs(map.split(|&b| b == b','))?,
     };
-    if let Some(text) = pax.get(b"GNU.sparse.map") {
-        return Ok(Some((Map::Known(pairs(text.split(|&b| b == b','))?), size)));
+    match usize::try_from(count) {
+        Ok(count) if count == pieces.len() => Ok(Some((Map::Known(pieces), size))),
+        _ => Err(BadMap::Malformed),
     }
-    let is_piece = |key: &[u8]| key == b"GNU.sparse.offset" || key == b"GNU.sparse.numbytes";
-    let numbers = pax.records().filter(|(k, _)| is_piece(k)).map(|(_, v)| v);
-    Ok(Some((Map::Known(pairs(numbers)?), size)))
 }
 
-fn pairs<'a>(mut numbers: impl Iterator<Item = &'a [u8]>) -> Result<Vec<Piece>, ()> {
+fn pairs<'a>(mut numbers: impl Iterator<Item = &'a [u8]>) -> Result<Vec<Piece>, BadMap> {
     let mut pieces = Vec::new();
     while let Some(offset) = numbers.next() {
-        let len = numbers.next().ok_or(())?;
-        pieces.push((decimal(offset).ok_or(())?, decimal(len).ok_or(())?));
-        if pieces.len() > MAX_PIECES {
-            return Err(());
-        }
+        let len = numbers.next().ok_or(BadMap::Malformed)?;
+        pieces.push((
+            unsigned(offset).ok_or(BadMap::Malformed)?,
+            unsigned(len).ok_or(BadMap::Malformed)?,
+        ));
     }
     Ok(pieces)
 }
 
-fn decimal(text: &[u8]) -> Option<u64> {
-    std::str::from_utf8(text).ok()?.parse().ok()
+fn unsigned(text: &[u8]) -> Option<u64> {
+    u64::try_from(decimal(text)?).ok()
 }
 
 /// Reads the map of PAX 1.0 as its bytes arrive, a block at a time.
@@ -104,23 +131,23 @@ pub(crate) struct DataMap {
 
 impl DataMap {
     /// Takes in a block. `Ok(true)` when the map is complete; `Err` if it is malformed.
-    pub(crate) fn block(&mut self, block: &[u8]) -> Result<bool, ()> {
+    pub(crate) fn block(&mut self, block: &[u8]) -> Result<bool, BadMap> {
         for &byte in block {
             if byte != b'\n' {
-                // 20 digits hold the largest number.
-                if self.line.len() >= 20 {
-                    return Err(());
+                // 19 digits hold the largest number; zeros may stand before them.
+                if self.line.len() >= 512 {
+                    return Err(BadMap::Malformed);
                 }
                 self.line.push(byte);
                 continue;
             }
-            let number = decimal(&self.line).ok_or(())?;
+            let number = unsigned(&self.line).ok_or(BadMap::Malformed)?;
             self.line.clear();
             match self.count {
                 None => {
-                    let count = usize::try_from(number).map_err(|_| ())?;
+                    let count = usize::try_from(number).unwrap_or(usize::MAX);
                     if count > MAX_PIECES {
-                        return Err(());
+                        return Err(BadMap::TooLong);
                     }
                     self.count = Some(count);
                 }
@@ -165,6 +192,17 @@ pub(crate) fn extents(map: &[Piece], size: u64, stored: u64, at: u64) -> Option<
     (used == stored).then(|| extents.into_boxed_slice())
 }
 
+/// Whether GNU tar reads another file by this map: it looks for each piece at the start of a block, and
+/// ends the file where the last piece ends.
+pub(crate) fn is_odd(map: &[Piece], size: u64) -> bool {
+    let end = map
+        .last()
+        .map_or(0, |(offset, len)| offset.saturating_add(*len));
+    let mut pieces = map.iter().filter(|(_, len)| *len > 0);
+    pieces.next_back();
+    end != size || pieces.any(|(_, len)| len % BLOCK as u64 != 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,7 +235,10 @@ mod tests {
         assert_eq!(map.block(b"2\n0\n51"), Ok(false));
         assert_eq!(map.block(b"2\n4096\n10\n\0\0\0"), Ok(true));
         assert_eq!(map.pieces(), [(0, 512), (4096, 10)]);
-        assert_eq!(DataMap::default().block(b"99999999\n"), Err(()));
-        assert_eq!(DataMap::default().block(b"x\n"), Err(()));
+        assert_eq!(
+            DataMap::default().block(b"99999999\n"),
+            Err(BadMap::TooLong)
+        );
+        assert_eq!(DataMap::default().block(b"x\n"), Err(BadMap::Malformed));
     }
 }

@@ -1,107 +1,24 @@
 //! Reads a tar stream from front to back and says where in it each file's bytes lie.
 //!
 //! The `tar` crate reads archives well; layers need more: the offsets of all pieces of a sparse
-//! file in any of GNU's four forms, xattrs byte for byte, nanoseconds, what a global PAX header
-//! says, and errors with the offset of the header that is wrong. So headers are read here; archives
-//! that merely contain blobs are left to the crate.
+//! file in any of GNU's four forms, xattrs byte for byte, nanoseconds, what other readers understand
+//! differently, and errors with the offset of the header that is wrong. So headers are read here;
+//! archives that merely contain blobs are left to the crate.
+//!
+//! The rules are those of Go's `archive/tar`, as of Go 1.19: it reads layers for Docker, containerd,
+//! Podman and BuildKit. `docs/archives.md` lists where this reader differs.
 
 use std::io::{self, BufRead, Read};
 
-use super::entry::{Data, Extent, Mtime, Xattr};
-use super::header::{BLOCK, Header};
-use super::pax::{Global, Pax};
+use super::ambiguity::Ambiguity;
+use super::entry::{Data, Extent};
+use super::global::Global;
+use super::header::{BLOCK, BadHeader, Header, checksum_is_right};
+use super::member::{Headers, Member};
+use super::pax::Pax;
 use super::problem::printable;
-use super::sparse::{self, DataMap, Map};
-
-/// An extended header or a long name is at most this long, as in Go's archive/tar.
-const MAX_META: u64 = 1 << 20;
-
-/// A layer has at most so many entries, and so many bytes of names, links, attributes and maps:
-/// what is kept of a layer is held in memory, and a hostile one compresses well.
-pub(crate) const MAX_ENTRIES: u64 = 16 << 20;
-pub(crate) const MAX_WEIGHT: u64 = 2 << 30;
-
-/// No file is longer: off_t is signed. Sums of an offset, a size and padding then fit a u64.
-const MAX_SIZE: u64 = i64::MAX as u64;
-
-/// What is wrong with a tar stream. Offsets are bytes of the decoded layer.
-#[derive(Debug, thiserror::Error)]
-pub enum TarError {
-    /// The stream could not be read.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// There is no header where one should be.
-    #[error(
-        "there is no tar header at byte {at}; it is not a layer, or damaged: copy or build the \
-         image again"
-    )]
-    NotAHeader {
-        /// Where it should be.
-        at: u64,
-    },
-    /// The stream ends inside an entry.
-    #[error(
-        "the tar stream ends inside {path} (byte {at}); the layer is incomplete: copy or build the \
-         image again"
-    )]
-    Truncated {
-        /// The entry, or what is read instead of one.
-        path: String,
-        /// Where the stream ends.
-        at: u64,
-    },
-    /// There is more in it than any real layer has.
-    #[error(
-        "it describes more than {} million files, or more than {} GiB of names and attributes; \
-         no real layer does",
-        MAX_ENTRIES >> 20,
-        MAX_WEIGHT >> 30
-    )]
-    TooMuch,
-    /// A field cannot be read.
-    #[error(
-        "{path}: the {field} in its tar header at byte {at} makes no sense; build the image again"
-    )]
-    Field {
-        /// The entry.
-        path: String,
-        /// The name of the field.
-        field: &'static str,
-        /// Where its header is.
-        at: u64,
-    },
-}
-
-/// An entry's header, all that overrides it taken in.
-pub(crate) struct Member {
-    pub path: Vec<u8>,
-    pub type_flag: u8,
-    pub link: Vec<u8>,
-    pub mode: u16,
-    pub uid: u32,
-    pub gid: u32,
-    pub mtime: Mtime,
-    /// Length of the file, holes included.
-    pub size: u64,
-    pub device: (u32, u32),
-    pub xattrs: Vec<Xattr>,
-    pub data: Data,
-}
-
-impl Member {
-    /// Bytes of memory that it takes to keep it, roughly.
-    pub(crate) fn weight(&self) -> u64 {
-        let xattrs = self
-            .xattrs
-            .iter()
-            .map(|x| x.name.len() + x.value.len() + 64);
-        let map = match &self.data {
-            Data::Sparse(extents) => size_of_val(&**extents),
-            Data::None | Data::Whole(_) => 0,
-        };
-        (256 + self.path.len() + self.link.len() + xattrs.sum::<usize>() + map) as u64
-    }
-}
+use super::sparse::{self, BadMap, DataMap, Map};
+use super::tar_error::{MAX_META, TarError};
 
 /// A tar stream.
 pub(crate) struct TarReader<R> {
@@ -111,7 +28,29 @@ pub(crate) struct TarReader<R> {
     left: u64,
     padding: u64,
     global: Global,
+    /// The path of the current entry, for messages.
     path: Vec<u8>,
+    /// What other readers understand differently about the current entry.
+    told: Vec<Ambiguity>,
+    /// There was a PAX header.
+    has_pax: bool,
+    /// Two blocks of zeros have ended the archive.
+    ended: bool,
+}
+
+/// What stands before an entry's header.
+#[derive(Default)]
+struct Pending {
+    pax: Option<Pax>,
+    long_path: Option<Vec<u8>>,
+    long_link: Option<Vec<u8>>,
+    told: Vec<Ambiguity>,
+}
+
+impl Pending {
+    fn is_extended(&self) -> bool {
+        self.pax.is_some() || self.long_path.is_some() || self.long_link.is_some()
+    }
 }
 
 impl<R: BufRead> TarReader<R> {
@@ -123,6 +62,9 @@ impl<R: BufRead> TarReader<R> {
             padding: 0,
             global: Global::default(),
             path: Vec::new(),
+            told: Vec::new(),
+            has_pax: false,
+            ended: false,
         }
     }
 
@@ -137,136 +79,127 @@ impl<R: BufRead> TarReader<R> {
 
     /// The next entry, what is left of the one before skipped. `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Member>, TarError> {
-        let mut pax = None;
-        let mut long_path = None;
-        let mut long_link = None;
-        let mut first = None;
+        let mut pending = Pending::default();
         loop {
             self.skip()?;
             let mut at = self.offset;
+            // As in Go's archive/tar, a stream may end wherever a header could stand.
             let Some(mut block) = self.block()? else {
-                return match first {
-                    None => Ok(None),
-                    Some(_) => Err(self.truncated()),
-                };
+                return Ok(None);
             };
             if is_zero(&block) {
-                // Two blocks of zeros end a tar. One alone is passed over, as by GNU tar's
-                // --ignore-zeros, so that nothing after it stays hidden.
-                at = self.offset;
+                // Two blocks of zeros end a tar. One alone is passed over, so that nothing after it
+                // stays hidden.
                 match self.block()? {
                     Some(next) if !is_zero(&next) => block = next,
-                    _ if first.is_some() => return Err(self.truncated()),
-                    _ => return Ok(None),
+                    Some(_) => {
+                        self.ended = true;
+                        return Ok(None);
+                    }
+                    None => return Ok(None),
                 }
+                pending.told.push(Ambiguity::LoneZeroBlock { at });
+                at += BLOCK as u64;
             }
-            let header = Header::new(block).ok_or(TarError::NotAHeader { at })?;
-            let at = *first.get_or_insert(at);
+            let header = match Header::new(block) {
+                Ok(header) => header,
+                Err(BadHeader::Checksum) => return Err(TarError::NotAHeader { at }),
+                Err(BadHeader::Field(field)) => {
+                    self.path = name_in(&block);
+                    return Err(self.field(field, at));
+                }
+            };
             match header.type_flag() {
-                b'x' | b'X' => {
-                    let bytes = self.meta(&header, at)?;
-                    pax = Some(Pax::parse(&bytes).ok_or_else(|| self.field("PAX header", at))?);
-                }
+                b'x' => pending.pax = Some(self.pax(&header, at)?),
                 b'g' => {
-                    let bytes = self.meta(&header, at)?;
-                    let taken = Pax::parse(&bytes).and_then(|global| self.global.add(global));
-                    taken.ok_or_else(|| self.field("global PAX header", at))?;
-                    first = None;
+                    let pax = self.pax(&header, at)?;
+                    self.global.add(&pax);
+                    // Go's archive/tar returns it as an entry, which takes what stood before.
+                    let lost = pending.is_extended();
+                    let told = std::mem::take(&mut pending.told);
+                    pending = Pending {
+                        told,
+                        ..Pending::default()
+                    };
+                    if lost {
+                        pending.told.push(Ambiguity::LostHeader);
+                    }
                 }
-                b'L' => long_path = Some(until_nul(self.meta(&header, at)?)),
-                b'K' => long_link = Some(until_nul(self.meta(&header, at)?)),
-                _ => {
-                    let pax = pax.unwrap_or_default().over(&self.global);
-                    return self
-                        .member(&header, at, &pax, long_path, long_link)
-                        .map(Some);
-                }
+                b'L' => pending.long_path = Some(until_nul(self.meta(&header, at)?)),
+                b'K' => pending.long_link = Some(until_nul(self.meta(&header, at)?)),
+                _ => return self.member(pending, header, at).map(Some),
             }
         }
     }
 
-    fn member(
-        &mut self,
-        header: &Header,
-        at: u64,
-        pax: &Pax,
-        long_path: Option<Vec<u8>>,
-        long_link: Option<Vec<u8>>,
-    ) -> Result<Member, TarError> {
-        // GNU.sparse.name is the real name; `path` then names a directory that never existed.
-        let path = pax.get(b"GNU.sparse.name").or(pax.get(b"path"));
-        let path = path.map(<[u8]>::to_vec).or(long_path);
-        self.path = path.unwrap_or_else(|| header.name());
-        if self.path.contains(&0) {
-            return Err(self.field("name", at));
-        }
-        let link = pax.get(b"linkpath").map(<[u8]>::to_vec).or(long_link);
-        let link = link.unwrap_or_else(|| header.link_name().to_vec());
-        if link.contains(&0) {
-            return Err(self.field("link name", at));
-        }
-        let type_flag = match header.type_flag() {
-            // V7 had no type for directories, only a slash after the name.
-            0 if self.path.ends_with(b"/") => b'5',
-            0 | b'7' => b'0',
-            flag => flag,
+    fn member(&mut self, pending: Pending, header: Header, at: u64) -> Result<Member, TarError> {
+        let headers = Headers {
+            header,
+            pax: pending.pax.unwrap_or_default(),
+            long_path: pending.long_path,
+            long_link: pending.long_link,
+            is_pax_archive: self.has_pax,
         };
-        let number = |this: &Self, key: &[u8], field: Option<i64>, name: &'static str| {
-            let value = match pax.number(key) {
-                Some(value) => value,
-                None => field.and_then(|n| u64::try_from(n).ok()),
-            };
-            value.ok_or_else(|| this.field(name, at))
-        };
-        let id = |this: &Self, key: &[u8], field: Option<i64>, name: &'static str| {
-            let value = number(this, key, field, name)?;
-            u32::try_from(value).map_err(|_| this.field(name, at))
-        };
-        let uid = id(self, b"uid", header.uid(), "uid")?;
-        let gid = id(self, b"gid", header.gid(), "gid")?;
-        let mode = header.mode().ok_or_else(|| self.field("mode", at))?;
-        let mtime = match pax.time(b"mtime") {
-            Some(time) => time,
-            None => header.mtime().map(|sec| Mtime { sec, nsec: 0 }),
-        };
-        let mtime = mtime.ok_or_else(|| self.field("mtime", at))?;
-        let device = match type_flag {
-            b'3' | b'4' => header.device().and_then(|(major, minor)| {
-                Some((u32::try_from(major).ok()?, u32::try_from(minor).ok()?))
-            }),
-            _ => Some((0, 0)),
-        };
-        let device = device.ok_or_else(|| self.field("device number", at))?;
-
-        // Links, devices, directories and pipes have no data, whatever their size field says
-        // (POSIX ustar); Go's archive/tar, which writes most layers, reads them so too.
-        let stored = match type_flag {
-            b'1'..=b'6' => 0,
-            _ => number(self, b"size", header.size(), "size")?,
-        };
-        if stored > MAX_SIZE {
-            return Err(self.field("size", at));
-        }
+        let (mut member, stored) = headers.member().map_err(|field| {
+            self.path = headers.path();
+            self.field(field, at)
+        })?;
+        self.path.clone_from(&member.path);
         self.left = stored;
         self.padding = stored.wrapping_neg() % BLOCK as u64;
-        let (data, size) = match type_flag {
-            b'0' | b'S' => self.place(header, pax, type_flag, at)?,
+        if member.type_flag == b'S' && !headers.header.is_gnu() {
+            return Err(self.field("sparse map", at));
+        }
+        self.told = pending.told;
+        (member.data, member.size) = match member.type_flag {
+            b'0' | b'S' => self.place(&headers.header, &headers.pax, member.type_flag, at)?,
+            b'1'..=b'6' if !matches!(sparse::from_pax(&headers.pax), Ok(None)) => {
+                return Err(self.field("sparse map", at));
+            }
             _ => (Data::None, 0),
         };
-        Ok(Member {
-            path: self.path.clone(),
-            type_flag,
-            link,
-            // Only the permission bits: the type is in the flag.
-            mode: (mode & 0o7777) as u16,
-            uid,
-            gid,
-            mtime,
-            size,
-            device,
-            xattrs: pax.xattrs(),
-            data,
-        })
+        headers.ambiguities(&member, &mut self.told);
+        self.told.extend(self.global.changes(&member, &headers.pax));
+        Ok(member)
+    }
+
+    /// Takes what other readers understand differently about the entry that [`Self::next`] returned
+    /// last.
+    pub(crate) fn take_ambiguities(&mut self) -> Vec<Ambiguity> {
+        std::mem::take(&mut self.told)
+    }
+
+    /// Reads what stands after the two blocks of zeros that end an archive, and returns where the
+    /// first tar header in it is. Call it after [`Self::next`] has returned `None`.
+    pub(crate) fn header_after_end(&mut self) -> Result<Option<u64>, TarError> {
+        if !self.ended {
+            return Ok(None);
+        }
+        let mut block = [0; BLOCK];
+        loop {
+            let chunk = self.reader.fill_buf()?;
+            // Mostly, there are zeros up to a multiple of 10 KiB, and no need to copy them.
+            let whole = chunk.len() - chunk.len() % BLOCK;
+            if let Some(zeros) = chunk.get(..whole).filter(|zeros| !zeros.is_empty())
+                && is_zero(zeros)
+            {
+                self.reader.consume(whole);
+                self.offset += whole as u64;
+                continue;
+            }
+            let at = self.offset;
+            let mut filled = 0;
+            while let Some(room) = block.get_mut(filled..).filter(|room| !room.is_empty()) {
+                match self.reader.read(room)? {
+                    0 => return Ok(None),
+                    n => filled += n,
+                }
+            }
+            self.offset += BLOCK as u64;
+            if !is_zero(&block) && checksum_is_right(&block) {
+                return Ok(Some(at));
+            }
+        }
     }
 
     /// Where a regular file's bytes lie, and its size.
@@ -277,11 +210,18 @@ impl<R: BufRead> TarReader<R> {
         type_flag: u8,
         at: u64,
     ) -> Result<(Data, u64), TarError> {
-        let bad = |this: &Self| this.field("sparse map", at);
+        let bad = |this: &Self, bad| match bad {
+            BadMap::Malformed => this.field("sparse map", at),
+            BadMap::TooLong => TarError::LongMap {
+                path: printable(&this.path),
+            },
+        };
+        let malformed = |this: &Self| bad(this, BadMap::Malformed);
         let map = if type_flag == b'S' {
-            Some(sparse::from_header(header).ok_or_else(|| bad(self))?)
+            let (map, size) = sparse::from_header(header).ok_or_else(|| malformed(self))?;
+            Some((map, Some(size)))
         } else {
-            sparse::from_pax(pax).map_err(|()| bad(self))?
+            sparse::from_pax(pax).map_err(|e| bad(self, e))?
         };
         let Some((map, size)) = map else {
             let data = match self.left {
@@ -290,16 +230,14 @@ impl<R: BufRead> TarReader<R> {
             };
             return Ok((data, self.left));
         };
-        if size > MAX_SIZE {
-            return Err(bad(self));
-        }
+        let size = size.unwrap_or(self.left);
         let pieces = match map {
             Map::Known(pieces) => pieces,
             Map::Blocks(mut pieces) => {
                 // Extension blocks are not counted in the size field.
                 loop {
                     let block = self.block()?.ok_or_else(|| self.truncated())?;
-                    if !sparse::from_block(&block, &mut pieces).ok_or_else(|| bad(self))? {
+                    if !sparse::from_block(&block, &mut pieces).map_err(|e| bad(self, e))? {
                         break pieces;
                     }
                 }
@@ -311,26 +249,36 @@ impl<R: BufRead> TarReader<R> {
                     self.left = self
                         .left
                         .checked_sub(BLOCK as u64)
-                        .ok_or_else(|| bad(self))?;
+                        .ok_or_else(|| malformed(self))?;
                     let block = self.block()?.ok_or_else(|| self.truncated())?;
-                    if map.block(&block).map_err(|()| bad(self))? {
+                    if map.block(&block).map_err(|e| bad(self, e))? {
                         break map.pieces();
                     }
                 }
             }
         };
+        if sparse::is_odd(&pieces, size) {
+            self.told.push(Ambiguity::SparseMap);
+        }
         let extents = sparse::extents(&pieces, size, self.left, self.offset);
-        let extents: Box<[Extent]> = extents.ok_or_else(|| bad(self))?;
+        let extents: Box<[Extent]> = extents.ok_or_else(|| malformed(self))?;
         Ok((Data::Sparse(extents), size))
+    }
+
+    fn pax(&mut self, header: &Header, at: u64) -> Result<Pax, TarError> {
+        self.has_pax = true;
+        let bytes = self.meta(header, at)?;
+        Pax::parse(&bytes).ok_or_else(|| self.field("PAX header", at))
     }
 
     /// The data of an extended header or a long name.
     fn meta(&mut self, header: &Header, at: u64) -> Result<Vec<u8>, TarError> {
         self.path = header.name();
-        let size = header.size().and_then(|n| u64::try_from(n).ok());
-        let size = size
-            .filter(|&n| n <= MAX_META)
-            .ok_or_else(|| self.field("size", at))?;
+        let size = u64::try_from(header.size).map_err(|_| self.field("size", at))?;
+        if size > MAX_META {
+            let path = printable(&self.path);
+            return Err(TarError::LongHeader { path, at });
+        }
         self.left = size;
         self.padding = size.wrapping_neg() % BLOCK as u64;
         let mut bytes = Vec::new();
@@ -438,6 +386,11 @@ fn is_zero(block: &[u8]) -> bool {
     block.iter().all(|&b| b == 0)
 }
 
+/// The name field of a block that is no header, for a message.
+fn name_in(block: &[u8; BLOCK]) -> Vec<u8> {
+    until_nul(block.get(..100).unwrap_or_default().to_vec())
+}
+
 fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {
     if let Some(end) = memchr::memchr(0, &bytes) {
         bytes.truncate(end);
@@ -493,9 +446,63 @@ mod tests {
             .collect();
         assert_eq!(
             seen,
-            [(&b"very/long"[..], 1234, &b"data"[..]), (b"own", 77, b"")]
+            [(&b"very/long"[..], 0, &b"data"[..]), (b"own", 77, b"")],
+            "Go's archive/tar does not apply global records"
         );
         assert_eq!(members[0].0.data, Data::Whole(4 * 512 + 512));
+    }
+
+    /// The ambiguities of all entries of a stream.
+    fn ambiguities(stream: &[u8]) -> Vec<Ambiguity> {
+        let mut reader = TarReader::new(stream);
+        let mut told = Vec::new();
+        while reader.next().unwrap().is_some() {
+            told.extend(reader.take_ambiguities());
+        }
+        let after = reader.header_after_end().unwrap();
+        told.extend(after.map(|at| Ambiguity::HeaderAfterEnd { at }));
+        told
+    }
+
+    #[test]
+    fn a_global_record_is_reported_once_and_only_if_it_would_change_an_entry() {
+        let files = |global: &[u8], local: &[u8]| {
+            let mut stream = raw("g", b'g', global);
+            stream.extend(raw("x", b'x', local));
+            stream.extend(raw("a", b'0', b""));
+            stream.extend(raw("x", b'x', local));
+            stream.extend(raw("b", b'0', b""));
+            ambiguities(&stream)
+        };
+        let key = |key: &[u8]| vec![Ambiguity::GlobalRecord { key: key.into() }];
+        assert_eq!(files(b"9 uid=12\n", b""), key(b"uid"));
+        assert_eq!(files(b"9 uid=12\n", b"9 uid=13\n"), []);
+        assert_eq!(files(b"8 uid=0\n11 mtime=1\n", b""), []);
+        assert_eq!(files(b"14 comment=ab\n", b""), []);
+        // So many records are not compared with each entry.
+        let attribute = format!("SCHILY.xattr.user.a={}", "v".repeat(5000));
+        let record = format!("{} {attribute}\n", attribute.len() + 6);
+        let found = files(record.as_bytes(), record.as_bytes());
+        assert_eq!(found, key(b"SCHILY.xattr.user.a"));
+    }
+
+    #[test]
+    fn what_stands_behind_zeros_is_shown_or_reported() {
+        let (one, two) = (raw("one", b'0', b"1"), raw("two", b'0', b"2"));
+        let stream = [one.clone(), vec![0; 512], two.clone(), vec![0; 1024]].concat();
+        assert_eq!(read(&stream).unwrap().len(), 2);
+        assert_eq!(
+            ambiguities(&stream),
+            [Ambiguity::LoneZeroBlock { at: 1024 }]
+        );
+        let stream = [one.clone(), vec![0; 2048], vec![7; 512], two, vec![0; 1024]].concat();
+        assert_eq!(read(&stream).unwrap().len(), 1);
+        let at = 1024 + 2048 + 512;
+        assert_eq!(ambiguities(&stream), [Ambiguity::HeaderAfterEnd { at }]);
+        for rest in [vec![0; 9216], vec![7; 5000], vec![0; 100], Vec::new()] {
+            let stream = [one.clone(), vec![0; 1024], rest].concat();
+            assert_eq!(ambiguities(&stream), []);
+        }
     }
 
     #[test]

@@ -224,6 +224,7 @@ impl Merger {
         let more = match &problem.kind {
             ProblemKind::DanglingHardLink(target) => target.len(),
             ProblemKind::MediaType { claimed, found } => claimed.len() + found.len(),
+            ProblemKind::Ambiguous(ambiguity) => ambiguity.text_len(),
             _ => 0,
         };
         self.problems_size += (size_of::<Problem>() + 32 + problem.path.len() + more) as u64;

@@ -1,0 +1,85 @@
+//! Global PAX headers: records that hold for all entries after them (POSIX.1-2017, pax, type `g`).
+//!
+//! Go's `archive/tar` does not apply them, so no program that runs images does. Neither does imgfs, but
+//! an entry that they would change is reported: GNU tar applies them.
+
+use std::collections::BTreeMap;
+
+use super::ambiguity::Ambiguity;
+use super::entry::Mtime;
+use super::member::Member;
+use super::pax::{Pax, decimal};
+
+/// So many bytes of records are kept, since each is looked up for each entry. `git archive` writes one
+/// comment. An entry after more than that is reported without being looked at.
+const MAX_KEPT: usize = 4 << 10;
+
+/// The keys that change an entry. Those that begin with `SCHILY.xattr.` do so too.
+const KEYS: [&[u8]; 6] = [b"path", b"linkpath", b"size", b"uid", b"gid", b"mtime"];
+
+/// The records of all global headers so far that can change an entry.
+#[derive(Debug, Default)]
+pub(crate) struct Global {
+    records: BTreeMap<Box<[u8]>, Pax>,
+    bytes: usize,
+    /// The key of a record for which there was no room.
+    beyond: Option<Box<[u8]>>,
+    told: bool,
+}
+
+impl Global {
+    /// Takes in a later header.
+    pub(crate) fn add(&mut self, pax: &Pax) {
+        for (key, value) in pax.records() {
+            let matters = KEYS.contains(&key) || key.starts_with(b"SCHILY.xattr.");
+            if !matters {
+                continue;
+            }
+            self.bytes = self.bytes.saturating_add(key.len() + value.len());
+            if self.bytes <= MAX_KEPT {
+                self.records.insert(key.into(), Pax::of(key, value));
+            } else {
+                self.beyond = Some(key.into());
+            }
+        }
+    }
+
+    /// The first record that would change this entry, which has these records of its own. Only the first
+    /// such entry of a layer is reported.
+    pub(crate) fn changes(&mut self, member: &Member, own: &Pax) -> Option<Ambiguity> {
+        if self.told || (self.records.is_empty() && self.beyond.is_none()) {
+            return None;
+        }
+        if let Some(key) = self.beyond.take() {
+            self.told = true;
+            return Some(Ambiguity::GlobalRecord { key });
+        }
+        let found = self.records.iter().find_map(|(key, global)| {
+            let value = global.get(key)?;
+            let changes = own.get(key).is_none() && !is(member, key, value, global);
+            changes.then(|| Ambiguity::GlobalRecord { key: key.clone() })
+        });
+        self.told = found.is_some();
+        found
+    }
+}
+
+/// Whether an entry already is what a record says.
+fn is(member: &Member, key: &[u8], value: &[u8], record: &Pax) -> bool {
+    match key {
+        b"path" => member.path == value,
+        b"linkpath" => !matches!(member.type_flag, b'1' | b'2') || member.link == value,
+        b"size" => {
+            let is_regular = matches!(member.type_flag, b'0' | b'S');
+            !is_regular || decimal(value).and_then(|n| u64::try_from(n).ok()) == Some(member.size)
+        }
+        b"uid" => decimal(value) == Some(member.uid.into()),
+        b"gid" => decimal(value) == Some(member.gid.into()),
+        b"mtime" => record.time(key).flatten() == Some::<Mtime>(member.mtime),
+        _ => {
+            let name = key.strip_prefix(b"SCHILY.xattr.").unwrap_or_default();
+            let mut xattrs = member.xattrs.iter();
+            xattrs.any(|x| *x.name == *name && *x.value == *value)
+        }
+    }
+}
