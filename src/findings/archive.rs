@@ -29,6 +29,12 @@ pub fn check(image: &Image<'_>, drafts: &mut Drafts) {
         let detail = problem.kind.to_string();
         drafts.image(id, Level::Warn, &path, layer, (detail, hint.to_owned()));
     }
+    for ambiguity in &image.declared.ambiguities {
+        let hint =
+            "two readers see two images: save or build it again, and do not trust who made it";
+        let text = (ambiguity.clone(), hint.to_owned());
+        drafts.image(Id::AmbiguousArchive, Level::Warn, b"", None, text);
+    }
     shadows(image, drafts);
 }
 

@@ -35,17 +35,19 @@ const MAX_LINKS: usize = 8;
 /// An opened archive.
 pub(crate) struct Archive {
     source: Arc<dyn ReadAt>,
-    members: HashMap<String, Member>,
-    oddities: Oddities,
+    members: Members,
+    /// Paths that several members have. The last of them counts, for most readers.
+    twice: BTreeSet<String>,
+    /// Why what follows the members cannot be read. An archive that is known from the cache has none.
+    damage: Option<ImageError>,
 }
 
-/// What is odd about an archive that was read. What is kept between mounts was not.
+/// What was read of an archive.
 #[derive(Default)]
-pub(crate) struct Oddities {
-    /// Why what follows its members cannot be read.
-    pub damage: Option<ImageError>,
-    /// Members that are there more than once. The last one counts, for most who read it.
-    pub twice: BTreeSet<String>,
+struct Listing {
+    members: Members,
+    twice: BTreeSet<String>,
+    damage: Option<ImageError>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -113,11 +115,12 @@ impl Archive {
         if codec == Codec::Plain {
             let mut tar = tar::Archive::new(SequentialReader::new(source.clone()));
             let entries = tar.entries_with_seek().map_err(io)?;
-            let (members, oddities) = collect(&image, entries, source.size(), 0)?;
+            let listing = collect(&image, entries, source.size(), 0)?;
             return Ok(Self {
                 source,
-                members,
-                oddities,
+                members: listing.members,
+                twice: listing.twice,
+                damage: listing.damage,
             });
         }
         Self::open_compressed(&image, source, caches)
@@ -145,29 +148,31 @@ impl Archive {
             && let Some(file) = caches.disk.load(&Key::archive(&place.file))
         {
             let part = file.part(MEMBERS);
-            if let Ok(members) = postcard::from_bytes(part.get(0, part.len())) {
+            if let Ok((members, twice)) = postcard::from_bytes(part.get(0, part.len())) {
                 return Ok(Self {
                     source: reader(source, &file),
                     members,
-                    oddities: Oddities::default(),
+                    twice,
+                    damage: None,
                 });
             }
         }
         let writer = caches.disk.create(Kind::Archive).map_err(failed)?;
         let mut pass = Pass::over_archive(source.clone(), writer).map_err(archive)?;
-        let (members, mut oddities) = {
+        let listing = {
             let mut tar = tar::Archive::new(&mut pass);
             let entries = tar.entries().map_err(failed)?;
             collect(image, entries, u64::MAX, DOCUMENTS_LEN)?
         };
         // There are no spans of what cannot be decoded to its end.
-        if let Some(damage) = oddities.damage.take() {
+        if let Some(damage) = listing.damage {
             return Err(damage);
         }
+        let listed = (listing.members, listing.twice);
         let mut writer = pass.finish().map_err(archive)?.writer;
         let mut write = || -> io::Result<_> {
             writer.section(MEMBERS)?;
-            writer.append(&postcard::to_allocvec(&members).map_err(io::Error::other)?)?;
+            writer.append(&postcard::to_allocvec(&listed).map_err(io::Error::other)?)?;
             // A file that may have changed while it was read is not found again.
             let identity = source.place().map(|place| place.file);
             let same = place.filter(|place| identity == Some(place.file));
@@ -182,16 +187,23 @@ impl Archive {
         {
             tracing::warn!("{image}: its index is not kept: {error}");
         }
+        let (members, twice) = listed;
         Ok(Self {
             source,
             members,
-            oddities,
+            twice,
+            damage: None,
         })
     }
 
-    /// What is odd about it, once.
-    pub(crate) fn take_oddities(&mut self) -> Oddities {
-        std::mem::take(&mut self.oddities)
+    /// Why what follows the members cannot be read, once.
+    pub(crate) fn take_damage(&mut self) -> Option<ImageError> {
+        self.damage.take()
+    }
+
+    /// The paths that several members have.
+    pub(crate) fn twice(&self) -> &BTreeSet<String> {
+        &self.twice
     }
 
     /// The member of that path.
@@ -243,17 +255,18 @@ fn collect<R: Read>(
     entries: tar::Entries<'_, R>,
     len: u64,
     mut documents: u64,
-) -> Result<(Members, Oddities), ImageError> {
-    let mut members = HashMap::new();
-    let mut oddities = Oddities::default();
+) -> Result<Listing, ImageError> {
+    let mut listing = Listing::default();
     let mut last = String::new();
     for entry in entries {
         let mut entry = match entry {
             Ok(entry) => entry,
-            Err(error) if members.is_empty() => return Err(broken(image, error, &last, true)),
+            Err(error) if listing.members.is_empty() => {
+                return Err(broken(image, error, &last, true));
+            }
             Err(error) => {
-                oddities.damage = Some(broken(image, error, &last, false));
-                return Ok((members, oddities));
+                listing.damage = Some(broken(image, error, &last, false));
+                return Ok(listing);
             }
         };
         let path = entry.path_bytes();
@@ -265,13 +278,15 @@ fn collect<R: Read>(
         let member = if kind.is_file() || kind.is_contiguous() {
             let (at, size) = (entry.raw_file_position(), entry.size());
             if at.checked_add(size).is_none_or(|end| end > len) {
-                oddities.damage = Some(ImageError::Incomplete {
+                listing.damage = Some(ImageError::Incomplete {
                     image: image.to_owned(),
                     detail: format!("it ends inside {path}"),
                 });
                 let bytes = None;
-                members.insert(path, Member::File { at, size, bytes });
-                return Ok((members, oddities));
+                listing
+                    .members
+                    .insert(path, Member::File { at, size, bytes });
+                return Ok(listing);
             }
             let mut bytes = None;
             if size <= DOCUMENT_LEN && size <= documents {
@@ -297,17 +312,17 @@ fn collect<R: Read>(
         } else {
             continue;
         };
-        if members.insert(path, member).is_some() {
-            oddities.twice.insert(last.clone());
+        if listing.members.insert(path, member).is_some() {
+            listing.twice.insert(last.clone());
         }
-        if members.len() > MAX_MEMBERS {
+        if listing.members.len() > MAX_MEMBERS {
             return Err(ImageError::NotAnImage {
                 image: image.to_owned(),
                 detail: format!("it is a tar of more than {MAX_MEMBERS} files"),
             });
         }
     }
-    Ok((members, oddities))
+    Ok(listing)
 }
 
 /// What an error of the tar reader means: compressed data may be at fault, or the file may end.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::archive::{Archive, Oddities};
+use super::archive::{Archive, clean};
 use super::{Caches, ImageError, Reference, Transport};
 use crate::blob::{Digest, FileSource, ReadAt, read_all};
 use crate::oci::MAX_DOCUMENT;
@@ -23,7 +23,7 @@ impl Files {
     /// Opens what a reference points to.
     pub(crate) fn open(reference: &Reference, caches: &Caches<'_>) -> Result<Self, ImageError> {
         let mut files = Self::open_damaged(reference, caches)?;
-        match files.take_oddities().damage {
+        match files.take_damage() {
             Some(damage) => Err(damage),
             None => Ok(files),
         }
@@ -80,11 +80,31 @@ impl Files {
         Ok(Self::Archive(archive))
     }
 
-    /// What is odd about them as a whole, once.
-    pub(crate) fn take_oddities(&mut self) -> Oddities {
+    /// Why what follows the members of an archive cannot be read, once.
+    pub(crate) fn take_damage(&mut self) -> Option<ImageError> {
         match self {
-            Self::Directory(_) | Self::Store(_) => Oddities::default(),
-            Self::Archive(archive) => archive.take_oddities(),
+            Self::Directory(_) | Self::Store(_) => None,
+            Self::Archive(archive) => archive.take_damage(),
+        }
+    }
+
+    /// The paths that several members of an archive have.
+    pub(crate) fn twice(&self) -> Vec<&str> {
+        match self {
+            Self::Directory(_) | Self::Store(_) => Vec::new(),
+            Self::Archive(archive) => archive.twice().iter().map(String::as_str).collect(),
+        }
+    }
+
+    /// Adds to `ambiguities` if several members of an archive have a path: docker takes the last of them,
+    /// podman and skopeo the first.
+    pub(crate) fn note_twice(&self, path: &str, ambiguities: &mut Vec<String>) {
+        if let Self::Archive(archive) = self
+            && clean(path).is_some_and(|path| archive.twice().contains(&path))
+        {
+            ambiguities.push(format!(
+                "{path} is in the archive more than once; the last one was read"
+            ));
         }
     }
 

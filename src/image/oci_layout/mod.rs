@@ -146,6 +146,7 @@ impl Meant {
 fn find(reference: &Reference, files: &Files) -> Result<Meant, ImageError> {
     let root = root(reference, files)?;
     let mut ambiguities = root.ambiguities;
+    files.note_twice("index.json", &mut ambiguities);
     let meant = if let (Files::Store(store), Some(name)) = (files, &reference.name) {
         // The store has its own rule for what a name means.
         let descriptor = store.find(name)?.descriptor;

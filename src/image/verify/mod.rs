@@ -71,8 +71,7 @@ pub fn verify(
             None => return Err(error),
         },
     };
-    let oddities = files.take_oddities();
-    let damage = oddities.damage.and_then(|e| damage(reference, &e));
+    let damage = files.take_damage().and_then(|e| damage(reference, &e));
     let mut reader = Reader::new(&files);
     let oci = reader.contains("index.json") || reader.contains("oci-layout");
     let docker = reader.contains("manifest.json");
@@ -92,7 +91,7 @@ pub fn verify(
             .ok_or_else(|| no_image(reference));
     }
     plan.extend(damage);
-    plan.extend(oddities.twice.into_iter().map(twice));
+    plan.extend(files.twice().into_iter().map(twice));
     let mut layout = oci.then(|| Layout::read(&mut reader));
     let mut docker = docker.then(|| Docker::read(&mut reader));
     let oci_says = layout
@@ -180,7 +179,7 @@ fn damage(reference: &Reference, error: &ImageError) -> Option<Check> {
 }
 
 /// A member that is in an archive more than once: two readers may see two images.
-fn twice(path: String) -> Check {
+fn twice(path: &str) -> Check {
     let mut check = Check::new(Thing::File, path);
     let detail = "it is in the archive more than once; the last one was looked at";
     let problem = Problem::because(ProblemId::DuplicateFile, detail);
