@@ -153,11 +153,11 @@ pub struct Undefined {
     pub version: Option<Vec<u8>>,
     /// Whether the symbol may be missing (STB_WEAK).
     pub weak: bool,
-    /// The index of its first relocation among those applied at load time. `None` if none refers to
-    /// it.
+    /// The position of its first relocation among those that are applied at load time and refer to a
+    /// symbol. `None` if none refers to this symbol.
     pub data: Option<u32>,
-    /// Its place among the relocations of function calls (DT_JMPREL), which glibc applies at the first
-    /// call unless the file is bound at start; `None` if none of them needs it.
+    /// Like `data`, for the relocations of function calls (DT_JMPREL), which glibc applies at the first
+    /// call unless the file is bound at start.
     pub call: Option<u32>,
 }
 
@@ -166,11 +166,11 @@ pub struct Undefined {
 pub struct Symbols {
     /// The undefined symbols, in the order of the table.
     pub undefined: Vec<Undefined>,
-    /// Data of libraries that a program keeps a copy of (R_X86_64_COPY and its like). It defines these
-    /// itself, and does not start if no library does.
+    /// The library data that a program keeps a copy of (R_X86_64_COPY and its equivalents). The program
+    /// defines these symbols itself, and does not start if no library defines them.
     pub copied: Vec<Undefined>,
-    /// What it defines for others: for each name the version index of each definition (DT_VERSYM; 1
-    /// where there is none).
+    /// The defined symbols: for each name the version index of each definition (DT_VERSYM; 1 if there
+    /// is none).
     pub defined: HashMap<Vec<u8>, Vec<u16>>,
     /// The names of the versions that it defines, by index (DT_VERDEF).
     pub versions: HashMap<u16, Vec<u8>>,

@@ -28,7 +28,7 @@ pub enum Candidate {
     Wasm,
     /// XCOFF.
     Xcoff,
-    /// `a.out` of Plan 9.
+    /// Plan 9's `a.out`.
     Plan9,
     /// An archive of object files, or a compiled Go package.
     Archive,

@@ -67,11 +67,11 @@ pub enum Contradiction {
     DynamicOffset(Vec<Vec<u8>>),
     /// The section `.dynamic` is not what the loader reads. It lists these libraries.
     DynamicSection(Vec<Vec<u8>>),
-    /// The loader reads other program headers from memory than the kernel reads from the file. Those in
-    /// the file lead to these libraries.
+    /// The program headers that the loader reads from memory differ from those that the kernel reads
+    /// from the file. Those in the file lead to these libraries.
     ProgramHeaders(Vec<Vec<u8>>),
-    /// PT_PHDR names another address than the one at which the kernel finds the program headers, and
-    /// the loader moves all addresses by the difference. Without that they lead to these libraries.
+    /// The address in PT_PHDR differs from the address at which the kernel finds the program headers.
+    /// The loader adds the difference to all addresses. Without it they lead to these libraries.
     HeaderAddress(Vec<Vec<u8>>),
 }
 
