@@ -106,8 +106,8 @@ impl Drop for Workers {
         drop(jobs);
         let here = std::thread::current().id();
         for thread in self.threads.drain(..) {
-            // A job may hold the last reference to the owner of these workers. This is then one of
-            // the worker threads, which cannot join itself.
+            // A job may hold the last reference to the owner of these workers. In that case
+            // this code runs on a worker thread, which cannot join itself.
             if thread.thread().id() != here {
                 let _ = thread.join();
             }

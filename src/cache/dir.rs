@@ -110,7 +110,8 @@ impl CacheDir {
         Some(self.root.as_ref()?.file_path(key))
     }
 
-    /// Returns the file with this key and marks it as used. Removes a file that cannot be trusted.
+    /// Returns the file with this key and marks it as used, or `None` if there is no usable one. Removes
+    /// a file that is damaged or cannot be trusted.
     pub fn load(&self, key: &Key) -> Option<Arc<CacheFile>> {
         let path = self.file_path(key)?;
         match load_file(&path, key) {

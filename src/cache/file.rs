@@ -336,7 +336,7 @@ mod tests {
         assert!(dir.list().unwrap().is_empty());
         drop(new);
         let layers = std::fs::read_dir(dir.path().unwrap().join("layer")).unwrap();
-        assert_eq!(layers.count(), 0, "what was not published leaves nothing");
+        assert_eq!(layers.count(), 0, "an unpublished file is removed on drop");
         let (first, second) = (written(&dir), written(&dir));
         first.publish().unwrap();
         second.publish().unwrap();

@@ -38,8 +38,8 @@ pub(super) fn open_file(path: &Path) -> Result<File, Fault> {
     }
 }
 
-/// Removes a file, or a directory if it is empty. The contents of a directory are not ours to
-/// remove.
+/// Removes a file, or a directory if it is empty. The contents of a directory are not
+/// removed, because another program put them there.
 pub(super) fn discard(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() == io::ErrorKind::IsADirectory => fs::remove_dir(path),

@@ -26,7 +26,8 @@ pub struct User {
 }
 
 impl User {
-    /// Parses the lines of `/proc/self/status`. `None` if a field is missing or malformed.
+    /// Parses the lines of `/proc/self/status`. `None` if the uid or the effective capabilities are
+    /// missing or malformed.
     pub fn parse(status: &str) -> Option<Self> {
         let field = |name: &str| {
             let line = status.lines().find_map(|l| l.strip_prefix(name))?;

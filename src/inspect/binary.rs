@@ -58,7 +58,7 @@ pub struct Binary {
     pub versions_defined: Vec<Vec<u8>>,
     /// Whether the symbol table has been removed.
     pub stripped: Option<bool>,
-    /// Position independent executable: ET_DYN, DYNAMICBASE, MH_PIE.
+    /// Position-independent executable: ET_DYN, DYNAMICBASE, MH_PIE.
     pub pie: Option<bool>,
     /// How much of the relocation data is read-only after start.
     pub relro: Option<Relro>,

@@ -1,7 +1,7 @@
 //! Scripts: text files whose first line names their interpreter.
 //!
-//! The rules are exactly those of Linux (`fs/binfmt_script.c`, since 5.1), because the kernel
-//! starts the interpreter, whatever a shell would make of the line. The kernel reads 256 bytes and
+//! The rules are exactly those of Linux (`fs/binfmt_script.c`, since 5.1), because the kernel starts
+//! the interpreter. How a shell would parse the line does not matter. The kernel reads 256 bytes and
 //! splits off the first word. The rest of the line, including blanks, is a single argument. A
 //! carriage return is an ordinary byte of the name.
 

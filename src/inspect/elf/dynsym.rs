@@ -142,7 +142,7 @@ fn symbols_as<S: Sym<Endian = Endianness>>(
     Some(found)
 }
 
-/// Returns the number of dynamic symbols, or an upper estimate.
+/// Returns the number of dynamic symbols, or an estimate.
 fn count(
     source: &dyn Source,
     memory: &Memory<'_>,

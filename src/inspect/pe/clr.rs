@@ -1,8 +1,8 @@
 //! The header of .NET (ECMA-335, II.25.3.3).
 //!
 //! An assembly of pure IL runs on any architecture that has a runtime, although its header must
-//! name an architecture and says i386. The exception are assemblies whose flags require 32 bits
-//! (ECMA-335, II.25.3.3.1).
+//! name an architecture and says i386. Assemblies whose flags require 32 bits are an
+//! exception (ECMA-335, II.25.3.3.1).
 
 use object::endian::LittleEndian as LE;
 use object::pe::{
