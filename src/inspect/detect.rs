@@ -60,7 +60,7 @@ pub fn detect(head: &[u8]) -> Option<Candidate> {
 }
 
 /// Whether there is a PE header at the offset in the DOS stub. Also true if that offset is beyond
-/// `head` and the file is longer than `head`.
+/// `head` and `head` has [`HEAD_LEN`] bytes, so that the file may be longer.
 fn is_pe(head: &[u8]) -> bool {
     let Some(at) = pe::header_offset(head).and_then(|at| usize::try_from(at).ok()) else {
         return false;

@@ -1,4 +1,4 @@
-//! The behaviour of an ELF file at run time: the result of execve(2), and contradictions between
+//! The behavior of an ELF file at run time: the result of execve(2), and contradictions between
 //! parts of the file that different readers use.
 
 use std::fmt;

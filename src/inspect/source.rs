@@ -120,8 +120,8 @@ impl Source for Window<'_> {
     }
 }
 
-/// The maximum number of bytes read from one file. Only sparse files are large enough to
-/// reach it, and the length of their holes is an unverified claim.
+/// The maximum number of bytes read from one file. Only sparse files are large enough to reach it,
+/// and the length of their holes is an unverified claim.
 const BUDGET_LIMIT: u64 = 8 << 30;
 
 /// A source with a limit on the bytes read from it. The contents of a file determine which parts

@@ -1,8 +1,9 @@
 //! The operating system that an ELF file is for.
 //!
-//! ELF has the field EI_OSABI for it, but few toolchains set it. So the fact comes from data that a
-//! file needs to run, in this order: the path of its loader; the notes that a system's start files
-//! add; EI_OSABI; the claim in Go's build information; and else Linux, marked as assumed.
+//! ELF has the field EI_OSABI for it, but few toolchains set it. So the fact comes from the
+//! first of these sources that is present: the path of its loader; the notes that a system's start
+//! files add; EI_OSABI; the claim in Go's build information. Without any of them it is Linux, marked
+//! as assumed.
 
 use object::elf::{
     ELFOSABI_AIX, ELFOSABI_FREEBSD, ELFOSABI_GNU, ELFOSABI_HPUX, ELFOSABI_HURD, ELFOSABI_IRIX,
