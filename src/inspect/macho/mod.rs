@@ -129,7 +129,7 @@ fn linkage(commands: &Commands) -> Linkage {
 }
 
 /// Returns the operating system: from the build version or its predecessors, else from the claim in
-/// Go's build information. Old linkers wrote neither.
+/// Go's build information, else `darwin`, marked as assumed, because old linkers recorded neither.
 fn os(commands: &Commands, go: Option<&GoBuild>) -> Sourced<String> {
     let claimed = go
         .and_then(|go| go.setting("GOOS"))
