@@ -1,11 +1,11 @@
-//! Work that nobody waits for, in threads of their own, but whose end somebody may: a process that ends
-//! before it loses it.
+//! Background jobs, each in a thread of its own. Wait for them before exit, or their results are
+//! lost.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Counts what is on its way.
+/// Runs background jobs and counts those that have not finished.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Background(Arc<Pending>);
 
@@ -21,7 +21,7 @@ impl Pending {
     }
 }
 
-/// Something on its way, until it is dropped.
+/// Keeps one job counted until it is dropped.
 struct OnItsWay(Arc<Pending>);
 
 impl Drop for OnItsWay {
@@ -32,10 +32,10 @@ impl Drop for OnItsWay {
 }
 
 impl Background {
-    /// Runs a job in a thread of that name.
+    /// Runs a job in a new thread with this name.
     ///
     /// # Errors
-    /// If the system has no more threads; the job is dropped then.
+    /// If the thread cannot be created. The job is then dropped.
     pub(crate) fn run(&self, name: &str, job: impl FnOnce() + Send + 'static) -> io::Result<()> {
         *self.0.lock() += 1;
         let on_its_way = OnItsWay(self.0.clone());
@@ -47,7 +47,7 @@ impl Background {
         named.spawn(job).map(drop)
     }
 
-    /// Waits until nothing is on its way; false if that takes longer.
+    /// Waits until no job is running. Returns false if that takes longer than `timeout`.
     pub(crate) fn wait(&self, timeout: Duration) -> bool {
         let until = Instant::now() + timeout;
         let mut count = self.0.lock();

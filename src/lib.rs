@@ -1,31 +1,32 @@
-//! imgfs mounts a container image as one merged, read-only file system, without unpacking it, in
-//! which every executable says what it is.
+//! imgfs mounts a container image as one merged, read-only file system without unpacking it, and
+//! reports what each executable in it is.
 //!
-//! The rooms of the house, from the ground up; each imports only from those below it:
+//! The modules form layers. The table lists them from the lowest layer up; each module imports only
+//! from lower layers:
 //!
-//! | room | what it owns |
+//! | module | what it does |
 //! |---|---|
-//! | [`cache`] | files kept between mounts: mapped, checked, evicted |
-//! | [`blob`] | random access into one blob, whatever it is compressed with; digests |
-//! | [`inspect`] | the bytes of one executable in, what it is out |
-//! | [`host`] | what this host has and lacks to mount images and to run what is in them |
-//! | [`store`] | where images stay that were pulled or loaded: blobs, names, locks |
-//! | [`registry`] | manifests and blobs out of a registry, by HTTP |
+//! | [`cache`] | keeps files between mounts: mapped, checked, evicted |
+//! | [`blob`] | random access into one blob, with any compression; digests |
+//! | [`inspect`] | decodes the facts of one executable from its bytes |
+//! | [`host`] | what this host has, and what it lacks, to mount images and to run their programs |
+//! | [`store`] | keeps images that were pulled or loaded: blobs, names, locks |
+//! | [`registry`] | fetches manifests and blobs from a registry over HTTP |
 //! | [`image`] | image references, archives and layouts, platforms, documents |
-//! | [`layer`] | one pass over one layer, and its index: entries, whiteouts, where the data lies |
-//! | [`tree`] | layers merged into one immutable tree |
-//! | [`launch`] | how a container of an image starts: what the kernel, the shell and the loader do |
+//! | [`layer`] | one pass over a layer, and its index: entries, whiteouts, location of data |
+//! | [`tree`] | merges layers into one immutable tree |
+//! | [`launch`] | how a container starts: what the kernel, the shell and the loader do |
 //! | [`findings`] | what will not run in an image, and why |
-//! | [`open()`] | the front door: from the name of an image to its tree |
-//! | [`transfer`] | images in and out of the store: pulled, loaded, saved |
+//! | [`open()`] | the main entry point: from the name of an image to its tree |
+//! | [`transfer`] | moves images into and out of the store: pull, load, save |
 //! | [`view`] | the file system as the user sees it: files, sidecars, xattrs |
-//! | [`query`] | questions that need no mount: walking, finding, comparing, exporting |
-//! | [`fuse`] | the kernel: a thin adapter, mounts and unmounts |
+//! | [`query`] | queries that need no mount: walk, find, compare, export |
+//! | [`fuse`] | a thin adapter to the kernel: mount and unmount |
 //!
-//! Below them all are `workers`, threads with a queue, `background`, work that nobody waits for, `private`,
-//! directories of a user's own, `oci`, the documents of the OCI image-spec, and `document`, JSON as Go
-//! reads it. The
-//! command line, `src/cli/`, stands on top and belongs to the program, not to the library.
+//! Below all of them are five private modules: `workers` (thread pools), `background` (background
+//! jobs), `private` (directories that only this user can write to), `oci` (the documents of the OCI
+//! image-spec) and `document` (JSON, read as Go reads it). The command line, `src/cli/`, is the top
+//! layer. It belongs to the program, not to the library.
 //!
 //! ```no_run
 //! use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Directories of a user's own, as the XDG Base Directory Specification places them. What stands in
-//! them is believed, so nobody else may be able to put anything there.
+//! The user's own directories, as defined by the XDG Base Directory Specification. Their contents
+//! are trusted, so no other user may be able to write to them.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
 
-/// The directory `imgfs` in that of an environment variable, else in one below `$HOME`. A relative
-/// path is ignored, as the specification wants it.
+/// Returns the directory `imgfs` in the directory that an environment variable names, else in
+/// `below_home` under `$HOME`. Relative paths are ignored, as the specification requires.
 pub(crate) fn default_path(variable: &str, below_home: &str) -> Option<PathBuf> {
     let base = |name| absolute(std::env::var_os(name));
     choose(base(variable), base("HOME"), below_home)
@@ -25,11 +25,11 @@ fn absolute(value: Option<OsString>) -> Option<PathBuf> {
     value.map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
-/// Makes directories that are not there, the outermost first, each checked before anything is put
-/// into it.
+/// Creates the directories that do not exist, outermost first. Each is checked before anything is
+/// created in it.
 ///
 /// # Errors
-/// If one cannot be made, or is not this user's alone to write. The error names the path.
+/// If a directory cannot be created, or if other users can write to it. The error names the path.
 pub(crate) fn make(dirs: &[PathBuf]) -> io::Result<()> {
     if let Some(outermost) = dirs.first() {
         check_place(outermost)?;
@@ -38,8 +38,7 @@ pub(crate) fn make(dirs: &[PathBuf]) -> io::Result<()> {
     builder.recursive(true).mode(0o700);
     for dir in dirs {
         match builder.create(dir) {
-            // As on a disk that cannot be written: what is there can be read all the same, if it is a
-            // directory.
+            // For instance on a read-only disk. An existing directory can still be read.
             Err(_) if dir.exists() => {}
             made => made.map_err(about(dir))?,
         }
@@ -48,8 +47,8 @@ pub(crate) fn make(dirs: &[PathBuf]) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether root may make the directory here. In the home of a user (sudo keeps `$HOME` on some
-/// systems) it would belong to root, and the user could never use it.
+/// Refuses to let root create the directory in another user's directory. In a user's home (on some
+/// systems sudo keeps `$HOME`) it would belong to root, and the user could never use it.
 fn check_place(path: &Path) -> io::Result<()> {
     let user = geteuid();
     let mut above = path.ancestors().skip(1);
@@ -73,10 +72,10 @@ fn check_place(path: &Path) -> io::Result<()> {
     ))
 }
 
-/// Whether a directory is this user's alone to write.
+/// Checks that only this user can write to a directory.
 ///
 /// # Errors
-/// If it is not, or is none. The error names the path.
+/// If other users can write to it, or if it is not a directory. The error names the path.
 pub(crate) fn check_dir(path: &Path) -> io::Result<()> {
     let meta = fs::metadata(path).map_err(about(path))?;
     let fault = if meta.is_dir() {
@@ -97,15 +96,15 @@ pub(crate) fn check_dir(path: &Path) -> io::Result<()> {
     )))
 }
 
-/// Why others could have written something.
+/// Why another user could have written to a file or directory.
 pub(crate) enum NotAlone {
-    /// It is theirs.
+    /// It belongs to another user.
     Owner,
-    /// Its permissions let them.
+    /// Its permissions allow it.
     Mode,
 }
 
-/// Whether only this user can have written something.
+/// Checks that only this user can have written to a file or directory.
 pub(crate) fn check_owner(meta: &fs::Metadata) -> Result<(), NotAlone> {
     if meta.uid() != geteuid().as_raw() {
         return Err(NotAlone::Owner);
@@ -116,7 +115,7 @@ pub(crate) fn check_owner(meta: &fs::Metadata) -> Result<(), NotAlone> {
     Ok(())
 }
 
-/// An error that says which file or directory it is about.
+/// Returns a function that adds a path to an I/O error.
 pub(crate) fn about(path: &Path) -> impl Fn(io::Error) -> io::Error {
     move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

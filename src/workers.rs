@@ -1,4 +1,4 @@
-//! Threads that do what others must not wait for.
+//! Thread pools: a queue of jobs for a fixed number of threads, and parallel execution of a list.
 
 use std::collections::VecDeque;
 use std::io;
@@ -8,8 +8,8 @@ use std::thread::JoinHandle;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A few threads and the jobs that wait for them. When it is dropped, what waits is dropped too, and
-/// what runs is waited for.
+/// A fixed number of threads with a queue of jobs. On drop, queued jobs are dropped and running
+/// jobs are waited for.
 pub(crate) struct Workers {
     queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
@@ -31,7 +31,7 @@ impl Workers {
     /// Starts `threads` threads.
     ///
     /// # Errors
-    /// If the system has no more.
+    /// If a thread cannot be created.
     pub(crate) fn start(name: &str, threads: usize) -> io::Result<Self> {
         let mut workers = Self {
             queue: Arc::default(),
@@ -45,12 +45,13 @@ impl Workers {
         Ok(workers)
     }
 
-    /// Has a job done when a thread is free.
+    /// Queues a job, to be run as soon as a thread is free.
     pub(crate) fn push(&self, job: impl FnOnce() + Send + 'static) {
         self.push_below(usize::MAX, job);
     }
 
-    /// The same, unless `limit` jobs wait already; says whether it will be done.
+    /// Like [`push`](Self::push), but refuses the job if `limit` jobs are already queued. Returns
+    /// whether the job was queued.
     pub(crate) fn push_below(&self, limit: usize, job: impl FnOnce() + Send + 'static) -> bool {
         let mut state = self.queue.lock();
         if state.ended || state.jobs.len() >= limit {
@@ -71,7 +72,8 @@ impl Queue {
     fn work(&self) {
         while let Some(job) = self.next() {
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
-                // The panic hook has printed where; whose reply was lost gets an error.
+                // The panic hook has printed the location. The reply that the job held is dropped,
+                // which its receiver sees as an error.
                 tracing::error!("a thread panicked; please report this");
             }
         }
@@ -99,11 +101,13 @@ impl Drop for Workers {
         let jobs = std::mem::take(&mut state.jobs);
         drop(state);
         self.queue.filled.notify_all();
-        // What they hold may have locks of its own; replies that are dropped are errors to who waits.
+        // Outside the lock, because dropping a job can take locks of its own. A dropped reply is an
+        // error to the thread that waits for it.
         drop(jobs);
         let here = std::thread::current().id();
         for thread in self.threads.drain(..) {
-            // A job may own what owns the workers, and then be the last to let go of it.
+            // A job may hold the last reference to the owner of these workers. In that case
+            // this code runs on a worker thread, which cannot join itself.
             if thread.thread().id() != here {
                 let _ = thread.join();
             }
@@ -111,8 +115,8 @@ impl Drop for Workers {
     }
 }
 
-/// Does all jobs in their order, as many at a time as there are processors. After one that says
-/// `false`, none is begun.
+/// Runs all jobs, started in order, with one thread per processor. After a job returns `false`, no
+/// further job is started. Results are in the order in which the jobs end.
 pub(crate) fn in_parallel<J: Send, R: Send>(
     jobs: Vec<J>,
     run: impl Fn(J) -> (bool, R) + Sync,
@@ -121,7 +125,8 @@ pub(crate) fn in_parallel<J: Send, R: Send>(
     so_many_at_a_time(threads, jobs, run)
 }
 
-/// The same for jobs that wait more than they compute.
+/// Like [`in_parallel`], but with a given number of threads: for jobs that wait more than they
+/// compute.
 pub(crate) fn so_many_at_a_time<J: Send, R: Send>(
     threads: usize,
     jobs: Vec<J>,

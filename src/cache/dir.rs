@@ -1,4 +1,4 @@
-//! The directory: where a file of the cache is, and whom it must belong to.
+//! The cache directory: where its files are, and which owner and permissions they must have.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -14,43 +14,43 @@ use super::root::Root;
 use super::writer::{Place, UNFINISHED, Writer};
 use crate::private::{self, about, check_dir};
 
-/// Files of another layout stand beside it, and are left alone.
+/// Files of other layout versions are in sibling directories, and are not touched.
 const LAYOUT: &str = "v1";
 
-/// Says to backup programs that this can be made again (bford.info/cachedir).
+/// Tells backup programs that the directory can be recreated (bford.info/cachedir).
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This directory holds indexes of container images, made by imgfs. It can be deleted.\n";
 
-/// The directory of the cache. Without one, files have no name and are gone when they are closed.
+/// The cache directory. Without one, files are unnamed and vanish when they are closed.
 #[derive(Clone, Debug, Default)]
 pub struct CacheDir {
     root: Option<Arc<Root>>,
-    /// Budget of all its files, in bytes.
+    /// The limit on the total size of all files, in bytes.
     limit: Option<u64>,
 }
 
 impl CacheDir {
-    /// Where it is unless the user says otherwise: `$XDG_CACHE_HOME/imgfs`, else
-    /// `$HOME/.cache/imgfs` (XDG Base Directory Specification: a relative path is ignored).
+    /// Returns the default path: `$XDG_CACHE_HOME/imgfs`, else `$HOME/.cache/imgfs`. Relative paths
+    /// are ignored, as the XDG Base Directory Specification requires.
     pub fn default_path() -> Option<PathBuf> {
         private::default_path("XDG_CACHE_HOME", ".cache")
     }
 
-    /// No directory: nothing is found, and nothing is kept.
+    /// Returns a cache without a directory: it finds nothing and keeps nothing.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Opens a directory, and makes it if it is not there.
+    /// Opens a directory, and creates it if it does not exist.
     ///
     /// # Errors
-    /// If it cannot be made, or is not this user's alone to write: what stands in an index is
-    /// believed, so nobody else may put one there. The error names the path.
+    /// If it cannot be created, or if other users can write to it. The contents of an index are
+    /// trusted, so no other user may be able to place one there. The error names the path.
     pub fn open(path: &Path) -> io::Result<Self> {
         let path = std::path::absolute(path).map_err(about(path))?;
         let root = path.join(LAYOUT);
         private::make(&dirs(&path, &root))?;
-        // For backup programs; it matters to nothing here.
+        // Only for backup programs: a failure is ignored.
         let tag = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -59,16 +59,16 @@ impl CacheDir {
         Ok(Self::of(root))
     }
 
-    /// Opens a directory if there is one, and makes nothing.
+    /// Opens a directory if it exists. Creates nothing.
     ///
     /// # Errors
-    /// If it cannot be looked into, or is not this user's alone to write.
+    /// If it cannot be examined, or if other users can write to it.
     pub fn existing(path: &Path) -> io::Result<Option<Self>> {
         let path = std::path::absolute(path).map_err(about(path))?;
         let root = path.join(LAYOUT);
         for dir in dirs(&path, &root) {
             match check_dir(&dir) {
-                // Without one of a kind there is nothing of that kind.
+                // A missing subdirectory means that there are no files of that kind.
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {
                     if dir == path || dir == root {
                         return Ok(None);
@@ -87,7 +87,7 @@ impl CacheDir {
         }
     }
 
-    /// The same directory, in which all files together are to take no more than `bytes`.
+    /// Returns the same directory with a limit of `bytes` on the total size of all files.
     #[must_use]
     pub fn with_limit(self, bytes: u64) -> Self {
         Self {
@@ -96,12 +96,12 @@ impl CacheDir {
         }
     }
 
-    /// What all files together may take, in bytes.
+    /// The limit on the total size of all files, in bytes.
     pub(super) fn limit(&self) -> u64 {
         self.limit.unwrap_or(u64::MAX)
     }
 
-    /// The directory that files are in.
+    /// The directory that contains the files, if there is one.
     pub fn path(&self) -> Option<&Path> {
         self.root.as_ref().map(|root| root.path.as_path())
     }
@@ -110,7 +110,8 @@ impl CacheDir {
         Some(self.root.as_ref()?.file_path(key))
     }
 
-    /// The file of that key, marked as used. One that cannot be trusted is removed.
+    /// Returns the file with this key and marks it as used, or `None` if there is no usable one. Removes
+    /// a file that is damaged or cannot be trusted.
     pub fn load(&self, key: &Key) -> Option<Arc<CacheFile>> {
         let path = self.file_path(key)?;
         match load_file(&path, key) {
@@ -122,7 +123,7 @@ impl CacheDir {
             Err(fault) => {
                 tracing::warn!("{}: {fault}; it is made again", path.display());
                 if fault.is_lasting() {
-                    // If it stays, the next one is renamed over it.
+                    // If it cannot be removed, the next file is renamed over it.
                     let _ = discard(&path);
                 }
             }
@@ -130,17 +131,17 @@ impl CacheDir {
         None
     }
 
-    /// Takes the file of a key away: it was found damaged.
+    /// Removes the file with this key, because it was found to be damaged.
     pub fn remove(&self, key: &Key) {
         if let Some(path) = self.file_path(key) {
             let _ = fs::remove_file(path);
         }
     }
 
-    /// Begins a file. Where the directory cannot be written, it has no name.
+    /// Starts a new file. If the directory is not writable, the file is unnamed.
     ///
     /// # Errors
-    /// If there is no room for a temporary file either.
+    /// If no temporary file can be created either.
     pub fn create(&self, kind: Kind) -> io::Result<Writer> {
         if let Some(root) = &self.root {
             let dir = root.path.join(kind.name());
@@ -162,7 +163,7 @@ fn create_unfinished(root: &Arc<Root>, dir: &Path) -> io::Result<(File, Place)> 
     Ok((file, Place { temporary, root }))
 }
 
-/// The directory, that of this layout, and those of the kinds, from the outermost in.
+/// The directory, its layout directory, and the directory of each kind, outermost first.
 fn dirs(path: &Path, root: &Path) -> Vec<PathBuf> {
     let mut dirs = vec![path.to_owned(), root.to_owned()];
     dirs.extend(Kind::ALL.iter().map(|kind| root.join(kind.name())));
@@ -172,7 +173,7 @@ fn dirs(path: &Path, root: &Path) -> Vec<PathBuf> {
 fn load_file(path: &Path, key: &Key) -> Result<CacheFile, Fault> {
     let file = open_file(path)?;
     let opened = CacheFile::open(&file, key)?;
-    // The time of last use; that it cannot be set costs the file its turn, no more.
+    // Sets the time of last use. If that fails, the file is merely evicted earlier.
     let _ = file.set_modified(SystemTime::now());
     Ok(opened)
 }
@@ -198,10 +199,13 @@ mod tests {
         dir.clone().with_limit(0).make_room().unwrap();
         fs::remove_dir_all(path.join(LAYOUT)).unwrap();
         assert!(CacheDir::existing(&path).unwrap().is_none());
-        assert!(dir.list().unwrap().is_empty(), "it went meanwhile");
+        assert!(
+            dir.list().unwrap().is_empty(),
+            "it was deleted in the meantime"
+        );
     }
 
-    /// The error says which of the directories it is, and nothing is put into it.
+    /// The error names the directory at fault, and nothing is created in it.
     #[test]
     fn each_directory_must_be_this_users_alone() {
         let temp = tempfile::tempdir().unwrap();

@@ -1,29 +1,29 @@
-//! Why a file of the cache is not used, and what follows from that for the file.
+//! The reasons why a cache file is not used, and whether the file should be removed.
 
 use std::fmt;
 use std::io;
 
-/// Why a file of the cache is not used. Each comes as the end of a sentence that begins with the
+/// The reason why a cache file is not used. Its text completes a sentence that begins with the
 /// file's name.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// Its bytes are not those that were written, or it is not one of ours.
+    /// Its bytes differ from what was written, or it is not a cache file.
     Damaged(&'static str),
-    /// Nothing is wrong with it, but another version of the program made it and may still want it.
+    /// It is intact, but another version of the program made it and may still need it.
     Stale,
-    /// It is not what a file of the cache is: a pipe, a link, somebody else's.
+    /// It cannot be a cache file of this user: a pipe, a link, or another user's file.
     Untrusted(&'static str),
-    /// It could not be read this time, which says nothing of the file.
+    /// It could not be read this time, which does not mean that the file is bad.
     Unread(io::Error),
 }
 
 impl Fault {
-    /// Whether the file is of no use to anybody, so that it can go.
+    /// Whether the file can never be used by any version, so that it should be removed.
     pub(super) fn is_lasting(&self) -> bool {
         matches!(self, Self::Damaged(_) | Self::Untrusted(_))
     }
 
-    /// Whether there is no such file.
+    /// Whether the file does not exist.
     pub(super) fn is_missing(&self) -> bool {
         matches!(self, Self::Unread(error) if error.kind() == io::ErrorKind::NotFound)
     }

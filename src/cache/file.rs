@@ -1,4 +1,4 @@
-//! A file of the cache, mapped and checked as far as it is read.
+//! A cache file: mapped into memory, each block checked before it is read.
 
 use std::fs::File;
 use std::io;
@@ -13,27 +13,27 @@ use super::format::{BLOCK, HEADER_LEN, Header, MAKER, SECTION_LEN, Section, u32_
 use super::key::Key;
 use super::map::map;
 
-/// A file whose header is sound. Its blocks are checked one by one, each when it is first touched.
+/// A file with a valid header. Each block is checked on first access.
 #[derive(Debug)]
 pub struct CacheFile {
     map: Mmap,
-    /// The same file, for what is not to be mapped.
+    /// The open file, for reads that bypass the mapping.
     handle: File,
     sections: Vec<Section>,
     key_hash: [u8; 32],
-    /// Where the checksums of the blocks begin.
+    /// The offset of the blocks' checksums.
     sums: usize,
-    /// Where the blocks end.
+    /// The offset at which the blocks end.
     end: u64,
-    /// A bit for each block that has been checked.
+    /// One bit for each block that has been checked.
     checked: Box<[AtomicU64]>,
     damaged: AtomicBool,
-    /// Somebody has been told of the damage.
+    /// Whether [`CacheFile::take_damage`] has already reported the damage.
     taken: AtomicBool,
 }
 
 impl CacheFile {
-    /// Maps a file and checks its header.
+    /// Maps a file and checks that its header is valid and matches `key`.
     pub(super) fn open(file: &File, key: &Key) -> Result<Self, Fault> {
         let opened = Self::of_any(file)?;
         let header = opened.header()?;
@@ -46,7 +46,7 @@ impl CacheFile {
         Ok(opened)
     }
 
-    /// The same for a file of which nothing is expected.
+    /// Like [`CacheFile::open`], but accepts a file of any kind, key and program version.
     pub(super) fn of_any(file: &File) -> Result<Self, Fault> {
         let len = file.metadata()?.len();
         if len < HEADER_LEN as u64 {
@@ -86,46 +86,47 @@ impl CacheFile {
         Header::parse(bytes, map.len() as u64)
     }
 
-    /// What its header says.
+    /// Returns the parsed header.
     pub(super) fn header(&self) -> Result<Header, Fault> {
         Self::parse(&self.map)
     }
 
-    /// The key of what is written aside of the blob whose spans are in this file, behind the span of
-    /// that number.
+    /// Returns the key of the side file that belongs to the blob whose spans are in this file: the
+    /// decoded data that can only be reached by decoding from span number `head` on.
     pub fn aside(&self, head: u64) -> Key {
         Key::aside(&self.key_hash, head)
     }
 
-    /// Length of the file in bytes.
+    /// The length of the file in bytes.
     pub fn size(&self) -> u64 {
         self.map.len() as u64
     }
 
-    /// Whether a block was found damaged. Whatever was read before this is asked is to be thrown
-    /// away if it says yes: damaged bytes read as if they were not there.
+    /// Whether a block was found damaged. Damaged bytes read as missing, so if this returns true,
+    /// the caller must discard everything that it has read.
     pub fn is_damaged(&self) -> bool {
         self.damaged.load(Ordering::Relaxed)
     }
 
-    /// Whether a block was found damaged and nobody has asked this before: who is told takes the file
-    /// out of the cache, once, since the next one of that name may be sound.
+    /// Returns true once, at the first call after a block was found damaged. That caller must
+    /// remove the file from the cache. Later calls return false, because the next file of that name
+    /// may be sound.
     pub fn take_damage(&self) -> bool {
         self.is_damaged() && !self.taken.swap(true, Ordering::Relaxed)
     }
 
-    /// Says that the contents make no sense although their checksums are right.
+    /// Marks the file as damaged: its contents are inconsistent although the checksums match.
     pub fn set_damaged(&self) {
         self.damaged.store(true, Ordering::Relaxed);
     }
 
-    /// Checks all blocks.
+    /// Checks all blocks. Returns false at the first damaged one.
     pub fn verify(&self) -> bool {
         let blocks = self.end.div_ceil(BLOCK);
         (0..blocks).all(|block| self.check(block))
     }
 
-    /// A section; an empty one if the file has none of that number.
+    /// Returns the section with this id, or an empty one if the file has no such section.
     pub fn part(self: &Arc<Self>, id: u32) -> Part {
         let found = self.sections.iter().find(|s| s.id == id);
         Part {
@@ -135,7 +136,8 @@ impl CacheFile {
         }
     }
 
-    /// Bytes of the file, all their blocks checked. `None` if one is damaged, or they lie outside.
+    /// Returns bytes of the file after checking their blocks. `None` if a block is damaged or the
+    /// range is out of bounds.
     fn get(&self, at: u64, len: u64) -> Option<&[u8]> {
         let end = at.checked_add(len).filter(|end| *end <= self.end)?;
         if len > 0 {
@@ -157,7 +159,7 @@ impl CacheFile {
     fn check(&self, block: u64) -> bool {
         let from = (block * BLOCK).max(HEADER_LEN as u64).min(self.end);
         let to = ((block + 1) * BLOCK).min(self.end);
-        // Both lie inside the map, whose length is a usize.
+        // Both are within the mapping, whose length fits in a usize.
         let bytes = self.map.get(from as usize..to as usize);
         let sum = u32_at(&self.map, self.sums + block as usize * 4);
         if bytes.is_none_or(|bytes| crc32fast::hash(bytes) != sum) {
@@ -180,17 +182,18 @@ pub struct Part {
 }
 
 impl Part {
-    /// Length in bytes.
+    /// The length in bytes.
     pub fn len(&self) -> u64 {
         self.len
     }
 
-    /// Whether it holds nothing.
+    /// Whether the section is empty.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Bytes of the section. What lies outside or is damaged is empty, and marks the file damaged.
+    /// Returns bytes of the section. If the range is out of bounds or damaged, returns an empty
+    /// slice and marks the file as damaged.
     pub fn get(&self, at: u64, len: u64) -> &[u8] {
         let inside = at.checked_add(len).is_some_and(|end| end <= self.len);
         let bytes = inside.then(|| self.file.get(self.at + at, len)).flatten();
@@ -200,12 +203,12 @@ impl Part {
         bytes.unwrap_or_default()
     }
 
-    /// Fills `buf` with bytes of the section from `at` on, as they are on the disk: for what is large
-    /// and has a checksum of its own. They take no memory once they are used, which mapped ones do
-    /// until somebody else needs it.
+    /// Fills `buf` with bytes of the section from `at` on, without verification: for large data
+    /// that has its own checksums. Reads with pread(2), because mapped pages stay in the process's
+    /// memory until the kernel reclaims them.
     ///
     /// # Errors
-    /// If they lie outside of the section, or the disk fails.
+    /// If the range is outside the section, or the read fails.
     pub fn read_unchecked(&self, at: u64, buf: &mut [u8]) -> io::Result<()> {
         let end = at.checked_add(buf.len() as u64);
         if end.is_none_or(|end| end > self.len) {
@@ -215,8 +218,8 @@ impl Part {
         self.file.handle.read_exact_at(buf, self.at + at)
     }
 
-    /// The record of that number, where all are `N` bytes long. `None` past the last one, or if it
-    /// is damaged.
+    /// Returns the record with this number in a section of `N`-byte records. `None` past the last
+    /// one or if the record is damaged.
     pub fn record<const N: usize>(&self, number: u64) -> Option<&[u8; N]> {
         let at = number.checked_mul(N as u64)?;
         if at.checked_add(N as u64)? > self.len {
@@ -225,12 +228,12 @@ impl Part {
         self.get(at, N as u64).first_chunk()
     }
 
-    /// How many records of `N` bytes there are.
+    /// The number of `N`-byte records.
     pub fn records<const N: usize>(&self) -> u64 {
         self.len / N as u64
     }
 
-    /// The file that it is a part of.
+    /// The file that contains the section.
     pub fn file(&self) -> &Arc<CacheFile> {
         &self.file
     }
@@ -245,7 +248,7 @@ mod tests {
         Key::layer("sha256:00")
     }
 
-    /// A file of two sections, the second of three blocks.
+    /// A file with three sections: small, several blocks long, and empty.
     fn written(dir: &CacheDir) -> super::super::Unpublished {
         let mut writer = dir.create(Kind::Layer).unwrap();
         writer.section(1).unwrap();
@@ -333,7 +336,7 @@ mod tests {
         assert!(dir.list().unwrap().is_empty());
         drop(new);
         let layers = std::fs::read_dir(dir.path().unwrap().join("layer")).unwrap();
-        assert_eq!(layers.count(), 0, "what was not published leaves nothing");
+        assert_eq!(layers.count(), 0, "an unpublished file is removed on drop");
         let (first, second) = (written(&dir), written(&dir));
         first.publish().unwrap();
         second.publish().unwrap();

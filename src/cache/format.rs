@@ -1,25 +1,25 @@
-//! The container's layout: offsets, sizes, and the header. All numbers are little-endian.
+//! The layout of the container: offsets, sizes, and the header. All numbers are little-endian.
 
 use super::fault::Fault;
 
-/// What a file begins with.
+/// The magic number at the start of a file.
 pub(super) const MAGIC: [u8; 8] = *b"imgfsidx";
 
-/// Goes up with every change of the container or of what is in it: the facts that are told of a
-/// binary, the rules of merging. A file of another version is made again.
+/// The format version. Must be increased with every change to the container or its contents, such
+/// as the facts recorded about a binary or the merge rules. Files of other versions are made again.
 pub(super) const VERSION: u32 = 4;
 
-/// The header's length; the first section follows it.
+/// The length of the header. The first section follows it.
 pub(super) const HEADER_LEN: usize = 128;
 
-/// Where in the header its own checksum stands.
+/// The offset in the header of its own checksum.
 const HEADER_CRC: usize = HEADER_LEN - 4;
 
-/// Length of the version of the program in the header.
+/// The length of the program version in the header.
 const MAKER_LEN: usize = 32;
 
-/// The version of the program, padded with zeros. What it tells of a binary may differ from one to
-/// the next, so each believes only its own files.
+/// The program version, padded with zeros. Versions may derive different facts from the same
+/// binary, so a program uses only files that its own version made.
 pub(super) const MAKER: [u8; MAKER_LEN] = {
     let text = env!("CARGO_PKG_VERSION").as_bytes();
     assert!(text.len() <= MAKER_LEN);
@@ -29,52 +29,52 @@ pub(super) const MAKER: [u8; MAKER_LEN] = {
     maker
 };
 
-/// Each block of this many bytes, counted from the start of the file, has a checksum.
+/// The block size. Each block, counted from the start of the file, has a checksum.
 pub(super) const BLOCK: u64 = 64 << 10;
 
-/// Length of a section's record.
+/// The length of a section record.
 pub(super) const SECTION_LEN: usize = 24;
 
-/// More sections than this has no file.
+/// The maximum number of sections in a file.
 pub(super) const MAX_SECTIONS: u32 = 64;
 
-/// What the header says.
+/// The fields of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    /// What kind of file it is.
+    /// The number of the file's kind.
     pub kind: u32,
-    /// Length of the file in bytes.
+    /// The length of the file in bytes.
     pub len: u64,
-    /// Where the records of the sections begin; the checksums of the blocks follow them.
+    /// The offset of the section records. The checksums of the blocks follow them.
     pub directory: u64,
-    /// How many sections there are.
+    /// The number of sections.
     pub sections: u32,
-    /// SHA-256 of what the file is kept under.
+    /// The SHA-256 of the file's key.
     pub key: [u8; 32],
-    /// CRC-32 of the records and the checksums.
+    /// The CRC-32 of the records and the checksums.
     pub directory_crc: u32,
-    /// The version of the program that made it.
+    /// The version of the program that made the file.
     pub maker: [u8; MAKER_LEN],
 }
 
-/// One section.
+/// A section record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Section {
-    /// Which one.
+    /// The id of the section.
     pub id: u32,
-    /// Where it begins in the file.
+    /// The offset of the section in the file.
     pub at: u64,
-    /// Its length in bytes.
+    /// The length of the section in bytes.
     pub len: u64,
 }
 
-/// The four bytes at an offset; zero outside.
+/// Reads four bytes at an offset; zero if out of bounds.
 pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     let bytes = bytes.get(at..).and_then(|b| b.first_chunk());
     bytes.map_or(0, |b| u32::from_le_bytes(*b))
 }
 
-/// The eight bytes at an offset; zero outside.
+/// Reads eight bytes at an offset; zero if out of bounds.
 pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     let bytes = bytes.get(at..).and_then(|b| b.first_chunk());
     bytes.map_or(0, |b| u64::from_le_bytes(*b))
@@ -95,12 +95,12 @@ impl Header {
         text.resize(HEADER_CRC, 0);
         text.extend_from_slice(&crc32fast::hash(&text).to_le_bytes());
         let mut header = [0; HEADER_LEN];
-        // Both are HEADER_LEN long.
+        // Both are `HEADER_LEN` bytes long.
         header.copy_from_slice(&text);
         header
     }
 
-    /// Reads a header and checks all that can be checked without the rest of the file.
+    /// Parses a header and checks everything that does not need the rest of the file.
     pub(super) fn parse(bytes: &[u8; HEADER_LEN], file_len: u64) -> Result<Self, Fault> {
         if !bytes.starts_with(&MAGIC) {
             return Err(Fault::Damaged("it is not an index"));
@@ -112,7 +112,7 @@ impl Header {
         if u32_at(bytes, 8) != VERSION {
             return Err(Fault::Stale);
         }
-        // Both lie inside the header, and are 32 bytes long.
+        // Both fields are inside the header and 32 bytes long.
         let field = |at: usize| bytes.get(at..).and_then(|b| b.first_chunk());
         let header = Self {
             kind: u32_at(bytes, 12),
@@ -140,7 +140,7 @@ impl Header {
         Ok(self)
     }
 
-    /// Bytes of the records and the checksums after them.
+    /// The length in bytes of the section records and the checksums after them.
     fn directory_len(&self) -> u64 {
         let records = u64::from(self.sections) * SECTION_LEN as u64;
         records + self.directory.div_ceil(BLOCK) * 4
@@ -158,7 +158,7 @@ impl Section {
         record
     }
 
-    /// Reads a record; the section must lie between the header and `directory`.
+    /// Parses a record. The section must lie between the header and `directory`.
     pub(super) fn parse(record: &[u8], directory: u64) -> Result<Self, Fault> {
         let section = Self {
             id: u32_at(record, 0),

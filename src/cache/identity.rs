@@ -1,37 +1,38 @@
-//! Whether a file outside is still the one whose bytes were verified.
+//! Detects whether a file outside the cache is still the file whose bytes were verified.
 //!
-//! A digest is of bytes; what can be told without reading them is only whether the file was written
-//! to since: by its device and inode, its length, and the times of its last modification and last
-//! change. The last cannot be set by touch(1) or anybody but the kernel. So an identity says that
-//! nobody wrote to the file in the ordinary way, and no more; each span that is read from it is
-//! checked against its checksum all the same.
+//! A digest covers bytes. Without reading the bytes, one can only detect whether the file was
+//! written to since: by its device and inode, its length, and the times of its last modification
+//! and last change. The change time cannot be set with touch(1); only the kernel sets it. So an
+//! equal identity only means that the file was not modified by ordinary writes. Each span read from
+//! the file is still checked against its checksum.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime};
 
-/// Clocks of file systems tick: a file may be written to twice in one tick and look the same. What
-/// changed so recently is not trusted by its looks (FAT ticks every two seconds).
+/// File systems have clocks of limited resolution: two writes within one tick can leave the same
+/// timestamps. A file that changed this recently is therefore not trusted by its timestamps (FAT
+/// has a resolution of two seconds).
 const TICK: Duration = Duration::from_secs(2);
 
-/// What tells one state of a file from another.
+/// The metadata that distinguishes one state of a file from another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Identity {
-    /// Device that holds it.
+    /// The device that holds the file.
     pub dev: u64,
-    /// Inode on the device.
+    /// The inode number on that device.
     pub ino: u64,
-    /// Length in bytes.
+    /// The length in bytes.
     pub size: u64,
-    /// Last modification: seconds since the epoch, nanoseconds.
+    /// The time of last modification: seconds since the epoch, nanoseconds.
     pub mtime: (i64, i64),
-    /// Last change of the inode, likewise.
+    /// The time of the last inode change, in the same form.
     pub ctime: (i64, i64),
 }
 
 impl Identity {
-    /// That of an open file, as it is now.
+    /// Returns the current identity of an open file.
     ///
     /// # Errors
     /// If fstat(2) fails.
@@ -46,7 +47,7 @@ impl Identity {
         })
     }
 
-    /// Whether the file has been left alone for long enough that a later write would show.
+    /// Whether the last change is old enough that any later write would change the timestamps.
     pub fn is_settled(&self) -> bool {
         let (sec, nsec) = self.mtime.max(self.ctime);
         let since = |(sec, nsec): (i64, i64)| {
@@ -60,7 +61,7 @@ impl Identity {
         since((sec, nsec)).is_some_and(|age| age > TICK)
     }
 
-    /// All of it in words, as a key.
+    /// Formats all fields as text, for use in a key.
     pub(super) fn text(&self) -> String {
         let Self {
             dev,

@@ -1,21 +1,22 @@
-//! What a file of the cache is kept under.
+//! The keys of cache files.
 
 use sha2::{Digest as _, Sha256};
 
 use super::Identity;
 
-/// What a file of the cache is of.
+/// What a cache file contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
-    /// One layer's index.
+    /// The index of one layer.
     Layer,
-    /// The tree that a row of layers merges to.
+    /// The tree that a sequence of layers merges into.
     Tree,
     /// The spans and members of a compressed archive.
     Archive,
-    /// The digests of what lies in a file outside, as far as they were verified.
+    /// The digests verified so far of blobs in a file outside the cache.
     Seen,
-    /// What of a layer or an archive can only be decoded from further up, cut into blocks.
+    /// Decoded data of a layer or archive that can only be reached by decoding from an earlier seek
+    /// point, stored in blocks.
     Aside,
     /// The digests of a layer's files.
     Digests,
@@ -31,7 +32,7 @@ impl Kind {
         Self::Digests,
     ];
 
-    /// The number in the header.
+    /// The number of the kind in the header.
     pub(super) fn number(self) -> u32 {
         match self {
             Self::Layer => 1,
@@ -43,7 +44,7 @@ impl Kind {
         }
     }
 
-    /// The name of its directory.
+    /// The name of the kind's directory.
     pub fn name(self) -> &'static str {
         match self {
             Self::Layer => "layer",
@@ -56,7 +57,7 @@ impl Kind {
     }
 }
 
-/// What a file of the cache is kept under.
+/// The key of a cache file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
     kind: Kind,
@@ -64,7 +65,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// A layer, by the verified digest of its blob.
+    /// The key of a layer's index, from the verified digest of the layer's blob.
     pub fn layer(digest: &str) -> Self {
         let text = digest.to_owned();
         Self {
@@ -73,7 +74,7 @@ impl Key {
         }
     }
 
-    /// A tree, by the digests of its layers' blobs, the lowest first.
+    /// The key of a tree, from the digests of its layers' blobs, lowest first.
     pub fn tree<'a>(digests: impl Iterator<Item = &'a str>) -> Self {
         let mut text = String::new();
         for digest in digests {
@@ -86,7 +87,7 @@ impl Key {
         }
     }
 
-    /// A compressed archive, by the identity of its file.
+    /// The key of a compressed archive, from the identity of its file.
     pub fn archive(file: &Identity) -> Self {
         let text = file.text();
         Self {
@@ -95,7 +96,7 @@ impl Key {
         }
     }
 
-    /// What was verified in a file.
+    /// The key of the digests verified in a file.
     pub fn seen(file: &Identity) -> Self {
         let text = file.text();
         Self {
@@ -104,7 +105,7 @@ impl Key {
         }
     }
 
-    /// The digests of a layer's files, by the verified digest of its blob.
+    /// The key of the digests of a layer's files, from the verified digest of the layer's blob.
     pub fn digests(layer: &str) -> Self {
         let text = layer.to_owned();
         Self {
@@ -113,8 +114,8 @@ impl Key {
         }
     }
 
-    /// What is written aside of a blob behind the span of that number; the spans are in the file whose
-    /// key has that hash.
+    /// The key of a blob's side file, with the data decoded from span number `head` on. `hash` is
+    /// the hash of the key of the file that contains the blob's spans.
     pub(super) fn aside(hash: &[u8; 32], head: u64) -> Self {
         let text = format!("{} {head}", hex(hash));
         Self {
@@ -123,7 +124,7 @@ impl Key {
         }
     }
 
-    /// Which kind of file it is the key of.
+    /// The kind of file that this key identifies.
     pub fn kind(&self) -> Kind {
         self.kind
     }
@@ -132,7 +133,7 @@ impl Key {
         Sha256::digest(self.text.as_bytes()).into()
     }
 
-    /// The file's name: the hash in hex, or, for people, a layer's digest.
+    /// The name of the file: the hash of the key in hex or, to be readable, a layer's digest.
     pub(super) fn file_name(&self) -> String {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b':';
         let is_digest = self.text.len() <= 200 && self.text.bytes().all(plain);
@@ -143,7 +144,7 @@ impl Key {
     }
 }
 
-/// The name of a file, as people know what it is of: a layer's digest has its colon.
+/// The name to show to users: the file name, with the colon of a layer's digest restored.
 pub(super) fn shown_name(kind: Kind, file_name: &str) -> String {
     match kind {
         Kind::Layer => file_name.replacen('-', ":", 1),
@@ -151,7 +152,7 @@ pub(super) fn shown_name(kind: Kind, file_name: &str) -> String {
     }
 }
 
-/// Whether a file whose header has this hash stands under the right name.
+/// Whether a file whose header has this key hash has the right file name.
 pub(super) fn is_name_of(kind: Kind, file_name: &str, hash: &[u8; 32]) -> bool {
     hex(hash) == file_name
         || (kind == Kind::Layer && Key::layer(&shown_name(kind, file_name)).hash() == *hash)

@@ -1,4 +1,4 @@
-//! What is in the directory: for people, and to make room.
+//! Listing the cache directory, and evicting files from it.
 
 use std::fs::{self, DirEntry, Metadata};
 use std::io;
@@ -14,60 +14,62 @@ use super::own::{discard, open_file};
 use super::writer::UNFINISHED;
 use crate::private::about;
 
-/// Nobody writes one file for so long: who began it is gone.
+/// No file takes this long to write: after this time its writer is gone.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A file of the cache.
+/// A cache file.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    /// What it is of.
+    /// What the file contains.
     pub kind: Kind,
     /// Its name: a layer's digest, else a hash.
     pub name: String,
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// Room that it takes, in bytes.
+    /// Its size in bytes.
     pub size: u64,
-    /// When it was last used.
+    /// The time of last use.
     pub used: SystemTime,
 }
 
-/// What lies between the files of the cache and is none.
+/// A directory entry among the cache files that is not a cache file.
 #[derive(Clone, Debug)]
 pub struct Stray {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// Room that it takes, in bytes.
+    /// The space that removing it frees, in bytes.
     pub size: u64,
-    /// Whether it is a file that is being written, or was when its writer was killed. All else does
-    /// not belong here: a pipe, a link, a directory.
+    /// Whether it is a file that is being written, or that a killed writer left behind. Anything
+    /// else (a pipe, a link, a directory) does not belong in the cache.
     pub is_unfinished: bool,
     changed: SystemTime,
 }
 
-/// Whether a file of the cache can be used.
+/// Whether a cache file can be used.
 #[derive(Debug)]
 pub enum State {
-    /// All its checksums are right.
+    /// All its checksums match.
     Sound,
-    /// So they are, but another version of the program made it: this one would make it again.
+    /// All its checksums match, but another version of the program made it. This version would make
+    /// it again.
     Stale,
-    /// It cannot be used, and why. The next mount would make it again.
+    /// It cannot be used, for this reason. The next mount would make it again.
     Bad(io::Error),
-    /// It was removed since it was listed: others make room too.
+    /// It was removed after it was listed, for instance because another process evicted it.
     Gone,
 }
 
-/// What was removed.
+/// The result of a removal.
 #[derive(Debug, Default)]
 pub struct Removed {
-    /// So many files.
+    /// The number of files removed.
     pub files: usize,
-    /// So many bytes. Those of a file that a mount still uses are free when the mount is gone.
+    /// The number of bytes removed. The space of a file that a mount still uses is freed when the
+    /// mount ends.
     pub bytes: u64,
-    /// So many files were used too recently.
+    /// The number of files that were kept because they were used too recently.
     pub kept: usize,
-    /// What could not be removed, each with its path.
+    /// The errors for files that could not be removed. Each names its path.
     pub failed: Vec<io::Error>,
 }
 
@@ -77,7 +79,7 @@ enum Found {
 }
 
 impl CacheDir {
-    /// All files, the one that was used last first.
+    /// Lists all cache files, most recently used first.
     ///
     /// # Errors
     /// If the directory cannot be read.
@@ -93,7 +95,7 @@ impl CacheDir {
         Ok(files)
     }
 
-    /// All that lies between the files.
+    /// Lists all directory entries that are not cache files.
     ///
     /// # Errors
     /// If the directory cannot be read.
@@ -117,13 +119,13 @@ impl CacheDir {
         for kind in Kind::ALL {
             let dir = root.join(kind.name());
             let entries = match fs::read_dir(&dir) {
-                // Somebody deleted the whole cache.
+                // The whole cache has been deleted.
                 Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
                 entries => entries.map_err(about(&dir))?,
             };
             for entry in entries {
                 let entry = entry.map_err(about(&dir))?;
-                // It may be gone already: others make room too.
+                // The file may already be gone, because other processes also evict files.
                 if let Ok(meta) = entry.metadata() {
                     found.push(classify(kind, &entry, &meta));
                 }
@@ -132,8 +134,9 @@ impl CacheDir {
         Ok(found)
     }
 
-    /// Removes the least recently used files until the rest is within the limit, and what writers that
-    /// are gone have left. A file that is in use can be removed: whoever has mapped it keeps it.
+    /// Removes the least recently used files until the rest is within the limit. Also removes the
+    /// unfinished files of dead writers. A file in use can be removed: a process that has mapped it
+    /// keeps it.
     ///
     /// # Errors
     /// If the directory cannot be read.
@@ -145,7 +148,7 @@ impl CacheDir {
         }
         let mut total = 0_u64;
         for file in self.list()? {
-            // One that does not fit alone pushes out no other.
+            // A file larger than the limit does not evict others.
             let alone = file.size > self.limit();
             if !alone {
                 total = total.saturating_add(file.size);
@@ -158,10 +161,10 @@ impl CacheDir {
         Ok(())
     }
 
-    /// Removes all files and says how many bytes they took.
+    /// Removes all files and returns the number of bytes that they took.
     ///
     /// # Errors
-    /// If one cannot be removed.
+    /// If a file cannot be removed.
     pub fn clear(&self) -> io::Result<u64> {
         let removed = self.remove_unused(Duration::ZERO)?;
         match removed.failed.into_iter().next() {
@@ -170,8 +173,8 @@ impl CacheDir {
         }
     }
 
-    /// Removes the files that were not used for so long. If that is no time at all, whatever else
-    /// lies between them goes too; a mount that is just writing one then goes on without keeping it.
+    /// Removes the files that were not used for `time`. If `time` is zero, also removes all strays;
+    /// a mount that is writing a file at that moment then continues without keeping it.
     ///
     /// # Errors
     /// If the directory cannot be read.
@@ -207,7 +210,7 @@ fn classify(kind: Kind, entry: &DirEntry, meta: &Metadata) -> Found {
         }),
         name => Found::Stray(Stray {
             path,
-            // That of a directory is no room that removing it would free.
+            // Removing a directory frees no space worth counting.
             size: if is_file { meta.len() } else { 0 },
             is_unfinished: is_file && name.is_ok(),
             changed,
@@ -215,20 +218,20 @@ fn classify(kind: Kind, entry: &DirEntry, meta: &Metadata) -> Found {
     }
 }
 
-/// How long ago something was; no time if it is in the future, as clocks go.
+/// The time since `time`; zero if it is in the future, which clock changes can cause.
 fn age(time: SystemTime) -> Duration {
     time.elapsed().unwrap_or_default()
 }
 
 impl Stray {
     fn is_abandoned(&self) -> bool {
-        // Far in the future it was not written by somebody who is still at it either: it was written
-        // when the clock was wrong.
+        // A time far in the future does not come from an active writer either: the clock was wrong
+        // when the file was written.
         let ahead = self.changed.duration_since(SystemTime::now());
         self.is_unfinished && age(self.changed).max(ahead.unwrap_or_default()) > ABANDONED
     }
 
-    /// Takes it away. A directory only if it is empty.
+    /// Removes it. A directory is only removed if it is empty.
     ///
     /// # Errors
     /// If it cannot be removed.
@@ -238,14 +241,14 @@ impl Stray {
 }
 
 impl Removed {
-    /// Removes something; says whether it is gone.
+    /// Removes a file and records the result. Returns whether this call removed it.
     fn note(&mut self, path: &std::path::Path, size: u64) -> bool {
         match discard(path) {
             Ok(()) => {
                 self.bytes += size;
                 return true;
             }
-            // Somebody else removed it.
+            // Another process removed it first.
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(error) => self.failed.push(about(path)(error)),
         }
@@ -254,7 +257,7 @@ impl Removed {
 }
 
 impl Listed {
-    /// Reads all of the file and checks it. That is no use of it.
+    /// Reads and checks the whole file. Does not update its time of last use.
     pub fn verify(&self) -> State {
         match self.check() {
             Ok(()) => State::Sound,
@@ -281,7 +284,7 @@ impl Listed {
         Ok(())
     }
 
-    /// Takes the file away.
+    /// Removes the file.
     ///
     /// # Errors
     /// If it cannot be removed.
@@ -318,16 +321,19 @@ mod tests {
         write(&dir, "x:a", 1000, 30);
         write(&dir, "x:b", 1000, 20);
         write(&dir, "x:c", 1000, 10);
-        // Being loaded makes it the most recent.
+        // Loading a file makes it the most recently used.
         let held = dir.load(&Key::layer("x:a")).unwrap();
         dir.clone().with_limit(2500).make_room().unwrap();
         assert_eq!(names(&dir), ["x:a", "x:c"]);
         write(&dir, "x:huge", 5000, 0);
         dir.clone().with_limit(2500).make_room().unwrap();
-        assert_eq!(names(&dir), ["x:a", "x:c"], "it pushes out no other");
+        assert_eq!(names(&dir), ["x:a", "x:c"], "it evicts no other file");
         dir.clone().with_limit(0).make_room().unwrap();
         assert!(names(&dir).is_empty());
-        assert!(held.verify(), "who has it open keeps it");
+        assert!(
+            held.verify(),
+            "a removed file stays readable through its mapping"
+        );
     }
 
     #[test]
@@ -348,7 +354,10 @@ mod tests {
         };
         assert!(matches!(other.verify(), State::Gone));
         fs::write(&other.path, &good).unwrap();
-        assert!(matches!(other.verify(), State::Bad(_)), "of another layer");
+        assert!(
+            matches!(other.verify(), State::Bad(_)),
+            "the file belongs to another layer"
+        );
         assert_eq!(dir.clear().unwrap(), 2 * listed.size);
         assert!(dir.list().unwrap().is_empty());
     }
@@ -378,7 +387,7 @@ mod tests {
         let removed = dir.remove_unused(Duration::from_secs(50)).unwrap();
         assert_eq!((removed.files, removed.kept), (1, 1));
         assert_eq!(names(&dir), ["x:new"]);
-        // Of the future, as after a clock that was wrong.
+        // A time in the future, as after the clock was wrong.
         let path = dir.file_path(&Key::layer("x:new")).unwrap();
         let file = fs::File::open(path).unwrap();
         let ahead = SystemTime::now() + 3 * ABANDONED;
@@ -411,7 +420,8 @@ mod tests {
         assert!(!fresh.exists());
     }
 
-    /// A directory, a link and a pipe are no files, and are neither followed nor waited for.
+    /// A directory, a link and a pipe are not cache files. They are neither followed nor opened in
+    /// a way that blocks.
     #[test]
     fn what_is_no_file_stands_in_nobodys_way() {
         let temp = tempfile::tempdir().unwrap();
@@ -442,7 +452,7 @@ mod tests {
             dir.clear().unwrap();
             assert!(dir.strays().unwrap().is_empty(), "it is removed");
         }
-        // What is written is renamed over a link or a pipe, and not into them.
+        // A new file replaces a link or a pipe by rename and is not written into it.
         for plant in &plants[1..] {
             plant();
             write(&dir, "x:a", 10, 0);
@@ -450,7 +460,7 @@ mod tests {
             dir.remove(&key);
         }
         assert_eq!(fs::read(&victim).unwrap(), b"precious");
-        // What somebody put into a directory is theirs.
+        // A directory that is not empty is never removed.
         fs::create_dir(&path).unwrap();
         fs::write(path.join("x"), "").unwrap();
         assert!(dir.load(&key).is_none());

@@ -1,4 +1,4 @@
-//! Files mapped into memory.
+//! Memory-mapped files.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -6,15 +6,15 @@ use std::io;
 
 use memmap2::Mmap;
 
-/// Maps a file of the cache, read-only.
+/// Maps a cache file, read-only.
 ///
-/// Reading a mapped file that was cut short after it was mapped ends the process (SIGBUS). Files of
-/// the cache never are: they are written under another name and only ever renamed or removed, and
-/// the directory belongs to the user alone.
+/// If a file is truncated after it was mapped, reading the mapping kills the process with SIGBUS.
+/// Cache files are never truncated: they are written under a temporary name and after that only
+/// renamed or removed, and only this user can write to the directory.
 pub(super) fn map(file: &File) -> io::Result<Mmap> {
-    // SAFETY: the bytes are only read, and whoever holds the map checks them against their checksums
-    // before use and never again assumes more than that they are bytes. Nobody writes to a file once
-    // it has been mapped: `Writer` maps it when it is whole, and `CacheDir` opens only files that
-    // belong to this user and that nobody else may write.
+    // SAFETY: the bytes are only read. Users of the map verify them against their checksums first
+    // and never assume more than that they are bytes. No file is written to once it has been
+    // mapped: `Writer` maps a file when it is complete, and `CacheDir` opens only files that belong
+    // to this user and that no other user can write to.
     unsafe { Mmap::map(file) }
 }

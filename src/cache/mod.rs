@@ -1,19 +1,20 @@
-//! What is kept on disk between mounts: files of checksummed sections, in one directory.
+//! The cache on disk: files of checksummed sections that are kept between mounts, in one directory.
 //!
-//! Three things hold together here, and none of them knows what is in a file:
+//! The module has three parts. None of them depends on what a file contains:
 //!
-//! * the **container**: a header, sections of bytes, and a checksum of each 64 KiB. [`Writer`]
-//!   writes one, front to back; [`CacheFile`] maps one and hands out bytes, each block of which is
-//!   checked when it is first touched, so that opening one costs the same whatever its size;
-//! * the **directory** ([`CacheDir`]): files are found by what they are of, written aside and
-//!   renamed when they are whole, and the least recently used go first when there are too many;
-//! * the **identity** of a file outside ([`Identity`]): whether it is still the one whose bytes were
-//!   verified.
+//! * The **container** is a header, sections of bytes, and a checksum for each 64 KiB block.
+//!   [`Writer`] writes one sequentially. [`CacheFile`] maps one and returns its bytes. It checks each
+//!   block on first access, so the cost of opening a file does not depend on its size.
+//! * The **directory** ([`CacheDir`]) finds files by key. A file is written under a temporary name
+//!   and renamed when it is complete. If the files exceed the limit, the least recently used are
+//!   removed.
+//! * The **identity** of a file outside the cache ([`Identity`]) shows whether it is still the file
+//!   whose bytes were verified.
 //!
-//! Nothing here is needed: a file that is missing, damaged, of another version or of another owner
-//! is made again. Without a directory the same files are written without a name, and are gone when
-//! they are closed; so there is one way that layers and trees are read. Byte by byte it is all in
-//! `docs/index-format.md`.
+//! The cache is optional: a file that is missing, damaged, or belongs to another version or another
+//! user is made again. Without a directory, the same files are written as unnamed temporary files
+//! that vanish when they are closed, so layers and trees are always read in one way. The format is
+//! specified byte by byte in `docs/index-format.md`.
 
 mod dir;
 mod fault;

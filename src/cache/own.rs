@@ -1,4 +1,5 @@
-//! Files of ours: opened only if nobody else can have written them, made without a name, taken away.
+//! Operations on this user's files: open a file only if no other user can have written it, create
+//! unnamed temporary files, remove files.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -11,9 +12,9 @@ use rustix::io::Errno;
 use super::fault::Fault;
 use crate::private::{NotAlone, about, check_owner};
 
-/// Opens a file that only this user can have written.
+/// Opens a file that no other user can have written.
 pub(super) fn open_file(path: &Path) -> Result<File, Fault> {
-    // A link would lead to a file that may change; a pipe would make open(2) wait.
+    // A symbolic link could lead to a file that changes; open(2) would block on a pipe.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = OpenOptions::new()
         .read(true)
@@ -21,7 +22,7 @@ pub(super) fn open_file(path: &Path) -> Result<File, Fault> {
         .open(path)
         .map_err(|error| match Errno::from_io_error(&error) {
             Some(Errno::LOOP) => Fault::Untrusted("it is a symbolic link"),
-            // So says a socket.
+            // The error for a socket.
             Some(Errno::NXIO) => Fault::Untrusted("it is not a regular file"),
             Some(Errno::ACCESS) => Fault::Untrusted("it may not be read"),
             _ => Fault::Unread(error),
@@ -37,8 +38,8 @@ pub(super) fn open_file(path: &Path) -> Result<File, Fault> {
     }
 }
 
-/// Takes away what stands under a name: a file, or a directory if it is empty. What somebody put
-/// into one is not ours to remove.
+/// Removes a file, or a directory if it is empty. The contents of a directory are not
+/// removed, because another program put them there.
 pub(super) fn discard(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(e) if e.kind() == io::ErrorKind::IsADirectory => fs::remove_dir(path),
@@ -46,13 +47,14 @@ pub(super) fn discard(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Where temporary files go: `$TMPDIR`, else `/var/tmp`, which unlike `/tmp` is never memory.
+/// The directory for temporary files: `$TMPDIR`, else `/var/tmp`, which unlike `/tmp` is never in
+/// memory.
 pub fn temporary_dir() -> PathBuf {
     let set = std::env::var_os("TMPDIR").filter(|dir| !dir.is_empty());
     set.map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from)
 }
 
-/// A file without a name.
+/// Creates an unnamed temporary file.
 pub(super) fn temporary_file() -> io::Result<File> {
     let dir = temporary_dir();
     tempfile::tempfile_in(&dir).map_err(about(&dir))

@@ -1,4 +1,4 @@
-//! Where files of the cache stand once they are whole.
+//! The directory that holds complete cache files.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::key::Key;
 
-/// The directory of this layout.
+/// The directory of one layout version.
 #[derive(Debug)]
 pub(super) struct Root {
-    /// Absolute, since a background process changes its own directory.
+    /// Absolute, because a background process changes its working directory.
     pub path: PathBuf,
-    /// Whether it was said that nothing can be written.
+    /// Whether a warning that nothing can be written has been logged.
     said: AtomicBool,
 }
 
@@ -21,12 +21,13 @@ impl Root {
         Self { path, said }
     }
 
-    /// Where the file of that key stands.
+    /// The path of the file with this key.
     pub(super) fn file_path(&self, key: &Key) -> PathBuf {
         self.path.join(key.kind().name()).join(key.file_name())
     }
 
-    /// Says that files are not kept, once: the reason will be the same for all.
+    /// Logs that files are not kept. Only the first call warns: the reason will be the same each
+    /// time.
     pub(super) fn say_unkept(&self, error: &io::Error) {
         if self.said.swap(true, Ordering::Relaxed) {
             tracing::debug!("{error}; nothing is kept");

@@ -1,7 +1,7 @@
-//! Writing a file of the cache: front to back, aside, and renamed when it is whole.
+//! Writes a cache file: sequentially, under a temporary name, renamed when it is complete.
 //!
-//! A disk that is full, or breaks, costs the file its name and no more: what was written so far is
-//! copied to a temporary file elsewhere, and the writing goes on there.
+//! If the disk is full or fails, the file only loses its name: what was written so far is copied to
+//! an unnamed temporary file elsewhere, and writing continues there.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -17,42 +17,42 @@ use super::root::Root;
 use crate::private::about;
 use tempfile::TempPath;
 
-/// What the names of files that are not whole begin with.
+/// The prefix of the names of incomplete files.
 pub(super) const UNFINISHED: &str = ".new-";
 
-/// Sections begin at multiples of this, so that records in them are aligned.
+/// Sections begin at multiples of this, so that their records are aligned.
 const ALIGN: u64 = 8;
 
-/// Where a file is until it is whole, and the directory that it then stands in.
+/// The temporary path of a file until it is complete, and the directory that it is then moved to.
 pub(super) struct Place {
     pub temporary: TempPath,
     pub root: Arc<Root>,
 }
 
-/// A file that is being written.
+/// A cache file that is being written.
 pub struct Writer {
     file: File,
     place: Option<Place>,
     kind: Kind,
-    /// What is not written yet: the last block, from its start or from the end of the header.
+    /// Bytes not written yet: the last block, from its start or from the end of the header.
     pending: Vec<u8>,
-    /// Where `pending` begins in the file.
+    /// The file offset of `pending`.
     written: u64,
     sums: Vec<u32>,
     sections: Vec<Section>,
 }
 
-/// A file that is whole and can be read, and is not found by others yet.
+/// A file that is complete and readable but not yet visible to others.
 pub struct Unpublished {
-    /// The file, mapped.
+    /// The mapped file.
     pub file: Arc<CacheFile>,
     handle: File,
-    /// Its temporary name, and the one that it gets.
+    /// Its temporary name and its final path.
     names: Option<(TempPath, PathBuf)>,
 }
 
 impl Writer {
-    /// Begins a file. Without a place it has no name, and is gone when it is closed.
+    /// Starts a file. Without a place it is unnamed and vanishes when it is closed.
     pub(super) fn new(file: File, place: Option<Place>, kind: Kind) -> Self {
         Self {
             file,
@@ -69,7 +69,7 @@ impl Writer {
         self.written + self.pending.len() as u64
     }
 
-    /// Begins a section, which ends where the next one begins.
+    /// Starts a section, which ends where the next one begins.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -85,7 +85,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Adds bytes to the open section and says where in it they begin.
+    /// Appends bytes to the open section and returns their offset in it.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -96,10 +96,10 @@ impl Writer {
         Ok(at)
     }
 
-    /// Fills `buf` with bytes of the open section, from `at` on.
+    /// Fills `buf` with bytes of the open section from `at` on.
     ///
     /// # Errors
-    /// `UnexpectedEof` if they are not written yet, or the disk fails.
+    /// `UnexpectedEof` if they have not been appended yet, or an error if the read fails.
     pub fn read_back(&self, at: u64, buf: &mut [u8]) -> io::Result<()> {
         let start = self.sections.last().map_or(0, |s| s.at);
         let at = start.saturating_add(at);
@@ -135,7 +135,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes bytes that follow those that are written.
+    /// Writes bytes at the end of what has been written.
     fn write_next(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Err(error) = self.file.write_all_at(bytes, self.written) else {
             return Ok(());
@@ -144,12 +144,12 @@ impl Writer {
             place.root.say_unkept(&about(&place.temporary)(error));
             self.file = self.copy().map_err(about(&temporary_dir()))?;
         }
-        // Again, also if that was a temporary file already: no harm, and one way less.
+        // Retries even if the file already was a temporary one: harmless, and it saves a branch.
         let again = self.file.write_all_at(bytes, self.written);
         again.map_err(|error| self.about_file(error))
     }
 
-    /// An error that says where the file is.
+    /// Adds the location of the file to an error.
     fn about_file(&self, error: io::Error) -> io::Error {
         match &self.place {
             Some(place) => about(&place.temporary)(error),
@@ -157,10 +157,10 @@ impl Writer {
         }
     }
 
-    /// A file without a name that holds what is written so far.
+    /// Copies what was written so far to an unnamed temporary file.
     fn copy(&self) -> io::Result<File> {
         let mut copy = temporary_file()?;
-        // Nothing moves the offsets of either, so they are at the start.
+        // No other code moves the offset of either file, so both are at the start.
         let mut so_far = (&self.file).take(self.written);
         io::copy(&mut so_far, &mut copy)?;
         Ok(copy)
@@ -177,13 +177,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Ends the file, which is to be found under `key`, and maps it.
+    /// Completes the file, to be found under `key`, and maps it.
     ///
     /// # Errors
-    /// If it cannot be written or mapped, or the key is one of another kind.
+    /// If it cannot be written or mapped, or `key` is of another kind.
     pub fn finish(mut self, key: &Key) -> io::Result<Unpublished> {
         self.close();
-        // A last block that holds nothing but the header has a checksum too: of nothing.
+        // If the file has no data after the header, its only block is empty and still has a
+        // checksum.
         if !self.pending.is_empty() || self.sums.is_empty() {
             self.flush_block()?;
         }
@@ -200,7 +201,7 @@ impl Writer {
             kind: self.kind.number(),
             len: directory + tail.len() as u64,
             directory,
-            // Their number is that of the calls of `section`, a handful.
+            // Their number is that of the calls to `section`, a handful.
             sections: self.sections.len() as u32,
             key: key.hash(),
             directory_crc: crc32fast::hash(&tail),
@@ -233,18 +234,20 @@ impl Write for Writer {
 }
 
 impl Unpublished {
-    /// Lets others find the file: its bytes are on the disk before its name is, so that a crash
-    /// leaves either all of it or nothing. Of two writers the later one wins; both wrote the same.
+    /// Makes the file visible to others. Its bytes are synced to disk before the rename, so a crash
+    /// leaves either the whole file or none. If two writers publish the same key, the later one
+    /// wins; both wrote the same bytes.
     ///
     /// # Errors
-    /// If the disk cannot be written. The error names the path.
+    /// If the data cannot be synced to disk or the file cannot be renamed. The error names the
+    /// path.
     pub fn publish(self) -> io::Result<()> {
         let Some((temporary, target)) = self.names else {
             return Ok(());
         };
         self.handle.sync_data().map_err(about(&target))?;
         match temporary.persist(&target).map_err(|e| e.error) {
-            // Somebody cleared the cache meanwhile, and this file with it.
+            // The cache was cleared in the meantime, and this file with it.
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
             published => published.map_err(about(&target)),
         }

@@ -1,8 +1,9 @@
-//! binfmt_misc: what the kernel hands to an interpreter such as qemu (kernel documentation,
-//! admin-guide/binfmt-misc.rst; what a file of an entry says is `entry_status` of fs/binfmt_misc.c).
+//! binfmt_misc: the programs that the kernel runs with an interpreter such as qemu (kernel
+//! documentation, admin-guide/binfmt-misc.rst; the text of an entry comes from `entry_status` in
+//! fs/binfmt_misc.c).
 //!
-//! A handler is known by what it would match, never by its name: its magic and mask are held against
-//! the first bytes of a program of each machine.
+//! A handler is identified by what it matches, never by its name: its magic and mask are compared
+//! with the first bytes of programs of each architecture.
 
 use std::fs;
 use std::io;
@@ -12,40 +13,40 @@ use super::machine::{self, ET_DYN, ET_EXEC, OSABIS};
 use super::{Check, Host, LookError, below};
 use crate::inspect::{self, Linkage};
 
-/// Where the kernel shows the handlers.
+/// The directory in which the kernel lists the handlers.
 const DIR: &str = "/proc/sys/fs/binfmt_misc";
 
-/// What makes handlers for all machines on Debian and its relatives.
+/// The command that registers handlers for all architectures on Debian and its derivatives.
 const INSTALL: &str = "apt-get install qemu-user-static binfmt-support";
 
-/// No entry is longer than its interpreter's path and 2 × 256 bytes in hex.
+/// Larger than any entry: the path of the interpreter, and 2 × 256 bytes in hex.
 const MAX_ENTRY: usize = 16 << 10;
 
-/// All handlers of a host.
+/// The handlers of a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Binfmt {
     /// Whether binfmt_misc is mounted.
     pub mounted: bool,
-    /// Whether it is switched on as a whole.
+    /// Whether it is enabled as a whole.
     pub enabled: bool,
-    /// The handlers, by name.
+    /// The handlers, sorted by name.
     pub handlers: Vec<Handler>,
-    /// Where the interpreters are looked for.
+    /// The root directory below which interpreters are looked up.
     root: PathBuf,
 }
 
 /// One handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Handler {
-    /// Its name, which says nothing.
+    /// Its name, which has no meaning.
     pub name: String,
-    /// Whether it is switched on.
+    /// Whether it is enabled.
     pub enabled: bool,
-    /// The program that runs what it matches.
+    /// The program that runs the files that it matches.
     pub interpreter: PathBuf,
-    /// How it is run.
+    /// How the interpreter is run.
     pub flags: Flags,
-    /// What it matches.
+    /// Which files it matches.
     pub rule: Rule,
 }
 
@@ -54,11 +55,11 @@ pub struct Handler {
 pub struct Flags {
     /// `P`: the interpreter gets the original `argv[0]`.
     pub preserve_argv0: bool,
-    /// `O`: the interpreter gets the program as an open file.
+    /// `O`: the interpreter gets the program as an open file descriptor.
     pub open_binary: bool,
-    /// `C`: credentials are those of the program, as for setuid ones.
+    /// `C`: the credentials are those of the program, so setuid programs work.
     pub credentials: bool,
-    /// `F`: the interpreter was opened when it was registered, and works in every root.
+    /// `F`: the interpreter is opened at registration, so it works in every root.
     pub fix_binary: bool,
 }
 
@@ -75,55 +76,55 @@ impl std::fmt::Display for Flags {
     }
 }
 
-/// What a handler matches.
+/// Which files a handler matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// Bytes at an offset.
     Magic {
-        /// Where in the file.
+        /// The offset in the file.
         offset: usize,
-        /// The bytes.
+        /// The bytes to match.
         magic: Vec<u8>,
-        /// Which of their bits count; all, if there is none.
+        /// The bits to compare; all bits if there is no mask.
         mask: Option<Vec<u8>>,
     },
-    /// The end of a file's name. No machine is known by it.
+    /// A file name extension. It does not identify an architecture.
     Extension(String),
 }
 
-/// How programs of a machine run here.
+/// How programs of an architecture run on this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Support<'a> {
-    /// The kernel runs them.
+    /// The kernel runs them natively.
     Native,
-    /// A handler does, and works in containers too.
+    /// A handler runs them, also in containers.
     Emulated(&'a Handler),
-    /// A handler is there, and does not do.
+    /// There is a handler, but it does not work.
     Broken(&'a Handler, Fault),
-    /// Nothing does: `exec format error`.
+    /// Nothing runs them: `exec format error`.
     None,
 }
 
-/// What is wrong with a handler.
+/// Why a handler does not work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// binfmt_misc is switched off as a whole.
+    /// binfmt_misc is disabled as a whole.
     AllDisabled,
-    /// It is switched off.
+    /// The handler is disabled.
     Disabled,
-    /// Its interpreter is not there, and was not opened before (no flag F).
+    /// The interpreter does not exist and was not opened at registration (no flag F).
     Missing,
-    /// It is opened anew for each program, in the program's root (no flag F).
+    /// The interpreter is opened for each program, in the program's root (no flag F).
     NotFixed,
-    /// It was opened before, but needs a loader and libraries, which are looked for in the program's
-    /// root.
+    /// The interpreter was opened at registration, but is dynamically linked: its loader and
+    /// libraries are looked up in the program's root.
     Dynamic,
-    /// It matches only a part of this machine's programs.
+    /// It matches only some programs of this architecture.
     Partial,
 }
 
 impl Fault {
-    /// For people.
+    /// Returns a description for people.
     pub fn describe(self) -> &'static str {
         match self {
             Self::AllDisabled => "binfmt_misc is switched off",
@@ -141,7 +142,7 @@ impl Fault {
 }
 
 impl Handler {
-    /// Reads what the kernel says of a handler.
+    /// Parses the kernel's text of a handler. `None` if it is malformed.
     pub fn parse(name: &str, text: &str) -> Option<Self> {
         let mut lines = text.lines();
         let enabled = match lines.next()? {
@@ -173,7 +174,7 @@ impl Handler {
                 "magic" => magic = Some(unhex(value)?),
                 "mask" => mask = Some(unhex(value)?),
                 "extension" => handler.rule = Rule::Extension(value.to_owned()),
-                // What a later kernel adds.
+                // Fields that a later kernel may add.
                 _ => {}
             }
         }
@@ -187,7 +188,7 @@ impl Handler {
         Some(handler)
     }
 
-    /// Whether it would run a program that begins like this.
+    /// Whether it matches a program that begins with `head`.
     pub fn matches(&self, head: &[u8]) -> bool {
         let Rule::Magic {
             offset,
@@ -208,7 +209,8 @@ impl Handler {
         pairs.all(|(i, (found, wanted))| (found ^ wanted) & bits(i) == 0)
     }
 
-    /// How many of the ways that programs of a machine begin it matches, and how many there are.
+    /// Of all variants of a program header of an architecture, returns how many this handler
+    /// matches, and how many there are.
     fn matched(&self, arch: &str) -> (usize, usize) {
         let ways = [ET_EXEC, ET_DYN]
             .into_iter()
@@ -218,8 +220,8 @@ impl Handler {
         (matched, heads.len())
     }
 
-    /// The line that would register it again with flag F (binfmt-misc.rst:
-    /// `:name:type:offset:magic:mask:interpreter:flags`).
+    /// Returns the line that registers it again with flag F (binfmt-misc.rst:
+    /// `:name:type:offset:magic:mask:interpreter:flags`). `None` if it matches by extension.
     fn registration(&self) -> Option<String> {
         let Rule::Magic {
             offset,
@@ -243,7 +245,7 @@ impl Handler {
     }
 }
 
-/// Bytes from hexadecimal digits.
+/// Parses hexadecimal digits into bytes.
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let digit = |b: &u8| {
         char::from(*b)
@@ -263,7 +265,7 @@ impl Binfmt {
     /// Reads the handlers of the host whose files are below `root`.
     ///
     /// # Errors
-    /// If they are there and cannot be read.
+    /// If they exist and cannot be read.
     pub fn read(root: &Path) -> Result<Self, LookError> {
         let dir = below(root, Path::new(DIR));
         let failed = |path: &Path, error| LookError {
@@ -274,7 +276,8 @@ impl Binfmt {
             root: root.to_owned(),
             ..Self::default()
         };
-        // Where it is not mounted the directory is empty, and where the kernel has it not, absent.
+        // The directory is empty if binfmt_misc is not mounted, and absent if the kernel does not
+        // support it.
         let status = match fs::read_to_string(dir.join("status")) {
             Ok(status) => status,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(binfmt),
@@ -291,7 +294,7 @@ impl Binfmt {
             }
             let text = match fs::read(entry.path()) {
                 Ok(text) => text,
-                // Taken away meanwhile.
+                // The handler was removed in the meantime.
                 Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(failed(&entry.path(), error)),
             };
@@ -303,7 +306,8 @@ impl Binfmt {
         Ok(binfmt)
     }
 
-    /// How programs of machine `arch` run on a kernel of machine `host`: the best there is.
+    /// Returns how programs of architecture `arch` run on a kernel of architecture `host`. A
+    /// working handler takes precedence over a broken one.
     pub fn support(&self, host: &str, arch: &str) -> Support<'_> {
         if machine::runs(host, arch) {
             return Support::Native;
@@ -337,7 +341,8 @@ impl Binfmt {
                 false => Fault::Missing,
             });
         }
-        // It may lie elsewhere (in the container that registered it): then nothing can be told.
+        // The interpreter may be elsewhere (in the container that registered it), so a missing file
+        // is not a fault.
         let binary = fs::File::open(&path).ok();
         let binary = binary.and_then(|file| inspect::inspect(&file));
         if binary.is_some_and(|b| matches!(b.linkage, Some(Linkage::Dynamic))) {
@@ -347,7 +352,7 @@ impl Binfmt {
     }
 }
 
-/// A command that writes into a file of binfmt_misc.
+/// Returns a command that writes to a file of binfmt_misc.
 fn write(what: &str, file: &str) -> String {
     format!("echo {what} > {DIR}/{file}")
 }
@@ -366,7 +371,7 @@ fn mend(handler: &Handler, fault: Fault) -> String {
     }
 }
 
-/// One check for binfmt_misc and one for each machine.
+/// Returns one check for binfmt_misc as a whole and one for each architecture.
 pub(super) fn checks(host: &Host, binfmt: &Binfmt) -> Vec<Check> {
     let mut checks = Vec::new();
     let foreign = |arch: &&String| !machine::runs(&host.arch, arch);
@@ -402,7 +407,8 @@ fn arch_check(host: &Host, binfmt: &Binfmt, arch: &str) -> Check {
     };
     let (check, handler) = match binfmt.support(&host.arch, arch) {
         Support::Native if host.arch == arch => (Check::ok(what, "this machine"), None),
-        // Not every arm64 processor has the 32 bit mode, and nothing says which has.
+        // Not every arm64 processor supports 32-bit mode, and nothing here shows whether this one
+        // does.
         Support::Native => {
             let found = format!(
                 "the kernel of {} runs it where the processor can",

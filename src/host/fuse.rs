@@ -1,4 +1,5 @@
-//! What a mount needs: the device, the right to mount, and for ordinary users the helper.
+//! Checks the requirements of a mount: the FUSE device, the right to mount, and, for ordinary
+//! users, the helper.
 
 use std::fs;
 use std::io;
@@ -7,31 +8,32 @@ use std::path::PathBuf;
 
 use super::{Check, Host, LookError, Status};
 
-/// What installs the helper on Debian and its relatives.
+/// The command that installs the helper on Debian and its derivatives.
 const INSTALL: &str = "apt-get install fuse3";
 
-/// Bits of capabilities(7).
+/// The bit of CAP_SYS_ADMIN in a capability set (capabilities(7)).
 const CAP_SYS_ADMIN: u64 = 1 << 21;
 
-/// Who asks, by `/proc/self/status` (proc_pid_status(5)).
+/// The user of this process, from `/proc/self/status` (proc_pid_status(5)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct User {
-    /// Effective user id.
+    /// The effective user id.
     pub uid: u32,
-    /// Whether it has CAP_SYS_ADMIN, without which mount(2) is refused.
+    /// Whether the process has CAP_SYS_ADMIN, which mount(2) requires.
     pub may_mount: bool,
-    /// Whether setuid programs gain nothing (PR_SET_NO_NEW_PRIVS).
+    /// Whether setuid programs gain no privileges (PR_SET_NO_NEW_PRIVS).
     pub no_new_privs: bool,
 }
 
 impl User {
-    /// Reads the lines of `/proc/self/status`.
+    /// Parses the lines of `/proc/self/status`. `None` if the uid or the effective capabilities are
+    /// missing or malformed.
     pub fn parse(status: &str) -> Option<Self> {
         let field = |name: &str| {
             let line = status.lines().find_map(|l| l.strip_prefix(name))?;
             line.strip_prefix(':').map(str::trim)
         };
-        // Real, effective, saved, of the file system.
+        // Real, effective, saved and file system uid.
         let uid = field("Uid")?.split_whitespace().nth(1)?.parse().ok()?;
         let capabilities = u64::from_str_radix(field("CapEff")?, 16).ok()?;
         Some(Self {
@@ -90,12 +92,12 @@ fn device(host: &Host, user: Option<User>) -> Result<Check, LookError> {
         }
         Ok(_) => {}
     }
-    // That it can be opened is what counts; nothing comes of it until something is mounted.
+    // The check is whether it can be opened. Opening it has no effect until something is mounted.
     match fs::OpenOptions::new().read(true).write(true).open(&path) {
         Ok(_) => Ok(Check::ok(WHAT, "can be opened")),
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
             match user.is_some_and(|u| u.uid == 0) {
-                // Root is refused by the container's device rules only.
+                // For root, only the container's device rules deny access.
                 true => absent("not allowed here"),
                 false => Ok(Check::lacking(
                     WHAT,
@@ -104,12 +106,12 @@ fn device(host: &Host, user: Option<User>) -> Result<Check, LookError> {
                 )),
             }
         }
-        // ENXIO or ENODEV: the file is there, the module is not.
+        // ENXIO or ENODEV: the device node exists, but the module is not loaded.
         Err(error) => absent(&error.to_string()),
     }
 }
 
-/// The right to mount: mount(2) for root, the helper for everybody else.
+/// Checks the right to mount: mount(2) for root, the helper for everyone else.
 fn right(host: &Host, user: User) -> Check {
     const WHAT: &str = "right to mount";
     if user.may_mount {
@@ -135,7 +137,7 @@ fn right(host: &Host, user: User) -> Check {
     }
 }
 
-/// fusermount3 as a program in one of the directories.
+/// Finds the executable fusermount3 in the directories of `PATH`.
 fn find(host: &Host) -> Option<(PathBuf, fs::Metadata)> {
     host.path.iter().find_map(|dir| {
         let path = dir.join("fusermount3");
@@ -164,8 +166,8 @@ fn helper(host: &Host, user: User) -> Check {
     for_ordinary_users(check, user)
 }
 
-/// `user_allow_other` in fuse.conf, without which fusermount3 refuses `--allow-other` (fuse.conf
-/// of mount.fuse3(8)).
+/// Checks `user_allow_other` in fuse.conf. Without it fusermount3 refuses `--allow-other`
+/// (fuse.conf in mount.fuse3(8)).
 fn allow_other(host: &Host, user: User) -> Result<Check, LookError> {
     const WHAT: &str = "user_allow_other";
     const FILE: &str = "/etc/fuse.conf";
@@ -192,7 +194,7 @@ fn allow_other(host: &Host, user: User) -> Result<Check, LookError> {
     Ok(for_ordinary_users(check, user))
 }
 
-/// Who may mount needs no helper.
+/// Turns a missing item into a note for a user who may mount without the helper.
 fn for_ordinary_users(mut check: Check, user: User) -> Check {
     if check.status == Status::Lacking && user.may_mount {
         check.status = Status::Note;

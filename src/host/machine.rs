@@ -1,20 +1,22 @@
-//! The first bytes of programs of each machine, as the kernel sees them when it looks for a handler.
+//! The first bytes of each architecture's programs, as the kernel compares them to find a handler.
 
-/// `e_type` of a program at a fixed address, and of one that can lie anywhere (elf(5)).
+/// `e_type` of a program at a fixed address, and of a position-independent one (elf(5)).
 pub(super) const ET_EXEC: u16 = 2;
 pub(super) const ET_DYN: u16 = 3;
 
-/// `EI_OSABI`: none, which nearly all programs have, and GNU, which glibc's static ones have
-/// (they use indirect functions).
+/// `EI_OSABI`: none, used by nearly all programs, and GNU, used by static glibc programs (they
+/// contain indirect functions).
 pub(super) const OSABIS: [u8; 2] = [0, 3];
 
-/// The machines that Go knows on Linux (`go tool dist list`), which are those of released images.
+/// The architectures that Go supports on Linux (`go tool dist list`). Released images use the same
+/// ones.
 pub const ARCHES: [&str; 13] = [
     "386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64",
     "ppc64le", "riscv64", "s390x",
 ];
 
-/// `EI_CLASS` is 64 bits, `EI_DATA` is big, `e_machine`, and the `e_flags` that compilers set.
+/// Whether `EI_CLASS` is 64-bit, whether `EI_DATA` is big-endian, `e_machine`, and the `e_flags`
+/// that compilers set.
 fn header_of(arch: &str) -> Option<(bool, bool, u16, u32)> {
     Some(match arch {
         "386" => (false, false, 3, 0),
@@ -34,7 +36,8 @@ fn header_of(arch: &str) -> Option<(bool, bool, u16, u32)> {
     })
 }
 
-/// The ELF header of a program of that machine (elf(5), `Elf32_Ehdr` and `Elf64_Ehdr`).
+/// Returns the ELF header of a program of this architecture (elf(5), `Elf32_Ehdr` and
+/// `Elf64_Ehdr`).
 pub(super) fn head(arch: &str, kind: u16, osabi: u8) -> Option<Vec<u8>> {
     let (wide, big, machine, flags) = header_of(arch)?;
     let half = |value: u16| match big {
@@ -52,15 +55,15 @@ pub(super) fn head(arch: &str, kind: u16, osabi: u8) -> Option<Vec<u8>> {
     head.extend(half(kind));
     head.extend(half(machine));
     head.extend(word(1));
-    // Entry point and the offsets of the two tables; nobody looks at them.
+    // The entry point and the offsets of the two tables. No handler matches on them.
     head.extend(vec![0; if wide { 24 } else { 12 }]);
     head.extend(word(flags));
-    // The kernel looks at 256 bytes (BINPRM_BUF_SIZE of binfmts.h).
+    // The kernel compares at most 256 bytes (BINPRM_BUF_SIZE of binfmts.h).
     head.resize(256, 0);
     Some(head)
 }
 
-/// Whether a kernel of machine `host` runs programs of machine `arch` by itself.
+/// Whether a kernel of architecture `host` runs programs of architecture `arch` natively.
 pub(super) fn runs(host: &str, arch: &str) -> bool {
     host == arch
         || matches!(
@@ -73,7 +76,7 @@ pub(super) fn runs(host: &str, arch: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// What the decoder of executables calls each of them.
+    /// The decoder of executables recognizes the architecture of each header.
     #[test]
     fn heads_are_those_of_their_machines() {
         for arch in ARCHES {

@@ -1,7 +1,7 @@
-//! The host: what it has, and what it lacks, to mount images and to run what is in them.
+//! Checks whether this host can mount images and run the programs in them, and what it lacks.
 //!
-//! Everything is read below a root (`/` of a real host), so that a test can lay out a host of its own
-//! with the files of `/proc`, `/etc` and `/dev` that matter. Nothing is changed and nothing is run.
+//! All paths are read below a root (`/` for the real host), so a test can lay out a host of its own
+//! with the relevant files of `/proc`, `/etc` and `/dev`. Nothing is changed and no program is run.
 
 mod binfmt;
 mod fuse;
@@ -16,19 +16,19 @@ pub use fuse::User;
 pub use machine::ARCHES;
 pub use room::Room;
 
-/// How it stands with one thing.
+/// The result of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
-    /// It is there.
+    /// It is present and works.
     Ok,
-    /// Worth knowing; nothing that was asked for depends on it.
+    /// Worth knowing, but nothing that was asked for depends on it.
     Note,
-    /// It is not there, or not as it should be.
+    /// It is missing or not as it should be.
     Lacking,
 }
 
 impl Status {
-    /// The word for it.
+    /// The word for the status.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -38,18 +38,18 @@ impl Status {
     }
 }
 
-/// One thing that was looked at.
+/// One check and its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// What it is: a stable word.
+    /// What was checked: a stable name.
     pub what: String,
-    /// How it stands.
+    /// The result.
     pub status: Status,
     /// What was found, for people.
     pub found: String,
-    /// The command that mends it, where something is lacking.
+    /// The command that fixes the problem, if something is lacking.
     pub mend: Option<String>,
-    /// The same for programs: names and values.
+    /// What was found, for programs: names and values.
     pub details: Vec<(&'static str, String)>,
 }
 
@@ -81,36 +81,37 @@ impl Check {
     }
 }
 
-/// What could not be looked at.
+/// A check that could not be carried out.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot look at {what}: {error}")]
 pub struct LookError {
     /// The file or directory.
     pub what: String,
-    /// What the system says.
+    /// The error of the system.
     #[source]
     pub error: io::Error,
 }
 
-/// What to look at.
+/// The host to check, and what is expected of it.
 #[derive(Clone, Debug)]
 pub struct Host {
-    /// Where the host's files are: `/`.
+    /// The root of the host's files: `/`.
     pub root: PathBuf,
-    /// Machine of the kernel, in Go's names.
+    /// The architecture of the kernel, as a GOARCH name.
     pub arch: String,
-    /// Directories that helpers are looked for in, as in `PATH`.
+    /// The directories to search for helpers, as in `PATH`.
     pub path: Vec<PathBuf>,
-    /// The machines whose programs should run here, in Go's names.
+    /// The architectures whose programs should run here, as GOARCH names.
     pub arches: Vec<String>,
-    /// Where the cache is, if anywhere; a path of this process, not below the root.
+    /// The cache directory, if there is one: a path of this process, not below the root.
     pub cache: Option<PathBuf>,
-    /// What the cache may take, in bytes.
+    /// The limit on the size of the cache, in bytes.
     pub cache_limit: u64,
 }
 
 impl Host {
-    /// Looks at everything, in a fixed order. What cannot be looked at stands among the results.
+    /// Runs all checks, in a fixed order. A check that could not be carried out is an error among
+    /// the results.
     pub fn checks(&self) -> Vec<Result<Check, LookError>> {
         let mut checks = fuse::checks(self);
         match Binfmt::read(&self.root) {
@@ -122,13 +123,13 @@ impl Host {
         checks
     }
 
-    /// A path of the host, below the root.
+    /// Returns a path of the host, below the root.
     fn at(&self, path: impl AsRef<Path>) -> PathBuf {
         below(&self.root, path.as_ref())
     }
 }
 
-/// A path of a host below its root.
+/// Returns a path of a host, below its root.
 fn below(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
 }

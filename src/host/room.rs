@@ -1,4 +1,4 @@
-//! Pages and room on disk.
+//! The page size, and the free space for the cache.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,25 +8,25 @@ use rustix::fs::{Access, access, statvfs};
 use super::{Check, Host, LookError, Status};
 use crate::cache::CacheDir;
 
-/// With less than this on disk not even the index of one large image is kept.
+/// The minimum free space, in bytes. With less, not even the index of one large image can be kept.
 const LEAST: u64 = 256 << 20;
 
-/// The room where a directory is, or would be.
+/// The free space at a directory that exists or can be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Room {
-    /// The directory itself, or the nearest one above it that exists.
+    /// The directory itself, or its nearest existing ancestor.
     pub dir: PathBuf,
-    /// Bytes that this user may still write there.
+    /// The number of bytes that this user may still write there.
     pub free: u64,
-    /// Whether this user may write there at all.
+    /// Whether this user may write there.
     pub writable: bool,
 }
 
 impl Room {
-    /// Looks where `path` is, or would be made.
+    /// Determines the free space at `path`, which need not exist.
     ///
     /// # Errors
-    /// If it cannot be told.
+    /// If the path cannot be resolved or the file system does not report its free space.
     pub fn at(path: &Path) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
         let dir = path.ancestors().find(|dir| dir.exists());
@@ -41,7 +41,7 @@ impl Room {
     }
 }
 
-/// The page size, which programs of arm64, loong64, ppc64 and mips64 must be linked for.
+/// Checks the page size. Programs for arm64, loong64, ppc64 and mips64 must be linked for it.
 pub(super) fn page_size() -> Check {
     let size = rustix::param::page_size();
     let (kib, what) = (size >> 10, "page size");
@@ -59,7 +59,7 @@ pub(super) fn page_size() -> Check {
     check.detail("bytes", size.to_string())
 }
 
-/// The directory of the cache, and its room.
+/// Checks the cache directory and its free space.
 pub(super) fn checks(host: &Host) -> Vec<Result<Check, LookError>> {
     const DIR: &str = "cache directory";
     let Some(path) = &host.cache else {

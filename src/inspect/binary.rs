@@ -1,8 +1,9 @@
-//! [`Binary`]: what one executable file says of itself.
+//! [`Binary`]: the facts of one executable file.
 //!
-//! Every field is a fact that the file's own bytes tell; what needs the rest of the image (does the
-//! interpreter exist, do the libraries resolve) is found elsewhere. `None` means that the fact does
-//! not apply to this file; where it applies but cannot be told, the value says `unknown`.
+//! Every field is a fact that follows from the file's own bytes. Facts that depend on the rest of
+//! the image (whether the interpreter exists, whether the libraries resolve) are determined
+//! elsewhere. `None` means that the fact does not apply to the file. If it applies but cannot be
+//! determined, the value is `unknown`.
 
 use std::collections::HashMap;
 
@@ -16,34 +17,34 @@ use super::variants;
 pub struct Binary {
     /// The container format.
     pub format: Format,
-    /// What kind of file it is within the format.
+    /// The kind of file within the format.
     pub kind: Kind,
-    /// Operating system, in Go's names, and where the fact comes from. `None` for scripts.
+    /// Operating system as a GOOS name, and the source of the fact. `None` for scripts.
     pub os: Option<Sourced<String>>,
-    /// Machine, in Go's names, or the common one where Go has none.
+    /// Architecture as a GOARCH name, or its usual name where Go has none.
     pub arch: Option<Sourced<String>>,
-    /// What else it holds: the platforms of a universal binary's slices, or of an archive's members,
-    /// in the order of the file and each once. Empty unless there can be several. All other facts
-    /// are those of the first slice.
+    /// The platforms of a universal binary's slices or an archive's members, in file order and
+    /// without duplicates. Empty for formats with a single platform. All other facts are those of
+    /// the first slice.
     pub slices: Vec<Slice>,
-    /// Variant of the machine, such as GOARM: the name of Go's variable and its value.
+    /// Variants of the architecture, such as GOARM: the name of Go's variable and its value.
     #[serde(deserialize_with = "variants::deserialize")]
     pub variants: Vec<(&'static str, String)>,
     /// Word size in bits.
     pub bits: Option<u8>,
     /// Byte order.
     pub endian: Option<Endian>,
-    /// How it is linked. `None` for what cannot be started or loaded (objects, scripts).
+    /// How it is linked. `None` for files that cannot be started or loaded (objects, scripts).
     pub linkage: Option<Linkage>,
     /// The C library it was built against.
     pub libc: Option<Libc>,
-    /// The highest version of the C library's symbols that it asks for: `GLIBC_2.34`.
+    /// The highest symbol version of the C library that it requires: `GLIBC_2.34`.
     pub libc_required: Option<String>,
     /// PT_INTERP, LC_LOAD_DYLINKER, or the interpreter of a script, as written.
     pub interpreter: Option<Vec<u8>>,
-    /// The one argument that `#!` may give its interpreter.
+    /// The single argument after the interpreter in a `#!` line.
     pub interpreter_argument: Option<Vec<u8>>,
-    /// DT_NEEDED, LC_LOAD_DYLIB, the imported DLLs: in order.
+    /// DT_NEEDED, LC_LOAD_DYLIB, or the imported DLLs, in order.
     pub needed: Vec<Vec<u8>>,
     /// DT_RPATH, split at colons; LC_RPATH.
     pub rpath: Vec<Vec<u8>>,
@@ -51,13 +52,13 @@ pub struct Binary {
     pub runpath: Vec<Vec<u8>>,
     /// DT_SONAME; LC_ID_DYLIB.
     pub soname: Option<Vec<u8>>,
-    /// DT_VERNEED: the symbol versions that it asks of each library.
+    /// DT_VERNEED: the symbol versions that it requires of each library.
     pub versions_needed: Vec<VersionsNeeded>,
-    /// DT_VERDEF: the symbol versions that it defines, without the one that is its own name.
+    /// DT_VERDEF: the symbol versions that it defines, except the one that names the file itself.
     pub versions_defined: Vec<Vec<u8>>,
-    /// Whether the symbol table is gone.
+    /// Whether the symbol table has been removed.
     pub stripped: Option<bool>,
-    /// Position independent executable: ET_DYN, DYNAMICBASE, MH_PIE.
+    /// Position-independent executable: ET_DYN, DYNAMICBASE, MH_PIE.
     pub pie: Option<bool>,
     /// How much of the relocation data is read-only after start.
     pub relro: Option<Relro>,
@@ -65,39 +66,41 @@ pub struct Binary {
     pub nx: Option<bool>,
     /// Whether functions check a stack canary.
     pub canary: Option<bool>,
-    /// Whether it calls checked variants of functions (`-D_FORTIFY_SOURCE`).
+    /// Whether it calls the checked variants of functions (`-D_FORTIFY_SOURCE`).
     pub fortify: Option<bool>,
-    /// What debuggers know it by, in hex: the GNU build id, LC_UUID, the GUID of its PDB.
+    /// The id that debuggers use, in hex: the GNU build id, LC_UUID, or the GUID of the PDB.
     pub build_id: Option<String>,
-    /// Packed (UPX): what is in it shows only when it runs.
+    /// Whether it is packed (UPX): its contents are visible only at run time.
     pub packed: bool,
     /// Go's build information.
     pub go: Option<GoBuild>,
-    /// Whether the loader binds all symbols when it starts the program or loads the library, so that a
-    /// missing one is fatal at once (DT_BIND_NOW, DF_BIND_NOW, DF_1_NOW; glibc's
-    /// `elf_get_dynamic_info`). `None` for all but ELF executables and libraries with a dynamic section.
+    /// Whether the loader binds all symbols when it starts the program or loads the library, so
+    /// that a missing one is fatal at once (DT_BIND_NOW, DF_BIND_NOW, DF_1_NOW; glibc's
+    /// `elf_get_dynamic_info`). `None` except for ELF executables and libraries with a dynamic
+    /// section.
     pub bind_now: Option<bool>,
-    /// Whether the loader leaves out `ld.so.cache` and its default directories when it looks for the
+    /// Whether the loader skips `ld.so.cache` and its default directories when it searches for the
     /// libraries of this file (DF_1_NODEFLIB; glibc's `_dl_map_object`).
     pub no_default_lib: bool,
-    /// What execve(2) answers if the kernel cannot start this ELF file, whatever is around it. `None` if
-    /// it can, and for other formats.
+    /// The result of execve(2) if the kernel cannot start this ELF file in any environment. `None`
+    /// if it can, and for other formats.
     pub exec_error: Option<ExecError>,
-    /// DT_AUXILIARY: libraries that glibc loads before this one if they are there.
+    /// DT_AUXILIARY: libraries that glibc loads before this one if they exist.
     pub auxiliary: Vec<Vec<u8>>,
-    /// DT_FILTER: libraries that glibc loads before this one, and cannot do without.
+    /// DT_FILTER: libraries that glibc loads before this one. A missing one is an error.
     pub filter: Vec<Vec<u8>>,
-    /// DT_AUDIT and DT_DEPAUDIT, split at colons: libraries that glibc loads into an executable to
-    /// watch its loader.
+    /// DT_AUDIT and DT_DEPAUDIT, split at colons: libraries that glibc loads to observe the dynamic
+    /// loader.
     pub audit: Vec<Vec<u8>>,
-    /// Where the headers of an ELF file tell one reader something else than another.
+    /// Contradictions between the headers of an ELF file.
     pub contradictions: Vec<Contradiction>,
-    /// How many bytes an ELF file must have to hold its PT_LOAD segments, if it has fewer.
+    /// The length in bytes that an ELF file needs to contain its PT_LOAD segments, if it is
+    /// shorter.
     pub cut_short: Option<u64>,
 }
 
 impl Binary {
-    /// About how much memory it takes, in bytes.
+    /// The approximate memory use in bytes.
     pub fn footprint(&self) -> usize {
         let lists = [
             &self.needed,
@@ -130,56 +133,56 @@ impl Binary {
     }
 }
 
-/// The symbol versions that a file asks of one library.
+/// The symbol versions that a file requires of one library.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VersionsNeeded {
-    /// The library, by the name that it was linked by.
+    /// The name of the library at link time.
     pub library: Vec<u8>,
-    /// Those without which the loader refuses the file.
+    /// Versions without which the loader refuses the file.
     pub strong: Vec<Vec<u8>>,
-    /// Those that may be missing (VER_FLG_WEAK).
+    /// Versions that may be missing (VER_FLG_WEAK).
     pub weak: Vec<Vec<u8>>,
 }
 
-/// A dynamic symbol that a file wants from others.
+/// A dynamic symbol that a file requires from other files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Undefined {
     /// Its name.
     pub name: Vec<u8>,
-    /// The version of it, if it names one.
+    /// The required version, if the reference has one.
     pub version: Option<Vec<u8>>,
-    /// Whether it may be missing (STB_WEAK).
+    /// Whether the symbol may be missing (STB_WEAK).
     pub weak: bool,
-    /// Its place among the relocations that are applied when the file is loaded; `None` if none of them
-    /// needs it.
+    /// The position of its first relocation among those that are applied at load time and refer to a
+    /// symbol. `None` if none refers to this symbol.
     pub data: Option<u32>,
-    /// Its place among the relocations of function calls (DT_JMPREL), which glibc applies at the first
-    /// call unless the file is bound at start; `None` if none of them needs it.
+    /// Like `data`, for the relocations of function calls (DT_JMPREL), which glibc applies at the first
+    /// call unless the file is bound at start.
     pub call: Option<u32>,
 }
 
 /// The dynamic symbols of an ELF file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Symbols {
-    /// What it wants from others, in the order of the table.
+    /// The undefined symbols, in the order of the table.
     pub undefined: Vec<Undefined>,
-    /// Data of libraries that a program keeps a copy of (R_X86_64_COPY and its like). It defines these
-    /// itself, and does not start if no library does.
+    /// The library data that a program keeps a copy of (R_X86_64_COPY and its equivalents). The program
+    /// defines these symbols itself, and does not start if no library defines them.
     pub copied: Vec<Undefined>,
-    /// What it defines for others: for each name the version index of each definition (DT_VERSYM; 1
-    /// where there is none).
+    /// The defined symbols: for each name the version index of each definition (DT_VERSYM; 1 if there
+    /// is none).
     pub defined: HashMap<Vec<u8>, Vec<u16>>,
-    /// The names of the versions that it defines, by their index (DT_VERDEF).
+    /// The names of the versions that it defines, by index (DT_VERDEF).
     pub versions: HashMap<u16, Vec<u8>>,
     /// Whether it has DT_VERSYM.
     pub versioned: bool,
-    /// Whether all its symbols are bound when it is loaded (DT_BIND_NOW, DF_BIND_NOW, DF_1_NOW).
+    /// Whether all its symbols are bound at load time (DT_BIND_NOW, DF_BIND_NOW, DF_1_NOW).
     pub bind_now: bool,
 }
 
 impl Symbols {
-    /// Whether glibc takes one of its definitions for a reference of that name and version (glibc,
-    /// `check_match` in `elf/dl-lookup.c`).
+    /// Whether glibc resolves a reference with this name and version to a definition in this file
+    /// (`check_match` in glibc's `elf/dl-lookup.c`).
     pub fn defines(&self, name: &[u8], version: Option<&[u8]>) -> bool {
         let Some(indices) = self.defined.get(name) else {
             return false;
@@ -188,7 +191,7 @@ impl Symbols {
             let (index, hidden) = (raw & 0x7fff, raw & 0x8000 != 0);
             match version {
                 _ if !self.versioned => true,
-                // The first version that a library defines counts for references without one.
+                // References without a version match the first version that a library defines.
                 None => index < 3 || !hidden,
                 Some(version) => match self.versions.get(&index) {
                     Some(own) => own == version,
@@ -198,14 +201,14 @@ impl Symbols {
         })
     }
 
-    /// Whether musl takes one of its definitions for a reference of that name. musl knows no versions,
-    /// but passes over hidden definitions (musl, `gnu_lookup` in `ldso/dynlink.c`).
+    /// Whether musl resolves a reference with this name to a definition in this file. musl ignores
+    /// versions, but skips hidden definitions (`gnu_lookup` in musl's `ldso/dynlink.c`).
     pub fn defines_by_name(&self, name: &[u8]) -> bool {
         let indices = self.defined.get(name);
         indices.is_some_and(|indices| indices.iter().any(|raw| raw & 0x8000 == 0))
     }
 
-    /// About how much memory it takes, in bytes.
+    /// The approximate memory use in bytes.
     pub fn footprint(&self) -> usize {
         let undefined = self.undefined.iter();
         let undefined = undefined.map(|symbol| size_of::<Undefined>() + symbol.name.len());
@@ -214,31 +217,32 @@ impl Symbols {
     }
 }
 
-/// One platform of several in one file.
+/// One of several platforms in one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slice {
-    /// Operating system.
+    /// Operating system, as a GOOS name.
     pub os: Option<String>,
-    /// Machine.
+    /// Architecture, as a GOARCH name or its usual name.
     pub arch: Option<String>,
-    /// Variant of the machine, as in [`Binary`].
+    /// Variants of the architecture, as in [`Binary`].
     #[serde(deserialize_with = "variants::deserialize")]
     pub variants: Vec<(&'static str, String)>,
 }
 
-/// A fact and where in the file it was found.
+/// A fact and its source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sourced<T> {
     /// The fact.
     pub value: T,
-    /// Where it comes from.
+    /// The part of the file that the fact comes from.
     pub source: Source,
 }
 
-/// Where a fact comes from. The header is the truth about the machine; build info is a claim.
+/// The source of a fact. The header is authoritative for the architecture; build info is only a
+/// claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {
-    /// The file header or the program headers (the loader's path among them).
+    /// The file header or the program headers, including the path of the loader.
     Header,
     /// An ELF note.
     Note,
@@ -246,7 +250,7 @@ pub enum Source {
     OsAbi,
     /// Go's build information.
     BuildInfo,
-    /// Nothing says so; it is what such a file nearly always is.
+    /// No part of the file. It is the value that such files nearly always have.
     Assumed,
 }
 
@@ -264,33 +268,33 @@ pub enum Format {
     MachOUniversal,
     /// WebAssembly, a module or a component.
     Wasm,
-    /// AIX.
+    /// XCOFF: AIX.
     Xcoff,
-    /// `a.out` of Plan 9.
+    /// Plan 9's `a.out`.
     Plan9,
-    /// A package that Go's compiler wrote.
+    /// A package written by Go's compiler.
     GoArchive,
-    /// An archive of objects for a linker, thin or not.
+    /// An archive of object files for a linker, thin or not.
     Ar,
     /// A text file that names its interpreter after `#!`.
     Script,
 }
 
-/// What kind of file it is.
+/// The kind of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// Can be started.
     #[default]
     Executable,
-    /// Is loaded by something else.
+    /// Is loaded by another file.
     SharedLibrary,
-    /// Input of a linker.
+    /// Input for a linker.
     Object,
-    /// An archive of objects.
+    /// An archive of object files.
     Archive,
-    /// A module of a kernel.
+    /// A kernel module.
     KernelModule,
-    /// The memory of a process that crashed.
+    /// A core dump.
     Core,
     /// A script.
     Script,
@@ -308,13 +312,13 @@ pub enum Endian {
 /// How an executable is linked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Linkage {
-    /// Needs nothing else, loaded at a fixed address.
+    /// Needs no other file, and is loaded at a fixed address.
     Static,
-    /// Needs nothing else, relocates itself.
+    /// Needs no other file, and relocates itself.
     StaticPie,
     /// Needs a loader and libraries.
     Dynamic,
-    /// Names a loader and no library: it still dies without its loader.
+    /// Names a loader but no library. It still does not start without the loader.
     InterpOnly,
 }
 
@@ -335,51 +339,52 @@ pub enum Libc {
     NetBsd,
     /// OpenBSD's.
     OpenBsd,
-    /// That of Solaris and illumos.
+    /// The C library of Solaris and illumos.
     Solaris,
     /// The Universal C Runtime of Windows.
     Ucrt,
-    /// The older ones of Windows: `msvcrt.dll`, `msvcr120.dll`.
+    /// The older C libraries of Windows: `msvcrt.dll`, `msvcr120.dll`.
     Msvcrt,
-    /// That of macOS and its relatives.
+    /// The C library of macOS and its relatives.
     LibSystem,
-    /// None at all, as in most Go programs.
+    /// No C library, as in most Go programs.
     None,
-    /// There is one, and nothing tells which.
+    /// There is a C library, but it is not known which.
     Unknown,
 }
 
-/// RELRO, as `checksec` defines it.
+/// RELRO, as defined by `checksec`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Relro {
-    /// PT_GNU_RELRO, and all symbols bound at start.
+    /// PT_GNU_RELRO, and all symbols are bound at start.
     Full,
-    /// PT_GNU_RELRO alone.
+    /// PT_GNU_RELRO only.
     Partial,
     /// Neither.
     No,
 }
 
-/// Go's build information (`debug/buildinfo`), and what imgfs reads out of it.
+/// Go's build information (`debug/buildinfo`), and the facts that imgfs derives from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GoBuild {
-    /// Version of the toolchain: `go1.22.1`.
+    /// The version of the toolchain: `go1.22.1`.
     pub version: String,
-    /// Import path of the main package.
+    /// The import path of the main package.
     pub path: Option<String>,
-    /// Path of the main module.
+    /// The path of the main module.
     pub module: Option<String>,
-    /// Version of the main module.
+    /// The version of the main module.
     pub module_version: Option<String>,
-    /// `build` lines in the order they are written, unquoted.
+    /// The `build` lines, in file order, unquoted.
     pub settings: Vec<(String, String)>,
-    /// Variables that were given a value at link time (`-ldflags "-X main.version=1.2"`), from the
-    /// recorded flags or, where those are not recorded, from the symbols: `(main.version, 1.2)`.
+    /// The variables that were set at link time (`-ldflags "-X main.version=1.2"`):
+    /// `(main.version, 1.2)`. Read from the recorded flags or, if those are not recorded, from the
+    /// symbols.
     pub injected: Vec<(String, String)>,
 }
 
 impl GoBuild {
-    /// The value of a `build` line.
+    /// Returns the value of a `build` line.
     pub fn setting(&self, key: &str) -> Option<&str> {
         let found = self.settings.iter().find(|(k, _)| k == key);
         found.map(|(_, value)| value.as_str())

@@ -1,18 +1,19 @@
-//! Whether a file's first bytes are those of something that can be decoded.
+//! Decides from a file's first bytes whether it can be decoded.
 //!
-//! By magic number alone, which is how the kernel tells, and never by name or mode; where the magic
-//! number is weak, by the fields after it. The answer is cheap and may be wrong in one direction only:
-//! a candidate may turn out to be undecodable, what is not a candidate would never have been decoded.
+//! Detection uses only the magic number, as the kernel does, never the name or mode. If the magic
+//! number is weak, the fields after it are checked too. The answer is cheap and can be wrong in one
+//! direction only: a candidate may turn out to be undecodable, but a file that is not a candidate
+//! could never have been decoded.
 
 use object::elf::{ELFCLASS64, ELFMAG, FileHeader32, FileHeader64};
 use object::endian::Endianness;
 
 use super::{archive, macho, pe, plan9, wasm, xcoff};
 
-/// How much of the beginning of a file [`detect`] wants to see: all of it, if it is shorter.
+/// The number of leading bytes that [`detect`] needs. A shorter file is passed whole.
 pub const HEAD_LEN: usize = 64 << 10;
 
-/// What a file looks like. All but a script must be seen in full to be decoded.
+/// The apparent format of a file. All formats except scripts need the whole file to be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Candidate {
     /// Executable and Linkable Format.
@@ -27,15 +28,15 @@ pub enum Candidate {
     Wasm,
     /// XCOFF.
     Xcoff,
-    /// `a.out` of Plan 9.
+    /// Plan 9's `a.out`.
     Plan9,
-    /// An archive of objects, or a package of Go.
+    /// An archive of object files, or a compiled Go package.
     Archive,
-    /// A text file that begins with `#!`. What these first bytes say is all that counts.
+    /// A text file that begins with `#!`. Only its first bytes matter.
     Script,
 }
 
-/// Recognises a file by its first bytes.
+/// Detects a file's format from its first bytes.
 pub fn detect(head: &[u8]) -> Option<Candidate> {
     Some(match *head.get(..2)? {
         [b'#', b'!'] => Candidate::Script,
@@ -58,7 +59,8 @@ pub fn detect(head: &[u8]) -> Option<Candidate> {
     })
 }
 
-/// Whether there is a PE header where the stub of DOS says, or may be, if that is further on.
+/// Whether there is a PE header at the offset in the DOS stub. Also true if that offset is beyond
+/// `head` and `head` has [`HEAD_LEN`] bytes, so that the file may be longer.
 fn is_pe(head: &[u8]) -> bool {
     let Some(at) = pe::header_offset(head).and_then(|at| usize::try_from(at).ok()) else {
         return false;
@@ -69,8 +71,8 @@ fn is_pe(head: &[u8]) -> bool {
     }
 }
 
-/// Length of the ELF header that EI_CLASS announces. What is neither of the two classes may still be
-/// run (see `elf::header`), so it gets the benefit of the shorter one.
+/// Returns the length of the ELF header for the class in EI_CLASS. A file of an invalid class may
+/// still be run (see `elf::header`), so the shorter length is used for it.
 fn elf_header_len(head: &[u8]) -> usize {
     match head.get(4) {
         Some(&class) if class == ELFCLASS64.0 => size_of::<FileHeader64<Endianness>>(),

@@ -1,11 +1,11 @@
-//! Which C library a file was built against, from the names it asks for or, where it brings its own,
-//! from what that leaves behind.
+//! Determines which C library a file was built against: from the names that it requires or, if the
+//! library is linked statically, from traces of it in the file.
 //!
-//! A file that is linked dynamically says so in the path of its loader, in the libraries it needs, in
-//! the versions of their symbols. A static one is told by the note of glibc's start files and by
-//! strings that only one library has; which ones was measured (every static executable with `printf`
-//! or `strerror` of either library has them, none of the other library and no Go program has).
-//! Where nothing tells, the answer is that nothing tells.
+//! A dynamically linked file shows it in the path of its loader, the libraries that it needs, and
+//! the versions of their symbols. A static file is recognized by the note of glibc's start files
+//! and by strings that only one library contains. The strings were chosen by measurement: every
+//! static executable with `printf` or `strerror` from either library contains them, none with the
+//! other library does, and no Go program does. Without evidence the answer is unknown.
 
 use memchr::memmem;
 
@@ -13,20 +13,20 @@ use super::binary::{Kind, Libc, Linkage};
 use super::read;
 use super::source::Source;
 
-/// What made the file.
+/// The toolchain that made the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Toolchain {
-    /// A compiler that uses the C library: for C, C++, Rust and all others.
+    /// A compiler that uses the C library: for C, C++, Rust and all other languages.
     C,
-    /// Go, linked by its own linker: static, it has no C at all, cgo or not.
+    /// Go with its own linker. A static program from it contains no C, with or without cgo.
     Go,
-    /// Go that may have used cgo; nothing but its strings could tell.
+    /// Go, possibly with cgo. Only strings in the file could show it.
     GoWithCgo,
     /// Go, linked by the linker of a C toolchain.
     GoLinkedByC,
 }
 
-/// What is known of the file.
+/// The evidence collected from a file.
 pub(super) struct Evidence<'a> {
     pub source: &'a dyn Source,
     pub kind: Kind,
@@ -35,20 +35,20 @@ pub(super) struct Evidence<'a> {
     pub interpreter: Option<&'a [u8]>,
     pub needed: &'a [Vec<u8>],
     pub soname: Option<&'a [u8]>,
-    /// It needs symbols of a version `GLIBC_…`.
+    /// Whether it needs symbols with a version `GLIBC_…`.
     pub glibc_versions: bool,
-    /// The system that its notes name.
+    /// The operating system that its notes name.
     pub os_note: Option<&'static str>,
-    /// It has the ABI tag note of glibc's start files.
+    /// Whether it has the ABI tag note of glibc's start files.
     pub gnu_linux_note: bool,
     pub toolchain: Toolchain,
-    /// Where its read-only data is in the file, `(offset, end)`.
+    /// The ranges `(offset, end)` of its read-only data in the file.
     pub read_only: &'a [(u64, u64)],
 }
 
-/// The C library of an executable or a library.
+/// Returns the C library of an executable or a shared library.
 pub(super) fn detect(e: &Evidence<'_>) -> Libc {
-    // A loader without a library to load: Go with -buildmode=pie, and programs without any libc.
+    // A loader but no libraries: Go with -buildmode=pie, and programs without a libc.
     if e.linkage == Linkage::InterpOnly && !e.glibc_versions {
         return Libc::None;
     }
@@ -62,7 +62,7 @@ pub(super) fn detect(e: &Evidence<'_>) -> Libc {
         return named.unwrap_or(Libc::Unknown);
     }
     if e.kind == Kind::SharedLibrary {
-        // It needs nothing: it is a C library, or it has no use for one.
+        // It needs no libraries: it is a C library itself, or does not use one.
         let itself = e.soname.and_then(of_soname);
         return itself
             .or_else(|| of_strings(e.source, e.read_only))
@@ -71,7 +71,7 @@ pub(super) fn detect(e: &Evidence<'_>) -> Libc {
     of_static(e, system)
 }
 
-/// The library that a static executable brings.
+/// Returns the library that is linked into a static executable.
 fn of_static(e: &Evidence<'_>, system: Option<Libc>) -> Libc {
     if e.toolchain == Toolchain::Go {
         return Libc::None;
@@ -82,13 +82,14 @@ fn of_static(e: &Evidence<'_>, system: Option<Libc>) -> Libc {
     match (of_strings(e.source, e.read_only), e.toolchain) {
         (Some(libc), _) => libc,
         (None, Toolchain::GoWithCgo) => Libc::None,
-        // The other systems have one libc each, and their start files left the note that named them.
+        // Each other system has a single libc, whose start files added the note that names the
+        // system.
         (None, _) if e.os_note.is_some() => system.unwrap_or(Libc::Unknown),
         (None, _) => Libc::Unknown,
     }
 }
 
-/// The one C library of a system that has only one.
+/// Returns the C library of a system that has only one.
 fn of_system(os: &str) -> Option<Libc> {
     Some(match os {
         "freebsd" => Libc::FreeBsd,
@@ -100,7 +101,8 @@ fn of_system(os: &str) -> Option<Libc> {
     })
 }
 
-/// By the path of the loader on Linux. Only the name counts: nix and bundles bring their own.
+/// By the path of the loader on Linux. Only the file name counts, because nix and bundled
+/// applications have loaders in other directories.
 fn of_loader(path: &[u8]) -> Option<Libc> {
     let name = path.rsplit(|&byte| byte == b'/').next()?;
     if name.starts_with(b"ld-musl-") {
@@ -121,7 +123,7 @@ fn of_loader(path: &[u8]) -> Option<Libc> {
     }
 }
 
-/// By the names of the libraries it needs on Linux.
+/// By the names of the needed libraries on Linux.
 fn of_needed(needed: &[Vec<u8>], os_note: Option<&str>) -> Option<Libc> {
     let has = |name: &[u8]| needed.iter().any(|library| library == name);
     let glibc = |library: &Vec<u8>| {
@@ -143,14 +145,14 @@ fn of_needed(needed: &[Vec<u8>], os_note: Option<&str>) -> Option<Libc> {
         return Some(Libc::Uclibc);
     }
     if has(b"libc.so") {
-        // musl has everything in this one; bionic has libdl apart.
+        // musl has everything in `libc.so`. Bionic has a separate `libdl.so`.
         let bionic = has(b"libdl.so") || os_note == Some("android");
         return Some(if bionic { Libc::Bionic } else { Libc::Musl });
     }
     None
 }
 
-/// By the name of the library itself, if it is a part of a C library.
+/// By the soname of the library, if it belongs to a C library.
 fn of_soname(soname: &[u8]) -> Option<Libc> {
     if soname.starts_with(b"libc.musl-") || soname.starts_with(b"ld-musl-") {
         Some(Libc::Musl)
@@ -168,11 +170,12 @@ fn of_soname(soname: &[u8]) -> Option<Libc> {
     }
 }
 
-/// Strings of glibc alone: its tunables and the path of its converters.
+/// Strings that only glibc contains: its tunables and the path of its character set converters.
 const GLIBC: [&[u8]; 3] = [b"glibc.malloc.", b"GLIBC_TUNABLES", b"GCONV_PATH"];
 
-/// Strings of musl alone: the first of `strerror` (`src/errno/__strerror.h`), and the prefixes of
-/// numbers in `printf` (`src/stdio/vfprintf.c`), which it writes in this way only.
+/// Strings that only musl contains: the first messages of `strerror` (`src/errno/__strerror.h`),
+/// and the number prefixes in `printf` (`src/stdio/vfprintf.c`), which only musl writes in this
+/// form.
 const MUSL: [&[u8]; 4] = [
     b"No error information\0",
     b"Illegal byte sequence\0Domain error\0",
@@ -180,10 +183,10 @@ const MUSL: [&[u8]; 4] = [
     b"-0X+0X 0X-0x+0x 0x\0",
 ];
 
-/// Longer than any of them, so that none falls between two windows.
+/// Longer than any of these strings, so that none is split between two windows.
 const OVERLAP: u64 = 64;
 
-/// By what the library itself has among its constants.
+/// By strings among the constants of the library.
 fn of_strings(source: &dyn Source, read_only: &[(u64, u64)]) -> Option<Libc> {
     let finders: Vec<_> = (GLIBC.iter().map(|s| (Libc::Glibc, memmem::Finder::new(s))))
         .chain(MUSL.iter().map(|s| (Libc::Musl, memmem::Finder::new(s))))
@@ -248,7 +251,7 @@ mod tests {
         ] {
             assert_eq!(dynamic(Some(path), &[], None), expected, "{path}");
         }
-        // The loader is what will run, whatever it was linked with.
+        // The loader determines what runs, even if another library was named at link time.
         assert_eq!(
             dynamic(Some("/lib/ld-linux.so.2"), &["libc.so"], None),
             Libc::Glibc
@@ -315,7 +318,7 @@ mod tests {
         assert_eq!(of(musl, Toolchain::C, false), Libc::Musl);
         assert_eq!(of(b"-+   0X0x", Toolchain::C, false), Libc::Unknown);
         assert_eq!(of(b"", Toolchain::C, false), Libc::Unknown);
-        // Go carries any string as data, and no libc.
+        // A Go program can contain any string as data, and no libc.
         assert_eq!(of(musl, Toolchain::Go, false), Libc::None);
         assert_eq!(of(musl, Toolchain::GoLinkedByC, false), Libc::Musl);
         assert_eq!(of(b"", Toolchain::GoWithCgo, false), Libc::None);

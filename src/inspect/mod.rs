@@ -1,14 +1,15 @@
-//! An executable's bytes in, a [`Binary`] out. Pure: it gets a byte source, never a path, and looks
-//! at no other file.
+//! Decodes an executable's bytes into a [`Binary`]. Decoding is pure: it reads one byte source,
+//! knows no path, and opens no other file.
 //!
-//! [`detect()`] tells from a file's first bytes whether it is worth keeping while a layer streams
-//! past. [`inspect`] then reads it, a piece at a time; each piece fails alone, so that a bad section
-//! header costs the facts that sections tell and no others.
+//! [`detect()`] decides from a file's first bytes whether it must be kept while a layer is
+//! streamed. [`inspect`] then reads the file piece by piece. Each piece fails separately: a bad
+//! section header costs only the facts that come from sections.
 //!
-//! Every number in a file is a claim. Counts are capped, offsets are added with checks, nothing is
-//! allocated before it is known that the file is that long, and nothing recurses: an archive or a
-//! universal binary is looked into once. What is read in all has a budget, a few times the length of
-//! the file. The rules, format by format, are in `docs/decoding.md`.
+//! Every number in a file is an unverified claim. Counts are capped, offsets are added with
+//! overflow checks, nothing is allocated before the file is known to be long enough, and nothing
+//! recurses: the contents of an archive or universal binary are decoded one level deep. The total
+//! number of bytes read has a budget of a few times the length of the file. The rules for each
+//! format are in `docs/decoding.md`.
 
 mod archive;
 mod binary;
@@ -36,7 +37,8 @@ pub use runtime::{Contradiction, ExecError};
 pub use source::Source;
 pub use variants::VARIANTS;
 
-/// Decodes one file. `None` if it is not of a format that is known, or ends before its header does.
+/// Decodes one file. Returns `None` if its format is unknown or the file ends before its header
+/// does.
 pub fn inspect(source: &dyn Source) -> Option<Binary> {
     let source = &source::Budget::new(source);
     let len = source.len().min(HEAD_LEN as u64);
@@ -54,12 +56,14 @@ pub fn inspect(source: &dyn Source) -> Option<Binary> {
     }
 }
 
-/// The dynamic symbols of an ELF file. `None` if it has no symbol table or its length cannot be told.
+/// Returns the dynamic symbols of an ELF file, or `None` if it has no symbol table or the table's
+/// length cannot be determined.
 pub fn symbols(source: &dyn Source) -> Option<Symbols> {
     elf::symbols(&source::Budget::new(source))
 }
 
-/// For each of a few byte strings, whether a file holds it, as far as it is worth reading.
+/// Returns for each byte string whether the file contains it. A file beyond the read budget is
+/// searched only in part.
 pub fn contains(source: &dyn Source, strings: &[&[u8]]) -> Vec<bool> {
     read::contains(&source::Budget::new(source), strings)
 }

@@ -1,8 +1,8 @@
-//! The executables of Plan 9 (a.out(6) of its manual): a header of 32 bytes, big-endian on every
-//! machine, then text, data, symbols and line numbers, whose sizes are in the header.
+//! Plan 9 executables (a.out(6) of its manual): a header of 32 bytes, big-endian on every
+//! architecture, then text, data, symbols and line numbers, whose sizes are in the header.
 //!
-//! The magic number is weak (`00 00 01 eb` begins other files too), but the sizes must add up to no
-//! more than the file.
+//! The magic number is weak (other files also begin with `00 00 01 eb`), so the sizes must add up
+//! to no more than the length of the file.
 
 use object::endian::{BigEndian as BE, U32};
 use object::pod::from_bytes;
@@ -13,7 +13,7 @@ use super::binary::{
 use super::go::{self, Region};
 use super::source::Source;
 
-/// The bit of machines of 64 bits: another 8 bytes of header follow, the entry point in full.
+/// The bit for 64-bit architectures. Their header has 8 more bytes, the full entry point.
 const WIDE: u32 = 0x8000;
 
 /// magic, text, data, bss, syms, entry, spsz, pcsz
@@ -33,7 +33,7 @@ impl Header {
     fn read(head: &[u8]) -> Option<Self> {
         let (raw, _) = from_bytes::<Raw>(head).ok()?;
         let [magic, text, data, _, symbols, entry, _, lines] = raw.map(|word| word.get(BE));
-        // `_MAGIC(f, b)`: ((((4*b)+0)*b)+7) with b of 26, 11, 20.
+        // `_MAGIC(f, b)` is `((((4*b)+0)*b)+7)`, with `b` = 26, 11, 20.
         let arch = match magic {
             0x8a97 => "amd64",
             0x01eb => "386",
@@ -56,8 +56,9 @@ impl Header {
         size_of::<Raw>() as u64 + if self.wide { 8 } else { 0 }
     }
 
-    /// Text and data: where they are in the file and in memory. The text is loaded with the header,
-    /// after the first page; the data, at the next page. The page of amd64 has 2 MiB.
+    /// Returns the ranges of text and data in the file and in memory. The text is loaded after the
+    /// first page, together with the header, and the data at the next page. The page size of amd64
+    /// is 2 MiB.
     fn segments(&self) -> [Region; 2] {
         let page: u64 = if self.wide { 2 << 20 } else { 4096 };
         let address = page + self.len();
@@ -75,17 +76,17 @@ impl Header {
     }
 }
 
-/// Whether these may be the first bytes of one.
+/// Whether the bytes can be the start of a Plan 9 executable.
 pub(super) fn is_plan9(head: &[u8]) -> bool {
     Header::read(head).is_some()
 }
 
-/// Decodes a file. `None` if the sizes do not fit in it.
+/// Decodes a file. Returns `None` if the sizes exceed the file.
 pub(super) fn inspect(source: &dyn Source, head: &[u8]) -> Option<Binary> {
     let header = Header::read(head)?;
     let segments = header.segments();
     let [text, data] = segments;
-    // They are numbers of 32 bits.
+    // No overflow: all sizes are 32-bit numbers.
     let len = data.offset + header.data + header.symbols + header.lines;
     let starts = (text.address..text.address + text.len).contains(&header.entry);
     if len > source.len() || !starts {
@@ -126,7 +127,7 @@ pub(super) fn inspect(source: &dyn Source, head: &[u8]) -> Option<Binary> {
 fn go_build(source: &dyn Source, segments: &[Region; 2]) -> Option<GoBuild> {
     let [text, data] = *segments;
     let build = go::read(source, data, segments).or_else(|| {
-        // Everything that is not written is text, in one piece with the data.
+        // All read-only data is part of the text, and text and data are contiguous.
         let all = [(text.offset, data.offset.saturating_add(data.len))];
         go::has_tables(source, &all).then(|| go::read_bare(source, &all))
     });
@@ -162,7 +163,7 @@ mod tests {
         assert!(of(0x1eb, sizes, 159).is_none());
         assert!(of(0x647, sizes, 160).is_some());
         assert!(of(0x107, sizes, 160).is_none());
-        // It starts outside its text.
+        // The entry point is outside the text.
         assert!(of(0x1eb, [100, 20, 0, 0, 0x20, 0, 8], 160).is_none());
         assert!(of(0x1eb, [u32::MAX; 7], 160).is_none());
     }

@@ -1,31 +1,31 @@
-//! Reading what may not be there: a record, a string, as much as there is, a search.
+//! Reads that may fail: a record, a string, a prefix, a search.
 //!
-//! Decoders do not care why a piece is missing, whether the file is too short or a disk failed: the
-//! facts of that piece are unknown. So these answer with `None`.
+//! Decoders do not distinguish why a piece is missing, whether the file is too short or the disk
+//! failed: the facts of that piece are unknown. So these functions return `None` in both cases.
 
 use object::pod::{Pod, from_bytes};
 
 use super::source::Source;
 
-/// How much is searched at a time.
+/// The number of bytes searched at a time.
 const WINDOW: u64 = 1 << 20;
 
-/// One record of a fixed layout.
+/// Reads one record of a fixed layout.
 pub(super) fn record<T: Pod>(source: &dyn Source, offset: u64) -> Option<T> {
     let size = size_of::<T>() as u64;
     let bytes = source.piece(offset, size, size).ok()?;
     from_bytes::<T>(&bytes).ok().map(|(record, _)| *record)
 }
 
-/// The first bytes of a piece: as many as it claims, the file has, and `limit` allows.
+/// Reads the first bytes of a piece: `len`, limited by what the file has and by `limit`.
 pub(super) fn prefix(source: &dyn Source, offset: u64, len: u64, limit: u64) -> Option<Vec<u8>> {
     let there = source.available(offset, len.min(limit))?;
     source.piece(offset, there, limit).ok()
 }
 
-/// The string at `offset` that ends with a NUL before `end`, if that is within `limit` bytes.
+/// Reads the string at `offset`, if a NUL ends it before `end` and within `limit` bytes.
 pub(super) fn c_string(source: &dyn Source, offset: u64, end: u64, limit: u64) -> Option<Vec<u8>> {
-    // Nearly all are short; the second step is for the run paths of nix.
+    // Nearly all strings are short. The second step is for the long run paths of nix.
     for step in [limit.min(256), limit] {
         let bytes = prefix(source, offset, end.checked_sub(offset)?, step)?;
         if let Some(nul) = memchr::memchr(0, &bytes) {
@@ -35,9 +35,9 @@ pub(super) fn c_string(source: &dyn Source, offset: u64, end: u64, limit: u64) -
     None
 }
 
-/// Shows `look` the bytes of `offset..offset + len` in windows, with the offset of each, until it
-/// answers. A window begins `overlap` bytes before the end of the last, so that what is no longer
-/// than `overlap + 1` bytes is whole in one of them.
+/// Passes the bytes of `offset..offset + len` to `look` in windows, each with its offset, until it
+/// returns `Some`. A window begins `overlap` bytes before the end of the previous one, so anything
+/// of up to `overlap + 1` bytes is complete in at least one window.
 pub(super) fn scan<T>(
     source: &dyn Source,
     offset: u64,
@@ -61,7 +61,7 @@ pub(super) fn scan<T>(
     None
 }
 
-/// For each of a few byte strings, whether it occurs. Ends when all were found.
+/// Returns for each byte string whether it occurs. Stops when all have been found.
 pub(super) fn contains(source: &dyn Source, strings: &[&[u8]]) -> Vec<bool> {
     let finders: Vec<_> = strings.iter().map(memchr::memmem::Finder::new).collect();
     let longest = strings.iter().map(|string| <[u8]>::len(string)).max();
@@ -76,8 +76,8 @@ pub(super) fn contains(source: &dyn Source, strings: &[&[u8]]) -> Vec<bool> {
     found
 }
 
-/// An unsigned number in seven bits a byte, least significant first: LEB128 (DWARF 5, section 7.6)
-/// and Go's `encoding/binary.Uvarint`. Returns what follows it.
+/// Parses an unsigned integer of seven bits per byte, least significant first: LEB128 (DWARF 5,
+/// section 7.6) and Go's `encoding/binary.Uvarint`. Returns it with the bytes that follow.
 pub(super) fn uvarint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut value = 0u64;
     for (index, &byte) in bytes.iter().enumerate().take(10) {
@@ -94,8 +94,8 @@ pub(super) fn uvarint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     None
 }
 
-/// Ranges of a file, `(offset, end)`, in order and without overlap: however many there are, no byte
-/// is looked at twice.
+/// Sorts and merges ranges `(offset, end)` of a file, so that no byte is read twice, even if there
+/// are many ranges.
 pub(super) fn merged(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
     ranges.sort_unstable();
     let mut merged: Vec<(u64, u64)> = Vec::new();
@@ -108,12 +108,12 @@ pub(super) fn merged(mut ranges: Vec<(u64, u64)>) -> Vec<(u64, u64)> {
     merged
 }
 
-/// Two digits a byte.
+/// Formats bytes in hex, two digits per byte.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Whether UPX left its mark after the headers (`l_info` in UPX's `p_unix.h`).
+/// Whether the headers are followed by the mark of UPX (`l_info` in UPX's `p_unix.h`).
 pub(super) fn has_upx_mark(head: &[u8]) -> bool {
     memchr::memmem::find(head, b"UPX!").is_some()
 }

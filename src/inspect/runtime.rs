@@ -1,32 +1,33 @@
-//! What happens to an ELF file at run time: the answer of execve(2), and where two readers of the same
-//! file see different things.
+//! The behavior of an ELF file at run time: the result of execve(2), and contradictions between
+//! parts of the file that different readers use.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Why the Linux kernel does not start an ELF file, whatever is around it (`load_elf_binary` in
-/// `fs/binfmt_elf.c` of Linux 6.x). The machine is not compared, and no interpreter is looked for.
+/// The reason why the Linux kernel does not start an ELF file, independent of its environment
+/// (`load_elf_binary` in `fs/binfmt_elf.c` of Linux 6.x). The architecture is not compared with the
+/// host's, and the interpreter is not looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ExecError {
-    /// ENOEXEC: the type is neither ET_EXEC nor ET_DYN, the table of program headers has a wrong size
-    /// or lies outside the file, or PT_INTERP has a wrong size or does not end with a NUL. A shell
-    /// then reads the file as a script.
+    /// ENOEXEC: the type is neither ET_EXEC nor ET_DYN, the program header table has a wrong size
+    /// or is outside the file, or PT_INTERP has a wrong size or does not end with a NUL. A shell
+    /// then runs the file as a script.
     NoExec,
-    /// EIO: PT_INTERP lies outside the file.
+    /// EIO: PT_INTERP is outside the file.
     Io,
     /// EINVAL: the file offset of PT_INTERP is negative.
     Invalid,
-    /// EACCES: PT_INTERP is an empty path, which the kernel takes for the working directory, and a
+    /// EACCES: PT_INTERP is an empty path. The kernel resolves it to the working directory, and a
     /// directory cannot be executed.
     Access,
-    /// execve(2) replaces the process and then kills it with SIGSEGV: there is no PT_LOAD, or one that
-    /// cannot be mapped.
+    /// execve(2) replaces the process image and the process is then killed with SIGSEGV, because
+    /// there is no PT_LOAD or one cannot be mapped.
     Killed,
 }
 
 impl ExecError {
-    /// The name of the errno that execve(2) returns, or of the signal that it sends.
+    /// The name of the errno that execve(2) returns, or of the signal that kills the process.
     pub fn name(self) -> &'static str {
         match self {
             Self::NoExec => "ENOEXEC",
@@ -37,7 +38,7 @@ impl ExecError {
         }
     }
 
-    /// The number that execve(2) leaves in `errno` on Linux. `None` if the process is killed instead.
+    /// The `errno` of execve(2) on Linux. `None` if the process is killed instead.
     pub fn errno(self) -> Option<i32> {
         match self {
             Self::NoExec => Some(8),
@@ -49,33 +50,33 @@ impl ExecError {
     }
 }
 
-/// Where an ELF file tells one reader something else than another.
+/// A contradiction in an ELF file: two ways to read it give different results.
 ///
-/// The fields of [`Binary`](super::Binary) say what the kernel and the dynamic loader read. This says
-/// what a tool believes that reads the file in another way.
+/// The fields of [`Binary`](super::Binary) say what the kernel and the dynamic loader read. A
+/// contradiction says what a tool that reads the file in another way sees instead.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Contradiction {
     /// There is a second PT_INTERP, with this path. The kernel uses the first.
     SecondInterp(Vec<u8>),
-    /// The section `.interp` holds this path, and PT_INTERP another.
+    /// The section `.interp` contains this path, which differs from the path in PT_INTERP.
     InterpSection(Vec<u8>),
     /// There are two PT_DYNAMIC. The one that the loader does not use lists these libraries.
     SecondDynamic(Vec<Vec<u8>>),
-    /// The offset of PT_DYNAMIC does not lead to the bytes at its address. At the offset these
-    /// libraries are listed.
+    /// The offset and the address of PT_DYNAMIC lead to different bytes. Those at the offset list
+    /// these libraries.
     DynamicOffset(Vec<Vec<u8>>),
     /// The section `.dynamic` is not what the loader reads. It lists these libraries.
     DynamicSection(Vec<Vec<u8>>),
-    /// The loader reads other program headers from memory than the kernel reads from the file. Those in
-    /// the file lead to these libraries.
+    /// The program headers that the loader reads from memory differ from those that the kernel reads
+    /// from the file. Those in the file lead to these libraries.
     ProgramHeaders(Vec<Vec<u8>>),
-    /// PT_PHDR names another address than the one at which the kernel finds the program headers, and
-    /// the loader moves all addresses by the difference. Without that they lead to these libraries.
+    /// The address in PT_PHDR differs from the address at which the kernel finds the program headers.
+    /// The loader adds the difference to all addresses. Without it they lead to these libraries.
     HeaderAddress(Vec<Vec<u8>>),
 }
 
 impl Contradiction {
-    /// The names that it holds.
+    /// The path or the libraries of the contradiction.
     pub fn names(&self) -> &[Vec<u8>] {
         match self {
             Self::SecondInterp(path) | Self::InterpSection(path) => std::slice::from_ref(path),

@@ -1,17 +1,18 @@
 //! Scripts: text files whose first line names their interpreter.
 //!
-//! The rules are those of Linux (`fs/binfmt_script.c`, since 5.1), step by step, because what a shell
-//! would make of the line does not matter: the kernel starts the interpreter. It looks at 256 bytes;
-//! splits off the first word; and what follows, blanks and all, is one argument. A carriage return is
-//! a byte of the name like any other.
+//! The rules are exactly those of Linux (`fs/binfmt_script.c`, since 5.1), because the kernel starts
+//! the interpreter. How a shell would parse the line does not matter. The kernel reads 256 bytes and
+//! splits off the first word. The rest of the line, including blanks, is a single argument. A
+//! carriage return is an ordinary byte of the name.
 
 use super::binary::{Binary, Format, Kind};
 
-/// BINPRM_BUF_SIZE (`include/uapi/linux/binfmts.h`), as much as the kernel reads. It was 128 until 5.1.
+/// BINPRM_BUF_SIZE (`include/uapi/linux/binfmts.h`): the number of bytes that the kernel reads. It
+/// was 128 before 5.1.
 const BUF_SIZE: usize = 256;
 
-/// Decodes the first line. `None` where the kernel would answer ENOEXEC, or start a file without a
-/// name.
+/// Decodes the first line. Returns `None` if the kernel would answer ENOEXEC or if the
+/// interpreter's name is empty.
 pub(super) fn inspect(head: &[u8]) -> Option<Binary> {
     let (interpreter, argument) = first_line(head)?;
     Some(Binary {
@@ -26,14 +27,14 @@ pub(super) fn inspect(head: &[u8]) -> Option<Binary> {
 fn first_line(head: &[u8]) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
     let rest = head.strip_prefix(b"#!")?;
     let mut buf: Vec<u8> = rest.iter().copied().take(BUF_SIZE - 2).collect();
-    // The kernel's buffer is zeroed beyond the end of a short file.
+    // The kernel's buffer is zero-filled beyond the end of a short file.
     buf.resize(BUF_SIZE - 2, 0);
 
     let line = match buf.iter().position(|&byte| byte == b'\n') {
         Some(end) => buf.get(..end)?.trim_suffix_blanks(),
         None => {
-            // Without the end of the line in sight the name is whole only if something ends it. The
-            // last byte of the buffer is where the kernel puts its NUL.
+            // If the end of the line is not in the buffer, the name is complete only if a
+            // terminator follows it. The kernel overwrites the last byte of the buffer with a NUL.
             let name = buf.iter().position(|&byte| !is_blank(byte))?;
             buf.get(name..)?.iter().find(|&&byte| is_terminator(byte))?;
             buf.get(..buf.len() - 1)?.trim_suffix_blanks()
@@ -45,7 +46,7 @@ fn first_line(head: &[u8]) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
     if name.is_empty() {
         return None;
     }
-    // A NUL ends the line for whoever reads it as a C string.
+    // A NUL ends the argument for a program that reads it as a C string.
     let argument = rest.trim_prefix_blanks().split(|&byte| byte == 0).next();
     let argument = argument.filter(|a| !a.is_empty()).map(<[u8]>::to_vec);
     Some((name.to_vec(), argument))
@@ -148,9 +149,9 @@ mod tests {
         let long = format!("#!/{}\n", "a".repeat(252));
         assert_eq!(long.len(), 256);
         assert_eq!(parse(long.as_bytes()), name(&long[2..255]));
-        // One more, and nothing tells whether the name is whole.
+        // With one more byte, the name may be incomplete.
         assert_eq!(parse(format!("#!/{}\n", "a".repeat(253)).as_bytes()), None);
-        // An argument is cut off without a word, one byte before the end of the buffer.
+        // An argument is silently truncated one byte before the end of the buffer.
         let argument = "b".repeat(300);
         let cut = parse(format!("#!/bin/sh {argument}\n").as_bytes());
         assert_eq!(cut, with("/bin/sh", &argument[..255 - 10]));

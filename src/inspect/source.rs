@@ -1,5 +1,4 @@
-//! Where the bytes of an executable come from: never a path, always something that can be read at
-//! an offset, a piece at a time.
+//! The byte source of an executable: never a path, always something that can be read at any offset.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -8,31 +7,31 @@ use std::os::unix::fs::FileExt;
 
 /// The bytes of one file.
 pub trait Source {
-    /// Length in bytes.
+    /// The length in bytes.
     fn len(&self) -> u64;
 
-    /// Fills `buf` from `offset`.
+    /// Fills `buf` with the bytes at `offset`.
     ///
     /// # Errors
-    /// If the file is shorter, or the storage fails.
+    /// If the file is shorter, or the read fails.
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()>;
 
-    /// Whether there are no bytes.
+    /// Whether the length is zero.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many bytes there are from `offset` on without a gap, at most `wanted`. `None` if `offset` is
-    /// beyond the end.
+    /// Returns the number of bytes that can be read from `offset` on without a gap, at most
+    /// `wanted`. `None` if `offset` is beyond the end.
     fn available(&self, offset: u64, wanted: u64) -> Option<u64> {
         Some(self.len().checked_sub(offset)?.min(wanted))
     }
 
-    /// Reads `len` bytes at `offset`. Nothing is allocated before it is known that the file is
-    /// that long, and never more than `limit` bytes: sizes inside a file are claims.
+    /// Reads `len` bytes at `offset`. Sizes inside a file are unverified claims, so nothing is
+    /// allocated before the file is known to be that long, and never more than `limit` bytes.
     ///
     /// # Errors
-    /// If the file is shorter, the piece is larger than `limit`, or the storage fails.
+    /// If the file is shorter, `len` exceeds `limit`, or the read fails.
     fn piece(&self, offset: u64, len: u64, limit: u64) -> io::Result<Vec<u8>> {
         let end = offset.checked_add(len).ok_or(io::ErrorKind::InvalidData)?;
         if end > self.len() {
@@ -73,7 +72,7 @@ impl Source for Vec<u8> {
     }
 }
 
-/// So that a slice, which has no size of its own, can be a `&dyn Source` too.
+/// Allows a slice, which is unsized, to be used as a `&dyn Source`.
 impl<S: Source + ?Sized> Source for &S {
     fn len(&self) -> u64 {
         (**self).len()
@@ -84,7 +83,8 @@ impl<S: Source + ?Sized> Source for &S {
     }
 }
 
-/// A part of a file, read as a file of its own: a slice of a universal binary, a member of an archive.
+/// A part of a file, read as a separate file: a slice of a universal binary, or a member of an
+/// archive.
 pub(super) struct Window<'a> {
     source: &'a dyn Source,
     offset: u64,
@@ -92,7 +92,7 @@ pub(super) struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
-    /// As much of the part as there is.
+    /// Creates a window of `len` bytes at `offset`, cut off at the end of the file.
     pub fn new(source: &'a dyn Source, offset: u64, len: u64) -> Self {
         let there = source.len().saturating_sub(offset);
         let len = len.min(there);
@@ -120,10 +120,12 @@ impl Source for Window<'_> {
     }
 }
 
-/// No file is worth more reading: only holes make one that is that large, and those are claims too.
+/// The maximum number of bytes read from one file. Only sparse files are large enough to reach it,
+/// and the length of their holes is an unverified claim.
 const BUDGET_LIMIT: u64 = 8 << 30;
 
-/// A source that runs dry: what a file claims decides how much of it is read, and how often.
+/// A source with a limit on the bytes read from it. The contents of a file determine which parts
+/// are read and how often, so a hostile file could otherwise cause unbounded reads.
 pub(super) struct Budget<'a> {
     source: &'a dyn Source,
     len: u64,
@@ -131,9 +133,10 @@ pub(super) struct Budget<'a> {
 }
 
 impl<'a> Budget<'a> {
-    /// Honest files are read once where their names and strings are, if at all.
+    /// Sets the limit to three times the length plus 16 MiB. Valid files are read at most once
+    /// where their names and strings are.
     pub fn new(source: &'a dyn Source) -> Self {
-        // Asked once: of a file it is a system call.
+        // Read only once, because for a file it is a system call.
         let len = source.len();
         let left = len.saturating_mul(3).saturating_add(16 << 20);
         let left = Cell::new(left.min(BUDGET_LIMIT));
@@ -147,7 +150,7 @@ impl Source for Budget<'_> {
     }
 
     fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
-        // Each reading has a price, too.
+        // Each read has a fixed cost as well.
         let price = (buf.len() as u64).saturating_add(64);
         let left = self.left.get().checked_sub(price);
         self.left.set(left.unwrap_or_default());
@@ -170,7 +173,7 @@ impl Source for File {
 mod tests {
     use super::*;
 
-    /// A file of nothing but a hole.
+    /// A file that consists of one hole.
     struct Hole;
 
     impl Source for Hole {
@@ -186,9 +189,9 @@ mod tests {
     #[test]
     fn no_file_is_read_without_end() {
         let budget = Budget::new(&Hole);
-        // It is never touched, so it takes no memory.
+        // The buffer is never touched, so it takes no memory.
         let mut buf = vec![0; 1 << 30];
         let reads = (0..100).take_while(|_| budget.read_exact_at(&mut buf, 0).is_ok());
-        assert_eq!(reads.count(), 7, "8 GiB, less what each reading costs");
+        assert_eq!(reads.count(), 7, "8 GiB, less the fixed cost of each read");
     }
 }

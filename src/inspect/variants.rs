@@ -1,9 +1,9 @@
-//! The names of Go's variables for variants of a machine. Facts are written down by name and read
-//! back as the same names.
+//! The names of Go's variables for architecture variants. Facts are serialized by name, and
+//! deserialized to the same static names.
 
 use serde::{Deserialize, Deserializer, de};
 
-/// All of them, in the order of the sidecar's format.
+/// All variables, in the order of the sidecar format.
 pub const VARIANTS: [&str; 8] = [
     "GOAMD64",
     "GO386",
@@ -15,7 +15,7 @@ pub const VARIANTS: [&str; 8] = [
     "GORISCV64",
 ];
 
-/// Reads a list of names and values.
+/// Deserializes a list of names and values.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<(&'static str, String)>, D::Error> {

@@ -1,4 +1,4 @@
-//! Handlers as Debian and others register them, and what is wrong with some.
+//! Tests with handlers as Debian and others register them, and with broken ones.
 
 use super::super::machine::head;
 use super::*;
@@ -43,7 +43,7 @@ fn an_entry_says_what_it_matches() {
 
 #[test]
 fn what_matches_only_a_part_is_no_handler_for_all() {
-    // The mask of the type is whole: position independent programs are not matched.
+    // The mask covers all bits of `e_type`, so position-independent programs are not matched.
     let exact = ARM64.replace("fffffffffffffffffeffffff", "ffffffffffffffffffffffff");
     let handler = Handler::parse("exact", &exact).unwrap();
     assert!(handler.matches(&head("arm64", ET_EXEC, 3).unwrap()));
@@ -100,7 +100,7 @@ fn an_extension_or_nonsense_matches_no_machine() {
     assert_eq!(Handler::parse("far", far).unwrap().matched("arm64").0, 0);
 }
 
-/// qemu's masks for MIPS look at the flags, which tell n32 from o32.
+/// qemu's masks for MIPS include the flags, which distinguish n32 from o32.
 #[test]
 fn flags_of_the_header_count_too() {
     let zeros = "00".repeat(8);
@@ -109,7 +109,7 @@ fn flags_of_the_header_count_too() {
          magic 7f454c46010201{zeros}00\
          00020008000000010000000000000000000000000000 0000\n"
     );
-    // A magic of 40 bytes with e_flags at 36; the bit ABI2 must not be set.
+    // A magic of 40 bytes with `e_flags` at offset 36. The bit ABI2 must not be set.
     let magic = format!("7f454c46010201{zeros}0000020008{}", "00".repeat(20));
     let mask = format!(
         "ffffffffffffff00{}fffeffff{}00000020",
@@ -118,7 +118,7 @@ fn flags_of_the_header_count_too() {
     );
     assert!(
         Handler::parse("bad", &text).is_none(),
-        "a space is no digit"
+        "a space is not a digit"
     );
     let text = format!("enabled\ninterpreter /q\nflags: F\noffset 0\nmagic {magic}\nmask {mask}\n");
     let handler = Handler::parse("mips", &text).unwrap();

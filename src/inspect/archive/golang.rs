@@ -1,19 +1,20 @@
-//! What Go's compiler writes: a line of text first (`cmd/compile/internal/gc/obj.go`).
+//! Packages written by Go's compiler. They begin with a line of text
+//! (`cmd/compile/internal/gc/obj.go`).
 //!
-//! `go object GOOS GOARCH VERSION`, then whatever experiments and variants it was made with.
+//! The line is `go object GOOS GOARCH VERSION`, followed by experiments and architecture variants.
 
 use crate::inspect::binary::{Binary, Format, GoBuild, Kind, Source as FactSource, Sourced};
 use crate::inspect::go;
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
-/// How the line begins.
+/// The beginning of the line.
 pub(in crate::inspect) const MAGIC: &[u8] = b"go object ";
 
-/// The line has some hundred bytes.
+/// The maximum length of the line in bytes. Real ones have some hundred.
 const LINE_LIMIT: u64 = 4096;
 
-/// Decodes a package by its first line.
+/// Decodes a package from its first line.
 pub(super) fn inspect(source: &dyn Source) -> Option<Binary> {
     let bytes = read::prefix(source, 0, LINE_LIMIT, LINE_LIMIT)?;
     let line = bytes

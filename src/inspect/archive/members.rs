@@ -1,25 +1,25 @@
-//! The members of an archive (ar(5); System V's and BSD's ways of writing long names).
+//! The members of an archive (ar(5), with the long names of System V and BSD).
 //!
-//! A header of 60 bytes of text before each member, each at an even offset. In a thin archive the
-//! members are elsewhere, and only the tables are in it.
+//! Each member has a header of 60 bytes of text at an even offset. A thin archive contains only the
+//! tables; the members are in other files.
 
 use crate::inspect::read;
 use crate::inspect::source::{Source, Window};
 
-/// The first bytes.
+/// The magic number of an archive.
 pub(in crate::inspect) const MAGIC: &[u8] = b"!<arch>\n";
-/// And those of a thin one.
+/// The magic number of a thin archive.
 pub(in crate::inspect) const THIN_MAGIC: &[u8] = b"!<thin>\n";
 
 const HEADER_LEN: u64 = 60;
 
-/// The C library has two thousand.
+/// The maximum number of members. The C library has two thousand.
 const LIMIT: usize = 1 << 15;
 
-/// Long names, all together.
+/// The maximum length in bytes of all long names together.
 const NAMES_LIMIT: u64 = 4 << 20;
 
-/// A member: its name and where its content is.
+/// A member: its name and the range of its content.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Member {
     pub name: Vec<u8>,
@@ -28,13 +28,13 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// Its content.
+    /// Returns the content of the member.
     pub fn content<'a>(&self, source: &'a dyn Source) -> Window<'a> {
         Window::new(source, self.offset, self.len)
     }
 }
 
-/// The members, as far as the archive makes sense.
+/// Iterates over the members up to the first invalid header.
 pub(super) struct Members<'a> {
     source: &'a dyn Source,
     at: u64,
@@ -68,7 +68,7 @@ impl Iterator for Members<'_> {
             return None;
         }
         let mut offset = self.at.checked_add(HEADER_LEN)?;
-        // The tables of symbols and of names are in a thin archive too.
+        // A thin archive also contains the tables of symbols and names.
         let table = matches!(name, b"/" | b"//" | b"/SYM64/");
         let stored = if self.thin && !table { 0 } else { len };
         self.at = offset.checked_add(stored)?.checked_next_multiple_of(2)?;
@@ -96,12 +96,12 @@ impl Iterator for Members<'_> {
     }
 }
 
-/// System V ends names with a slash.
+/// Removes the slash with which System V ends names.
 fn without_slash(name: &[u8]) -> Vec<u8> {
     name.strip_suffix(b"/").unwrap_or(name).to_vec()
 }
 
-/// Decimal digits, then blanks.
+/// Parses decimal digits followed by blanks.
 fn number(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text.trim_ascii_end())
         .ok()?

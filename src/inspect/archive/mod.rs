@@ -1,8 +1,9 @@
-//! Archives of objects (`ar`): of C objects, for a linker, and of one Go package.
+//! Archives of objects (`ar`): C objects for a linker, and Go packages.
 //!
-//! Such a file is for the platforms of its members. A few bytes of each tell, so that a library of
-//! thousands costs little; only the object of Go in an archive for C (`-buildmode=c-archive`) is
-//! decoded in full, as its build information is the one of the archive.
+//! The platforms of an archive are those of its members. They are determined from a few bytes of
+//! each member, so that a library with thousands of them is cheap to decode. Only the Go object in
+//! an archive for C (`-buildmode=c-archive`) is decoded in full, because its build information is
+//! that of the archive.
 
 mod golang;
 mod members;
@@ -15,16 +16,16 @@ use super::{elf, macho, pe, read, wasm};
 pub(super) use self::golang::MAGIC as GO_OBJECT;
 pub(super) use self::members::{MAGIC, THIN_MAGIC};
 
-/// The name of the object that has all of Go in it (`cmd/link/internal/ld/ar.go`, `hostArchive`).
+/// The name of the object that contains all Go code (`cmd/link/internal/ld/ar.go`, `hostArchive`).
 const GO_MEMBER: &[u8] = b"go.o";
 
-/// The first member of a package that Go's compiler wrote.
+/// The first member of a package written by Go's compiler.
 const PACKAGE: &[u8] = b"__.PKGDEF";
 
-/// The first member of a Debian package, which is an archive of archives and none of objects.
+/// The first member of a Debian package, which is an archive of archives and contains no objects.
 const DEBIAN: &[u8] = b"debian-binary";
 
-/// What a linker is told of one member.
+/// The platform of one member.
 struct Object {
     slice: Slice,
     os_source: FactSource,
@@ -32,7 +33,7 @@ struct Object {
     endian: Option<Endian>,
 }
 
-/// Decodes an archive. `None` if it is one of other things than objects.
+/// Decodes an archive. Returns `None` if it does not contain objects.
 pub(super) fn inspect(source: &dyn Source, head: &[u8]) -> Option<Binary> {
     if head.starts_with(GO_OBJECT) {
         return golang::inspect(source);
@@ -60,7 +61,8 @@ pub(super) fn inspect(source: &dyn Source, head: &[u8]) -> Option<Binary> {
         };
         objects.extend(found.filter(|new| !objects.iter().any(|old| old.slice == new.slice)));
     }
-    // What is read of Go has its GOOS from the build information, as the others do not.
+    // Only the Go object has a known GOOS, from the build information. The others only assume
+    // theirs.
     if go.is_some() {
         objects.retain(|object| object.os_source != FactSource::Assumed);
     }
@@ -97,7 +99,7 @@ fn binary(objects: Vec<Object>, go: Option<super::binary::GoBuild>) -> Binary {
     }
 }
 
-/// The object of Go, whatever its format.
+/// Decodes the Go object, in any format.
 fn of_go(window: &Window<'_>) -> Option<Binary> {
     let head = read::prefix(window, 0, 64, 64)?;
     elf::inspect(window, &head).or_else(|| macho::inspect(window))
@@ -117,7 +119,7 @@ fn object_of(binary: Binary) -> Option<Object> {
     })
 }
 
-/// What a member says in its first bytes. `None` if it is no object.
+/// Returns the platform of a member from its first bytes. `None` if it is not an object.
 fn object(window: &Window<'_>, member: &Member) -> Option<Object> {
     let head = read::prefix(window, 0, 64, 64)?;
     if let Some(binary) = elf::platform(&head) {
@@ -135,7 +137,7 @@ fn object(window: &Window<'_>, member: &Member) -> Option<Object> {
     if wasm::is_wasm(&head) {
         return object_of(wasm::inspect(window)?);
     }
-    // Tables of the archive and texts have no machine.
+    // The tables of the archive have no architecture.
     if member.name.starts_with(b"/") {
         return None;
     }
@@ -146,7 +148,7 @@ fn object(window: &Window<'_>, member: &Member) -> Option<Object> {
             variants: Vec::new(),
         },
         os_source: FactSource::Header,
-        // A COFF header has no word for it; the machine says it.
+        // A COFF header has no field for it. It follows from the architecture.
         bits: match arch {
             "386" | "arm" => Some(32),
             "amd64" | "arm64" | "arm64ec" | "ia64" => Some(64),

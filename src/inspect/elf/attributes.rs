@@ -1,14 +1,14 @@
-//! Build attributes: what a compiler was told of the processor (Addenda to the ABI for the Arm
-//! architecture, section 3; RISC-V ELF psABI, "Attributes").
+//! Build attributes: the target processor that the compiler was configured for (Addenda to the ABI
+//! for the Arm architecture, section 3; RISC-V ELF psABI, "Attributes").
 //!
-//! A list of tags and values. A tag does not say how its value is written: for most, odd ones have
-//! strings and even ones numbers, and the exceptions must be known.
+//! Attributes are a list of tags and values. A tag does not encode the type of its value: most odd
+//! tags have strings and most even tags numbers, and the exceptions must be known.
 
 use object::elf::{FileHeader32, Tag_File};
 use object::endian::Endianness;
 use object::read::elf::AttributesSection;
 
-/// Tag_CPU_arch (section 3.3.5.2 there).
+/// Tag_CPU_arch (section 3.3.5.2 of the Addenda).
 const TAG_CPU_ARCH: u64 = 6;
 
 /// Tag_RISCV_arch.
@@ -19,9 +19,9 @@ enum Value {
     Text(Vec<u8>),
 }
 
-/// Tag_CPU_arch of the whole file.
+/// Returns Tag_CPU_arch of the whole file.
 pub(super) fn cpu_arch(bytes: &[u8], endian: Endianness) -> Option<u64> {
-    // CPU_raw_name and CPU_name are strings; and above 32, the odd ones.
+    // CPU_raw_name and CPU_name are strings, and so are odd tags above 32.
     let is_text = |tag| matches!(tag, 4 | 5) || (tag > 32 && tag % 2 == 1);
     match find(bytes, endian, b"aeabi", TAG_CPU_ARCH, is_text)? {
         Value::Number(number) => Some(number),
@@ -29,7 +29,7 @@ pub(super) fn cpu_arch(bytes: &[u8], endian: Endianness) -> Option<u64> {
     }
 }
 
-/// Tag_RISCV_arch of the whole file: `rv64i2p1_m2p0_…`.
+/// Returns Tag_RISCV_arch of the whole file: `rv64i2p1_m2p0_…`.
 pub(super) fn riscv_arch(bytes: &[u8], endian: Endianness) -> Option<Vec<u8>> {
     match find(bytes, endian, b"riscv", TAG_RISCV_ARCH, |tag| tag % 2 == 1)? {
         Value::Text(text) => Some(text),
@@ -63,7 +63,7 @@ fn find(
                 if tag == wanted {
                     return Some(value);
                 }
-                // Tag_compatibility is a number and a string.
+                // Tag_compatibility has a number and a string.
                 if tag == 32 {
                     attributes.read_string().ok()?;
                 }
@@ -77,7 +77,7 @@ fn find(
 mod tests {
     use super::*;
 
-    /// As in Debian armhf: `readelf -A` says CPU_name "7-A", CPU_arch v7, …
+    /// As in Debian armhf, where `readelf -A` prints CPU_name "7-A", CPU_arch v7, …
     fn attributes(file_attributes: &[u8]) -> Vec<u8> {
         let file = [
             &[1][..],

@@ -1,8 +1,9 @@
-//! What a tool believes of a file that does not read it as the kernel and the loader do.
+//! Detects differences between what the kernel and the loader read from a file, and what other
+//! tools read from it.
 //!
-//! Tools go by section headers (`nm`, `patchelf`, Go's `debug/elf`), by the offsets in program headers
-//! (`readelf -d`, LIEF), or by the first of two entries. Where that gives other names than the loader
-//! gets, the file is damaged or made to deceive: no linker writes such a file.
+//! Tools use section headers (`nm`, `patchelf`, Go's `debug/elf`), the offsets in program headers
+//! (`readelf -d`, LIEF), or the first of two entries. If that gives other names than the loader
+//! reads, the file is damaged or made to deceive: no linker writes such a file.
 
 use object::elf::{
     DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, Dyn32, Dyn64, DynamicTag,
@@ -19,27 +20,27 @@ use crate::inspect::read;
 use crate::inspect::runtime::Contradiction;
 use crate::inspect::source::{Source, Window};
 
-/// A longer name is none.
+/// The maximum length of a name.
 const NAME_LIMIT: u64 = 4096;
 
-/// A run path of nix lists every package.
+/// The maximum length of a path. A run path of nix lists every package.
 const PATH_LIMIT: u64 = 1 << 20;
 
-/// So many names are compared and kept.
+/// The maximum number of names that are compared and kept.
 const NAMES_LIMIT: usize = 1024;
 
-/// The pieces of a file that are compared.
+/// The parts of a file that are compared.
 pub(super) struct Pieces<'a> {
     pub source: &'a dyn Source,
     pub layout: Layout,
     pub segments: &'a Segments,
     pub sections: Option<&'a Sections>,
     pub loaded: &'a Loaded<'a>,
-    /// The path that the kernel reads.
+    /// The path that the kernel reads from PT_INTERP.
     pub interpreter: Option<&'a [u8]>,
 }
 
-/// What a dynamic section says to a tool.
+/// The contents of a dynamic section as a tool reads them.
 #[derive(Default, PartialEq, Eq)]
 struct Listing {
     needed: Vec<Vec<u8>>,
@@ -49,7 +50,7 @@ struct Listing {
 }
 
 impl Pieces<'_> {
-    /// All that is contradictory in the file.
+    /// Returns all contradictions in the file.
     pub fn find(&self) -> Vec<Contradiction> {
         [
             self.second_interp(),
@@ -80,7 +81,7 @@ impl Pieces<'_> {
         (self.interpreter != Some(&path)).then_some(Contradiction::InterpSection(path))
     }
 
-    /// A path in the file, up to its NUL.
+    /// Reads a path in the file, up to its NUL.
     fn path(&self, offset: u64, len: u64) -> Option<Vec<u8>> {
         let mut path = read::prefix(self.source, offset, len, NAME_LIMIT)?;
         if let Some(nul) = memchr::memchr(0, &path) {
@@ -111,7 +112,7 @@ impl Pieces<'_> {
         several.then(|| Contradiction::SecondDynamic(self.needed_at(first.vaddr)))
     }
 
-    /// The libraries that a dynamic section at that address lists.
+    /// Returns the libraries listed by a dynamic section at this address.
     fn needed_at(&self, address: u64) -> Vec<Vec<u8>> {
         let mut needed = Dynamic::read(&self.loaded.memory, self.layout, address, 0).needed;
         needed.truncate(NAMES_LIMIT);
@@ -123,8 +124,8 @@ impl Pieces<'_> {
         let mut all = self.segments.of_kind(PT_DYNAMIC);
         let segment = all.find(|segment| segment.vaddr == used)?;
         let listing = self.listing(segment.offset, segment.filesz, |strings, len| {
-            // As `readelf` reads it, in one piece. `patchelf` makes string tables that go on in the next
-            // segment.
+            // Reads the table as one piece, as `readelf` does. `patchelf` creates string tables
+            // that continue in the next segment.
             let (offset, _) = self.segments.offset_of(strings?)?;
             Some((offset, offset.checked_add(len?)?))
         });
@@ -146,7 +147,7 @@ impl Pieces<'_> {
         (!same).then_some(Contradiction::DynamicSection(listing.needed))
     }
 
-    /// What the loader reads.
+    /// Returns what the loader reads.
     fn of_loader(&self) -> Listing {
         let dynamic = &self.loaded.dynamic;
         let needed = dynamic.needed.iter().take(NAMES_LIMIT);
@@ -158,8 +159,8 @@ impl Pieces<'_> {
         }
     }
 
-    /// What the dynamic section at an offset of the file says. `table` gets DT_STRTAB and DT_STRSZ and
-    /// says where in the file the string table is, `(offset, end)`.
+    /// Reads the dynamic section at a file offset. `table` receives DT_STRTAB and DT_STRSZ, and
+    /// returns the file range `(offset, end)` of the string table.
     fn listing(
         &self,
         offset: u64,

@@ -1,8 +1,8 @@
-//! PT_DYNAMIC: what the loader is told to load, and where the tables are that it needs.
+//! PT_DYNAMIC: the libraries that the loader loads, and the addresses of the tables that it uses.
 //!
-//! Everything is found as the loaders find it (glibc's `elf_get_dynamic_info` in
-//! `elf/get-dynamic-info.h`, musl's `decode_vec` in `ldso/dynlink.c`): by address in the mapped file,
-//! never by a file offset, and never through the section headers, which need not be there.
+//! Everything is located as the loaders do it (glibc's `elf_get_dynamic_info` in
+//! `elf/get-dynamic-info.h`, musl's `decode_vec` in `ldso/dynlink.c`): by address in the mapped
+//! file, never by a file offset, and never through the section headers, which may be missing.
 
 use object::elf::{
     DF_1_NODEFLIB, DF_1_NOW, DF_1_PIE, DF_BIND_NOW, DT_AUDIT, DT_AUXILIARY, DT_BIND_NOW, DT_DEBUG,
@@ -22,14 +22,14 @@ use super::relocation::Table;
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
-/// The largest one known has a few hundred entries of 16 bytes. The loaders have no limit, so that
-/// much padding must not hide what follows it.
+/// The maximum length of the dynamic section in bytes. The largest known one has a few hundred
+/// entries of 16 bytes. The loaders have no limit, so padding must not hide the entries after it.
 const TABLE_LIMIT: u64 = 64 << 20;
 
-/// How much of it is read at a time.
+/// The number of bytes read at a time.
 const CHUNK: u64 = 4096;
 
-/// The tags that are looked at.
+/// The tags that are evaluated.
 const TAGS: [DynamicTag; 32] = [
     DT_NEEDED,
     DT_HASH,
@@ -65,16 +65,16 @@ const TAGS: [DynamicTag; 32] = [
     DT_RELSZ,
 ];
 
-/// Names of libraries are file names, or paths.
+/// The maximum length of a library name, which is a file name or a path.
 const NAME_LIMIT: u64 = 4096;
 
-/// A run path of nix lists every package.
+/// The maximum length of a search path. A run path of nix lists every package.
 const PATH_LIMIT: u64 = 1 << 20;
 
-/// No more libraries than this are listed.
+/// The maximum number of libraries listed.
 pub(super) const NEEDED_LIMIT: usize = 4096;
 
-/// What the dynamic section says.
+/// The contents of the dynamic section.
 #[derive(Debug, Default)]
 pub(super) struct Dynamic {
     pub needed: Vec<Vec<u8>>,
@@ -83,7 +83,7 @@ pub(super) struct Dynamic {
     pub soname: Option<Vec<u8>>,
     /// DF_1_PIE.
     pub pie: bool,
-    /// All symbols are bound at start.
+    /// Whether all symbols are bound at start.
     pub bind_now: bool,
     /// DF_1_NODEFLIB.
     pub no_default_lib: bool,
@@ -91,13 +91,13 @@ pub(super) struct Dynamic {
     pub auxiliary: Vec<Vec<u8>>,
     /// DT_FILTER.
     pub filter: Vec<Vec<u8>>,
-    /// DT_AUDIT and DT_DEPAUDIT, each a list with colons.
+    /// DT_AUDIT and DT_DEPAUDIT, split at colons.
     pub audit: Vec<Vec<u8>>,
-    /// Whether there are entries at all.
+    /// Whether there are any entries.
     pub any: bool,
     /// DT_STRTAB, the address of the string table.
     pub strings: Option<u64>,
-    /// DT_STRSZ, the length that the string table claims. No loader looks at it.
+    /// DT_STRSZ, the claimed length of the string table. No loader uses it.
     pub strings_len: Option<u64>,
     /// DT_SYMTAB, the address of the symbol table.
     pub symbols: Option<u64>,
@@ -113,16 +113,16 @@ pub(super) struct Dynamic {
     pub relocations: [Option<Table>; 2],
     /// DT_JMPREL.
     pub call_relocations: Option<Table>,
-    /// Whether DT_NEEDED is there at all, though its name may be unreadable.
+    /// Whether there is a DT_NEEDED, even if its name is unreadable.
     pub needs: bool,
-    /// There are entries, and none is the one that linkers leave in executables alone, for debuggers:
-    /// DT_DEBUG, or on MIPS DT_MIPS_RLD_MAP.
+    /// Whether there are entries but none of those that linkers add for debuggers to executables
+    /// only: DT_DEBUG, or on MIPS DT_MIPS_RLD_MAP.
     pub of_library: bool,
 }
 
 impl Dynamic {
-    /// Reads the dynamic section at an address. `shift` is what the loader adds to every address in it:
-    /// how far the place where it believes the file to be is from where it is.
+    /// Reads the dynamic section at an address. `shift` is what the loader adds to every address in
+    /// it: the difference between the load address that the loader assumes and the real one.
     pub fn read(memory: &Memory<'_>, layout: Layout, at: u64, shift: u64) -> Self {
         let entries = if layout.wide {
             entries::<Dyn64<Endianness>>(memory, at, layout.endian)
@@ -134,7 +134,7 @@ impl Dynamic {
 
     fn decode(memory: &Memory<'_>, shift: u64, entries: &[(DynamicTag, u64)]) -> Self {
         let all = |tag| entries.iter().filter(move |e| e.0 == tag).map(|e| e.1);
-        // The loaders keep the last of a tag that should be there once.
+        // If a tag that should be unique occurs several times, the loaders use the last one.
         let last = |tag| all(tag).next_back();
         let address_of = |tag| last(tag).map(|address| memory.add(address, shift));
 
@@ -196,12 +196,12 @@ impl Dynamic {
         }
     }
 
-    /// One of the strings that the version table refers to.
+    /// Reads a string that a version table refers to.
     pub fn string(&self, memory: &Memory<'_>, index: u32) -> Option<Vec<u8>> {
         string(memory, self.strings?, index.into(), NAME_LIMIT)
     }
 
-    /// Where in the file the string table is, `(offset, end)`, as far as it claims to reach.
+    /// Returns the file range `(offset, end)` of the string table, according to its claimed length.
     pub fn strings_in_file(&self, memory: &Memory<'_>) -> Option<(u64, u64)> {
         let (offset, left) = memory.in_file(self.strings?)?;
         let len = self.strings_len.map_or(left, |len| len.min(left));
@@ -209,13 +209,13 @@ impl Dynamic {
     }
 }
 
-/// A string of the table at `strings`. The loaders add the index to the address, and look neither at
-/// DT_STRSZ nor for an overflow.
+/// Reads a string of the table at `strings`. The loaders add the index to the address and check
+/// neither DT_STRSZ nor an overflow.
 fn string(memory: &Memory<'_>, strings: u64, index: u64, limit: u64) -> Option<Vec<u8>> {
     read::c_string(memory, memory.add(strings, index), u64::MAX, limit)
 }
 
-/// The entries before DT_NULL. The loaders stop there and nowhere else, whatever size PT_DYNAMIC has.
+/// Reads the entries before DT_NULL. The loaders stop only there and ignore the size of PT_DYNAMIC.
 pub(super) fn entries<D: Dyn<Endian = Endianness>>(
     source: &dyn Source,
     mut at: u64,
@@ -247,7 +247,7 @@ pub(super) fn entries<D: Dyn<Endian = Endianness>>(
     entries
 }
 
-/// A search path, at its colons. An empty element means the current directory, and is kept.
+/// Splits a search path at its colons. An empty element means the current directory, and is kept.
 pub(super) fn split_path(path: Option<Vec<u8>>) -> Vec<Vec<u8>> {
     let path = path.filter(|path| !path.is_empty());
     path.map_or_else(Vec::new, |path| {

@@ -1,8 +1,9 @@
-//! The dynamic symbols of a file: what it wants from others and what it defines for them, each with its
+//! The dynamic symbols of a file: those that it requires and those that it defines, each with its
 //! version.
 //!
-//! No tag tells how many dynamic symbols there are. DT_HASH does where it is written; else the section
-//! header or, without one, the string table, which nearly always follows.
+//! No tag contains the number of dynamic symbols. It is taken from DT_HASH if there is one, else
+//! from the section header, else from the distance to the string table, which nearly always follows
+//! the symbols.
 
 use std::collections::HashMap;
 
@@ -24,16 +25,18 @@ use crate::inspect::binary::{Symbols, Undefined};
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
-/// The largest libraries known have some hundred thousand.
+/// The maximum number of symbols. The largest known libraries have some hundred thousand.
 const SYMBOLS_LIMIT: u64 = 1 << 20;
 
-/// The names of the largest libraries known take some ten MiB.
+/// The maximum length of the string table in bytes. The names of the largest known libraries take
+/// about ten MiB.
 const STRINGS_LIMIT: u64 = 64 << 20;
 
 /// The index in a symbol's version. The bit above it hides a definition (VERSYM_HIDDEN).
 const VERSION_MASK: u16 = 0x7fff;
 
-/// Reads them. `None` if there is no table to be found.
+/// Reads the dynamic symbols. Returns `None` if there is no table or its length cannot be
+/// determined.
 pub(super) fn symbols(
     source: &dyn Source,
     memory: &Memory<'_>,
@@ -61,7 +64,7 @@ fn symbols_as<S: Sym<Endian = Endianness>>(
     let bytes = read::prefix(memory, at, count.checked_mul(size)?, SYMBOLS_LIMIT * size)?;
     let count = bytes.len() / size_of::<S>();
     let (table, _) = slice_from_bytes::<S>(&bytes, count).ok()?;
-    // No loader looks at DT_STRSZ: names may lie in all that is mapped there.
+    // The loaders ignore DT_STRSZ: names may be anywhere in the mapped data there.
     let strings = dynamic.strings?;
     let (_, left) = memory.in_file(strings)?;
     let strings = read::prefix(memory, strings, left, STRINGS_LIMIT)?;
@@ -119,7 +122,8 @@ fn symbols_as<S: Sym<Endian = Endianness>>(
         if relocations.copies.contains(&number) {
             found.copied.push(wanted(name.clone()));
         }
-        // What glibc's `check_match` and musl's `find_sym2` take for a definition.
+        // The condition under which glibc's `check_match` and musl's `find_sym2` accept a
+        // definition.
         let kind = symbol.st_type();
         let value: u64 = symbol.st_value(endian).into();
         let types = [
@@ -138,7 +142,7 @@ fn symbols_as<S: Sym<Endian = Endianness>>(
     Some(found)
 }
 
-/// How many dynamic symbols there may be.
+/// Returns the number of dynamic symbols, or an estimate.
 fn count(
     source: &dyn Source,
     memory: &Memory<'_>,
@@ -146,7 +150,7 @@ fn count(
     dynamic: &Dynamic,
     size: u64,
 ) -> Option<u64> {
-    // s390x and alpha write DT_HASH in words of 64 bits, which reads as no chains here.
+    // s390x and alpha store DT_HASH in 64-bit words, which are read here as a chain count of zero.
     let hash = dynamic.hash.and_then(|at| {
         let table = read::record::<HashHeader<Endianness>>(memory, at)?;
         Some(u64::from(table.chain_count.get(header.layout.endian))).filter(|&count| count > 0)

@@ -1,8 +1,9 @@
-//! What execve(2) answers for an ELF file, as `load_elf_binary` decides it (`fs/binfmt_elf.c` of
-//! Linux 6.x).
+//! The result of execve(2) for an ELF file, as determined by `load_elf_binary` (`fs/binfmt_elf.c`
+//! of Linux 6.x).
 //!
-//! The checks are in the kernel's order, and the first that fails decides. Those up to the interpreter
-//! return an errno. After them the kernel replaces the process, and what fails then kills it.
+//! The checks are in the kernel's order, and the first failing check decides. Checks up to that of
+//! the interpreter return an errno. After them the kernel has replaced the process, so a later
+//! failure kills it.
 
 use object::elf::{
     EM_X86_64, ET_DYN, ET_EXEC, PT_INTERP, PT_LOAD, ProgramHeader32, ProgramHeader64,
@@ -14,16 +15,17 @@ use super::segment::{Segment, Segments};
 use crate::inspect::runtime::ExecError;
 use crate::inspect::source::Source;
 
-/// `load_elf_phdrs` takes no table of program headers that is longer.
+/// The maximum length of the program header table that `load_elf_phdrs` accepts.
 const TABLE_LIMIT: usize = 65536;
 
-/// PATH_MAX, the longest PT_INTERP with its NUL.
+/// PATH_MAX, the maximum length of PT_INTERP with its NUL.
 const PATH_MAX: u64 = 4096;
 
-/// The smallest page of all machines that Linux runs on: what is not aligned to it is aligned to none.
+/// The smallest page size of all architectures that Linux supports. An address that is not aligned
+/// to it is not aligned to any page size.
 const PAGE: u64 = 4096;
 
-/// The answer of execve(2), if it is an error. `segments` is `None` if the table cannot be read.
+/// Returns the error of execve(2), if any. `segments` is `None` if the table cannot be read.
 pub(super) fn error(
     source: &dyn Source,
     header: &Header,
@@ -37,7 +39,7 @@ pub(super) fn error(
     if usize::from(header.phentsize) != record || table == 0 || table > TABLE_LIMIT {
         return Some(ExecError::NoExec);
     }
-    // The error of the read is lost: `load_elf_phdrs` returns no table, and that is ENOEXEC.
+    // The read error is lost: `load_elf_phdrs` returns no table, and that results in ENOEXEC.
     let Some(segments) = segments else {
         return Some(ExecError::NoExec);
     };
@@ -47,7 +49,7 @@ pub(super) fn error(
         .or_else(|| mapping(header, segments))
 }
 
-/// The size of a program header in the layout of the file.
+/// Returns the size of a program header in the file's layout.
 fn record_size(header: &Header) -> usize {
     if header.layout.wide {
         size_of::<ProgramHeader64<Endianness>>()
@@ -56,7 +58,7 @@ fn record_size(header: &Header) -> usize {
     }
 }
 
-/// What the kernel says of the first PT_INTERP, before it opens the path.
+/// Checks the first PT_INTERP as the kernel does before it opens the path.
 fn interpreter(source: &dyn Source, interp: &Segment) -> Option<ExecError> {
     if !(2..=PATH_MAX).contains(&interp.filesz) {
         return Some(ExecError::NoExec);
@@ -75,14 +77,14 @@ fn interpreter(source: &dyn Source, interp: &Segment) -> Option<ExecError> {
     }
 }
 
-/// What fails after the process has been replaced, and then kills it. A file without PT_LOAD is
-/// started at an address where nothing is.
+/// Checks what can fail after the process has been replaced and then kills it. A file without
+/// PT_LOAD is started at an unmapped address.
 fn mapping(header: &Header, segments: &Segments) -> Option<ExecError> {
     let mut loads = segments.of_kind(PT_LOAD).peekable();
     if loads.peek().is_none() {
         return Some(ExecError::Killed);
     }
-    // mmap(2) wants an offset of whole pages.
+    // mmap(2) requires a page-aligned offset.
     let unaligned =
         |s: &Segment| s.filesz > 0 && !s.offset.wrapping_sub(s.vaddr).is_multiple_of(PAGE);
     let last = last_address(header);
@@ -92,8 +94,9 @@ fn mapping(header: &Header, segments: &Segments) -> Option<ExecError> {
         .then_some(ExecError::Killed)
 }
 
-/// An address that no process of the machine can have (TASK_SIZE, `arch/*/include/asm`): on amd64 with
-/// page tables of five levels there are 56 bits. Other machines have up to 64, as s390x does.
+/// Returns an address beyond those of any process on the architecture (TASK_SIZE,
+/// `arch/*/include/asm`). amd64 with five-level page tables has 56 bits. Other architectures have
+/// up to 64, as s390x does.
 fn last_address(header: &Header) -> u64 {
     match (header.layout.wide, header.machine) {
         (true, EM_X86_64) => 1 << 56,

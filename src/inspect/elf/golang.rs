@@ -1,4 +1,5 @@
-//! Go in an ELF file: where its build information is, and whether C had a hand in it.
+//! Go in an ELF file: the location of its build information, and whether it was linked by a C
+//! toolchain.
 
 use object::elf::{Sym32, Sym64};
 use object::endian::Endianness;
@@ -12,7 +13,7 @@ use crate::inspect::go::{self, Mapped, Region, injected::Names};
 use crate::inspect::libc::Toolchain;
 use crate::inspect::source::Source;
 
-/// The pieces of the file that tell.
+/// The parts of the file that are examined.
 pub(super) struct Signs<'a> {
     pub source: &'a dyn Source,
     pub layout: Layout,
@@ -22,8 +23,8 @@ pub(super) struct Signs<'a> {
 }
 
 impl Signs<'_> {
-    /// The build information. Its header is in a section of its own; in a file whose section headers
-    /// are gone, it is in the first segment of data.
+    /// Returns the build information. Its header is in a section of its own. If the file has no
+    /// section headers, it is in the first data segment.
     pub fn build(&self) -> Option<GoBuild> {
         let section = self.sections.and_then(|s| s.named(b".go.buildinfo"));
         let section = section.map(|s| Region {
@@ -45,8 +46,8 @@ impl Signs<'_> {
         Some(build)
     }
 
-    /// What there is in a program without build information. What has no section headers is asked for
-    /// the tables of Go's runtime themselves.
+    /// Returns the facts of a Go program without build information. If the file has no section
+    /// headers, it is searched for the tables of Go's runtime.
     fn bare(&self) -> Option<GoBuild> {
         let segments = self.segments?;
         let nameless = || self.sections.is_none_or(|s| s.named(b".text").is_none());
@@ -55,7 +56,7 @@ impl Signs<'_> {
         is_go.then(|| go::read_bare(self.source, &segments.loaded()))
     }
 
-    /// The variables that were given a value at link time.
+    /// Returns the variables that were set at link time.
     fn injected(&self, mapped: &[Mapped]) -> Vec<(String, String)> {
         let Some((symbols, names)) = self.sections.and_then(Sections::symbols) else {
             return Vec::new();
@@ -74,17 +75,18 @@ impl Signs<'_> {
         }
     }
 
-    /// What made the file, as far as it matters to its C library.
+    /// Returns the toolchain, as far as it affects the choice of the C library.
     pub fn toolchain(&self, build: Option<&GoBuild>) -> Toolchain {
         if build.is_none() && !self.has_go_tables() {
             return Toolchain::C;
         }
-        // What a C compiler's start files bring along, and Go's own linker does not write.
+        // Sections that come from the start files of a C compiler and that Go's own linker does not
+        // write.
         let of_c = [&b".comment"[..], b".eh_frame", b".init_array"];
         if of_c.into_iter().any(|name| self.has_section(name)) {
             return Toolchain::GoLinkedByC;
         }
-        // Without section headers there is no such sign, and the strings of a libc have to tell.
+        // Without section headers this evidence is missing, and strings of a libc have to decide.
         let cgo = build.and_then(|build| build.setting("CGO_ENABLED"));
         if self.has_section(b".text") || cgo == Some("0") {
             Toolchain::Go
@@ -93,7 +95,8 @@ impl Signs<'_> {
         }
     }
 
-    /// Whether it has what no linker but Go's writes, with build information or without.
+    /// Whether the file contains data that only Go's linker writes, with or without build
+    /// information.
     fn has_go_tables(&self) -> bool {
         self.notes.go || self.has_section(b".gopclntab")
     }

@@ -1,11 +1,12 @@
-//! RELRO and NX, as `checksec` defines them, so that the words mean here what they mean elsewhere.
+//! RELRO and NX, as defined by `checksec`, so that the terms have their usual meaning.
 
 use object::elf::{PF_X, PT_GNU_RELRO, PT_GNU_STACK};
 
 use super::segment::Segments;
 use crate::inspect::binary::Relro;
 
-/// How much of the relocation data is read-only after start. Static executables too have some.
+/// Returns how much of the relocation data is read-only after start. Static executables have some
+/// too.
 pub(super) fn relro(segments: &Segments, bind_now: bool) -> Relro {
     match segments.first(PT_GNU_RELRO) {
         Some(_) if bind_now => Relro::Full,
@@ -16,9 +17,9 @@ pub(super) fn relro(segments: &Segments, bind_now: bool) -> Relro {
 
 /// Whether the stack is not executable.
 ///
-/// Without PT_GNU_STACK the kernel decides, by machine and by version: executable on x86 before 5.8,
-/// and with glibc still (`DEFAULT_STACK_PERMS`). `checksec` calls that no NX on every machine, and so
-/// does this: nothing in the file asks for it.
+/// Without PT_GNU_STACK, it depends on the architecture and the kernel version: executable on x86
+/// before 5.8, and with glibc still (`DEFAULT_STACK_PERMS`). `checksec` then reports no NX on every
+/// architecture, and so does this function: nothing in the file requests it.
 pub(super) fn nx(segments: &Segments) -> bool {
     segments
         .first(PT_GNU_STACK)

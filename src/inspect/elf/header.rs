@@ -1,4 +1,4 @@
-//! The ELF header, whatever its class and byte order.
+//! The ELF header, for any class and byte order.
 
 use object::elf::{
     ELFCLASS32, ELFCLASS64, ELFDATA2LSB, ELFDATA2MSB, FileHeader32, FileHeader64, FileType,
@@ -8,10 +8,10 @@ use object::endian::Endianness;
 use object::pod::from_bytes;
 use object::read::elf::FileHeader;
 
-/// Word size and byte order: what one must know to read any record of the file.
+/// Word size and byte order, which are required to read any record of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
-    /// Of class 64.
+    /// Whether the class is 64-bit.
     pub wide: bool,
     /// Byte order.
     pub endian: Endianness,
@@ -39,9 +39,10 @@ pub(super) struct Header {
 impl Header {
     /// Reads the header from the first bytes of the file.
     ///
-    /// EI_CLASS and EI_DATA say how; but Linux looks at neither on x86, it reads the layout of its
-    /// own architecture, and a file with either byte wrong runs. So a layout under which the sizes
-    /// in the header are those of that layout is preferred to one under which they are not.
+    /// EI_CLASS and EI_DATA specify the layout. But on x86 Linux ignores both and uses the layout
+    /// of its own architecture, so a file with a wrong value in either byte still runs. Therefore a
+    /// layout for which the sizes in the header are correct takes precedence over one for which
+    /// they are not.
     pub fn read(head: &[u8]) -> Option<Self> {
         let [class, data] = *head.get(4..6)? else {
             return None;
@@ -122,7 +123,7 @@ mod tests {
     use super::*;
     use object::elf::{EM_X86_64, ET_DYN};
 
-    /// A header as `readelf -h` would show it, in the order of `Elf64_Ehdr`.
+    /// A header in the field order of `Elf64_Ehdr`, as `readelf -h` shows it.
     fn header64(class: u8, data: u8) -> Vec<u8> {
         let mut bytes = b"\x7fELF".to_vec();
         bytes.extend([class, data, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0]);

@@ -1,14 +1,15 @@
-//! Whether an ELF file is shorter than its headers say: a download or a copy broke off.
+//! Detects an ELF file that is shorter than its headers require, because a download or a copy was
+//! incomplete.
 //!
-//! The kernel maps such a file without complaint. A byte of the last page that is after the end of the
-//! file reads as zero, and a byte of a later page kills the process with SIGBUS. If the kernel itself
-//! must clear what follows the data there, it kills the process with SIGSEGV before it starts.
+//! The kernel maps such a file without an error. Bytes of the last page after the end of the file
+//! read as zero, and access to a later page kills the process with SIGBUS. If the kernel itself
+//! must clear memory after the data there, it kills the process with SIGSEGV before it starts.
 //!
-//! - A program or a library must hold its program headers and its PT_LOAD. Its section headers may be
-//!   gone: no loader reads them.
-//! - An object or a kernel module is of no use without its section headers, which are last in it.
-//! - A core may be cut short on purpose (`ulimit -c`), and says nothing about the image.
-//! - In a file of debug information the segments point at bytes that were taken out.
+//! - A program or a library must contain its program headers and its PT_LOAD segments. Its section
+//!   headers may be missing, because no loader reads them.
+//! - An object or a kernel module is unusable without its section headers, which are at its end.
+//! - A core dump may be truncated on purpose (`ulimit -c`) and contains no facts about the image.
+//! - In a debug information file the segments refer to bytes that were removed.
 
 use object::elf::{ET_DYN, ET_EXEC, ET_REL, PT_LOAD};
 
@@ -17,7 +18,7 @@ use super::section::Sections;
 use super::segment::Segments;
 use crate::inspect::source::Source;
 
-/// How long the file should be, if it is shorter.
+/// Returns the length that the file should have, if it is shorter.
 pub(super) fn cut_short(
     source: &dyn Source,
     header: &Header,
@@ -39,7 +40,7 @@ pub(super) fn cut_short(
     (needed > source.len()).then_some(needed)
 }
 
-/// Where a table ends.
+/// Returns the end offset of a table.
 fn end(offset: u64, size: u16, count: u16) -> u64 {
     offset.saturating_add(u64::from(size) * u64::from(count))
 }

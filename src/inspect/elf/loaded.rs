@@ -1,19 +1,19 @@
-//! A file as the dynamic loader sees it: mapped, and with the dynamic section that the loader finds.
+//! A file as the dynamic loader sees it: mapped, with the dynamic section that the loader finds.
 //!
-//! A loader finds the dynamic section of a program in another way than that of a library.
+//! A loader finds the dynamic section of a program and of a library in different ways:
 //!
-//! - **A program** was mapped by the kernel. The loader reads its program headers from memory, at the
-//!   address that the kernel passes in AT_PHDR: that of the byte at `e_phoff` in the last PT_LOAD that
-//!   holds it (`load_elf_binary` in `fs/binfmt_elf.c`, since Linux 5.18). So the headers that the
-//!   loader reads may be others than those that the kernel reads from the file. The loader takes the
-//!   difference between AT_PHDR and PT_PHDR for the address that was added to the file
-//!   (`rtld_setup_main_map` in glibc's `elf/rtld.c`, `__dls3` in musl's `ldso/dynlink.c`).
-//! - **A library** is mapped by the loader, which reads the program headers from the file
+//! * **A program** is mapped by the kernel. The loader reads its program headers from memory, at
+//!   the address that the kernel passes in AT_PHDR: the address of the byte at `e_phoff` in the
+//!   last PT_LOAD that contains it (`load_elf_binary` in `fs/binfmt_elf.c`, since Linux 5.18). So
+//!   the loader may read other headers than those that the kernel reads from the file. The loader
+//!   uses the difference between AT_PHDR and PT_PHDR as the load address (`rtld_setup_main_map` in
+//!   glibc's `elf/rtld.c`, `__dls3` in musl's `ldso/dynlink.c`).
+//! * **A library** is mapped by the loader, which reads the program headers from the file
 //!   (`_dl_map_object_from_fd` in glibc's `elf/dl-load.c`, `map_library` in musl).
 //!
-//! Both loaders use the last PT_DYNAMIC, by its address. Neither looks at its offset or its size, with
+//! Both loaders use the last PT_DYNAMIC, by its address. They ignore its offset and its size, with
 //! one exception: glibc since 2.36 refuses a library with a PT_DYNAMIC whose `p_filesz` is 0, which
-//! musl takes.
+//! musl accepts.
 
 use object::elf::{PT_DYNAMIC, PT_LOAD, PT_PHDR};
 
@@ -23,27 +23,28 @@ use super::memory::{Mapper, Memory};
 use super::segment::Segments;
 use crate::inspect::source::Source;
 
-/// What the loader knows of the file.
+/// The loader's view of the file.
 pub(super) struct Loaded<'a> {
-    /// The file in memory.
+    /// The memory of the mapped file.
     pub memory: Memory<'a>,
     /// The dynamic section. Empty if the loader finds none.
     pub dynamic: Dynamic,
-    /// Where the dynamic section is.
+    /// The address of the dynamic section.
     pub dynamic_at: Option<u64>,
-    /// The program headers that the loader reads, if they are others than those in the file.
+    /// The program headers that the loader reads, if they differ from those in the file.
     pub headers: Option<Segments>,
-    /// What the loader wrongly adds to every address, because PT_PHDR says that the file is elsewhere.
+    /// The difference that the loader wrongly adds to every address because PT_PHDR has another
+    /// address.
     pub shift: u64,
 }
 
 impl<'a> Loaded<'a> {
-    /// A program that the kernel has mapped. `segments` is the table in the file.
+    /// Returns the view of a program mapped by the kernel. `segments` is the table in the file.
     pub fn program(source: &'a dyn Source, header: &Header, segments: &Segments) -> Self {
         let layout = header.layout;
         let memory = Memory::map(source, segments, layout.wide, Mapper::Kernel);
         let at = table_address(header, segments);
-        // A loader that cannot read the table crashes. The facts are then those that the file tells.
+        // A loader that cannot read the table crashes. The facts are then taken from the file.
         let headers = in_memory(&memory, header, at).filter(|seen| seen != segments);
         let seen = headers.as_ref().unwrap_or(segments);
         let claimed = seen.of_kind(PT_PHDR).next_back();
@@ -59,7 +60,7 @@ impl<'a> Loaded<'a> {
         }
     }
 
-    /// A library that the loader maps.
+    /// Returns the view of a library mapped by the loader.
     pub fn library(source: &'a dyn Source, layout: Layout, segments: &Segments) -> Self {
         let memory = Memory::map(source, segments, layout.wide, Mapper::Loader);
         let dynamic_at = segments.of_kind(PT_DYNAMIC).next_back();
@@ -80,7 +81,7 @@ fn read(memory: &Memory<'_>, layout: Layout, at: Option<u64>, shift: u64) -> Dyn
     })
 }
 
-/// AT_PHDR, without the address that the kernel adds to the file. 0 if no PT_LOAD holds the table.
+/// Returns AT_PHDR without the load address of the file, or 0 if no PT_LOAD contains the table.
 fn table_address(header: &Header, segments: &Segments) -> u64 {
     let holds = segments.of_kind(PT_LOAD).rev().find_map(|load| {
         let into = header.phoff.checked_sub(load.offset)?;
@@ -89,7 +90,7 @@ fn table_address(header: &Header, segments: &Segments) -> u64 {
     holds.unwrap_or(0)
 }
 
-/// The program headers that are in memory at an address.
+/// Reads the program headers in memory at an address.
 fn in_memory(memory: &Memory<'_>, header: &Header, at: u64) -> Option<Segments> {
     let len = u64::from(header.phnum) * u64::from(header.phentsize);
     let bytes = memory.piece(at, len, 1 << 16).ok()?;

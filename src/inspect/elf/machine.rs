@@ -1,8 +1,8 @@
-//! Names of machines: Go's where it has one, else the common one in lower case.
+//! The names of architectures: GOARCH names where Go has one, else the usual name in lower case.
 //!
-//! The name depends on four fields: e_machine, EI_CLASS (x32 is amd64 code with pointers of 32 bits),
-//! EI_DATA (mips and mipsle) and, for MIPS, e_flags (n32). Go's names are those of
-//! `internal/goarch` and `go tool dist list`, the reserved ones (`armbe`, `sparc64`) included.
+//! The name depends on four fields: e_machine, EI_CLASS (x32 is amd64 code with 32-bit pointers),
+//! EI_DATA (mips and mipsle) and, for MIPS, e_flags (n32). Go's names come from `internal/goarch`
+//! and `go tool dist list`, including the reserved ones (`armbe`, `sparc64`).
 
 use object::elf::{
     self, EF_MIPS_ABI2, EM_68K, EM_386, EM_AARCH64, EM_ALPHA, EM_ALTERA_NIOS2, EM_ARC_COMPACT,
@@ -14,7 +14,7 @@ use object::endian::Endianness;
 
 use super::header::Header;
 
-/// The name of the header's machine.
+/// Returns the name of the header's architecture.
 pub(super) fn name(header: &Header) -> String {
     let big = header.layout.endian == Endianness::Big;
     let wide = header.layout.wide;
@@ -69,7 +69,7 @@ pub(super) fn name(header: &Header) -> String {
     name.into()
 }
 
-/// The n32 ABI is code of 64 bits in files of 32: EF_MIPS_ABI2 tells it from o32.
+/// The n32 ABI is 64-bit code in 32-bit files. EF_MIPS_ABI2 distinguishes it from o32.
 fn mips(flags: u32, wide: bool, big: bool) -> &'static str {
     let n32 = flags & EF_MIPS_ABI2.0 != 0;
     match (wide, n32, big) {
@@ -86,7 +86,7 @@ fn mips(flags: u32, wide: bool, big: bool) -> &'static str {
 mod tests {
     use super::*;
 
-    /// Magic, class, data and machine are all that matters here; see `Elf64_Ehdr` for the rest.
+    /// Only magic, class, data and machine matter here. See `Elf64_Ehdr` for the other fields.
     fn named(class: u8, data: u8, machine: u16, flags: u32) -> String {
         let big = data == 2;
         let half = |value: u16| {

@@ -1,17 +1,17 @@
-//! The memory of a process after an ELF file has been mapped into it: which bytes of the file are at
-//! which address.
+//! The memory of a process after an ELF file was mapped: which bytes of the file are at which
+//! address.
 //!
 //! The kernel (`elf_load` in `fs/binfmt_elf.c` of Linux 6.x) and the loaders (`_dl_map_segments` in
 //! glibc's `elf/dl-map-segments.h`, `map_library` in musl's `ldso/dynlink.c`) map each PT_LOAD with
 //! mmap(2), in the order of the table. So:
 //!
-//! - whole pages of the file are mapped, and the bytes before and after the segment are visible;
-//! - a later segment covers what an earlier one has mapped at the same address (MAP_FIXED);
-//! - what follows `p_filesz` up to `p_memsz` is zero;
-//! - after the last byte of the file its last page is zero, and to touch the pages after it is fatal.
+//! - Whole pages of the file are mapped. Bytes before and after the segment are visible.
+//! - A later segment replaces what an earlier one mapped at the same address (MAP_FIXED).
+//! - The bytes after `p_filesz` up to `p_memsz` are zero.
+//! - The rest of the file's last page is zero. Access to the pages after it is fatal.
 //!
-//! The addresses are those of the file; where the kernel puts a position independent file is added to
-//! all of them. A [`Memory`] is a [`Source`] whose offsets are addresses.
+//! Addresses are those in the file. The load address of a position-independent file is added to all
+//! of them. A [`Memory`] is a [`Source`] whose offsets are addresses.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -21,41 +21,40 @@ use object::elf::{PF_W, PT_LOAD};
 use super::segment::{Segment, Segments};
 use crate::inspect::source::Source;
 
-/// The size of a page on amd64, and the smallest on other machines. Where pages are larger, more bytes
+/// The page size of amd64, and the smallest of other architectures. With larger pages, more bytes
 /// around a segment are visible.
 const PAGE: u64 = 4096;
 
-/// Who maps the file.
+/// The program that maps the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mapper {
-    /// The kernel maps a program: it cannot clear the last page of a segment that is not writable.
+    /// The kernel maps a program. It cannot clear the last page of a segment that is not writable.
     Kernel,
-    /// The dynamic loader maps a library: glibc makes the page writable and clears it.
+    /// The dynamic loader maps a library. glibc makes the page writable and clears it.
     Loader,
 }
 
-/// What is at an address.
+/// The contents of a part of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Bytes {
-    /// The file, from this offset.
+    /// Bytes of the file from this offset on.
     File(u64),
     Zeros,
-    /// A page of the mapping that is after the end of the file: SIGBUS.
+    /// Pages of the mapping after the end of the file: SIGBUS.
     Nothing,
 }
 
-/// The memory that PT_LOAD makes.
+/// The memory that the PT_LOAD segments produce.
 pub(super) struct Memory<'a> {
     source: &'a dyn Source,
-    /// Addresses are computed in words of this size.
+    /// Addresses wrap at the word size of the file.
     mask: u64,
-    /// By the first address of each: the address after the last, and what is there. They do not
-    /// overlap.
+    /// The parts by start address, each with its end address and its contents. They do not overlap.
     parts: BTreeMap<u64, (u64, Bytes)>,
 }
 
 impl<'a> Memory<'a> {
-    /// Maps all PT_LOAD. `wide` is whether the file is of class 64.
+    /// Maps all PT_LOAD segments. `wide` is true for a 64-bit file.
     pub fn map(source: &'a dyn Source, segments: &Segments, wide: bool, by: Mapper) -> Self {
         let mut memory = Self {
             source,
@@ -69,17 +68,18 @@ impl<'a> Memory<'a> {
         memory
     }
 
-    /// Maps one segment. One that reaches beyond the last address is left out: it cannot be mapped.
+    /// Maps one segment. Skips a segment that ends beyond the last address, which cannot be mapped.
     fn load(&mut self, segment: &Segment, len: u64, by: Mapper) -> Option<()> {
         let before = segment.vaddr % PAGE;
         let (start, data_end) = (segment.vaddr, segment.vaddr.checked_add(segment.filesz)?);
         let end = segment.vaddr.checked_add(segment.memsz)?.max(data_end);
         let (first, last) = (start - before, data_end.checked_next_multiple_of(PAGE)?);
-        // The kernel maps no page of the file for a segment without bytes. The loaders do.
+        // For a segment without file bytes, the kernel maps no page of the file, but the loaders
+        // do.
         let mapped = segment.filesz > 0 || (by == Mapper::Loader && before > 0);
         if mapped {
-            // An offset that is not aligned as the address is cannot be mapped on Linux. Then the
-            // segment alone is taken for what it says.
+            // Linux cannot map a segment whose offset and address are not aligned in the same way.
+            // In that case only the bytes of the segment itself are used.
             let aligned = segment.offset % PAGE == before;
             let (first, last) = match aligned {
                 true => (first, last),
@@ -105,7 +105,7 @@ impl<'a> Memory<'a> {
         Some(())
     }
 
-    /// Covers what is at `start..end`.
+    /// Replaces the contents of `start..end`.
     fn put(&mut self, start: u64, end: u64, bytes: Bytes) {
         if start >= end {
             return;
@@ -127,20 +127,20 @@ impl<'a> Memory<'a> {
         self.parts.insert(start, (end, bytes));
     }
 
-    /// `address + offset`, in the word size of the file: as the loader adds, without a check.
+    /// Returns `address + offset` in the word size of the file, unchecked, as the loader adds.
     pub fn add(&self, address: u64, offset: u64) -> u64 {
         address.wrapping_add(offset) & self.mask
     }
 
-    /// What is at an address, and how many bytes of the same kind follow.
+    /// Returns the contents at an address, and the number of bytes of the same part from there on.
     fn at(&self, address: u64) -> Option<(Bytes, u64)> {
         let (&from, &(to, bytes)) = self.parts.range(..=address).next_back()?;
         let left = to.checked_sub(address).filter(|&left| left > 0)?;
         Some((bytes.after(address - from), left))
     }
 
-    /// Where in the file the byte at an address is, and how many bytes follow it both in memory and in
-    /// the file. `None` if it is not from the file.
+    /// Returns the file offset of the byte at an address, and the number of bytes from there on
+    /// that are contiguous both in memory and in the file. `None` if the byte is not from the file.
     pub fn in_file(&self, address: u64) -> Option<(u64, u64)> {
         match self.at(address)? {
             (Bytes::File(offset), left) => Some((offset, left)),
@@ -150,7 +150,7 @@ impl<'a> Memory<'a> {
 }
 
 impl Bytes {
-    /// What is `by` bytes further on.
+    /// Returns the contents `by` bytes further on.
     fn after(self, by: u64) -> Self {
         match self {
             // Within one part no offset is beyond the end of the file.
@@ -161,7 +161,7 @@ impl Bytes {
 }
 
 impl Source for Memory<'_> {
-    /// All addresses. Most have nothing.
+    /// All addresses, most of which are unmapped.
     fn len(&self) -> u64 {
         u64::MAX
     }
@@ -200,7 +200,8 @@ mod tests {
     use super::*;
     use object::elf::{PF_R, ProgramFlags};
 
-    /// A file of three pages; each byte is the number of its page, from 1, and the last page is short.
+    /// A file of three pages. Each byte is the number of its page, starting at 1. The last page is
+    /// short.
     fn file() -> Vec<u8> {
         let mut file = vec![1; 4096];
         file.extend([2; 4096]);
@@ -252,7 +253,7 @@ mod tests {
         assert_eq!(byte(&memory, 0x40_1000), Some(1));
         let memory = map(&file, vec![over, all], Mapper::Kernel);
         assert_eq!(byte(&memory, 0x40_1000), Some(2));
-        // One without bytes of the file covers with zeros.
+        // A segment without file bytes replaces with zeros.
         let memory = map(
             &file,
             vec![all, load(6, 0, 0x40_0000, 0, 1)],
@@ -262,7 +263,7 @@ mod tests {
             (byte(&memory, 0x40_0fff), byte(&memory, 0x40_1000)),
             (Some(0), Some(2))
         );
-        // In the middle, both ends of the earlier one stay.
+        // A segment in the middle leaves both ends of the earlier one.
         let three = load(4, 0, 0x40_0000, 0x2064, 0x2064);
         let memory = map(&file, vec![three, over], Mapper::Kernel);
         let seen = [0x40_0000, 0x40_1000, 0x40_2000].map(|at| byte(&memory, at));
@@ -278,7 +279,7 @@ mod tests {
         let seen =
             [0xff, 0x100, 0xfff, 0x1000, 0x1fff, 0x2000].map(|at| byte(&memory, 0x40_0000 + at));
         assert_eq!(seen, [Some(1), Some(0), Some(0), Some(0), Some(0), None]);
-        // A page that is not writable keeps its bytes, unless the loader makes it writable.
+        // A read-only page keeps its bytes, unless the loader makes it writable.
         let read_only = load(PF_R.0, 0, 0x40_0000, 0x100, 0x2000);
         let memory = map(&file, vec![read_only], Mapper::Kernel);
         assert_eq!(

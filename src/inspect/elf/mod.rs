@@ -1,9 +1,9 @@
-//! ELF: reads each piece of a file by itself and puts the facts together.
+//! ELF: reads each part of a file separately and combines the facts.
 //!
-//! Two views of a file are kept apart. The program headers are what the kernel and the loader go by,
-//! and all that can be told from them is. The section headers are for linkers and debuggers; they
-//! may be missing or wrong in a file that runs, and only cost the facts that nothing else tells:
-//! whether it is stripped, the kind of a module, the variant of ARM.
+//! Two views of a file are kept apart. The program headers are used by the kernel and the loader,
+//! and everything that can be derived from them is. The section headers are for linkers and
+//! debuggers. They may be missing or wrong in a file that runs, so they are only used for facts
+//! with no other source: whether the file is stripped, the kind of a module, the variant of ARM.
 
 mod attributes;
 mod contradiction;
@@ -44,13 +44,13 @@ use super::read;
 use super::runtime::{Contradiction, ExecError};
 use super::source::Source;
 
-/// Decodes an ELF file. `None` if its header makes no sense under any class and byte order.
+/// Decodes an ELF file. Returns `None` if its header is invalid for every class and byte order.
 pub(super) fn inspect(source: &dyn Source, head: &[u8]) -> Option<Binary> {
     let header = Header::read(head)?;
     Some(Elf::read(source, header).facts())
 }
 
-/// An ELF file's header and what a loader sees of it. `None` if it is no ELF file.
+/// Returns a file's ELF header and the loader's view of the file. `None` if it is not an ELF file.
 fn loaded(source: &dyn Source) -> Option<(Header, Loaded<'_>)> {
     let len = source.len().min(super::HEAD_LEN as u64);
     let head = source.piece(0, len, super::HEAD_LEN as u64).ok()?;
@@ -59,14 +59,14 @@ fn loaded(source: &dyn Source) -> Option<(Header, Loaded<'_>)> {
     Some((header, elf.loaded))
 }
 
-/// The dynamic symbols of an ELF file.
+/// Returns the dynamic symbols of an ELF file.
 pub(super) fn symbols(source: &dyn Source) -> Option<Symbols> {
     let (header, loaded) = loaded(source)?;
     dynsym::symbols(source, &loaded.memory, &header, &loaded.dynamic)
 }
 
-/// What the header of an object says: its machine, and its system if that has a field. `None` if it is
-/// no ELF file.
+/// Returns the facts in the header of an object: its architecture, and its operating system if a
+/// field contains it. `None` if it is not an ELF file.
 pub(super) fn platform(head: &[u8]) -> Option<Binary> {
     let header = head.starts_with(&ELFMAG).then(|| Header::read(head))??;
     Some(Binary {
@@ -92,7 +92,7 @@ fn endian(header: &Header) -> Endian {
     }
 }
 
-/// The pieces of a file. `None` where there should be one and it cannot be read.
+/// The parts of a file. `None` if a part exists but cannot be read.
 struct Elf<'a> {
     source: &'a dyn Source,
     header: Header,
@@ -110,13 +110,13 @@ impl<'a> Elf<'a> {
     fn read(source: &'a dyn Source, header: Header) -> Self {
         let sections = Sections::read(source, &header);
         let debug_only = sections.as_ref().is_some_and(Sections::is_debug_file);
-        // Where the program headers of a debug file point is not what they say.
+        // The program headers of a debug file refer to bytes that were removed.
         let segments = Segments::read(source, &header);
         let exec_error = exec::error(source, &header, segments.as_ref());
         let cut_short = length::cut_short(source, &header, segments.as_ref(), sections.as_ref());
         let segments = segments.filter(|_| !debug_only);
         let layout = header.layout;
-        // The notes of a core are about the process.
+        // The notes of a core dump describe the process.
         let notes = if header.file_type == ET_CORE {
             Notes::default()
         } else {
@@ -141,7 +141,8 @@ impl<'a> Elf<'a> {
             exec_error,
             cut_short,
         };
-        // A library may name a loader, as libc.so.6 does, which prints its version when it is started.
+        // A library may have PT_INTERP, as libc.so.6 does, which prints its version when it is
+        // started.
         if let Some(segments) = &elf.segments
             && elf.interpreter.is_some()
             && elf.shape().0 == Kind::SharedLibrary
@@ -176,7 +177,7 @@ impl<'a> Elf<'a> {
             sections,
             notes,
         };
-        // In a core or a debug file there is nothing of it, or what is there is not its own.
+        // A core dump or a debug file has no Go data, or that of another file.
         let packed = self.is_packed();
         let has_code = !self.debug_only && kind != Kind::Core && !packed;
         let go = has_code.then(|| golang.build()).flatten();
@@ -188,7 +189,7 @@ impl<'a> Elf<'a> {
 
         let runs = matches!(kind, Kind::Executable | Kind::SharedLibrary);
         let libc = runs.then(|| match linkage {
-            // What the packed program is linked with shows only when it runs.
+            // The linkage of the packed program is visible only at run time.
             _ if packed => Libc::Unknown,
             None => Libc::Unknown,
             Some(linkage) => libc::detect(&libc::Evidence {
@@ -245,7 +246,7 @@ impl<'a> Elf<'a> {
                 .map(|s| hardening::relro(s, dynamic.bind_now)),
             nx: segments.filter(|_| runs).map(hardening::nx),
             canary: runs.then(|| symbol::canary(*source, &names)).flatten(),
-            // Both C libraries have such functions, no other has.
+            // Only these two C libraries have such functions.
             fortify: (runs && matches!(libc, Some(Libc::Glibc | Libc::Bionic)))
                 .then(|| symbol::fortify(*source, &names))
                 .flatten(),
@@ -280,7 +281,7 @@ impl<'a> Elf<'a> {
         pieces.find()
     }
 
-    /// UPX leaves no sections, and its mark after the program headers.
+    /// UPX removes the section headers and puts its mark after the program headers.
     fn is_packed(&self) -> bool {
         let count = u64::from(self.header.phnum);
         let end = count.saturating_mul(self.header.phentsize.into());
@@ -309,7 +310,7 @@ impl<'a> Elf<'a> {
             soname,
             entry: self.header.entry != 0,
             of_library: self.loaded.dynamic.of_library,
-            // Only looked for where nothing else tells.
+            // Evaluated only if none of the other evidence decides.
             exports: !interp
                 && !pie
                 && !needed

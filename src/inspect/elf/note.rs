@@ -1,7 +1,8 @@
-//! Notes: small records of an owner, a type and bytes, by which systems mark their executables.
+//! Notes: small records with an owner, a type and bytes, which operating systems use to mark their
+//! executables.
 //!
-//! The type means nothing without its owner (type 4 is Go's build id, gold's version, and FreeBSD's
-//! feature flags), so both are matched always.
+//! A type is only meaningful together with its owner (type 4 is Go's build id, gold's version, and
+//! FreeBSD's feature flags), so both are always matched.
 
 use object::elf::{
     ELF_NOTE_GNU, ELF_NOTE_GO, ELF_NOTE_OS_FREEBSD, ELF_NOTE_OS_GNU, ELF_NOTE_OS_LINUX,
@@ -17,34 +18,37 @@ use super::segment::Segments;
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
-/// Notes of an executable are a few hundred bytes.
+/// The maximum number of bytes read per segment or section. The notes of an executable take a few
+/// hundred.
 const BYTES_LIMIT: u64 = 64 << 10;
 
-/// How many segments or sections of notes are read, and how many notes in each.
+/// The maximum number of note segments or sections, and of notes in each.
 const COUNT_LIMIT: usize = 256;
 
 /// NT_GO_BUILD_ID (`cmd/link/internal/ld/elf.go`, `ELF_NOTE_GOBUILDID_TAG`).
 const NT_GO_BUILD_ID: u32 = 4;
 
-/// What the notes say.
+/// The facts from the notes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Notes {
-    /// Operating system, in Go's names: the ABI tag of GNU, FreeBSD, NetBSD, OpenBSD, DragonFly or
-    /// Android.
+    /// Operating system as a GOOS name, from the ABI tag of GNU, FreeBSD, NetBSD, OpenBSD,
+    /// DragonFly or Android.
     pub os: Option<&'static str>,
-    /// The GNU ABI tag says Linux. It comes from the start files of glibc (`csu/abi-note.c`).
+    /// Whether the GNU ABI tag says Linux. It comes from the start files of glibc
+    /// (`csu/abi-note.c`).
     pub gnu_linux: bool,
     /// NT_GNU_BUILD_ID, in hex.
     pub build_id: Option<String>,
     /// GNU_PROPERTY_X86_ISA_1_NEEDED: bit 0 is the baseline, 1 to 3 are v2 to v4.
     pub x86_isa_needed: Option<u32>,
-    /// Written by Go's linker.
+    /// Whether Go's linker wrote the file.
     pub go: bool,
 }
 
 impl Notes {
-    /// Reads the notes that are loaded and, where they lack something, those that only the section
-    /// headers tell of: Go 1.24 and later have a GNU build id, and PT_NOTE covers only their own.
+    /// Reads the notes in PT_NOTE and, if they contain no build id, those that only the section
+    /// headers refer to: Go 1.24 and later write a GNU build id, but PT_NOTE covers only Go's own
+    /// note.
     pub fn read(
         source: &dyn Source,
         layout: Layout,
@@ -90,8 +94,8 @@ impl Notes {
         E: FileHeader<Endian = Endianness>,
         E::Word: From<u32>,
     {
-        // Notes are aligned to 4 bytes, or to 8 (`.note.gnu.property`), and nothing else: binutils
-        // takes all other values for 4, as some linkers write 1 or 2.
+        // Notes are aligned to 4 bytes, or to 8 (`.note.gnu.property`). Some linkers write other
+        // values such as 1 or 2, which binutils treats as 4.
         let align = if align == 8 { 8u32 } else { 4 };
         let Ok(notes) = NoteIterator::<E>::new(endian, align.into(), bytes) else {
             return;
@@ -134,9 +138,9 @@ impl Notes {
                 }
             }
             ELF_NOTE_GO if kind.0 == NT_GO_BUILD_ID => self.go = true,
-            // The ABI tag is type 1 for each of them: NT_FREEBSD_ABI_TAG (`sys/elf_common.h`),
-            // ELF_NOTE_TYPE_NETBSD_TAG (`sys/exec_elf.h`), NT_OPENBSD_IDENT, DragonFly's like
-            // FreeBSD's, and the API level of bionic's `crtbegin`.
+            // For each of these owners the ABI tag is type 1: NT_FREEBSD_ABI_TAG
+            // (`sys/elf_common.h`), ELF_NOTE_TYPE_NETBSD_TAG (`sys/exec_elf.h`), NT_OPENBSD_IDENT,
+            // DragonFly's (as for FreeBSD), and the API level in bionic's `crtbegin`.
             b"FreeBSD" if kind.0 == 1 => self.set_os("freebsd"),
             b"NetBSD" if kind.0 == 1 => self.set_os("netbsd"),
             b"OpenBSD" if kind.0 == 1 => self.set_os("openbsd"),

@@ -1,8 +1,9 @@
 //! The operating system that an ELF file is for.
 //!
-//! ELF has a field for it, EI_OSABI, and hardly anyone fills it in. So the answer comes from what a
-//! file cannot do without, in this order: the path of its loader; the notes that a system's start
-//! files leave; EI_OSABI; what Go's build information claims; and else Linux, said to be assumed.
+//! ELF has the field EI_OSABI for it, but few toolchains set it. So the fact comes from the
+//! first of these sources that is present: the path of its loader; the notes that a system's start
+//! files add; EI_OSABI; the claim in Go's build information. Without any of them it is Linux, marked
+//! as assumed.
 
 use object::elf::{
     ELFOSABI_AIX, ELFOSABI_FREEBSD, ELFOSABI_GNU, ELFOSABI_HPUX, ELFOSABI_HURD, ELFOSABI_IRIX,
@@ -14,7 +15,7 @@ use super::header::Header;
 use super::note::Notes;
 use crate::inspect::binary::{GoBuild, Source, Sourced};
 
-/// The operating system, in Go's names, and what tells it.
+/// Returns the operating system as a GOOS name, and the source of the fact.
 pub(super) fn detect(
     header: &Header,
     interpreter: Option<&[u8]>,
@@ -31,7 +32,8 @@ pub(super) fn detect(
 
     let loader = interpreter.and_then(|path| of_loader(path, header.machine));
     match loader {
-        // The two share loader and notes. Only the compiler knew.
+        // Solaris and illumos have the same loader and notes. Only the build information
+        // distinguishes them.
         Some("solaris") if claimed == Some("illumos") => return says("illumos", Source::BuildInfo),
         Some(os) => return says(os, Source::Header),
         None => {}
@@ -48,12 +50,13 @@ pub(super) fn detect(
     }
 }
 
-/// The system that has its loader there. Paths matter where names do not tell: `ld.so.1` is that of
-/// Solaris and, on machines that Solaris never ran on, of glibc.
+/// Returns the operating system whose loader has this path. The directory matters if the name is
+/// ambiguous: `ld.so.1` is the loader of Solaris and, on architectures that Solaris never
+/// supported, of glibc.
 fn of_loader(path: &[u8], machine: Machine) -> Option<&'static str> {
     let name = path.rsplit(|&byte| byte == b'/').next()?;
     for prefix in [&b"ld-linux"[..], b"ld-musl-", b"ld-uClibc", b"ld64-uClibc"] {
-        // Whatever the directory: nix, guix and bundles bring their own.
+        // In any directory: nix, guix and bundled applications have their own.
         if name.starts_with(prefix) {
             return Some("linux");
         }
@@ -80,14 +83,15 @@ fn of_loader(path: &[u8], machine: Machine) -> Option<&'static str> {
     }
 }
 
-/// EI_OSABI. Zero says nothing, and from 64 on the values belong to machines.
+/// Evaluates EI_OSABI. Zero means unspecified, and values from 64 on are specific to an
+/// architecture.
 fn of_os_abi(os_abi: OsAbi) -> Option<&'static str> {
     Some(match os_abi {
         ELFOSABI_FREEBSD => "freebsd",
         ELFOSABI_NETBSD => "netbsd",
         ELFOSABI_OPENBSD => "openbsd",
         ELFOSABI_SOLARIS => "solaris",
-        // "GNU": it has symbols of a GNU type. Linux is what such a file runs on.
+        // "GNU" means that the file has symbols of a GNU type. Such files run on Linux.
         ELFOSABI_GNU => "linux",
         ELFOSABI_HURD => "hurd",
         ELFOSABI_HPUX => "hpux",

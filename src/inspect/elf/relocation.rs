@@ -1,9 +1,9 @@
-//! Which relocations need a symbol: those that the loader applies when a file is loaded, and those of
-//! functions that it may leave until the first call.
+//! The symbols that relocations refer to: separately for those that the loader applies at load
+//! time, and for function calls, whose binding may be delayed until the first call.
 //!
-//! DT_RELA and DT_REL are applied at once. DT_JMPREL holds the entries of the procedure linkage table,
-//! which glibc binds lazily unless the file or LD_BIND_NOW forbids it (`elf/dynamic-link.h`,
-//! `ELF_DYNAMIC_RELOCATE`). Some linkers let DT_RELA include DT_JMPREL.
+//! DT_RELA and DT_REL are applied at load time. DT_JMPREL contains the entries of the procedure
+//! linkage table, which glibc binds lazily unless the file or LD_BIND_NOW forbids it
+//! (`elf/dynamic-link.h`, `ELF_DYNAMIC_RELOCATE`). Some linkers make DT_RELA include DT_JMPREL.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,11 +15,11 @@ use super::machine;
 use super::memory::Memory;
 use crate::inspect::read;
 
-/// No table is read beyond this. Real ones are larger only because of entries without symbols, which
-/// linkers sort to the front and DT_RELACOUNT counts.
+/// The maximum number of bytes read from one table. Real tables are larger only because of entries
+/// without a symbol, which linkers sort to the front and count in DT_RELACOUNT.
 const TABLE_LIMIT: u64 = 64 << 20;
 
-/// The address of a table, its length in bytes, and how many entries at its start name no symbol.
+/// The address of a table, its length in bytes, and the number of leading entries without a symbol.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Table {
     pub at: u64,
@@ -29,19 +29,21 @@ pub(super) struct Table {
     pub addends: bool,
 }
 
-/// For a symbol number, its first place in a table.
+/// The position of the first entry for each symbol number.
 type Places = HashMap<u32, u32>;
 
-/// Which symbols relocations need.
+/// The symbols that relocations refer to.
 #[derive(Debug, Default)]
 pub(super) struct Relocations {
-    /// Those that are needed when the file is loaded.
+    /// The symbols that are needed at load time.
     pub data: Places,
-    /// Those of DT_JMPREL.
+    /// The symbols of DT_JMPREL.
     pub calls: Places,
-    /// Those of copy relocations: the file has room for them, and copies the value from a library.
+    /// The symbols of copy relocations: the file reserves space for them and copies the value from
+    /// a library.
     pub copies: HashSet<u32>,
-    /// The machine has a scheme of its own (MIPS): every symbol may be needed.
+    /// Whether the architecture has a relocation scheme of its own (MIPS), so that any symbol may
+    /// be needed.
     pub unknown: bool,
 }
 
@@ -74,14 +76,15 @@ impl Relocations {
 }
 
 impl Relocations {
-    /// The place of a symbol among those that are needed when the file is loaded.
+    /// Returns the position of a symbol among those that are needed at load time.
     pub fn place(&self, symbol: u32) -> Option<u32> {
         let place = self.data.get(&symbol).copied();
         place.or(self.unknown.then_some(0))
     }
 }
 
-/// The type of a copy relocation (the processor supplements of the ABI: R_X86_64_COPY and its like).
+/// Returns the type of a copy relocation (from the ABI's processor supplements: R_X86_64_COPY and
+/// its equivalents).
 fn copy_type(machine: &str) -> Option<u32> {
     Some(match machine {
         "amd64" | "x32" | "386" => 5,
@@ -94,8 +97,8 @@ fn copy_type(machine: &str) -> Option<u32> {
     })
 }
 
-/// Tells of each entry that names a symbol: its number, the type and the place of the entry. Entries that
-/// are part of `without` are left out.
+/// Calls `tell` for each entry that refers to a symbol, with the symbol number, the type, and the
+/// position of the entry. Skips entries that belong to the table `without`.
 fn collect(
     memory: &Memory<'_>,
     header: &Header,

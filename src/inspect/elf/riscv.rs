@@ -1,13 +1,14 @@
-//! Profiles of RISC-V, which are what Go and OCI call variants, from the extensions that a file was
+//! RISC-V profiles, which Go and OCI use as variants, derived from the extensions that a file was
 //! compiled for.
 
-/// What RVA20U64 has (RISC-V Profiles), and the parts that newer names split off.
+/// The extensions of RVA20U64 (RISC-V Profiles), and the parts of them that have since been named
+/// separately.
 const RVA20: [&str; 16] = [
     "i", "m", "a", "f", "d", "c", "zicsr", "zifencei", "zicntr", "zmmul", "zaamo", "zalrsc", "zca",
     "zcd", "ziccrse", "za128rs",
 ];
 
-/// What RVA22U64 has besides.
+/// The additional extensions of RVA22U64.
 const RVA22: [&str; 14] = [
     "zihintpause",
     "zihpm",
@@ -25,7 +26,7 @@ const RVA22: [&str; 14] = [
     "ziccamoa",
 ];
 
-/// And RVA23U64.
+/// The additional extensions of RVA23U64.
 const RVA23: [&str; 12] = [
     "v",
     "zvfhmin",
@@ -41,14 +42,15 @@ const RVA23: [&str; 12] = [
     "zawrs",
 ];
 
-/// The value of GORISCV64 for a string like `rv64i2p1_m2p0_a2p1_f2p2_d2p2_c2p0_zicsr2p0`: the lowest
-/// profile that has all extensions. `None` if there is none.
+/// Returns the value of GORISCV64 for a string such as
+/// `rv64i2p1_m2p0_a2p1_f2p2_d2p2_c2p0_zicsr2p0`: the lowest profile that includes all extensions.
+/// `None` if no profile does.
 pub(super) fn profile(arch: &[u8]) -> Option<&'static str> {
     let arch = std::str::from_utf8(arch).ok()?.strip_prefix("rv64")?;
     let mut profile = 0;
     for extension in arch.split('_') {
         let name = without_version(extension);
-        // Parts of V.
+        // The parts of V.
         let vector = name.starts_with("zve") || name.starts_with("zvl");
         profile = profile.max(if RVA20.contains(&name) {
             0
@@ -63,7 +65,7 @@ pub(super) fn profile(arch: &[u8]) -> Option<&'static str> {
     ["rva20u64", "rva22u64", "rva23u64"].get(profile).copied()
 }
 
-/// `zicsr2p0`: a name, then a version of two numbers.
+/// Removes the version from an extension such as `zicsr2p0`: a name, then a version of two numbers.
 fn without_version(extension: &str) -> &str {
     let digits = |text: &str| text.trim_end_matches(|c: char| c.is_ascii_digit()).len();
     let minor = extension.get(..digits(extension)).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The section headers: for linkers and debuggers, not for running. A file may do without, and what
-//! they say is a hint.
+//! The section headers: used by linkers and debuggers, not at run time. They may be missing, and
+//! their contents are only a hint.
 
 use object::elf::{
     SHF_ALLOC, SHF_EXECINSTR, SHN_XINDEX, SHT_NOBITS, SHT_NOTE, SHT_NULL, SHT_SYMTAB, SectionFlags,
@@ -13,10 +13,11 @@ use super::header::Header;
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
-/// A C++ object with a section for each function has tens of thousands.
+/// The maximum length of the table. A C++ object with a section for each function has tens of
+/// thousands of sections.
 const TABLE_LIMIT: u64 = 16 << 20;
 
-/// And a name for each.
+/// The maximum length of the section names, one for each section.
 const NAMES_LIMIT: u64 = 16 << 20;
 
 /// One section header.
@@ -32,7 +33,7 @@ pub(super) struct Section {
     pub align: u64,
 }
 
-/// The table and its names.
+/// The section header table and the names of the sections.
 #[derive(Debug, Default)]
 pub(super) struct Sections {
     table: Vec<Section>,
@@ -40,8 +41,8 @@ pub(super) struct Sections {
 }
 
 impl Sections {
-    /// Reads the table. Empty if the header says that there is none; `None` if it is not where the
-    /// header says. Without its names it still tells the types.
+    /// Reads the table. Empty if the header specifies none; `None` if the table is not where the
+    /// header says. If the names are unreadable, the types are still known.
     pub fn read(source: &dyn Source, header: &Header) -> Option<Self> {
         if header.layout.wide {
             Self::decode::<SectionHeader64<Endianness>>(source, header)
@@ -98,19 +99,19 @@ impl Sections {
         Some(sections)
     }
 
-    /// The section of that index.
+    /// Returns the section with this index.
     pub fn at(&self, index: u32) -> Option<&Section> {
         self.table.get(usize::try_from(index).ok()?)
     }
 
-    /// All of one type.
+    /// Returns all sections of one type.
     pub fn of_kind(&self, kind: SectionType) -> impl Iterator<Item = &Section> {
         self.table
             .iter()
             .filter(move |section| section.kind == kind)
     }
 
-    /// The first of that name.
+    /// Returns the first section with this name.
     pub fn named(&self, name: &[u8]) -> Option<&Section> {
         self.table.iter().find(|section| {
             let start = usize::try_from(section.name).ok();
@@ -120,21 +121,21 @@ impl Sections {
         })
     }
 
-    /// Whether there is a symbol table: `strip` takes it away.
+    /// Whether there is a symbol table. `strip` removes it.
     pub fn has_symbols(&self) -> bool {
         self.of_kind(SHT_SYMTAB).next().is_some()
     }
 
-    /// The symbol table and its names.
+    /// Returns the symbol table and the string table with its names.
     pub fn symbols(&self) -> Option<(&Section, &Section)> {
         let symbols = self.of_kind(SHT_SYMTAB).next()?;
         let names = self.at(symbols.link).filter(|s| s.kind != SHT_NOBITS)?;
         Some((symbols, names))
     }
 
-    /// Whether the code and data have been taken away and only what debuggers want is left
-    /// (`objcopy --only-keep-debug`, `eu-strip -f`). Such a file keeps all its program headers, and
-    /// where they point there is something else. Notes are kept, as they hold the build id.
+    /// Whether the code and data have been removed and only debug information remains
+    /// (`objcopy --only-keep-debug`, `eu-strip -f`). Such a file keeps all its program headers, but
+    /// they refer to other bytes. Notes are kept, because they contain the build id.
     pub fn is_debug_file(&self) -> bool {
         let loaded = |section: &&Section| {
             section.flags.0 & SHF_ALLOC.0 != 0
@@ -146,7 +147,7 @@ impl Sections {
         let mut loaded_code = self.table.iter().filter(loaded).filter(code).peekable();
         match loaded_code.peek() {
             Some(_) => loaded_code.all(gone),
-            // A library of data alone, such as libicudata, had no code.
+            // A library that contains only data, such as libicudata, never had code.
             None => {
                 let mut loaded = self.table.iter().filter(loaded).peekable();
                 loaded.peek().is_some() && loaded.all(gone)
@@ -155,7 +156,7 @@ impl Sections {
     }
 }
 
-/// `e_shstrndx` of a file whose index does not fit.
+/// The value of `e_shstrndx` if the index does not fit.
 const SHN_XINDEX_RAW: u16 = SHN_XINDEX.0;
 
 #[cfg(test)]
@@ -207,7 +208,7 @@ mod tests {
             }
             .is_debug_file()
         };
-        // Flags 2 and 6 are A and AX in readelf -S.
+        // Flags 2 and 6 are A and AX in `readelf -S`.
         assert!(debug(&[
             (SHT_NULL, 0),
             (SHT_NOTE, 2),

@@ -1,4 +1,4 @@
-//! The program headers: what the kernel and the loader go by.
+//! The program headers, which the kernel and the loader use.
 
 use object::elf::{
     PF_W, PF_X, PN_XNUM, PT_INTERP, PT_LOAD, ProgramFlags, ProgramHeader32, ProgramHeader64,
@@ -13,10 +13,11 @@ use crate::inspect::go::Mapped;
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
-/// The kernel takes 64 KiB of program headers; a core of many threads and mappings may have more.
+/// The maximum length of the table. The kernel accepts 64 KiB of program headers, but a core dump
+/// with many threads and mappings may have more.
 const TABLE_LIMIT: u64 = 4 << 20;
 
-/// PATH_MAX: the kernel refuses a longer PT_INTERP.
+/// PATH_MAX. The kernel refuses a longer PT_INTERP.
 const INTERP_LIMIT: u64 = 4096;
 
 /// One program header.
@@ -31,12 +32,13 @@ pub(super) struct Segment {
     pub align: u64,
 }
 
-/// The table. Empty where there is none.
+/// The program header table. Empty if the file has none.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Segments(Vec<Segment>);
 
 impl Segments {
-    /// Reads the table. `None` if it is not where the header says, or not of its size.
+    /// Reads the table. Returns `None` if it is not where the header says or has a wrong record
+    /// size.
     pub fn read(source: &dyn Source, header: &Header) -> Option<Self> {
         if header.layout.wide {
             Self::decode::<ProgramHeader64<Endianness>, SectionHeader64<Endianness>>(source, header)
@@ -52,8 +54,8 @@ impl Segments {
     {
         let count = match header.phnum {
             0 => return Some(Self::default()),
-            // More than fit in the field: the number is in the first section header (gABI), and it
-            // would not be there if it did fit.
+            // The number does not fit in the field, so it is in the first section header (gABI). A
+            // smaller number would not be stored there.
             PN_XNUM => {
                 let section =
                     read::record::<S>(source, header.shoff).filter(|_| header.shoff != 0)?;
@@ -73,7 +75,7 @@ impl Segments {
         Self::parse_as::<P>(&table, header.layout.endian)
     }
 
-    /// The table in these bytes. `None` if they are not a whole number of records.
+    /// Parses a table. Returns `None` if the bytes are not a whole number of records.
     pub fn parse(bytes: &[u8], layout: Layout) -> Option<Self> {
         if layout.wide {
             Self::parse_as::<ProgramHeader64<Endianness>>(bytes, layout.endian)
@@ -103,18 +105,20 @@ impl Segments {
         ))
     }
 
-    /// All of one type, in the order of the table.
+    /// Returns all segments of one type, in table order.
     pub fn of_kind(&self, kind: ProgramType) -> impl DoubleEndedIterator<Item = &Segment> {
         self.0.iter().filter(move |segment| segment.kind == kind)
     }
 
-    /// The first of one type: where more than one makes no sense, that is the one the kernel takes.
+    /// Returns the first segment of one type. If a type should occur only once, the kernel uses the
+    /// first.
     pub fn first(&self, kind: ProgramType) -> Option<&Segment> {
         self.of_kind(kind).next()
     }
 
-    /// Where in the file the byte at a virtual address is, and where the bytes of its segment end, as
-    /// tools compute it that only read the file. What is mapped is in [`Memory`](super::memory::Memory).
+    /// Returns the file offset of the byte at a virtual address, and the file offset at which its
+    /// segment ends, computed as tools do that only read the file. For the bytes that are mapped,
+    /// see [`Memory`](super::memory::Memory).
     pub fn offset_of(&self, vaddr: u64) -> Option<(u64, u64)> {
         self.of_kind(PT_LOAD).find_map(|load| {
             let into = vaddr
@@ -127,7 +131,7 @@ impl Segments {
         })
     }
 
-    /// PT_LOAD as Go's build information wants it.
+    /// Returns the PT_LOAD segments in the form used for Go's build information.
     pub fn mapped(&self) -> Vec<Mapped> {
         let loads = self.of_kind(PT_LOAD);
         loads
@@ -139,29 +143,30 @@ impl Segments {
             .collect()
     }
 
-    /// The first segment of initialised data: loaded, writable, not executable.
+    /// Returns the first segment of initialized data: loaded, writable, not executable.
     pub fn data(&self) -> Option<&Segment> {
         self.of_kind(PT_LOAD)
             .find(|s| s.flags.0 & (PF_W.0 | PF_X.0) == PF_W.0)
     }
 
-    /// The parts of the file that are loaded and never written, `(offset, end)`, in order and without
-    /// overlap: however many segments a file claims, no byte is looked at twice.
+    /// Returns the ranges `(offset, end)` of the file that are loaded and never written, sorted and
+    /// without overlap, so that no byte is read twice, even if a file claims many segments.
     pub fn read_only(&self) -> Vec<(u64, u64)> {
         let loads = self.of_kind(PT_LOAD).filter(|s| s.flags.0 & PF_W.0 == 0);
         let ranges = loads.filter_map(|s| Some((s.offset, s.offset.checked_add(s.filesz)?)));
         read::merged(ranges.collect())
     }
 
-    /// All that is loaded, `(offset, end)`. A position independent Go program has its tables among
-    /// what is written by the loader and read-only after.
+    /// Returns the ranges `(offset, end)` of everything that is loaded. The tables of a
+    /// position-independent Go program are in data that the loader writes to and then makes
+    /// read-only.
     pub fn loaded(&self) -> Vec<(u64, u64)> {
         let loads = self.of_kind(PT_LOAD);
         let ranges = loads.filter_map(|s| Some((s.offset, s.offset.checked_add(s.filesz)?)));
         read::merged(ranges.collect())
     }
 
-    /// PT_INTERP, as written, up to its NUL.
+    /// Returns PT_INTERP as written, up to its NUL.
     pub fn interpreter(&self, source: &dyn Source) -> Option<Vec<u8>> {
         let interp = self.first(PT_INTERP)?;
         let mut path = source
@@ -183,7 +188,7 @@ impl From<Vec<Segment>> for Segments {
 
 #[cfg(test)]
 impl Segments {
-    /// A table of segments without contents.
+    /// Creates a table of segments without contents.
     pub fn of(kinds: &[(ProgramType, u32)]) -> Self {
         let segment = |&(kind, flags): &(ProgramType, u32)| Segment {
             kind,

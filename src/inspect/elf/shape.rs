@@ -1,42 +1,43 @@
-//! What kind of file it is and how it is linked: one table, because neither can be told alone.
+//! The kind of a file and how it is linked. Both follow from one table, because neither can be
+//! determined alone.
 //!
-//! ET_DYN is the type of libraries, of position independent executables, and of loaders, which are
-//! both. What tells them apart is whether they name a loader (PT_INTERP), whether their linker said
-//! so (DF_1_PIE), and whether they have a name for others to ask for (DT_SONAME).
+//! ET_DYN is the type of libraries, of position-independent executables, and of loaders, which are
+//! both. They are distinguished by whether they name a loader (PT_INTERP), whether the linker
+//! marked them (DF_1_PIE), and whether they have a name for other files to refer to (DT_SONAME).
 
 use object::elf::{ET_CORE, ET_DYN, ET_EXEC, FileType};
 
 use crate::inspect::binary::{Kind, Linkage};
 
-/// What the table is entered with.
+/// The properties of a file that determine its kind and linkage.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Signs {
-    /// There is PT_LOAD: without, nothing can be started or loaded.
+    /// There is a PT_LOAD. Without one, the file cannot be started or loaded.
     pub loads: bool,
-    /// There is PT_INTERP, readable or not.
+    /// There is a PT_INTERP, readable or not.
     pub interp: bool,
     /// DF_1_PIE.
     pub pie: bool,
-    /// There is DT_NEEDED.
+    /// There is a DT_NEEDED.
     pub needed: bool,
-    /// There is DT_SONAME.
+    /// There is a DT_SONAME.
     pub soname: bool,
-    /// Its dynamic section is one that linkers make for libraries.
+    /// The dynamic section is of the form that linkers create for libraries.
     pub of_library: bool,
     /// e_entry is not zero.
     pub entry: bool,
-    /// It defines symbols for others.
+    /// It defines dynamic symbols.
     pub exports: bool,
-    /// There is `.modinfo`.
+    /// There is a section `.modinfo`.
     pub modinfo: bool,
-    /// Only debug information is left.
+    /// Only debug information remains.
     pub debug_only: bool,
 }
 
-/// Kind, linkage, and whether it is a position independent executable.
+/// Returns the kind, the linkage, and whether the file is a position-independent executable.
 pub(super) fn classify(file_type: FileType, signs: Signs) -> (Kind, Option<Linkage>, Option<bool>) {
     let kind = match file_type {
-        // What debuggers read has nothing to run. It is nearest to what linkers read.
+        // A debug file cannot be run. Object is the closest kind.
         _ if signs.debug_only => Kind::Object,
         ET_EXEC => Kind::Executable,
         ET_DYN if is_library(signs) => Kind::SharedLibrary,
@@ -63,16 +64,17 @@ pub(super) fn classify(file_type: FileType, signs: Signs) -> (Kind, Option<Linka
 
 /// Whether an ET_DYN file is a library.
 fn is_library(signs: Signs) -> bool {
-    // The linker's own word. Before binutils 2.26 and in Go before 1.16 it was not given.
+    // Set by the linker. Not set before binutils 2.26, nor by Go before 1.16.
     if signs.pie {
         return false;
     }
-    // A library that can be started: libc.so.6 prints its version. It need not have a name.
+    // Some libraries can be started: libc.so.6 prints its version. They need not have a soname.
     if signs.interp {
         return signs.soname || signs.of_library;
     }
-    // Without a loader, an old static PIE is left. It starts somewhere and serves nobody, while
-    // musl's libc.so, which has no soname in Debian, starts as a loader but exports all of libc.
+    // Without PT_INTERP, the remaining case is a static PIE without DF_1_PIE. It has an entry point
+    // and exports no symbols. musl's libc.so, which has no soname in Debian, also has an entry
+    // point because it is a loader, but it exports all of libc.
     signs.needed || signs.soname || !signs.entry || signs.exports || !signs.loads
 }
 
@@ -136,7 +138,7 @@ mod tests {
             ),
             (Dynamic, true)
         );
-        // Go with -buildmode=pie and no cgo; Go 1.15 did not set DF_1_PIE.
+        // Go with -buildmode=pie and no cgo. Go 1.15 did not set DF_1_PIE.
         assert_eq!(
             is(
                 ET_DYN,
@@ -158,9 +160,9 @@ mod tests {
             (InterpOnly, true)
         );
         assert_eq!(is(ET_DYN, pie), (StaticPie, true));
-        // Static PIE from before DF_1_PIE.
+        // A static PIE from before DF_1_PIE.
         assert_eq!(is(ET_DYN, LOADS), (StaticPie, true));
-        // An executable may have a soname, if its linker said what it is.
+        // An executable may have a soname if the linker marked it as a PIE.
         let named = Signs {
             interp: true,
             needed: true,
@@ -192,7 +194,7 @@ mod tests {
             }),
             Dynamic
         );
-        // ld-linux-x86-64.so.2, then Debian's musl libc.so, then a library of plain functions.
+        // ld-linux-x86-64.so.2, Debian's musl libc.so, and a library of plain functions.
         assert_eq!(
             is(Signs {
                 soname: true,

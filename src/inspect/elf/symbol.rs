@@ -1,5 +1,4 @@
-//! Symbols, without reading symbol tables: what is wanted is whether some name occurs at all, and
-//! the string tables tell.
+//! Checks for symbols without reading symbol tables: whether a name occurs in the string tables.
 
 use memchr::memmem;
 use object::elf::{SHN_UNDEF, SHT_DYNSYM, SHT_NOBITS, SHT_SYMTAB, STB_LOCAL, Sym32, Sym64};
@@ -14,23 +13,23 @@ use super::section::Sections;
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
-/// The names that `checksec` looks for: GCC and clang, their guard where it is a variable, and
-/// Intel's compiler.
+/// The names that `checksec` searches for: those of GCC and clang, their guard on architectures
+/// where it is a variable, and that of Intel's compiler.
 const CANARIES: [&[u8]; 3] = [
     b"__stack_chk_fail",
     b"__stack_chk_guard",
     b"__intel_security_cookie",
 ];
 
-/// What the names of glibc's checked functions end with, and more than the longest of them has.
+/// The suffix of glibc's checked functions, and more than the length of their longest name.
 const CHECKED: &[u8] = b"_chk";
 const LONGEST_CHECKED: u64 = 64;
 
-/// How many dynamic symbols are looked at to tell whether there are any of its own.
+/// The maximum number of dynamic symbols that are examined for definitions.
 const EXPORTS_LIMIT: usize = 1024;
 
-/// Where in the file the names of symbols are, `(offset, end)`: those of the dynamic section, if it has
-/// any, which are the fewest, and those of the symbol table.
+/// Returns the file ranges `(offset, end)` of symbol names: the string table of the dynamic
+/// section, which is the smaller one, if it has any names, and that of the symbol table.
 pub(super) fn name_tables(
     dynamic: Option<(u64, u64)>,
     sections: Option<&Sections>,
@@ -40,19 +39,19 @@ pub(super) fn name_tables(
         let end = strings.offset.checked_add(strings.size)?;
         (strings.kind != SHT_NOBITS).then_some((strings.offset, end))
     });
-    // One NUL is the table of a static PIE: it names nothing, so that nothing can be told from it.
+    // The table of a static PIE is a single NUL: without names, nothing can be derived from it.
     let dynamic = dynamic.filter(|(offset, end)| end.saturating_sub(*offset) > 1);
     dynamic.into_iter().chain(symtab).collect()
 }
 
-/// Whether functions check a stack canary. `None` if there is no name left to tell by, as in a static
-/// executable that is stripped.
+/// Whether functions check a stack canary. `None` if there are no names to search, as in a stripped
+/// static executable.
 pub(super) fn canary(source: &dyn Source, tables: &[(u64, u64)]) -> Option<bool> {
     (!tables.is_empty()).then(|| CANARIES.iter().any(|name| occurs(source, tables, name)))
 }
 
-/// Whether it calls the checked variants of functions that `-D_FORTIFY_SOURCE` puts in, such as
-/// `__memcpy_chk` (as `checksec`). `None` if there is no name left to tell by.
+/// Whether it calls the checked variants of functions that `-D_FORTIFY_SOURCE` inserts, such as
+/// `__memcpy_chk` (as in `checksec`). `None` if there are no names to search.
 pub(super) fn fortify(source: &dyn Source, tables: &[(u64, u64)]) -> Option<bool> {
     let finder = memmem::Finder::new(CHECKED);
     let find = |_, window: &[u8]| {
@@ -88,10 +87,10 @@ pub(super) fn occurs(source: &dyn Source, tables: &[(u64, u64)], name: &[u8]) ->
     })
 }
 
-/// Whether it defines dynamic symbols for others.
+/// Whether the file defines dynamic symbols.
 ///
-/// No tag tells how many there are (DT_HASH does, and is not written any more), so this looks up to
-/// the end that the section header tells, or to the string table, which follows nearly always.
+/// No tag contains their number (DT_HASH does, but is no longer written), so this reads up to the
+/// end in the section header or, without one, up to the string table, which nearly always follows.
 pub(super) fn exports(
     memory: &Memory<'_>,
     layout: Layout,

@@ -1,8 +1,10 @@
-//! Which variant of its machine a file needs, in the terms of Go's variables (GOARM, GOAMD64, …).
+//! The variant of the architecture that a file needs, as the value of a Go variable (GOARM,
+//! GOAMD64, …).
 //!
-//! Go's linker leaves no mark of it outside the build information, so its settings are taken where
-//! there are any. For C there are four marks: the build attributes of ARM and RISC-V, the ABI
-//! flags of MIPS, and the GNU property of x86. Where there is none, nothing is said: no mark does not mean baseline.
+//! Go's linker records it only in the build information, so those settings take precedence. For C
+//! there are four sources: the build attributes of ARM and RISC-V, the ABI flags of MIPS, and the
+//! GNU property of x86. Without any of them the variant is unknown: their absence does not imply
+//! the baseline.
 
 use object::elf::{
     EM_MIPS, PT_MIPS_ABIFLAGS, PT_RISCV_ATTRIBUTES, SHT_ARM_ATTRIBUTES, SHT_RISCV_ATTRIBUTES,
@@ -19,10 +21,10 @@ use crate::inspect::go;
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
-/// Some hundred bytes in practice.
+/// The maximum length of build attributes in bytes. Real ones have some hundred.
 const ATTRIBUTES_LIMIT: u64 = 64 << 10;
 
-/// The variant of a file for `arch`: none or one variable with its value.
+/// Returns the variant of a file for `arch`: at most one variable with its value.
 pub(super) fn detect(
     source: &dyn Source,
     header: &Header,
@@ -47,16 +49,16 @@ pub(super) fn detect(
     variant.into_iter().collect()
 }
 
-/// GOARM from the build attributes, in the section `.ARM.attributes` (Addenda to the ABI for the Arm
-/// architecture, section 3).
+/// Returns GOARM from the build attributes in the section `.ARM.attributes` (Addenda to the ABI for
+/// the Arm architecture, section 3).
 fn goarm(source: &dyn Source, header: &Header, sections: &Sections) -> Option<&'static str> {
     let section = sections.of_kind(SHT_ARM_ATTRIBUTES).next()?;
     let bytes = read::prefix(source, section.offset, section.size, ATTRIBUTES_LIMIT)?;
     goarm_of_architecture(attributes::cpu_arch(&bytes, header.layout.endian)?)
 }
 
-/// The value of GOARM that such a processor is for. Go has nothing older than v5, and nothing for
-/// microcontrollers, which do not have the A32 instructions.
+/// Returns the value of GOARM for a processor architecture. Go supports nothing older than v5, and
+/// no microcontrollers, because they lack the A32 instructions.
 fn goarm_of_architecture(cpu_arch: u64) -> Option<&'static str> {
     Some(match cpu_arch {
         // v5T, v5TE, v5TEJ
@@ -69,8 +71,8 @@ fn goarm_of_architecture(cpu_arch: u64) -> Option<&'static str> {
     })
 }
 
-/// GORISCV64 from the build attributes, in a segment or a section of their own (RISC-V ELF psABI,
-/// "Attributes").
+/// Returns GORISCV64 from the build attributes, which are in a segment or a section of their own
+/// (RISC-V ELF psABI, "Attributes").
 fn goriscv64(
     source: &dyn Source,
     header: &Header,
@@ -85,20 +87,21 @@ fn goriscv64(
     riscv::profile(&attributes::riscv_arch(&bytes, header.layout.endian)?)
 }
 
-/// GOMIPS and GOMIPS64 from PT_MIPS_ABIFLAGS (`Elf_MIPS_ABIFlags_v0`, MIPS O32 FPXX ABI): byte 7 is the
-/// floating point ABI.
+/// Returns GOMIPS and GOMIPS64 from PT_MIPS_ABIFLAGS (`Elf_MIPS_ABIFlags_v0`, MIPS O32 FPXX ABI).
+/// Byte 7 is the floating-point ABI.
 fn gomips(source: &dyn Source, segments: &Segments) -> Option<&'static str> {
     let flags = segments.first(PT_MIPS_ABIFLAGS)?;
     let flags = read::prefix(source, flags.offset, flags.filesz, 24)?;
     match flags.get(7)? {
-        // Val_GNU_MIPS_ABI_FP_SOFT; then DOUBLE, SINGLE, OLD_64, XX, 64, 64A.
+        // Val_GNU_MIPS_ABI_FP_SOFT, then DOUBLE, SINGLE, OLD_64, XX, 64, 64A.
         3 => Some("softfloat"),
         1 | 2 | 4..=7 => Some("hardfloat"),
         _ => None,
     }
 }
 
-/// GOAMD64 from GNU_PROPERTY_X86_ISA_1_NEEDED (x86-64 psABI, linux extensions): the highest bit.
+/// Returns GOAMD64 from the highest bit of GNU_PROPERTY_X86_ISA_1_NEEDED (x86-64 psABI, linux
+/// extensions).
 fn goamd64(needed: u32) -> Option<&'static str> {
     match needed & 0xf {
         0 => None,

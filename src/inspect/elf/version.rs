@@ -1,5 +1,5 @@
-//! The symbol versions that a file asks for and defines (`Elf32_Verneed`, `Elf32_Verdef`; LSB core,
-//! section 10.7), and the highest of the C library among the former.
+//! The symbol versions that a file requires and defines (`Elf32_Verneed`, `Elf32_Verdef`; LSB core,
+//! section 10.7), and the highest required version of the C library.
 
 use std::collections::HashMap;
 
@@ -12,10 +12,10 @@ use super::memory::Memory;
 use crate::inspect::binary::VersionsNeeded;
 use crate::inspect::read;
 
-/// A file that needs more versions than this, over all libraries, is not what it seems.
+/// The maximum number of required versions over all libraries. No valid file has more.
 const LIMIT: usize = 4096;
 
-/// The versions that a file asks for, library by library, in the order of the table.
+/// Returns the versions that a file requires, by library, in table order.
 pub(super) fn needed(
     memory: &Memory<'_>,
     layout: Layout,
@@ -42,15 +42,16 @@ pub(super) fn needed(
     libraries
 }
 
-/// What the table of needed versions holds: a library, or a version of the one before. Names are
-/// indices of the string table.
+/// An entry in the table of required versions: a library, or a version of the preceding library.
+/// Names are indices into the string table.
 enum Found {
     Library(u32),
     Version { name: u32, index: u16, weak: bool },
 }
 
-/// Walks the table of needed versions as glibc does (`_dl_check_map_versions` in `elf/dl-version.c`):
-/// from entry to entry until one has no next. DT_VERNEEDNUM and `vn_cnt` are not looked at.
+/// Walks the table of required versions as glibc does (`_dl_check_map_versions` in
+/// `elf/dl-version.c`): from entry to entry until one has no next. DT_VERNEEDNUM and `vn_cnt` are
+/// ignored.
 fn visit(memory: &Memory<'_>, layout: Layout, dynamic: &Dynamic, found: &mut dyn FnMut(Found)) {
     let Some(mut file_at) = dynamic.verneed else {
         return;
@@ -85,14 +86,14 @@ fn visit(memory: &Memory<'_>, layout: Layout, dynamic: &Dynamic, found: &mut dyn
     }
 }
 
-/// The versions that a file defines, in the order of the table. The first entry is nearly always
-/// the file's own name, which nobody asks for (VER_FLG_BASE).
+/// Returns the versions that a file defines, in table order, without the entry for the file's own
+/// name (VER_FLG_BASE), which is nearly always the first and which no file requires.
 pub(super) fn defined(memory: &Memory<'_>, layout: Layout, dynamic: &Dynamic) -> Vec<Vec<u8>> {
     let all = definitions(memory, layout, dynamic).into_iter();
     all.map(|(_, name)| name).collect()
 }
 
-/// The names of the versions that a file defines, by the number that its symbols give them
+/// Returns the names of the versions that a file defines, by the index that its symbols use
 /// (`vd_ndx`).
 pub(super) fn defined_indices(
     memory: &Memory<'_>,
@@ -109,12 +110,13 @@ fn definitions(memory: &Memory<'_>, layout: Layout, dynamic: &Dynamic) -> Vec<(u
         return names;
     };
     let endian = layout.endian;
-    // As with those needed, only the last entry ends the table.
+    // As in the table of required versions, only the last entry ends the table.
     for _ in 0..LIMIT {
         let Some(entry) = read::record::<Verdef<Endianness>>(memory, at) else {
             break;
         };
-        // The first name is the version's own; those after it are of versions that it builds on.
+        // The first name is that of the version itself. The names after it are of versions that it
+        // inherits from.
         let aux = memory.add(at, entry.vd_aux.get(endian).into());
         let aux = read::record::<Verdaux<Endianness>>(memory, aux);
         let base = entry.vd_flags.get(endian).0 & VER_FLG_BASE.0 != 0;
@@ -131,7 +133,7 @@ fn definitions(memory: &Memory<'_>, layout: Layout, dynamic: &Dynamic) -> Vec<(u
     names
 }
 
-/// The names of the versions that a file asks for, by the number that its symbols give them
+/// Returns the names of the versions that a file requires, by the index that its symbols use
 /// (`vna_other`).
 pub(super) fn indices(
     memory: &Memory<'_>,
@@ -149,10 +151,10 @@ pub(super) fn indices(
     names
 }
 
-/// The highest `GLIBC_x.y` that a file cannot start without.
+/// Returns the highest `GLIBC_x.y` that a file cannot start without.
 ///
-/// Versions that only weak references carry do not count: the loader lets them be missing. Nor do
-/// `GLIBC_PRIVATE` and `GLIBC_ABI_DT_RELR`, which are not numbers.
+/// Versions that only weak references have are ignored, because the loader tolerates their absence.
+/// So are `GLIBC_PRIVATE` and `GLIBC_ABI_DT_RELR`, which are not numbers.
 pub(super) fn highest_glibc(needed: &[VersionsNeeded]) -> Option<String> {
     let strong = needed.iter().flat_map(|library| &library.strong);
     let numbered = strong.filter_map(|name| Some((number(name)?, name)));
@@ -160,7 +162,7 @@ pub(super) fn highest_glibc(needed: &[VersionsNeeded]) -> Option<String> {
     String::from_utf8(highest.clone()).ok()
 }
 
-/// `GLIBC_2.2.5` as its numbers, which compare as versions do: 2.4 < 2.34.
+/// Parses `GLIBC_2.2.5` into numbers, which compare in version order: 2.4 < 2.34.
 fn number(name: &[u8]) -> Option<Vec<u32>> {
     let digits = std::str::from_utf8(name.strip_prefix(b"GLIBC_")?).ok()?;
     digits.split('.').map(|part| part.parse().ok()).collect()
@@ -174,7 +176,7 @@ mod tests {
     use crate::inspect::source::Source;
     use object::elf::{PF_R, PT_LOAD};
 
-    /// A file that is mapped as a whole, at address 0.
+    /// Returns the memory of a file that is mapped as a whole at address 0.
     fn mapped(file: &dyn Source) -> Memory<'_> {
         let len = file.len();
         let all = Segment {
@@ -200,7 +202,7 @@ mod tests {
         assert_eq!(number(b"GLIBC_"), None);
     }
 
-    /// Strings at 0, then one Verneed for a library with three versions, as GNU ld lays them out.
+    /// Strings at 0, then one Verneed for a library with three versions, as GNU ld arranges them.
     #[test]
     fn the_highest_that_is_not_weak() {
         let mut file = b"\0libc.so.6\0GLIBC_2.9\0GLIBC_2.38\0GLIBC_2.17\0".to_vec();
@@ -243,7 +245,8 @@ mod tests {
         assert_eq!(highest_glibc(&needed(&memory, layout, &dynamic)), None);
     }
 
-    /// Strings at 0, then the file's own name and two versions, the second of which builds on the first.
+    /// Strings at 0, then the file's own name and two versions, the second of which inherits from
+    /// the first.
     #[test]
     fn what_is_defined_is_named_by_the_first_of_its_names() {
         let mut file = b"\0libx.so.1\0X_1\0X_2\0".to_vec();

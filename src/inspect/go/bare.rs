@@ -1,8 +1,9 @@
 //! Go programs without the header of the build information.
 //!
-//! They are real: esbuild 0.28 is one, on every platform. The linker still wrote the text of modules
-//! between its two marks, and the version of the toolchain as a string by itself, both among the
-//! constants; so they can be searched for, in a file that is known to be Go by other signs.
+//! Such programs exist: esbuild 0.28 is one, on every platform. The linker still wrote the text of
+//! modules between its two marks, and the version of the toolchain as a separate string, both among
+//! the constants. So they can be searched for in a file that is known to be a Go program by other
+//! evidence.
 
 use memchr::memmem;
 
@@ -12,20 +13,21 @@ use crate::inspect::binary::GoBuild;
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
-/// As `header`, with the marks.
+/// The limit in `header`, including the marks.
 const MODINFO_LIMIT: u64 = 4 << 20;
 
-/// More than any version is long, and than a mark.
+/// Longer than any version and any mark.
 const OVERLAP: u64 = 64;
 
-/// How much may begin like a version and not be one: names of files in the standard library do.
+/// The maximum number of strings that begin like a version but are not, such as names of files in
+/// the standard library.
 const ATTEMPTS: usize = 1 << 12;
 
-/// What the linker says if it does not know.
+/// The version that the linker uses if it is unknown.
 const UNKNOWN: &str = "unknown";
 
-/// Searches the read-only data, given as `(offset, end)`. If neither is there, it is still Go, of a
-/// version that is not known.
+/// Searches the file ranges `(offset, end)` of read-only data. If neither text nor version is
+/// found, the result is a Go program of unknown version.
 pub(super) fn find(source: &dyn Source, read_only: &[(u64, u64)]) -> GoBuild {
     let mark = memmem::Finder::new(&START);
     let prefix = memmem::Finder::new(b"go1.");
@@ -40,7 +42,8 @@ pub(super) fn find(source: &dyn Source, read_only: &[(u64, u64)]) -> GoBuild {
                 let left = attempts;
                 let hits = prefix.find_iter(window).take(left);
                 let mut found = hits.inspect(|_| attempts -= 1);
-                // It begins after a NUL, or is aligned, as the constant before it may have any end.
+                // A version follows a NUL or is aligned, because the constant before it may end
+                // with any byte.
                 version = found.find_map(|at| {
                     let after_nul = at.checked_sub(1).and_then(|at| window.get(at)) == Some(&0);
                     let aligned = base.checked_add(at as u64)? % 8 == 0;
@@ -56,10 +59,10 @@ pub(super) fn find(source: &dyn Source, read_only: &[(u64, u64)]) -> GoBuild {
     build
 }
 
-/// What stands between the marks.
+/// Reads the text between the marks.
 fn text(source: &dyn Source, at: u64) -> Option<Vec<u8>> {
     let at = at.checked_add(START.len() as u64)?;
-    // Nearly always within the first step.
+    // The end is nearly always within the first step.
     for limit in [16 << 10, MODINFO_LIMIT] {
         let mut bytes = read::prefix(source, at, limit, limit)?;
         if let Some(end) = memmem::find(&bytes, &END) {
@@ -70,7 +73,7 @@ fn text(source: &dyn Source, at: u64) -> Option<Vec<u8>> {
     None
 }
 
-/// `go1.26.5`, `go1.27rc1`: up to a NUL, and nothing else.
+/// Parses a version such as `go1.26.5` or `go1.27rc1`, which must end with a NUL.
 fn version_at(bytes: &[u8]) -> Option<String> {
     let end = bytes
         .iter()

@@ -1,10 +1,10 @@
 //! The header of the build information, in both of its formats.
 //!
-//! 32 bytes, aligned to 16 in memory: a magic of 14 bytes, the size of a pointer, and flags. Since Go
-//! 1.18 (flag 2) the two strings follow it, each after its length. Before, it held two pointers to Go
-//! strings, which are themselves a pointer and a length; those are followed through the segments. In
-//! a position independent executable the words in the file are already those that the loader would
-//! write, less the base.
+//! It has 32 bytes, aligned to 16 in memory: a magic number of 14 bytes, the size of a pointer, and
+//! flags. Since Go 1.18 (flag 2) the two strings follow it, each after its length. Before, the
+//! header contained two pointers to Go strings, each of which is a pointer and a length. Those are
+//! resolved through the segments. In a position-independent executable the words in the file are
+//! the values that the loader would write, minus the load address.
 
 use memchr::memmem;
 
@@ -16,37 +16,39 @@ const MAGIC: &[u8; 14] = b"\xff Go buildinf:";
 const ALIGN: u64 = 16;
 const LEN: u64 = 32;
 
-/// Flags, at 15.
+/// The flags, at offset 15.
 const BIG_ENDIAN: u8 = 1;
 const INLINE: u8 = 2;
 
-/// `go1.27.1 X:nocoverageredesign`, or a development version with its commit and date.
+/// The maximum length of a version: `go1.27.1 X:nocoverageredesign`, or a development version with
+/// its commit and date.
 const VERSION_LIMIT: u64 = 1024;
 
-/// 22 KB in the largest one known (terraform).
+/// The maximum length of the text. The largest known one has 22 KB (terraform).
 const MODINFO_LIMIT: u64 = 4 << 20;
 
-/// What the text of modules stands between (`cmd/go/internal/modload/build.go`, `ModInfoProg`).
+/// The mark before the text of modules (`cmd/go/internal/modload/build.go`, `ModInfoProg`).
 pub(super) const START: [u8; 16] =
     *b"\x30\x77\xaf\x0c\x92\x74\x08\x02\x41\xe1\xc1\x07\xe6\xd6\x18\xe6";
-/// And the end of it.
+/// The mark after the text.
 pub(super) const END: [u8; 16] =
     *b"\xf9\x32\x43\x31\x86\x18\x20\x72\x00\x82\x42\x10\x41\x16\xd8\xf2";
 
-/// How many headers may turn out not to be one. Any program may have the magic among its data.
+/// The maximum number of invalid headers. Any program may contain the magic number as data.
 const ATTEMPTS: usize = 64;
 
-/// And how many are not even aligned.
+/// The maximum number of occurrences of the magic number, aligned or not.
 const HITS: usize = 1 << 14;
 
-/// The two strings.
+/// The two strings that the header refers to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Strings {
     pub version: String,
     pub modinfo: Vec<u8>,
 }
 
-/// Looks for a header at every aligned address of `place`, and takes the first that leads to strings.
+/// Searches every aligned address of `place` for a header, and returns the strings of the first
+/// valid one.
 pub(super) fn find(source: &dyn Source, place: Region, mapped: &[Mapped]) -> Option<Strings> {
     let finder = memmem::Finder::new(MAGIC);
     let mut left = ATTEMPTS;
@@ -89,7 +91,7 @@ fn decode(source: &dyn Source, at: u64, mapped: &[Mapped]) -> Option<Strings> {
             return None;
         }
         let word = pointers.words(at.checked_add(16)?)?;
-        // The second has been null since modules came, in programs that were built without them.
+        // The second pointer is null in programs that were built without modules.
         let modinfo = pointers.string(word.1, MODINFO_LIMIT).unwrap_or_default();
         (pointers.string(word.0, VERSION_LIMIT)?, modinfo)
     };
@@ -101,7 +103,7 @@ fn decode(source: &dyn Source, at: u64, mapped: &[Mapped]) -> Option<Strings> {
     })
 }
 
-/// Go 1.18 and later: each string after its length.
+/// Reads the strings of Go 1.18 and later, each after its length.
 fn inline(source: &dyn Source, at: u64) -> Option<(Vec<u8>, Vec<u8>)> {
     let (version_at, len) = length(source, at)?;
     let version = source.piece(version_at, len, VERSION_LIMIT).ok()?;
@@ -112,7 +114,7 @@ fn inline(source: &dyn Source, at: u64) -> Option<(Vec<u8>, Vec<u8>)> {
     Some((version, modinfo().unwrap_or_default()))
 }
 
-/// A length, and where what it is the length of begins.
+/// Reads a length. Returns the offset of the data after it, and the length.
 fn length(source: &dyn Source, at: u64) -> Option<(u64, u64)> {
     let bytes = read::prefix(source, at, 10, 10)?;
     let (len, rest) = read::uvarint(&bytes)?;
@@ -120,7 +122,7 @@ fn length(source: &dyn Source, at: u64) -> Option<(u64, u64)> {
     Some((at.checked_add(used as u64)?, len))
 }
 
-/// Go 1.13 to 1.17: pointers to strings.
+/// Reads the strings of Go 1.13 to 1.17, which the header points to.
 struct Pointers<'a> {
     source: &'a dyn Source,
     mapped: &'a [Mapped],
@@ -129,7 +131,7 @@ struct Pointers<'a> {
 }
 
 impl Pointers<'_> {
-    /// The string whose pointer and length are at an address.
+    /// Reads the string whose pointer and length are at an address.
     fn string(&self, address: u64, limit: u64) -> Option<Vec<u8>> {
         let (data, len) = self.words(self.offset_of(address)?)?;
         self.source.piece(self.offset_of(data)?, len, limit).ok()
@@ -144,7 +146,7 @@ impl Pointers<'_> {
         })
     }
 
-    /// Two words.
+    /// Reads two words.
     fn words(&self, offset: u64) -> Option<(u64, u64)> {
         let size = if self.wide { 8 } else { 4 };
         let bytes = self.source.piece(offset, 2 * size, 16).ok()?;
@@ -161,8 +163,9 @@ impl Pointers<'_> {
     }
 }
 
-/// The modules and settings without the 16 bytes at both ends by which the runtime finds them. Whether
-/// they are there is told as Go tells it: by the newline before the last 16. Else there is no text.
+/// Removes the 16 bytes at both ends of the text, by which the runtime finds it. As in Go, their
+/// presence is detected by the newline before the last 16 bytes. Without them, returns an empty
+/// text.
 fn unframed(modinfo: Vec<u8>) -> Vec<u8> {
     let framed = modinfo.len() >= 33 && modinfo.get(modinfo.len() - 17) == Some(&b'\n');
     let text = framed
@@ -260,7 +263,8 @@ mod tests {
                 (false, true) => (value as u32).to_be_bytes().to_vec(),
                 (false, false) => (value as u32).to_le_bytes().to_vec(),
             };
-            // Header at 0, string headers at 32 and 48, bytes from 64, all loaded at 0x1000.
+            // The header is at 0, the string headers at 32 and 48, and the bytes at 64. All are
+            // loaded at 0x1000.
             let text = framed(b"path\tx\n");
             let mut file = header(if wide { 8 } else { 4 }, u8::from(big));
             for (at, words) in [

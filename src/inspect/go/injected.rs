@@ -1,8 +1,8 @@
-//! Variables that were given their value at link time, by `-ldflags "-X importpath.name=value"`.
+//! Variables that were set at link time with `-ldflags "-X importpath.name=value"`.
 //!
-//! The flags are recorded, unless `-trimpath` was given. The linker also leaves a symbol
-//! `importpath.name.str` for each, at whose address the value is; so they can be read from a file
-//! that is not stripped.
+//! The flags are recorded, unless `-trimpath` was given. For each variable the linker also writes a
+//! symbol `importpath.name.str`, whose address is that of the value, so the values can be read from
+//! a file that is not stripped.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,23 +14,23 @@ use crate::inspect::binary::GoBuild;
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
-/// Few programs have more than ten.
+/// The maximum number of variables. Few programs have more than ten.
 const COUNT_LIMIT: usize = 256;
 
-/// An import path and a name.
+/// The maximum length of an import path and a name.
 const NAME_LIMIT: u64 = 1024;
 
-/// A value.
+/// The maximum length of a value.
 const VALUE_LIMIT: u64 = 64 << 10;
 
-/// How much of a symbol table is looked at: three million symbols.
+/// The maximum number of bytes read from a symbol table: about three million symbols.
 const TABLE_LIMIT: u64 = 64 << 20;
 
-/// What the linker names the bytes of a value.
+/// The suffix of the symbols of values.
 const SUFFIX: &[u8] = b".str\0";
 
 impl GoBuild {
-    /// Fills in the variables, by the recorded flags or else by the symbols.
+    /// Sets `injected` from the recorded flags or, if there are none, from the symbols.
     pub(in crate::inspect) fn inject(&mut self, symbols: impl FnOnce() -> Vec<(String, String)>) {
         self.injected = match self.setting("-ldflags") {
             Some(flags) => of_flags(flags),
@@ -39,8 +39,8 @@ impl GoBuild {
     }
 }
 
-/// The values of `-X` among flags, which are split as `cmd/internal/quoted` does: at blanks, and a
-/// field that begins with a quote ends with it.
+/// Returns the values of `-X` in a list of flags. It is split as in `cmd/internal/quoted`: at
+/// blanks, and a field that begins with a quote ends at the next such quote.
 fn of_flags(flags: &str) -> Vec<(String, String)> {
     // `-ldflags=PATTERN=FLAGS`
     let flags = match flags.split_once('=') {
@@ -78,11 +78,11 @@ fn of_flags(flags: &str) -> Vec<(String, String)> {
     variables
 }
 
-/// The names of such symbols, by where they are in the table of names.
+/// The names of the symbols of values, by their index in the string table.
 pub(in crate::inspect) struct Names(HashMap<u64, String>);
 
 impl Names {
-    /// Looks for them in a table of names.
+    /// Searches a string table for the names.
     pub fn find(source: &dyn Source, offset: u64, len: u64) -> Self {
         let finder = memmem::Finder::new(SUFFIX);
         let mut names = HashMap::new();
@@ -91,7 +91,7 @@ impl Names {
                 let before = window.get(..end).unwrap_or_default();
                 let start = match memrchr(0, before) {
                     Some(nul) => nul + 1,
-                    // Cut off by the window: it is whole in the one before.
+                    // The window begins within the name. It was complete in the previous window.
                     None if base != offset => continue,
                     None => 0,
                 };
@@ -108,7 +108,7 @@ impl Names {
         Self(names)
     }
 
-    /// Reads their values. `field` takes the index of its name and its address from a symbol.
+    /// Reads the values. `field` returns the name index and the address of a symbol.
     pub fn values<T: Pod>(
         &self,
         source: &dyn Source,
@@ -121,7 +121,7 @@ impl Names {
         }
         let size = size_of::<T>() as u64;
         let len = len.min(TABLE_LIMIT);
-        // A multiple of the size, so that no symbol is cut.
+        // A multiple of the size, so that no symbol is split.
         let step = (1 << 16) * size;
         let mut addresses = BTreeMap::new();
         let mut at = 0;
@@ -161,11 +161,11 @@ impl Names {
     }
 }
 
-/// The variable of such a name. The toolchain injects some itself: the version, the default of
-/// GODEBUG and GOROOT, the text of modules.
+/// Returns the variable for a symbol name without the suffix. Returns `None` for variables that the
+/// toolchain itself sets: the version, the defaults of GODEBUG and GOROOT, the text of modules.
 fn variable(name: &[u8]) -> Option<String> {
     let name = std::str::from_utf8(name).ok()?;
-    // On Mach-O, all names have one more underscore.
+    // On Mach-O, all names have an additional leading underscore.
     let name = name.strip_prefix('_').unwrap_or(name);
     let (path, variable) = name.rsplit_once('.')?;
     let own = path == "runtime" || path.starts_with("runtime/") || path.starts_with("internal/");
@@ -176,7 +176,7 @@ fn variable(name: &[u8]) -> Option<String> {
     if own || !identifier {
         return None;
     }
-    // `objabi.PathToPrefix` escapes the dots of the last element.
+    // `objabi.PathToPrefix` escapes the dots of the last path element.
     Some(format!("{}.{variable}", path.replace("%2e", ".")))
 }
 

@@ -1,9 +1,9 @@
-//! Go's build information: what `go version -m` prints, read out of the executable.
+//! Go's build information: what `go version -m` prints, read from the executable.
 //!
-//! The linker leaves a header in the data segment that leads to two strings, the version of the
-//! toolchain and a text of modules and settings (Go source: `debug/buildinfo/buildinfo.go`). The
-//! format of the executable does not matter here; it is described by a [`Region`] to look in and by
-//! how addresses map to the file.
+//! The linker writes a header into the data segment that leads to two strings: the version of the
+//! toolchain, and a text of modules and settings (Go source: `debug/buildinfo/buildinfo.go`). The
+//! code is independent of the executable's format: it gets a [`Region`] to search and the mapping
+//! from addresses to file offsets.
 
 mod bare;
 mod header;
@@ -25,10 +25,10 @@ pub(super) struct Region {
     pub len: u64,
 }
 
-/// The same, of a whole segment: for following pointers.
+/// A whole segment, used to resolve pointers.
 pub(super) type Mapped = Region;
 
-/// Reads the build information whose header is in `place`. `None` if there is none.
+/// Reads the build information whose header is in `place`. Returns `None` if there is none.
 pub(super) fn read(source: &dyn Source, place: Region, mapped: &[Mapped]) -> Option<GoBuild> {
     let strings = header::find(source, place, mapped)?;
     let mut build = modinfo::parse(&strings.modinfo);
@@ -36,13 +36,13 @@ pub(super) fn read(source: &dyn Source, place: Region, mapped: &[Mapped]) -> Opt
     Some(build)
 }
 
-/// Reads what there is of it in a Go program that has no header, from its read-only data, which is
-/// given as `(offset, end)`.
+/// Reads the available build information of a Go program without a header, from the file ranges
+/// `(offset, end)` of its read-only data.
 pub(super) fn read_bare(source: &dyn Source, read_only: &[(u64, u64)]) -> GoBuild {
     bare::find(source, read_only)
 }
 
-/// Whether the parts of the file that are given as `(offset, end)` have the tables of Go's runtime.
+/// Whether the file ranges `(offset, end)` contain the tables of Go's runtime.
 pub(super) fn has_tables(source: &dyn Source, places: &[(u64, u64)]) -> bool {
     tables::find(source, places)
 }

@@ -1,15 +1,15 @@
 //! The text of modules and settings (Go source: `runtime/debug/mod.go`, `ParseBuildInfo`).
 //!
-//! One fact a line, fields between tabs: `path`, `mod` (the main module), `dep`, `=>` (what replaces
-//! the module before it) and, since Go 1.18, `build` with a setting.
+//! One record per line, fields separated by tabs: `path`, `mod` (the main module), `dep`, `=>` (the
+//! replacement of the preceding module) and, since Go 1.18, `build` with a setting.
 
 use super::unquote::{quoted_prefix_len, unquote};
 use crate::inspect::binary::GoBuild;
 
-/// A build has some dozens.
+/// The maximum number of settings. A build has some dozens.
 const SETTINGS_LIMIT: usize = 1024;
 
-/// Reads the lines. One that makes no sense is passed over.
+/// Parses the lines. Skips invalid ones.
 pub(super) fn parse(text: &[u8]) -> GoBuild {
     let mut build = GoBuild::default();
     for line in text.split(|&byte| byte == b'\n') {
@@ -33,7 +33,7 @@ pub(super) fn parse(text: &[u8]) -> GoBuild {
     build
 }
 
-/// `KEY=value`, either of them quoted if it has a character that would not be safe here.
+/// Parses `KEY=value`. Either part is quoted if it contains a character that would be ambiguous.
 fn setting(line: &[u8]) -> Option<(String, String)> {
     let (key, value) = match line.first()? {
         b'"' | b'`' => {

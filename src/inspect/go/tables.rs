@@ -1,5 +1,5 @@
-//! The table of functions, which every Go program has (`runtime/symtab.go`, `pcHeader`): the sign of
-//! Go that no build flag and no `strip` takes away.
+//! The function table (`runtime/symtab.go`, `pcHeader`), which every Go program has. It identifies
+//! a Go program even if it was built with other flags or stripped.
 
 use memchr::memmem;
 
@@ -9,16 +9,16 @@ use crate::inspect::source::Source;
 /// The last byte of the magic number: Go 1.2 to 1.15, 1.16 to 1.17, 1.18 to 1.19, 1.20 and later.
 const VERSIONS: [u8; 4] = [0xfb, 0xfa, 0xf0, 0xf1];
 
-/// The header and the number of functions.
+/// The length of the header up to and including the number of functions.
 const LEN: u64 = 16;
 
 /// More functions than any program has.
 const FUNCTIONS_LIMIT: u32 = 1 << 24;
 
-/// How much may begin like one and not be one.
+/// The maximum number of candidates that are checked.
 const ATTEMPTS: usize = 1 << 18;
 
-/// Whether there is one in the parts of the file that are given as `(offset, end)`.
+/// Whether the file ranges `(offset, end)` contain a function table.
 pub(super) fn find(source: &dyn Source, places: &[(u64, u64)]) -> bool {
     let little = memmem::Finder::new(b"\xff\xff\xff\0\0");
     let big: Vec<_> = VERSIONS
@@ -38,7 +38,7 @@ pub(super) fn find(source: &dyn Source, places: &[(u64, u64)]) -> bool {
                 hits.find_map(|hit| {
                     attempts -= 1;
                     let at = hit.checked_sub(*before)?;
-                    // It is aligned to more than this in memory, and so in the file.
+                    // The table has at least this alignment in memory, and so in the file.
                     let aligned = base.checked_add(at as u64)? % 4 == 0;
                     (aligned && is_header(window.get(at..)?)).then_some(())
                 })
@@ -48,8 +48,8 @@ pub(super) fn find(source: &dyn Source, places: &[(u64, u64)]) -> bool {
     })
 }
 
-/// Whether these are the first bytes of one: magic, two zeros, the smallest instruction, the size of
-/// a pointer, and the number of functions in as many bytes.
+/// Whether these are the first bytes of a function table: the magic number, two zeros, the smallest
+/// instruction size, the size of a pointer, and the number of functions as an integer of that size.
 fn is_header(bytes: &[u8]) -> bool {
     let Some((header, rest)) = bytes.split_first_chunk::<8>() else {
         return false;
@@ -96,7 +96,7 @@ mod tests {
             b"\xfb\xff\xff\xff\0\0\x04\x04\x10\x07\0\0\xff\xff\xff\xff"
         ));
         assert!(is(b"\xff\xff\xff\xf1\0\0\x04\x08\0\0\0\0\0\0\x07\x10"));
-        // No functions, too many, another magic number, not aligned, cut off.
+        // No functions, too many, another magic number, not aligned, truncated.
         assert!(!is(b"\xf1\xff\xff\xff\0\0\x01\x08\0\0\0\0\0\0\0\0"));
         assert!(!is(b"\xf1\xff\xff\xff\0\0\x01\x08\0\0\0\0\x01\0\0\0"));
         assert!(!is(b"\xf2\xff\xff\xff\0\0\x01\x08\x10\x07\0\0\0\0\0\0"));

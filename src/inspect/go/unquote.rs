@@ -1,8 +1,9 @@
-//! Strings in quotes, as `strconv.Unquote` reads them: the inverse of how the linker wrote them.
+//! Quoted strings, parsed as by `strconv.Unquote`: the inverse of how the linker wrote them.
 //!
-//! Between `"` with escapes, or between backquotes without any. What Go refuses is refused here.
+//! A string is enclosed in `"` with escapes, or in backquotes without any. Strings that Go rejects
+//! are rejected here.
 
-/// Length of the quoted string that `text` begins with.
+/// Returns the length of the quoted string at the start of `text`.
 pub(super) fn quoted_prefix_len(text: &[u8]) -> Option<usize> {
     let (&quote, rest) = text.split_first()?;
     let mut escaped = false;
@@ -10,7 +11,7 @@ pub(super) fn quoted_prefix_len(text: &[u8]) -> Option<usize> {
         if escaped {
             escaped = false;
         } else if byte == quote {
-            // Two for the quotes.
+            // Plus two for the quotes.
             return Some(index + 2);
         } else {
             escaped = byte == b'\\' && quote == b'"';
@@ -19,11 +20,11 @@ pub(super) fn quoted_prefix_len(text: &[u8]) -> Option<usize> {
     None
 }
 
-/// What a quoted string, with nothing before or after it, says. Bytes, because `\xff` is one.
+/// Returns the contents of a quoted string. These are bytes, because `\xff` is one.
 pub(super) fn unquote(text: &[u8]) -> Option<Vec<u8>> {
     match text {
         [b'`', inner @ .., b'`'] if !inner.contains(&b'`') => {
-            // Carriage returns are dropped from raw strings.
+            // Raw strings drop carriage returns.
             Some(
                 inner
                     .iter()
@@ -50,7 +51,7 @@ fn interpret(mut text: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// One escape, after its backslash. Returns what follows.
+/// Parses one escape sequence after its backslash. Returns the rest of the text.
 fn escape<'a>(text: &'a [u8], bytes: &mut Vec<u8>) -> Option<&'a [u8]> {
     let (&letter, rest) = text.split_first()?;
     let byte = match letter {
@@ -84,7 +85,7 @@ fn escape<'a>(text: &'a [u8], bytes: &mut Vec<u8>) -> Option<&'a [u8]> {
     Some(rest)
 }
 
-/// A number of so many digits.
+/// Parses a number of exactly `digits` digits.
 fn number(text: &[u8], digits: usize, radix: u32) -> Option<(u32, &[u8])> {
     let (number, rest) = text.split_at_checked(digits)?;
     let mut value = 0u32;

@@ -1,8 +1,8 @@
-//! Go's variables for variants of a machine, and what the build information says of them.
+//! Go's variables for architecture variants, and their values in the build information.
 
 use crate::inspect::binary::GoBuild;
 
-/// The variable of each machine (`internal/buildcfg`).
+/// The variable of each architecture (`internal/buildcfg`).
 const VARIABLES: [(&str, &str); 11] = [
     ("386", "GO386"),
     ("amd64", "GOAMD64"),
@@ -17,14 +17,14 @@ const VARIABLES: [(&str, &str); 11] = [
     ("riscv64", "GORISCV64"),
 ];
 
-/// The variable of a machine.
+/// Returns the variable of an architecture.
 pub(in crate::inspect) fn of_machine(arch: &str) -> Option<&'static str> {
     let found = VARIABLES.iter().find(|(machine, _)| *machine == arch);
     found.map(|(_, variable)| *variable)
 }
 
 impl GoBuild {
-    /// The variant of `arch` that it was built for: the variable and its value.
+    /// Returns the variant of `arch` that the program was built for: the variable and its value.
     pub(in crate::inspect) fn variant(&self, arch: &str) -> Option<(&'static str, String)> {
         let variable = of_machine(arch)?;
         let value = self.setting(variable).filter(|value| !value.is_empty())?;

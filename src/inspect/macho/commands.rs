@@ -16,37 +16,37 @@ use crate::inspect::go::{Mapped, Region};
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
-/// A large program has some 10 KB of them.
+/// The maximum length of the commands in bytes. Those of a large program have some 10 KB.
 const LEN_LIMIT: u64 = 1 << 20;
 
-/// No more libraries, paths and sections than this are listed.
+/// The maximum number of libraries, paths and sections that are listed.
 const LIST_LIMIT: usize = 4096;
 
 /// VM_PROT_WRITE.
 const WRITE: u32 = 2;
 
-/// What the load commands say.
+/// The facts from the load commands.
 #[derive(Debug, Default)]
 pub(super) struct Commands {
-    /// The system, in Go's names.
+    /// The operating system, as a GOOS name.
     pub platform: Option<&'static str>,
     pub needed: Vec<Vec<u8>>,
     pub rpath: Vec<Vec<u8>>,
     pub soname: Option<Vec<u8>>,
     pub interpreter: Option<Vec<u8>>,
     pub uuid: Option<String>,
-    /// Offset and count of the symbols; offset and length of their names.
+    /// The offset and number of the symbols, and the offset and length of their names.
     pub symbols: Option<[u32; 4]>,
-    /// How many of the symbols are neither imported nor exported.
+    /// The number of symbols that are neither imported nor exported.
     pub local_symbols: Option<u32>,
-    /// What is loaded.
+    /// The loaded segments.
     pub mapped: Vec<Mapped>,
     sections: Vec<([u8; 16], Region)>,
     writable: Vec<Region>,
 }
 
 impl Commands {
-    /// Reads as many as there are.
+    /// Reads the commands up to the first invalid one.
     pub fn read(source: &dyn Source, header: &Header) -> Self {
         let mut commands = Self::default();
         let len = u64::from(header.commands_len).min(LEN_LIMIT);
@@ -118,7 +118,7 @@ impl Commands {
                 let command = from_bytes::<DysymtabCommand<Endianness>>(body).ok();
                 self.local_symbols = command.map(|(c, _)| c.nlocalsym.get(e));
             }
-            // A library for macOS and Catalyst has two; the first is the one it was made for.
+            // A library for macOS and Catalyst has two. The first is its primary platform.
             LC_BUILD_VERSION if self.platform.is_none() => {
                 let command = from_bytes::<BuildVersionCommand<Endianness>>(body).ok();
                 self.platform = command.and_then(|(c, _)| platform(c.platform.get(e).0));
@@ -167,7 +167,7 @@ impl Commands {
         }
     }
 
-    /// The sections of a name, in whatever segment.
+    /// Returns the sections with this name, in any segment.
     pub fn sections_named<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = Region> + 'a {
         let named = self.sections.iter().filter(move |(found, _)| {
             found
@@ -177,12 +177,13 @@ impl Commands {
         named.map(|(_, region)| *region)
     }
 
-    /// The segments that can be written.
+    /// Returns the writable segments.
     pub fn data(&self) -> impl Iterator<Item = Region> + '_ {
         self.writable.iter().copied()
     }
 
-    /// All that is loaded, `(offset, end)`: some of what can be written is read-only after start.
+    /// Returns the file ranges `(offset, end)` of everything that is loaded. Some writable data is
+    /// read-only after start.
     pub fn loaded(&self) -> Vec<(u64, u64)> {
         let ranges = self.mapped.iter();
         read::merged(
@@ -193,8 +194,8 @@ impl Commands {
     }
 }
 
-/// Platforms of LC_BUILD_VERSION, in Go's names; where it has none, in Apple's. Simulators run what
-/// they simulate, Catalyst and DriverKit are parts of macOS.
+/// Maps a platform of LC_BUILD_VERSION to its GOOS name, or to Apple's name if Go has none. A
+/// simulator counts as the system that it simulates. Catalyst and DriverKit are parts of macOS.
 fn platform(number: u32) -> Option<&'static str> {
     Some(match number {
         1 | 6 | 10 => "darwin",

@@ -1,4 +1,4 @@
-//! The header, whatever its word size and byte order.
+//! The Mach-O header, for any word size and byte order.
 
 use object::endian::Endianness;
 use object::macho::{
@@ -7,7 +7,7 @@ use object::macho::{
 };
 use object::pod::from_bytes;
 
-/// What is common to both headers.
+/// The fields that both forms of the header have.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header {
     pub wide: bool,
@@ -53,7 +53,7 @@ impl Header {
         })
     }
 
-    /// Its length.
+    /// The length of the header.
     pub fn len(&self) -> u64 {
         let len = if self.wide {
             size_of::<MachHeader64<Endianness>>()

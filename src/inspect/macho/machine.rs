@@ -1,4 +1,4 @@
-//! Names of machines in Mach-O (`mach/machine.h`).
+//! The names of architectures in Mach-O (`mach/machine.h`).
 
 use object::macho::{
     CPU_SUBTYPE_ARM_V5TEJ, CPU_SUBTYPE_ARM_V6, CPU_SUBTYPE_ARM_V7, CPU_SUBTYPE_ARM_V7K,
@@ -9,16 +9,16 @@ use object::macho::{
 
 use super::header::Header;
 
-/// The upper byte of the subtype is for flags (CPU_SUBTYPE_MASK).
+/// The bits of the subtype. The upper byte contains flags (CPU_SUBTYPE_MASK).
 const SUBTYPE: u32 = 0x00ff_ffff;
 
-/// CPU_SUBTYPE_X86_64_H: Haswell, which is what Go calls v3.
+/// CPU_SUBTYPE_X86_64_H: Haswell, which corresponds to GOAMD64=v3.
 const X86_64_H: u32 = 8;
 
 /// CPU_ARCH_ABI64.
 const ABI64: u32 = 0x0100_0000;
 
-/// The name of the header's machine.
+/// Returns the name of the header's architecture.
 pub(super) fn name(header: &Header) -> String {
     match known(header.cpu_type.0, header.cpu_subtype.0) {
         Some(name) => name.into(),
@@ -26,14 +26,14 @@ pub(super) fn name(header: &Header) -> String {
     }
 }
 
-/// The name of a machine, in Go's words where it has one.
+/// Returns the name of an architecture: the GOARCH name where Go has one.
 pub(super) fn known(cpu_type: u32, cpu_subtype: u32) -> Option<&'static str> {
     let subtype = cpu_subtype & SUBTYPE;
     Some(match object::macho::CpuType(cpu_type) {
         CPU_TYPE_X86 => "386",
         CPU_TYPE_X86_64 => "amd64",
         CPU_TYPE_ARM => "arm",
-        // Pointers are signed: it is another ABI.
+        // Pointers are signed, so this is a separate ABI.
         CPU_TYPE_ARM64 if subtype == CPU_SUBTYPE_ARM64E.0 => "arm64e",
         CPU_TYPE_ARM64 => "arm64",
         CPU_TYPE_ARM64_32 => "arm64ilp32",
@@ -46,7 +46,7 @@ pub(super) fn known(cpu_type: u32, cpu_subtype: u32) -> Option<&'static str> {
     })
 }
 
-/// Word size: of pointers, so that arm64_32 has 32.
+/// Returns the word size, which is that of pointers: 32 for arm64_32.
 pub(super) fn bits(header: &Header) -> u8 {
     if header.cpu_type.0 & ABI64 != 0 {
         64
@@ -55,7 +55,7 @@ pub(super) fn bits(header: &Header) -> u8 {
     }
 }
 
-/// The variant that the subtype names.
+/// Returns the variant that the subtype specifies.
 pub(super) fn variant(header: &Header) -> Option<(&'static str, String)> {
     let subtype = header.cpu_subtype.0 & SUBTYPE;
     let (variable, value) = match header.cpu_type {

@@ -1,8 +1,8 @@
 //! Mach-O: the executables of macOS and its relatives (Apple: `mach-o/loader.h`), and universal
-//! binaries, which are several of them in one file.
+//! binaries, which contain several of them.
 //!
-//! All facts are in the header and in the load commands that follow it. Unlike ELF, a file names its
-//! system exactly, and is never linked statically, but for kernels and old Go programs.
+//! All facts are in the header and in the load commands after it. Unlike ELF, a file names its
+//! operating system exactly. It is never linked statically, except for kernels and old Go programs.
 
 mod commands;
 mod header;
@@ -32,7 +32,7 @@ pub(super) fn is_macho(head: &[u8]) -> bool {
     Header::read(head).is_some()
 }
 
-/// The platform of an object, by its first bytes.
+/// Returns the platform of an object from its header and load commands.
 pub(super) fn of_object(source: &dyn Source) -> Option<Slice> {
     let header = Header::read(&read::prefix(source, 0, 32, 32)?)?;
     let commands = Commands::read(source, &header);
@@ -43,7 +43,7 @@ pub(super) fn of_object(source: &dyn Source) -> Option<Slice> {
     })
 }
 
-/// Decodes one Mach-O file, or one slice of a universal one.
+/// Decodes a Mach-O file, or one slice of a universal binary.
 pub(super) fn inspect(source: &dyn Source) -> Option<Binary> {
     let header = Header::read(&read::prefix(source, 0, 32, 32)?)?;
     let commands = Commands::read(source, &header);
@@ -111,9 +111,9 @@ fn kind(file_type: FileType) -> Kind {
         MH_DYLIB | MH_BUNDLE | MH_DYLINKER | MH_DYLIB_STUB | MH_FVMLIB => Kind::SharedLibrary,
         MH_KEXT_BUNDLE => Kind::KernelModule,
         MH_CORE => Kind::Core,
-        // MH_DSYM is what is left for debuggers, as a debug file of ELF is.
+        // MH_DSYM contains only debug information, like an ELF debug file.
         MH_OBJECT | MH_DSYM => Kind::Object,
-        // MH_PRELOAD, MH_FILESET: firmware, kernels.
+        // MH_PRELOAD and MH_FILESET: firmware and kernels.
         _ => Kind::Executable,
     }
 }
@@ -128,8 +128,8 @@ fn linkage(commands: &Commands) -> Linkage {
     }
 }
 
-/// The system: the build version, or what came before it. Go claims it too, and old linkers wrote
-/// neither.
+/// Returns the operating system: from the build version or its predecessors, else from the claim in
+/// Go's build information, else `darwin`, marked as assumed, because old linkers recorded neither.
 fn os(commands: &Commands, go: Option<&GoBuild>) -> Sourced<String> {
     let claimed = go
         .and_then(|go| go.setting("GOOS"))
@@ -145,7 +145,8 @@ fn os(commands: &Commands, go: Option<&GoBuild>) -> Sourced<String> {
     }
 }
 
-/// In a section of its own; where its name is lost, in the data.
+/// Reads the build information from its own section or, if the section's name is lost, from the
+/// data.
 fn go_build(source: &dyn Source, commands: &Commands) -> Option<GoBuild> {
     let sections = commands.sections_named(b"__go_buildinfo");
     let places = sections.chain(commands.data());

@@ -1,4 +1,5 @@
-//! Symbols of Mach-O: whether there are any but those that dyld needs, and what Go's linker leaves.
+//! Mach-O symbols: whether there are any besides those that dyld needs, and the symbols that Go's
+//! linker adds.
 
 use object::endian::Endianness;
 use object::macho::{Nlist32, Nlist64};
@@ -11,21 +12,21 @@ use crate::inspect::go::injected::Names;
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
-/// N_STAB: symbols for debuggers; N_EXT: for other files.
+/// N_STAB: symbols for debuggers. N_EXT: symbols for other files.
 const STAB: u8 = 0xe0;
 const EXT: u8 = 0x01;
 
-/// How many symbols are looked at where no count tells.
+/// The maximum number of symbols that are examined if there is no LC_DYSYMTAB.
 const LIMIT: u64 = 1 << 16;
 
 /// Longer than any name that is searched for.
 const OVERLAP: u64 = 32;
 
-/// The placeholder that Apple's `strip` leaves as the one local symbol on x86.
+/// The placeholder that Apple's `strip` leaves as the only local symbol on x86.
 const PLACEHOLDER: &[u8] = b"radr://5614542";
 
-/// Whether the symbols that only debuggers want are gone. Those that are imported and exported stay:
-/// dyld wants them.
+/// Whether the symbols that only debuggers need have been removed. Imported and exported symbols
+/// always remain, because dyld needs them.
 pub(super) fn stripped(source: &dyn Source, header: &Header, commands: &Commands) -> Option<bool> {
     let Some([symbols, count, names, names_len]) = commands.symbols else {
         return Some(true);
@@ -57,7 +58,7 @@ fn local<N: Nlist<Endian = Endianness>>(
     }))
 }
 
-/// Whether functions check a stack canary: C names have one more underscore here.
+/// Whether functions check a stack canary. C names have an additional leading underscore here.
 pub(super) fn canary(source: &dyn Source, commands: &Commands) -> Option<bool> {
     let [_, _, names, len] = commands.symbols?;
     let canaries = [&b"___stack_chk_fail"[..], b"___stack_chk_guard"];
@@ -69,12 +70,12 @@ pub(super) fn canary(source: &dyn Source, commands: &Commands) -> Option<bool> {
     Some(found)
 }
 
-/// The variables that were given a value at link time.
+/// Returns the variables that were set at link time.
 pub(super) fn injected(source: &dyn Source, commands: &Commands) -> Vec<(String, String)> {
     let Some([symbols, count, names, len]) = commands.symbols else {
         return Vec::new();
     };
-    // All of Go's machines here have 64 bits, and the little end first.
+    // All architectures that Go supports here are 64-bit and little-endian.
     let e = Endianness::Little;
     let len_of_table = u64::from(count) * size_of::<Nlist64<Endianness>>() as u64;
     Names::find(source, names.into(), len.into()).values(

@@ -1,8 +1,8 @@
-//! Universal binaries: a table of slices, each a file of its own for one machine
-//! (Apple: `mach-o/fat.h`; big-endian always).
+//! Universal binaries: a table of slices, each a separate file for one architecture (Apple:
+//! `mach-o/fat.h`; always big-endian).
 //!
-//! Java's class files have the same magic number, and a version where this has its count; so the
-//! first slice must be of a machine that is known, and must lie in the file.
+//! Java class files have the same magic number, with a version in place of the number of slices. So
+//! the first slice must be for a known architecture and must lie within the file.
 
 use object::endian::BigEndian as BE;
 use object::macho::{FatArch32, FatArch64};
@@ -16,10 +16,10 @@ use crate::inspect::source::{Source, Window};
 const MAGIC_32: [u8; 4] = [0xca, 0xfe, 0xba, 0xbe];
 const MAGIC_64: [u8; 4] = [0xca, 0xfe, 0xba, 0xbf];
 
-/// There are not as many machines. Java's first version was 45.
+/// The maximum number of slices. There are fewer architectures, and Java's first version was 45.
 const SLICES_LIMIT: u32 = 30;
 
-/// One entry of the table.
+/// An entry of the table.
 #[derive(Clone, Copy)]
 struct Entry {
     cpu_type: u32,
@@ -33,7 +33,8 @@ pub(in crate::inspect) fn is_universal(head: &[u8]) -> bool {
     entries(head).is_some()
 }
 
-/// The table, as much of it as there is. `None` if it is none.
+/// Reads the entries of the table that are within `head`. Returns `None` if it is not a universal
+/// binary.
 fn entries(head: &[u8]) -> Option<Vec<Entry>> {
     let (magic, rest) = head.split_first_chunk()?;
     let (count, table) = rest.split_first_chunk()?;
@@ -73,8 +74,9 @@ fn decode<T: Pod>(mut table: &[u8], count: u32, entry: impl Fn(&T) -> Entry) -> 
     entries
 }
 
-/// Decodes a universal binary. What is no list is that of the first slice that can be decoded:
-/// the one for the host would tell another story on each host.
+/// Decodes a universal binary. Facts other than the list of slices are those of the first slice
+/// that can be decoded. Choosing the slice for the host would give different facts on different
+/// hosts.
 pub(in crate::inspect) fn inspect(source: &dyn Source) -> Option<Binary> {
     let head = read::prefix(source, 0, 4096, 4096)?;
     let entries = entries(&head)?;
@@ -86,7 +88,7 @@ pub(in crate::inspect) fn inspect(source: &dyn Source) -> Option<Binary> {
     let mut slices: Vec<Slice> = Vec::new();
     for entry in &entries {
         let window = Window::new(source, entry.offset, entry.len);
-        // The first one in full, of the others the platform.
+        // The first slice is decoded in full. For the others, only the platform is.
         let slice = if shown.is_none() {
             shown = super::inspect(&window);
             shown.as_ref().map(|binary| Slice {
@@ -97,7 +99,7 @@ pub(in crate::inspect) fn inspect(source: &dyn Source) -> Option<Binary> {
         } else {
             super::of_object(&window)
         };
-        // A slice may be an archive, or cut off: the table still names its machine.
+        // A slice may be an archive or truncated. Its architecture is known from the table.
         let slice = slice.unwrap_or_else(|| Slice {
             os: Some("darwin".into()),
             arch: machine::known(entry.cpu_type, entry.cpu_subtype).map(str::to_owned),
@@ -122,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_class_of_java_is_none() {
-        // Java 17, 45.3 and a table with an unknown machine.
+        // Java 17, 45.3, and a table with an unknown architecture.
         assert!(!is_universal(
             b"\xca\xfe\xba\xbe\0\0\0\x3d\0\x0f\x0a\0\x02\0\x03\x07\0\x04\x0c\0\x05\0\x06\x01"
         ));

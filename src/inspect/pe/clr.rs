@@ -1,7 +1,8 @@
 //! The header of .NET (ECMA-335, II.25.3.3).
 //!
-//! An assembly of IL alone runs wherever there is a runtime, and on any machine, though its header
-//! must name one and says i386; unless its flags say that it wants 32 bits (ECMA-335, II.25.3.3.1).
+//! An assembly of pure IL runs on any architecture that has a runtime, although its header must
+//! name an architecture and says i386. Assemblies whose flags require 32 bits are an
+//! exception (ECMA-335, II.25.3.3.1).
 
 use object::endian::LittleEndian as LE;
 use object::pe::{
@@ -16,16 +17,17 @@ use crate::inspect::source::Source;
 /// IMAGE_DIRECTORY_ENTRY_COM_DESCRIPTOR.
 const DIRECTORY: usize = 14;
 
-/// What of the header counts.
+/// The relevant fields of the header.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clr {
     flags: u32,
-    /// It has native code too, compiled ahead of time (ReadyToRun).
+    /// Whether it also has native code, compiled ahead of time (ReadyToRun).
     precompiled: bool,
 }
 
 impl Clr {
-    /// `None` if it is no assembly. If the header is not where it should be, nothing more is known.
+    /// Returns `None` if the file is not an assembly. If the header cannot be read, its fields are
+    /// zero.
     pub fn read(source: &dyn Source, image: &Image) -> Option<Self> {
         let (address, _) = image.directory(DIRECTORY)?;
         let header = image
@@ -43,14 +45,14 @@ impl Clr {
         ))
     }
 
-    /// No native code in it.
+    /// Whether it contains no native code.
     pub fn is_il_only(self) -> bool {
         self.flags & COMIMAGE_FLAGS_ILONLY.0 != 0 && !self.precompiled
     }
 
-    /// For any machine ("AnyCPU").
+    /// Whether it runs on any architecture ("AnyCPU").
     pub fn runs_anywhere(self, image: &Image) -> bool {
-        // Preferring 32 bits sets both flags; requiring them, one.
+        // Preferring 32 bits sets both flags. Requiring 32 bits sets one.
         let flags = self.flags & (COMIMAGE_FLAGS_32BITREQUIRED.0 | COMIMAGE_FLAGS_32BITPREFERRED.0);
         self.is_il_only()
             && image.machine == IMAGE_FILE_MACHINE_I386

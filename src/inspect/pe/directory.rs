@@ -1,4 +1,4 @@
-//! Directories: the names of imported libraries, the stack cookie, the id of the PDB.
+//! The data directories: the names of imported libraries, the stack cookie, the id of the PDB.
 
 use object::endian::{LittleEndian as LE, U32, U64};
 use object::pe::{ImageDebugDirectory, ImageImportDescriptor};
@@ -12,13 +12,13 @@ const IMPORT: usize = 1;
 const DEBUG: usize = 6;
 const LOAD_CONFIG: usize = 10;
 
-/// A program imports some dozens of libraries.
+/// The maximum number of imported libraries. A program imports some dozens.
 const IMPORTS_LIMIT: u64 = 4096;
 
-/// Windows takes names of up to MAX_PATH.
+/// The maximum length of a name. Windows accepts names of up to MAX_PATH.
 const NAME_LIMIT: u64 = 512;
 
-/// The names of imported libraries, in order. `None` if it cannot be told what is imported.
+/// Returns the names of imported libraries, in order. `None` if the imports cannot be determined.
 pub(super) fn imports(source: &dyn Source, image: &Image) -> Option<Vec<Vec<u8>>> {
     image.optional?;
     let Some((address, _)) = image.directory(IMPORT) else {
@@ -27,11 +27,11 @@ pub(super) fn imports(source: &dyn Source, image: &Image) -> Option<Vec<Vec<u8>>
     let (mut at, end) = image.offset_of(address)?;
     let size = size_of::<ImageImportDescriptor>() as u64;
     let mut names = Vec::new();
-    // The loader goes by the empty entry at the end, not by the size.
+    // The loader stops at the empty entry at the end and ignores the size.
     for index in 0..IMPORTS_LIMIT {
         let entry = (at < end).then(|| read::record::<ImageImportDescriptor>(source, at));
         let Some(entry) = entry.flatten() else {
-            // Not even the first one is there.
+            // Even the first entry is missing.
             return (index > 0).then_some(names);
         };
         let name = entry.name.get(LE);
@@ -51,7 +51,7 @@ pub(super) fn imports(source: &dyn Source, image: &Image) -> Option<Vec<Vec<u8>>
 pub(super) fn has_cookie(source: &dyn Source, image: &Image) -> Option<bool> {
     let (address, _) = image.directory(LOAD_CONFIG)?;
     let (offset, _) = image.offset_of(address)?;
-    // Its first field says how long it is; it has grown over the years.
+    // The first field is the length of the structure, which has grown over the years.
     let size = u64::from(read::record::<U32<LE>>(source, offset)?.get(LE));
     let (field, len) = if image.wide()? { (88, 8) } else { (60, 4) };
     if size < field + len {
@@ -65,7 +65,7 @@ pub(super) fn has_cookie(source: &dyn Source, image: &Image) -> Option<bool> {
     })
 }
 
-/// The GUID that a program and its PDB have in common, as it is printed, in lower case.
+/// Returns the GUID that a program and its PDB share, as it is printed, in lower case.
 pub(super) fn pdb_guid(source: &dyn Source, image: &Image) -> Option<String> {
     const CODEVIEW: u32 = 2;
     let (address, size) = image.directory(DEBUG)?;
@@ -82,7 +82,7 @@ pub(super) fn pdb_guid(source: &dyn Source, image: &Image) -> Option<String> {
     })
 }
 
-/// The first three groups are numbers, the rest are bytes.
+/// Formats a GUID. The first three groups are integers, the rest are bytes.
 fn guid(bytes: &[u8]) -> Option<String> {
     let (a, rest) = bytes.split_first_chunk()?;
     let (b, rest) = rest.split_first_chunk()?;

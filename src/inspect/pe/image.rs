@@ -1,4 +1,4 @@
-//! The headers: DOS stub, COFF header, optional header, directories, sections.
+//! The headers: DOS stub, COFF header, optional header, data directories, section headers.
 
 use object::endian::LittleEndian as LE;
 use object::pe::{
@@ -13,24 +13,24 @@ use crate::inspect::go::{Mapped, Region};
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
-/// Where a DOS executable says that its newer header is (`e_lfanew`).
+/// The offset in a DOS executable of the offset of its PE header (`e_lfanew`).
 const E_LFANEW: usize = 0x3c;
 
 const SIGNATURE: &[u8; 4] = b"PE\0\0";
 
-/// Windows loads no more than 96.
+/// The maximum number of sections. Windows loads at most 96.
 const SECTIONS_LIMIT: u64 = 4096;
 
 /// IMAGE_NUMBEROF_DIRECTORY_ENTRIES.
 const DIRECTORIES_LIMIT: u32 = 16;
 
-/// Where the PE header is by the first bytes of a file.
+/// Returns the offset of the PE header from the first bytes of a file.
 pub(in crate::inspect) fn header_offset(head: &[u8]) -> Option<u32> {
     let field = head.strip_prefix(b"MZ").and(head.get(E_LFANEW..))?;
     field.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
 }
 
-/// What of the optional header counts.
+/// The relevant fields of the optional header.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Optional {
     pub wide: bool,
@@ -44,9 +44,9 @@ pub(super) struct Optional {
 pub(super) struct Image {
     pub machine: Machine,
     pub flags: FileFlags,
-    /// The table of COFF symbols: where it is and how many there are.
+    /// The offset of the COFF symbol table, and the number of symbols.
     pub symbols: Option<(u32, u32)>,
-    /// `None` if the file ends before, or it is of no kind that is known.
+    /// `None` if the file ends before it or its magic number is unknown.
     pub optional: Option<Optional>,
     directories: Vec<ImageDataDirectory>,
     sections: Vec<ImageSectionHeader>,
@@ -80,7 +80,7 @@ impl Image {
         })
     }
 
-    /// PE32+, as against PE32.
+    /// Whether the format is PE32+ rather than PE32.
     pub fn wide(&self) -> Option<bool> {
         self.optional.map(|optional| optional.wide)
     }
@@ -91,15 +91,16 @@ impl Image {
             .map(|optional| optional.dll_flags.0 & flag.0 != 0)
     }
 
-    /// Address, relative to the image, and size of a directory. `None` if there is none.
+    /// Returns the address, relative to the image base, and the size of a data directory. `None` if
+    /// there is none.
     pub fn directory(&self, index: usize) -> Option<(u32, u32)> {
         let directory = self.directories.get(index)?;
         let (address, size) = (directory.virtual_address.get(LE), directory.size.get(LE));
         (address != 0).then_some((address, size))
     }
 
-    /// Where in the file the byte at an address relative to the image is, and where what is loaded
-    /// with it ends.
+    /// Returns the file offset of the byte at an address relative to the image base, and the file
+    /// offset at which its section (or the headers) ends.
     pub fn offset_of(&self, rva: u32) -> Option<(u64, u64)> {
         let section = self.sections.iter().find_map(|section| {
             let into = rva.checked_sub(section.virtual_address.get(LE))?;
@@ -113,12 +114,12 @@ impl Image {
         })
     }
 
-    /// Every section, as Go's build information wants it.
+    /// Returns every section in the form used for Go's build information.
     pub fn mapped(&self) -> Vec<Mapped> {
         self.sections.iter().map(|s| self.region(s)).collect()
     }
 
-    /// Initialised data that can be written.
+    /// Returns the sections of writable initialized data.
     pub fn writable(&self) -> impl Iterator<Item = Region> {
         let flags = IMAGE_SCN_CNT_INITIALIZED_DATA.0 | IMAGE_SCN_MEM_READ.0 | IMAGE_SCN_MEM_WRITE.0;
         self.sections
@@ -127,7 +128,7 @@ impl Image {
             .map(|s| self.region(s))
     }
 
-    /// Initialised data that can only be read, `(offset, end)`.
+    /// Returns the file ranges `(offset, end)` of read-only initialized data.
     pub fn read_only(&self) -> Vec<(u64, u64)> {
         let wanted = IMAGE_SCN_CNT_INITIALIZED_DATA.0 | IMAGE_SCN_MEM_READ.0;
         let mask = wanted | IMAGE_SCN_MEM_WRITE.0 | IMAGE_SCN_MEM_EXECUTE.0;
@@ -139,7 +140,7 @@ impl Image {
         read::merged(ranges.collect())
     }
 
-    /// UPX names its sections after itself, and leaves its mark before them.
+    /// Whether it was packed with UPX, which names its sections after itself.
     pub fn is_packed(&self) -> bool {
         let names = self.sections.iter().map(|section| section.name);
         names
@@ -158,7 +159,8 @@ impl Image {
         Region {
             address: base.wrapping_add(section.virtual_address.get(LE).into()),
             offset: section.pointer_to_raw_data.get(LE).into(),
-            // The file has whole sectors. Some linkers leave the other one out.
+            // The raw size is rounded up to whole sectors. Some linkers leave the virtual size
+            // zero.
             len: if virt == 0 { raw } else { raw.min(virt) }.into(),
         }
     }
@@ -204,7 +206,7 @@ fn directories(source: &dyn Source, at: u64, room: u64, count: u32) -> Vec<Image
     slice_from_bytes(&bytes, count).map_or_else(|()| Vec::new(), |(table, _)| table.to_vec())
 }
 
-/// As many section headers as there are.
+/// Reads the section headers, as many as the file contains.
 fn sections(source: &dyn Source, at: u64, count: u16) -> Vec<ImageSectionHeader> {
     let size = size_of::<ImageSectionHeader>() as u64;
     let len = u64::from(count).min(SECTIONS_LIMIT) * size;

@@ -1,8 +1,8 @@
-//! The C library of a program for Windows, by what it imports.
+//! The C library of a Windows program, determined from its imports.
 
 use crate::inspect::binary::Libc;
 
-/// By the names of the DLLs that a program for Windows imports.
+/// Determines the C library from the names of the DLLs that a Windows program imports.
 pub(super) fn of_dlls(needed: &[Vec<u8>], go: bool) -> Libc {
     let needed: Vec<_> = needed
         .iter()
@@ -14,16 +14,16 @@ pub(super) fn of_dlls(needed: &[Vec<u8>], go: bool) -> Libc {
     };
     if any(&[b"ucrtbase", b"api-ms-win-crt-", b"vcruntime"]) {
         Libc::Ucrt
-    // `msvcrt.dll` came with Windows, `msvcr70.dll` to `msvcr120.dll` with compilers.
+    // `msvcrt.dll` is part of Windows, `msvcr70.dll` to `msvcr120.dll` came with compilers.
     } else if any(&[b"msvcrt", b"msvcr7", b"msvcr8", b"msvcr9", b"msvcr1"]) {
         Libc::Msvcrt
     } else if any(&[b"cygwin1.dll", b"msys-2.0.dll"]) {
         Libc::Unknown
-    // Without `kernel32.dll` none could do anything; drivers have the kernel; Go has its own.
+    // A C library needs `kernel32.dll`; drivers use the kernel; Go uses no C library.
     } else if go || needed.is_empty() || any(&[b"ntoskrnl.exe", b"hal.dll"]) {
         Libc::None
     } else {
-        // There may be one inside.
+        // One may be linked statically.
         Libc::Unknown
     }
 }

@@ -1,4 +1,4 @@
-//! Names of machines in COFF headers, and the systems that .NET hides in them.
+//! The names of architectures in COFF headers, and the operating systems that .NET encodes in them.
 
 use object::endian::LittleEndian as LE;
 use object::pe::{
@@ -14,7 +14,7 @@ use object::pod::from_bytes;
 const IMAGE_FILE_MACHINE_LOONGARCH32: Machine = Machine(0x6232);
 const IMAGE_FILE_MACHINE_LOONGARCH64: Machine = Machine(0x6264);
 
-/// The name of a machine, in Go's words where it has one.
+/// Returns the name of a machine: the GOARCH name where Go has one.
 pub(super) fn name(machine: Machine) -> String {
     match known(machine) {
         Some(name) => name.into(),
@@ -27,7 +27,7 @@ fn known(machine: Machine) -> Option<&'static str> {
         IMAGE_FILE_MACHINE_I386 | pe::IMAGE_FILE_MACHINE_CHPE_X86 => "386",
         IMAGE_FILE_MACHINE_AMD64 => "amd64",
         IMAGE_FILE_MACHINE_ARM | IMAGE_FILE_MACHINE_THUMB | IMAGE_FILE_MACHINE_ARMNT => "arm",
-        // ARM64X has both: it is loaded as either.
+        // ARM64X contains code for both and is loaded as either.
         IMAGE_FILE_MACHINE_ARM64 | IMAGE_FILE_MACHINE_ARM64X => "arm64",
         IMAGE_FILE_MACHINE_ARM64EC => "arm64ec",
         IMAGE_FILE_MACHINE_RISCV32 => "riscv32",
@@ -41,9 +41,9 @@ fn known(machine: Machine) -> Option<&'static str> {
     })
 }
 
-/// The machine, and the system that its code is for. Code that .NET compiled ahead of time for
-/// another system than Windows has the number of that system XORed into its machine
-/// (`IMAGE_FILE_MACHINE_NATIVE_OS_OVERRIDE`, runtime/src/coreclr/inc/pedecoder.h).
+/// Returns the machine, and the operating system that its code is for. In code that .NET compiled
+/// ahead of time for an operating system other than Windows, the number of that system is XORed
+/// into the machine (`IMAGE_FILE_MACHINE_NATIVE_OS_OVERRIDE`, runtime/src/coreclr/inc/pedecoder.h).
 pub(super) fn split(machine: Machine) -> (Machine, &'static str) {
     if known(machine).is_some() {
         return (machine, "windows");
@@ -62,15 +62,17 @@ pub(super) fn split(machine: Machine) -> (Machine, &'static str) {
     found.unwrap_or((machine, "windows"))
 }
 
-/// Windows on ARM is for v7 (Overview of ARM32 ABI Conventions).
+/// Windows on ARM requires v7 (Overview of ARM32 ABI Conventions).
 pub(super) fn variant(machine: Machine) -> Option<(&'static str, &'static str)> {
     (machine == IMAGE_FILE_MACHINE_ARMNT).then_some(("GOARM", "7"))
 }
 
-/// The machine of a COFF object, or of the short form in which import libraries have theirs. There is
-/// no magic number: where this is asked, nothing else can be meant, or it is checked to fit.
+/// Returns the architecture of a COFF object, or of the short form of objects in import libraries.
+/// There is no magic number, so this is only used for members of archives that are not of another
+/// format, and the header's fields are checked.
 pub(in crate::inspect) fn of_object(head: &[u8]) -> Option<&'static str> {
-    // IMPORT_OBJECT_HEADER: 0, 0xffff, version, machine. Version 1 and up is another kind of object.
+    // IMPORT_OBJECT_HEADER: 0, 0xffff, version, machine. From version 1 on it is another kind of
+    // object.
     if let Some(rest) = head.strip_prefix(&[0, 0, 0xff, 0xff]) {
         let machine = rest.get(2..)?.first_chunk()?;
         return known(Machine(u16::from_le_bytes(*machine)));

@@ -1,8 +1,9 @@
-//! Portable Executable: programs and libraries of Windows, applications of EFI, and .NET, which
-//! keeps its code of no machine in files of the same form (PE Format, learn.microsoft.com).
+//! Portable Executable: programs and libraries of Windows, EFI applications, and .NET, which stores
+//! architecture-independent code in files of the same format (PE Format, learn.microsoft.com).
 //!
-//! The header names a machine; the subsystem tells Windows from EFI; a CLR header tells .NET. What a
-//! file asks for is in its import directory, and what its linker thought of hardening in two bits.
+//! The header names an architecture. The subsystem distinguishes Windows from EFI, and a CLR header
+//! identifies .NET. The required libraries are in the import directory, and the linker's hardening
+//! options in two bits.
 
 mod clr;
 mod directory;
@@ -30,7 +31,7 @@ use super::source::Source;
 pub(super) use self::image::header_offset;
 pub(super) use self::machine::of_object;
 
-/// Decodes a PE file. `None` if there is no PE header where the stub of DOS says.
+/// Decodes a PE file. Returns `None` if there is no PE header at the offset in the DOS stub.
 pub(super) fn inspect(source: &dyn Source) -> Option<Binary> {
     let image = Image::read(source)?;
     Some(facts(source, &image))
@@ -97,7 +98,8 @@ fn kind(image: &Image) -> Kind {
     }
 }
 
-/// Windows, unless it is for EFI, or of IL and so for wherever there is a runtime of .NET.
+/// Returns the operating system: Windows, unless the file is for EFI, or consists of IL and so runs
+/// wherever there is a .NET runtime.
 fn os(image: &Image, clr: Option<Clr>, native_os: &str) -> Sourced<String> {
     let unknown = is_efi(image) || clr.is_some_and(|clr| clr.is_il_only());
     let value = if unknown { "unknown" } else { native_os };
@@ -119,8 +121,9 @@ fn is_efi(image: &Image) -> bool {
     })
 }
 
-/// Go's build information is in the data section, which Go itself takes for the first one that is
-/// initialised and can be written. Without, the tables of its runtime are among the constants.
+/// Returns Go's build information. It is in the data section, which Go itself takes to be the first
+/// section that is initialized and writable. Otherwise the tables of Go's runtime are searched for
+/// among the constants.
 fn go_build(source: &dyn Source, image: &Image) -> Option<GoBuild> {
     let mapped = image.mapped();
     let build = image

@@ -1,4 +1,4 @@
-//! COFF symbols, which Go writes on Windows too.
+//! COFF symbols, which Go also writes on Windows.
 
 use object::endian::{LittleEndian as LE, U32};
 use object::pe::{ImageSymbol, ImageSymbolBytes};
@@ -9,7 +9,7 @@ use crate::inspect::go::injected::Names;
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
-/// The variables that were given a value at link time.
+/// Returns the variables that were set at link time.
 pub(super) fn injected(source: &dyn Source, image: &Image) -> Vec<(String, String)> {
     let Some((offset, count)) = image.symbols else {
         return Vec::new();
@@ -25,7 +25,7 @@ pub(super) fn injected(source: &dyn Source, image: &Image) -> Vec<(String, Strin
         (offset.into(), len),
         &mapped,
         |symbol: &ImageSymbolBytes| {
-            // Nothing is named by the length of the names.
+            // Index 0 is the length of the names, so no name has it.
             let nothing = (0, 0);
             let Ok((symbol, _)) = from_bytes::<ImageSymbol>(bytes_of(symbol)) else {
                 return nothing;

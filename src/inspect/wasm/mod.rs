@@ -1,9 +1,9 @@
 //! WebAssembly: modules and components (webassembly.github.io/spec, "Binary Format";
 //! component-model, `Binary.md`).
 //!
-//! There is one machine. The system is the host that a module expects, told by the modules that it
-//! imports from: WASI, or JavaScript in Go's or `wasm-bindgen`'s way. Where none of these is asked
-//! for, any host may be meant.
+//! There is a single architecture. The operating system is the host that a module expects, which
+//! follows from the modules that it imports from: WASI, or JavaScript as used by Go or
+//! `wasm-bindgen`. Without any of these imports, the host is unknown.
 
 mod parse;
 mod section;
@@ -19,7 +19,7 @@ use super::source::Source;
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
-/// Whether these are the first bytes of either.
+/// Whether these are the first bytes of a module or a component.
 pub(super) fn is_wasm(head: &[u8]) -> bool {
     head.starts_with(MODULE) || head.starts_with(COMPONENT)
 }
@@ -53,7 +53,7 @@ pub(super) fn inspect(source: &dyn Source) -> Option<Binary> {
         } else {
             Linkage::Static
         }),
-        // wasi-libc has no word, and nothing that tells it from none at all.
+        // There is no value for wasi-libc, and nothing distinguishes it from no libc.
         libc: runs.then_some(match go {
             Some(_) => Libc::None,
             None => Libc::Unknown,
@@ -66,12 +66,13 @@ pub(super) fn inspect(source: &dyn Source) -> Option<Binary> {
 }
 
 fn kind(sections: &Sections, go: bool) -> Kind {
-    // What the linker is told of (tool-conventions, `Linking.md`).
+    // Data for a linker (tool-conventions, `Linking.md`).
     if sections.has_custom(b"linking") {
         return Kind::Object;
     }
     let starts = sections.exports.iter().any(|name| {
-        // WASI's command; Go's for JavaScript, whose `wasm_exec.js` calls `run`; a component's.
+        // The entry points of WASI commands, of Go for JavaScript, whose `wasm_exec.js` calls
+        // `run`, and of components.
         name == b"_start" || (go && name == b"run") || name.starts_with(b"wasi:cli/run@")
     });
     if starts {
@@ -81,11 +82,11 @@ fn kind(sections: &Sections, go: bool) -> Kind {
     }
 }
 
-/// The host, by the names that are imported from.
+/// Returns the host, determined from the names of imports.
 fn os(sections: &Sections, go: Option<&GoBuild>) -> Sourced<String> {
     let imported = sections.imports.iter().find_map(|name| match &name[..] {
         b"wasi_snapshot_preview1" | b"wasi_unstable" => Some("wasip1"),
-        // Go since 1.21 and before; wasm-bindgen; JavaScript strings as builtins.
+        // Go since 1.21, and before; wasm-bindgen; JavaScript strings as builtins.
         b"gojs" | b"go" | b"__wbindgen_placeholder__" | b"wbg" | b"wasm:js-string" => Some("js"),
         name if name.starts_with(b"./") && name.ends_with(b".js") => Some("js"),
         name if name.starts_with(b"wasi:") => Some("wasip2"),
@@ -103,8 +104,8 @@ fn os(sections: &Sections, go: Option<&GoBuild>) -> Sourced<String> {
     }
 }
 
-/// There is no header of the build information here; its text is among the data. What is made by Go
-/// says so in the section of producers, or has the build id of Go's linker.
+/// Returns Go's build information. There is no header; its text is in the data. A Go module is
+/// identified by the producers section or by the build id of Go's linker.
 fn go_build(source: &dyn Source, sections: &Sections) -> Option<GoBuild> {
     let version = sections.producer_go.clone();
     if version.is_none() && !sections.has_custom(b"go:buildid") {

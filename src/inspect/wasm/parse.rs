@@ -1,23 +1,23 @@
-//! The few things of the binary format that are needed: numbers, names, and how long what is not
-//! needed is.
+//! The few parts of the binary format that are needed: numbers, names, and the lengths of data to
+//! skip.
 
 use crate::inspect::read;
 
-/// A number.
+/// Reads a number.
 pub(super) fn number(bytes: &mut &[u8]) -> Option<u64> {
     let (value, rest) = read::uvarint(bytes)?;
     *bytes = rest;
     Some(value)
 }
 
-/// One byte.
+/// Reads one byte.
 pub(super) fn byte(bytes: &mut &[u8]) -> Option<u8> {
     let (&byte, rest) = bytes.split_first()?;
     *bytes = rest;
     Some(byte)
 }
 
-/// Bytes after their number.
+/// Reads a name: its length, then its bytes.
 pub(super) fn name<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let len = usize::try_from(number(bytes)?).ok()?;
     let (name, rest) = bytes.split_at_checked(len)?;
@@ -25,22 +25,22 @@ pub(super) fn name<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(name)
 }
 
-/// Limits of a memory or a table. Returns whether its addresses have 64 bits.
+/// Reads the limits of a memory or a table. Returns whether its addresses are 64-bit.
 pub(super) fn limits(bytes: &mut &[u8]) -> Option<bool> {
     let flags = byte(bytes)?;
     number(bytes)?;
     if flags & 1 != 0 {
         number(bytes)?;
     }
-    // custom-page-sizes
+    // The custom-page-sizes proposal.
     if flags & 8 != 0 {
         number(bytes)?;
     }
     Some(flags & 4 != 0)
 }
 
-/// What a module imports: a module and a name, which is passed over as is its type. Returns the
-/// module, and whether it is a memory of 64 bits.
+/// Reads an import: a module and a name, which is skipped like its type. Returns the module, and
+/// whether the import is a 64-bit memory.
 pub(super) fn import<'a>(bytes: &mut &'a [u8]) -> Option<(&'a [u8], bool)> {
     let module = name(bytes)?;
     name(bytes)?;
@@ -65,7 +65,7 @@ pub(super) fn import<'a>(bytes: &mut &'a [u8]) -> Option<(&'a [u8], bool)> {
     Some((module, wide))
 }
 
-/// A type of values: one byte, or a reference to a type.
+/// Skips a value type: one byte, or a reference to a type.
 fn value_type(bytes: &mut &[u8]) -> Option<()> {
     if matches!(byte(bytes)?, 0x63 | 0x64) {
         number(bytes)?;

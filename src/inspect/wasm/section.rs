@@ -1,42 +1,44 @@
-//! The sections: an id, a length, the content.
+//! The sections of a module or component: an id, a length, the contents.
 
 use super::parse::{byte, import, limits, name, number};
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
-/// A module has a dozen and some custom ones; a component has one for each run of definitions.
+/// The maximum number of sections. A module has a dozen and some custom ones. A component has one
+/// for each group of definitions.
 const COUNT_LIMIT: usize = 1 << 14;
 
-/// Of imports, exports and the like: as much as is looked at.
+/// The maximum number of bytes read from a section of imports, exports and similar lists.
 const CONTENT_LIMIT: u64 = 4 << 20;
 
-/// Names that are kept.
+/// The maximum number of names that are kept.
 const NAMES_LIMIT: usize = 4096;
 
-/// What the sections say.
+/// The facts from the sections.
 #[derive(Debug, Default)]
 pub(super) struct Sections {
-    /// The modules that are imported from, each once; the imports of a component.
+    /// The modules that are imported from, without adjacent duplicates. For a component, its
+    /// imports.
     pub imports: Vec<Vec<u8>>,
     pub exports: Vec<Vec<u8>>,
-    /// The memory has 64 bits.
+    /// Whether the memory is 64-bit.
     pub wide: bool,
     /// `build_id`, in hex.
     pub build_id: Option<String>,
-    /// The version of Go, if it is among the producers.
+    /// The version of Go, if the producers section lists it.
     pub producer_go: Option<String>,
-    /// Where the data is, `(offset, end)`.
+    /// The file ranges `(offset, end)` of the data sections.
     pub data: Vec<(u64, u64)>,
     custom: Vec<Vec<u8>>,
 }
 
 impl Sections {
-    /// Reads as many as make sense.
+    /// Reads sections up to the first invalid one.
     pub fn read(source: &dyn Source, component: bool) -> Self {
         let mut sections = Self::default();
         let mut at = 8u64;
         for _ in 0..COUNT_LIMIT {
-            // An id and a number.
+            // An id and a length.
             let header = read::prefix(source, at, 11, 11).unwrap_or_default();
             let mut rest = &header[..];
             let (Some(id), Some(len)) = (byte(&mut rest), number(&mut rest)) else {
@@ -119,15 +121,15 @@ impl Sections {
         }
     }
 
-    /// Whether there is a custom section of that name.
+    /// Whether there is a custom section with this name.
     pub fn has_custom(&self, name: &[u8]) -> bool {
         self.custom.iter().any(|found| found == name)
     }
 }
 
-/// The names that a component imports or exports: each after a byte that says how it is written. Of
-/// what follows a name only the length would matter, and it is not simple; so the names are looked
-/// for by how those of WASI begin.
+/// Reads the names that a component imports or exports. Each follows a byte for its encoding. What
+/// follows a name has a complicated format, so this searches for names that begin as those of WASI
+/// do.
 fn names(bytes: &[u8], names: &mut Vec<Vec<u8>>) {
     for at in memchr::memmem::find_iter(bytes, b"wasi:").take(NAMES_LIMIT) {
         let len = at.checked_sub(1).and_then(|at| bytes.get(at));
@@ -138,8 +140,8 @@ fn names(bytes: &[u8], names: &mut Vec<Vec<u8>>) {
     }
 }
 
-/// The version of the language Go (tool-conventions, `ProducersSection.md`): fields of a name and of
-/// values, which are names and versions.
+/// Returns the version of the language Go (tool-conventions, `ProducersSection.md`). Each field has
+/// a name and a list of values, which are names and versions.
 fn producer_go(mut bytes: &[u8]) -> Option<String> {
     for _ in 0..number(&mut bytes)? {
         let field = name(&mut bytes)?;

@@ -1,20 +1,20 @@
-//! The loader section: what is loaded at run time, and where it is looked for.
+//! The loader section: the libraries that are loaded at run time, and the path to search for them.
 
 use crate::inspect::go::Region;
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
-/// Names of libraries, all together.
+/// The maximum length in bytes of all library names together.
 const IMPORTS_LIMIT: u64 = 1 << 20;
 
-/// The libraries, and the search path.
+/// The libraries and the search path.
 pub(super) type Imports = (Vec<Vec<u8>>, Vec<Vec<u8>>);
 
-/// The import file ids of the loader section: paths, bases and members, each with its NUL. The first
-/// path is the one to search.
+/// Reads the import file ids of the loader section: paths, base names and members, each with its
+/// NUL. The first path is the search path.
 pub(super) fn imports(source: &dyn Source, loader: Region, wide: bool) -> Option<Imports> {
-    // LDHDR: l_version, l_nsyms, l_nreloc, l_istlen, l_nimpid, l_impoff (or, in 64 bits, after
-    // l_stlen: 8 bytes).
+    // LDHDR: l_version, l_nsyms, l_nreloc, l_istlen, l_nimpid, l_impoff (in the 64-bit form,
+    // l_impoff has 8 bytes and follows l_stlen).
     let header = source.piece(loader.offset, 32, 32).ok()?;
     let word = |at: usize| {
         let bytes = header.get(at..)?.first_chunk()?;
@@ -46,7 +46,7 @@ pub(super) fn imports(source: &dyn Source, loader: Region, wide: bool) -> Option
     Some(imports)
 }
 
-/// `libc.a(shr_64.o)`, as `dump -H` and `ldd` of AIX write it.
+/// Formats a library as AIX's `dump -H` and `ldd` do: `libc.a(shr_64.o)`.
 fn library(path: &[u8], base: &[u8], member: &[u8]) -> Vec<u8> {
     let mut name = path.to_vec();
     if !path.is_empty() {

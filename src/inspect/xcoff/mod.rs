@@ -1,7 +1,8 @@
 //! XCOFF: the executables of AIX (IBM: XCOFF Object File Format).
 //!
-//! Big-endian always. The magic number has two bytes only, so the headers must fit too. What is loaded
-//! at run time is in the loader section: a search path, then a file and a member of it for each.
+//! The format is always big-endian. The magic number has only two bytes, so the headers are checked
+//! too. The loader section lists what is loaded at run time: a search path, then for each library a
+//! file and a member of it.
 
 mod loader;
 
@@ -20,13 +21,13 @@ use super::go::{self, Region, injected::Names};
 use super::read;
 use super::source::Source;
 
-/// No linker makes more than some dozens.
+/// The maximum number of sections. No linker creates more than some dozens.
 const SECTIONS_LIMIT: u16 = 4096;
 
-/// The largest optional header has 120 bytes.
+/// The maximum length of the optional header in bytes. The largest has 120.
 const OPTIONAL_LIMIT: u16 = 256;
 
-/// The fields that count.
+/// The relevant fields of the header.
 struct Header {
     wide: bool,
     sections: u16,
@@ -62,7 +63,7 @@ impl Header {
         fits.then_some(header)
     }
 
-    /// Where the section headers begin.
+    /// The offset of the section headers.
     fn sections_at(&self) -> u64 {
         let len = if self.wide {
             size_of::<FileHeader64>()
@@ -73,13 +74,13 @@ impl Header {
     }
 }
 
-/// One section header.
+/// The relevant fields of a section header.
 struct Section {
     region: Region,
     flags: u32,
 }
 
-/// Whether these are the first bytes of an XCOFF file: the first section has a name.
+/// Whether these are the first bytes of an XCOFF file, whose first section must have a name.
 pub(super) fn is_xcoff(head: &[u8]) -> bool {
     let first = Header::read(head).and_then(|header| {
         let at = usize::try_from(header.sections_at()).ok()?;
@@ -148,7 +149,7 @@ pub(super) fn inspect(source: &dyn Source, head: &[u8]) -> Option<Binary> {
         } else {
             Linkage::Dynamic
         }),
-        // AIX has its own, for which there is no word.
+        // AIX has its own C library, for which there is no value.
         libc: runs.then_some(Libc::Unknown),
         runpath: path,
         needed,
@@ -176,7 +177,7 @@ fn sections<T: object::pod::Pod>(
     sections
 }
 
-/// The sections of a type. The upper half of the flags is for the subtypes of DWARF.
+/// Returns the sections of a type. The upper half of the flags is for DWARF subtypes.
 fn of_type(sections: &[Section], kind: u16) -> impl Iterator<Item = Region> + '_ {
     let found = sections.iter();
     found
