@@ -1,5 +1,5 @@
-//! The rooms, one by one, on data made here: how fast a layer is decoded, scanned, merged, and how
-//! fast names and bytes are found again. For whole images against other tools, see
+//! Benchmarks of single modules on generated data: how fast a layer is decoded, scanned and merged, and
+//! how fast names and bytes are looked up. For whole images compared with other tools, see
 //! docs/performance.md.
 //!
 //! ```console
@@ -18,7 +18,7 @@ use imgfs::open::{self, OpenOptions};
 use imgfs::tree::{Merger, Tree};
 use imgfs::view::{ImageFs, Sidecars};
 
-/// Bytes in memory as a blob.
+/// A blob in memory.
 struct Memory(Vec<u8>);
 
 impl ReadAt for Memory {
@@ -34,8 +34,8 @@ impl ReadAt for Memory {
     }
 }
 
-/// A tar of `files` small files in directories of 50, and this program itself as an executable. The
-/// texts compress about as well as real ones.
+/// Returns a tar of `files` small files in directories of 50, and this program itself as an executable.
+/// The texts compress about as well as real ones.
 fn layer(files: usize) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_gnu();
@@ -94,7 +94,7 @@ fn decode_and_scan(c: &mut Criterion) {
     let zstd = zstd::encode_all(tar.as_slice(), 3).expect("memory");
     for (name, stored) in [("plain", tar.clone()), ("gzip", gzip(&tar)), ("zstd", zstd)] {
         let mut group = c.benchmark_group(name);
-        // Bytes a second are those of the decoded layer.
+        // Throughput is measured in bytes of the decoded layer.
         group
             .throughput(Throughput::Bytes(tar.len() as u64))
             .sample_size(10);
@@ -117,8 +117,8 @@ fn decode_and_scan(c: &mut Criterion) {
     }
 }
 
-/// Layers that add so many files together, in directories of 50, each layer all directories of its
-/// own; as a real image they also replace, remove and link some of what is below.
+/// Returns layers that add `entries` files in total, in directories of 50. Each layer has its own
+/// directories. As in a real image, layers also replace, remove and link some files of the layers below.
 fn layers(number: usize, entries: usize) -> Vec<Vec<Entry>> {
     let each = entries / number;
     let layer = |layer: usize| {
@@ -185,7 +185,7 @@ fn merged(layers: &[Vec<Entry>]) -> Tree {
     Tree::open(&written.file).expect("a tree")
 }
 
-/// Time for an entry must not depend on how many there are.
+/// The time for an entry must not depend on the number of entries.
 fn merge(c: &mut Criterion) {
     let mut group = c.benchmark_group("merge");
     for (name, entries) in [("100,000", 100_000), ("1,000,000", 1_000_000)] {
@@ -224,7 +224,7 @@ fn read(c: &mut Criterion) {
     group.finish();
 }
 
-/// An image of one layer, in a docker-archive on disk.
+/// Writes an image of one layer as a docker-archive.
 fn image(tar: &[u8]) -> tempfile::TempDir {
     let mut hasher = imgfs::blob::Hasher::sha256();
     hasher.update(tar);
