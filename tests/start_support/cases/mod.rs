@@ -1,4 +1,4 @@
-//! The images that were made by hand, by what goes wrong in them.
+//! The images that were made by hand, by the kind of error in them.
 
 use super::case::Case;
 
