@@ -40,7 +40,8 @@ fn layer(files: usize) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_gnu();
     header.set_mode(0o755);
-    let program = std::fs::read(std::env::current_exe().expect("this runs")).expect("it is there");
+    let program = std::fs::read(std::env::current_exe().expect("the path of this program"))
+        .expect("this program can be read");
     let program = &program[..program.len().min(8 << 20)];
     header.set_size(program.len() as u64);
     builder
@@ -80,12 +81,12 @@ fn input(stored: &[u8]) -> LayerInput {
 }
 
 fn writer() -> Writer {
-    CacheDir::none().create(Kind::Layer).expect("room")
+    CacheDir::none().create(Kind::Layer).expect("disk space")
 }
 
 fn spans(pass: Pass) -> SpanTable {
-    let writer = pass.finish().expect("it ends").writer;
-    let file = writer.finish(&Key::layer("sha256:00")).expect("room");
+    let writer = pass.finish().expect("the pass finishes").writer;
+    let file = writer.finish(&Key::layer("sha256:00")).expect("disk space");
     SpanTable::of(&file.file)
 }
 
@@ -101,8 +102,9 @@ fn decode_and_scan(c: &mut Criterion) {
         let source: Arc<dyn ReadAt> = Arc::new(Memory(stored.clone()));
         group.bench_function("decode", |b| {
             b.iter(|| {
-                let mut pass = Pass::new(source.clone(), None, None, writer()).expect("a blob");
-                std::io::copy(&mut pass, &mut std::io::sink()).expect("it decodes");
+                let mut pass =
+                    Pass::new(source.clone(), None, None, writer()).expect("a valid blob");
+                std::io::copy(&mut pass, &mut std::io::sink()).expect("valid data");
                 spans(pass).size()
             });
         });
@@ -110,7 +112,7 @@ fn decode_and_scan(c: &mut Criterion) {
         group.bench_function("scan", |b| {
             b.iter(|| {
                 let scanned = scan(&input, &CacheDir::none(), &mut |_| {});
-                scanned.expect("a layer").index.entry_count()
+                scanned.expect("a valid layer").index.entry_count()
             });
         });
         group.finish();
@@ -181,7 +183,7 @@ fn merged(layers: &[Vec<Entry>]) -> Tree {
     }
     let writer = CacheDir::none().create(Kind::Tree).expect("a file");
     let key = Key::tree(std::iter::empty());
-    let written = merger.finish(writer, &key).expect("room");
+    let written = merger.finish(writer, &key).expect("disk space");
     Tree::open(&written.file).expect("a tree")
 }
 
@@ -203,7 +205,7 @@ fn merge(c: &mut Criterion) {
 fn read(c: &mut Criterion) {
     let tar = layer(10_000);
     let source: Arc<dyn ReadAt> = Arc::new(Memory(gzip(&tar)));
-    let table = spans(Pass::new(source.clone(), None, None, writer()).expect("a blob"));
+    let table = spans(Pass::new(source.clone(), None, None, writer()).expect("a valid blob"));
     let mut group = c.benchmark_group("read");
     for (name, budget) in [("cached", 1 << 30), ("cold", 0)] {
         let reader = SpanReader::new(
@@ -216,7 +218,9 @@ fn read(c: &mut Criterion) {
             b.iter(|| {
                 offset = (offset + 7_777_777) % (tar.len() as u64 - 4096);
                 let mut buf = [0; 4096];
-                reader.read_exact_at(&mut buf, offset).expect("it is there");
+                reader
+                    .read_exact_at(&mut buf, offset)
+                    .expect("a range of the blob");
                 black_box(buf[0])
             });
         });
@@ -239,7 +243,7 @@ fn image(tar: &[u8]) -> tempfile::TempDir {
         ("config.json", config.as_bytes()),
         ("layer.tar", tar),
     ] {
-        std::fs::write(dir.path().join(name), bytes).expect("room");
+        std::fs::write(dir.path().join(name), bytes).expect("disk space");
     }
     dir
 }

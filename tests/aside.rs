@@ -178,7 +178,7 @@ fn many_readers_decode_it_once_and_the_next_mount_not_at_all() {
     for at in (6 * MIB..60 * MIB).step_by(777_777) {
         blob.check(&reader, at, 9000);
     }
-    assert_eq!(blob.read(), 0, "all of that came from the cache");
+    assert_eq!(blob.read(), 0, "bytes were not read from the cache");
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn a_byte_that_decodes_to_another_is_never_shown() {
     for len in [plain.len(), 20 * MIB] {
         let plain = plain[..len].to_vec();
         let stored = zstd::encode_all(&*plain, 1).unwrap();
-        assert!(stored.len() > plain.len(), "nothing of it was compressed");
+        assert!(stored.len() > plain.len(), "the sample was compressed");
         let mut blob = blob(plain, stored, CacheDir::none());
         let mut changed = blob.source.bytes.clone();
         changed[12 * MIB] ^= 1;

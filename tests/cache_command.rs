@@ -107,7 +107,7 @@ fn it_lists_what_was_used_last_first() {
         &said,
         &["4 files, ", str(&dir), "4.00 GiB", "--cache-limit"],
     );
-    assert_eq!(cache.run(&["show"]), said, "show is what it does");
+    assert_eq!(cache.run(&["show"]), said, "`show` is the default");
 
     for args in [
         ["--json"].as_slice(),
@@ -393,7 +393,7 @@ fn what_is_no_file_is_neither_followed_nor_waited_for() {
         assert_says(&stderr(&output), &[str(&path), "; removed"]);
         assert_says(&stdout(&output), &["4 files sound, 1 bad"]);
         plant();
-        assert!(cache.dir.load(&key).is_none(), "and it is removed");
+        assert!(cache.dir.load(&key).is_none(), "it was loaded");
         write(&cache.dir, &key, 10);
         assert!(cache.dir.load(&key).is_some());
         cache.dir.remove(&key);
@@ -548,7 +548,7 @@ fn a_full_disk_is_left() {
         assert_eq!(part.record(i.into()), Some(&i.to_le_bytes()));
     }
     new.publish().unwrap();
-    assert_eq!(dir.list().unwrap().len(), 1, "the other one is still there");
+    assert_eq!(dir.list().unwrap().len(), 1, "the other file is gone");
     assert!(dir.strays().unwrap().is_empty());
     assert!(dir.load(&key).is_some());
     // A full disk without any space: the directory opens, and its files can be used.

@@ -175,7 +175,7 @@ fn the_table_of_binaries_says_what_the_sidecars_say() {
         paths.push(path);
     }
     assert_eq!(paths.len(), 203);
-    assert!(paths.is_sorted(), "in the byte order of the paths");
+    assert!(paths.is_sorted(), "not in the byte order of paths");
     assert_eq!(
         paths[200..],
         ["/usr/bin/app", "/usr/bin/same", "/usr/bin/script"]

@@ -97,7 +97,7 @@ fn go_is_told_by_its_tables() {
     constants.extend(b"\0\0\0\0\0\0\0\xffgo1.26.5\0");
     constants.extend(modinfo(&[("GOOS", "linux"), ("GOAMD64", "v1")]));
     let check = |found: Binary| {
-        let go = found.go.expect("the tables tell");
+        let go = found.go.expect("Go is recognised by its tables");
         assert_eq!(go.version, "go1.26.5");
         assert_eq!(go.setting("GOAMD64"), Some("v1"));
         assert_eq!(found.libc, Some(Libc::None));

@@ -57,7 +57,7 @@ fn sections(golden: &str) -> Texts {
             assert!(!texts.contains_key(name), "{name} is there twice");
             section = Some(texts.entry(name.to_owned()).or_default());
         } else {
-            let text = section.as_mut().expect("a heading comes first");
+            let text = section.as_mut().expect("a section begins with a heading");
             text.push_str(line);
             text.push('\n');
         }
@@ -104,10 +104,10 @@ fn every_file_has_its_golden_text() {
             .map(|(name, text)| format!("== {name}\n{text}"))
             .collect();
         if golden.is_ok_and(|golden| golden == text) {
-            panic!("IMGFS_RENEW is set, and nothing has changed");
+            panic!("IMGFS_RENEW is set, but nothing has changed");
         }
         fs::write(&path, text).unwrap();
-        panic!("golden.txt is renewed:\n{}", changed.join("\n"));
+        panic!("golden.txt was renewed:\n{}", changed.join("\n"));
     }
     let found = differences(&sections(&golden.unwrap()), &said);
     assert!(found.is_empty(), "\n{}", found.join("\n"));

@@ -309,7 +309,7 @@ fn a_pull_that_was_killed_is_gone_on_with() {
         });
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(images(&place).len(), 0, "what is not whole is no image");
+        assert_eq!(images(&place).len(), 0, "an incomplete image has a name");
         assert!(!blob(&place, &large).exists());
         let said = imgfs(&place, ["df", "--json"]);
         assert!(!said.contains(r#""what":"unfinished","count":0"#), "{said}");
@@ -523,7 +523,11 @@ fn all_platforms_without_and_with_what_is_said_about_them() {
     // The index, three manifests, three configs, three layers of the platforms and the shared one.
     assert_eq!(blobs(&place).len(), 11);
     let base = sha256(&platforms::image(0).layers[0].0);
-    assert_eq!(proxy.count(&base), 1, "the shared layer comes once");
+    assert_eq!(
+        proxy.count(&base),
+        1,
+        "the shared layer was not fetched exactly once"
+    );
     let index: serde_json::Value =
         serde_json::from_slice(&fs::read(blob(&place, &digest)).unwrap()).unwrap();
     let attestation = index["manifests"][1]["digest"].as_str().unwrap();
@@ -554,7 +558,7 @@ fn all_platforms_without_and_with_what_is_said_about_them() {
     let args = ["--platform", "all", "--attestations", &name];
     assert_eq!(pulled(&place, &args).1, digest, "the same index");
     assert_eq!(blobs(&place).len(), 11 + 1 + about.len());
-    assert_eq!(proxy.count(&base), 1, "what was there is not brought again");
+    assert_eq!(proxy.count(&base), 1, "an existing layer was fetched again");
     let to = format!("dir:{}", str(&place.join("copied")));
     let mut skopeo = place.command("skopeo");
     says(skopeo.args(["copy", "-q", "--all", &oci(&place, &name), &to]));

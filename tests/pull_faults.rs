@@ -172,7 +172,7 @@ impl Scene {
                 );
             }
             let left = fs::read_dir(path.join("arriving")).unwrap().count();
-            assert_eq!(left, 0, "what arrived became a blob");
+            assert_eq!(left, 0, "a partial blob is left");
             fs::remove_dir_all(path).unwrap();
         }
         worked
@@ -342,7 +342,7 @@ fn one_that_is_missing_ends_the_wait_for_one_that_is_silent() {
         .pull(&client(&quick()), &proxy.host(), &store)
         .unwrap_err();
     assert_says(&said, &["not found", &layers[1]]);
-    assert_eq!(proxy.count(&layers[0]), 1, "it was asked for again");
+    assert_eq!(proxy.count(&layers[0]), 1, "the layer was requested again");
     assert_eq!(assert_sound(&path), [""; 0]);
 }
 
@@ -362,7 +362,10 @@ fn a_mirror_that_lies_is_passed_by() {
         .pull(&client(&options), &scene.registry.host(), &store)
         .unwrap();
     assert_eq!(assert_sound(&path).len(), 1);
-    assert!(scene.proxy.count("/blobs/") >= 1, "the mirror was asked");
+    assert!(
+        scene.proxy.count("/blobs/") >= 1,
+        "the mirror was not asked"
+    );
 }
 
 /// The program with faults, with its own wait times.

@@ -366,8 +366,8 @@ fn who_waits_for_bytes_holds_up_nobody_else() {
         let answered = receiver.recv_timeout(Duration::from_secs(10));
         let waiting = readers.iter().all(|reader| !reader.is_finished());
         drop(stopped);
-        assert!(answered.is_ok(), "names waited for bytes");
-        assert!(waiting, "nobody waited for bytes");
+        assert!(answered.is_ok(), "a request for names waited for bytes");
+        assert!(waiting, "no read waited for bytes");
         for reader in readers {
             reader.join().unwrap();
         }

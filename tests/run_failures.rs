@@ -25,7 +25,7 @@ fn check(case: &Case, image: &str, expected: &Outcome) {
         return;
     }
     if !cfg!(target_arch = "x86_64") {
-        eprintln!("not started, this is no amd64: {image}");
+        eprintln!("not started, this host is not amd64: {image}");
         return;
     }
     let tree = Unpacked::new(&archive(image), case.platform);
@@ -109,7 +109,7 @@ fn runs(base: &Base, archive: &Path) {
     assert!(image.problems.is_empty(), "{:?}", image.problems);
     let tree = Unpacked::new(archive, None);
     if !cfg!(target_arch = "x86_64") {
-        eprintln!("not started, this is no amd64: {}", base.name);
+        eprintln!("not started, this host is not amd64: {}", base.name);
         return;
     }
     let output = tree.start(base.command);

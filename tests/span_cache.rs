@@ -141,7 +141,7 @@ fn many_readers_that_jump_and_that_go_forward() {
     assert_eq!(blob.source.twice.load(Ordering::SeqCst), 0);
     let most = most.load(Ordering::SeqCst);
     assert!(most <= budget, "{most}");
-    assert!(most > budget / 2, "the cache was used: {most}");
+    assert!(most > budget / 2, "the cache was hardly used: {most}");
     assert!(blob.cache.stats().prefetched > 0);
 }
 
@@ -157,7 +157,7 @@ fn settle(blob: &Blob) {
         before = now;
         std::thread::sleep(Duration::from_millis(30));
     }
-    panic!("something is decoded without end");
+    panic!("decoding does not end");
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn who_goes_forward_finds_the_next_spans_decoded() {
     begun.sort_unstable();
     let all = begun.len();
     begun.dedup();
-    assert_eq!(begun.len(), all, "one was decoded twice");
+    assert_eq!(begun.len(), all, "a span was decoded twice");
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn chosen(cases: Vec<Case>) -> Vec<Case> {
 #[test]
 fn images_made_by_hand_start_as_predicted() {
     let cases = chosen(cases::all());
-    assert!(!cases.is_empty(), "no case has that name");
+    assert!(!cases.is_empty(), "no case matches START_CASES");
     let bad = run::all(&cases);
     assert!(
         bad.is_empty(),

@@ -230,7 +230,7 @@ fn what_is_not_there_is_told_with_a_way_out() {
         let said = fail(place.imgfs().args(&command));
         assert_says(&said, &[command[1], "no such file", "imgfs pull"]);
     }
-    assert!(!store(&place).exists(), "looking makes no store");
+    assert!(!store(&place).exists(), "a read-only command made a store");
     assert_says(
         &fail(place.imgfs().args(["rm", "app"])),
         &["\"app\"", "imgfs pull"],
@@ -238,7 +238,7 @@ fn what_is_not_there_is_told_with_a_way_out() {
     assert_eq!(imgfs(&place, ["images", "--json"]), "");
     assert_eq!(imgfs(&place, ["prune"]), "freed 0 B (0 files)\n");
     imgfs(&place, ["df"]);
-    assert!(!store(&place).exists(), "looking makes no store");
+    assert!(!store(&place).exists(), "a read-only command made a store");
 
     let image = place.image();
     imgfs(&place, ["load", str(&image)]);

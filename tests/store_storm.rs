@@ -326,7 +326,7 @@ fn many_at_once_some_of_them_killed() {
         .collect();
     names.sort();
     let layout = ["arriving", "blobs", "index.json", "lock", "oci-layout"];
-    assert_eq!(names, layout, "nothing is left lying about");
+    assert_eq!(names, layout, "unexpected files are left");
     // The store still works.
     for number in 0..3 {
         imgfs_of(&store, &["pull", &sky.pulled(number)]);

@@ -408,7 +408,7 @@ pub fn imgfs() -> Command {
 pub fn run(command: &mut Command) -> Output {
     let output = command
         .output()
-        .unwrap_or_else(|e| panic!("{command:?}: {e} (tests/run installs what tests need)"));
+        .unwrap_or_else(|e| panic!("{command:?}: {e} (tests/run.sh installs what the tests need)"));
     assert!(
         output.status.success(),
         "{command:?}: {}\n{}{}",

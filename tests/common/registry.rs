@@ -87,7 +87,7 @@ impl Registry {
                 .stderr(log)
                 .spawn()
                 .unwrap_or_else(|e| {
-                    panic!("docker-registry: {e} (tests/run installs what tests need)")
+                    panic!("docker-registry: {e} (tests/run.sh installs what the tests need)")
                 });
             if answers(&mut process, port) {
                 return Self {
@@ -101,7 +101,7 @@ impl Registry {
             let _ = process.wait();
         }
         let log = fs::read_to_string(dir.path().join("log")).unwrap_or_default();
-        panic!("docker-registry does not start:\n{log}");
+        panic!("docker-registry did not start:\n{log}");
     }
 
     pub fn address(&self) -> SocketAddr {

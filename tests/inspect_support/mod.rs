@@ -15,7 +15,7 @@ pub fn data(name: &str) -> Vec<u8> {
 }
 
 pub fn facts(name: &str) -> Binary {
-    inspect(&data(name)).unwrap_or_else(|| panic!("{name} is not known"))
+    inspect(&data(name)).unwrap_or_else(|| panic!("{name} is not recognised"))
 }
 
 pub fn os_arch(binary: &Binary) -> (String, String) {

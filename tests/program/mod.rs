@@ -251,7 +251,7 @@ pub fn within(time: Duration, what: &str, mut so: impl FnMut() -> bool) {
 pub fn start(command: &mut Command) -> Child {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn();
-    child.unwrap_or_else(|e| panic!("{command:?}: {e} (tests/run.sh installs what tests need)"))
+    child.unwrap_or_else(|e| panic!("{command:?}: {e} (tests/run.sh installs what the tests need)"))
 }
 
 /// Waits for a process and the end of its output, with a time limit.
@@ -260,7 +260,7 @@ pub fn finish(child: Child) -> Output {
     std::thread::spawn(move || sender.send(child.wait_with_output()));
     let output = receiver.recv_timeout(TOO_LONG);
     output
-        .expect("a command hangs, or left its output to another process")
+        .expect("a command hangs, or its output was passed to another process")
         .unwrap()
 }
 

@@ -91,16 +91,20 @@ pub fn assert_sound(store: &Path) -> Vec<String> {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
         let digest = sha256(&fs::read(&path).unwrap());
-        assert_eq!(digest, format!("sha256:{name}"), "a blob is wrong");
+        assert_eq!(
+            digest,
+            format!("sha256:{name}"),
+            "a blob does not match its name"
+        );
         blobs.insert(digest);
     }
     let index: Value = serde_json::from_slice(&fs::read(store.join("index.json")).unwrap())
-        .expect("index.json is not whole");
+        .expect("index.json is valid");
     let entries = index["manifests"].as_array().unwrap();
     let mut names = Vec::new();
     for entry in entries {
         let name = &entry["annotations"]["org.opencontainers.image.ref.name"];
-        names.push(name.as_str().expect("each has a name").to_owned());
+        names.push(name.as_str().expect("each image has a name").to_owned());
         // Everything that a manifest of one platform names exists, checked by file names alone.
         let digest = entry["digest"].as_str().unwrap();
         assert!(blobs.contains(digest), "{name}: {digest} is missing");

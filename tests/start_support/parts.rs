@@ -39,7 +39,7 @@ fn patched(name: &str, filler: u8, path: &str) -> Vec<u8> {
     let at = bytes
         .windows(101)
         .position(|window| window[0] == b'/' && window[1..] == run)
-        .unwrap_or_else(|| panic!("{name} has no room for a path"));
+        .unwrap_or_else(|| panic!("{name} has no placeholder for a path"));
     let room = bytes[at..].iter().position(|&byte| byte == 0).unwrap();
     assert!(path.len() <= room, "{path} is too long");
     bytes[at..at + room].fill(0);

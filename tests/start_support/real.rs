@@ -63,7 +63,8 @@ fn line(spec: &mut String, key: &str, value: &str) {
 
 fn output(command: &mut Command) -> Output {
     let output = command.stdin(Stdio::null()).output();
-    output.unwrap_or_else(|e| panic!("{command:?}: {e} (tests/run.sh installs what is needed)"))
+    output
+        .unwrap_or_else(|e| panic!("{command:?}: {e} (tests/run.sh installs what the tests need)"))
 }
 
 /// Parses the result file of `container`.
