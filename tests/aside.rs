@@ -54,7 +54,7 @@ struct Blob {
     table: SpanTable,
 }
 
-/// A blob that has gone through its first pass, with its index in `dir`.
+/// Runs the first pass over a blob; returns the blob, with its index in `dir`.
 fn blob(plain: Vec<u8>, stored: Vec<u8>, dir: CacheDir) -> Blob {
     let read = AtomicU64::new(0);
     let source = Arc::new(Counted {

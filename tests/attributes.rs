@@ -159,7 +159,7 @@ fn bsd_pax_libarchive() {
         // says "the existing path's attributes MUST be replaced by those of the entry".
         ".: mtime",
         // bsdtar writes 1.75 s before the epoch as `mtime=-2.25`, its seconds and its nanoseconds,
-        // and reads it so. POSIX (pax, "mtime") and with it GNU tar and Go read a decimal number.
+        // and reads it back like that. POSIX (pax, "mtime") and with it GNU tar and Go read a decimal number.
         "before: mtime -2.250000000 | -3.750000000",
     ];
     let all = &["plain", "special", "large", "prefix", "pax"];

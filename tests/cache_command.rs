@@ -243,7 +243,7 @@ fn the_directory_is_named_by_option_then_variable_then_xdg() {
     }
 }
 
-/// Directories that are not trusted, each with words of the reason.
+/// Returns directories that are not trusted, each with words of the reason.
 fn bad_directories(place: &Place) -> Vec<(PathBuf, Vec<&'static str>)> {
     let made = |name: &str| {
         let path = place.join(name);

@@ -49,7 +49,7 @@ fn everything_is_listed_but_not_in_the_root() {
     assert_eq!(mount.names(".imgfs/layers"), ["0", "1"]);
     assert_eq!(mount.names(".imgfs/hidden"), ["0", "1"]);
     assert!(!mount.names("").contains(&".imgfs".to_owned()));
-    // The whole content can be read.
+    // Every entry can be opened by name, and has the type of the listing.
     for entry in fs::read_dir(mount.join(".imgfs")).unwrap() {
         let entry = entry.unwrap();
         let meta = fs::metadata(entry.path()).unwrap();

@@ -231,7 +231,7 @@ fn as_readelf_and_file_say() {
         Vec::<String>::new(),
         "readelf and file | imgfs"
     );
-    // Each value occurs often enough for the comparison to be meaningful.
+    // Each key occurs often enough for the comparison to be meaningful.
     for key in KEYS.iter().filter(|k| !k.ends_with("PATH")) {
         assert!(compared[key] > 50, "{key}: {compared:?}");
     }

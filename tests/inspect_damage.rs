@@ -267,7 +267,7 @@ fn long_files_are_not_slow() {
     }
 }
 
-/// Bytes that are most likely to cause wrong numbers.
+/// Generates bytes that are most likely to cause wrong numbers.
 fn hostile_byte() -> impl Strategy<Value = u8> {
     prop_oneof![
         Just(0),
@@ -290,7 +290,7 @@ struct Damage {
     cut: Option<prop::sample::Index>,
 }
 
-/// Headers are mostly at the ends of a file, and so is most of the damage.
+/// Generates damage. Headers are mostly at the ends of a file, and so is most of the damage.
 fn damage() -> impl Strategy<Value = Damage> {
     let index = any::<prop::sample::Index>;
     let near = |len: usize| prop::collection::vec((0..len, hostile_byte()), 0..24);

@@ -262,7 +262,7 @@ fn names() -> impl Strategy<Value = String> {
     proptest::collection::vec(prop_oneof!["a", "b", "c"], 1..4).prop_map(|names| names.join("/"))
 }
 
-/// Targets of links: most of them lead somewhere, some through names that never exist.
+/// Generates targets of links: most lead somewhere, some through names that never exist.
 fn targets() -> impl Strategy<Value = String> {
     let start = prop_oneof![
         Just(""),
@@ -290,7 +290,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// A directory and a marker in it, as builders write a replacement; here in either order.
+/// Generates a directory and a marker in it, as builders write a replacement, in either order.
 fn replacement() -> impl Strategy<Value = Vec<Op>> {
     (names(), proptest::option::of(names()), any::<bool>()).prop_map(|(path, below, first)| {
         let marker = match below {

@@ -72,7 +72,7 @@ impl Script {
         self.pull.fetch_add(1, Ordering::SeqCst)
     }
 
-    /// Counts a fault.
+    /// Counts a fault and returns it.
     fn fault(&self, act: Act) -> Act {
         self.done.fetch_add(1, Ordering::SeqCst);
         act
@@ -179,7 +179,7 @@ impl Scene {
     }
 }
 
-/// Short waits: those of the program take seconds.
+/// Returns options with short waits: those of the program take seconds.
 fn quick() -> ClientOptions {
     ClientOptions {
         patience: Patience {

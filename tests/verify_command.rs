@@ -259,7 +259,7 @@ fn it_could_not_look() {
     assert_code(&verify(&place, &["--platform=nonsense"], dir), 2);
 }
 
-/// An archive of docker 25: a layout, and a `manifest.json` that names the same blobs.
+/// Writes an archive of docker 25: a layout, and a `manifest.json` that names the same blobs.
 fn docker_25(place: &Place, hollow: bool) -> PathBuf {
     layout(place, |dir| {
         let image = image("amd64", "first");

@@ -178,7 +178,7 @@ impl Tokens {
 }
 
 impl Faults {
-    /// A server in front of the registry at `upstream`.
+    /// Starts a server in front of the registry at `upstream`.
     pub fn before(
         upstream: SocketAddr,
         plan: impl Fn(&Request) -> Act + Send + Sync + 'static,
@@ -186,7 +186,7 @@ impl Faults {
         Self::start(Some(upstream), plan)
     }
 
-    /// A server in front of nothing: requests that would be forwarded get 404.
+    /// Starts a server in front of nothing: requests that would be forwarded get 404.
     pub fn alone(plan: impl Fn(&Request) -> Act + Send + Sync + 'static) -> Self {
         Self::start(None, plan)
     }
@@ -493,7 +493,7 @@ pub struct ConnectProxy {
 }
 
 impl ConnectProxy {
-    /// `names` are `HOST:PORT` and the addresses that they lead to. `login` is the required
+    /// Starts a proxy. `names` are `HOST:PORT` and the addresses that they lead to. `login` is the required
     /// Proxy-Authorization.
     pub fn start(names: &[(&str, SocketAddr)], login: Option<&str>) -> Self {
         Self::with(names, login, 0)

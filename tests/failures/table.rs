@@ -23,12 +23,12 @@ const fn found(id: &'static str, level: &'static str, place: Place, layer: u32) 
 const NO_LIBRARY: &str =
     "error while loading shared libraries: libanswer.so.1: cannot open shared object file";
 
-/// A finding about the program.
+/// Returns a finding about the program.
 const fn app(id: &'static str, level: &'static str, layer: u32) -> Expected {
     found(id, level, At(APP), layer)
 }
 
-/// A finding about the image, or one whose layer is not compared.
+/// Returns a finding about the image, or one whose layer is not compared.
 const fn somewhere(id: &'static str, level: &'static str) -> Expected {
     Expected {
         layer: None,
@@ -43,7 +43,7 @@ const fn of(platform: &'static str, expected: Expected) -> Expected {
     }
 }
 
-/// A case whose program fails in that way and prints `hello` in the twin.
+/// Returns a case whose program fails in that way and prints `hello` in the twin.
 const fn case(
     number: u8,
     [broken, healthy]: [&'static str; 2],

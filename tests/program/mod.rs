@@ -219,7 +219,7 @@ pub fn mounts() -> Vec<MountLine> {
     lines.map(mount).collect()
 }
 
-/// fstab(5): a blank, tab, newline or backslash is written as three octal digits.
+/// Decodes a field of fstab(5): a blank, tab, newline or backslash is written as three octal digits.
 fn unescape(field: &[u8]) -> OsString {
     let mut bytes = Vec::new();
     let mut rest = field;

@@ -181,7 +181,7 @@ impl Case {
         self
     }
 
-    /// `CMD text`: the command that docker makes of the shell form.
+    /// Sets the command that docker makes of the shell form `CMD text`.
     pub fn shell(self, text: &str) -> Self {
         self.cmd(&["/bin/sh", "-c", text])
     }

@@ -108,7 +108,7 @@ fi
 exec "$@"
 "#;
 
-/// On Debian with gosu, or on musl with su-exec.
+/// Returns an image on Debian with gosu, or on musl with su-exec.
 fn redis(base: fn(String) -> Case, name: &str, switch: &str, app: &str) -> Case {
     base(name.to_owned())
         .dir("/data", 0o755)

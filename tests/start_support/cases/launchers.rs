@@ -278,7 +278,7 @@ pub fn cases() -> Vec<Case> {
     all
 }
 
-/// Health checks: the test is run, in an image whose entrypoint runs.
+/// Returns images with health checks: the check is run, in an image whose entrypoint runs.
 pub fn health() -> Vec<Case> {
     let app = |name: &str| {
         debian(name)

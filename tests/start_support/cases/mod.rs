@@ -31,7 +31,7 @@ const CLASSES: &[Class] = &[
     ("health checks", launchers::health),
 ];
 
-/// All images.
+/// Returns all images.
 pub fn all() -> Vec<Case> {
     let named = CLASSES
         .iter()

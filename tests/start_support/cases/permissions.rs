@@ -5,7 +5,7 @@ use crate::start_support::parts::{program, with_interpreter};
 
 const SCRIPT: &str = "#!/bin/sh\nexec /app\n";
 
-/// A script at `/entry.sh` that executes `/app`, as `user`.
+/// Returns a script at `/entry.sh` that executes `/app`, as `user`.
 fn script(name: &str, mode: u32, user: &str) -> Case {
     let case = busybox(name).exe("/app", program("app"));
     case.file("/entry.sh", mode, SCRIPT)
@@ -13,13 +13,13 @@ fn script(name: &str, mode: u32, user: &str) -> Case {
         .user(user)
 }
 
-/// A program at `/app`, as `user`.
+/// Returns a program at `/app`, as `user`.
 fn app(name: &str, mode: u32, user: &str) -> Case {
     let case = busybox(name).file("/app", mode, program("app"));
     case.entrypoint(&["/app"]).user(user)
 }
 
-/// A program in `/opt/dir`, which has this mode.
+/// Returns a program in `/opt/dir`, which has this mode.
 fn below(name: &str, mode: u32, user: &str) -> Case {
     let case = busybox(name)
         .dir("/opt/dir", mode)

@@ -21,7 +21,7 @@ fn debian_line(name: &str, first: &str) -> Case {
         .entrypoint(&["/run"])
 }
 
-/// A chain of `length` scripts that interpret each other, the last one interpreted by the app.
+/// Returns a chain of `length` scripts that interpret each other, the last one interpreted by the app.
 fn chain(length: usize) -> Case {
     let mut case = busybox(format!("chain-of-{length}-scripts")).exe("/app", program("app"));
     for number in 1..=length {
@@ -34,7 +34,7 @@ fn chain(length: usize) -> Case {
     case.entrypoint(&[&format!("/s{length}")])
 }
 
-/// A first line of `length` bytes, without the newline, with a long argument.
+/// Returns a first line of `length` bytes, without the newline, with a long argument.
 fn long(name: &str, length: usize) -> Case {
     let mut first = "#!/app ".to_owned();
     first.push_str(&"x".repeat(length - first.len()));
@@ -44,7 +44,7 @@ fn long(name: &str, length: usize) -> Case {
         .entrypoint(&["/run"])
 }
 
-/// A first line whose interpreter has a path of `length` bytes.
+/// Returns a first line whose interpreter has a path of `length` bytes.
 fn deep(name: &str, length: usize) -> Case {
     let mut dir = "/opt".to_owned();
     while dir.len() + 40 < length {

@@ -17,7 +17,7 @@ fn each(name: &str, text: &str) -> [Case; 3] {
     ]
 }
 
-/// The cases with arguments.
+/// Returns the cases with arguments.
 fn with_cmd(cases: [Case; 3], words: &[&str]) -> [Case; 3] {
     cases.map(|case| case.cmd(words))
 }
@@ -30,7 +30,7 @@ fn die(cases: [Case; 3], status: i32, text: &'static str) -> [Case; 3] {
     cases.map(|case| case.dies(status, text))
 }
 
-/// The cases with an exit status for each of dash, bash and ash.
+/// Returns the cases with an exit status for each of dash, bash and ash.
 fn die_each(cases: [Case; 3], status: [i32; 3], text: &'static str) -> [Case; 3] {
     let mut status = status.into_iter();
     cases.map(|case| case.dies(status.next().unwrap_or_default(), text))
@@ -321,7 +321,7 @@ pub fn shell() -> Vec<Case> {
     all
 }
 
-/// Behaviour in which the shells differ.
+/// Returns cases in which the shells differ.
 fn differing() -> Vec<Case> {
     let script = |case: Case, shell: &str, text: &str| {
         let text = format!("#!/bin/{shell}\n{text}");
