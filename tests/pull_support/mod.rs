@@ -99,7 +99,7 @@ pub fn assert_sound(store: &Path) -> Vec<String> {
         blobs.insert(digest);
     }
     let index: Value = serde_json::from_slice(&fs::read(store.join("index.json")).unwrap())
-        .expect("index.json is valid");
+        .expect("index.json is not valid");
     let entries = index["manifests"].as_array().unwrap();
     let mut names = Vec::new();
     for entry in entries {
