@@ -1,5 +1,5 @@
-//! The rooms, one by one, on data made here: how fast a layer is decoded, scanned, merged, and how
-//! fast names and bytes are found again. For whole images against other tools, see
+//! Benchmarks of single modules on generated data: how fast a layer is decoded, scanned and merged, and
+//! how fast names and bytes are looked up. For whole images compared with other tools, see
 //! docs/performance.md.
 //!
 //! ```console
@@ -18,7 +18,7 @@ use imgfs::open::{self, OpenOptions};
 use imgfs::tree::{Merger, Tree};
 use imgfs::view::{ImageFs, Sidecars};
 
-/// Bytes in memory as a blob.
+/// A blob in memory.
 struct Memory(Vec<u8>);
 
 impl ReadAt for Memory {
@@ -34,13 +34,14 @@ impl ReadAt for Memory {
     }
 }
 
-/// A tar of `files` small files in directories of 50, and this program itself as an executable. The
-/// texts compress about as well as real ones.
+/// Returns a tar of `files` small files in directories of 50, and this program itself as an executable.
+/// The texts compress about as well as real ones.
 fn layer(files: usize) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_gnu();
     header.set_mode(0o755);
-    let program = std::fs::read(std::env::current_exe().expect("this runs")).expect("it is there");
+    let program = std::fs::read(std::env::current_exe().expect("the path of this program"))
+        .expect("this program can be read");
     let program = &program[..program.len().min(8 << 20)];
     header.set_size(program.len() as u64);
     builder
@@ -80,12 +81,12 @@ fn input(stored: &[u8]) -> LayerInput {
 }
 
 fn writer() -> Writer {
-    CacheDir::none().create(Kind::Layer).expect("room")
+    CacheDir::none().create(Kind::Layer).expect("disk space")
 }
 
 fn spans(pass: Pass) -> SpanTable {
-    let writer = pass.finish().expect("it ends").writer;
-    let file = writer.finish(&Key::layer("sha256:00")).expect("room");
+    let writer = pass.finish().expect("the pass finishes").writer;
+    let file = writer.finish(&Key::layer("sha256:00")).expect("disk space");
     SpanTable::of(&file.file)
 }
 
@@ -94,15 +95,16 @@ fn decode_and_scan(c: &mut Criterion) {
     let zstd = zstd::encode_all(tar.as_slice(), 3).expect("memory");
     for (name, stored) in [("plain", tar.clone()), ("gzip", gzip(&tar)), ("zstd", zstd)] {
         let mut group = c.benchmark_group(name);
-        // Bytes a second are those of the decoded layer.
+        // Throughput is measured in bytes of the decoded layer.
         group
             .throughput(Throughput::Bytes(tar.len() as u64))
             .sample_size(10);
         let source: Arc<dyn ReadAt> = Arc::new(Memory(stored.clone()));
         group.bench_function("decode", |b| {
             b.iter(|| {
-                let mut pass = Pass::new(source.clone(), None, None, writer()).expect("a blob");
-                std::io::copy(&mut pass, &mut std::io::sink()).expect("it decodes");
+                let mut pass =
+                    Pass::new(source.clone(), None, None, writer()).expect("a valid blob");
+                std::io::copy(&mut pass, &mut std::io::sink()).expect("valid data");
                 spans(pass).size()
             });
         });
@@ -110,15 +112,15 @@ fn decode_and_scan(c: &mut Criterion) {
         group.bench_function("scan", |b| {
             b.iter(|| {
                 let scanned = scan(&input, &CacheDir::none(), &mut |_| {});
-                scanned.expect("a layer").index.entry_count()
+                scanned.expect("a valid layer").index.entry_count()
             });
         });
         group.finish();
     }
 }
 
-/// Layers that add so many files together, in directories of 50, each layer all directories of its
-/// own; as a real image they also replace, remove and link some of what is below.
+/// Returns layers that add `entries` files in total, in directories of 50. Each layer has its own
+/// directories. As in a real image, layers also replace, remove and link some files of the layers below.
 fn layers(number: usize, entries: usize) -> Vec<Vec<Entry>> {
     let each = entries / number;
     let layer = |layer: usize| {
@@ -181,11 +183,11 @@ fn merged(layers: &[Vec<Entry>]) -> Tree {
     }
     let writer = CacheDir::none().create(Kind::Tree).expect("a file");
     let key = Key::tree(std::iter::empty());
-    let written = merger.finish(writer, &key).expect("room");
+    let written = merger.finish(writer, &key).expect("disk space");
     Tree::open(&written.file).expect("a tree")
 }
 
-/// Time for an entry must not depend on how many there are.
+/// The time for an entry must not depend on the number of entries.
 fn merge(c: &mut Criterion) {
     let mut group = c.benchmark_group("merge");
     for (name, entries) in [("100,000", 100_000), ("1,000,000", 1_000_000)] {
@@ -203,7 +205,7 @@ fn merge(c: &mut Criterion) {
 fn read(c: &mut Criterion) {
     let tar = layer(10_000);
     let source: Arc<dyn ReadAt> = Arc::new(Memory(gzip(&tar)));
-    let table = spans(Pass::new(source.clone(), None, None, writer()).expect("a blob"));
+    let table = spans(Pass::new(source.clone(), None, None, writer()).expect("a valid blob"));
     let mut group = c.benchmark_group("read");
     for (name, budget) in [("cached", 1 << 30), ("cold", 0)] {
         let reader = SpanReader::new(
@@ -216,7 +218,9 @@ fn read(c: &mut Criterion) {
             b.iter(|| {
                 offset = (offset + 7_777_777) % (tar.len() as u64 - 4096);
                 let mut buf = [0; 4096];
-                reader.read_exact_at(&mut buf, offset).expect("it is there");
+                reader
+                    .read_exact_at(&mut buf, offset)
+                    .expect("a range of the blob");
                 black_box(buf[0])
             });
         });
@@ -224,7 +228,7 @@ fn read(c: &mut Criterion) {
     group.finish();
 }
 
-/// An image of one layer, in a docker-archive on disk.
+/// Writes an image of one layer as a docker-archive.
 fn image(tar: &[u8]) -> tempfile::TempDir {
     let mut hasher = imgfs::blob::Hasher::sha256();
     hasher.update(tar);
@@ -239,7 +243,7 @@ fn image(tar: &[u8]) -> tempfile::TempDir {
         ("config.json", config.as_bytes()),
         ("layer.tar", tar),
     ] {
-        std::fs::write(dir.path().join(name), bytes).expect("room");
+        std::fs::write(dir.path().join(name), bytes).expect("disk space");
     }
     dir
 }

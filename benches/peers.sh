@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Compares imgfs with its peers: makes the images, installs the peers, measures, prints the table.
+# Compares imgfs with its peers: builds the images, installs the peers, measures, and prints the table.
 #
 #   benches/peers.sh [--only ROW...] [--output DIR] [--runs N] [--seconds N]
 #   benches/peers.sh --list
 #
-# On Debian 12, as root, with Rust. A row is named by its name or by how that begins. Results are
+# Needs Debian 12, root and Rust. ROW is the name of a row or a prefix of it. The results are
 # DIR/table.md, DIR/results.tsv and DIR/charts/, by default below the cache directory.
 #
-#   IMGFS_BENCH_DIR     the cache directory: images, peers, work; 20 GB when all is there
-#   IMGFS_BENCH_IMAGES  a directory that holds the release image ready-made: release.tar,
+#   IMGFS_BENCH_DIR     the cache directory for images, peers and work files; 20 GB when complete
+#   IMGFS_BENCH_IMAGES  a directory with a ready-made release image: release.tar,
 #                       release-oci/, release-zstd.tar, release-zstd-oci/, release-docker.tar
-#   IMGFS               the program to measure; built from this checkout otherwise
-#   RUNS                rounds, of which medians are taken (5)
+#   IMGFS               the program to measure; by default it is built from this checkout
+#   RUNS                the number of rounds over which medians are taken (5)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=peers/install.sh
@@ -38,7 +38,7 @@ directory=$(cd "$directory" && pwd -P)
 exec 9>"$directory/lock"
 flock -n 9 || { echo "peers.sh: another run uses $directory" >&2; exit 1; }
 
-# The measuring program unmounts what it mounted; this is for when it cannot.
+# The measuring program unmounts its mounts; this is for when it cannot.
 measuring=
 # shellcheck disable=SC2317 # called by the trap
 clean_up() {
@@ -67,7 +67,7 @@ images=${IMGFS_BENCH_IMAGES:-$directory/images}
 if [ ! -e "$images/release-docker.tar" ]; then
   [ -z "${IMGFS_BENCH_IMAGES:-}" ] || { echo "peers.sh: no release image in $images" >&2; exit 1; }
   install_builders
-  # For its pip.
+  # release.sh needs the pip of this environment.
   PATH=$directory/venv/bin:$PATH "$here/peers/release.sh" "$images"
 fi
 

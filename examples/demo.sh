@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# The main job on a real image: builds one from this system's own programs, mounts it, and asks.
+# The main use case on a real image: builds an image from this system's own programs, mounts it, and
+# queries it.
 #
-# The story is a common one: a base layer of this machine, and an application that a later stage
-# brought for another CPU. Nothing but tar and coreutils makes the image, in the form that
-# `docker save` writes. As root; needs getfattr, which it installs if it is not there.
+# The scenario is a common one: a base layer of this machine, and an application that a later stage
+# copied for another CPU. Only tar and coreutils are used to make the image, in the form that `docker
+# save` writes. Run it as root; it needs getfattr, which it installs if necessary.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,7 +18,7 @@ if [ -z "$imgfs" ]; then
 fi
 
 work=$(mktemp -d)
-# What the mount learns goes away with the demo.
+# The cache of the mount is deleted with the demo.
 export XDG_CACHE_HOME=$work/cache
 cleanup() {
   "$imgfs" umount "$work/mnt" 2>/dev/null || true

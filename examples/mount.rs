@@ -25,12 +25,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         eprintln!("{problem}");
     }
 
-    // The tree can be asked without any mount.
+    // The tree can be queried without a mount.
     let nodes = image.tree.nodes();
     let executables = nodes.filter(|id| image.tree.node(*id).is_some_and(|n| n.executable));
     println!("{name}: {} executables", executables.count());
 
-    // What the user sees of it, and the kernel's side.
+    // The user's view of it, and the kernel's side.
     let view = ImageFs::new(Arc::new(image), Sidecars::Listed);
     let options = MountOptions {
         source: name,

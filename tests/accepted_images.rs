@@ -1,6 +1,7 @@
 //! Images that Docker, Podman and skopeo accept although they are unusual: without layers, without a
 //! platform, beside signatures and charts, or in an archive of which one half is unusable. The fixtures
-//! are documents as BuildKit, cosign, Helm, oras and Docker write them; skopeo says that it accepts them.
+//! are documents as BuildKit, cosign, Helm, oras and Docker write them; skopeo confirms that it accepts
+//! them.
 
 mod common;
 mod program;
@@ -25,14 +26,14 @@ fn manifest(dir: &Path, manifest: &Value) -> Value {
     descriptor
 }
 
-/// Writes a blob of a media type, and returns its descriptor.
+/// Writes a blob with a media type, and returns its descriptor.
 fn part(dir: &Path, media_type: &str, bytes: &[u8]) -> Value {
     let mut descriptor = write_blob(dir, bytes);
     descriptor["mediaType"] = media_type.into();
     descriptor
 }
 
-/// An artifact: a config and one layer of these media types.
+/// Writes an artifact: a config and one layer with these media types. Returns its descriptor.
 fn artifact(dir: &Path, config: &str, layer: &str, more: &Value) -> Value {
     let mut document = json!({
         "schemaVersion": 2, "mediaType": MANIFEST,
@@ -49,7 +50,7 @@ fn ls(place: &Place, image: &str) -> Output {
     output(place.imgfs().args(["ls", image]))
 }
 
-/// `imgfs ls` works, and its output.
+/// Runs `imgfs ls`, which must succeed, and returns its output.
 #[track_caller]
 fn listed(place: &Place, image: &str) -> String {
     let output = ls(place, image);
@@ -65,7 +66,7 @@ fn skopeo_accepts(place: &Place, image: &str, to: &str) {
     assert!(copy.status.success(), "{image}: {said}");
 }
 
-/// What BuildKit writes for `FROM scratch` and nothing else, with `null` where Go has a nil slice.
+/// Writes the image that BuildKit makes of `FROM scratch` alone, with `null` where Go has a nil slice.
 fn scratch(dir: &Path, layers: &Value, diff_ids: &Value, history: &Value) -> Value {
     let config = json!({
         "architecture": "amd64", "os": "linux", "config": {},
@@ -78,7 +79,7 @@ fn scratch(dir: &Path, layers: &Value, diff_ids: &Value, history: &Value) -> Val
     manifest(dir, &document)
 }
 
-/// An image without layers, in all formats.
+/// Returns an image without layers, in all formats.
 fn images_without_layers(place: &Place) -> Vec<String> {
     let null = Value::Null;
     let mut all = Vec::new();
@@ -98,7 +99,7 @@ fn images_without_layers(place: &Place) -> Vec<String> {
         let entry = scratch(&dir, layers, diff_ids, history);
         write_index(&dir, &[named(entry, "scratch:1")]);
         let archive = place.file(&format!("scratch{n}.tar"), tar_layout(&dir));
-        // What skopeo makes of it is read too.
+        // The archive that skopeo converts it to can be read too.
         let docker = place.join(&format!("docker{n}.tar"));
         let from = format!("oci:{}:scratch:1", str(&dir));
         skopeo_accepts(
@@ -187,7 +188,8 @@ fn an_index_with_null_for_its_list_holds_no_image() {
     }
 }
 
-/// What Docker writes since version 25: a layout and a `manifest.json`, whose paths are blobs.
+/// Writes an archive as Docker has written it since version 25: a layout and a `manifest.json` whose
+/// paths are blobs.
 fn docker_25(place: &Place, name: &str) -> PathBuf {
     let dir = place.join(name);
     let image = image_of("amd64", "me");
@@ -236,14 +238,14 @@ fn of_an_archive_of_both_kinds_the_usable_one_is_used_with_a_note() {
         assert_eq!(names(&place), ["app:1"], "{document}: {bytes}");
         imgfs(&place, ["rm", "app:1"]);
     }
-    // A manifest of the layout that is gone is no reason to give up either.
+    // A missing manifest of the layout is not a reason to give up either.
     let dir = docker_25(&place, "gone");
     let index: Value = serde_json::from_slice(&fs::read(dir.join("index.json")).unwrap()).unwrap();
     let digest = index["manifests"][0]["digest"].as_str().unwrap();
     fs::remove_file(dir.join("blobs/sha256").join(&digest[7..])).unwrap();
     let archive = place.file("gone.tar", tar_layout(&dir));
     assert_says(&listed(&place, str(&archive)), &["who"]);
-    // If both are unusable, the layout's error is the one that is reported.
+    // If both are unusable, the error of the layout is reported.
     for document in ["index.json", "manifest.json"] {
         fs::write(dir.join(document), "{").unwrap();
     }
@@ -252,8 +254,9 @@ fn of_an_archive_of_both_kinds_the_usable_one_is_used_with_a_note() {
     assert_says(&said, &["index.json", "cannot be understood"]);
 }
 
-/// What is kept beside an image: a signature and an attestation of cosign under their tags, an SBOM and a
-/// referrer with a `subject`, an artifact of oras, a chart of Helm, and a blob that is no manifest.
+/// Returns the artifacts that are kept beside an image: a signature and an attestation of cosign under
+/// their tags, an SBOM and a referrer with a `subject`, an artifact of oras, a chart of Helm, and a blob
+/// that is not a manifest.
 fn companions(dir: &Path, image: &Value) -> Vec<Value> {
     let digest = image["digest"].as_str().unwrap();
     let tag = |suffix: &str| format!("{}.{suffix}", digest.replacen(':', "-", 1));
@@ -304,7 +307,7 @@ fn an_image_among_its_companions_is_chosen() {
         assert_eq!(place.text("linux_amd64/who"), "me");
         place.umount();
     }
-    // Without an image there is nothing to choose, and what is there is named.
+    // Without an image there is nothing to choose, and the error names the artifacts that are there.
     let dir = place.join("alone");
     let entries = companions(&dir, &image_of("amd64", "me").write(&dir));
     write_index(&dir, &entries);
@@ -377,14 +380,14 @@ fn load_goes_on_after_an_image_that_cannot_be_read() {
     let said = String::from_utf8(done.stderr).unwrap();
     assert_says(&said, &["does not match its digest"]);
     assert_eq!(said.lines().count(), 1, "{said}");
-    // The same in a docker-archive.
+    // The same choice in a docker-archive.
     let place = Place::new();
     let items = json!([
         {"Config": "none.json", "RepoTags": ["broken:1"], "Layers": []},
         {"Config": "config.json", "RepoTags": ["last:1"], "Layers": ["0/layer.tar"]},
     ]);
     let mut image = docker_archive(&image_of("amd64", "last"), &["x:1"]);
-    // The last file of a name counts.
+    // If a file occurs twice, the last one counts.
     image.truncate(image.len() - 1024);
     image.extend(Layer::new().file("manifest.json", items.to_string()).tar());
     let archive = place.file("docker.tar", image);
@@ -435,13 +438,13 @@ fn a_layer_that_is_not_a_tar_is_named_by_its_media_type() {
         assert!(!said.contains("damaged"), "{said}");
         let said = fail(place.imgfs().args(["load", str(&dir)]));
         assert_says(&said, &["app:1", "does not read", media_type]);
-        // Every digest is right, and nothing of it can be shown.
+        // Every digest is right, but the content cannot be shown.
         let done = run(&place, ["verify", str(&dir)]);
         assert_eq!(done.status.code(), Some(1));
         let said = String::from_utf8(done.stdout).unwrap();
         assert_says(&said, &["unknown-layer-format", media_type]);
     }
-    // A foreign layer that is not there is named, too.
+    // A missing foreign layer is named, too.
     let place = Place::new();
     let foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
     let dir = layout(&place, |dir| {
@@ -491,7 +494,7 @@ fn a_digest_that_names_one_manifest_needs_no_platform() {
         imgfs(&place, ["load", &image, "--name", arch]);
         assert_eq!(listed(&place, arch).lines().count(), 1);
     }
-    // One that is for another platform is still not taken for the one that is asked for.
+    // An image for another platform is still not used instead of the requested one.
     let image = format!("oci:{}:{}", str(&dir), digests[0]);
     let said = fail(place.imgfs().args(["ls", "--platform=linux/arm64", &image]));
     assert_says(&said, &["linux/arm64", "linux/s390x"]);
@@ -537,7 +540,7 @@ fn images_shows_no_zero_time_and_no_empty_platform() {
     );
     assert_eq!(listed(&place, "old:1"), "a\n");
     assert!(!imgfs(&place, ["history", "old:1"]).contains("0001"));
-    // A platform that is not named contradicts none.
+    // An image that names no platform does not contradict any.
     imgfs(&place, ["ls", "--platform=linux/arm64", "old:1"]);
 }
 
@@ -553,7 +556,7 @@ fn an_image_with_a_bad_config_is_one_note() {
     let mut bad = image.config();
     bad["rootfs"]["diff_ids"] = json!(["sha256:12"]);
     write_index(&config, &[named(image.write_with(&config, &bad), "bad:1")]);
-    // skopeo brings it into the store, which does not ask what a config says.
+    // skopeo copies it into the store, which does not check what a config says.
     skopeo_accepts(
         &place,
         &format!("oci:{}:bad:1", str(&config)),

@@ -1,5 +1,5 @@
-//! What can only be decoded from further up: a layer of one zstd frame. It is decoded when somebody
-//! reads it, once, and no further than he wants; what was decoded is kept.
+//! Spans at which decoding cannot begin: a layer of one zstd frame. Such a layer is decoded when it is
+//! read, once, and only as far as necessary; the decoded bytes are kept.
 
 use std::io;
 use std::path::Path;
@@ -12,14 +12,14 @@ use imgfs::cache::{CacheDir, Key, Kind};
 
 const MIB: usize = 1 << 20;
 
-/// Compresses a little, and no two stretches of it are the same.
+/// Returns bytes that compress a little, without repetitions.
 fn sample(len: usize) -> Vec<u8> {
     let mut state = 1_u64;
     let words = (0..len / 8 + 1).map(|n| {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1442);
-        // Half of each word is the same in all.
+        // Half of each word is the same in all words.
         (state >> 33) << 32 | (n as u64 >> 9)
     });
     let mut bytes: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
@@ -27,7 +27,7 @@ fn sample(len: usize) -> Vec<u8> {
     bytes
 }
 
-/// Stored bytes, and how many of them were read.
+/// Stored bytes that count how many of them were read.
 struct Counted {
     bytes: Vec<u8>,
     read: AtomicU64,
@@ -54,7 +54,7 @@ struct Blob {
     table: SpanTable,
 }
 
-/// A blob that has gone through its first pass, whose index is kept in `dir`.
+/// Runs the first pass over a blob; returns the blob, with its index in `dir`.
 fn blob(plain: Vec<u8>, stored: Vec<u8>, dir: CacheDir) -> Blob {
     let read = AtomicU64::new(0);
     let source = Arc::new(Counted {
@@ -95,7 +95,7 @@ impl Blob {
         assert!(buf == self.plain[offset..offset + len], "at {offset}");
     }
 
-    /// How many of the stored bytes were read since the last time.
+    /// Returns the number of stored bytes that were read since the last call.
     fn read(&self) -> u64 {
         self.source.read.swap(0, Ordering::SeqCst)
     }
@@ -105,14 +105,14 @@ impl Blob {
     }
 }
 
-/// The files of what was written aside.
+/// Returns the cache files of spans that were written aside.
 fn asides(dir: &CacheDir) -> Vec<std::path::PathBuf> {
     let files = dir.list().unwrap().into_iter();
     let asides = files.filter(|file| file.kind == Kind::Aside);
     asides.map(|file| file.path).collect()
 }
 
-/// Waits for what goes on in the background.
+/// Waits for background jobs.
 fn wait_for(what: &str, done: impl Fn() -> bool) {
     let since = Instant::now();
     while !done() {
@@ -136,7 +136,7 @@ fn nothing_is_written_before_it_is_read_and_what_is_near_the_start_costs_little(
         "the index of {} bytes takes {size}",
         blob.stored()
     );
-    // A single thread reads, and no cache is so large that something is decoded ahead.
+    // A single thread reads, and the cache is too small for decoding ahead.
     let (_cache, reader) = blob.open(0);
     blob.check(&reader, 9 * MIB, 1000);
     assert!(
@@ -169,7 +169,7 @@ fn many_readers_decode_it_once_and_the_next_mount_not_at_all() {
         asides(&blob.dir).len() == 1
     });
     assert!(cache.wait_until_kept(Duration::from_secs(60)));
-    // What lies before the stretch is a span that can be decoded alone, 5 MiB of the 64.
+    // Before the stretch there is a span that can be decoded alone, 5 MiB of the 64.
     let first = blob.read();
     assert!(first >= blob.stored(), "{first}");
     drop((reader, cache));
@@ -178,7 +178,7 @@ fn many_readers_decode_it_once_and_the_next_mount_not_at_all() {
     for at in (6 * MIB..60 * MIB).step_by(777_777) {
         blob.check(&reader, at, 9000);
     }
-    assert_eq!(blob.read(), 0, "all of that came from the cache");
+    assert_eq!(blob.read(), 0, "bytes were not read from the cache");
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn a_blob_that_changed_is_an_error_for_everybody_who_waits() {
     blob.check(&reader, 7 * MIB, 4096);
 }
 
-/// Raw blocks: a byte that changed decodes to another one, and only the checksum of the span knows.
+/// Raw blocks: a changed byte decodes to another byte, and only the checksum of the span detects it.
 #[test]
 fn a_byte_that_decodes_to_another_is_never_shown() {
     let mut state = 7_u64;
@@ -261,7 +261,7 @@ fn a_byte_that_decodes_to_another_is_never_shown() {
     for len in [plain.len(), 20 * MIB] {
         let plain = plain[..len].to_vec();
         let stored = zstd::encode_all(&*plain, 1).unwrap();
-        assert!(stored.len() > plain.len(), "nothing of it was compressed");
+        assert!(stored.len() > plain.len(), "the sample was compressed");
         let mut blob = blob(plain, stored, CacheDir::none());
         let mut changed = blob.source.bytes.clone();
         changed[12 * MIB] ^= 1;
@@ -304,7 +304,7 @@ fn short_stretches_make_no_files() {
     assert!(asides(&blob.dir).is_empty());
 }
 
-/// Windows of 128 MiB, as `zstd --long=27` makes them: only a few such decoders may wait.
+/// Windows of 128 MiB, as `zstd --long=27` makes them: only a few such decoders may be kept suspended.
 #[test]
 fn decoders_for_which_there_is_no_room_go_on_to_the_end() {
     let frame = |seed: usize| {

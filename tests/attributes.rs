@@ -1,7 +1,7 @@
-//! Layers written by real tars, GNU's in all its formats and libarchive's, of a directory with
-//! everything that a file can be and have. Each is mounted as the one layer of an image and compared
-//! with what a tar unpacks from the same stream, attribute by attribute and byte by byte. Besides:
-//! that nothing can be written, and what statfs(2) and du tell.
+//! Layers written by real tars, GNU's in all its formats and libarchive's, of a directory with every
+//! type and attribute of file. Each is mounted as the only layer of an image and compared with the files
+//! that a tar unpacks from the same stream, attribute by attribute and byte by byte. Also tests that
+//! nothing can be written, and the results of statfs(2) and du.
 
 mod common;
 #[path = "real/tree.rs"]
@@ -24,7 +24,7 @@ fn bash(dir: &Path, script: &str) {
     run(Command::new("bash").args(["-ec", script]).current_dir(dir));
 }
 
-/// Makes files by functions of `tests/real/everything.sh`, which has a comment on each.
+/// Makes files with functions of `tests/real/everything.sh`, which has a comment on each.
 fn everything(dir: &Path, parts: &[&str]) {
     bash(
         dir,
@@ -37,9 +37,9 @@ fn mount_tar(tar: &[u8]) -> Mounted {
     mount(dir.path().to_str().unwrap(), Sidecars::Off)
 }
 
-/// Packs what the parts make with `pack`, unpacks that with `unpack`, and compares with a mount.
-/// Differences that begin with one of `known` are defended where it is given. Returns how many
-/// files were compared.
+/// Packs the files of `parts` with `pack`, unpacks them with `unpack`, and compares them with a mount.
+/// Differences that begin with one of `known` are accepted; the caller gives the reason. Returns the
+/// number of compared files.
 fn compare(parts: &[&str], pack: &[&str], unpack: &[&str], known: &[&str]) -> usize {
     let dir = tempfile::tempdir().unwrap();
     everything(dir.path(), parts);
@@ -90,12 +90,12 @@ const GNU_UNPACK: &[&str] = &[
     "-pxf",
 ];
 
-/// As above, packed by GNU tar in one of its formats.
+/// Like [`compare`], packed by GNU tar in one of its formats.
 fn gnu(format: &str, parts: &[&str]) -> usize {
     let format = format!("--format={format}");
     let xattrs = ["--xattrs", "--xattrs-include=*"];
     let mut pack = vec!["tar", &format, "--numeric-owner"];
-    // It refuses xattrs for the formats that have none.
+    // GNU tar refuses xattrs in the formats that have none.
     pack.extend(xattrs.iter().filter(|_| parts.contains(&"pax")));
     pack.extend(["-C", "src", "-cf-", "."]);
     compare(parts, &pack, GNU_UNPACK, &[])
@@ -126,7 +126,7 @@ fn gnu_posix() {
     assert!(gnu("posix", &["plain", "special", "large", "prefix", "pax"]) > 45);
 }
 
-/// As above, packed by bsdtar.
+/// Like [`compare`], packed by bsdtar.
 fn bsd(options: &[&str], parts: &[&str]) -> usize {
     let pack = [&["bsdtar"], options, &["-C", "src", "-cf", "-", "."]].concat();
     compare(parts, &pack, GNU_UNPACK, &[])
@@ -145,7 +145,7 @@ fn bsd_pax() {
     assert!(bsd(&schily, all) > 45);
 }
 
-/// The LIBARCHIVE form alone only bsdtar itself reads.
+/// Only bsdtar itself reads the LIBARCHIVE form alone.
 #[test]
 fn bsd_pax_libarchive() {
     let form = "--options=pax:xattrheader=LIBARCHIVE";
@@ -166,7 +166,7 @@ fn bsd_pax_libarchive() {
         // says "the existing path's attributes MUST be replaced by those of the entry".
         ".: mtime",
         // bsdtar writes 1.75 s before the epoch as `mtime=-2.25`, its seconds and its nanoseconds,
-        // and reads it so. POSIX (pax, "mtime") and with it GNU tar and Go read a decimal number.
+        // and reads it back like that. POSIX (pax, "mtime") and with it GNU tar and Go read a decimal number.
         "before: mtime -2.250000000 | -3.750000000",
     ];
     let all = &["plain", "special", "large", "prefix", "pax"];
@@ -180,8 +180,8 @@ fn bsd_other_formats() {
 }
 
 /// GNU tar and libarchive write `=` and `%` in the name of an xattr as `%3D` and `%25`, and GNU tar
-/// reads them back. Nothing says so in the OCI image-spec, and what runs images, all of it with Go's
-/// archive/tar, takes the name as it stands. So does imgfs: umoci is the judge here.
+/// reads them back. The OCI image-spec does not mention this, and container runtimes, all of which use
+/// Go's archive/tar, use the name as it is. So does imgfs: umoci is the oracle here.
 #[test]
 fn xattr_names_as_go_reads_them() {
     let dir = tempfile::tempdir().unwrap();
@@ -207,7 +207,7 @@ fn xattr_names_as_go_reads_them() {
 
 const GIB: u64 = 1 << 30;
 
-/// Where tools find data in a file and where holes, both ends of each piece among them.
+/// Returns the offsets at which tools look for data and holes, including both ends of each piece.
 fn probes(file: &File, len: u64) -> Vec<u64> {
     let mut edges = vec![0, len];
     let mut at = 0;
@@ -219,7 +219,7 @@ fn probes(file: &File, len: u64) -> Vec<u64> {
     edges
 }
 
-/// Seeking reads across every edge of every piece, and then the whole file, by cmp.
+/// Reads across every edge of every piece after seeking, and then the whole file, with cmp.
 fn same_bytes(theirs: &Path, ours: &Path) {
     let (a, b) = (File::open(theirs).unwrap(), File::open(ours).unwrap());
     let len = a.metadata().unwrap().len();
@@ -241,13 +241,13 @@ fn same_bytes(theirs: &Path, ours: &Path) {
     run(Command::new("cmp").args([theirs, ours]));
 }
 
-/// The same with sparse files. They must also look small to du.
+/// Compares sparse files. They must also be small to du.
 fn sparse(pack: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     everything(dir.path(), &["sparse"]);
     let pack = [pack, &["-C", "src", "-cf", "-", "."]].concat();
     let packed = run(Command::new(pack[0]).args(&pack[1..]).current_dir(&dir)).stdout;
-    // Else it was not packed as sparse at all.
+    // Otherwise it was not packed as sparse.
     assert!(packed.len() < 2 << 20, "{pack:?}: {} bytes", packed.len());
     let file = dir.path().join("layer.tar");
     fs::write(&file, &packed).unwrap();
@@ -320,7 +320,7 @@ fn small() -> Mounted {
     ])
 }
 
-/// statfs(2): a read-only file system, full, with names up to 255 bytes, and as many inodes and
+/// statfs(2): a read-only file system, full, with names of up to 255 bytes, and as many inodes and
 /// blocks as the image's files have.
 #[test]
 fn statfs() {
@@ -340,7 +340,7 @@ fn statfs() {
     assert!((3..=6).contains(&s.f_blocks), "{}", s.f_blocks);
 }
 
-/// Every call that would change something says EROFS, to root as well.
+/// Every call that would change something fails with EROFS, for root as well.
 #[test]
 fn nothing_can_be_written() {
     let mounted = small();
@@ -394,7 +394,7 @@ fn nothing_can_be_written() {
             "{name}: {error}"
         );
     }
-    // The same holds where imgfs makes up what is there.
+    // The same applies to the files that imgfs adds.
     let control = mounted.join(".imgfs");
     let error = File::create(control.join("new")).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ReadOnlyFilesystem);

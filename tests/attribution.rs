@@ -1,5 +1,5 @@
-//! Which layer removed what is missing, as `imgfs check` says it: images of two and three layers that
-//! go through the whole program.
+//! `imgfs check` names the layer that removed a missing file: images of two and three layers, through
+//! the whole program.
 
 mod common;
 mod program;
@@ -12,7 +12,8 @@ use imgfs::tree::How;
 use program::{Place, output};
 use serde_json::json;
 
-/// The lines that `imgfs check` prints of an image whose layers were made by these history lines.
+/// Returns the lines that `imgfs check` prints for an image whose layers were made by these history
+/// lines.
 fn check(layers: Vec<(&str, Layer)>, config: serde_json::Value) -> String {
     let place = Place::new();
     let dir = place.join("image");
@@ -39,7 +40,7 @@ fn run(place: &Place, dir: &Path) -> String {
 
 const START: &str = "/entry.sh";
 
-/// A first layer with a script for `/usr/bin/bash` and that interpreter.
+/// Returns a first layer with a script for `/usr/bin/bash`, and that interpreter.
 fn base() -> Layer {
     Layer::new()
         .dir("usr")
@@ -49,7 +50,7 @@ fn base() -> Layer {
         .file_mode("entry.sh", "#!/usr/bin/bash\n", 0o755)
 }
 
-/// What is said of the start of an image whose first layer is [`base`].
+/// Returns the findings about the start of an image whose first layer is [`base`].
 fn of_start(more: Vec<(&str, Layer)>) -> String {
     let mut layers = vec![("ADD base", base())];
     layers.extend(more);
@@ -180,7 +181,7 @@ fn the_users_of_an_image() {
     };
     let text = check(layers(), json!({"User": "app"}));
     assert_ends(&text, "not in /etc/passwd; layer 1 removed it: RUN clean");
-    // A user that the file has not is no matter of layers.
+    // A user that is missing in the file has nothing to do with layers.
     let mut first = layers();
     first.truncate(1);
     let text = check(first, json!({"User": "other"}));
@@ -188,7 +189,8 @@ fn the_users_of_an_image() {
     assert!(!text.contains("; layer"), "{text}");
 }
 
-/// A history line is one line, however it was written, and not longer than a line.
+/// A history line is printed on one line, regardless of how it was written, and is cut to the length of
+/// a line.
 #[test]
 fn a_history_line_stays_on_one_line() {
     let long = format!(
@@ -207,7 +209,7 @@ fn a_history_line_stays_on_one_line() {
     assert!(line.contains("…"), "{line}");
 }
 
-/// All removed files of a name, the last removal of each, without those that are there again.
+/// Finds all removed files of a name, with the last removal of each, except those that exist again.
 #[test]
 fn removed_files_are_found_by_name() {
     let old = "usr/lib/old/libssl.so.3";
@@ -243,7 +245,7 @@ fn removed_files_are_found_by_name() {
     ];
     assert_eq!(found, expected);
     assert!(image.removed_named(b"libssl.so.1").unwrap().is_empty());
-    // What is there was not removed, though a layer replaced it.
+    // An existing file was not removed, though a layer replaced it.
     assert_eq!(image.removed(b"/opt/libssl.so.3").unwrap(), None);
     let removed = image.removed(b"/usr/lib/libssl.so.3").unwrap().unwrap();
     assert_eq!((removed.brought_by, removed.layer), (3, 4));

@@ -1,5 +1,5 @@
-//! Images that lost or changed some bytes on the way. The real program refuses what is cut or
-//! flipped and says what to do; the library takes any bytes at all without a panic.
+//! Images that lost or changed some bytes. The real program refuses truncated or flipped images and says
+//! what to do; the library accepts any bytes without a panic.
 
 mod common;
 mod program;
@@ -17,7 +17,7 @@ use program::{Place, fail, refused, str};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// Bytes that do not compress, the same in every run (xorshift64).
+/// Returns bytes that do not compress, the same in every run (xorshift64).
 fn noise(len: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
@@ -29,7 +29,7 @@ fn noise(len: usize) -> Vec<u8> {
     (0..len).map(|_| next()).collect()
 }
 
-/// An image of two layers, most of it noise.
+/// Returns an image of two layers, most of it noise.
 fn large() -> OciImage {
     let layer = |name: &str| {
         Layer::new()
@@ -40,7 +40,7 @@ fn large() -> OciImage {
     OciImage::plain(&[layer("one"), layer("two")])
 }
 
-/// Half an image: cut at every 7% of it, in each packing, as after a download that broke off. The
+/// A truncated image: cut at every 7% of it, in each packing, as after an interrupted download. The
 /// message names the file and says that it is incomplete or what is missing from it.
 #[test]
 fn archives_cut_off() {
@@ -59,7 +59,7 @@ fn archives_cut_off() {
                 let path = place.file(&format!("{kind}-{percent}.{packing}"), cut);
                 let said = fail(&mut place.mount_command(&[], &path));
                 assert!(said.contains(str(&path)), "{percent}% {packing}: {said}");
-                // Nothing at all is no image; anything more is one that must be fetched again.
+                // An empty file is not an image; a longer one must be fetched again.
                 let way_out = if percent == 0 { "docker save" } else { "again" };
                 assert!(said.contains(way_out), "{percent}% {packing}: {said}");
                 place.assert_gone();
@@ -68,8 +68,8 @@ fn archives_cut_off() {
     }
 }
 
-/// One flipped bit in a layer, anywhere in it and however it is compressed: the digest does not
-/// match, and the message names the layer.
+/// One flipped bit in a layer, at any place and with any compression: the digest does not match, and the
+/// message names the layer.
 #[test]
 fn a_flipped_bit_in_a_layer() {
     let gzipped = OciImage::gzip(&large().layers.map_tars());
@@ -95,7 +95,7 @@ fn a_flipped_bit_in_a_layer() {
                 "digest mismatch",
             ];
             for part in 0..12 {
-                // The first and the last byte too.
+                // Includes the first and the last byte.
                 let at = (bytes.len() - 1) * part / 11;
                 let mut flipped = bytes.clone();
                 flipped[at] ^= 1;
@@ -108,8 +108,8 @@ fn a_flipped_bit_in_a_layer() {
     }
 }
 
-/// One flipped bit in a layer of a docker-archive: there the config's diff_id tells, and the
-/// layer's path names it. In a compressed one the decoder may be the first to see it.
+/// One flipped bit in a layer of a docker-archive: the config's diff_id detects it, and the message
+/// names the layer's path. In a compressed layer the decoder may detect it first.
 #[test]
 fn a_flipped_bit_in_a_docker_archive() {
     let place = Place::new();
@@ -129,7 +129,7 @@ fn a_flipped_bit_in_a_docker_archive() {
     }
 }
 
-/// One changed byte in a manifest or a config: its digest is named.
+/// One changed byte in a manifest or a config: the message names its digest.
 #[test]
 fn a_changed_document() {
     let place = Place::new();
@@ -217,7 +217,7 @@ fn apply(bytes: &mut Vec<u8>, changes: &[Change]) {
     }
 }
 
-/// Small, with everything that a layer may hold.
+/// Returns a small image with everything that a layer may contain.
 fn varied() -> OciImage {
     let lower = Layer::new()
         .dir("d")
@@ -244,13 +244,14 @@ fn varied() -> OciImage {
     OciImage::plain(&[lower.tar(), upper.tar()])
 }
 
-/// The image, or what the error says.
+/// Opens the image, or returns the text of the error.
 fn try_open(path: &Path) -> Result<OpenImage, String> {
     let image = open::open(&str(path).parse().unwrap(), &OpenOptions::default(), &());
     image.map_err(|error| error.to_string())
 }
 
-/// Looks at all that the image shows: any answer is fine, a panic is not. How much there was.
+/// Accesses everything that the image shows: any answer is accepted, but not a panic. Returns how much
+/// there was.
 fn walk(image: OpenImage) -> usize {
     let nodes: Vec<_> = image.tree.nodes().collect();
     let mut buf = vec![0; 8192];
@@ -300,8 +301,8 @@ fn check(path: &Path) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// What is changed below is read to its end when it is not changed: five names beside `d/` with
-/// four of its own and `d/run.arch`, and eighty directories.
+/// Without changes, the image that the tests below change is read to its end: five names beside `d/`
+/// with four names and `d/run.arch`, and eighty directories.
 #[test]
 fn the_varied_image_is_whole() {
     let dir = oci_dir(&varied());
@@ -314,7 +315,7 @@ proptest! {
         cases: 150, failure_persistence: None, ..Default::default()
     })]
 
-    /// Any change of an archive's bytes: opened, or an error that names it.
+    /// After any change of an archive's bytes the image opens, or the error names the archive.
     #[test]
     fn changed_archives_never_panic(
         kind in 0..6, changes in prop::collection::vec(change(), 1..6),
@@ -334,8 +335,8 @@ proptest! {
         check(&place.file("image.tar", bytes))?;
     }
 
-    /// Any change of a layer's bytes, stored or decoded, with the digests of what came out: the
-    /// digest protects nothing here, the readers of tar, gzip, zstd and xz are on their own.
+    /// Any change of a layer's bytes, stored or decoded, with the digests of the result: the digest does
+    /// not protect the readers of tar, gzip, zstd and xz here.
     #[test]
     fn changed_layers_never_panic(
         kind in 0..7, changes in prop::collection::vec(change(), 1..6), number in 0..2_usize,
@@ -357,7 +358,7 @@ proptest! {
         check(oci_dir(&image).path())?;
     }
 
-    /// Any change of a document, where there is no digest over it.
+    /// Any change of a document that is not covered by a digest.
     #[test]
     fn changed_documents_never_panic(
         docker in any::<bool>(), changes in prop::collection::vec(change(), 1..4),

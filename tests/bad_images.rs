@@ -1,5 +1,5 @@
-//! What cannot be mounted is refused by the real program in one or two lines that name the thing
-//! and the way out; nothing is mounted and no process stays. Here: images that were built wrong, or
+//! The real program refuses images that cannot be mounted, in one or two lines that name the cause and a
+//! solution; nothing is mounted and no process stays. This file: images that were built wrong, or that
 //! lack a part. Expectations: issue 2 and the OCI image-spec (manifest.md, descriptor.md).
 
 mod common;
@@ -18,7 +18,7 @@ fn blob_path(dir: &Path, digest: &str) -> PathBuf {
     dir.join("blobs").join(digest.replace(':', "/"))
 }
 
-/// A blob that is missing is named by its digest, or by its path in a docker-archive.
+/// A missing blob is named by its digest, or by its path in a docker-archive.
 #[test]
 fn missing_blobs() {
     let place = Place::new();
@@ -50,7 +50,7 @@ fn missing_blobs() {
         let path = place.file("docker.tar", kept.into_inner().unwrap());
         refused(&place, &[], &path, &[str(&path), name, "missing"]);
     }
-    // A symlink among the members that leads nowhere, or in a circle.
+    // A symlink among the members that leads nowhere, or in a cycle.
     for target in ["../2/layer.tar", "layer.tar"] {
         let manifest = json!([{"Config": "c", "RepoTags": [], "Layers": ["0/layer.tar"]}]);
         let config = OciImage::plain(&[Layer::new().tar()]).config().to_string();
@@ -61,14 +61,14 @@ fn missing_blobs() {
     }
 }
 
-/// A layer of these stored bytes, its digest right: what is wrong was wrong when it was built.
+/// Returns an image with a layer of these stored bytes and the right digest: the layer was built wrong.
 fn built_wrong(bytes: Vec<u8>, media_type: &'static str) -> OciImage {
     let mut image = OciImage::plain(&[Layer::new().file("f", "f").tar(), Vec::new()]);
     image.layers[1] = (bytes, media_type, sha256(b"whatever"));
     image
 }
 
-/// Layers that are no layers are named by their digest.
+/// Layers that are not tar archives are named by their digest.
 #[test]
 fn layers_that_are_none() {
     let tar = Layer::new().file("f", "some text ".repeat(5000)).tar();
@@ -93,7 +93,7 @@ fn layers_that_are_none() {
     }
 }
 
-/// Rewrites a document of a layout, and what names it by digest; gives the digest that it has then.
+/// Rewrites a document of a layout and the documents that refer to it by digest; returns its new digest.
 fn rewrite(dir: &Path, which: &str, change: impl Fn(&mut Value) -> Option<Vec<u8>>) -> String {
     let read =
         |path: PathBuf| -> Value { serde_json::from_slice(&fs::read(path).unwrap()).unwrap() };
@@ -126,7 +126,8 @@ fn rewrite(dir: &Path, which: &str, change: impl Fn(&mut Value) -> Option<Vec<u8
     digest
 }
 
-/// JSON that is broken, or of another kind, is named: `index.json`, or the digest of the document.
+/// A document with broken JSON, or of another kind, is named: `index.json`, or the digest of the
+/// document.
 #[test]
 fn broken_documents() {
     let place = Place::new();
@@ -168,8 +169,8 @@ fn broken_documents() {
     }
 }
 
-/// Descriptors that cannot be right: digests that are none or would lead out of the image, sizes
-/// that do not fit, layers without diff_ids.
+/// Invalid descriptors: digests that are malformed or would lead out of the image, sizes that do not
+/// fit, layers without diff_ids.
 #[test]
 fn wrong_descriptors() {
     let place = Place::new();
@@ -215,7 +216,7 @@ fn wrong_descriptors() {
     refused(&place, &[], &path, &[str(&path), "2 layers", "1 diff_ids"]);
 }
 
-/// An artifact (image-spec, manifest.md, "Guidelines for Artifact Usage") is no image.
+/// An artifact (image-spec, manifest.md, "Guidelines for Artifact Usage") is not an image.
 #[test]
 fn an_artifact_is_no_image() {
     let place = Place::new();
@@ -237,8 +238,8 @@ fn an_artifact_is_no_image() {
     }
 }
 
-/// An executable may end in a hole of any length, which an archive of a few KB claims: it takes neither
-/// room nor time, and the file is still told for what it is.
+/// An executable may end in a hole of any length, which an archive of a few KB can claim. It takes
+/// neither space nor time, and the file is still recognised.
 #[test]
 fn holes_take_no_room() {
     let elf = include_bytes!("data/inspect/gcc-musl-static");

@@ -1,6 +1,6 @@
-//! What cannot be mounted is refused by the real program in one or two lines that name the thing
-//! and the way out; nothing is mounted and no process stays. Expectations: issue 2, DESIGN 4.1.
-//! Here: what the user may get wrong, and what the system lacks.
+//! The real program refuses input that cannot be mounted, in one or two lines that name the cause and a
+//! solution; nothing is mounted and no process stays. Expectations: issue 2, DESIGN 4.1. This file:
+//! mistakes of the user, and features that the system lacks.
 
 mod common;
 mod program;
@@ -15,7 +15,7 @@ use program::images::{image_of, layout, named, on_platform, reference, tar_layou
 use program::{Place, assert_says, fail, refused, refused_plainly, str, succeed};
 use serde_json::json;
 
-/// Nothing there, or not to be read: the path and what the system says.
+/// A file that is missing or cannot be read: the message has the path and the system's error.
 #[test]
 fn files_that_cannot_be_read() {
     let place = Place::new();
@@ -43,7 +43,7 @@ fn files_that_cannot_be_read() {
     place.assert_gone();
 }
 
-/// Things that are no image at all, whatever is expected of them.
+/// Files that are not images at all, with and without a transport prefix.
 #[test]
 fn things_that_are_no_image() {
     let place = Place::new();
@@ -76,7 +76,7 @@ fn things_that_are_no_image() {
     }
 }
 
-/// Mountpoints that cannot be one are refused before the image is looked at.
+/// Invalid mountpoints are refused before the image is read.
 #[test]
 fn mountpoints_that_are_none() {
     let place = Place::new();
@@ -95,7 +95,7 @@ fn mountpoints_that_are_none() {
         assert_says(&fail(&mut command), words);
         place.assert_gone();
     }
-    // A second mount: the first one stays, and is named.
+    // A second mount: the first one stays, and the message names it.
     let image = place.image();
     place.mount(&[], &image);
     let said = fail(&mut place.mount_command(&[], "nor such image"));
@@ -115,8 +115,8 @@ fn without_dev_fuse() {
     place.assert_gone();
 }
 
-/// A platform that is not there: the error lists those there are. One that is none: how to write
-/// it.
+/// A platform that is missing: the error lists the existing ones. A malformed platform: the error
+/// explains the syntax.
 #[test]
 fn platforms() {
     let place = Place::new();
@@ -143,7 +143,7 @@ fn platforms() {
     }
 }
 
-/// Several images and no name, or one that none has: the error lists references to choose from.
+/// Several images and no name, or an unknown name: the error lists references to choose from.
 #[test]
 fn names() {
     let place = Place::new();
@@ -191,7 +191,7 @@ fn names() {
     refused(&place, &[], &dir, &[str(&dir), "no manifest"]);
 }
 
-/// Transports that are not read: what to do instead, ready to be copied.
+/// Unsupported transports: the message gives an alternative that can be copied.
 #[test]
 fn transports() {
     let place = Place::new();
@@ -209,7 +209,7 @@ fn transports() {
     }
 }
 
-/// `-` with nothing to read: closed, empty, or text.
+/// `-` with unusable input: closed, empty, or text.
 #[test]
 fn standard_input() {
     let place = Place::new();

@@ -1,6 +1,6 @@
-//! `imgfs cache` and the options of `imgfs mount` that go with it, through the real program: what is
-//! shown, checked and cleared, and what a directory in a bad state does to either. The files are
-//! made by the library.
+//! `imgfs cache` and the cache options of `imgfs mount`, through the real program: what is shown,
+//! checked and cleared, and the effect of a directory in a bad state on either. The library makes the
+//! files.
 
 mod common;
 mod program;
@@ -29,7 +29,7 @@ fn digest(n: u8) -> String {
     format!("sha256:{n:064x}")
 }
 
-/// Writes a file of that many bytes and more.
+/// Writes a file of at least that many bytes.
 fn write(dir: &CacheDir, key: &Key, len: usize) {
     let mut writer = dir.create(key.kind()).unwrap();
     writer.section(1).unwrap();
@@ -43,7 +43,7 @@ fn set_used(path: &Path, ago: Duration) {
 }
 
 impl Cache {
-    /// Three layers that were last used 1, 2 and 3 days ago, and a tree that was used just now.
+    /// Makes three layers that were last used 1, 2 and 3 days ago, and a tree that was used just now.
     fn new() -> Self {
         let place = Place::new();
         let dir = CacheDir::open(&place.join("cache/imgfs")).unwrap();
@@ -57,7 +57,7 @@ impl Cache {
         cache
     }
 
-    /// Where a layer's file is.
+    /// Returns the path of the layer's file.
     fn layer(&self, n: u8) -> PathBuf {
         let name = digest(n).replace(':', "-");
         self.place.join("cache/imgfs/v1/layer").join(name)
@@ -69,7 +69,7 @@ impl Cache {
         command
     }
 
-    /// What a command says that must succeed.
+    /// Runs a command that must succeed, and returns its output.
     fn run(&self, args: &[&str]) -> String {
         let output = output(&mut self.command(args));
         assert!(output.status.success(), "{output:?}");
@@ -107,7 +107,7 @@ fn it_lists_what_was_used_last_first() {
         &said,
         &["4 files, ", str(&dir), "4.00 GiB", "--cache-limit"],
     );
-    assert_eq!(cache.run(&["show"]), said, "show is what it does");
+    assert_eq!(cache.run(&["show"]), said, "`show` is the default");
 
     for args in [
         ["--json"].as_slice(),
@@ -129,7 +129,7 @@ fn it_lists_what_was_used_last_first() {
     }
 }
 
-/// Nothing is there, nothing is made, and nothing is wrong.
+/// A missing directory is not created and is not an error.
 #[test]
 fn a_directory_that_is_not_there_holds_nothing() {
     let place = Place::new();
@@ -146,7 +146,7 @@ fn a_directory_that_is_not_there_holds_nothing() {
     }
     let mut json = place.imgfs();
     succeed(json.args(["cache", "--json", "--cache-dir"]).arg(&dir));
-    // One that is there and empty is no different.
+    // An existing empty directory gives the same result.
     let empty = place.join("cache");
     for command in ["show", "verify", "clear"] {
         let mut command_line = place.imgfs();
@@ -216,7 +216,8 @@ fn clear_empties_it_and_says_how_much_that_was() {
     assert_says(&said, &["--json", "show"]);
 }
 
-/// A user who is not careful about what is where: each is taken at its word, or refused with one.
+/// Option, variable and XDG directory in their order of precedence: each is used as it is, or refused
+/// with a message.
 #[test]
 fn the_directory_is_named_by_option_then_variable_then_xdg() {
     let cache = Cache::new();
@@ -242,7 +243,7 @@ fn the_directory_is_named_by_option_then_variable_then_xdg() {
     }
 }
 
-/// States in which the directory is not believed, each with words of the reason.
+/// Returns directories that are not trusted, each with words of the reason.
 fn bad_directories(place: &Place) -> Vec<(PathBuf, Vec<&'static str>)> {
     let made = |name: &str| {
         let path = place.join(name);
@@ -284,7 +285,7 @@ fn a_directory_of_others_is_refused() {
     }
 }
 
-/// A cache that cannot be had is one line, and the mount is as good without it.
+/// An unusable cache gives one line of warning, and the mount works without it.
 #[test]
 fn a_mount_goes_on_without_a_cache() {
     let place = Place::new();
@@ -312,7 +313,7 @@ fn a_mount_goes_on_without_a_cache() {
         place.umount();
     }
     assert_eq!(fs::read_dir(place.join("home")).unwrap().count(), 0);
-    // No place for one at all.
+    // There is no directory for a cache.
     let mut command = place.mount_command(&[], place.image());
     let said = succeed(command.env_remove("XDG_CACHE_HOME").env_remove("HOME"));
     assert_says(
@@ -323,7 +324,7 @@ fn a_mount_goes_on_without_a_cache() {
         ],
     );
     place.umount();
-    // Nor is one wanted: nothing is said, and nothing made.
+    // A cache is not wanted either: nothing is printed, and nothing is created.
     let options = ["--cache-limit", "0"];
     let mut command = place.mount_command(&options, place.image());
     let said = succeed(command.env_remove("XDG_CACHE_HOME").env_remove("HOME"));
@@ -333,7 +334,7 @@ fn a_mount_goes_on_without_a_cache() {
     assert_eq!(fs::read_dir(place.join("cache")).unwrap().count(), 0);
 }
 
-/// The background process leaves the directory that the command was started in.
+/// The background process does not stay in the directory that the command was started in.
 #[test]
 fn a_relative_directory_is_below_where_the_command_was_started() {
     let place = Place::new();
@@ -348,7 +349,7 @@ fn a_relative_directory_is_below_where_the_command_was_started() {
     assert!(output(command.current_dir(place.join(""))).status.success());
 }
 
-/// No memory for decoded spans is slow, and works.
+/// Without memory for decoded spans, reads are slow but correct.
 #[test]
 fn a_mount_without_memory_for_spans_reads_the_same() {
     let place = Place::new();
@@ -367,7 +368,7 @@ fn a_mount_without_memory_for_spans_reads_the_same() {
     }
 }
 
-/// A pipe, a link or a directory under the name of a file: nobody waits for it or follows it.
+/// A pipe, a link or a directory under the name of a file: it is neither waited for nor followed.
 #[test]
 fn what_is_no_file_is_neither_followed_nor_waited_for() {
     let cache = Cache::new();
@@ -392,12 +393,12 @@ fn what_is_no_file_is_neither_followed_nor_waited_for() {
         assert_says(&stderr(&output), &[str(&path), "; removed"]);
         assert_says(&stdout(&output), &["4 files sound, 1 bad"]);
         plant();
-        assert!(cache.dir.load(&key).is_none(), "and it is removed");
+        assert!(cache.dir.load(&key).is_none(), "it was loaded");
         write(&cache.dir, &key, 10);
         assert!(cache.dir.load(&key).is_some());
         cache.dir.remove(&key);
     }
-    // What somebody put into a directory stays theirs.
+    // A user's files in a directory are kept.
     fs::create_dir(&path).unwrap();
     fs::write(path.join("mine"), "").unwrap();
     let output = output(&mut cache.command(&["clear"]));
@@ -408,7 +409,8 @@ fn what_is_no_file_is_neither_followed_nor_waited_for() {
     assert_eq!(fs::read(victim).unwrap(), b"precious");
 }
 
-/// Many write the same key at once, others read it: there is one good file, and nothing beside it.
+/// Several writers of the same key at once, and readers of others: one good file results, and no other
+/// file remains.
 #[test]
 fn writers_at_once_leave_one_good_file() {
     const WRITERS: u8 = 8;
@@ -417,7 +419,7 @@ fn writers_at_once_leave_one_good_file() {
     let start = Barrier::new(2 * usize::from(WRITERS));
     std::thread::scope(|scope| {
         for _ in 0..WRITERS {
-            // Each opens the directory for itself, as a process does.
+            // Each opens the directory separately, as a process does.
             scope.spawn(|| {
                 let dir = CacheDir::open(&cache.place.join("cache/imgfs")).unwrap();
                 start.wait();
@@ -444,7 +446,7 @@ fn writers_at_once_leave_one_good_file() {
     assert!(files.all(|file| matches!(file.verify(), State::Sound)));
 }
 
-/// A writer that dies leaves a file that nobody takes for one, and that goes after a day.
+/// A writer that dies leaves a file that is never used, and that is removed after a day.
 #[test]
 fn what_a_killed_writer_leaves_is_cleaned_up() {
     let cache = Cache::new();
@@ -461,7 +463,7 @@ fn what_a_killed_writer_leaves_is_cleaned_up() {
         cache.dir.strays().unwrap().is_empty(),
         "dropped, not killed"
     );
-    // As SIGKILL does: nobody runs any clean-up.
+    // As after SIGKILL: no clean-up runs.
     std::mem::forget(begin());
     std::mem::forget(begin().finish(&key).unwrap());
     assert_says(&cache.run(&[]), &["4 files", "Not whole: 2 files", "KiB"]);
@@ -479,7 +481,7 @@ fn what_a_killed_writer_leaves_is_cleaned_up() {
 fn the_least_recently_used_are_removed_first() {
     let cache = Cache::new();
     let size = fs::metadata(cache.layer(1)).unwrap().len();
-    // Use makes the oldest of them the most recent.
+    // A use makes the oldest of them the most recently used.
     assert!(cache.dir.load(&Key::layer(&digest(3))).is_some());
     cache
         .dir
@@ -499,7 +501,7 @@ fn the_least_recently_used_are_removed_first() {
     assert_eq!(left, [false, false, true]);
 }
 
-/// Whoever clears the cache while a mount reads an image loses nothing but the file.
+/// Clearing the cache while a mount reads an image loses only the file.
 #[test]
 fn a_file_that_is_cleared_while_it_is_written_is_still_read() {
     let cache = Cache::new();
@@ -514,7 +516,7 @@ fn a_file_that_is_cleared_while_it_is_written_is_still_read() {
     new.publish().unwrap();
     assert_eq!(cache.count(), 0);
     assert_eq!(file.part(1).get(999, 2), [7, 8]);
-    // The whole directory, too.
+    // The same for the whole directory.
     let mut writer = cache.dir.create(Kind::Layer).unwrap();
     writer.section(1).unwrap();
     fs::remove_dir_all(cache.place.join("cache/imgfs")).unwrap();
@@ -523,7 +525,7 @@ fn a_file_that_is_cleared_while_it_is_written_is_still_read() {
     assert_eq!(cache.count(), 0);
 }
 
-/// A full disk costs a file its name: it is written on where temporary files go.
+/// On a full disk a file loses its name: writing continues in the directory for temporary files.
 #[test]
 fn a_full_disk_is_left() {
     let place = Place::new();
@@ -546,10 +548,10 @@ fn a_full_disk_is_left() {
         assert_eq!(part.record(i.into()), Some(&i.to_le_bytes()));
     }
     new.publish().unwrap();
-    assert_eq!(dir.list().unwrap().len(), 1, "the other one is still there");
+    assert_eq!(dir.list().unwrap().len(), 1, "the other file is gone");
     assert!(dir.strays().unwrap().is_empty());
     assert!(dir.load(&key).is_some());
-    // Full to the last byte: it opens, and what is there can be used.
+    // A full disk without any space: the directory opens, and its files can be used.
     let fill = fs::write(disk.join("fill"), vec![0; 1 << 20]);
     assert!(fill.is_err());
     let dir = CacheDir::open(&disk.join("cache")).unwrap();
@@ -557,7 +559,7 @@ fn a_full_disk_is_left() {
     assert!(dir.load(&key).is_some());
 }
 
-/// A disk that was made read-only can be read.
+/// A cache on a disk that was remounted read-only can be read.
 #[test]
 fn a_read_only_cache_is_used() {
     let place = Place::new();
@@ -581,7 +583,7 @@ fn a_read_only_cache_is_used() {
     assert_says(&said, &[str(&path), "Read-only file system"]);
 }
 
-/// Who stops reading hears nothing of it.
+/// A closed output pipe is not reported.
 #[test]
 fn a_closed_pipe_ends_it_quietly() {
     let cache = Cache::new();

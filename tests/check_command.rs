@@ -1,4 +1,4 @@
-//! `imgfs check`, the program: what it prints in each format, and what its exit code says.
+//! `imgfs check`, the program: its output in each format, and its exit code.
 
 mod common;
 mod program;
@@ -13,7 +13,7 @@ use program::images::{docker_archive, layout, oci_archive, on_platform};
 use program::{Place, assert_says, output, stderr, str};
 use serde_json::{Value, json};
 
-/// An image in which nothing can go wrong: no executable is in it.
+/// Returns an image without executables, in which nothing can fail.
 fn healthy(arch: &'static str) -> OciImage {
     OciImage {
         arch,
@@ -21,7 +21,7 @@ fn healthy(arch: &'static str) -> OciImage {
     }
 }
 
-/// An image whose archive gets something wrong, which is a finding of level warn: a whiteout that
+/// Returns an image with an error in its archive, which is a finding of level warn: a whiteout that
 /// names nothing.
 fn odd(arch: &'static str) -> OciImage {
     let layer = Layer::new().dir("etc").file("etc/.wh.", "");
@@ -31,7 +31,7 @@ fn odd(arch: &'static str) -> OciImage {
     }
 }
 
-/// A platform that this host cannot run without help.
+/// Returns a platform that this host cannot run without an emulator.
 fn foreign() -> &'static str {
     match Platform::host().arch.as_str() {
         "s390x" => "riscv64",
@@ -41,7 +41,7 @@ fn foreign() -> &'static str {
 
 fn check(place: &Place, args: &[&str], image: &Path) -> Output {
     let mut command = place.imgfs();
-    // No imgfs.toml of whoever runs the tests counts.
+    // An imgfs.toml of the user who runs the tests is ignored.
     command.current_dir(place.join("state"));
     output(command.arg("check").args(args).arg(image))
 }
@@ -56,7 +56,8 @@ fn assert_code(output: &Output, code: i32) {
     assert_eq!(output.status.code(), Some(code), "{out}{err}");
 }
 
-/// A layout of two platforms, the second odd, with an attestation as BuildKit writes it.
+/// Writes a layout of two platforms, the second with a finding, and with an attestation as BuildKit
+/// writes it.
 fn two_platforms(place: &Place) -> PathBuf {
     layout(place, |dir| {
         let mut attestation = write_blob(dir, b"{}");
@@ -96,7 +97,7 @@ fn a_clean_image_and_one_that_is_not() {
         ],
     );
     assert!(!text.contains('\x1b'));
-    // By default only what fails counts.
+    // By default only failures count.
     assert_code(&check(&place, &[], &odd), 0);
     assert_code(&check(&place, &["--fail-on", "fail"], &odd), 0);
     assert_code(&check(&place, &["--fail-on", "info"], &odd), 1);
@@ -151,8 +152,8 @@ fn output_of(command: &mut Command) -> Output {
     output(command)
 }
 
-/// Of two manifests one holds the other's program, at its entrypoint: it is told of that one only,
-/// with the layer that brought it.
+/// An index of two manifests, one of which contains the other's program as its entrypoint: it is
+/// reported for that manifest only, with the layer that brought it.
 #[test]
 fn a_program_of_the_other_platform() {
     let place = Place::new();
@@ -192,18 +193,18 @@ fn a_program_of_the_other_platform() {
         ["linux/amd64  ok          0     0     0        0"],
         "{text}"
     );
-    // Each is looked at alone when it is asked for, whatever comes first in the index.
+    // With `--platform` only that manifest is checked, regardless of the order of the index.
     assert_code(&check(&place, &["--platform=linux/arm64"], &image), 1);
     assert_code(&check(&place, &["--platform=linux/amd64"], &image), 0);
 }
 
-/// Colour is for terminals, and not for who says NO_COLOR.
+/// Colour is used on terminals, unless NO_COLOR is set.
 #[test]
 fn colour_on_a_terminal() {
     let place = Place::new();
     let image = place.file("odd.tar", oci_archive(&odd("amd64")));
     let run = |no_color: Option<&str>| {
-        // A terminal of its own: script(1).
+        // script(1) provides a terminal.
         let mut command = place.command("script");
         let line = format!("{} check {}", env!("CARGO_BIN_EXE_imgfs"), str(&image));
         command.args(["-qec", &line, "/dev/null"]);
@@ -227,7 +228,7 @@ fn platforms_that_must_be_there() {
     let image = two_platforms(&place);
     let both = ["--expect=linux/amd64", "--expect=linux/arm64"];
     assert_code(&check(&place, &both, &image), 0);
-    // All must be clean, too.
+    // With this option all platforms must be without warnings.
     let strict = [both[0], both[1], "--fail-on=warn"];
     assert_code(&check(&place, &strict, &image), 1);
     let missing = check(&place, &["--expect=linux/riscv64"], &image);
@@ -240,7 +241,7 @@ fn platforms_that_must_be_there() {
             "\nlinux/riscv64   missing     1 ",
         ],
     );
-    // A platform that is asked for is expected.
+    // A platform that is requested is expected.
     let missing = check(&place, &["--platform=linux/riscv64"], &image);
     assert_code(&missing, 1);
     let single = place.file("single.tar", docker_archive(&healthy("amd64"), &["a:1"]));
@@ -257,7 +258,7 @@ fn what_cannot_be_looked_at() {
     assert_says(&stderr(&output), &["no-such.tar", "No such file"]);
     assert_says(&stdout(&output), &["no-such.tar (?): error"]);
 
-    // One platform of two is damaged: the other one is still told of.
+    // One platform of two is damaged: findings of the other one are still reported.
     let image = two_platforms(&place);
     let layer = Layer::new().dir("etc").file("etc/.wh.", "").tar();
     let digest = common::sha256(&layer);
@@ -271,10 +272,10 @@ fn what_cannot_be_looked_at() {
     assert_eq!(platforms[1]["verdict"], "error");
     assert_says(platforms[1]["error"].as_str().unwrap(), &[&digest]);
     assert_eq!(document["clean"], false);
-    // It does not matter where it is not asked for.
+    // The damage does not matter if only the other one is requested.
     assert_code(&check(&place, &["--platform=linux/amd64"], &image), 0);
 
-    // Both of two images are looked at.
+    // If two images are given, both are checked.
     let clean = place.file("clean.tar", docker_archive(&healthy("amd64"), &["a:1"]));
     let mut command = place.imgfs();
     command.arg("check").arg(&missing).arg(&clean);
@@ -310,7 +311,7 @@ fn a_file_says_the_same() {
     let image = place.file("odd.tar", oci_archive(&odd("amd64")));
     let config = place.file("state/imgfs.toml", "fail-on = \"warn\"\n");
     assert_code(&check(&place, &[], &image), 1);
-    // What is typed counts more; what is ignored adds up.
+    // The command line overrides the file; ignore patterns of both apply.
     assert_code(&check(&place, &["--fail-on=fail"], &image), 0);
     assert_code(&check(&place, &["--ignore=bad-whiteout"], &image), 0);
     let ignoring = "fail-on = \"info\"\nignore = [\n  \"bad-whiteout:/etc/**\", # known\n]\n";
@@ -328,7 +329,7 @@ fn a_file_says_the_same() {
     assert_says(&stderr(&absent), &["absent.toml", "No such file"]);
 }
 
-/// On any host there is a machine that it does not run by itself.
+/// For any host there is a machine that it does not run natively.
 #[test]
 fn what_this_host_runs() {
     let place = Place::new();
@@ -339,7 +340,7 @@ fn what_this_host_runs() {
         &stdout(&output),
         &["info needs-emulation: this host is linux/", foreign()],
     );
-    // Without being asked it says nothing of the host.
+    // Without `--host` there are no findings about the host.
     assert_code(&check(&place, &["--fail-on=info"], &there), 0);
     let windows = OciImage {
         os: "windows",
@@ -379,7 +380,7 @@ fn other_formats() {
 
     let sarif: Value = serde_json::from_str(&run("sarif")).unwrap();
     let schema = fs::read_to_string("tests/data/schemas/sarif-2.1.0-rtm.5.json").unwrap();
-    // The pattern of a language ends in a bracket that only lenient engines take for itself.
+    // The pattern of a language ends in a bracket that only lenient engines take literally.
     let schema = schema.replace("{2}]?$", r"{2}\\]?$");
     let schema: Value = serde_json::from_str(&schema).unwrap();
     let validator = jsonschema::draft4::new(&schema).unwrap();
@@ -416,7 +417,7 @@ fn a_finding_is_explained() {
     assert_code(&output(place.imgfs().arg("check")), 2);
 }
 
-/// Nothing is mounted: it needs no device. And what it learns serves the next mount.
+/// Nothing is mounted, so no device is needed. The cache that the command fills serves the next mount.
 #[test]
 fn it_needs_no_fuse_and_fills_the_cache() {
     let place = Place::new();
@@ -424,7 +425,7 @@ fn it_needs_no_fuse_and_fills_the_cache() {
         .file_mode("app", data("app-arm64"), 0o755)
         .tar()]));
     let mut command = place.command("unshare");
-    // A host of its own in which there is no device.
+    // A namespace in which the device is missing.
     let script = "mount -t tmpfs none /dev && exec \"$@\"";
     command.args(["-m", "sh", "-c", script, "sh", env!("CARGO_BIN_EXE_imgfs")]);
     command.args(["check", str(image.path()), "--format=json"]);
@@ -438,7 +439,7 @@ fn it_needs_no_fuse_and_fills_the_cache() {
     assert_says(&stdout(&kept), &["\"layer\"", "\"tree\""]);
 }
 
-/// Who stops reading hears nothing of it, and the exit code says the same.
+/// A closed output pipe is not reported, and the exit code is the same.
 #[test]
 fn a_closed_pipe_ends_it_quietly() {
     let place = Place::new();

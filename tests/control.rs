@@ -19,7 +19,7 @@ fn image() -> OciImage {
         .hardlink("usr/bin/same", "usr/bin/app")
         .symlink("usr/bin/alias", "app")
         .file_mode("usr/bin/script", "#!/bin/sh -e\n", 0o755);
-    // More lines than are made together.
+    // More lines than one block of the table holds.
     let many = (0..200).fold(Layer::new(), |layer, n| {
         layer.file_mode(&format!("opt/tab\there/{n:03}"), "#!/bin/sh\n", 0o755)
     });
@@ -49,7 +49,7 @@ fn everything_is_listed_but_not_in_the_root() {
     assert_eq!(mount.names(".imgfs/layers"), ["0", "1"]);
     assert_eq!(mount.names(".imgfs/hidden"), ["0", "1"]);
     assert!(!mount.names("").contains(&".imgfs".to_owned()));
-    // What is there can be passed as a whole.
+    // Every entry can be opened by name, and has the type of the listing.
     for entry in fs::read_dir(mount.join(".imgfs")).unwrap() {
         let entry = entry.unwrap();
         let meta = fs::metadata(entry.path()).unwrap();
@@ -99,7 +99,7 @@ fn documents_are_as_shipped() {
     );
 }
 
-/// An image of two layers whose config has this history.
+/// Mounts an image of two layers whose config has this history.
 fn with_history(history: serde_json::Value) -> Mounted {
     let image = OciImage::plain(&[
         Layer::new().file("a", "a").tar(),
@@ -145,7 +145,7 @@ fn history_is_aligned_or_said_to_be_unknown() {
     assert_eq!(none.text(".imgfs/image/history.txt"), "");
 }
 
-/// A line for each sidecar of a file, with what stands there.
+/// The table has a line for each sidecar of a file, with the same values.
 #[test]
 fn the_table_of_binaries_says_what_the_sidecars_say() {
     let mount = mounted();
@@ -175,7 +175,7 @@ fn the_table_of_binaries_says_what_the_sidecars_say() {
         paths.push(path);
     }
     assert_eq!(paths.len(), 203);
-    assert!(paths.is_sorted(), "in the byte order of the paths");
+    assert!(paths.is_sorted(), "not in the byte order of paths");
     assert_eq!(
         paths[200..],
         ["/usr/bin/app", "/usr/bin/same", "/usr/bin/script"]
@@ -218,7 +218,7 @@ fn status_is_new_each_time_and_whole() {
     let lookups =
         |status: &BTreeMap<String, String>| status["REQUESTS_LOOKUP"].parse::<u64>().unwrap();
     assert!(lookups(&after) > lookups(&before), "{before:?} {after:?}");
-    // Its length is that of what is read, also for who lists the directory first.
+    // Its length is that of the text that is read, even if the directory was listed first.
     let listed = fs::read_dir(mount.join(".imgfs")).unwrap().count();
     assert_eq!(listed, 7);
     let file = fs::File::open(mount.join(".imgfs/status")).unwrap();

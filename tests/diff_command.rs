@@ -1,5 +1,6 @@
-//! `imgfs diff`, the program: two versions of an image with every kind of change, expected by hand and
-//! by `diff -r` of the trees that umoci unpacks; forms of one image, which are the same.
+//! `imgfs diff`, the program: two versions of an image with every kind of change, compared with
+//! expectations written by hand and with `diff -r` of the trees that umoci unpacks; and different forms
+//! of one image, which are equal.
 
 mod common;
 mod diff_support;
@@ -17,7 +18,7 @@ use program::images::{docker_archive, oci_archive, on_platform};
 use program::{Place, assert_says, output, stderr, str};
 use serde_json::{Value, json};
 
-/// Attributes of the next entry.
+/// Sets attributes of the next entry.
 fn owned(layer: Layer, uid: &str, gid: &str) -> Layer {
     layer.pax(&[("uid", uid.as_bytes()), ("gid", gid.as_bytes())])
 }
@@ -26,7 +27,7 @@ fn xattr(layer: Layer, name: &str, value: &[u8]) -> Layer {
     layer.pax(&[(&format!("SCHILY.xattr.{name}"), value)])
 }
 
-/// A file whose name is not UTF-8.
+/// Adds a file whose name is not UTF-8.
 fn latin1(layer: Layer, data: &str) -> Layer {
     layer.pax(&[("path", b"caf\xe9")]).file("x", data)
 }
@@ -93,7 +94,7 @@ fn new() -> Vec<u8> {
     latin1(layer.file("xattr", "v"), "two").tar()
 }
 
-/// What `imgfs diff` says of the two.
+/// The output of `imgfs diff` for the two images.
 const EXPECTED: &str = "\
 t /back\tdir -> file
 - /back/child
@@ -123,7 +124,7 @@ t /turns\tsymlink -> file
 a /xattr\txattr user.a 1 -> 2\\x5c\txattr user.b - -> 
 ";
 
-/// The two images, the second stored in another way.
+/// Writes the two images, the second stored in another way.
 fn two(place: &Place) -> [PathBuf; 2] {
     let a = layout(place, "a", &OciImage::plain(&[old()]));
     [a, layout(place, "b", &OciImage::gzip(&[new()]))]
@@ -134,7 +135,7 @@ fn every_kind_of_change() {
     let place = Place::new();
     let [a, b] = two(&place);
     assert_eq!(prints(&diff(&place, &[], [&a, &b]), 1), EXPECTED);
-    // The other way round the same paths differ, and what was added is removed.
+    // In the other direction the same paths differ, and added files are removed ones.
     let heads = |text: &str| -> Vec<String> {
         let heads = text.lines().map(|line| line.split('\t').next().unwrap());
         heads.map(String::from).collect()
@@ -178,7 +179,7 @@ fn a_path_and_what_is_below_it() {
     );
     assert_eq!(prints(&below("n"), 1), "+ /n\n+ /n/x\n");
     assert_eq!(prints(&below("/same"), 0), "");
-    // A link that leads nowhere is there all the same.
+    // A dangling link still exists.
     assert_eq!(
         prints(&below("/link"), 1),
         "~ /link\ttarget here -> there\n"
@@ -204,7 +205,7 @@ fn json_has_the_names_of_the_documentation() {
         let found = objects.iter().find(|object| object["path"] == path);
         found.unwrap_or_else(|| panic!("{path}: {text}"))
     };
-    // One object a path, in the order of the lines.
+    // One object for each path, in the order of the lines.
     let paths: Vec<&str> = objects
         .iter()
         .map(|o| o["path"].as_str().unwrap())
@@ -316,8 +317,8 @@ fn what_cannot_be_compared() {
     assert_says(&stderr(&stdin), &["only once"]);
 }
 
-/// A file whose bytes have changed since the image was opened is told of, and all else is compared.
-/// What is the same entry of the same layer is not read.
+/// A file whose bytes have changed since the image was opened is reported, and everything else is
+/// compared. An entry that both images share in the same layer is not read.
 #[test]
 fn a_file_that_cannot_be_read() {
     let place = Place::new();
@@ -360,7 +361,7 @@ fn a_file_that_cannot_be_read() {
     );
 }
 
-/// A hole that is longer than anybody would wait for: that it was not looked at is said.
+/// A hole that is too long to read: the output says that it was not compared.
 #[test]
 fn holes_without_end() {
     let place = Place::new();
@@ -390,7 +391,7 @@ fn holes_without_end() {
     assert_eq!(prints(&diff(&place, &["--times"], [&a, &a]), 0), "");
 }
 
-/// What the images declare is compared, in the order of the documentation.
+/// The configs of the images are compared, in the order of the documentation.
 #[test]
 fn what_they_declare() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! `imgfs diff` of executables: which facts differ, and whether anything but the build id does.
+//! `imgfs diff` of executables: which facts differ, and whether only the build id differs.
 
 mod common;
 mod diff_support;
@@ -13,9 +13,9 @@ use inspect_support::{data, go_elf};
 use program::Place;
 use serde_json::{Value, json};
 
-/// Of gcc-glibc-pie, by `readelf -n`.
+/// The build id of gcc-glibc-pie, by `readelf -n`.
 const ID: &str = "5f732da6ba837cb24d0c9348a1259bc4003fd9bb";
-/// Another one of the same length.
+/// Another build id of the same length.
 const OTHER: &str = "00112233445566778899aabbccddeeff01234567";
 
 fn unhex(text: &str) -> Vec<u8> {
@@ -24,7 +24,7 @@ fn unhex(text: &str) -> Vec<u8> {
     digits.map(byte).collect()
 }
 
-/// The only place where some bytes stand.
+/// Returns the only offset at which some bytes occur.
 #[track_caller]
 fn place_of(bytes: &[u8], what: &[u8]) -> usize {
     let places = bytes.windows(what.len()).enumerate();
@@ -46,8 +46,8 @@ fn with_id(bytes: Vec<u8>) -> Vec<u8> {
     replaced(bytes, &unhex(ID), &unhex(OTHER))
 }
 
-/// What a linker and strip leave of the file with debug information: its name, zeros up to four bytes,
-/// its checksum (GDB's manual, "Separate Debug Files").
+/// Appends the link to debug information that a linker and strip leave: the file name, zeros up to four
+/// bytes, and the checksum (GDB's manual, "Separate Debug Files").
 fn with_link(mut bytes: Vec<u8>, id: &str, crc: [u8; 4]) -> Vec<u8> {
     bytes.extend(format!("{}.debug\0", &id[2..]).bytes());
     bytes.resize(bytes.len().next_multiple_of(4), 0);
@@ -104,19 +104,19 @@ fn only_the_build_id() {
          ~ /link-of-another\tsize {linked}\nf /link-of-another\t{fact}\n"
     );
     assert_eq!(text, expected);
-    // Paths and contents are all that diff -r would tell.
+    // diff -r would report paths and contents only.
     let content = prints(&diff(&place, &["--content"], [&a, &b]), 1);
     let sizes = expected.lines().filter(|line| line.starts_with('~'));
     let sizes: Vec<_> = sizes
         .map(|line| line.replace("\tonly-build-id", ""))
         .collect();
     assert_eq!(content.lines().collect::<Vec<_>>(), sizes);
-    // The other way round too.
+    // The same in the other direction.
     let back = prints(&diff(&place, &[], [&b, &a]), 1);
     assert_eq!(back.matches("only-build-id").count(), 2);
 }
 
-/// An id that stands across two pieces of the comparison, and one at the end of the file.
+/// A build id that lies across two pieces of the comparison, and one at the end of the file.
 #[test]
 fn wherever_the_build_id_stands() {
     let place = Place::new();
@@ -180,7 +180,7 @@ fn facts_that_differ() {
     assert_eq!(objects[0]["only_build_id"], Value::Null);
 }
 
-/// A script is one only while it may be executed.
+/// A script counts as one only if it may be executed.
 #[test]
 fn a_script_that_may_not_be_executed() {
     let place = Place::new();

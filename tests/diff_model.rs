@@ -1,6 +1,6 @@
 //! `imgfs diff --content` of random trees against `diff -r` of the same trees on disk, which this test
-//! writes itself: imgfs has no part in them. The second image is stored as a layer of its own, or as one
-//! of changes on top of the first one's.
+//! writes itself, without imgfs. The second image is stored as an independent layer, or as a layer of
+//! changes on top of the first one's.
 
 mod common;
 mod diff_support;
@@ -23,7 +23,7 @@ enum Thing {
     Link(&'static str),
 }
 
-/// Paths of the names a, b and a.b, which stand in another order than their directories.
+/// Paths of the names a, b and a.b, whose order differs from the order of their directories.
 type Tree = BTreeMap<String, Thing>;
 
 fn remove(tree: &mut Tree, path: &str) {
@@ -31,7 +31,7 @@ fn remove(tree: &mut Tree, path: &str) {
     tree.retain(|known, _| known != path && !known.starts_with(&below));
 }
 
-/// Puts a thing somewhere; what is above it becomes a directory.
+/// Puts a thing at a path; its parents become directories.
 fn put(tree: &mut Tree, path: &str, thing: Thing) {
     for (end, _) in path.match_indices('/') {
         let above = &path[..end];
@@ -73,7 +73,7 @@ fn whole(tree: &Tree) -> Vec<u8> {
     layer.tar()
 }
 
-/// A layer that makes one tree of another.
+/// Returns a layer that turns one tree into another.
 fn changes(old: &Tree, new: &Tree) -> Vec<u8> {
     let mut layer = Layer::new();
     for path in old.keys().filter(|path| !new.contains_key(*path)) {

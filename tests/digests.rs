@@ -1,4 +1,4 @@
-//! The SHA-256 of files: as an attribute of a mount, by the commands, and kept between the two.
+//! The SHA-256 of files: as an attribute of a mount, by the commands, and stored between the two.
 
 mod common;
 mod program;
@@ -9,7 +9,8 @@ use std::fs;
 use common::{Layer, OciImage, sha256};
 use program::{Place, output, str};
 
-/// More files than are hashed one by one, in two layers, with hard links and holes.
+/// Returns an image with more files than are hashed individually, in two layers, with hard links and
+/// holes.
 fn files() -> (OciImage, BTreeMap<String, Vec<u8>>) {
     let mut contents = BTreeMap::new();
     let mut below = Layer::new().dir("a");
@@ -71,13 +72,13 @@ fn an_attribute_of_a_mount_and_commands_say_the_same_and_it_is_kept() {
             *digest
         );
     }
-    // Only regular files have one, and it is told only who asks for it by name.
+    // Only regular files have one, and it is returned only if it is requested by name.
     assert_eq!(told("/a"), None);
     let listed: Vec<_> = xattr::list(place.mnt().join("a/07")).unwrap().collect();
     assert!(!listed.contains(&"user.imgfs.sha256".into()), "{listed:?}");
     place.umount();
     place.assert_gone();
-    // That of the lower layer, of which most was asked for.
+    // The digests of the lower layer are stored, most of which were requested.
     assert_eq!(kept(&place), 1);
 
     let list = || {
@@ -96,6 +97,6 @@ fn an_attribute_of_a_mount_and_commands_say_the_same_and_it_is_kept() {
         .collect();
     assert_eq!(said, expected);
     assert_eq!(kept(&place), 2);
-    // What was kept is what is said the next time.
+    // The stored digests are used the next time.
     assert_eq!(list(), lines);
 }

@@ -1,5 +1,5 @@
-//! `imgfs doctor`, the program on this host, and the library on hosts that are laid out for it: the
-//! files of /proc, /etc and /dev that matter.
+//! `imgfs doctor`, the program on this host, and the library on hosts that a test lays out: the relevant
+//! files of /proc, /etc and /dev.
 
 mod common;
 mod program;
@@ -13,10 +13,10 @@ use imgfs::host::{Check, Host, Status};
 use program::{Place, assert_says, output, stderr, str};
 use serde_json::Value;
 
-/// A host that lacks nothing, as root of an amd64 machine sees it.
+/// A host with everything that is needed, as seen by root on an amd64 machine.
 struct FakeHost(Place);
 
-/// What a handler of qemu says, for arm64.
+/// The file of a qemu handler for arm64.
 const ARM64: &str = "enabled\ninterpreter /usr/bin/qemu-aarch64-static\nflags: F\noffset 0\n\
     magic 7f454c460201010000000000000000000200b700\n\
     mask ffffffffffffff00fffffffffffffffffeffffff\n";
@@ -120,7 +120,7 @@ fn the_device() {
     );
 }
 
-/// Root needs neither helper nor leave to let others in; ordinary users need both.
+/// Root needs neither the helper nor permission to let other users in; ordinary users need both.
 #[test]
 fn what_ordinary_users_need() {
     let host = FakeHost::new();
@@ -169,7 +169,8 @@ fn handlers() {
     const WHAT: &str = "run linux/arm64";
     const FILE: &str = "proc/sys/fs/binfmt_misc/whatever";
     let host = FakeHost::new();
-    // Without F it is looked for in each container; and here it is not even on the host.
+    // Without F the interpreter is looked up in each container; here it does not exist on the host
+    // either.
     host.file(FILE, &ARM64.replace("flags: F", "flags: OC"));
     host.assert_lacking(
         WHAT,
@@ -185,7 +186,7 @@ fn handlers() {
     let mend = host.check(WHAT).mend.unwrap();
     let end = ":/usr/bin/qemu-aarch64-static:OCF' > /proc/sys/fs/binfmt_misc/register";
     assert!(mend.ends_with(end), "{mend}");
-    // An interpreter that needs a loader of its own does not do in a container either.
+    // An interpreter that needs a loader does not work in a container either.
     host.file(FILE, ARM64);
     let dynamic = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/inspect/gcc-glibc-pie");
     fs::copy(dynamic, host.0.join("usr/bin/qemu-aarch64-static")).unwrap();
@@ -212,7 +213,7 @@ fn handlers() {
     );
     host.remove("proc/sys/fs/binfmt_misc/status");
     host.assert_lacking("binfmt_misc", &["not mounted"], "mount -t binfmt_misc");
-    // The kernel runs these itself, whatever binfmt_misc is.
+    // The kernel runs these itself, regardless of binfmt_misc.
     assert_eq!(host.check("run linux/386").status, Status::Ok);
 }
 
@@ -228,7 +229,7 @@ fn the_cache() {
     assert_eq!(check.status, Status::Ok, "{check:?}");
 }
 
-/// The real host: each line of the text is an object of the JSON, and the exit code is what they say.
+/// On the real host, each line of the text is an object of the JSON, and the exit code agrees with them.
 #[test]
 fn this_host() {
     let place = Place::new();
@@ -248,7 +249,7 @@ fn this_host() {
         assert!(has_cure || status(check) != "lacking", "{check}");
     }
     let find = |what: &str| checks.iter().find(|c| c["what"] == what).unwrap().clone();
-    // tests/run.sh saw to it.
+    // tests/run.sh makes sure of this.
     assert_eq!(find("/dev/fuse")["status"], "ok");
     assert_eq!(find("fusermount3")["status"], "ok");
     let here = format!("run {}", imgfs::image::Platform::host());
@@ -260,7 +261,7 @@ fn this_host() {
 
     let text = String::from_utf8(run(&[]).stdout).unwrap();
     for check in &checks {
-        // Room comes and goes between the two.
+        // The free space may change between the two runs.
         if check["what"] != "cache space" {
             assert_says(&text, &[check["found"].as_str().unwrap()]);
         }
@@ -268,11 +269,11 @@ fn this_host() {
     assert!(!text.contains('\x1b'), "no terminal, no colour");
 }
 
-/// As `nobody`: the helper is what mounts, and other people's cache is none.
+/// As `nobody`: mounting needs the helper, and another user's cache is not used.
 #[test]
 fn an_ordinary_user() {
     let place = Place::new();
-    // By a process of its own: a file that we have open for writing could not be started.
+    // Copied by another process: a file that this process has open for writing could not be executed.
     let mut install = Command::new("install");
     install.args(["-m755", env!("CARGO_BIN_EXE_imgfs")]);
     common::run(install.arg(place.join("imgfs")));
@@ -306,7 +307,7 @@ fn an_ordinary_user() {
     assert!(right.starts_with("lacking: no_new_privs"), "{right}");
 }
 
-/// What is asked for is what counts.
+/// With `--platform` only that platform counts.
 #[test]
 fn one_platform() {
     let place = Place::new();

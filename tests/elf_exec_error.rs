@@ -1,4 +1,4 @@
-//! What execve(2) answers for a damaged ELF file: the kernel is asked, and so is imgfs.
+//! The results of execve(2) for damaged ELF files: those of the kernel, compared with those of imgfs.
 
 #![cfg(target_arch = "x86_64")]
 
@@ -183,7 +183,7 @@ fn ends(error: Option<ExecError>) -> Ended {
     }
 }
 
-/// Checks all cases on a program that is built with these options.
+/// Checks all cases on a program that is built with this option.
 fn check(option: &str) {
     let dir = Dir::new(&format!("exec{option}"));
     dir.compile("gcc", "program", "int main(void) { return 0; }", &[option]);
@@ -201,7 +201,7 @@ fn check(option: &str) {
             case.name
         );
         assert_eq!(real, case.ends, "{option}: {}: {said}", case.name);
-        // What ends in its header is no ELF file to imgfs.
+        // A file that ends in its header is not an ELF file to imgfs.
         assert!(
             told.is_none_or(|told| told == real),
             "{option}: {}: {told:?}",

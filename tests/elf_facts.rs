@@ -1,5 +1,5 @@
-//! What sidecars say of this system's own executables and libraries, some two hundred of them,
-//! against what readelf and file say of the same files. The files are chosen at run time.
+//! Sidecars of this system's own executables and libraries, some two hundred of them, compared with the
+//! output of readelf and file for the same files. The files are chosen at run time.
 
 mod common;
 
@@ -16,7 +16,7 @@ use imgfs::view::Sidecars;
 type Facts = BTreeMap<String, String>;
 
 const DIRS: [&str; 3] = ["/usr/bin", "/usr/sbin", "/usr/lib/x86_64-linux-gnu"];
-/// From each directory.
+/// The number of files from each directory.
 const COUNT: usize = 70;
 const SIZE_LIMIT: u64 = 1 << 20;
 
@@ -26,7 +26,7 @@ fn starts_with(path: &Path, magic: &[u8]) -> bool {
     read.is_ok() && head == magic
 }
 
-/// Regular files of a directory that begin with `magic`, evenly spread over the alphabet.
+/// Returns regular files of a directory that begin with `magic`, evenly spread over the alphabet.
 fn chosen(dir: &str, magic: &[u8], count: usize) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).unwrap_or_else(|e| panic!("{dir}: {e}"));
     let mut paths: Vec<PathBuf> = entries
@@ -40,7 +40,7 @@ fn chosen(dir: &str, magic: &[u8], count: usize) -> Vec<PathBuf> {
     paths.into_iter().step_by(step).collect()
 }
 
-/// An image of these files at their own paths, mounted.
+/// Mounts an image of these files at their own paths.
 fn image(paths: &[PathBuf], mode: u32) -> Mounted {
     let layer = paths.iter().fold(Layer::new(), |layer, path| {
         let name = path.to_str().unwrap().trim_start_matches('/');
@@ -65,7 +65,7 @@ fn output(program: &str, args: &[&str], path: &Path) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// What stands between two strings on each line that has both.
+/// Returns the text between two strings on each line that contains both.
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
     text.lines()
         .filter_map(|l| l.split_once(start)?.1.split_once(end))
@@ -73,7 +73,7 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// The rest of a line `Label:   rest` of readelf's header.
+/// Returns the rest of a line `Label:   rest` of readelf's header.
 fn labelled<'a>(text: &'a str, label: &str) -> &'a str {
     let mut lines = text.lines().map(str::trim_start);
     lines
@@ -82,7 +82,8 @@ fn labelled<'a>(text: &'a str, label: &str) -> &'a str {
         .trim()
 }
 
-/// The highest version of a name: `GLIBC_2.2.5` is lower than `GLIBC_2.14`. GLIBC_PRIVATE is none.
+/// Returns the highest version of a name: `GLIBC_2.2.5` is lower than `GLIBC_2.14`. GLIBC_PRIVATE does
+/// not count.
 fn highest_glibc(text: &str) -> Option<String> {
     let needs = text.split_once("Version needs section")?.1;
     let names = between(needs, "Name: GLIBC_", " ");
@@ -93,7 +94,7 @@ fn highest_glibc(text: &str) -> Option<String> {
     numbers.max().map(|(_, name)| format!("GLIBC_{name}"))
 }
 
-/// The facts as readelf and file tell them, under our keys.
+/// Returns the facts as readelf and file report them, under the keys of imgfs.
 fn expected(path: &Path) -> Facts {
     let readelf = output("readelf", &["-hldnVSW"], path);
     let file = output("file", &["-b"], path);
@@ -119,7 +120,7 @@ fn expected(path: &Path) -> Facts {
     set("GOARCH", arch);
     set("GOOS", "linux");
 
-    // readelf tells PIE from library by DF_1_PIE, as the linker set it.
+    // readelf distinguishes PIE from library by DF_1_PIE, as the linker set it.
     let kind = labelled(&readelf, "Type:");
     let kind = match kind.split_once(' ').unwrap_or((kind, "")) {
         ("EXEC", _) | ("DYN", "(Position-Independent Executable file)") => "executable",
@@ -167,7 +168,7 @@ fn expected(path: &Path) -> Facts {
         set("LIBC_REQUIRED", &version);
     }
     let stripped = !file.contains("not stripped");
-    // file looks for .symtab as well; should the two ever disagree, that is worth knowing.
+    // file looks for .symtab as well; if the two disagree, the test should fail.
     assert_eq!(
         stripped,
         !readelf.contains(" SYMTAB "),
@@ -178,7 +179,7 @@ fn expected(path: &Path) -> Facts {
     facts
 }
 
-/// The keys that are compared, there or not there.
+/// The keys that are compared, present or absent.
 const KEYS: [&str; 17] = [
     "FORMAT",
     "TYPE",
@@ -199,7 +200,7 @@ const KEYS: [&str; 17] = [
     "SIZE",
 ];
 
-/// Every fact that readelf or file knows as well, of some two hundred files.
+/// Compares every fact that readelf or file also reports, for some two hundred files.
 #[test]
 fn as_readelf_and_file_say() {
     let elf = |dir: &&str| chosen(dir, b"\x7fELF", COUNT);
@@ -214,7 +215,7 @@ fn as_readelf_and_file_say() {
         theirs.insert("SIZE".into(), fs::metadata(path).unwrap().len().to_string());
         for key in KEYS {
             let (ours, theirs) = (ours.get(key), theirs.get(key));
-            // Of libraries and objects there is no oracle for these two.
+            // There is no oracle for these two keys of libraries and objects.
             if theirs.is_none() && matches!(key, "LINKAGE" | "PIE") {
                 continue;
             }
@@ -230,14 +231,14 @@ fn as_readelf_and_file_say() {
         Vec::<String>::new(),
         "readelf and file | imgfs"
     );
-    // There was something to compare: of each kind, enough to tell a rule from luck.
+    // Each key occurs often enough for the comparison to be meaningful.
     for key in KEYS.iter().filter(|k| !k.ends_with("PATH")) {
         assert!(compared[key] > 50, "{key}: {compared:?}");
     }
 }
 
-/// What stands in a file's table of dynamic symbols, by readelf: what it wants from others (name,
-/// version, whether it may be missing), and the names that it exports.
+/// Returns a file's dynamic symbols, by readelf: the symbols that it needs from others (name, version,
+/// whether it may be missing), and the names that it exports.
 fn dynamic_symbols(path: &Path) -> (BTreeSet<Undefined>, BTreeSet<String>) {
     let mut wanted = BTreeSet::new();
     let mut exported = BTreeSet::new();
@@ -278,7 +279,7 @@ fn symbols_as_readelf_lists_them() {
             .map(|u| (text(&u.name), u.version.as_deref().map(text), u.weak))
             .collect();
         assert_eq!(ours, wanted, "{}", path.display());
-        // Those that it wants and does not export, and names that nobody has.
+        // The needed names that it does not export, and names that no file has.
         let others = wanted.iter().map(|(name, ..)| name.as_str());
         let names: Vec<&str> = exported
             .iter()
@@ -303,14 +304,14 @@ fn symbols_as_readelf_lists_them() {
     assert!(found > 1000 && asked > found + 1000, "{found} of {asked}");
 }
 
-/// Executables in the mount are told by `file` as they are outside, and read the same.
+/// `file` identifies executables in the mount as it does outside, and reads the same bytes.
 #[test]
 fn file_reads_the_mount() {
     let paths = chosen("/usr/bin", b"\x7fELF", 20);
     let mounted = image(&paths, 0o755);
     for path in &paths {
         let inside = mounted.join(path.to_str().unwrap().trim_start_matches('/'));
-        // The image's modes are the test's own; `file` names the special bits of the system's.
+        // The image's modes are set by the test; `file` names the special bits of the system's files.
         let outside = output("file", &["-b"], path);
         let outside = ["setuid ", "setgid "]
             .iter()
@@ -319,7 +320,7 @@ fn file_reads_the_mount() {
     }
 }
 
-/// Scripts of this system: their interpreter is the first word after `#!`, as the kernel reads it.
+/// Scripts of this system: the interpreter is the first word after `#!`, as the kernel reads it.
 #[test]
 fn scripts() {
     let paths = chosen("/usr/bin", b"#!", 50);
@@ -341,7 +342,7 @@ fn scripts() {
     }
 }
 
-/// Only what is an executable format has a sidecar, and each of that has one.
+/// Exactly the files in executable formats have a sidecar.
 #[test]
 fn nothing_else_has_one() {
     let paths = chosen("/usr/bin", b"\x7fELF", 5);

@@ -1,8 +1,8 @@
-//! Files whose headers tell one reader something else than another: each is run, the libraries write
-//! their names when they are loaded, and imgfs must name the same ones.
+//! Files whose headers contradict each other. Each is run, the libraries write their names when they are
+//! loaded, and imgfs must name the same libraries.
 //!
 //! A program needs `libtrue.so`. Each case changes the file so that some reader is led to `libfake.so`,
-//! or to nothing. What the loader does is then what counts.
+//! or to nothing. The loader's behaviour is the expectation.
 
 #![cfg(target_arch = "x86_64")]
 
@@ -16,13 +16,13 @@ use imgfs::inspect::{Binary, inspect};
 const TRUE: &[u8] = b"libtrue.so";
 const FAKE: &[u8] = b"libfake.so";
 
-/// 256 KiB of writable data for other tables.
+/// The program, with 256 KiB of writable data for other tables.
 const PROGRAM: &str = r#"
 __attribute__((aligned(4096))) char spare[1 << 18] = "SPARE SPARE SPARE";
 int main(void) { return 0; }
 "#;
 
-/// A library that tells that it is loaded. la_version is what an audit library must have.
+/// Returns a library that reports that it is loaded. An audit library must have la_version.
 fn library(name: &str) -> String {
     format!(
         r#"
@@ -34,7 +34,7 @@ unsigned la_version(unsigned version) {{ return version; }}
     )
 }
 
-/// What is changed.
+/// The file that is changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Subject {
     Program,
@@ -46,10 +46,10 @@ struct Case {
     name: &'static str,
     subject: Subject,
     patch: fn(&mut Elf),
-    /// What glibc and musl load, of true and fake.
+    /// The libraries that glibc and musl load, of true and fake.
     glibc: &'static [&'static str],
     musl: &'static [&'static str],
-    /// The contradiction that imgfs must name.
+    /// The contradiction that imgfs must report.
     contradiction: Option<&'static str>,
 }
 
@@ -70,7 +70,7 @@ const fn same(
     }
 }
 
-/// The dynamic section with the other name, in `spare`. Returns its offset and its address.
+/// Writes the dynamic section with the other name into `spare`. Returns its offset and its address.
 fn fake_dynamic(elf: &mut Elf) -> (u64, u64) {
     let strings = elf.other_strings(TRUE, FAKE).1;
     let mut entries = elf.dynamic();
@@ -80,7 +80,7 @@ fn fake_dynamic(elf: &mut Elf) -> (u64, u64) {
     elf.spare(&dynamic_bytes(&entries))
 }
 
-/// Moves the dynamic section, with these entries, into `spare`, where there is room.
+/// Moves the dynamic section, with these entries, into `spare`, which has enough space.
 fn move_dynamic(elf: &mut Elf, entries: &[(u64, u64)]) {
     let (offset, vaddr) = elf.spare(&dynamic_bytes(entries));
     let len = 16 * entries.len() as u64;
@@ -89,7 +89,7 @@ fn move_dynamic(elf: &mut Elf, entries: &[(u64, u64)]) {
     });
 }
 
-/// The index of libtrue.so in the string table.
+/// Returns the index of libtrue.so in the string table.
 fn index_of_true(elf: &Elf) -> u64 {
     let strings = elf.offset(elf.tag(DT_STRTAB)) as usize;
     let table = &elf.bytes[strings..];
@@ -99,7 +99,7 @@ fn index_of_true(elf: &Elf) -> u64 {
         .unwrap() as u64
 }
 
-/// Replaces DT_NEEDED of libtrue.so by other entries, in place if there is one.
+/// Replaces DT_NEEDED of libtrue.so by other entries, in place if there is one entry.
 fn replace_needed(elf: &mut Elf, by: &[(u64, u64)]) {
     let index = index_of_true(elf);
     let mut entries = elf.dynamic();
@@ -114,7 +114,7 @@ fn replace_needed(elf: &mut Elf, by: &[(u64, u64)]) {
     }
 }
 
-/// The pages of the file that hold `len` bytes at `vaddr`: their offset, address and length.
+/// Returns the pages of the file that contain `len` bytes at `vaddr`: their offset, address and length.
 fn pages(elf: &Elf, vaddr: u64, len: u64) -> (u64, u64, u64) {
     let start = vaddr / PAGE * PAGE;
     let before = vaddr - start;
@@ -122,7 +122,7 @@ fn pages(elf: &Elf, vaddr: u64, len: u64) -> (u64, u64, u64) {
     (elf.offset(vaddr) - before, start, len)
 }
 
-/// Covers the pages at `vaddr` with others, by another PT_LOAD.
+/// Covers the pages at `vaddr` with others, with another PT_LOAD.
 fn cover(elf: &mut Elf, vaddr: u64, flags: u32, bytes: &[u8]) {
     let offset = elf.append(bytes);
     let len = bytes.len() as u64;
@@ -138,7 +138,7 @@ fn cover(elf: &mut Elf, vaddr: u64, flags: u32, bytes: &[u8]) {
     elf.set_phdr(elf.free_phdr(), load);
 }
 
-/// Covers all data with a copy of itself, and changes what is covered: the other name is there.
+/// Covers all data with a copy of itself, and changes the covered bytes: they have the other name.
 fn cover_data(elf: &mut Elf) {
     let data = elf.phdr(*elf.all(PT_LOAD).last().unwrap());
     let before = data.vaddr % PAGE;
@@ -154,8 +154,8 @@ fn cover_data(elf: &mut Elf) {
     cover(elf, data.vaddr - before, 6, &real);
 }
 
-/// Maps a copy of the whole program 2 MiB further up, and tells the loader by PT_PHDR that the program
-/// is there. The kernel goes by the file as it is, where the other name is.
+/// Maps a copy of the whole program 2 MiB higher, and sets PT_PHDR so that the loader finds the program
+/// there. The kernel uses the file as it is, which has the other name.
 fn move_program(elf: &mut Elf) {
     const BY: u64 = 2 << 20;
     let mut image = Vec::new();
@@ -339,7 +339,7 @@ const CASES: &[Case] = &[
             let mut other = elf.bytes[offset as usize..][..len as usize].to_vec();
             replace(&mut other, TRUE, FAKE);
             cover(elf, vaddr, 4, &other);
-            // The page holds the program headers too: they are the same ones again.
+            // The page contains the program headers too: they stay the same.
             let headers = elf.bytes[..0x1000].to_vec();
             let copy = elf.phdr(*elf.all(PT_LOAD).last().unwrap()).offset;
             elf.put(copy + 64, &headers[64..64 + 56 * elf.phnum() as usize]);
@@ -498,7 +498,7 @@ const CASES: &[Case] = &[
     ),
 ];
 
-/// The one of true and fake that a list of libraries holds, as imgfs tells it.
+/// Returns the one of true and fake that a list of libraries contains, according to imgfs.
 fn told(binary: &Binary) -> BTreeSet<String> {
     let lists = [
         &binary.needed,
@@ -513,7 +513,7 @@ fn told(binary: &Binary) -> BTreeSet<String> {
         .collect()
 }
 
-/// The contradictions in short: libc is left out, and other names are `other`.
+/// Returns the contradictions in short form: libc is left out, and other names are `other`.
 fn contradictions(binary: &Binary) -> Vec<String> {
     let all = binary.contradictions.iter();
     all.map(|contradiction| {
@@ -632,7 +632,7 @@ fn imgfs_names_what_glibc_loads() {
 
 #[test]
 fn imgfs_names_what_musl_loads_but_for_what_only_glibc_has() {
-    // musl gives the ends of writable pages to malloc, and those of the moved addresses are not there:
+    // musl gives the ends of writable pages to malloc, and those at the moved addresses do not exist:
     // such a program dies.
     let runs = |case: &&Case| case.name != "PT_PHDR names another address";
     check("musl-gcc", |case| case.musl, &mut CASES.iter().filter(runs));

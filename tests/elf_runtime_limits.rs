@@ -1,5 +1,5 @@
-//! Files that the kernel maps and a loader refuses, or that die of what is missing in them: each is run,
-//! and imgfs is asked.
+//! Files that the kernel maps and a loader refuses, or that crash because a part is missing: each is
+//! run, and the result is compared with that of imgfs.
 
 #![cfg(target_arch = "x86_64")]
 
@@ -15,7 +15,7 @@ fn facts(elf: &Elf) -> Binary {
     inspect(&elf.bytes).unwrap()
 }
 
-/// The hash of a version's name (gABI, chapter 5).
+/// Returns the hash of a version's name (gABI, chapter 5).
 fn hash(name: &[u8]) -> u32 {
     name.iter().fold(0, |hash: u32, &byte| {
         let hash = (hash << 4) + u32::from(byte);
@@ -78,7 +78,7 @@ fn glibc_refuses_a_library_with_an_empty_pt_dynamic_and_musl_takes_it() {
                 );
             }
         }
-        // imgfs does not know which loader will load it, and tells what is in it.
+        // imgfs does not know which loader will load the file, and reports its content.
         assert_eq!(facts(&elf).soname.as_deref(), Some(&b"liba.so"[..]));
     }
 }
@@ -104,7 +104,7 @@ fn a_file_is_cut_short_if_it_ends_in_a_segment() {
     let source = "int data[20000] = {1}; int main(void) { return data[19999]; }";
     dir.compile("gcc", "program", source, &["-g"]);
     let mut elf = Elf::read(&dir.path("program"));
-    // Without bss. With it the kernel itself writes to the last page, and SIGSEGV is what comes of it.
+    // Without bss. With bss the kernel itself writes to the last page, which gives SIGSEGV.
     let last = *elf.all(PT_LOAD).last().unwrap();
     let load = elf.phdr(last);
     elf.set_phdr(
@@ -123,7 +123,7 @@ fn a_file_is_cut_short_if_it_ends_in_a_segment() {
     for (what, len, ends, cut) in [
         ("whole", elf.bytes.len() as u64, Ended::Exit(0), None),
         ("without section headers", end, Ended::Exit(0), None),
-        // The rest of the last page is zero, as the byte that is missing was.
+        // The rest of the last page is zero, like the missing byte.
         ("without its last byte", end - 1, Ended::Exit(0), Some(end)),
         (
             "without most of its data",
@@ -158,7 +158,7 @@ fn a_file_is_cut_short_if_it_ends_in_a_segment() {
         assert_eq!(ended, ends, "{what}: {said}");
         assert_eq!(binary.cut_short, cut, "{what}");
     }
-    // An object without its section headers is of no use.
+    // An object without its section headers is useless.
     dir.compile("gcc", "object.o", source, &["-c"]);
     let mut object = Elf::read(&dir.path("object.o"));
     assert_eq!(facts(&object).cut_short, None);

@@ -1,5 +1,5 @@
-//! A mount comes to its end, by the real program: cleanly, soon, and leaving nothing behind,
-//! whoever ends it and however busy it is. Expectations: issue 2 and DESIGN 6.
+//! The end of a mount, by the real program: clean, fast, and without remains, for every way to end it
+//! and even if it is busy. Expectations: issue 2 and DESIGN 6.
 
 mod common;
 mod program;
@@ -17,7 +17,7 @@ use program::{Place, SOON, assert_says, fail, finish, start, succeed, within};
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-/// A shell that stands in the mount and has a file of it open, which nobody has read yet.
+/// A shell whose working directory is in the mount and that has an unread file of it open.
 struct Busy(Child);
 
 impl Busy {
@@ -40,7 +40,7 @@ impl Busy {
         Self(child)
     }
 
-    /// What the file says now.
+    /// Reads the file and returns its text.
     fn read(mut self) -> String {
         self.0.stdin.take().unwrap().write_all(b"\n").unwrap();
         let mut text = String::new();
@@ -61,7 +61,7 @@ impl Drop for Busy {
     }
 }
 
-/// An unmount from outside, by umount(8) or umount2(2), at once or lazily, ends the daemon.
+/// An unmount from outside, by umount(8) or umount2(2), immediate or lazy, ends the daemon.
 #[test]
 fn unmounted_from_outside_the_daemon_ends_by_itself() {
     let outside: [fn(&Path); 3] = [
@@ -92,8 +92,8 @@ fn signals_end_an_idle_mount() {
     }
 }
 
-/// The same while a shell stands in the mount with a file open: the mount is gone within 5 s and so
-/// is the process.
+/// SIGTERM, SIGINT and SIGHUP, while a shell is in the mount with a file open: the mount and the process
+/// are gone within 5 s.
 #[test]
 fn signals_end_a_busy_mount() {
     for signal in ENDING {
@@ -107,7 +107,7 @@ fn signals_end_a_busy_mount() {
     }
 }
 
-/// `imgfs umount` of a busy mount works and says that it is lazy: the open file can still be read;
+/// `imgfs umount` of a busy mount works and says that it is lazy: the open file can still be read, and
 /// when it is closed, the daemon ends.
 #[test]
 fn a_busy_mount_is_unmounted_lazily() {
@@ -129,7 +129,7 @@ fn ctrl_c_before_the_mount_leaves_nothing() {
         let place = Place::new();
         let image = slow_image(&place, 32);
         let mut child = start(place.mount_command(options, image).process_group(0));
-        // More than one thread: the layers' readers have begun.
+        // More than one thread: the readers of the layers have started.
         within(SOON, "layers being read", || {
             let tasks = |pid: Pid| fs::read_dir(format!("/proc/{pid}/task"));
             let threads = |pid| tasks(pid).map_or(0, Iterator::count);
@@ -144,8 +144,7 @@ fn ctrl_c_before_the_mount_leaves_nothing() {
     }
 }
 
-/// A daemon that is killed leaves a dead mount. Mounting there says so, and what to do; doing that
-/// helps.
+/// A daemon that is killed leaves a dead mount. Mounting there reports this and the remedy, which works.
 #[test]
 fn after_kill_9_the_way_out_is_told() {
     let place = Place::new();
@@ -163,7 +162,7 @@ fn after_kill_9_the_way_out_is_told() {
     assert_eq!(place.text("etc/motd"), "hello\n");
 }
 
-/// `imgfs umount` takes away its own mounts only, and says when there is none.
+/// `imgfs umount` unmounts its own mounts only, and reports it if there is none.
 #[test]
 fn umount_touches_nothing_else() {
     let place = Place::new();
@@ -190,7 +189,7 @@ fn mount_by_library(place: &Place, options: &fuse::MountOptions) -> fuse::Mount 
     fuse::mount(Arc::new(view), &place.mnt(), options).unwrap()
 }
 
-/// The library: a `Mount` that is dropped is unmounted.
+/// The library: dropping a `Mount` unmounts it.
 #[test]
 fn a_dropped_mount_is_unmounted() {
     let place = Place::new();
@@ -205,7 +204,7 @@ fn a_dropped_mount_is_unmounted() {
     assert!(place.mounts().is_empty());
 }
 
-/// The library: the default options are good enough to mount with.
+/// The library: the default options can be used to mount.
 #[test]
 fn the_default_options_mount() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! `imgfs explain`, the program: what it prints, as text and as JSON, and what its exit code says.
+//! `imgfs explain`, the program: its output as text and as JSON, and its exit code.
 
 mod common;
 mod program;
@@ -10,7 +10,7 @@ use common::{Layer, OciImage, data, write_index};
 use program::{Place, output, stderr};
 use serde_json::{Value, json};
 
-/// A static program for amd64. Under the name of a shell it stands for that shell.
+/// Returns a static program for amd64. Under the name of a shell it represents that shell.
 fn program() -> Vec<u8> {
     data("gcc-musl-static")
 }
@@ -28,7 +28,8 @@ fn image(place: &Place, layers: Vec<Layer>, config: &Value) -> PathBuf {
     dir
 }
 
-/// An entrypoint script that executes its arguments, and a program that has no execute bit for others.
+/// Returns an entrypoint script that executes its arguments, and a program without an execute bit for
+/// others.
 fn layers() -> Vec<Layer> {
     vec![
         Layer::new()
@@ -92,7 +93,7 @@ fn a_health_check_is_a_chain_of_its_own() {
             "├─ file /entry.sh  [layer 1: step 1]",
             "├─ interpreter /bin/sh -> /bin/dash  [layer 0: step 0]",
             "└─ line 3: exec /srv/app",
-            // The group is root's, which the group bits let read and execute.
+            // The group is root's, and the group bits allow reading and execution.
             "   └─ file /srv/app  [layer 1: step 1]",
             "ok: the container starts",
             "",
@@ -200,7 +201,7 @@ fn an_image_without_a_command_is_no_answer() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }
 
-/// Whatever a script does, the answer comes, and it is that nothing certain can be said.
+/// For any script there is an answer in bounded time; here it is `unknown`.
 #[test]
 fn scripts_that_start_themselves_come_to_an_end() {
     let nested = "f() { if true; then { case x in x) f;; esac; }; fi; }\n";

@@ -1,5 +1,5 @@
-//! `imgfs export`, the command: the same bytes each time, the same manifest as bsdtar's, some paths and
-//! single layers; and what becomes of the output when something goes wrong.
+//! `imgfs export`, the command: the same bytes each time, the same manifest as bsdtar's, selected paths
+//! and single layers; and the state of the output after an error.
 
 mod common;
 mod export_support;
@@ -30,7 +30,7 @@ fn the_same_bytes_each_time() {
     let place = Place::new();
     let image = everything();
     let first = exported(&place, image.path(), &[]);
-    // From the cache, and without one; in another zone, locale and directory.
+    // From the cache and without one; in another time zone, locale and directory.
     assert!(first == exported(&place, image.path(), &[]));
     let mut other = place.imgfs();
     other.args(["export", "--cache-limit=0"]).arg(image.path());
@@ -38,7 +38,7 @@ fn the_same_bytes_each_time() {
     other.current_dir(place.join("state"));
     let other = output(&mut other);
     assert!(other.status.success() && first == other.stdout);
-    // Nor does the form of the image count.
+    // The form of the image makes no difference either.
     let copy = place.join("copy.tar");
     let source = format!("oci:{}", image.path().display());
     let target = format!("docker-archive:{}", copy.display());
@@ -46,7 +46,7 @@ fn the_same_bytes_each_time() {
     assert!(first == exported(&place, &copy, &[]));
 }
 
-/// A file that needs more than the 11 octal digits of a header, and none of its bytes are holes.
+/// A file whose length needs more than the 11 octal digits of a header, without holes.
 #[test]
 fn a_file_over_8_gib() {
     let place = Place::new();
@@ -67,7 +67,7 @@ fn a_file_over_8_gib() {
     assert!(listed.contains(" 9663676416 "), "{listed}");
 }
 
-/// A directory's path and `keyword=value`s by path, the escapes of either writer undone.
+/// Parses a manifest into `keyword=value`s by path, with the escapes of both writers undone.
 fn manifest(text: &[u8]) -> BTreeMap<Vec<u8>, BTreeMap<String, Vec<u8>>> {
     let mut lines = text.split(|&b| b == b'\n').filter(|line| !line.is_empty());
     assert_eq!(lines.next().unwrap(), b"#mtree");
@@ -87,7 +87,7 @@ fn manifest(text: &[u8]) -> BTreeMap<Vec<u8>, BTreeMap<String, Vec<u8>>> {
     lines.map(entry).collect()
 }
 
-/// Undoes what vis(3) does: a backslash and three octal digits.
+/// Decodes vis(3): a backslash and three octal digits.
 fn unvis(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text;
@@ -104,7 +104,7 @@ fn unvis(text: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Keyword by keyword what bsdtar says of a mount.
+/// Compares each keyword with the one that bsdtar writes for a mount.
 #[test]
 fn a_manifest_is_that_of_bsdtar() {
     let place = Place::new();
@@ -120,31 +120,31 @@ fn a_manifest_is_that_of_bsdtar() {
         .args([mounted.path(), Path::new(".")]));
     let mut theirs = manifest(&theirs.stdout);
     for (path, keywords) in &mut theirs {
-        // It says so only where there are several, and of no directory.
+        // bsdtar writes it only if there are several, and never for a directory.
         let path = mounted.path().join(std::ffi::OsStr::from_bytes(path));
         let nlink = fs::symlink_metadata(path).unwrap().nlink().to_string();
         if let Some(said) = keywords.insert("nlink".into(), nlink.clone().into()) {
             assert_eq!(said, nlink.as_bytes());
         }
-        // bsdtar does not fill up nanoseconds with zeros.
+        // bsdtar does not pad nanoseconds with zeros.
         let time = String::from_utf8(keywords["time"].clone()).unwrap();
         let (sec, nsec) = time.split_once('.').unwrap();
         let nsec: u32 = nsec.parse().unwrap();
         keywords.insert("time".into(), format!("{sec}.{nsec:09}").into());
-        // Nor does it say how it writes modes.
+        // The format of modes differs too.
         let mode = String::from_utf8(keywords["mode"].clone()).unwrap();
         let mode = u32::from_str_radix(&mode, 8).unwrap();
         keywords.insert("mode".into(), format!("{mode:04o}").into());
     }
     assert!(ours.len() > 60);
     assert_eq!(ours, theirs);
-    // Without digests it is the same without them.
+    // Without digests the rest is the same.
     let plain = manifest(&exported(&place, image.path(), &["--format=mtree"]));
     for keywords in theirs.values_mut() {
         keywords.remove("sha256digest");
     }
     assert_eq!(plain, theirs);
-    // A tar can be made of it, with the files of the mount.
+    // A tar can be made from it, with the files of the mount.
     let file = place.file("manifest", &text);
     let out = Command::new("bsdtar")
         .args(["-cf", "-", &format!("@{}", file.display())])
@@ -197,7 +197,7 @@ fn some_paths_with_what_is_above_them() {
         "./usr.txt",
     ];
     assert_eq!(all, expected);
-    // Through a link, which itself is not asked for; twice, and below another one.
+    // Through a link that is not itself requested; twice, and below another requested path.
     let some = exported(
         &place,
         image,
@@ -213,7 +213,7 @@ fn some_paths_with_what_is_above_them() {
         "./usr/bin/to-a",
     ];
     assert_eq!(names(&some), expected);
-    // The first name that is there carries the file.
+    // The first exported name contains the file.
     let out = unpack(GNU, &some);
     assert_eq!(
         fs::read(out.path().join("out/usr/bin/b")).unwrap(),
@@ -239,7 +239,7 @@ fn paths_that_are_not_there() {
     let said = at("etc/none", "no such file") + &at("usr/bin/a/x", "not a directory");
     assert_eq!(stderr(&found), said);
     assert_eq!(names(&found.stdout), ["./", "./usr/", "./usr/lib/"]);
-    // What imgfs adds is not of the image.
+    // Files that imgfs adds are not part of the image.
     for path in [".imgfs", ".imgfs/arch", "usr/bin/b.arch", "usr/lib/gone"] {
         let file = place.join("none.tar");
         let found = export(&place, image.path(), &[path, "-o", str(&file)]);
@@ -264,7 +264,7 @@ fn a_file_gets_its_name_when_it_is_complete() {
     assert_eq!(mode(&file), mode(&image), "as the umask has it");
     assert!(exported(&place, &image, &["-o", "-"]) == bytes);
 
-    // A device is written to, not replaced; here it takes nothing.
+    // A device is written to, not replaced; this one is always full.
     let full = export(&place, &image, &["-o", "/dev/full"]);
     assert_eq!(full.status.code(), Some(1));
     assert_says(&stderr(&full), &["imgfs: /dev/full: ", "No space"]);
@@ -292,7 +292,7 @@ fn a_file_gets_its_name_when_it_is_complete() {
     assert!(fs::read(&image).unwrap() == before);
 }
 
-/// Files that an export has left unfinished.
+/// Returns the unfinished files that an export has left.
 fn unfinished(place: &Place) -> Vec<PathBuf> {
     let files = fs::read_dir(place.join("")).unwrap();
     let files = files.map(|file| file.unwrap().path());
@@ -368,7 +368,7 @@ fn an_archive_is_not_for_a_terminal() {
     assert_says(&stderr(&digests), &["--digests", "--format mtree"]);
 }
 
-/// Links of a layer lead to places deeper than any path may go. They are left out and said.
+/// Links of a layer lead to places deeper than any path may be. They are left out and reported.
 #[test]
 fn paths_longer_than_any_may_be() {
     let place = Place::new();
@@ -390,7 +390,7 @@ fn paths_longer_than_any_may_be() {
     assert_eq!(names.last().unwrap(), "./z");
 }
 
-/// Of many images in one file, an archive of the sample one on standard input.
+/// The image is an archive on standard input.
 #[test]
 fn from_a_pipe() {
     let place = Place::new();
@@ -411,7 +411,7 @@ fn one_layer_as_shipped() {
     let image = image.path();
     let of = |n: &str| exported(&place, image, &["--layer", n]);
     let (lower, upper) = (of("0"), of("1"));
-    // What it has entries for, and nothing of its own for the directories above them.
+    // Its own entries only, without the directories above them.
     let expected = [
         "./etc/",
         "./etc/.wh..wh..opq",
@@ -422,7 +422,7 @@ fn one_layer_as_shipped() {
     ];
     assert_eq!(names(&upper), expected);
     assert!(names(&lower).contains(&"./usr/lib/gone".to_owned()));
-    // An image of the layers as they are written is the image.
+    // An image made of the exported layers equals the image.
     let again = oci_dir(&OciImage::plain(&[lower, upper]));
     let again = mount(str(again.path()), Sidecars::Off);
     let mounted = mounted(image);
@@ -450,7 +450,8 @@ fn one_layer_as_shipped() {
     assert_eq!(stderr(&none), said);
 }
 
-/// An image that changes while it is written: an error that names the file, and no end of the archive.
+/// An image that changes while it is exported: the error names the file, and the archive has no end
+/// marker.
 #[test]
 fn bytes_that_change_are_an_error() {
     let mark = b"the bytes of the secret";

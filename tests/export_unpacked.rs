@@ -1,5 +1,5 @@
-//! `imgfs export`, the archive: what tars unpack of it is what a mount shows, by rsync in both directions
-//! and by a walk of our own. The tars are those of GNU and of BSD, Go's, Python's and our own.
+//! `imgfs export`, the archive: the tree that tars unpack from it equals the mount, by rsync in both
+//! directions and by our own walk. The tars are those of GNU and of BSD, Go's, Python's and our own.
 
 mod common;
 mod export_support;
@@ -34,12 +34,12 @@ fn gnu_tar_unpacks_what_a_mount_shows() {
     assert!(walk(mounted.path()).len() > 60);
     assert_eq!(forged(&out.join("file")).unwrap(), b"forged");
     assert_eq!(judge(mounted.path(), &out), NONE);
-    // That the comparison sees something.
+    // The comparison detects a difference.
     fs::write(out.join("dir/sub/more"), "MORE\n").unwrap();
     assert!(judge(mounted.path(), &out).len() >= 3);
 }
 
-/// With each name it reads: what the archive says, not what one tar makes of it.
+/// bsdtar gets the same files: this checks the archive, not the leniency of one tar.
 #[test]
 fn bsdtar_unpacks_it_too() {
     let place = Place::new();
@@ -49,7 +49,8 @@ fn bsdtar_unpacks_it_too() {
     let mounted = mounted(image.path());
     forged(&out.join("file")).unwrap();
     let found = differences(&walk(mounted.path()), &walk(&out));
-    // See tests/attributes.rs on all of them. It writes %25 in the name of an xattr, and reads it as it is.
+    // See tests/attributes.rs on these. bsdtar writes %25 in the name of an xattr, and does not decode
+    // it.
     let known = ["before: mtime ", ".: mtime ", "dir: xattr user.a%"];
     let known = |line: &String| known.iter().any(|start| line.starts_with(start));
     assert_eq!(found.iter().filter(|l| known(l)).count(), 4, "{found:#?}");
@@ -57,7 +58,7 @@ fn bsdtar_unpacks_it_too() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
-/// The export is a layer: umoci unpacks it, and imgfs mounts it, as it does the image.
+/// The export is a layer: umoci unpacks it, and imgfs mounts it, with the same result as for the image.
 #[test]
 fn it_is_a_layer() {
     let place = Place::new();
@@ -90,13 +91,13 @@ fn it_is_a_layer() {
     let root = out.path().join("out");
     forged(&root.join("file")).unwrap();
     let found = differences(&ours, &walk(&root));
-    // umoci keeps whole seconds only. Go takes an empty value for none.
+    // umoci keeps whole seconds only. Go ignores an xattr with an empty value.
     let known = |l: &String| l.contains(": mtime ") || l.contains(": xattr user.empty ");
     let found: Vec<_> = found.iter().filter(|l| escaped(l) && !known(l)).collect();
     assert!(found.is_empty(), "{found:#?}");
 }
 
-/// What Python's tarfile reads: another reader that shares no code with the others.
+/// Python's tarfile reads it: a reader that shares no code with the others.
 #[test]
 fn python_reads_it() {
     let place = Place::new();
@@ -157,7 +158,7 @@ for m in archive:
     }
 }
 
-/// Holes stay holes: in the archive, and where it is unpacked.
+/// Holes stay holes: in the archive, and in the unpacked files.
 #[test]
 fn sparse_files() {
     let place = Place::new();
@@ -172,7 +173,7 @@ fn sparse_files() {
     let ours = walk(mounted.path());
     for command in [GNU, BSD] {
         let (out, said) = unpack_saying(command, &tar);
-        // It knows nothing but bytes.
+        // GNU tar does not know the record `hdrcharset`, and may only warn of it.
         assert!(
             said.lines().all(|line| line.contains("hdrcharset")),
             "{said}"
@@ -187,7 +188,7 @@ fn sparse_files() {
             assert!(stored < 1 << 20, "{command:?}: {name} takes {stored}");
         }
     }
-    // Go and Python know the format, too.
+    // Go and Python support the format, too.
     let again = oci_dir(&OciImage::plain(std::slice::from_ref(&tar)));
     let again = mount(str(again.path()), Sidecars::Off);
     assert_eq!(differences(&ours, &walk(again.path())), NONE);
@@ -205,7 +206,7 @@ fn sparse_files() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
-/// A hole of 10 GiB is some blocks of an archive.
+/// A hole of 10 GiB takes a few blocks of an archive.
 #[test]
 fn a_large_hole() {
     let place = Place::new();
@@ -223,7 +224,7 @@ fn a_large_hole() {
     }
 }
 
-/// The kernel's form of an access control list: tag, permissions and id of each entry.
+/// Encodes an access control list as the kernel does: tag, permissions and id of each entry.
 fn acl(entries: &[(u16, u16, u32)]) -> Vec<u8> {
     let mut bytes = 2_u32.to_le_bytes().to_vec();
     for (tag, can, id) in entries {
@@ -234,7 +235,7 @@ fn acl(entries: &[(u16, u16, u32)]) -> Vec<u8> {
     bytes
 }
 
-/// Whichever way a tar restores access control lists, they are those of the image.
+/// Access control lists are those of the image, for each way in which a tar restores them.
 #[test]
 fn access_control_lists() {
     let place = Place::new();
@@ -280,7 +281,7 @@ fn access_control_lists() {
     assert_eq!(lists(mounted(image.path()).path()), expected);
 }
 
-/// A layer that describes all that is in it is what a tar unpacks of the layer itself.
+/// For a layer that describes everything in it, the export unpacks to the same tree as the layer itself.
 #[test]
 fn one_layer_of_everything() {
     let place = Place::new();

@@ -1,5 +1,5 @@
-//! `imgfs find` against GNU find in a mount of the same image, predicate by predicate, in pairs and in
-//! random expressions; `--where` against grep over the sidecars of a mount.
+//! `imgfs find` against GNU find in a mount of the same image: each predicate, pairs of predicates, and
+//! random expressions; and `--where` against grep over the sidecars of a mount.
 
 mod common;
 mod program;
@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use various::{Various, split};
 
-/// Each of find's tests, in several forms. `{P}` is where the image begins.
+/// Each test of find, in several forms. `{P}` is replaced by the root of the image.
 const TESTS: &[&[&str]] = &[
     &["-true"],
     &["-false"],
@@ -182,10 +182,10 @@ const EXPRESSIONS: &[&[&str]] = &[
     &["-type", "f", "-quit", "-print0"],
 ];
 
-/// GNU find in the mount; the root itself is left out, whose name is not its path there.
+/// Runs GNU find in the mount. The root itself is left out, since its name is not its path there.
 fn theirs(various: &Various, starts: &[&str], words: &[String]) -> Vec<Vec<u8>> {
     let mount = str(various.mounted.path());
-    // What find prints by itself ends in a newline.
+    // Without -print0, find ends its output lines with a newline.
     let words = match words.iter().any(|word| word == "-print0") {
         true => words.to_vec(),
         false => find_expression(words),
@@ -196,7 +196,7 @@ fn theirs(various: &Various, starts: &[&str], words: &[String]) -> Vec<Vec<u8>> 
     let output = find.env("LC_ALL", "C").env("TZ", "UTC").output().unwrap();
     let said = stderr(&output);
     let only_warns = said.lines().all(|line| {
-        // It warns of patterns with a slash and of -maxdepth behind tests, in several lines.
+        // GNU find warns about patterns with a slash and about -maxdepth after tests, in several lines.
         line.contains("warning:") || !line.starts_with("find:") && !line.is_empty()
     });
     assert!(
@@ -212,11 +212,11 @@ fn theirs(various: &Various, starts: &[&str], words: &[String]) -> Vec<Vec<u8>> 
     found
 }
 
-/// The same with `-print0` at its end.
+/// Returns the expression with `-print0` at its end.
 fn find_expression(words: &[String]) -> Vec<String> {
     let words = words.to_vec();
     let is_depth = |word: &String| word == "-maxdepth" || word == "-mindepth";
-    // Depths stand before the parenthesis.
+    // Depths come before the parenthesis.
     let (mut depths, mut rest) = (Vec::new(), Vec::new());
     let mut words = words.into_iter();
     while let Some(word) = words.next() {
@@ -232,7 +232,7 @@ fn find_expression(words: &[String]) -> Vec<String> {
     [depths, around("("), rest, around(")"), around("-print0")].concat()
 }
 
-/// The library, in the order of its output.
+/// Runs the library's find, and returns paths in its order.
 fn ours(view: &ImageFs, starts: &[&str], words: &[String]) -> Vec<Vec<u8>> {
     let starts = starts.iter().map(|start| start.as_bytes().to_vec());
     let words = words
@@ -256,10 +256,10 @@ fn owned(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-/// Both find the same; ours in the order of the paths.
+/// Checks that both find the same paths, ours in the order of paths. Returns how many.
 fn agree(various: &Various, view: &ImageFs, starts: &[&str], words: &[String]) -> usize {
     let (theirs, mut ours) = (theirs(various, starts, words), ours(view, starts, words));
-    // What is printed twice comes twice in a row.
+    // A path that is printed twice appears twice in succession.
     assert!(ours.is_sorted() || starts.len() > 1, "{words:?}");
     ours.sort();
     let show = |list: &[Vec<u8>]| -> Vec<String> {
@@ -294,7 +294,7 @@ fn each_test_by_itself_and_its_opposite() {
             empty.push(test.join(" "));
         }
     }
-    // The image has something for all of them, but for these.
+    // The image has matches for all of them except these.
     let nothing = [
         "-false",
         "-name [[:upper:]]*",
@@ -332,7 +332,7 @@ fn expressions() {
             &["-name", "a*"],
             &["-mindepth", "1"],
         ] {
-            // Where find repeats the slash of its argument, imgfs does not.
+            // find repeats a slash of its argument, imgfs does not.
             let clean = |path: &Vec<u8>| String::from_utf8_lossy(path).replace("//", "/");
             let words = owned(words);
             let mut theirs: Vec<String> =
@@ -348,7 +348,7 @@ fn expressions() {
     }
 }
 
-/// Random expressions of all of these tests. `-prune` counts where it stands.
+/// Random expressions of all of these tests. The position of `-prune` matters.
 #[test]
 fn random_expressions() {
     let various = Various::new();
@@ -405,7 +405,7 @@ fn the_program_prints_what_the_library_finds() {
         raw.retain(|path| path != b"/");
         assert_eq!(raw, ours, "{words:?}");
     }
-    // A line each, whatever is in a name.
+    // One line each, for any bytes in a name.
     assert_eq!(various.text("find", &["-name", "*line"]), "/new\\x0aline\n");
     assert_eq!(
         various.text("find", &["-name", "back*"]),
@@ -419,17 +419,17 @@ fn the_program_prints_what_the_library_finds() {
         various.text("find", &["/", "-maxdepth", "0", "-name", "/"]),
         "/\n"
     );
-    // GNU find 4.9 puts -name before -type here, and then prints directories.
+    // GNU find 4.9 moves -name before -type here, and then prints directories.
     let comma = various.text("find", &["-type", "d", ",", "-name", "a"]);
     assert_eq!(comma, various.text("find", &["-name", "a"]));
-    // Links are followed inside the image, where find in a mount would leave it.
+    // Links are followed inside the image, whereas find in a mount would leave it.
     assert_eq!(
         various.text("find", &["-xtype", "d", "-type", "l"]),
         "/deep/link\n/outside\n/to-dir\n"
     );
     let nowhere = various.text("find", &["-xtype", "l", "!", "-name", "l*"]);
     assert_eq!(nowhere, "/absolute\n/dangling\n");
-    // Sidecars and /.imgfs are not listed, but searched where they are named.
+    // Sidecars and /.imgfs are not listed, but searched if they are named.
     assert_eq!(various.text("find", &["-name", "*.arch"]), "");
     let texts = various.text("find", &["/.imgfs/arch", "-name", "*64.arch"]);
     assert_eq!(texts, "/.imgfs/arch/bin/arm64.arch\n");
@@ -448,7 +448,7 @@ fn layers_digests_and_objects() {
     );
     assert_eq!(various.text("find", &["--layer=3"]), "");
 
-    // As sha256sum prints them, names with escapes too.
+    // In the format of sha256sum, including its escapes in names.
     let ours = various.bytes("find", &["--digests", "-print"]);
     let script = "find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum";
     let theirs = various.host("bash", &["-c", script]);
@@ -472,7 +472,7 @@ fn layers_digests_and_objects() {
         "{raw:?}"
     );
 
-    // The objects of ls.
+    // The objects of `imgfs ls --json`.
     for form in [
         &["--json", "/bin", "-mindepth", "1"][..],
         &["/bin", "-mindepth", "1", "--json"],
@@ -485,7 +485,7 @@ fn layers_digests_and_objects() {
     assert_eq!(object["sha256"].as_str().unwrap().len(), 64);
 }
 
-/// Each condition, and the lines of a sidecar that say the same to grep -E.
+/// Each condition, and a pattern for grep -E that matches the same lines of a sidecar.
 #[test]
 fn conditions_are_lines_of_sidecars() {
     let various = Various::new();
@@ -509,7 +509,7 @@ fn conditions_are_lines_of_sidecars() {
                     .unwrap()
                     .to_owned()
             })
-            // A link's sidecar is that of what it leads to.
+            // A link's sidecar is that of its target.
             .filter(|path| path != "/bin/sh")
             .collect();
         paths.sort();
@@ -557,10 +557,10 @@ fn conditions_are_lines_of_sidecars() {
         total += found.len();
     }
     assert!(total > 50, "{total}");
-    // With other tests.
+    // Together with other tests.
     let found = various.text("find", &["-perm", "/4000", "--where", "LINKAGE=dynamic"]);
     assert_eq!(found, "/bin/needs\n");
-    // Every line of every sidecar is a key that can be asked for, in the order of the list.
+    // Every line of every sidecar is a key that `--where` accepts, in the order of the list.
     for path in executables {
         let keys: Vec<String> = listed
             .text(&format!("{}.arch", path.trim_start_matches('/')))

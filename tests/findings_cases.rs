@@ -1,6 +1,6 @@
-//! What is found in the images of the documented failures: for each the finding on the right path,
-//! with the right layer, and nothing on its healthy twin; and nothing that fails in images as most
-//! begin. That they fail, and run, is for tests/run_failures.rs to show.
+//! Findings in the images of the documented failures: for each image the finding on the right path, with
+//! the right layer, and none on its healthy twin; and no failure in images of the usual kinds.
+//! tests/run_failures.rs shows that the images really fail and run.
 
 mod common;
 mod failures;
@@ -14,7 +14,7 @@ use failures::{
 use imgfs::findings::{Finding, Id, Level};
 use imgfs::open::OpenImage;
 
-/// A finding in one line.
+/// Formats a finding as one line.
 fn line(finding: &Finding) -> String {
     let path = String::from_utf8_lossy(&finding.path);
     let layer = finding.layer.map_or("-".to_owned(), |n| n.to_string());
@@ -38,7 +38,7 @@ fn is(expected: &Expected, finding: &Finding) -> bool {
         && (expected.layer.is_none() || expected.layer == finding.layer)
 }
 
-/// What is wrong about what is found in a case.
+/// Returns the differences between the findings of a case and the expected ones.
 fn complaints(case: &Case) -> Vec<String> {
     let mut complaints = Vec::new();
     let platforms: BTreeSet<_> = case.findings.iter().map(|f| f.platform).collect();
@@ -47,13 +47,13 @@ fn complaints(case: &Case) -> Vec<String> {
         let image = open_case(case.broken, platform);
         let list = found(&image);
         for expected in case.findings.iter().filter(|f| f.platform == platform) {
-            // What is asked about this host is not found in an image.
+            // Findings about this host do not appear without `--host`.
             if list.iter().any(|f| is(expected, f)) == expected.on_host {
                 let all = lines(list);
                 complaints.push(format!("{}: {expected:?}, found{all}", case.broken));
             }
         }
-        // One thing that is wrong is not reported in all ways that there are.
+        // One error is not reported in several ways.
         let known: Vec<_> = known.iter().chain(case.also).collect();
         let more = list.iter().filter(|f| f.level > Level::Info);
         let more: Vec<_> = more.filter(|f| !known.contains(&&f.id.name())).collect();
@@ -97,7 +97,7 @@ fn what_is_expected_has_names() {
     }
 }
 
-/// Of an index in which one manifest is wrong, the other is right.
+/// If one manifest of an index has errors, the other has no findings.
 #[test]
 fn the_other_manifest_is_clean() {
     for case in cases(13) {
@@ -112,7 +112,7 @@ fn the_other_manifest_is_clean() {
     }
 }
 
-/// Nothing fails in an image in which nothing is wrong, and nothing is warned of.
+/// An image without errors has no finding of level fail or warn.
 fn healthy(images: impl Iterator<Item = (&'static str, PathBuf)>) {
     let mut complaints = String::new();
     for (name, archive) in images {
@@ -125,7 +125,7 @@ fn healthy(images: impl Iterator<Item = (&'static str, PathBuf)>) {
     assert!(complaints.is_empty(), "{complaints}");
 }
 
-/// Images as most begin.
+/// Images of the usual kinds.
 #[test]
 fn bases_are_healthy() {
     healthy(BASES.iter().map(|b| (b.name, base_archive(b.name))));

@@ -1,4 +1,4 @@
-//! Where findings are shown: in sidecars, in xattrs, and in one table.
+//! The places where findings are shown: sidecars, xattrs, and one table.
 
 mod common;
 

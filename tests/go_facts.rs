@@ -1,5 +1,5 @@
-//! What the view tells of Go programs, against `go version -m`, and the rules of sidecars and
-//! xattrs (`real/sidecar_rules.rs`), seen through the kernel.
+//! Facts of Go programs in the view, against `go version -m`, and the rules of sidecars and xattrs
+//! (`real/sidecar_rules.rs`), through the kernel.
 
 mod common;
 #[path = "real/golang.rs"]
@@ -17,7 +17,7 @@ use common::{Layer, Mounted, OciImage, data, mount, oci_dir, run};
 use golang::{build_programs, go_version, pointer_format_elf};
 use imgfs::view::Sidecars;
 
-/// A real executable that is not of Go: amd64, dynamic, glibc.
+/// Returns a real executable that is not a Go program: amd64, dynamic, glibc.
 fn elf() -> Vec<u8> {
     data("gcc-glibc-pie")
 }
@@ -32,7 +32,7 @@ fn listed(layer: Layer) -> Mounted {
     mounted(vec![layer], Sidecars::Listed)
 }
 
-/// The facts of a sidecar, every line of it `KEY=value`.
+/// Returns the facts of a sidecar, each line of which is `KEY=value`.
 fn facts(mounted: &Mounted, sidecar: &str) -> BTreeMap<String, String> {
     let text = mounted.text(sidecar);
     assert!(text.ends_with('\n'), "{sidecar}: {text:?}");
@@ -48,7 +48,7 @@ fn getfattr(path: &Path, name: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The names of a file's xattrs under `user.imgfs.`, that prefix left out.
+/// Returns the names of a file's xattrs under `user.imgfs.`, without that prefix.
 fn our_xattrs(path: &Path) -> BTreeSet<String> {
     let names = xattr::list(path).unwrap().map(|n| n.into_string().unwrap());
     names
@@ -56,7 +56,7 @@ fn our_xattrs(path: &Path) -> BTreeSet<String> {
         .collect()
 }
 
-/// What `go version -m` prints of a file, under our keys.
+/// The values that `go version -m` prints, under the keys of imgfs.
 const GO_KEYS: [(&str, &str); 18] = [
     ("GO_VERSION", "version"),
     ("GO_PATH", "path"),
@@ -78,7 +78,7 @@ const GO_KEYS: [(&str, &str); 18] = [
     ("GOHOSTOS", "never"),
 ];
 
-/// A value as sidecars and xattrs spell it: control characters and backslashes as `\xNN`.
+/// Formats a value as in sidecars and xattrs: control characters and backslashes as `\xNN`.
 fn escaped(value: &str) -> String {
     let escape = |c: char| match c {
         '\\' | '\0'..='\x1f' => format!("\\x{:02x}", c as u32),
@@ -87,8 +87,8 @@ fn escaped(value: &str) -> String {
     value.chars().map(escape).collect()
 }
 
-/// Every key of the list says what the Go tool says of the original, or is absent where it says
-/// nothing; the xattr of that name says the same.
+/// Asserts that every key of the list has the value that the Go tool prints for the original, or is
+/// absent if it prints none; and that the xattr has the same value.
 fn assert_as_go_says(mounted: &Mounted, path: &str, original: &Path) {
     let ours = facts(mounted, &format!("{path}.arch"));
     let mut theirs = go_version(original);
@@ -106,9 +106,9 @@ fn assert_as_go_says(mounted: &Mounted, path: &str, original: &Path) {
     }
 }
 
-/// Programs of Go for four machines in two layers, beside what is not of Go: grep finds the ones for
-/// arm64 and no other, not even those that were told that they are; getfattr agrees on each; and
-/// the build information is what Go's own tool reads.
+/// Go programs for four machines in two layers, beside other files: grep finds exactly the programs for
+/// arm64, not those whose build info only claims it; getfattr agrees on each; and the build information
+/// is that which Go's own tool reads.
 #[test]
 fn go_programs() {
     let dir = tempfile::tempdir().unwrap();
@@ -160,8 +160,8 @@ fn go_programs() {
     assert_eq!(of_go.count(), 0, "{c:?}");
 }
 
-/// Go 1.13 to 1.17 wrote pointers to its strings instead of the strings. Made by hand for machines
-/// of both word sizes and byte orders; the Go tool of today still reads them.
+/// Go 1.13 to 1.17 wrote pointers to its strings instead of the strings. Made by hand for machines of
+/// both word sizes and byte orders; the current Go tool still reads them.
 #[test]
 fn pointer_format() {
     let machines = [

@@ -1,5 +1,5 @@
-//! What later layers took away: found under `/.imgfs/hidden`, by `imgfs hidden`, and nowhere else. And
-//! each layer alone, under `/.imgfs/layers`.
+//! Files that later layers removed: they are under `/.imgfs/hidden`, in the output of `imgfs hidden`,
+//! and nowhere else. Also each layer alone, under `/.imgfs/layers`.
 
 mod common;
 mod program;
@@ -16,7 +16,7 @@ use program::{Place, output};
 
 const PEM: &str = "-----BEGIN PRIVATE KEY-----\nremoved\n";
 
-/// A secret in each way in which a later layer can hide one.
+/// Returns an image with a secret for each way in which a later layer can hide one.
 fn secrets() -> OciImage {
     let below = Layer::new()
         .dir_mode("etc", 0o750)
@@ -51,7 +51,7 @@ fn secrets() -> OciImage {
     OciImage::gzip(&[below.tar(), above.tar(), last.tar()])
 }
 
-/// What is hidden, by hand: the layer, the path, its content, the layer that hid it, and how.
+/// The hidden files, listed by hand: the layer, the path, its content, the layer that hid it, and how.
 const HIDDEN: [(u32, &str, &str, u32, &str); 9] = [
     (0, "/etc/overwritten", "password=old\n", 1, "replaced"),
     (0, "/etc/removed", PEM, 1, "whiteout"),
@@ -81,7 +81,7 @@ fn mounted(image: &OciImage) -> Mounted {
     mount(dir.path().to_str().unwrap(), Sidecars::Listed)
 }
 
-/// All regular files below a directory, by their paths in it.
+/// Returns all regular files below a directory, by their paths in it.
 fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut pending = vec![dir.to_owned()];
@@ -117,7 +117,7 @@ fn everything_that_was_hidden_is_there_byte_for_byte() {
         }
         assert_eq!(found, expected, "layer {layer}");
     }
-    // With its attributes, and those of what is above it.
+    // With its attributes, and those of its parents.
     let removed = fs::metadata(mount.join(".imgfs/hidden/0/etc/removed")).unwrap();
     assert_eq!(
         (removed.mode() & 0o7777, removed.len()),
@@ -128,7 +128,7 @@ fn everything_that_was_hidden_is_there_byte_for_byte() {
     assert_eq!(etc.mode() & 0o7777, 0o750);
     let label = xattr::get(mount.join(".imgfs/hidden/0/etc/removed"), "user.label");
     assert_eq!(label.unwrap().unwrap(), b"kept \0 whole");
-    // Two names of one file are that here too; the third file's other name still stands.
+    // Two names of one file are one file here too; the other name of the third file still exists.
     let ino = |path: &str| fs::metadata(mount.join(path)).unwrap();
     let (a, b) = (ino(".imgfs/hidden/0/home/a"), ino(".imgfs/hidden/0/home/b"));
     assert_eq!((a.ino(), a.nlink(), b.nlink()), (b.ino(), 2, 2));
@@ -182,7 +182,7 @@ fn nothing_of_it_is_in_the_merged_view() {
     }
     assert_eq!(found["/etc/overwritten"], b"password=new\n");
     assert_eq!(found["/var/lib"], b"a file now\n");
-    // Nor is the directory that has it listed.
+    // The directory that contains it is not listed either.
     assert!(!mount.names("").contains(&".imgfs".to_owned()));
 }
 
@@ -234,7 +234,7 @@ fn the_command_lists_it() {
     assert_eq!(object, expected);
 }
 
-/// As it is shipped: what `tar` takes out of it, and nothing else.
+/// The layer as it is shipped: the files that `tar` unpacks from it, and nothing else.
 #[test]
 fn a_layer_alone_is_what_tar_unpacks() {
     let image = secrets();
@@ -262,7 +262,7 @@ fn a_layer_alone_is_what_tar_unpacks() {
             .arg(format!("{}/", alone.display()))
             .arg(format!("{}/", out.display())));
         let differs = String::from_utf8(differs.stdout).unwrap();
-        // No layer describes its root, or the directories above home/a and the like.
+        // No layer describes its root, or the directories above home/a and similar ones.
         let described: Vec<&str> = differs
             .lines()
             .filter(|line| !line.starts_with(".d"))
@@ -272,7 +272,7 @@ fn a_layer_alone_is_what_tar_unpacks() {
     let whiteout = fs::metadata(mount.join(".imgfs/layers/1/etc/.wh.removed")).unwrap();
     assert_eq!(whiteout.len(), 0);
     assert!(mount.exists(".imgfs/layers/1/opt/app/.wh..wh..opq"));
-    // It has no sidecars listed, but tells them who asks.
+    // Its sidecars are not listed, but can be read by name.
     assert_eq!(mount.names(".imgfs/layers/0/usr/bin"), ["alias", "app"]);
     assert!(
         mount
@@ -281,7 +281,7 @@ fn a_layer_alone_is_what_tar_unpacks() {
     );
 }
 
-/// A hard link to a file of a lower layer says where it leads.
+/// A hard link to a file of a lower layer shows where it leads.
 #[test]
 fn a_link_out_of_a_layer_is_a_symbolic_link_when_it_is_alone() {
     let layers = [
@@ -294,7 +294,8 @@ fn a_link_out_of_a_layer_is_a_symbolic_link_when_it_is_alone() {
     assert_eq!(link, Path::new("/usr/bin/a"));
 }
 
-/// A layer that changes only attributes ships the content again; the one that brought it is told.
+/// A layer that changes only attributes ships the content again; the layer that first brought it is
+/// reported.
 #[test]
 fn content_and_attributes_from_different_layers() {
     let layers = [
@@ -326,7 +327,7 @@ fn content_and_attributes_from_different_layers() {
         get("a", "content.layer.digest"),
         mount.image.layers[0].digest.as_ref().unwrap().to_string()
     );
-    // It costs a look into the files, so it is told only who asks for it.
+    // It requires reading the files, so it is available only by name.
     let listed: Vec<_> = xattr::list(mount.join("a")).unwrap().collect();
     assert!(
         !listed

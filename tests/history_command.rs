@@ -1,4 +1,4 @@
-//! `imgfs history`, the program: what each layer did, counted by hand.
+//! `imgfs history`, the program: the effect of each layer, counted by hand.
 
 mod common;
 mod program;
@@ -10,7 +10,7 @@ use common::{Layer, OciImage, gzip, sha256, write_index};
 use program::{Place, assert_says, output, stderr, str};
 use serde_json::{Value, json};
 
-/// Layers that do one thing to files of each other.
+/// Returns layers that each do one thing to files of others.
 fn layers() -> Vec<Vec<u8>> {
     let base = Layer::new()
         .dir("d")
@@ -19,7 +19,7 @@ fn layers() -> Vec<Vec<u8>> {
         .dir("e")
         .file("e/x", "11.........")
         .symlink("s", "d/a");
-    // Takes one away, replaces one, brings one; describes a directory again.
+    // Removes a file, replaces one, adds one; describes a directory again.
     let second = Layer::new()
         .dir_mode("d", 0o700)
         .whiteout("d/a")
@@ -30,7 +30,7 @@ fn layers() -> Vec<Vec<u8>> {
         .opaque("e")
         .file("e/y", "4...")
         .hardlink("h", "n");
-    // Takes one name of two away; what another layer took away is new again.
+    // Removes one name of two; adds a file again that another layer removed.
     let fourth = Layer::new()
         .whiteout("n")
         .file("d/b", "6.....")
@@ -44,7 +44,7 @@ fn config(image: &OciImage, history: Value) -> Value {
     config
 }
 
-/// A history with lines that made no layer, one of them the last.
+/// Returns a history with lines without a layer, one of them the last.
 fn full() -> Value {
     json!([
         {"created_by": "ADD base", "created": "2020-01-01T00:00:00Z", "author": "somebody"},
@@ -80,8 +80,8 @@ fn a_layer_a_row() {
     let image = OciImage::gzip(&layers());
     let dir = layout(&place, &image, full());
     let found = lines(&history(&place, &[], &dir));
-    // Size, added, changed, hidden, wasted; what made it. Of the second layer's two bytes in `n` another
-    // name is left.
+    // Size, added, changed, hidden, wasted; the history line. For the second layer's two bytes in `n`,
+    // another name is left.
     let expected = [
         ("23\t4\t0\t0\t23", "ADD base"),
         ("5\t1\t1\t2\t3", r"RUN second\x0astep"),
@@ -99,8 +99,8 @@ fn a_layer_a_row() {
     }
 }
 
-/// A directory that is hidden with what is in it is no file. That a layer describes it again hides
-/// nothing.
+/// A directory that is hidden with its content does not count as a file. A layer that describes it again
+/// hides nothing.
 #[test]
 fn directories_are_not_counted() {
     let place = Place::new();
@@ -171,7 +171,7 @@ fn json_has_the_names_of_the_documentation() {
     assert_eq!(objects.len(), 6);
 }
 
-/// Of a history that does not fit the layers no line is shown, and it is said.
+/// If a history does not fit the layers, no line is shown, and a warning says so.
 #[test]
 fn a_history_of_the_wrong_length() {
     let place = Place::new();
@@ -186,8 +186,8 @@ fn a_history_of_the_wrong_length() {
     assert!(found.iter().all(|line| line.ends_with("\t-")), "{found:?}");
 }
 
-/// A docker-archive without a history: its layers are known by their diff_ids, also where they are
-/// stored compressed.
+/// A docker-archive without a history: its layers are named by their diff_ids, also if they are stored
+/// compressed.
 #[test]
 fn no_history() {
     let place = Place::new();
@@ -218,7 +218,7 @@ fn no_history() {
     }
 }
 
-/// On a terminal there are columns with a head, short digests and units.
+/// On a terminal the output has columns with a header, short digests and units.
 #[test]
 fn a_terminal_gets_columns() {
     let place = Place::new();
@@ -230,7 +230,7 @@ fn a_terminal_gets_columns() {
     let dir = layout(&place, &image, json!([{"created_by": command}]));
     let on_terminal = |args: &str| {
         let program = env!("CARGO_BIN_EXE_imgfs");
-        // The bar that shows how far layers are read is another test's.
+        // Another test covers the progress bar for reading layers.
         let line = format!("{program} history {args} {} 2>/dev/null", dir.display());
         let run = output(place.command("script").args(["-qec", &line, "/dev/null"]));
         let text = String::from_utf8(run.stdout).unwrap();

@@ -1,5 +1,5 @@
-//! Which image is meant: one of several by its name, one platform of an index. Mounted by the real
-//! program and read. Expectations: DESIGN 4.1, the OCI image-spec (image-index.md), BuildKit's
+//! The choice of an image: one of several by its name, one platform of an index. The real program mounts
+//! it, and the test reads it. Expectations: DESIGN 4.1, the OCI image-spec (image-index.md), BuildKit's
 //! description of attestations.
 
 mod common;
@@ -14,7 +14,7 @@ use program::images::{annotated, image_of, layout, named, on_platform, reference
 use program::{Place, output};
 use serde_json::{Value, json};
 
-/// The file `who` of an image: which of several it is.
+/// Returns the content of the file `who` of an image, which identifies it.
 #[track_caller]
 fn who(place: &Place, options: &[&str], image: impl AsRef<Path>) -> String {
     place.mount(options, image);
@@ -23,7 +23,7 @@ fn who(place: &Place, options: &[&str], image: impl AsRef<Path>) -> String {
     who
 }
 
-/// An index as a blob, and its descriptor.
+/// Writes an index as a blob, and returns its descriptor.
 fn index_blob(dir: &Path, manifests: &[Value]) -> Value {
     let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests});
     let mut descriptor = write_blob(dir, index.to_string().as_bytes());
@@ -31,7 +31,7 @@ fn index_blob(dir: &Path, manifests: &[Value]) -> Value {
     descriptor
 }
 
-/// Several images in one layout, each with its name.
+/// Several images in one layout, each with a name.
 #[test]
 fn several_images_in_a_layout() {
     let place = Place::new();
@@ -50,7 +50,7 @@ fn several_images_in_a_layout() {
     }
 }
 
-/// The platforms of an index, the host's neither first nor last.
+/// The platforms of an index; the host's is neither first nor last.
 const PLATFORMS: [(&str, Option<&str>); 8] = [
     ("s390x", None),
     ("arm", Some("v6")),
@@ -70,7 +70,8 @@ fn platform_entries(dir: &Path) -> Vec<Value> {
     PLATFORMS.iter().map(entry).collect()
 }
 
-/// What BuildKit adds to an index for each image (moby/buildkit, docs/attestations).
+/// Returns the attestation that BuildKit adds to an index for each image (moby/buildkit,
+/// docs/attestations).
 fn attestation(dir: &Path, of: &Value) -> Value {
     let descriptor = image_of("unknown", "an attestation").write(dir);
     let mut descriptor = annotated(
@@ -83,8 +84,8 @@ fn attestation(dir: &Path, of: &Value) -> Value {
     descriptor
 }
 
-/// `--platform` chooses from an index, flat in `index.json`, one level down or two, with
-/// attestations among the manifests. The default is the host's: what `go env` says.
+/// `--platform` chooses from an index: flat in `index.json`, or one or two levels down, with
+/// attestations among the manifests. The default is the host's platform, according to `go env`.
 #[test]
 fn a_platform_of_an_index() {
     let go = output(Command::new("go").args(["env", "GOHOSTARCH"]));
@@ -120,7 +121,7 @@ fn a_platform_of_an_index() {
     }
 }
 
-/// One single image needs no choice, whatever its platform; an attestation beside it is none.
+/// A single image needs no choice, regardless of its platform; an attestation beside it does not count.
 #[test]
 fn a_single_image_needs_no_choice() {
     for beside in [false, true] {

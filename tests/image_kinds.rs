@@ -1,7 +1,6 @@
-//! Every kind of image that DESIGN 4.1 names, mounted by the real program and read: how it is
-//! packed and how its layers are compressed. The kinds are made by hand
-//! after the OCI image-spec, moby's image/spec/v1.2.md and RFC 1952 and 8878; skopeo's own come on
-//! top.
+//! Every kind of image that DESIGN 4.1 names, with every packing and compression of layers, mounted by
+//! the real program and read. The images are made by hand according to the OCI image-spec, moby's
+//! image/spec/v1.2.md and RFC 1952 and 8878; images made by skopeo are tested as well.
 
 mod common;
 mod program;
@@ -21,7 +20,7 @@ use program::{Place, assert_says, fail, start, succeed};
 use serde_json::{Value, json};
 use sha2::Digest;
 
-/// Mounts an image and reads from both layers of the sample; what the program says.
+/// Mounts an image and reads from both layers of the sample; returns the program's output.
 #[track_caller]
 fn shows_sample(place: &Place, image: impl AsRef<Path>) -> String {
     let said = place.mount(&[], image.as_ref());
@@ -36,9 +35,9 @@ fn shows_sample(place: &Place, image: impl AsRef<Path>) -> String {
     said
 }
 
-/// `docker save` before version 25: a directory for each layer, `repositories`, and a layer that
-/// two images share is stored once, a symlink `../OTHER/layer.tar` in its other places. Several
-/// images: chosen by name, with what docker leaves out of names or not, or by `@NUMBER`.
+/// `docker save` before version 25: a directory for each layer, `repositories`, and a layer that two
+/// images share is stored once, with a symlink `../OTHER/layer.tar` in its other places. Several images
+/// are chosen by name, with or without the parts of a name that docker leaves out, or by `@NUMBER`.
 #[test]
 fn docker_archive_of_old() {
     let place = Place::new();
@@ -78,7 +77,7 @@ fn docker_archive_of_old() {
     }
 }
 
-/// A docker-archive of one image: sniffed, with its prefix, with a name.
+/// A docker-archive of one image: detected, with its prefix, with a name.
 #[test]
 fn docker_archive_of_one_image() {
     let place = Place::new();
@@ -88,8 +87,8 @@ fn docker_archive_of_one_image() {
     shows_sample(&place, reference("docker-archive", &path, ":sample:1"));
 }
 
-/// `docker save` since version 25: an OCI layout and a `manifest.json` that names the same blobs. A
-/// manifest without layers leaves it to `manifest.json`.
+/// `docker save` since version 25: an OCI layout and a `manifest.json` that names the same blobs. If the
+/// manifest has no layers, `manifest.json` is used.
 #[test]
 fn docker_archive_since_25() {
     for empty in [false, true] {
@@ -118,7 +117,7 @@ fn docker_archive_since_25() {
         });
         let path = place.file("saved.tar", tar_layout(&dir));
         assert_eq!(shows_sample(&place, &path), "", "empty: {empty}");
-        // What opens all platforms chooses between the two in the same way.
+        // Opening all platforms chooses between the two in the same way.
         let mut check = place.imgfs();
         // The image has no shell for its script.
         check.args(["check", "--ignore", "missing-interpreter"]);
@@ -133,7 +132,7 @@ fn docker_archive_since_25() {
     }
 }
 
-/// An OCI layout as a directory and as an archive: sniffed, with its prefix, with a name (the
+/// An OCI layout as a directory and as an archive: detected, with its prefix, with a name (the
 /// annotation org.opencontainers.image.ref.name). Member names may begin with `./`.
 #[test]
 fn oci_directory_and_archive() {
@@ -152,8 +151,8 @@ fn oci_directory_and_archive() {
     }
 }
 
-/// The archive as a whole may be gzip, zstd or xz, come as a file, on standard input, or through a pipe
-/// that has a name.
+/// The archive as a whole may be compressed with gzip, zstd or xz, and be a file, standard input, or a named
+/// pipe.
 #[test]
 fn whole_archives_compressed_and_piped() {
     let place = Place::new();
@@ -194,7 +193,7 @@ fn whole_archives_compressed_and_piped() {
     }
 }
 
-/// bzip2 is named, with a way to read the image all the same, and so is a layer of it.
+/// An archive and a layer compressed with bzip2 are refused by name, with a way to read them.
 #[test]
 fn bzip2_is_refused_by_name() {
     let place = Place::new();
@@ -225,11 +224,11 @@ fn bzip2_is_refused_by_name() {
     );
 }
 
-/// How a layer may be stored: each shows the same.
+/// Returns the ways in which a layer may be stored; each shows the same files.
 fn stored(tar: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let (a, b) = tar.split_at(700);
     let zstd = |bytes| zstd::encode_all(bytes, 3).unwrap();
-    // RFC 8878, 3.1.2: a magic number of sixteen, a length, and that many bytes of anything.
+    // RFC 8878, 3.1.2: one of sixteen magic numbers, a length, and that many arbitrary bytes.
     let skippable = b"\x5a\x2a\x4d\x18\x05\0\0\0hello".to_vec();
     vec![
         (TAR, tar.to_vec()),
@@ -262,7 +261,7 @@ fn stored(tar: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Layers plain, gzip, zstd and xz, of one piece or several, in a layout and in a docker-archive.
+/// Layers plain, gzip, zstd and xz, in one piece or several, in a layout and in a docker-archive.
 #[test]
 fn layers_compressed_in_every_way() {
     let place = Place::new();
@@ -279,7 +278,7 @@ fn layers_compressed_in_every_way() {
     }
 }
 
-/// The bytes decide, not the media type: it is only warned of.
+/// The bytes decide, not the media type; a wrong one gives only a warning.
 #[test]
 fn a_media_type_that_lies_is_a_warning() {
     let types = [TAR, TAR_GZIP, TAR_ZSTD, TAR_XZ];
@@ -358,8 +357,8 @@ fn sha512_digests() {
     assert_eq!(shows_sample(&place, &dir), "");
 }
 
-/// The line of the history that made a layer, lines with `empty_layer` passed over (config.md). A
-/// history of the wrong length says nothing certain: a warning, and `unknown`.
+/// The history line that made a layer, skipping lines with `empty_layer` (config.md). If the history has
+/// the wrong length, nothing is certain: a warning, and `unknown`.
 #[test]
 fn history_lines() {
     let line = |by: &str, empty: bool| json!({"created_by": by, "empty_layer": empty});
@@ -395,7 +394,7 @@ fn history_lines() {
     }
 }
 
-/// What skopeo makes of the same layers, in each of its kinds.
+/// The images that skopeo makes of the same layers, in each of its formats.
 #[test]
 fn as_skopeo_writes_them() {
     let place = Place::new();

@@ -1,6 +1,7 @@
-//! What `imgfs::inspect` says of ELF files and scripts.
+//! Results of `imgfs::inspect` for ELF files and scripts.
 //!
-//! Expectations are those of readelf and of how each file was made (`tests/data/inspect/README.md`).
+//! The expectations come from readelf and from the way in which each file was made
+//! (`tests/data/inspect/README.md`).
 
 mod inspect_support;
 
@@ -174,7 +175,7 @@ fn platforms() {
     }
 }
 
-/// Kind, linkage, C library and what of it is asked for, loader, libraries.
+/// Kind, linkage, C library and its required version, loader, libraries.
 #[test]
 fn linking() {
     use Kind::{Executable, Object, SharedLibrary};
@@ -383,7 +384,7 @@ fn hardening() {
     }
 }
 
-/// What Linux runs in spite of its header is decoded in spite of it: each of these was tried.
+/// Files that Linux runs despite their headers are decoded: each of these was tried.
 #[test]
 fn damage_costs_only_what_it_hits() {
     let whole = facts("gcc-glibc-pie");
@@ -413,14 +414,14 @@ fn damage_costs_only_what_it_hits() {
     file[40..48].fill(0);
     file[58..64].fill(0);
     assert_eq!(inspect(&file).unwrap(), whole);
-    // e_phoff past the end: the machine is still known.
+    // e_phoff past the end: the machine is still reported.
     let blind = patched(32, &[0xff; 8]);
     assert_eq!(blind.arch, whole.arch);
     assert_eq!(
         (blind.linkage, blind.libc, blind.relro),
         (None, Some(Libc::Unknown), None)
     );
-    // e_phnum says that the number is elsewhere, and it is not.
+    // e_phnum says that the number is in a section header, which does not exist.
     assert_eq!(patched(56, &[0xff; 2]).linkage, None);
 }
 

@@ -1,4 +1,4 @@
-//! `imgfs inspect`: the same words as the sidecar of the same file in an image, or JSON.
+//! `imgfs inspect`: the text of the same file's sidecar in an image, or JSON.
 
 mod common;
 
@@ -23,8 +23,8 @@ const FILES: [&str; 5] = [
     "zig-aarch64-macos",
 ];
 
-/// What a mount says of a file, inspect says of it on the host: all but the path, the
-/// layer, and what only the rest of the image tells.
+/// For a file on the host, inspect prints the sidecar of the same file in a mount, except the path, the
+/// layer, and the facts that depend on the rest of the image.
 #[test]
 fn a_host_file_has_the_text_of_its_sidecar() {
     let dir = tempfile::tempdir().unwrap();
@@ -95,7 +95,8 @@ fn json_says_the_same() {
     assert_eq!(json.lines().count(), FILES.len());
 }
 
-/// What is no executable is named, and the rest is still told; so is what cannot be read.
+/// A file that is not an executable is named, and the others are still reported; the same for an
+/// unreadable file.
 #[test]
 fn what_is_none_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
@@ -118,7 +119,7 @@ fn what_is_none_is_an_error() {
     assert!(text.starts_with("IMGFS_ARCH=1\n") && text.contains("\nGOARCH=arm64\n"));
 }
 
-/// Who stops reading hears nothing of it.
+/// A closed output pipe is not reported.
 #[test]
 fn a_closed_pipe_ends_it_quietly() {
     let files = vec![data("gcc-glibc-pie"); 2000];

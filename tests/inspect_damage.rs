@@ -1,6 +1,7 @@
-//! No damage to a file makes `imgfs::inspect` panic, read or allocate much at a time, or take long.
+//! For any damage to a file, `imgfs::inspect` does not panic, read or allocate much at a time, or take
+//! long.
 
-// Only so can what is allocated be measured.
+// Required to measure allocations.
 #![allow(unsafe_code)]
 
 mod inspect_support;
@@ -15,17 +16,17 @@ use imgfs::inspect::{Binary, Format, Source, inspect};
 use inspect_support::*;
 use proptest::prelude::*;
 
-/// Nothing that is asked for at a time, of the file or of the allocator, is longer.
+/// No single read or allocation is longer.
 const PIECE_LIMIT: usize = 16 << 20;
 
-/// No small file takes longer, in a build that is not optimised either.
+/// No small file takes longer, in an unoptimised build either.
 const TIME_LIMIT: Duration = Duration::from_millis(200);
 
-/// The system's allocator; minds the longest block that each thread has asked for.
+/// The system's allocator; records the longest block that each thread has requested.
 struct Minded;
 
 thread_local! {
-    /// Without a destructor and a first use, so that the allocator may touch it at any time.
+    /// Without a destructor and lazy initialisation, so that the allocator may use it at any time.
     static LONGEST: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -33,29 +34,29 @@ fn mind(len: usize) {
     LONGEST.set(LONGEST.get().max(len));
 }
 
-// SAFETY: every call goes to `System` as it came, and its answer back; `mind` neither allocates nor
-// panics, for a `Cell<usize>` with a constant start is neither made nor dropped.
+// SAFETY: every call and its result are passed through `System` unchanged; `mind` neither allocates nor
+// panics, because a `Cell<usize>` with a constant initial value needs no initialisation and no drop.
 unsafe impl GlobalAlloc for Minded {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         mind(layout.size());
-        // SAFETY: the caller keeps the contract, which is the same.
+        // SAFETY: the caller upholds the same contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         mind(layout.size());
-        // SAFETY: the caller keeps the contract, which is the same.
+        // SAFETY: the caller upholds the same contract.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, len: usize) -> *mut u8 {
         mind(len);
-        // SAFETY: the caller keeps the contract, which is the same; `block` is of `System`.
+        // SAFETY: the caller upholds the same contract; `block` was allocated by `System`.
         unsafe { System.realloc(block, layout, len) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract, which is the same; `block` is of `System`.
+        // SAFETY: the caller upholds the same contract; `block` was allocated by `System`.
         unsafe { System.dealloc(block, layout) }
     }
 }
@@ -63,7 +64,7 @@ unsafe impl GlobalAlloc for Minded {
 #[global_allocator]
 static ALLOCATOR: Minded = Minded;
 
-/// What a call of `inspect` cost.
+/// The cost of a call of `inspect`.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cost {
     /// The longest block that it allocated.
@@ -77,8 +78,8 @@ impl Cost {
     }
 }
 
-/// `inspect`, and what it cost. Time is that of the better of two tries where one is too long, for
-/// other threads run meanwhile.
+/// Runs `inspect` and measures its cost. If the time is too long, the better time of two tries counts,
+/// since other threads run at the same time.
 fn measured(file: &impl Source) -> (Option<Binary>, Cost) {
     let attempt = || {
         LONGEST.set(0);
@@ -97,7 +98,7 @@ fn measured(file: &impl Source) -> (Option<Binary>, Cost) {
     (found, second)
 }
 
-/// Calls, and the worst cost of them, of a test.
+/// The number of calls in a test, and their worst cost.
 struct Tally(Mutex<(u32, Cost)>);
 
 impl Tally {
@@ -122,7 +123,7 @@ impl Tally {
     }
 }
 
-/// A file that minds how it is read.
+/// A file that records how it is read.
 struct Watched<'a> {
     bytes: &'a [u8],
     longest: Cell<usize>,
@@ -152,7 +153,7 @@ impl Source for Watched<'_> {
     }
 }
 
-/// Files of all formats and layouts to damage.
+/// Returns files of all formats and layouts to damage.
 fn seeds() -> Vec<Vec<u8>> {
     let names = [
         "gcc-glibc-pie",
@@ -201,7 +202,7 @@ fn seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-/// Every file, cut off everywhere where its headers may be, and at some places beyond.
+/// Every file, truncated at every offset of its headers and at some offsets beyond.
 #[test]
 fn cut_off_files_never_panic() {
     let tally = Tally::new();
@@ -218,7 +219,7 @@ fn cut_off_files_never_panic() {
     tally.print("cut off");
 }
 
-/// The measure itself: an allocation is seen, and of this thread only.
+/// Tests the measurement: it detects an allocation, and only of this thread.
 #[test]
 fn allocations_are_seen() {
     LONGEST.set(0);
@@ -235,7 +236,7 @@ fn allocations_are_seen() {
     assert!(LONGEST.get() < 1 << 20);
 }
 
-/// What is most likely to make a decoder slow: much of what it looks for, and nothing that it is.
+/// Worst cases for decoders: many occurrences of the patterns that they search for, none of them valid.
 #[test]
 fn long_files_are_not_slow() {
     for pattern in [
@@ -260,13 +261,13 @@ fn long_files_are_not_slow() {
             let took = started.elapsed();
             let longest = LONGEST.get();
             assert!(longest <= PIECE_LIMIT, "{pattern:?}: {longest} bytes");
-            // In a build that is not optimised: it is 10 ms otherwise.
+            // This is for an unoptimised build: it is 10 ms otherwise.
             assert!(took < Duration::from_secs(5), "{pattern:?}: {took:?}");
         }
     }
 }
 
-/// Bytes that numbers are most likely to go wrong with.
+/// Generates bytes that are most likely to cause wrong numbers.
 fn hostile_byte() -> impl Strategy<Value = u8> {
     prop_oneof![
         Just(0),
@@ -278,7 +279,7 @@ fn hostile_byte() -> impl Strategy<Value = u8> {
     ]
 }
 
-/// A seed, and how it is damaged.
+/// A seed and its damage.
 #[derive(Clone, Debug)]
 struct Damage {
     seed: prop::sample::Index,
@@ -289,7 +290,7 @@ struct Damage {
     cut: Option<prop::sample::Index>,
 }
 
-/// Headers are at the ends of a file, mostly; so is most of the damage.
+/// Generates damage. Headers are mostly at the ends of a file, and so is most of the damage.
 fn damage() -> impl Strategy<Value = Damage> {
     let index = any::<prop::sample::Index>;
     let near = |len: usize| prop::collection::vec((0..len, hostile_byte()), 0..24);
@@ -320,7 +321,7 @@ impl Damage {
         let mut file = self.seed.get(seeds).clone();
         let len = file.len();
         for &(at, byte) in &self.near_start {
-            // With its magic number gone, a file is not looked at any further.
+            // Without its magic number, a file is not examined further.
             if let Some(old) = file.get_mut(at).filter(|_| !self.spare_magic || at >= 8) {
                 *old = byte;
             }
@@ -347,7 +348,7 @@ fn damage_never_panics() {
     let (seeds, tally) = (seeds(), Tally::new());
     let config = ProptestConfig {
         cases: 6000,
-        // What fails is printed, and kept nowhere.
+        // A failing case is printed, but not saved.
         failure_persistence: None,
         ..ProptestConfig::default()
     };
@@ -359,7 +360,7 @@ fn damage_never_panics() {
         prop_assert!(cost.bearable(), "{cost:?}");
         prop_assert!(watched.longest.get() <= PIECE_LIMIT);
         prop_assert!(watched.total.get() <= 4 * file.len() as u64 + (16 << 20));
-        // What has an ELF header has a machine.
+        // A file with an ELF header has a machine.
         prop_assert!(found.is_none_or(|b| b.format != Format::Elf || b.arch.is_some()));
     });
     tally.print("damaged");

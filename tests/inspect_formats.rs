@@ -1,6 +1,6 @@
-//! What `imgfs::inspect` says of files that are not ELF.
+//! Results of `imgfs::inspect` for files that are not ELF.
 //!
-//! Expectations are those of llvm-readobj, llvm-objdump and of how each file was made
+//! The expectations come from llvm-readobj, llvm-objdump and the way in which each file was made
 //! (`tests/data/inspect/README.md`).
 
 mod inspect_support;
@@ -285,20 +285,20 @@ fn universal_binaries_are_lists() {
         let darwin = Some("darwin");
         let expected = [(darwin, Some("amd64")), (darwin, Some("arm64"))];
         assert!(slices.eq(expected));
-        // All else is that of the first slice.
+        // All other facts are those of the first slice.
         let alone = Binary {
             format: Format::MachOUniversal,
             slices: found.slices.clone(),
             ..facts("zig-x86_64-macos")
         };
         assert_eq!(found, alone);
-        // A slice that is cut off still has its name in the table.
+        // A truncated slice is still named in the table.
         let cut = file.len() - arm.len();
         let cut = inspect(&&file[..cut]).unwrap();
         assert_eq!(cut.slices, found.slices);
         assert_eq!(inspect(&&file[..8000]), None);
     }
-    // A universal library for linking has archives for slices.
+    // A universal static library has archives as slices.
     let library = universal(false, &[(0x0100_0007, 3, b"!<arch>\n")]);
     let found = inspect(&library).unwrap();
     assert_eq!((found.kind, found.arch), (Kind::Archive, None));
@@ -324,7 +324,7 @@ fn archives_are_for_the_platforms_of_their_members() {
         })
         .collect();
     assert_eq!(slices, ["linux/amd64", "darwin/arm64"]);
-    // A Debian package is none; one without members may be.
+    // A Debian package is not decoded; an archive without members may be.
     assert_eq!(inspect(&ar(&[("debian-binary", b"2.0\n")])), None);
     assert_eq!(inspect(&ar(&[])).unwrap().format, Format::Ar);
 }
@@ -344,7 +344,7 @@ fn libraries_of_aix_are_members() {
 
 #[test]
 fn what_is_packed_is_said_to_be() {
-    // `l_info` of UPX: a checksum, the mark, and versions.
+    // `l_info` of UPX: a checksum, the magic, and versions.
     let found = inspect(&elf(5, b"\x12\x34\x56\x78UPX!\x1c\x08\x0e\x16")).unwrap();
     assert!(found.packed);
     assert_eq!((found.libc, found.go), (Some(Libc::Unknown), None));

@@ -1,4 +1,4 @@
-//! Go in files of every format that it is linked into.
+//! Go build information in files of every format that Go is linked into.
 
 mod inspect_support;
 
@@ -7,7 +7,7 @@ use inspect_support::*;
 
 #[test]
 fn build_info_is_a_claim() {
-    // Static, DragonFly and Linux cannot be told apart by anything else.
+    // Static programs for DragonFly and Linux differ in nothing else.
     let file = go_elf(&[
         ("-ldflags", "\"-X 'main.v=a\\\"b'\""),
         ("CGO_ENABLED", "0"),
@@ -21,7 +21,7 @@ fn build_info_is_a_claim() {
         source: FactSource::BuildInfo,
     };
     assert_eq!(found.os, Some(os));
-    // But the machine is that of the header.
+    // But the machine comes from the header.
     assert_eq!(found.arch.unwrap().value, "amd64");
     assert_eq!(found.variants, [("GOAMD64", "v3".to_owned())]);
     assert_eq!(
@@ -57,7 +57,7 @@ fn go_pe(section: u32, content: Vec<u8>) -> Vec<u8> {
 fn build_info_in_every_format() {
     let settings = [("GOARCH", "any"), ("GOOS", "any"), ("GOAMD64", "v2")];
     let info = build_info(&settings);
-    // In WebAssembly only the text is left, and the version is the producer's.
+    // In WebAssembly only the text remains, and the version is the producer's.
     let text = modinfo(&[("GOOS", "wasip1")]);
     let producers = b"\x09producers\x01\x08language\x01\x02Go\x08go1.22.1";
     let module = wasm(&[(0, producers), (11, &text)]);
@@ -75,7 +75,7 @@ fn build_info_in_every_format() {
             "any",
             "arm64",
         ),
-        // The name of the section is a hint.
+        // The name of the section is only a hint.
         (Format::MachO, macho(b"__data", &info), "any", "arm64"),
         (Format::Xcoff, xcoff(&info), "aix", "ppc64"),
         (Format::Plan9, plan9(&info), "plan9", "amd64"),
@@ -92,27 +92,27 @@ fn build_info_in_every_format() {
 
 #[test]
 fn go_is_told_by_its_tables() {
-    // As esbuild 0.28 is built: no header, but the tables, the version and the text are there.
+    // As esbuild 0.28 is built: no header, but the tables, the version and the text exist.
     let mut constants = b"\xf1\xff\xff\xff\0\0\x01\x08\x10\x07\0\0\0\0\0\0".to_vec();
     constants.extend(b"\0\0\0\0\0\0\0\xffgo1.26.5\0");
     constants.extend(modinfo(&[("GOOS", "linux"), ("GOAMD64", "v1")]));
     let check = |found: Binary| {
-        let go = found.go.expect("the tables tell");
+        let go = found.go.expect("Go is recognised by its tables");
         assert_eq!(go.version, "go1.26.5");
         assert_eq!(go.setting("GOAMD64"), Some("v1"));
         assert_eq!(found.libc, Some(Libc::None));
     };
     check(inspect(&elf(4, &constants)).unwrap());
     check(inspect(&go_pe(READ, constants.clone())).unwrap());
-    // Without anything but the tables it is still Go.
+    // With only the tables it is still Go.
     constants.truncate(16);
     let go = inspect(&elf(4, &constants)).unwrap().go.unwrap();
     assert_eq!((&go.version[..], go.path), ("unknown", None));
-    // And without them, the version of Go in some text is nothing.
+    // Without them, a Go version in some text has no meaning.
     assert_eq!(inspect(&elf(4, b"\0go1.26.5\0")).unwrap().go, None);
 }
 
-/// `-buildmode=c-archive`: one object has all of Go in it.
+/// `-buildmode=c-archive`: one object contains all of the Go code.
 #[test]
 fn an_archive_for_c_has_go_in_it() {
     let file = ar(&[

@@ -1,8 +1,8 @@
-//! The whole text of every file of `tests/data/inspect`, as its sidecar has it.
+//! The whole sidecar text of every file of `tests/data/inspect`.
 //!
-//! The expectations are in `tests/data/inspect/golden.txt`; how they were reviewed is in the README
-//! beside it. `IMGFS_RENEW=1 cargo test --test inspect_golden` writes them again, and fails with what
-//! has changed, for a look at each line; a second run passes.
+//! The expectations are in `tests/data/inspect/golden.txt`; the README beside it says how they were
+//! reviewed. `IMGFS_RENEW=1 cargo test --test inspect_golden` writes them again, and fails with the
+//! changes, so that each line can be reviewed; a second run passes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use imgfs::inspect::inspect;
 use imgfs::view::{Subject, facts, sidecar};
 
-/// What is in the directory besides executables.
+/// Files of the directory that are not executables.
 const OTHERS: [&str; 3] = ["README.md", "golden.txt", "make.sh"];
 
 /// Text by file name.
@@ -21,7 +21,8 @@ fn dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/inspect")
 }
 
-/// What the sidecar of each file says, were it in an image under its name, root's, with mode 0755.
+/// Returns the sidecar text of each file, as if it were in an image under its name, owned by root, with
+/// mode 0755.
 fn said() -> Texts {
     let mut texts = Texts::new();
     for entry in fs::read_dir(dir()).unwrap() {
@@ -47,7 +48,7 @@ fn said() -> Texts {
     texts
 }
 
-/// The sections of the golden text.
+/// Returns the sections of the golden text.
 fn sections(golden: &str) -> Texts {
     let mut texts = Texts::new();
     let mut section: Option<&mut String> = None;
@@ -56,7 +57,7 @@ fn sections(golden: &str) -> Texts {
             assert!(!texts.contains_key(name), "{name} is there twice");
             section = Some(texts.entry(name.to_owned()).or_default());
         } else {
-            let text = section.as_mut().expect("a heading comes first");
+            let text = section.as_mut().expect("a section begins with a heading");
             text.push_str(line);
             text.push('\n');
         }
@@ -64,7 +65,7 @@ fn sections(golden: &str) -> Texts {
     texts
 }
 
-/// What is not the same: files, and lines of them.
+/// Returns the differences: files, and lines of them.
 fn differences(expected: &Texts, said: &Texts) -> Vec<String> {
     let mut found = Vec::new();
     for name in expected.keys().filter(|name| !said.contains_key(*name)) {
@@ -80,7 +81,7 @@ fn differences(expected: &Texts, said: &Texts) -> Vec<String> {
         found.extend(gone.map(|line| format!("{name}: -{line}")));
         let come = new.iter().filter(|line| !old.contains(line));
         found.extend(come.map(|line| format!("{name}: +{line}")));
-        // Then it is the order, or a line that is there twice.
+        // In this case the order differs, or a line occurs twice.
         if expected != text && !found.iter().any(|f| f.starts_with(&format!("{name}: "))) {
             found.push(format!("{name}: lines are in another order"));
         }
@@ -103,16 +104,16 @@ fn every_file_has_its_golden_text() {
             .map(|(name, text)| format!("== {name}\n{text}"))
             .collect();
         if golden.is_ok_and(|golden| golden == text) {
-            panic!("IMGFS_RENEW is set, and nothing has changed");
+            panic!("IMGFS_RENEW is set, but nothing has changed");
         }
         fs::write(&path, text).unwrap();
-        panic!("golden.txt is renewed:\n{}", changed.join("\n"));
+        panic!("golden.txt was renewed:\n{}", changed.join("\n"));
     }
     let found = differences(&sections(&golden.unwrap()), &said);
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
-/// The comparison itself, since all depends on it.
+/// Tests the comparison itself, since all tests depend on it.
 #[test]
 fn differences_are_found() {
     let golden = sections("== a\nX=1\nY=2\n== b\n== c\nX=1\nY=2\n");

@@ -1,5 +1,5 @@
-//! A mount comes into being, by the real program: without a word, shown as what it is, in the
-//! background or in front. Expectations: issue 2, DESIGN 4.2 and 6, and the program's own help.
+//! The start of a mount, by the real program: silent, correctly listed, in the background or in the
+//! foreground. Expectations: issue 2, DESIGN 4.2 and 6, and the program's own help.
 
 mod common;
 mod program;
@@ -12,7 +12,7 @@ use std::process::Command;
 use program::images::{docker_archive, sample, slow_image};
 use program::{Place, SOON, assert_says, fail, finish, output, start, stderr, succeed, within};
 
-/// The command returns 0 when the tree can be read, and in a pipe says nothing.
+/// The command returns 0 when the tree can be read, and prints nothing to a pipe.
 #[test]
 fn mount_returns_without_a_word_when_the_tree_can_be_read() {
     let place = Place::new();
@@ -22,8 +22,8 @@ fn mount_returns_without_a_word_when_the_tree_can_be_read() {
     place.assert_gone();
 }
 
-/// The background process has a session of its own, its streams at /dev/null and the log, and keeps
-/// no directory busy.
+/// The background process has its own session, its streams are /dev/null and the log, and it keeps no
+/// directory busy.
 #[test]
 fn the_daemon_has_left_the_terminal() {
     let place = Place::new();
@@ -40,14 +40,15 @@ fn the_daemon_has_left_the_terminal() {
     assert!(log.starts_with(place.join("state/imgfs")), "{log:?}");
     let mode = fs::metadata(&log).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    // Through its standard output it told the command that all is well; then that is the log too.
+    // The process reported success to the command through its standard output, which is then redirected
+    // to the log too.
     within(SOON, "standard output to be the log", || {
         read_link(daemon.proc("fd/1")).unwrap() == log
     });
     assert_eq!(read_link(daemon.proc("cwd")).unwrap(), Path::new("/"));
 }
 
-/// `/proc/mounts`: type `fuse.imgfs`, the image's absolute path as the source, whatever is in its
+/// `/proc/mounts`: type `fuse.imgfs`, the image's absolute path as the source, for any characters in its
 /// name, and `ro,nosuid,nodev,noexec`.
 #[test]
 fn the_mount_table_says_what_is_mounted() {
@@ -62,7 +63,7 @@ fn the_mount_table_says_what_is_mounted() {
         let mnt = place.join("the, mount point");
         fs::create_dir(&mnt).unwrap();
         let mut command = place.imgfs();
-        // By relative names: what is shown is absolute.
+        // The arguments are relative, but the mount table shows absolute paths.
         command.args(["mount", name, "the, mount point"]);
         succeed(command.current_dir(place.join("")));
         let mount = place.only_mount();
@@ -78,7 +79,7 @@ fn the_mount_table_says_what_is_mounted() {
     }
 }
 
-/// Programs of the image do not start from the mount, unless `--exec` is given.
+/// Programs of the image cannot be executed from the mount, unless `--exec` is given.
 #[test]
 fn exec_drops_noexec() {
     let place = Place::new();
@@ -99,7 +100,7 @@ fn exec_drops_noexec() {
     }
 }
 
-/// `-f` stays in front until the mount is taken away, then exits with 0.
+/// With `-f` the command stays in the foreground until the mount is unmounted, then exits with 0.
 #[test]
 fn foreground_stays_in_front() {
     let place = Place::new();
@@ -139,7 +140,7 @@ fn sidecar_modes() {
     }
 }
 
-/// `--log FILE`; the log of the mount before is kept. A log that cannot be written is said, and
+/// `--log FILE`; the log of the previous mount is kept. A log that cannot be written is an error, and
 /// then nothing stays mounted.
 #[test]
 fn the_log_goes_where_it_is_told() {
@@ -158,7 +159,7 @@ fn the_log_goes_where_it_is_told() {
     place.assert_gone();
 }
 
-/// `-v` says more: on standard error until the mount is there, then in the log.
+/// `-v` prints more: on standard error until the mount is ready, then in the log.
 #[test]
 fn verbose_says_more() {
     let place = Place::new();
@@ -180,7 +181,7 @@ fn verbose_says_more() {
     );
 }
 
-/// A second mount on the same mountpoint is refused, by any name of it, and harms nothing.
+/// A second mount on the same mountpoint is refused, under any name of it, and does no harm.
 #[test]
 fn mounting_twice_is_refused() {
     let place = Place::new();
@@ -202,7 +203,7 @@ fn mounting_twice_is_refused() {
     place.assert_gone();
 }
 
-/// `cat IMAGE | imgfs mount - DIR`, in the background and in front.
+/// `cat IMAGE | imgfs mount - DIR`, in the background and in the foreground.
 #[test]
 fn an_image_on_standard_input() {
     for options in [&[][..], &["-f"]] {
@@ -225,8 +226,8 @@ fn an_image_on_standard_input() {
     }
 }
 
-/// On a terminal a bar shows while layers are read, in a pipe nothing does. The daemon outlives the
-/// terminal.
+/// A progress bar is shown on a terminal while layers are read, and not in a pipe. The daemon outlives
+/// the terminal.
 #[test]
 fn a_bar_on_a_terminal_only() {
     let place = Place::new();
@@ -244,7 +245,7 @@ fn a_bar_on_a_terminal_only() {
     let shown = output(&mut script);
     let text = String::from_utf8_lossy(&shown.stdout);
     assert!(shown.status.success(), "{text}");
-    // It redraws itself in place, and shows how many bytes of how many are read.
+    // It redraws itself in place, and shows how many bytes of the total are read.
     assert!(text.contains("\x1b[") || text.contains('\r'), "{text:?}");
     assert_says(&text, &["1 layer", "iB/"]);
     assert_eq!(
@@ -255,7 +256,7 @@ fn a_bar_on_a_terminal_only() {
     assert_eq!(place.mount(&[], image), "");
 }
 
-/// Two mounts at once know nothing of each other; one command takes both away.
+/// Two simultaneous mounts are independent; one command unmounts both.
 #[test]
 fn two_mounts_at_once() {
     let place = Place::new();

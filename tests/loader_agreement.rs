@@ -1,6 +1,6 @@
-//! What is missing is what the loader does not find: each dynamic executable and library of the healthy
-//! images, and of those that lack something, is given to the image's own loader (`--list`, ld.so(8);
-//! musl's has it too), which runs in the unpacked tree.
+//! `MISSING` lists the libraries that the loader does not find: each dynamic executable and library of
+//! the healthy images, and of images that lack something, is given to the image's own loader (`--list`,
+//! ld.so(8); musl's has it too), which runs in the unpacked tree.
 
 #![cfg(target_arch = "x86_64")]
 
@@ -19,12 +19,12 @@ use imgfs::tree::{Kind, Tree};
 const GLIBC: &str = "/lib64/ld-linux-x86-64.so.2";
 const MUSL: &str = "/lib/ld-musl-x86_64.so.1";
 
-/// A file that a loader can be asked about.
+/// A file that a loader can load.
 struct Subject {
     path: String,
     loader: &'static str,
     missing: BTreeSet<String>,
-    /// What became of the loader that it names, and that name.
+    /// The status of the loader that it names, and that name.
     interpreter: Option<(InterpreterStatus, String)>,
 }
 
@@ -32,7 +32,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The dynamic ELF files for amd64 of an image.
+/// Returns the dynamic ELF files for amd64 of an image.
 fn subjects(image: &OpenImage) -> Vec<Subject> {
     let findings = image.findings().unwrap();
     let tree = &image.tree;
@@ -65,18 +65,18 @@ fn subjects(image: &OpenImage) -> Vec<Subject> {
     subjects
 }
 
-/// The libraries that the loader does not find for a file: musl's tells all, glibc's the first one.
-/// `None` if the loader is not there either.
+/// Returns the libraries that the loader does not find for a file: all of them for musl, the first one
+/// for glibc. `None` if the loader is missing too.
 fn unfound(tree: &Unpacked, subject: &Subject, path: Option<&str>) -> Option<BTreeSet<String>> {
     if !tree.join(subject.loader).exists() {
-        // A link that leads on from the root of the image leads elsewhere from here.
+        // An absolute link in the image leads elsewhere from here.
         let link = std::fs::read_link(tree.join(subject.loader)).ok()?;
         if !tree.join(link.to_str()?).exists() {
             return None;
         }
     }
     let mut command = vec![subject.loader];
-    // What the config of the image sets, as a runtime would.
+    // The image's config sets this, as a runtime would.
     command.extend(path.into_iter().flat_map(|path| ["--library-path", path]));
     command.extend(["--list", &subject.path]);
     let output = tree.start(&command);
@@ -92,7 +92,7 @@ fn unfound(tree: &Unpacked, subject: &Subject, path: Option<&str>) -> Option<BTr
     Some(glibc.chain(musl).map(str::to_owned).collect())
 }
 
-/// Compares all of an image; says how many files that were, and how many of them lack something.
+/// Compares all files of an image; returns how many there were, and how many of them lack a library.
 fn agree(name: &str, archive: &Path, platform: Option<&str>) -> (usize, usize) {
     let image = open_archive(archive, platform);
     let tree = Unpacked::new(archive, platform);

@@ -1,6 +1,6 @@
-//! What a loader does when a program is executed: small programs and libraries (`loader_run/build.sh`) are
-//! really executed in a chroot, and what they write, their exit status, and which library they got are
-//! compared with what [`imgfs::launch::load`] says.
+//! The behaviour of a loader when a program is executed: small programs and libraries
+//! (`loader_run/build.sh`) are really executed in a chroot, and their output, their exit status and the
+//! libraries they got are compared with the result of [`imgfs::launch::load`].
 
 #![cfg(target_arch = "x86_64")]
 
@@ -14,12 +14,12 @@ use common::{OciImage, oci_dir, open_image, run};
 use imgfs::launch::{Execution, Loaded, load};
 use imgfs::open::OpenImage;
 
-/// What is executed.
+/// A program and how it is executed.
 #[derive(Clone, Copy)]
 struct Case {
     name: &'static str,
     path: &'static str,
-    /// Empty: the path alone.
+    /// Empty: only the path.
     argv: &'static [&'static str],
     env: &'static [&'static str],
     cwd: &'static str,
@@ -44,7 +44,7 @@ const fn with(name: &'static str, path: &'static str, env: &'static [&'static st
     }
 }
 
-/// As another user, to whom setuid means something.
+/// Runs as another user, for whom setuid has an effect.
 const fn user(name: &'static str, path: &'static str, env: &'static [&'static str]) -> Case {
     Case {
         uid: 1000,
@@ -70,7 +70,7 @@ const fn direct(name: &'static str, argv: &'static [&'static str]) -> Case {
 }
 
 const CASES: &[Case] = &[
-    // Where libraries are found.
+    // Search for libraries.
     case("missing", "/bin/plain"),
     case("runpath", "/bin/runpath"),
     case("rpath", "/bin/rpath"),
@@ -227,7 +227,7 @@ const CASES: &[Case] = &[
         &["LD_LIBRARY_PATH=/opt/a"],
     ),
     user("not setuid", "/bin/plain", &["LD_LIBRARY_PATH=/opt/a"]),
-    // Files that are there.
+    // Existing files that cannot be loaded.
     with(
         "empty",
         "/bin/plain",
@@ -480,7 +480,7 @@ const CASES: &[Case] = &[
     direct("musl: ld.so with a text", &[MUSL, "/opt/text/libfoo.so"]),
 ];
 
-/// What came of it.
+/// The result of a run.
 struct Real {
     stdout: String,
     errors: Vec<String>,
@@ -506,7 +506,7 @@ fn execute(dir: &Path, case: &Case, argv: &[&str]) -> Real {
     }
 }
 
-/// The path of the library whose `foo` is called: the first that has one.
+/// Returns the path of the library whose `foo` is called: the first that defines it.
 fn provider(image: &OpenImage, loaded: &Loaded) -> Option<String> {
     loaded.libraries.iter().find_map(|library| {
         let source = image.bytes(&image.tree, library.node, 0, 4 << 20).unwrap();
@@ -517,7 +517,7 @@ fn provider(image: &OpenImage, loaded: &Loaded) -> Option<String> {
     })
 }
 
-/// Compares a prediction with what happened; says what differs.
+/// Compares a prediction with the real result; returns the difference.
 fn compare(image: &OpenImage, loaded: &Loaded, real: &Real) -> Option<String> {
     let mut lines = loaded.warnings.clone();
     if loaded.unknown {
@@ -537,7 +537,7 @@ fn compare(image: &OpenImage, loaded: &Loaded, real: &Real) -> Option<String> {
             ));
         }
     }
-    // A function that is missing and called shows only then.
+    // A missing function that is called is detected only then.
     let at_call = loaded.lacking.iter().find(|lacking| lacking.at_call);
     let called = real.errors.last().is_some_and(|line| {
         let missing = |symbol: &str| line.contains("symbol lookup error") && line.ends_with(symbol);

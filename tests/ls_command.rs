@@ -11,7 +11,7 @@ use program::{assert_says, output, stderr, str};
 use serde_json::Value;
 use various::{Various, split};
 
-/// What a line has instead of a byte that would break it.
+/// Decodes the escapes that a line has in place of bytes that would break it.
 fn unescape(name: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = name;
@@ -67,7 +67,7 @@ fn names_are_those_of_ls() {
         let ours = names(&various.bytes("ls", &[&format!("/{dir}")]));
         assert_eq!(ours, split(&theirs, 0), "{dir}");
     }
-    // The default is the root; a name needs no slash before it.
+    // The default is the root; a name needs no leading slash.
     assert_eq!(various.bytes("ls", &[]), various.bytes("ls", &["/"]));
     assert_eq!(
         various.bytes("ls", &["odd"]),
@@ -82,7 +82,7 @@ fn names_are_those_of_ls() {
     assert_eq!(various.text("ls", &["dangling"]), "/dangling\n");
     assert_eq!(various.text("ls", &["-d", "to-dir"]), "/to-dir\n");
     assert_eq!(various.text("ls", &["-d", "to-dir/"]), "/to-dir\n");
-    // Several have titles, files before them.
+    // Several directories have headings, and files come before them.
     let text = various.text("ls", &["gone", "/deep/a", "file", "size/0"]);
     assert_eq!(text, "/file\n/size/0\n\n/deep/a:\nb\n\n/gone:\n");
 }
@@ -111,9 +111,9 @@ fn lines_are_those_of_ls_and_stat() {
                 assert_eq!(field(), *word, "{line}");
             }
             match words[0][0] {
-                // A device has two numbers there.
+                // ls prints two numbers for a device.
                 b'c' | b'b' => assert!(field().ends_with(b",") && !field().is_empty()),
-                // FUSE and the image agree on what a directory's size is.
+                // FUSE and the image agree on the size of a directory.
                 _ => assert_eq!(field(), words[4], "{line}"),
             }
             let time = std::str::from_utf8(field()).unwrap();
@@ -213,13 +213,13 @@ fn objects_have_all_that_is_known() {
             .unwrap()
             .is_empty()
     );
-    // Executables have their facts, with their verdict.
+    // Executables have their facts, including their verdict.
     let binary = of("bin/arm64");
     assert_eq!(binary["layer"], 2);
     assert_eq!(binary["nlink"], 2);
     assert_eq!(binary["facts"]["GOARCH"], "arm64");
     assert!(binary["facts"]["VERDICT"].is_string());
-    // What is no UTF-8 is escaped, so that each line is JSON.
+    // Bytes that are not UTF-8 are escaped, so that each line is JSON.
     let all = objects(&various.text("ls", &["--json", "-R"]));
     let lines = various.bytes("ls", &["-R"]);
     assert_eq!(all.len(), split(&lines, b'\n').len());
@@ -263,7 +263,7 @@ fn what_is_not_there() {
         let output = various.output(command, &["gone/file", "file", "file/x", "loop/x"]);
         assert_eq!(output.status.code(), Some(1), "{command}");
         let said = stderr(&output);
-        // The others are shown.
+        // The other files are shown.
         assert!(!output.stdout.is_empty(), "{command}");
         assert_eq!(said.lines().count(), 3, "{said}");
         assert_says(
@@ -300,13 +300,13 @@ fn cat_gives_bytes() {
     let name = std::ffi::OsStr::from_bytes(b"/b\xff\xfe");
     let output = output(various.command("cat", &[]).arg(name));
     assert_eq!(output.stdout, b"bytes\n");
-    // Links are followed, and never out of the image.
+    // Links are followed, but never out of the image.
     assert_eq!(
         various.text("cat", &["/outside/c/d/e/f", "to-dir/b/c/d/e/f"]),
         "deepdeep"
     );
     assert!(various.bytes("cat", &["bin/sh"]) == b"#!/bin/sh\n");
-    // Sidecars are there, of links too, and so is what a mount has in /.imgfs.
+    // Sidecars can be read, for links too, and so can the files that a mount has in /.imgfs.
     let sidecar = various.text("cat", &["bin/arm64.arch"]);
     assert_says(&sidecar, &["\nGOARCH=arm64\n", "\nVERDICT="]);
     assert_eq!(
@@ -377,7 +377,7 @@ fn stat_says_it_all() {
     assert_eq!(json[1]["facts"]["NEEDED"][0], "libanswer.so.1");
 }
 
-/// A terminal gets columns and colour, and nothing that could paint it; NO_COLOR takes the colour.
+/// A terminal gets columns and colour, and no control characters from names; NO_COLOR turns colour off.
 #[test]
 fn on_a_terminal() {
     let various = Various::new();
@@ -385,7 +385,7 @@ fn on_a_terminal() {
         let mut script = various.place.command("script");
         let image = str(&various.image);
         let imgfs = env!("CARGO_BIN_EXE_imgfs");
-        // Where the progress bar does not mix with it.
+        // The progress bar must not mix with the output.
         let line = format!("{imgfs} {args} 2>/dev/null").replace("IMAGE", image);
         script.args(["-qec", &line, "/dev/null"]);
         script.env("TERM", "xterm").env("NO_COLOR", no_color);
@@ -404,7 +404,7 @@ fn on_a_terminal() {
             .lines()
             .any(|line| line.split_whitespace().count() > 1)
     );
-    // Colour takes no room, and the columns are as wide as without.
+    // Colour codes do not count for the width: the columns are as wide as without.
     let coloured = run("ls IMAGE -d bin deep link bin/pie file", "");
     let expected = "\x1b[34;1m/bin\x1b[0m  \x1b[32;1m/bin/pie\x1b[0m  \x1b[34;1m/deep\x1b[0m  /file  \
         \x1b[36;1m/link\x1b[0m\n";
@@ -413,7 +413,7 @@ fn on_a_terminal() {
         &run("ls IMAGE -l bin", ""),
         &[" \x1b[36;1msh\x1b[0m -> script\n"],
     );
-    // Lines for people, too: nothing that is no text reaches the terminal.
+    // Lines for people, too: control characters do not reach the terminal.
     assert_eq!(run("find IMAGE -name b[!a-z]*", ""), "/b\\xff\\xfe\n");
 }
 

@@ -1,6 +1,6 @@
-//! Merging by hand: small stacks of layers, each with what the OCI image-spec (layer.md) says they
-//! show, read through a real mount. The sentence that decides stands above each case; "spec" is
-//! layer.md, "imgfs" a rule of ours where the spec is silent (docs/architecture.md, "Merging").
+//! Merging, by hand: small stacks of layers, each with the files that the OCI image-spec (layer.md)
+//! prescribes, read through a real mount. The deciding sentence is above each case; "spec" is layer.md,
+//! "imgfs" is a rule of imgfs where the spec has none (docs/architecture.md, "Merging").
 
 mod common;
 
@@ -39,7 +39,7 @@ fn m02_whiteout_hides_a_file() {
     assert_eq!(m.names("d"), ["b", "sub"]);
 }
 
-/// The same: what the same layer adds stays, when the whiteout comes first…
+/// The same sentence: the additions of the same layer stay, if the whiteout comes first…
 #[test]
 fn m03_whiteout_then_file_of_the_same_layer() {
     let upper = Layer::new().whiteout("d/a").file("d/a", "again");
@@ -70,14 +70,14 @@ fn m06_whiteouts_are_not_files() {
     assert_eq!(m.names("d"), ["b", "sub"]);
 }
 
-/// spec: "Deleted files or directories marked with a whiteout file": all below it goes too.
+/// spec: "Deleted files or directories marked with a whiteout file": everything below it is removed too.
 #[test]
 fn m07_whiteout_of_a_directory() {
     let m = mount_layers(vec![lower(), Layer::new().whiteout("d")]);
     assert_eq!(m.names(""), ["top"]);
 }
 
-/// The same layer may put a new directory in its place, which is then empty.
+/// The same layer may replace it by a new directory, which is then empty.
 #[test]
 fn m08_whiteout_of_a_directory_and_a_new_one() {
     let upper = Layer::new().dir("d").file("d/new", "n").whiteout("d");
@@ -113,7 +113,7 @@ fn m11_siblings_then_opaque() {
     assert_eq!(mount_layers(vec![lower(), upper]).names("d"), ["new"]);
 }
 
-/// The opaque directory itself keeps its attributes: only siblings of the marker are hidden.
+/// The opaque directory keeps its own attributes: only siblings of the marker are hidden.
 #[test]
 fn m12_opaque_keeps_the_directory() {
     let base = Layer::new().dir_mode("d", 0o700).file("d/a", "a");
@@ -131,7 +131,7 @@ fn m13_opaque_root() {
     assert_eq!(m.names(""), ["only"]);
 }
 
-/// It hides lower layers only: a directory that grows above it is seen.
+/// It hides lower layers only: later layers can add to the directory.
 #[test]
 fn m14_layers_above_an_opaque_one() {
     let m = mount_layers(vec![
@@ -142,7 +142,7 @@ fn m14_layers_above_an_opaque_one() {
     assert_eq!(m.names("d"), ["mid", "top"]);
 }
 
-/// imgfs: a whiteout of what is not there takes nothing away and makes nothing, not its directory.
+/// imgfs: a whiteout of a missing file removes nothing and creates nothing, not even its directory.
 #[test]
 fn m15_whiteout_of_nothing() {
     let upper = Layer::new()
@@ -154,7 +154,7 @@ fn m15_whiteout_of_nothing() {
     assert!(kinds(&m).is_empty());
 }
 
-/// imgfs: other names under `.wh..wh.` are aufs bookkeeping, hidden with all below them.
+/// imgfs: other names under `.wh..wh.` are aufs bookkeeping, hidden with everything below them.
 #[test]
 fn m16_aufs_leftovers() {
     let upper = Layer::new()
@@ -167,7 +167,7 @@ fn m16_aufs_leftovers() {
     assert_eq!(m.names("d"), ["a", "b", "sub"]);
 }
 
-/// imgfs: `.wh.`, `.wh..` and `.wh...` name nothing, `.` and `..`: reported, touching nothing.
+/// imgfs: `.wh.`, `.wh..` and `.wh...` name nothing, `.` and `..`: they are reported and have no effect.
 #[test]
 fn m17_whiteouts_of_dots() {
     let upper = Layer::new()
@@ -180,7 +180,7 @@ fn m17_whiteouts_of_dots() {
     assert_eq!(kinds(&m), ["bad-whiteout"; 3]);
 }
 
-/// imgfs: what stands below a whiteout's name makes no sense; reported, and nothing is made.
+/// imgfs: an entry below a whiteout's name is meaningless; it is reported, and nothing is created.
 #[test]
 fn m18_below_a_whiteout() {
     let m = mount_layers(vec![lower(), Layer::new().file(".wh.d/x", "x")]);
@@ -188,7 +188,8 @@ fn m18_below_a_whiteout() {
     assert_eq!(kinds(&m), ["bad-whiteout"]);
 }
 
-/// imgfs: a whiteout is told by its name, whatever its type (umoci: "the spec doesn't specify").
+/// imgfs: a whiteout is recognised by its name, regardless of its type (umoci: "the spec doesn't
+/// specify").
 #[test]
 fn m19_a_whiteout_that_is_a_directory() {
     let m = mount_layers(vec![lower(), Layer::new().dir(".wh.d/")]);
@@ -196,7 +197,7 @@ fn m19_a_whiteout_that_is_a_directory() {
 }
 
 /// spec: "A whiteout filename consists of the prefix `.wh.` plus the basename of the path to be
-/// deleted", also of one that begins with a dot.
+/// deleted", including a name that begins with a dot.
 #[test]
 fn m20_whiteout_of_a_dot_file() {
     let base = Layer::new().file(".hidden", "h").file("...", "dots");
@@ -212,7 +213,7 @@ fn m21_directory_over_file() {
     assert_eq!(m.names("top"), ["in"]);
 }
 
-/// …and a file over a directory, with all that was in it.
+/// …and a file over a directory, with its whole content.
 #[test]
 fn m22_file_over_directory() {
     let m = mount_layers(vec![lower(), Layer::new().file("d", "now a file")]);
@@ -232,7 +233,7 @@ fn m23_directory_over_directory() {
 }
 
 /// spec: "recreating the file path, based on the contents and attributes of the changeset entry":
-/// nothing of the old file is left.
+/// nothing of the old file remains.
 #[test]
 fn m24_file_over_file_takes_no_attribute_over() {
     let base = Layer::new()
@@ -244,7 +245,7 @@ fn m24_file_over_file_takes_no_attribute_over() {
     assert_eq!(xattr::get(m.join("f"), "user.old").unwrap(), None);
 }
 
-/// A symbolic link over a directory replaces it, and is not followed to what it names.
+/// A symbolic link over a directory replaces it; the link is not followed.
 #[test]
 fn m25_symlink_over_directory() {
     let m = mount_layers(vec![lower(), Layer::new().symlink("d", "top")]);
@@ -282,7 +283,7 @@ fn m27_parent_is_a_symlink() {
     );
 }
 
-/// imgfs: also for a whiteout.
+/// imgfs: the same for a whiteout.
 #[test]
 fn m28_whiteout_through_a_symlink() {
     let base = Layer::new()
@@ -306,7 +307,7 @@ fn m29_parent_symlinks_stay_inside() {
     assert_eq!(m.text("etc/two"), "2");
 }
 
-/// imgfs: links in circles are reported, and the entry is left out.
+/// imgfs: cycles of links are reported, and the entry is left out.
 #[test]
 fn m30_symlink_loop() {
     let base = Layer::new().symlink("a", "b").symlink("b", "a");
@@ -329,7 +330,7 @@ fn m31_paths_are_clamped() {
     assert_eq!(kinds(&m), ["escaping-path"]);
 }
 
-/// imgfs: a missing parent is made, owned by root, mode 0755.
+/// imgfs: a missing parent is created, owned by root, mode 0755.
 #[test]
 fn m32_missing_parents() {
     let m = mount_layers(vec![Layer::new().file("a/b/c", "c")]);
@@ -341,7 +342,7 @@ fn m32_missing_parents() {
     assert_eq!(m.text("a/b/c"), "c");
 }
 
-/// imgfs: a parent that is a file gives way to a directory, and is reported.
+/// imgfs: a parent that is a file is replaced by a directory, and reported.
 #[test]
 fn m33_parent_is_a_file() {
     let m = mount_layers(vec![lower(), Layer::new().file("top/in", "i")]);
@@ -362,7 +363,7 @@ fn m34_hard_links_share_an_inode() {
     assert_eq!(m.text("link"), "lower a");
 }
 
-/// imgfs: they survive the removal of their target, also by the very layer that links to it…
+/// imgfs: they survive the removal of their target, also by the same layer that links to it…
 #[test]
 fn m35_hard_links_survive_removal() {
     let m = mount_layers(vec![
@@ -426,7 +427,7 @@ fn m38_duplicates() {
     assert_eq!(kinds(&m), ["duplicate-entry"]);
 }
 
-/// imgfs: the root's own entry sets its attributes; a root that is no directory is reported.
+/// imgfs: the root's own entry sets its attributes; a root that is not a directory is reported.
 #[test]
 fn m39_the_root() {
     let m = mount_layers(vec![lower(), Layer::new().dir_mode("./", 0o1755)]);
@@ -452,7 +453,7 @@ fn m40_names_are_bytes() {
     assert_eq!(std::fs::read(m.join("d").join(name)).unwrap(), b"bytes");
 }
 
-/// imgfs: a name that no file system holds is left out and reported, not the image refused.
+/// imgfs: a name that no file system can hold is left out and reported; the image is not refused.
 #[test]
 fn m41_names_that_are_too_long() {
     let long = "n".repeat(256);
@@ -461,7 +462,7 @@ fn m41_names_that_are_too_long() {
     assert!(matches!(m.image.problems[0].kind, ProblemKind::NameTooLong));
 }
 
-/// imgfs: a type that makes no file is left out and reported.
+/// imgfs: an entry of an unknown type is left out and reported.
 #[test]
 fn m42_unknown_types() {
     let m = mount_layers(vec![Layer::new().typed("vol", b'V', b"").file("ok", "ok")]);
@@ -469,8 +470,8 @@ fn m42_unknown_types() {
     assert_eq!(kinds(&m), ["unknown-type"]);
 }
 
-/// imgfs: links that go on for long without a circle cost no more than a circle does: each of 20
-/// leads twice through the next, a million steps in all.
+/// imgfs: long chains of links without a cycle cost no more than a cycle: each of 20 links leads twice
+/// through the next, a million steps in all.
 #[test]
 fn m43_links_that_double() {
     let mut base = Layer::new().dir("d");

@@ -1,4 +1,4 @@
-//! Symbolic links of lower layers on the way to an entry or a marker. The judges are umoci, which
+//! Symbolic links of lower layers in the path of an entry or a marker. The oracles are umoci, which
 //! applies entries in the order of the stream (as containerd does), and the kernel's overlayfs, which
 //! has no order.
 
@@ -13,7 +13,7 @@ use common::{Layer, Mounted, run};
 use imgfs::view::{How, ImageFs, Sidecars};
 use merge_support::{layout, mount_layout, same, tree_of, umoci};
 
-/// A directory, and a link to it.
+/// Returns a layer with a directory and a link to it.
 fn lower() -> Layer {
     Layer::new()
         .dir("t")
@@ -26,7 +26,7 @@ fn lower() -> Layer {
         .symlink("link", "/t")
 }
 
-/// Mounts layers of which umoci must make the same.
+/// Mounts layers, and checks that umoci unpacks the same tree.
 fn as_umoci(layers: Vec<Layer>) -> Mounted {
     let layout = layout(layers);
     let mounted = mount_layout(&layout);
@@ -34,7 +34,7 @@ fn as_umoci(layers: Vec<Layer>) -> Mounted {
     mounted
 }
 
-/// What layers hide of each other: path, layer that hides it, and how.
+/// Returns the files that layers hide: path, layer that hides it, and how.
 fn hidden(mounted: &Mounted) -> Vec<(String, u32, How)> {
     let view = ImageFs::new(mounted.image.clone(), Sidecars::Off);
     let names = view.hidden().unwrap().into_iter();
@@ -58,8 +58,8 @@ fn an_opaque_directory_in_place_of_a_link_leaves_the_target_of_the_link_alone() 
     assert_eq!(hidden(&m), [replaced]);
 }
 
-/// The kernel is told by an attribute that a directory is opaque, and by a device 0:0 that a name is
-/// whited out. It does not know of an order.
+/// For overlayfs an attribute marks an opaque directory, and a device 0:0 is a whiteout. overlayfs has
+/// no order of entries.
 #[test]
 fn overlayfs_leaves_the_target_of_a_replaced_link_alone() {
     let work = tempfile::tempdir().unwrap();
@@ -126,7 +126,7 @@ fn a_marker_deeper_below_a_directory_in_place_of_a_link() {
     assert_eq!(m.names("link"), Vec::<String>::new());
 }
 
-/// `link` has no entry, so it is followed, and its directory `sub` is one in the lower layer too.
+/// `link` has no entry, so it is followed; its directory `sub` is a directory in the lower layer too.
 #[test]
 fn a_marker_in_a_directory_below_a_link_that_stays() {
     let m = as_umoci(vec![
@@ -137,7 +137,7 @@ fn a_marker_in_a_directory_below_a_link_that_stays() {
     assert_eq!(m.names("t"), ["a", "other", "sub"]);
 }
 
-/// `link` stays, but the link `t/other` below it is replaced: under that path, or under its own.
+/// `link` stays, but the link `t/other` below it is replaced: under that path, or under its own path.
 #[test]
 fn a_replaced_link_below_a_link_that_stays() {
     for dir in ["link/other", "t/other"] {
@@ -149,7 +149,7 @@ fn a_replaced_link_below_a_link_that_stays() {
     }
 }
 
-/// Without an entry for the directory the link is followed, by a marker as by a file.
+/// Without an entry for the directory, a marker follows the link, as a file does.
 #[test]
 fn a_marker_without_an_entry_for_its_directory_follows_the_link() {
     let m = as_umoci(vec![
@@ -161,7 +161,7 @@ fn a_marker_without_an_entry_for_its_directory_follows_the_link() {
     assert_eq!(m.names("t"), Vec::<String>::new());
 }
 
-/// Where the lower layer has a directory, one of the layer itself changes nothing.
+/// If the lower layer has a directory, a directory entry of the layer itself changes nothing.
 #[test]
 fn a_marker_in_a_directory_over_a_directory_hides_what_lower_layers_have() {
     let m = as_umoci(vec![lower(), Layer::new().dir("t").whiteout("t/a")]);
@@ -180,7 +180,7 @@ fn a_later_layer_knows_nothing_of_the_replaced_link() {
     assert_eq!(m.names("t"), ["a", "other", "sub"]);
 }
 
-/// Links through names that are not there, or are files, each back to `etc`.
+/// Links through missing names or files, each back to `etc`.
 const BACK: [(&str, &str); 7] = [
     ("one", "nothere/../etc"),
     ("two", "/nothere/deep/../../etc"),
@@ -216,7 +216,7 @@ fn a_parent_link_through_a_missing_name_makes_nothing_of_it() {
         assert_eq!(m.text("a-file"), "f", "{link}");
         assert!(m.image.problems.is_empty(), "{:?}", m.image.problems);
     }
-    // As the kernel walks, the link leads nowhere: only merging is lenient.
+    // The kernel does not follow such a link: only merging is lenient.
     let m = mount_layout(&layout(vec![with_links()]));
     assert!(fs::metadata(m.join("one")).is_err());
     assert_eq!(fs::read_link(m.join("one")).unwrap(), Path::new(BACK[0].1));
@@ -243,7 +243,7 @@ fn a_hard_link_through_a_missing_name_finds_its_target() {
     }
 }
 
-/// What is not left by `..` is made, and only that.
+/// Missing names that `..` does not remove are created, and no others.
 #[test]
 fn what_is_missing_at_the_end_of_a_parent_link_is_made() {
     let base = Layer::new().symlink("link", "nothere/sub/../x");
@@ -253,7 +253,7 @@ fn what_is_missing_at_the_end_of_a_parent_link_is_made() {
     assert_eq!(m.text("nothere/x/f"), "f");
 }
 
-/// A file that has to give way to a directory is replaced only if the path ends below it.
+/// A file that must become a directory is replaced only if the path ends below it.
 #[test]
 fn a_file_on_the_way_of_a_parent_link_is_replaced_if_the_path_ends_below_it() {
     let base = Layer::new()

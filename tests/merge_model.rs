@@ -1,12 +1,11 @@
-//! Merging against a model: random stacks of layers over a tiny alphabet, applied to a naive map
-//! from paths to contents, and compared with a real mount of the same layers: once by readdir from
-//! the root, once by lookup of every path there could be. What layers hide of each other is compared
-//! too.
+//! Merging against a model: random stacks of layers over a tiny alphabet, applied to a naive map from
+//! paths to contents, and compared with a real mount of the same layers: once with readdir from the
+//! root, once with lookup of every possible path. The files that layers hide are compared too.
 //!
-//! The model knows nothing of nodes or of the order of whiteouts: per layer it first deletes from
-//! the map by string prefix what the layer's whiteouts name, then adds. Symbolic links on the way are
-//! followed as by filepath-securejoin, on strings too: a path that is built name by name, and a rest that
-//! a link's target is put before.
+//! The model has no nodes and no order of whiteouts. For each layer, it first deletes the paths that the
+//! layer's whiteouts name from the map, by string prefix, then adds entries. Symbolic links in paths are
+//! followed as by filepath-securejoin, also on strings: a path is built name by name, and a link's
+//! target is put before the remaining path.
 
 mod common;
 
@@ -28,13 +27,13 @@ enum Op {
     Symlink(String, String),
     Whiteout(String),
     Opaque(String),
-    /// A file in `.wh..wh.plnk`, by its name there.
+    /// A file in `.wh..wh.plnk`, and its name there.
     Plnk(&'static str, u8),
-    /// A hard link to one.
+    /// A hard link to such a file.
     PlnkLink(String, &'static str),
 }
 
-/// What the model has at a path.
+/// The object that the model has at a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Thing {
     Dir(u32),
@@ -46,12 +45,12 @@ enum Thing {
 
 type Model = BTreeMap<String, Thing>;
 
-/// Paths whose names a layer took away, there again or not.
+/// Paths whose names a layer removed, even if they exist again.
 type Taken = BTreeSet<String>;
 
 const IMPLIED: u32 = 0o755;
 
-/// Takes away what matches.
+/// Removes the paths that match.
 fn take(model: &mut Model, taken: &mut Taken, gone: impl Fn(&str) -> bool) {
     taken.extend(model.keys().filter(|path| gone(path)).cloned());
     model.retain(|path, _| !gone(path));
@@ -62,7 +61,7 @@ fn remove(model: &mut Model, taken: &mut Taken, path: &str) {
     take(model, taken, |p| p == path || p.starts_with(&below));
 }
 
-/// Makes the parents of a path directories.
+/// Makes all parents of a path directories.
 fn parents(model: &mut Model, taken: &mut Taken, path: &str) {
     for (end, _) in path.match_indices('/') {
         let parent = &path[..end];
@@ -76,7 +75,8 @@ fn parents(model: &mut Model, taken: &mut Taken, path: &str) {
 /// More links than this on one path are a loop.
 const MAX_LINKS: usize = 255;
 
-/// Where a path leads if all its names are followed; `None` for a loop. What is not there is not followed.
+/// Returns the path after following links in all its names; `None` for a loop. Missing names are not
+/// followed.
 fn follow(path: &str, there: impl Fn(&str) -> Option<Thing>) -> Option<String> {
     let (mut done, mut rest) = (Vec::<String>::new(), path.to_owned());
     let mut links = 0;
@@ -108,7 +108,7 @@ fn follow(path: &str, there: impl Fn(&str) -> Option<Thing>) -> Option<String> {
     Some(done.join("/"))
 }
 
-/// The same for all names but the last.
+/// Like [`follow`], for all names but the last.
 fn follow_parents(path: &str, there: impl Fn(&str) -> Option<Thing>) -> Option<String> {
     match path.rsplit_once('/') {
         None => Some(path.to_owned()),
@@ -120,8 +120,8 @@ fn follow_parents(path: &str, there: impl Fn(&str) -> Option<Thing>) -> Option<S
     }
 }
 
-/// What the whiteouts of a layer find: lower layers, in which the directories of this layer have taken the
-/// place of links.
+/// Returns the state that the whiteouts of a layer apply to: the lower layers, in which the directories
+/// of this layer have replaced links.
 fn with_directories(model: &Model, layer: &[Op]) -> Model {
     let mut shape = model.clone();
     for op in layer {
@@ -160,14 +160,14 @@ fn whiteouts(model: &mut Model, taken: &mut Taken, layer: &[Op]) {
     }
 }
 
-/// Applies a layer; returns what it took away.
+/// Applies a layer; returns the names that it removed.
 fn apply(model: &mut Model, layer: &[Op], files: &mut usize) -> Taken {
     let mut taken = Taken::new();
     let before = model.clone();
     whiteouts(model, &mut taken, layer);
     let lower = model.clone();
-    // Paths at which this layer has put something that is not a directory, there still or not: what
-    // lower layers had there and below is gone.
+    // Paths at which this layer has put something that is not a directory, even if it no longer exists:
+    // the lower layers' content there and below is gone.
     let mut replaced = BTreeSet::new();
     let mut plnk = BTreeMap::new();
     for op in layer {
@@ -185,8 +185,8 @@ fn apply(model: &mut Model, layer: &[Op], files: &mut usize) -> Taken {
                 None => continue,
             },
             Op::Link(path, target) => {
-                // What a whiteout of this layer took away may still be linked to or followed, unless
-                // something of this layer stood at its place or at that of a parent.
+                // A file that a whiteout of this layer removed may still be linked to or followed,
+                // unless this layer had an entry at its path or at the path of a parent.
                 let there = |target: &str| {
                     let hidden = !lower.contains_key(target)
                         && !overlaid(model, &lower, target)
@@ -198,7 +198,7 @@ fn apply(model: &mut Model, layer: &[Op], files: &mut usize) -> Taken {
                 };
                 let target = follow_parents(target, there);
                 match target.and_then(|target| there(&target)) {
-                    // A link to nothing leaves no trace.
+                    // A link to nothing has no effect.
                     None | Some(Thing::Dir(_)) => continue,
                     Some(thing) => (path, thing),
                 }
@@ -224,13 +224,13 @@ fn apply(model: &mut Model, layer: &[Op], files: &mut usize) -> Taken {
     taken
 }
 
-/// For each path, the layer that brought its name.
+/// For each path, the layer that brought its current name.
 type Brought = BTreeMap<String, u32>;
 
-/// Names that a layer brought, and the layer that took them away.
+/// Names that a layer brought, and the layer that removed them.
 type Hidden = BTreeSet<(u32, String, u32)>;
 
-/// What is known of names once a layer was applied.
+/// Updates the records of names after a layer was applied.
 fn remember(model: &Model, taken: &Taken, layer: u32, brought: &mut Brought, hidden: &mut Hidden) {
     for path in taken {
         if let Some(by) = brought.remove(path) {
@@ -242,16 +242,16 @@ fn remember(model: &Model, taken: &Taken, layer: u32, brought: &mut Brought, hid
     }
 }
 
-/// The parents of a path from the root, and the path itself.
+/// Returns the parents of a path from the root, and the path itself.
 fn prefixes(path: &str) -> impl Iterator<Item = &str> {
     let ends = path.match_indices('/').map(|(end, _)| end);
     ends.chain([path.len()]).map(|end| &path[..end])
 }
 
-/// Whether this layer has put something at a path or above it that lower layers did not have.
+/// Returns whether this layer has put something at a path or above it that lower layers did not have.
 fn overlaid(model: &Model, lower: &Model, path: &str) -> bool {
     let other = |p: &str| match (model.get(p), lower.get(p)) {
-        // A directory over a directory keeps what is in it.
+        // A directory over a directory keeps its content.
         (Some(Thing::Dir(_)), Some(Thing::Dir(_))) | (None, _) => false,
         (here, there) => here != there,
     };
@@ -262,7 +262,7 @@ fn names() -> impl Strategy<Value = String> {
     proptest::collection::vec(prop_oneof!["a", "b", "c"], 1..4).prop_map(|names| names.join("/"))
 }
 
-/// Targets of links: most of them lead somewhere, some by way of names that are never there.
+/// Generates targets of links: most lead somewhere, some through names that never exist.
 fn targets() -> impl Strategy<Value = String> {
     let start = prop_oneof![
         Just(""),
@@ -290,7 +290,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// A directory and a marker in it, as builders write what replaces something: in either order here.
+/// Generates a directory and a marker in it, as builders write a replacement, in either order.
 fn replacement() -> impl Strategy<Value = Vec<Op>> {
     (names(), proptest::option::of(names()), any::<bool>()).prop_map(|(path, below, first)| {
         let marker = match below {
@@ -323,10 +323,10 @@ fn layer(ops: &[Op]) -> Layer {
     })
 }
 
-/// What a mount has at a path, without the number, and the inode of what is no directory.
+/// The content of a mount at a path, without the number, and the inode of anything but a directory.
 type Seen = BTreeMap<String, (Thing, u64)>;
 
-/// Walks a mount by readdir.
+/// Walks a mount with readdir.
 fn walk(root: &Path, dir: &str, seen: &mut Seen) {
     for entry in fs::read_dir(root.join(dir)).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
@@ -401,7 +401,7 @@ proptest! {
             hidden.iter().map(|(layer, path, by)| (*layer, format!("/{path}"), *by)).collect();
         prop_assert_eq!(found, expected);
 
-        // By lookup, in a mount whose directories were never listed.
+        // With lookup, in a mount whose directories were never listed.
         let fresh = mount_layers(stack.iter().map(|ops| layer(ops)).collect());
         let alphabet = ["a", "b", "c"];
         let mut all: Vec<String> = alphabet.iter().map(|&n| n.to_owned()).collect();
@@ -412,7 +412,7 @@ proptest! {
                 }
             }
         }
-        // The kernel would follow links on the way.
+        // The kernel would follow links in the path.
         let is_link = |path: &str| matches!(model.get(path), Some(Thing::Symlink(..)));
         all.retain(|path| !prefixes(path).any(|parent| parent != path && is_link(parent)));
         for path in &all {

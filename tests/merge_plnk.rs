@@ -1,6 +1,6 @@
-//! Hard links into `.wh..wh.plnk`, as images of Docker 1.12 and before have them from aufs. The judge is
-//! buildah: the code that unpacks its layers (containers/storage, `UnpackLayer`) is moby's. umoci knows
-//! nothing of the directory: it unpacks it like any other, and the links are names of the files in it.
+//! Hard links into `.wh..wh.plnk`, as images of Docker 1.12 and before have them from aufs. The oracle
+//! is buildah: its code that unpacks layers (containers/storage, `UnpackLayer`) is moby's. umoci does
+//! not know the directory: it unpacks it like any other, and the links are names of the files in it.
 
 mod common;
 mod merge_support;
@@ -13,7 +13,7 @@ use imgfs::view::{ImageFs, Sidecars};
 use merge_support::{Tree, layout, mount_layout, same, tree_of, umoci};
 use tempfile::TempDir;
 
-/// What buildah unpacks of a layout.
+/// Returns the tree that buildah unpacks from a layout.
 fn buildah(layout: &TempDir) -> Tree {
     let work = tempfile::tempdir().unwrap();
     let buildah = |args: &[&str]| {
@@ -24,13 +24,13 @@ fn buildah(layout: &TempDir) -> Tree {
         let output = run(command.args(args).current_dir(work.path()));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
-    // It takes the path for a name, which must have no capital letters.
+    // buildah uses the path as a name, which must have no capital letters.
     symlink(layout.path(), work.path().join("layout")).unwrap();
     let container = buildah(&["from", "oci:layout:test"]);
     let root = buildah(&["mount", &container]);
     let mut tree = tree_of(root.as_ref());
     buildah(&["umount", &container]);
-    // It makes the parent of an entry before it sees that the entry is not to be made.
+    // buildah creates the parent of an entry before it skips the entry.
     tree.retain(|path, attributes| {
         let left = path.starts_with(b".wh..wh.plnk");
         assert!(!left || attributes["type"] == "directory");
@@ -51,7 +51,7 @@ fn problems(mounted: &Mounted) -> Vec<String> {
     problems.map(ToString::to_string).collect()
 }
 
-/// A layer with a file of two names, as aufs stored it.
+/// Returns a layer with a file of two names, as aufs stored it.
 fn layer() -> Layer {
     Layer::new()
         .dir("./")
@@ -91,13 +91,13 @@ fn umoci_gives_a_link_into_plnk_the_same_bytes() {
     }
 }
 
-/// As moby does, each link is a file of its own.
+/// As in moby, each link is a separate file.
 #[test]
 fn two_links_to_one_file_in_plnk_are_two_files() {
     let m = as_buildah(vec![layer()]);
     let ino = |name: &str| std::fs::metadata(m.join(name)).unwrap().ino();
     assert_ne!(ino("bin/one"), ino("bin/two"));
-    // A link to such a file outside is an ordinary one.
+    // A link to such a file outside the directory is an ordinary one.
     let m = as_buildah(vec![
         Layer::new()
             .dir("./")
@@ -122,7 +122,8 @@ fn a_link_into_plnk_replaces_what_lower_layers_have() {
     assert_eq!(m.text("bin/two"), "shared");
 }
 
-/// Only the last name of a path counts, and of two files of one name the later one, for the links after it.
+/// Only the last name of a path counts. If two files have the same name, links after the second one mean
+/// the second.
 #[test]
 fn which_file_of_plnk_a_link_means() {
     let m = as_buildah(vec![
@@ -140,8 +141,8 @@ fn which_file_of_plnk_a_link_means() {
     assert!(problems(&m).is_empty(), "{:?}", problems(&m));
 }
 
-/// Layers of moby know nothing of each other's directories, and nothing but files can be linked to. It
-/// refuses such an image; here the link alone is missing.
+/// Layers do not see each other's directories, and only files can be linked to, as in moby. moby refuses
+/// such an image; here only the link is left out.
 #[test]
 fn a_link_to_what_plnk_does_not_have_is_reported() {
     let upper = Layer::new()
@@ -162,7 +163,7 @@ fn a_link_to_what_plnk_does_not_have_is_reported() {
     assert_eq!(dangling.count(), 5, "{found:?}");
 }
 
-/// What is known of an executable is known of each link to it.
+/// The facts of an executable also apply to each link to it.
 #[test]
 fn the_facts_of_an_executable_in_plnk() {
     let program = data("gcc-musl-static");
@@ -184,7 +185,7 @@ fn the_facts_of_an_executable_in_plnk() {
     assert_eq!(interpreter.as_deref(), Some("/bin/one"));
 }
 
-/// What hides a link says so under the name of the link.
+/// The output names a hidden link by the path of the link.
 #[test]
 fn a_link_into_plnk_can_be_hidden() {
     let layers = vec![layer(), Layer::new().whiteout("bin/one")];

@@ -1,5 +1,5 @@
-//! Commands that need no mount need no FUSE either, read an archive from a pipe, and leave the image as
-//! it is.
+//! Commands that need no mount do not need FUSE either, can read an archive from a pipe, and do not
+//! change the image.
 
 mod common;
 mod program;
@@ -22,7 +22,7 @@ fn image(motd: &str) -> OciImage {
     OciImage::gzip(&[below.tar(), Layer::new().whiteout("etc/gone").tar()])
 }
 
-/// Every command, with what it is asked; `A` and `B` stand for two images.
+/// Every command with its arguments; `A` and `B` are placeholders for two images.
 const COMMANDS: [&[&str]; 14] = [
     &["ls", "-l", "A"],
     &["ls", "-R", "--json", "--digests", "A"],
@@ -46,7 +46,7 @@ const COMMANDS: [&[&str]; 14] = [
     &["check", "A"],
 ];
 
-/// The program where there is no `/dev/fuse`.
+/// Returns a command for the program without `/dev/fuse`.
 fn without_device(place: &Place) -> Command {
     let mut command = place.command("unshare");
     let script = "mount --bind \"$EMPTY\" /dev/fuse && exec \"$@\"";
@@ -56,7 +56,7 @@ fn without_device(place: &Place) -> Command {
     command
 }
 
-/// Runs a command as it is, or where there is no `/dev/fuse`.
+/// Runs a command with or without `/dev/fuse`.
 fn asked(place: &Place, words: &[&str], a: &Path, b: &Path, hidden: bool) -> Output {
     let mut command = match hidden {
         true => without_device(place),
@@ -72,7 +72,7 @@ fn asked(place: &Place, words: &[&str], a: &Path, b: &Path, hidden: bool) -> Out
     output(command.current_dir(place.join("state")))
 }
 
-/// All that can be seen of the files below a directory: bytes, modes, times but that of reading.
+/// Returns all visible state of the files below a directory: bytes, modes, times except the access time.
 fn state(dir: &Path) -> BTreeMap<PathBuf, (String, u32, i64, i64, i64, i64)> {
     let mut found = BTreeMap::new();
     let mut pending = vec![dir.to_owned()];
@@ -115,7 +115,7 @@ fn without_a_device_they_say_the_same_and_the_image_stays_as_it_is() {
         let expected = if words[0] == "diff" { 1 } else { 0 };
         assert_eq!(with.status.code(), Some(expected), "{words:?} {with:?}");
     }
-    // A mount would need it, and says so.
+    // A mount needs the device, and says so.
     let mut mount = without_device(&place);
     let refused = output(mount.args(["mount", str(a.path()), str(&place.mnt())]));
     assert!(!refused.status.success());
@@ -148,7 +148,7 @@ fn an_archive_comes_through_a_pipe() {
     }
 }
 
-/// Who reads enough closes the pipe: that is no error, and nobody waits.
+/// A reader that has enough closes the pipe: that is not an error, and nothing hangs.
 #[test]
 fn a_closed_pipe_ends_them_quietly() {
     let place = Place::new();

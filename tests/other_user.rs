@@ -1,7 +1,6 @@
-//! An ordinary user mounts, through the set-user-id helper `fusermount3`, and nobody else sees it.
-//! Expectations: issue 2, DESIGN 6, mount.fuse3(8) and fusermount3(1). The helper wants to know the
-//! user's name, so it is `nobody` who mounts; the others are numbers without an entry in
-//! /etc/passwd.
+//! An ordinary user mounts, through the set-user-id helper `fusermount3`, and no other user sees it.
+//! Expectations: issue 2, DESIGN 6, mount.fuse3(8) and fusermount3(1). The helper requires a user name,
+//! so `nobody` mounts; the other users are numbers without an entry in /etc/passwd.
 
 mod common;
 mod program;
@@ -16,11 +15,11 @@ use program::images::{docker_archive, sample};
 use program::{Place, SOON, assert_says, fail, output, start, stderr, succeed, within};
 use rustix::process::{Signal, kill_process};
 
-/// Who mounts, `nobody` by Debian's policy (9.2.2), and somebody else.
+/// The user who mounts is `nobody`, by Debian's policy (9.2.2); the other one is a different user.
 const USER: u32 = 65534;
 const OTHER: u32 = 23456;
 
-/// A place that belongs to the user, with a program and an image that every user may read.
+/// A directory that belongs to the user, with a program and an image that every user may read.
 struct Home {
     place: Place,
     image: PathBuf,
@@ -41,7 +40,8 @@ impl Home {
         for dir in ["mnt", "state", "cache"] {
             chown(place.join(dir), Some(USER), Some(USER)).unwrap();
         }
-        // By a process of its own: a file that we have open for writing could not be started.
+        // Copied by another process: a file that this process has open for writing could not be
+        // executed.
         let program = env!("CARGO_BIN_EXE_imgfs");
         succeed(
             Command::new("install")
@@ -52,7 +52,7 @@ impl Home {
         Self { place, image }
     }
 
-    /// A command that runs as that user.
+    /// Returns a command that runs as that user.
     fn run_as(&self, uid: u32, program: impl AsRef<Path>) -> Command {
         let mut command = self.place.command("setpriv");
         command.args(["--reuid", &uid.to_string(), "--regid", &uid.to_string()]);
@@ -87,7 +87,7 @@ impl Home {
         command
     }
 
-    /// What a user reads in a file of the mount, or what `cat` complains of.
+    /// Returns the text of a file in the mount as a user reads it, or the error of `cat`.
     fn cat(&self, uid: u32, path: &str) -> Result<String, String> {
         let output = output(self.run_as(uid, "cat").arg(self.place.mnt().join(path)));
         match output.status.success() {
@@ -101,7 +101,7 @@ impl Home {
         assert!(error.contains("Permission denied"), "{error}");
     }
 
-    /// The line that starts a script in a mount namespace of its own, with `conf` as fuse.conf.
+    /// Returns the command that runs a script in its own mount namespace, with `conf` as fuse.conf.
     fn with_fuse_conf(&self, conf: &str, script: &str) -> Command {
         assert!(
             Path::new("/etc/fuse.conf").exists(),
@@ -122,8 +122,8 @@ impl Home {
     }
 }
 
-/// The user mounts onto a directory of theirs and reads, also what only root may read in the image:
-/// whoever can read the image could unpack it as well.
+/// The user mounts onto a directory of their own and reads, including files that only root may read in
+/// the image: a user who can read the image could unpack it as well.
 #[test]
 fn a_user_mounts_and_reads_it_all() {
     let home = Home::new();
@@ -134,7 +134,7 @@ fn a_user_mounts_and_reads_it_all() {
     home.place.assert_gone();
 }
 
-/// Without `--allow-other` nobody else gets in, not even root: EACCES.
+/// Without `--allow-other` no other user gets access, not even root: EACCES.
 #[test]
 fn nobody_else_sees_it() {
     let home = Home::new();
@@ -145,7 +145,8 @@ fn nobody_else_sees_it() {
     assert_eq!(home.cat(USER, "etc/motd").unwrap(), "hello\n");
 }
 
-/// The mount table shows the same as for root: type, source (whatever is in the name) and options.
+/// The mount table shows the same as for root: type, source (for any characters in the name) and
+/// options.
 #[test]
 fn the_mount_table_says_what_is_mounted() {
     for name in [
@@ -176,7 +177,7 @@ fn the_mount_table_says_what_is_mounted() {
     }
 }
 
-/// `--exec` works for a user too, and set-user-id stays off.
+/// `--exec` works for a user too, but set-user-id stays off.
 #[test]
 fn exec_for_a_user() {
     let home = Home::new();
@@ -201,7 +202,7 @@ fn fusermount3_unmounts() {
     home.place.assert_gone();
 }
 
-/// Somebody else may not unmount it and is told so; root may.
+/// Another user may not unmount it and gets an error; root may.
 #[test]
 fn who_may_unmount() {
     let home = Home::new();
@@ -213,7 +214,7 @@ fn who_may_unmount() {
     home.place.assert_gone();
 }
 
-/// SIGTERM ends it, idle or with a file open.
+/// SIGTERM ends the mount, idle or with a file open.
 #[test]
 fn sigterm_unmounts() {
     for busy in [false, true] {
@@ -239,13 +240,13 @@ fn a_busy_mount_is_unmounted_lazily() {
     home.place.assert_gone();
 }
 
-/// A user's process with a file open that it has not read yet.
+/// A process of a user with an open file that it has not read yet.
 struct Reader(std::process::Child);
 
 impl Reader {
     fn start(home: &Home) -> Self {
         let mut command = home.run_as(USER, "sh");
-        // Not one of the processes that must be gone.
+        // It does not belong to the processes that must be gone.
         command.env_remove("XDG_STATE_HOME").stdin(Stdio::piped());
         let file = home.place.mnt().join("etc/motd");
         command
@@ -280,7 +281,7 @@ impl Drop for Reader {
     }
 }
 
-/// fuse.conf(5): without `user_allow_other` only root may let others in. The error names the line
+/// fuse.conf(5): without `user_allow_other` only root may let other users in. The error names the line
 /// and the file.
 #[test]
 fn allow_other_needs_a_line_in_fuse_conf() {
@@ -295,7 +296,7 @@ fn allow_other_needs_a_line_in_fuse_conf() {
     home.place.assert_gone();
 }
 
-/// With that line it works, and the image's permissions count, also for who mounted it.
+/// With that line it works, and the image's permissions apply, also for the user who mounted it.
 #[test]
 fn allow_other_as_a_user() {
     let home = Home::new();
@@ -314,7 +315,7 @@ fn allow_other_as_a_user() {
     home.place.assert_gone();
 }
 
-/// As root: others read what the image lets them read (`default_permissions`), root reads all.
+/// As root: others read the files that the image lets them read (`default_permissions`), root reads all.
 #[test]
 fn allow_other_as_root() {
     let home = Home::new();
@@ -328,7 +329,7 @@ fn allow_other_as_root() {
     assert_eq!(home.place.text("etc/shadow"), "secret\n");
 }
 
-/// Mounted by root without it, nobody else gets in.
+/// Without the option, a mount of root is accessible only to root.
 #[test]
 fn a_mount_of_root_is_for_root() {
     let home = Home::new();
@@ -350,7 +351,7 @@ fn without_fusermount3_the_package_is_named() {
     home.place.assert_gone();
 }
 
-/// A /dev/fuse that the user may not open is named, with the cure.
+/// If the user may not open /dev/fuse, the error names it and the remedy.
 #[test]
 fn a_closed_dev_fuse_is_named() {
     let home = Home::new();
@@ -362,7 +363,7 @@ fn a_closed_dev_fuse_is_named() {
     home.place.assert_gone();
 }
 
-/// Onto a directory that belongs to somebody else a user cannot mount; nothing is left.
+/// A user cannot mount onto a directory of another user; nothing is left.
 #[test]
 fn a_mountpoint_of_somebody_else_is_refused() {
     let home = Home::new();
@@ -372,7 +373,7 @@ fn a_mountpoint_of_somebody_else_is_refused() {
     home.place.assert_gone();
 }
 
-/// A user without a name is turned away by the helper; the message says how to get one.
+/// The helper refuses a user without a name; the message says how to get one.
 #[test]
 fn a_user_without_a_name_is_told_what_to_do() {
     let home = Home::new();

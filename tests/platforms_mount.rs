@@ -1,5 +1,5 @@
-//! `imgfs mount --platform all` through the real kernel: a directory for each platform, in each of them
-//! what a mount of that platform alone shows. Names are those of BuildKit's local exporter
+//! `imgfs mount --platform all` through the real kernel: a directory for each platform, each with the
+//! content of a mount of that platform alone. Names are those of BuildKit's local exporter
 //! (docs.docker.com/build/exporters/local-tar/): `linux_amd64`, `linux_arm_v7`.
 
 mod common;
@@ -21,7 +21,7 @@ use serde_json::json;
 
 const ALL: [&str; 2] = ["--platform", "all"];
 
-/// A layout at that place, mounted with all.
+/// Writes the layout at that place and mounts all platforms.
 fn mounted(place: &Place) -> PathBuf {
     let dir = place.join("layout");
     write(&dir);
@@ -29,7 +29,7 @@ fn mounted(place: &Place) -> PathBuf {
     dir
 }
 
-/// The names in the root, in byte order.
+/// Returns the names in the root, in byte order.
 fn listed(place: &Place) -> Vec<String> {
     let names = fs::read_dir(place.mnt()).unwrap();
     let mut names: Vec<_> = names
@@ -49,7 +49,7 @@ fn the_root_holds_the_platforms_and_nothing_else() {
     let dir = mounted(&place);
     let mnt = place.mnt();
     assert_eq!(listed(&place), NAMES);
-    // In the order of the index, and numbers as stat has them: `ls -U -a -i`.
+    // In the order of the index, with the inode numbers of stat: `ls -U -a -i`.
     let shown = run(Command::new("ls").args(["-U", "-a", "-i"]).arg(&mnt));
     let shown = String::from_utf8(shown.stdout).unwrap();
     let shown: Vec<(u64, &str)> = shown
@@ -83,7 +83,7 @@ fn the_root_holds_the_platforms_and_nothing_else() {
         let number = dotdot.unwrap().trim().split(' ').next().unwrap();
         assert_eq!(number, root.ino().to_string());
     }
-    // What is not there, twice: the second answer is the kernel's.
+    // A missing name, twice: the kernel gives the second answer.
     for _ in 0..2 {
         for name in [
             ".imgfs",
@@ -113,8 +113,8 @@ fn the_root_holds_the_platforms_and_nothing_else() {
     place.assert_gone();
 }
 
-/// The heart of it: names, attributes, links, contents and xattrs, of sidecars and `/.imgfs` too, one by
-/// one, and by rsync(1).
+/// The main property: names, attributes, links, contents and xattrs, including sidecars and `/.imgfs`,
+/// one by one, and by rsync(1).
 #[test]
 fn each_is_what_a_mount_of_that_platform_alone_shows() {
     let place = Place::new();
@@ -126,7 +126,7 @@ fn each_is_what_a_mount_of_that_platform_alone_shows() {
         assert_eq!(alone.mount(&["--platform", platform], &dir), "");
         let (here, there) = (place.mnt().join(name), alone.mnt());
         let (shown, wanted) = (walk(&here), walk(&there));
-        // 400 names of one directory, and no less of all others.
+        // 400 names of one directory, and all others.
         assert!(wanted.len() > 450, "{}", wanted.len());
         for (shown, wanted) in shown.iter().zip(&wanted) {
             assert_eq!(shown, wanted, "{name}");
@@ -143,7 +143,7 @@ fn each_is_what_a_mount_of_that_platform_alone_shows() {
             .arg(format!("{}/", there.display())));
         assert_eq!(String::from_utf8_lossy(&differences.stdout), "", "{name}");
         assert_eq!(fs::read_to_string(here.join("who")).unwrap(), name);
-        // The findings are those of its own platform: the other's program is one.
+        // The findings are those of its own platform; one of them is about the other platform's program.
         let findings = fs::read_to_string(here.join(".imgfs/findings.tsv")).unwrap();
         let mismatch = findings.lines().find(|l| l.contains("arch-mismatch"));
         assert!(mismatch.unwrap().contains("/usr/bin/other"), "{findings}");
@@ -184,7 +184,7 @@ fn every_inode_is_one_file() {
             .push(file);
     }
     assert_eq!(devices.len(), 1);
-    // Those with several names, by hand: in each platform the two hard links of the layers.
+    // Files with several names, by hand: in each platform the two hard links of the layers.
     let several: Vec<_> = files.values().filter(|names| names.len() > 1).collect();
     let mut shown: Vec<Vec<&str>> = several
         .iter()
@@ -207,13 +207,13 @@ fn every_inode_is_one_file() {
         })
         .collect();
     assert_eq!(shown, wanted);
-    // Each platform has as many names; `-xdev` went into all of them.
+    // Each platform has the same number of names; `-xdev` descended into all of them.
     let of = |name: &str| {
         let names = files.values().flatten();
         names.filter(|(_, path)| path.starts_with(name)).count()
     };
     assert!(of(NAMES[0]) > 420);
-    // `linux_arm` is the beginning of two names.
+    // `linux_arm` is a prefix of two names.
     assert_eq!(
         [of("linux_amd64"), of("linux_arm64"), of("linux_arm_v7")],
         [of(NAMES[0]); 3]
@@ -221,7 +221,7 @@ fn every_inode_is_one_file() {
     place.umount();
 }
 
-/// Bytes that the process of the mount has read from files (proc(5)).
+/// Returns the bytes that the process of the mount has read from files (proc(5)).
 fn read_by_daemon(place: &Place) -> u64 {
     let pid = place.daemon().as_raw_nonzero();
     let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap();
@@ -229,7 +229,7 @@ fn read_by_daemon(place: &Place) -> u64 {
     line.parse().unwrap()
 }
 
-/// A line of a status.
+/// Returns a value of a status file.
 fn status(place: &Place, name: &str, key: &str) -> u64 {
     let text = place.text(&format!("{name}/.imgfs/status"));
     let line = text
@@ -247,7 +247,7 @@ fn the_common_layer_is_read_and_decoded_once() {
         let place = Place::new();
         let dir = place.join("layout");
         write(&dir);
-        // The base layer is nearly all of it: read twice, it would be too much by half.
+        // The base layer is nearly all of the image: reading it twice would exceed the limit by far.
         let options = [&ALL, options].concat();
         assert_eq!(place.mount(&options, &dir), "");
         let read = read_by_daemon(&place);
@@ -259,7 +259,7 @@ fn the_common_layer_is_read_and_decoded_once() {
         for name in NAMES {
             let big = fs::read(place.mnt().join(name).join("usr/share/big")).unwrap();
             assert!(big == text(1, BIG), "{name}");
-            // What was counted is the whole mount's, whichever of them says it.
+            // The counters are those of the whole mount, in each platform's status.
             let spans =
                 |at| status(&place, at, "CACHE_DECODED") + status(&place, at, "CACHE_PREFETCHED");
             assert_eq!(spans(name), spans(NAMES[0]));
@@ -272,8 +272,8 @@ fn the_common_layer_is_read_and_decoded_once() {
     }
 }
 
-/// Who jumps in a large file has the rest of the span put into the page cache, under the number that the
-/// file has in this mount: what is read next to it is no request.
+/// After a random read in a large file, the rest of the span is stored in the page cache, under the
+/// number that the file has in this mount: a read next to it causes no request.
 #[test]
 fn pages_go_to_the_files_of_their_platform() {
     let place = Place::new();
@@ -281,11 +281,12 @@ fn pages_go_to_the_files_of_their_platform() {
     let wanted = text(1, BIG);
     for name in [NAMES[1], NAMES[2]] {
         let file = fs::File::open(place.mnt().join(name).join("usr/share/big")).unwrap();
-        // Not ahead of who reads, so that what is there later was put there.
+        // No readahead, so that pages that are there later were stored by imgfs.
         rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Random).unwrap();
         let mut page = [0; 4096];
         let stored = status(&place, name, "REQUESTS_STORE");
-        // Nothing of it is decoded for the first; for the second it is, so that one looks elsewhere.
+        // For the first platform nothing of the file is decoded yet; for the second it is, so the offset
+        // differs.
         let at = if name == NAMES[1] { 1 << 20 } else { 5 << 20 };
         file.read_exact_at(&mut page, at).unwrap();
         assert!(page[..] == wanted[at as usize..][..4096]);
@@ -294,26 +295,26 @@ fn pages_go_to_the_files_of_their_platform() {
         });
         let mut near = at;
         within(program::SOON, "a page that is there", || {
-            // Another one each time, since who asks for it has it from then on.
+            // A different offset each time, since a page that was requested stays in the cache.
             near += 8 << 10;
             let before = status(&place, name, "REQUESTS_READ");
             file.read_exact_at(&mut page, near).unwrap();
             assert!(page[..] == wanted[near as usize..][..4096]);
-            // One is that of the status itself.
+            // One request is that of the status itself.
             status(&place, name, "REQUESTS_READ") == before + 1
         });
     }
     place.umount();
 }
 
-/// In an archive all layers lie in one file, and what is known of it is one list.
+/// In an archive all layers are in one file, and the verified digests of that file are one list.
 #[test]
 fn the_second_mount_of_an_archive_reads_no_layer() {
     let place = Place::new();
     let dir = place.join("layout");
     write(&dir);
     let archive = place.file("all.tar", images::tar_layout(&dir));
-    // A file that was just written to is not known by its looks.
+    // A file that was just written to is not recognised by its identity.
     std::thread::sleep(std::time::Duration::from_millis(2100));
     for mount in 0..2 {
         assert_eq!(place.mount(&ALL, &archive), "");
@@ -338,7 +339,7 @@ fn a_platform_that_cannot_be_opened_is_named_and_the_others_are_there() {
     assert_eq!(place.text("linux_arm_v7/who"), "linux_arm_v7");
     assert_eq!(fs::metadata(place.mnt()).unwrap().nlink(), 4);
     place.umount();
-    // None is left.
+    // No platform is left.
     damage(&dir, 0);
     damage(&dir, 2);
     let output = output(&mut place.mount_command(&ALL, &dir));
@@ -356,8 +357,8 @@ fn a_platform_that_cannot_be_opened_is_named_and_the_others_are_there() {
     place.assert_gone();
 }
 
-/// What documents say is not always what a directory can be called. Two of the same platform are two
-/// directories.
+/// The values in documents are not always valid as directory names. Two manifests for the same platform
+/// get two directories.
 #[test]
 fn names_of_hostile_documents() {
     let place = Place::new();
@@ -377,7 +378,7 @@ fn names_of_hostile_documents() {
             ".._.._etc_passwd",
         ),
         (json!({"os": "a\0b", "architecture": "c\nd"}), "a_b_c_d"),
-        // Nothing is named, so the config is asked.
+        // No platform is named, so the config is used.
         (json!({"os": "", "architecture": ""}), "linux_amd64"),
         (json!({"os": "..", "architecture": ""}), ".._"),
         (
@@ -409,7 +410,7 @@ fn names_of_hostile_documents() {
     place.umount();
 }
 
-/// All of an image that has one platform: a docker-archive, from a file and from a pipe; a layout.
+/// All platforms of an image that has one: a docker-archive, from a file and from a pipe; a layout.
 #[test]
 fn an_image_of_one_platform_gets_one_directory() {
     let place = Place::new();
@@ -432,7 +433,7 @@ fn an_image_of_one_platform_gets_one_directory() {
     piped.stdin(Stdio::from(fs::File::open(&archive).unwrap()));
     assert_eq!(succeed(&mut piped), "");
     check(&place);
-    // Where there is one, its fault is the fault.
+    // If there is only one, its error is reported.
     let blobs = layout.path().join("blobs/sha256");
     let tar = &images::sample().layers[1].0;
     fs::write(blobs.join(&common::sha256(tar)[7..]), vec![1; tar.len()]).unwrap();
@@ -441,7 +442,7 @@ fn an_image_of_one_platform_gets_one_directory() {
     assert!(!said.contains("left out"), "{said}");
 }
 
-/// A signal ends such a mount as it ends any other, and `--platform` still takes one.
+/// A signal ends such a mount like any other, and `--platform` still chooses one.
 #[test]
 fn it_ends_like_any_other_and_the_choice_of_one_is_as_before() {
     let place = Place::new();

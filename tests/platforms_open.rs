@@ -1,5 +1,5 @@
-//! Images of several platforms opened together: a layer that they have in common is read once. Counted by
-//! what is said of progress, by what the decoder would meet if it came again, and by the kernel.
+//! Images of several platforms opened together: a shared layer is read once. The tests check the
+//! reported progress, damage the layer so that a second read would fail, and use the kernel's counters.
 
 mod common;
 mod platforms;
@@ -15,7 +15,7 @@ use imgfs::open::{OpenError, OpenImage, OpenOptions, Progress, open_each};
 use imgfs::view::{ImageFs, Sidecars};
 use platforms::{BIG, blob, damage, image, stored, write};
 
-/// Notes what was said: for each image the sizes of its layers, and how far each was read.
+/// Records the reported progress: for each image the sizes of its layers, and the bytes read of each.
 #[derive(Default)]
 struct Noted(Mutex<Vec<(Vec<u64>, Vec<u64>)>>);
 
@@ -34,7 +34,7 @@ impl Progress for Noted {
 
 type Opened = (Platform, Result<OpenImage, OpenError>);
 
-/// Opens all, and does something after each.
+/// Opens all images, and calls a function after each.
 fn open_all(
     dir: &std::path::Path,
     cache: &CacheDir,
@@ -64,7 +64,7 @@ fn names(all: &[Opened]) -> Vec<String> {
 #[test]
 fn a_layer_of_all_platforms_is_decoded_once() {
     let cached = tempfile::tempdir().unwrap();
-    // What is kept nowhere is not read again either.
+    // Without a cache, layers are not read again either.
     for cache in [CacheDir::none(), CacheDir::open(cached.path()).unwrap()] {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path());
@@ -72,7 +72,7 @@ fn a_layer_of_all_platforms_is_decoded_once() {
         let noted = Noted::default();
         let all = open_all(dir.path(), &cache, &noted, &|opened| {
             if opened == 1 {
-                // Who would read it now would find zeros.
+                // A second read would get zeros.
                 let len = fs::metadata(&base).unwrap().len();
                 fs::write(&base, vec![0; len as usize]).unwrap();
             }
@@ -96,7 +96,7 @@ fn a_layer_of_all_platforms_is_decoded_once() {
     }
 }
 
-/// Spans are shared too: what was read of one platform is at hand for the others.
+/// Spans are shared too: data that was read for one platform is available to the others.
 #[test]
 fn what_was_decoded_for_one_platform_is_there_for_the_others() {
     let dir = tempfile::tempdir().unwrap();
@@ -119,8 +119,8 @@ fn what_was_decoded_for_one_platform_is_there_for_the_others() {
     assert_eq!(decoded, [decoded[0]; 3]);
 }
 
-/// A platform that cannot be opened takes nothing away: what was read for it serves the others, and is
-/// kept.
+/// A platform that cannot be opened does not affect the others: the layers that were read for it serve
+/// the others, and are kept.
 #[test]
 fn a_broken_platform_does_not_cost_the_others_their_layers() {
     let dir = tempfile::tempdir().unwrap();
@@ -144,13 +144,13 @@ fn a_broken_platform_does_not_cost_the_others_their_layers() {
     assert!(LayerIndex::load(&cache, &digest).is_some());
 }
 
-/// The length that a descriptor claims is checked for each image by itself.
+/// The length that a descriptor claims is checked for each image separately.
 #[test]
 fn a_wrong_descriptor_of_a_layer_that_is_known_is_still_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let right = image(0);
     let mut entries = vec![platforms::entry(dir.path(), 0)];
-    // The same layer, of another length: by hand, since no builder would write it.
+    // The same layer with another length: by hand, since no builder would write it.
     let manifest = fs::read(blob_of(dir.path(), &entries[0])).unwrap();
     let mut manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
     manifest["layers"][0]["size"] = (right.layers[0].0.len() + 1).into();
@@ -170,7 +170,7 @@ fn blob_of(dir: &std::path::Path, descriptor: &serde_json::Value) -> std::path::
     dir.join("blobs/sha256").join(&digest[7..])
 }
 
-/// Images that have nothing in common are what they are alone.
+/// Images without a common layer are the same as when opened alone.
 #[test]
 fn images_without_a_common_layer() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
 //! The view of several images without a mount: every operation, also with numbers that the kernel never
-//! asks for.
+//! passes.
 
 mod common;
 mod platforms;
@@ -35,7 +35,7 @@ fn view() -> Platforms {
     Platforms::new(names.into_iter().zip(images).collect(), Sidecars::Listed)
 }
 
-/// A directory's entries from a position on: the position after each, its number, name and type.
+/// Returns a directory's entries from a position on: the position after each, its number, name and type.
 fn list(view: &impl View, dir: u64, from: u64, most: usize) -> Vec<(u64, u64, String, FileType)> {
     let mut entries = Vec::new();
     view.list(dir, from, &mut |next, entry| {
@@ -65,7 +65,8 @@ fn listings_go_on_where_they_stopped_and_lead_up() {
     assert_eq!(names, [".", "..", NAMES[0], NAMES[1], NAMES[2]]);
     assert_eq!((root[0].1, root[1].1), (1, 1));
     assert!(root.iter().all(|(.., kind)| *kind == FileType::Directory));
-    // One at a time, as a kernel with little room would ask, it is the same; so it is further down.
+    // One entry at a time, as a kernel with a small buffer would request them, gives the same; also in
+    // subdirectories.
     for dir in [1, at(&view, NAMES[1]), at(&view, "linux_arm_v7/usr/bin")] {
         let whole = list(&view, dir, 0, 1000);
         let mut single = Vec::new();
@@ -88,7 +89,7 @@ fn listings_go_on_where_they_stopped_and_lead_up() {
     assert!(list(&view, 1, u64::MAX, 9).is_empty());
 }
 
-/// Each answer is that of the image alone, but for the number.
+/// Each answer is that of the image alone, except for the number.
 #[test]
 fn answers_are_those_of_each_image() {
     let view = view();
@@ -143,7 +144,7 @@ fn reads_go_to_the_right_image_and_to_what_is_at_hand() {
     let bytes = view.read(big[0], offset, 10).unwrap();
     let wanted = text(1, BIG);
     assert_eq!(&*bytes, &wanted[3_000_000..3_000_010]);
-    // Decoded for one, it is at hand for all.
+    // Decoded for one platform, it is available to all.
     for ino in big {
         let bytes = view.read_at_hand(ino, offset, 10).unwrap().unwrap();
         assert_eq!(&*bytes, &wanted[3_000_000..3_000_010]);
@@ -183,7 +184,7 @@ fn the_root_is_a_directory_and_nothing_else() {
         (attr.kind, attr.mode, attr.nlink),
         (FileType::Directory, 0o755, 5)
     );
-    // A file is no directory.
+    // A file is not a directory.
     let who = at(&view, "linux_amd64/who");
     is(
         view.lookup(who, b"x").err().unwrap(),
@@ -196,7 +197,7 @@ fn numbers_that_stand_for_nothing() {
     let view = view();
     let first = at(&view, NAMES[0]);
     let step = at(&view, NAMES[1]) - first;
-    // No image of number 3, none before the first; no node and no kind of that number.
+    // No image has number 3, and none comes before the first; no node or kind has that number.
     for ino in [
         0,
         2,
@@ -224,7 +225,7 @@ fn numbers_that_stand_for_nothing() {
     }
 }
 
-/// A walk of everything, `/.imgfs` too, meets each number under one image only.
+/// In a walk of everything, including `/.imgfs`, each number occurs in one image only.
 #[test]
 fn no_number_is_in_two_images() {
     let view = view();
@@ -267,7 +268,7 @@ fn counts_are_those_of_the_mount() {
     );
 }
 
-/// Of nothing at all there is an empty directory.
+/// Without images there is an empty directory.
 #[test]
 fn no_image() {
     let view = Platforms::new(Vec::new(), Sidecars::Listed);

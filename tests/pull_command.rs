@@ -1,5 +1,5 @@
-//! `imgfs pull` by its command line, against Debian's docker-registry. What is right is told by skopeo,
-//! by how an image was made, and by what a proxy in front of the registry counted.
+//! `imgfs pull`, the command, against Debian's docker-registry. The expected results come from skopeo,
+//! from the way an image was made, and from the counters of a proxy in front of the registry.
 
 mod common;
 mod platforms;
@@ -24,7 +24,8 @@ use store_support::*;
 /// `printf ann:sesame | base64`.
 const LOGIN: &str = "YW5uOnNlc2FtZQ==";
 
-/// `imgfs pull` by a user whose home is in the place, and nothing else says anything about logins.
+/// Returns `imgfs pull` for a user whose home is in the place, without any other configuration of
+/// logins.
 fn pull(place: &Place, args: &[&str]) -> Command {
     let mut command = place.imgfs();
     command.arg("pull").args(args);
@@ -40,7 +41,7 @@ fn at_home(place: &Place, mut command: Command) -> Command {
     command
 }
 
-/// `NAME DIGEST`, as every command says of what it brought.
+/// Returns `NAME DIGEST`, which every such command prints for its image.
 #[track_caller]
 fn pulled(place: &Place, args: &[&str]) -> (String, String) {
     let said = says(&mut pull(place, args));
@@ -49,7 +50,7 @@ fn pulled(place: &Place, args: &[&str]) -> (String, String) {
     (name.to_owned(), digest.to_owned())
 }
 
-/// What skopeo finds in a registry without TLS.
+/// Returns the digest that skopeo finds in a registry without TLS.
 #[track_caller]
 fn in_registry(place: &Place, name: &str, more: &[&str]) -> String {
     let mut skopeo = place.command("skopeo");
@@ -59,7 +60,7 @@ fn in_registry(place: &Place, name: &str, more: &[&str]) -> String {
     sha256(&raw.stdout)
 }
 
-/// Two images whose lowest of three layers is the same, as `a:1` and `b:1`.
+/// Pushes two images that share the lowest of their three layers, as `a:1` and `b:1`.
 fn two(registry: &Registry) -> (OciImage, OciImage) {
     let of = |name| image(&[("base", 300_000), (name, 90_000), ("top", 1000)]);
     let (a, b) = (of("a"), of("b"));
@@ -90,7 +91,7 @@ fn what_is_pulled_is_what_skopeo_sees_and_comes_once() {
     // Three layers and a config, each once.
     assert_eq!(proxy.count("/v2/a/blobs/"), 4);
 
-    // The second one: the layers that it shares stay where they are.
+    // The second image: the shared layers are not fetched.
     let (_, other) = pulled(&place, &[&format!("{host}/b:1")]);
     assert_eq!(
         proxy.count("/v2/b/blobs/"),
@@ -101,7 +102,7 @@ fn what_is_pulled_is_what_skopeo_sees_and_comes_once() {
     assert_eq!(proxy.bytes("/v2/b/blobs/"), config + size(&b, 1));
     assert_eq!(blobs(&place).len(), 5 + 3);
 
-    // Again: nothing.
+    // Again: nothing is fetched.
     let before = proxy.requests().iter().filter(|r| r.is_blob()).count();
     assert_eq!(pulled(&place, &[&name]).1, digest);
     let after = proxy.requests().iter().filter(|r| r.is_blob()).count();
@@ -124,7 +125,8 @@ fn a_blob_that_was_damaged_is_brought_again() {
     let name = format!("{}/a:1", proxy.host());
     let (_, digest) = pulled(&place, &[&name]);
     let (layer, config) = (&layers_of(&a)[1], &named_by(&blob(&place, &digest))[0]);
-    // As long as it was, a byte more, and a part of it; a layer, the config and the manifest.
+    // Modified without a change of length, a byte longer, and truncated; a layer, the config and the
+    // manifest.
     type Damage = fn(Vec<u8>) -> Vec<u8>;
     let damage: [(&str, Damage); 3] = [
         ("a byte is another", |mut bytes| {
@@ -169,10 +171,10 @@ fn tls_needs_an_authority_that_is_known() {
     let ca = registry.ca();
     let (_, digest) = pulled(&place, &["--ca", str(&ca), &name]);
     assert_eq!(named_by(&blob(&place, &digest))[1..], layers_of(&a));
-    // By who trusts the network.
+    // With a setting that trusts the network.
     let other = Place::new();
     assert_eq!(pulled(&other, &["--insecure", &name]).1, digest);
-    // A file that is no certificate.
+    // A file that is not a certificate.
     let none = place.file("none.pem", "nothing\n");
     let said = fail(&mut pull(&place, &["--ca", str(&none), &name]));
     assert_says(&said, &[str(&none)]);
@@ -203,7 +205,7 @@ fn a_login_by_each_way_and_a_wrong_one() {
         pulled(&place, &["--creds", "ann:sesame", &name]).1,
         expected
     );
-    // Each in a store of its own, so that something has to be brought.
+    // Each in a separate store, so that something has to be fetched.
     let ways: [(&str, &[&str]); 3] = [
         ("home", &[]),
         ("variable", &[]),
@@ -230,7 +232,7 @@ fn a_login_by_each_way_and_a_wrong_one() {
     let said = fail(&mut pull(&place, &wrong));
     assert_says(&said, &["refused", "log in again", &host]);
     assert!(!said.contains("barley"), "{said}");
-    // Nor does it say so when it says everything. `printf ann:open-barley | base64`.
+    // The most verbose log does not contain it either. `printf ann:open-barley | base64`.
     let said = stderr(&output(&mut pull(&place, &[&wrong[..], &["-vv"]].concat())));
     assert!(!said.contains("barley"), "{said}");
     assert!(!said.contains("YW5uOm9wZW4tYmFybGV5"), "{said}");
@@ -246,12 +248,12 @@ fn a_login_by_each_way_and_a_wrong_one() {
 fn tokens_that_end_in_the_middle_are_renewed() {
     let (place, registry) = (Place::new(), Registry::plain());
     two(&registry);
-    // Good for one request each, where there are five: the manifest, the config, three layers.
+    // Each token is valid for one request, and there are five: the manifest, the config, three layers.
     let login = format!("Basic {LOGIN}");
     let proxy = Faults::before(registry.address(), |_| Act::pass())
         .with_tokens(Tokens::of(1).for_login(&login));
     let name = format!("{}/a:1", proxy.host());
-    // One at a time: what two threads ask at once would use up each other's tokens.
+    // One at a time: parallel requests would use up each other's tokens.
     let args = ["--jobs", "1", "--creds", "ann:sesame", &name];
     let (_, digest) = pulled(&place, &args);
     let plain = format!("{}/a:1", registry.host());
@@ -266,11 +268,11 @@ fn tokens_that_end_in_the_middle_are_renewed() {
     assert_says(&said, &["login"]);
 }
 
-/// What arrives is written as it comes, in pieces of up to 512 KiB that the client gathers; so much may be
-/// lost at most.
+/// Received bytes are written as they arrive, in pieces of up to 512 KiB that the client collects. At
+/// most this many bytes may be lost.
 const PIECE: u64 = 512 << 10;
 
-/// `bytes=N-` of the requests for a blob, 0 where there is none.
+/// Returns N of `bytes=N-` for each request for a blob, 0 if there is no range.
 fn ranges(proxy: &Faults, digest: &str) -> Vec<u64> {
     let requests = proxy.requests();
     let asked = requests.iter().filter(|r| r.path.ends_with(digest));
@@ -299,7 +301,7 @@ fn a_pull_that_was_killed_is_gone_on_with() {
     let part = store(&place)
         .join("arriving")
         .join(large.replacen(':', "-", 1));
-    // Twice, so that one goes on with what another went on with.
+    // Twice, so that one pull continues a continued one.
     for arrived in [1_200_000 - PIECE, 2 * (1_200_000 - PIECE)] {
         let mut child = start(&mut pull(&place, &[&name]));
         within(SOON, "the layer to arrive", || {
@@ -307,7 +309,7 @@ fn a_pull_that_was_killed_is_gone_on_with() {
         });
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(images(&place).len(), 0, "what is not whole is no image");
+        assert_eq!(images(&place).len(), 0, "an incomplete image has a name");
         assert!(!blob(&place, &large).exists());
         let said = imgfs(&place, ["df", "--json"]);
         assert!(!said.contains(r#""what":"unfinished","count":0"#), "{said}");
@@ -337,7 +339,7 @@ fn a_connection_that_is_cut_for_good_is_told_and_gone_on_with() {
     let image = image(&[("large", 3_000_000)]);
     push(&registry, &image, "a:1");
     let large = layers_of(&image)[0].clone();
-    // After a megabyte nothing comes any more, until the next pull: the client tries six times.
+    // After a megabyte the connection stalls, until the next pull: the client tries six times.
     let proxy = Faults::before(registry.address(), |r| match r.nth {
         0 if r.is_blob() => Act::pass().cut_after(1_000_000),
         1..=6 if r.is_blob() => Act::pass().cut_after(0),
@@ -373,7 +375,7 @@ fn mounting_by_a_name_of_a_registry_pulls() {
     assert_eq!(place.only_mount().source, name);
     place.umount();
     place.assert_gone();
-    // Once it is there, the registry is not asked again.
+    // Once the blob is in the store, the registry is not asked again.
     let before = proxy.requests().len();
     succeed(&mut mount());
     assert_eq!(place.text("top.txt"), "this is top\n");
@@ -388,7 +390,8 @@ fn mounting_by_a_name_of_a_registry_pulls() {
     place.assert_gone();
 }
 
-/// Bytes that the mount's process has read by read(2) and the like (proc(5), `rchar`).
+/// Returns the bytes that the mount's process has read with read(2) and similar calls (proc(5),
+/// `rchar`).
 fn read_by(place: &Place) -> u64 {
     let pid = place.daemon().as_raw_nonzero();
     let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap();
@@ -412,13 +415,13 @@ fn a_mount_right_after_a_pull_reads_no_layer() {
         read
     };
     let warm = mounted(&[]);
-    // That of one who knows nothing of the layers, to see that this measures anything.
+    // A mount without any index, to show that this measures something.
     let cold = mounted(&["--cache-limit", "0"]);
     assert!(cold > 6_000_000, "{cold}");
     assert!(warm < 500_000, "{warm} where {cold} is all");
 }
 
-/// An index of three platforms in a registry, with a proxy before it that counts.
+/// An index of three platforms in a registry, behind a proxy that counts requests.
 struct Three {
     place: Place,
     registry: Registry,
@@ -472,21 +475,21 @@ fn one_platform_of_several() {
         !said.contains("unknown"),
         "an attestation is no platform: {said}"
     );
-    // Of an image for one platform as well.
+    // The same for an image for one platform.
     two(&registry);
     let name = format!("{}/a:1", proxy.host());
     let said = fail(&mut pull(&place, &["--platform", "linux/s390x", &name]));
     assert_says(&said, &["linux/s390x", "linux/amd64"]);
-    // This host's is taken without asking.
+    // The host's platform is the default.
     let app = format!("{}/app:1", proxy.host());
     pulled(&place, &[&app]);
     let host = if cfg!(target_arch = "aarch64") { 1 } else { 0 };
     assert_eq!(imgfs(&place, ["cat", &app, "who"]), platforms::NAMES[host]);
 }
 
-/// Pushes a layout's index as one image, with all that it names.
+/// Pushes a layout's index as one image, with everything that it names.
 fn all(registry: &Registry, dir: &std::path::Path, name: &str) {
-    // `oci:DIR` is the one image of a layout, and here that is to be the index itself.
+    // `oci:DIR` is the only image of a layout, which must be the index itself here.
     let index = fs::read(dir.join("index.json")).unwrap();
     let mut index: serde_json::Value = serde_json::from_slice(&index).unwrap();
     index["mediaType"] = common::INDEX.into();
@@ -517,10 +520,14 @@ fn all_platforms_without_and_with_what_is_said_about_them() {
     let plain = format!("{}/app:1", registry.host());
     assert_eq!(digest, in_registry(&place, &plain, &[]));
     assert_eq!(digest, skopeo_digest(&place, &oci(&place, &name)));
-    // The index, three manifests, three configs, three layers of their own and the shared one.
+    // The index, three manifests, three configs, three layers of the platforms and the shared one.
     assert_eq!(blobs(&place).len(), 11);
     let base = sha256(&platforms::image(0).layers[0].0);
-    assert_eq!(proxy.count(&base), 1, "the shared layer comes once");
+    assert_eq!(
+        proxy.count(&base),
+        1,
+        "the shared layer was not fetched exactly once"
+    );
     let index: serde_json::Value =
         serde_json::from_slice(&fs::read(blob(&place, &digest)).unwrap()).unwrap();
     let attestation = index["manifests"][1]["digest"].as_str().unwrap();
@@ -531,7 +538,7 @@ fn all_platforms_without_and_with_what_is_said_about_them() {
     }
     assert_says(&imgfs(&place, ["verify", &name]), &["ok"]);
     assert_eq!(images(&place)[0]["platforms"], json!(platforms::PLATFORMS));
-    // Nothing that it needs is taken for unreferenced.
+    // Nothing that the image needs is treated as unreferenced.
     assert_eq!(imgfs(&place, ["prune"]), "freed 0 B (0 files)\n");
 
     place.mount(&["--platform", "all"], &name);
@@ -551,7 +558,7 @@ fn all_platforms_without_and_with_what_is_said_about_them() {
     let args = ["--platform", "all", "--attestations", &name];
     assert_eq!(pulled(&place, &args).1, digest, "the same index");
     assert_eq!(blobs(&place).len(), 11 + 1 + about.len());
-    assert_eq!(proxy.count(&base), 1, "what was there is not brought again");
+    assert_eq!(proxy.count(&base), 1, "an existing layer was fetched again");
     let to = format!("dir:{}", str(&place.join("copied")));
     let mut skopeo = place.command("skopeo");
     says(skopeo.args(["copy", "-q", "--all", &oci(&place, &name), &to]));
@@ -611,7 +618,7 @@ fn what_is_not_there_says_what_to_do() {
     }
     let nobody = format!("localhost:{}/a:1", free_port());
     let mut child = start(&mut pull(&place, &[&nobody]));
-    // It goes on trying for some seconds; Ctrl-C ends that at once.
+    // The program retries for some seconds; Ctrl-C ends that at once.
     std::thread::sleep(std::time::Duration::from_millis(300));
     let pid = rustix::process::Pid::from_child(&child);
     kill_process(pid, Signal::INT).unwrap();
@@ -633,7 +640,7 @@ fn the_store_is_where_the_user_says() {
     with(&mut pull(&place, &[&name]));
     assert!(by_variable.join("index.json").exists());
     assert!(!store(&place).exists());
-    // The option is meant before the variable.
+    // The option takes precedence over the variable.
     let mut rm = place.imgfs();
     with(rm.args(["rm", &name, "--store", str(&by_option)]));
     let shown = |args: &[&str]| with(place.imgfs().args(["images", "-q"]).args(args));
@@ -649,7 +656,7 @@ fn the_store_is_where_the_user_says() {
     }
 }
 
-/// A digest is what counts (containers' docs: with both, the tag is not looked at).
+/// The digest takes precedence (containers' docs: if both are given, the tag is ignored).
 #[test]
 fn a_name_with_a_digest_and_with_both() {
     let (place, registry) = (Place::new(), Registry::plain());
@@ -668,11 +675,11 @@ fn a_name_with_a_digest_and_with_both() {
             "{name}"
         );
     }
-    // That of another image: nobody gets something else than is asked for.
+    // The digest of another image: the result is an error and never a different image.
     let b = in_registry(&place, &format!("{host}/b:1"), &[]);
     let said = fail(&mut pull(&place, &[&format!("{host}/a:1@{b}")]));
     assert_says(&said, &[&b, "not found"]);
-    // A name that moved is looked up again, and the old image is not lost by its digest.
+    // A name that moved is looked up again, and the old image can still be found by its digest.
     let dir = oci_dir(&image(&[("new", 100)]));
     registry.push(dir.path(), "a:1");
     let tag = format!("{host}/a:1");

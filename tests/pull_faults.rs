@@ -1,8 +1,8 @@
-//! Pulls of which something goes wrong on the way: each ends with the image or with an error that says
-//! what happened, soon, and whatever came of it the store is sound and the next pull goes on.
+//! Pulls with network faults: each ends soon, with the image or with an error that says what happened.
+//! In each case the store is sound and the next pull continues.
 //!
-//! Most of it calls the library, since a program waits for seconds where a server is to be left in peace,
-//! and here there are hundreds of pulls.
+//! Most tests call the library, since the program waits for seconds to spare a server, and there are
+//! hundreds of pulls here.
 
 mod common;
 mod program;
@@ -27,12 +27,13 @@ use program::{Place, assert_says, fail, output, stderr};
 use pull_support::{Random, assert_sound, image, layers_of, push};
 use registry_support::{client, options};
 
-/// No pull takes longer, whatever is done to it: six attempts of 200 ms of silence each for a blob, and
-/// those of a layer come two at a time.
+/// The time limit for a pull with any faults: six attempts of 200 ms of silence each for a blob, and two
+/// layers at a time.
 const BOUND: Duration = Duration::from_secs(15);
 
-/// What is done to the requests of a pull. Which act it is follows from the seed, the number of the pull,
-/// the path and how often it was asked for in this pull: threads may come in any order.
+/// The treatment of the requests of a pull. It is derived from the seed, the number of the pull, the
+/// path, and the number of earlier requests for it in this pull, so the order of threads does not
+/// matter.
 struct Script {
     seed: u64,
     pull: AtomicUsize,
@@ -50,14 +51,14 @@ impl Script {
         })
     }
 
-    /// The numbers for a request, and how many with its path came before it in this pull.
+    /// Returns the numbers for a request, and the number of earlier requests with its path in this pull.
     fn numbers(&self, request: &Request) -> (Random, u64) {
         let mut asked = self.asked.lock().unwrap();
         let nth = asked.entry(request.path.clone()).or_default();
         *nth += 1;
         let nth = *nth - 1;
         drop(asked);
-        // Not the host: its port is another each time.
+        // Without the host, because its port differs each time.
         let path = request.path.bytes();
         let pull = self.pull.load(Ordering::SeqCst) as u64;
         let mixed = path.fold(self.seed ^ (pull << 32) ^ (nth << 16), |n, b| {
@@ -71,7 +72,7 @@ impl Script {
         self.pull.fetch_add(1, Ordering::SeqCst)
     }
 
-    /// Counts what is done.
+    /// Counts a fault and returns it.
     fn fault(&self, act: Act) -> Act {
         self.done.fetch_add(1, Ordering::SeqCst);
         act
@@ -82,7 +83,7 @@ impl Script {
     }
 }
 
-/// An image of three layers in a registry, and its place in front of which something goes wrong.
+/// An image of three layers in a registry, behind a proxy that makes faults.
 struct Scene {
     image: OciImage,
     registry: Registry,
@@ -138,9 +139,9 @@ impl Scene {
         pulled.map(|_| ()).map_err(|e| e.to_string())
     }
 
-    /// Pulls so often, each time into a store of its own. After each the store is sound; if it did not
-    /// work, there was no image, the error has one of these words, and pulling again without any fault
-    /// brings what is missing. Gives how many worked.
+    /// Pulls `times` times, each time into a separate store. After each pull the store is sound. If the
+    /// pull failed, there is no image, the error has one of these words, and a second pull without
+    /// faults completes the image. Returns how many pulls succeeded.
     fn pulls(&self, times: usize, words: &[&str]) -> usize {
         let quick = quick();
         let mut worked = 0;
@@ -171,14 +172,14 @@ impl Scene {
                 );
             }
             let left = fs::read_dir(path.join("arriving")).unwrap().count();
-            assert_eq!(left, 0, "what arrived became a blob");
+            assert_eq!(left, 0, "a partial blob is left");
             fs::remove_dir_all(path).unwrap();
         }
         worked
     }
 }
 
-/// Short waits: those that a program has are of seconds.
+/// Returns options with short waits: those of the program take seconds.
 fn quick() -> ClientOptions {
     ClientOptions {
         patience: Patience {
@@ -195,7 +196,7 @@ fn quick() -> ClientOptions {
 #[test]
 fn connections_that_are_cut_at_any_byte() {
     let scene = Scene::new(1, |script, request, mut random, _| {
-        // Blobs of 1 to 120 KB: some cuts come after their end and do nothing.
+        // Blobs of 1 to 120 KB: some cuts come after their end and have no effect.
         let most = if request.is_blob() { 130_000 } else { 600 };
         match random.below(10) {
             0..7 => script.fault(Act::pass().cut_after(random.below(most))),
@@ -203,11 +204,11 @@ fn connections_that_are_cut_at_any_byte() {
         }
     });
     let worked = scene.pulls(100, &["cut", "tried 6 times"]);
-    // Each brings something, so that nearly all of them get through.
+    // Each attempt makes progress, so nearly all pulls succeed.
     assert!(scene.script.faults() > 400, "{}", scene.script.faults());
     assert!(worked >= 80, "{worked}");
-    // What came before a cut was not brought again: where all goes wrong seven times of ten, beginning
-    // anew each time would take three times the bytes.
+    // Bytes that arrived before a cut are not fetched again: with faults in seven requests of ten,
+    // starting over each time would take three times the bytes.
     let (sent, need) = (scene.proxy.bytes("/blobs/"), 100 * scene.size());
     assert!(sent < need + need / 5, "{sent} for {need}");
 }
@@ -215,7 +216,7 @@ fn connections_that_are_cut_at_any_byte() {
 #[test]
 fn bytes_that_arrive_wrong() {
     let scene = Scene::new(2, |script, request, mut random, nth| {
-        // One request of three has a wrong byte, and in every tenth pull each has one.
+        // One request of three has a wrong byte; in every tenth pull all requests have one.
         let always = script.pull.load(Ordering::SeqCst).is_multiple_of(10);
         let at = random.below(match request.is_blob() {
             true => 900,
@@ -234,7 +235,7 @@ fn bytes_that_arrive_wrong() {
 
 #[test]
 fn cut_and_wrong_at_once() {
-    // What has come before a cut is wrong, which shows only when all is there.
+    // The bytes before a cut are wrong, which is only detected at the end.
     let scene = Scene::new(3, |script, request, mut random, nth| {
         match request.is_blob() && nth < 3 {
             true => {
@@ -256,7 +257,7 @@ fn servers_that_have_enough_for_now() {
     let scene = Scene::new(4, |script, _, mut random, nth| {
         let status = [500, 502, 503, 429, 429][random.below(5) as usize];
         let reply = Act::reply(status).body("<html>please wait</html>");
-        // A second, of which the quick client waits 5 ms; a date that has passed; nonsense.
+        // A second, which this client shortens to 5 ms; a date in the past; nonsense.
         let after = ["1", "Sun, 06 Nov 1994 08:49:37 GMT", "soon", ""][random.below(4) as usize];
         match nth < 8 && random.below(10) < 6 {
             true => script.fault(reply.header("Retry-After", after)),
@@ -268,7 +269,8 @@ fn servers_that_have_enough_for_now() {
         &["the registry answered 5", "the registry answered 429"],
     );
     assert!(scene.script.faults() > 200, "{}", scene.script.faults());
-    // Six times wrong of six, of five requests: more than three of four get through.
+    // A pull fails if one of five requests is wrong six times in succession: more than three of four
+    // pulls succeed.
     assert!((40..60).contains(&worked), "{worked}");
 }
 
@@ -284,7 +286,7 @@ fn servers_that_fall_silent() {
     let worked = scene.pulls(15, &["silent"]);
     assert_eq!(worked, 15);
     assert!(scene.script.faults() > 8, "{}", scene.script.faults());
-    // One that never says anything again.
+    // A registry that never answers again.
     let mute = Scene::new(6, |_, request, _, _| match request.is_blob() {
         true => Act::pass().stall_after(0),
         false => Act::pass(),
@@ -292,7 +294,8 @@ fn servers_that_fall_silent() {
     assert_eq!(mute.pulls(1, &["tried 6 times", "sent nothing"]), 0);
 }
 
-/// Layers of which one cannot be had: the others are given up, and stay for the next time.
+/// One layer that cannot be fetched: the other downloads are cancelled, and their bytes are kept for the
+/// next time.
 #[test]
 fn one_layer_that_is_not_there() {
     let scene = Scene::new(7, |_, _, _, _| Act::pass());
@@ -318,7 +321,7 @@ fn one_layer_that_is_not_there() {
     assert_eq!(assert_sound(&path).len(), 1);
 }
 
-/// When one layer cannot be had, nobody goes on asking for another that does not come.
+/// If one layer cannot be fetched, the client does not keep waiting for another one that is stalled.
 #[test]
 fn one_that_is_missing_ends_the_wait_for_one_that_is_silent() {
     let scene = Scene::new(10, |_, _, _, _| Act::pass());
@@ -339,11 +342,11 @@ fn one_that_is_missing_ends_the_wait_for_one_that_is_silent() {
         .pull(&client(&quick()), &proxy.host(), &store)
         .unwrap_err();
     assert_says(&said, &["not found", &layers[1]]);
-    assert_eq!(proxy.count(&layers[0]), 1, "it was asked for again");
+    assert_eq!(proxy.count(&layers[0]), 1, "the layer was requested again");
     assert_eq!(assert_sound(&path), [""; 0]);
 }
 
-/// A mirror that has other bytes is not asked any more; the registry has the right ones.
+/// A mirror with wrong bytes is not asked again; the registry has the right ones.
 #[test]
 fn a_mirror_that_lies_is_passed_by() {
     let scene = Scene::new(8, |_, request, _, _| match request.is_blob() {
@@ -359,10 +362,13 @@ fn a_mirror_that_lies_is_passed_by() {
         .pull(&client(&options), &scene.registry.host(), &store)
         .unwrap();
     assert_eq!(assert_sound(&path).len(), 1);
-    assert!(scene.proxy.count("/blobs/") >= 1, "the mirror was asked");
+    assert!(
+        scene.proxy.count("/blobs/") >= 1,
+        "the mirror was not asked"
+    );
 }
 
-/// The same by the program, with the waits that it has.
+/// The program with faults, with its own wait times.
 #[test]
 fn the_program_among_faults() {
     let scene = Scene::new(9, |script, request, mut random, nth| {
@@ -379,7 +385,7 @@ fn the_program_among_faults() {
         scene.script.next();
         let done = output(scene.place.imgfs().args(["pull", &name]));
         assert!(done.status.success(), "{}", stderr(&done));
-        // What went wrong and was mended is not worth a word, but wrong bytes are.
+        // Faults that a retry fixed are not reported, but wrong bytes are.
         for line in stderr(&done).lines() {
             assert!(line.contains("other bytes"), "{line}");
         }

@@ -1,5 +1,5 @@
-//! The README's transcript is true: the demo runs, prints what the README shows, and asks the
-//! questions that the README shows.
+//! The README's transcript is correct: the demo runs, prints the output that the README shows, and runs
+//! the commands that the README shows.
 
 mod common;
 
@@ -28,7 +28,7 @@ fn the_demo_prints_what_the_readme_shows() {
     for question in questions(&readme) {
         assert!(asked.contains(&question), "not in the demo: {question}");
     }
-    // Answers that do not depend on which libraries this system has.
+    // Answers that do not depend on the libraries of this system.
     for answer in [
         "\n      1 GOARCH=arm64\n",
         "\nmnt/usr/local/bin/app.arch\n",

@@ -1,5 +1,6 @@
-//! Reads through the real kernel: the right bytes, whoever reads how and however the layer is packed;
-//! errors where bytes have changed, and never other bytes; nobody waits for the decoding of others.
+//! Reads through the real kernel: the right bytes for every pattern of reads and every packing of the
+//! layer; errors where bytes have changed, and never wrong bytes; no read waits for the decoding of
+//! another.
 
 mod common;
 mod program;
@@ -24,7 +25,7 @@ use tempfile::TempDir;
 
 const MIB: usize = 1 << 20;
 
-/// Bytes that compress to about half, none of them like its neighbours.
+/// Returns bytes that compress to about half, without repetitions nearby.
 fn sample(len: usize) -> Vec<u8> {
     let mut random = Random(7);
     let mut bytes = Vec::with_capacity(len + 8);
@@ -78,7 +79,7 @@ fn mount(tar: Vec<u8>, codec: &str, cache_size: usize) -> Here {
     let layer = &mut image.layers[0];
     match codec {
         "gzip" => {
-            // The fastest level makes one block of everything, which has no place to begin inside.
+            // The fastest level makes one block of everything, without a seek point inside.
             let level = flate2::Compression::new(6);
             let mut gzip = flate2::read::GzEncoder::new(tar.as_slice(), level);
             (layer.0, layer.1) = (Vec::new(), TAR_GZIP);
@@ -108,13 +109,13 @@ fn mount(tar: Vec<u8>, codec: &str, cache_size: usize) -> Here {
     }
 }
 
-/// The kernel forgets the pages of a file, so that reads come to us again.
+/// Drops the pages of a file from the page cache, so that reads reach imgfs again.
 fn forget(file: &File) {
     fadvise(file, 0, None, Advice::DontNeed).unwrap();
 }
 
 /// 100,000 reads in all, by four threads on each of three images, with a cache much smaller than the
-/// file and pages that the kernel is made to forget.
+/// file, and pages dropped from the page cache.
 #[test]
 fn any_read_gives_the_bytes_that_are_there() {
     let bytes = sample(20 * MIB + 12_345);
@@ -134,7 +135,7 @@ fn any_read_gives_the_bytes_that_are_there() {
                     for round in 0..8400 {
                         let limit = if round % 50 == 0 { buf.len() } else { 5000 };
                         let buf = &mut buf[..random.below(limit) + 1];
-                        // Some reads reach the end, or lie behind it.
+                        // Some reads reach the end, or lie beyond it.
                         let offset = random.below(bytes.len() + 2000);
                         let n = file.read_at(buf, offset as u64).unwrap();
                         let want = bytes.get(offset..).unwrap_or_default();
@@ -152,7 +153,7 @@ fn any_read_gives_the_bytes_that_are_there() {
                 });
             }
         });
-        // From front to back by four at a time, each from another place on.
+        // Sequentially by four threads at a time, each from a different offset.
         forget(&File::open(here.join("large")).unwrap());
         std::thread::scope(|scope| {
             for n in 0..4 {
@@ -172,7 +173,8 @@ fn any_read_gives_the_bytes_that_are_there() {
     }
 }
 
-/// After a small read the kernel has the rest of what was decoded for it, and asks no more.
+/// After a small read the kernel has the rest of the span that was decoded for it, and sends no more
+/// requests.
 #[test]
 fn small_reads_nearby_are_answered_by_the_kernel() {
     let bytes = sample(16 * MIB);
@@ -192,7 +194,7 @@ fn small_reads_nearby_are_answered_by_the_kernel() {
     within(Duration::from_secs(10), "pages to be stored", || {
         requests.get(Counter::Store) >= 4
     });
-    // Nearly all of the file is in the page cache by now.
+    // Nearly all of the file is in the page cache now.
     read(200);
     let before = requests.get(Counter::Read);
     read(1000);
@@ -200,7 +202,7 @@ fn small_reads_nearby_are_answered_by_the_kernel() {
     assert!(more < 400, "{more} of 1000 reads came");
 }
 
-/// Changes bytes in the middle of the layer's file, after it was mounted.
+/// Changes bytes in the middle of the layer's file after it was mounted.
 fn damage(image: &Path) {
     let blobs = fs::read_dir(image.join("blobs/sha256")).unwrap();
     let blobs = blobs.map(|blob| blob.unwrap().path());
@@ -212,12 +214,12 @@ fn damage(image: &Path) {
     file.write_all_at(&[0x55; 64], middle).unwrap();
 }
 
-/// A span whose bytes are not those that were verified is EIO: when it is read, when it was decoded
-/// ahead, and when reads nearby had pages stored.
+/// A span whose bytes differ from the verified ones gives EIO: when it is read, when it was decoded
+/// ahead, and when reads nearby stored its pages.
 #[test]
 fn changed_bytes_are_an_error_and_never_shown() {
     let bytes = sample(16 * MIB);
-    // Of a layer that is one zstd frame, most lies in a file of ours.
+    // Without a layer of one zstd frame: most of it is read from the cache's file of decoded spans.
     for codec in ["plain", "gzip", "zstd frames"] {
         let here = mount(Layer::new().file("large", &bytes).tar(), codec, 32 * MIB);
         damage(here.image.path());
@@ -246,13 +248,13 @@ fn changed_bytes_are_an_error_and_never_shown() {
         let backward = scan(&mut (0..pages).rev());
         assert_eq!(wrong, 0, "{codec}: other bytes were shown");
         assert!(jumping > 0, "{codec}");
-        // One span, or two if the change lies across both: each is at most 4 MiB.
+        // One span, or two if the change lies in both: each is at most 4 MiB.
         assert!((1..=2048).contains(&forward), "{codec}: {forward}");
         assert_eq!(forward, backward, "{codec}");
     }
 }
 
-/// Unmounting does not wait for readers, and those who read get their bytes or an error.
+/// Unmounting does not wait for readers, and pending reads get their bytes or an error.
 #[test]
 fn unmounting_while_four_read() {
     let bytes = sample(24 * MIB);
@@ -290,7 +292,7 @@ fn unmounting_while_four_read() {
         });
         let gone = File::open(&path).unwrap_err();
         assert_eq!(gone.kind(), ErrorKind::NotFound, "{codec}: it is gone");
-        // When the last reader has closed its file, nothing holds the view any more.
+        // When the last reader has closed its file, nothing keeps the view alive.
         within(
             Duration::from_secs(10),
             "the mount's threads to end",
@@ -299,7 +301,7 @@ fn unmounting_while_four_read() {
     }
 }
 
-/// A process that is stopped, and goes on whatever happens to the test.
+/// A process that is stopped, and continued on drop.
 struct Stopped(Pid);
 
 impl Stopped {
@@ -315,8 +317,8 @@ impl Drop for Stopped {
     }
 }
 
-/// The image lies in another mount, whose process is stopped: what must be decoded waits, and all
-/// else goes on.
+/// The image is in another mount, whose process is stopped: reads that need decoding wait, and all other
+/// requests are answered.
 #[test]
 fn who_waits_for_bytes_holds_up_nobody_else() {
     let bytes = sample(8 * MIB);
@@ -337,7 +339,7 @@ fn who_waits_for_bytes_holds_up_nobody_else() {
     let mnt = tempfile::tempdir().unwrap();
     let mounted = fuse::mount(view, mnt.path(), &MountOptions::default()).unwrap();
 
-    // What the kernel has of the image is forgotten, so that it must be asked for.
+    // The image's pages are dropped from the page cache, so that reads need the stopped process.
     forget(&File::open(&image).unwrap());
     let stopped = Stopped::new(daemon);
     std::thread::scope(|scope| {
@@ -364,8 +366,8 @@ fn who_waits_for_bytes_holds_up_nobody_else() {
         let answered = receiver.recv_timeout(Duration::from_secs(10));
         let waiting = readers.iter().all(|reader| !reader.is_finished());
         drop(stopped);
-        assert!(answered.is_ok(), "names waited for bytes");
-        assert!(waiting, "nobody waited for bytes");
+        assert!(answered.is_ok(), "a request for names waited for bytes");
+        assert!(waiting, "no read waited for bytes");
         for reader in readers {
             reader.join().unwrap();
         }

@@ -1,8 +1,7 @@
-//! Real images, made by umoci and by buildah of Debian packages and of files with every attribute
-//! that there is, in every form that skopeo can bring them into (`tests/real/build-images.sh`).
-//! Each form is mounted and must be what `umoci raw unpack` makes of the image, by two judges:
-//! rsync in both directions, and a walk of our own that also sees device numbers, link counts and
-//! nanoseconds.
+//! Real images, made by umoci and by buildah from Debian packages and from files with every attribute,
+//! in every form that skopeo can write (`tests/real/build-images.sh`). Each form is mounted and must
+//! equal the result of `umoci raw unpack` on the image, by two comparisons: rsync in both directions,
+//! and our own walk, which also compares device numbers, link counts and nanoseconds.
 
 mod common;
 #[path = "real/rsync.rs"]
@@ -20,7 +19,7 @@ use rsync::rsync;
 use tempfile::TempDir;
 use tree::{Tree, differences, walk};
 
-/// The directory that holds the images; built if they are not there.
+/// Returns the directory with the images; builds them if necessary.
 fn images() -> &'static Path {
     static IMAGES: OnceLock<PathBuf> = OnceLock::new();
     IMAGES.get_or_init(|| {
@@ -53,7 +52,7 @@ impl Unpacked {
     }
 }
 
-/// Both judges, rsync in both directions, as one list of differences.
+/// Runs both comparisons, with rsync in both directions; returns one list of differences.
 fn judge(a: (&Path, &Tree), b: (&Path, &Tree)) -> Vec<String> {
     let mut lines = differences(a.1, b.1);
     lines.extend(rsync(a.0, b.0).iter().map(|l| format!("rsync > {l}")));
@@ -61,7 +60,7 @@ fn judge(a: (&Path, &Tree), b: (&Path, &Tree)) -> Vec<String> {
     lines
 }
 
-/// All forms of an image as references, that which umoci unpacks first.
+/// Returns all forms of an image as references, first the one that umoci unpacks.
 fn forms(dir: &Path) -> Vec<String> {
     let at = |form: &str| dir.join(form).display().to_string();
     let mut forms = vec![
@@ -93,7 +92,7 @@ fn compare(name: &str, expected: &[&str]) {
     let theirs = walk(&unpacked.path());
     let forms = forms(&dir);
     let (first, ours) = mounted(&forms[0]);
-    // The comparison is worth something only if there is something to compare.
+    // The comparison is meaningful only for an image with enough files.
     assert!(ours.len() > 1000, "{name} holds {} files only", ours.len());
     let found = judge((&unpacked.path(), &theirs), (first.path(), &ours));
     assert_eq!(found, expected, "{name}: umoci's tree | imgfs's");
@@ -116,8 +115,8 @@ fn buildah() {
     compare("buildah", &[]);
 }
 
-/// The judges are not blind: each change to a copy of a tree is reported by the one or the other,
-/// and what imgfs adds is not.
+/// The comparisons are effective: each change to a copy of a tree is reported by one of them, and the
+/// attributes that imgfs adds are not.
 #[test]
 fn judges_see() {
     let dir = tempfile::tempdir().unwrap();
@@ -179,8 +178,8 @@ fn judges_see() {
     }
 }
 
-/// Which layer of umoci's image brought a file, and the line of its history, where one entry that
-/// made no layer stands among them; the same by way of skopeo's docker-archive.
+/// The layer of umoci's image that brought a file, and its history line, with one entry without a layer
+/// among them; the same for skopeo's docker-archive.
 #[test]
 fn history() {
     let dir = images().join("umoci");

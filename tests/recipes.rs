@@ -1,5 +1,4 @@
-//! Runs every line of docs/recipes.md on an image made here, and compares what it prints with what the
-//! page says.
+//! Runs every command of docs/recipes.md on an image made here, and compares its output with the page.
 
 mod common;
 mod program;
@@ -14,7 +13,7 @@ use program::{Place, str};
 
 const PAGE: &str = include_str!("../docs/recipes.md");
 
-/// A Go program of a module of its own, not stripped.
+/// Builds a Go program from its own module, not stripped.
 fn server(dir: &Path) -> Vec<u8> {
     fs::write(dir.join("go.mod"), "module example.org/server\n\ngo 1.18\n").unwrap();
     fs::write(
@@ -36,7 +35,7 @@ fn server(dir: &Path) -> Vec<u8> {
     fs::read(dir.join("server")).unwrap()
 }
 
-/// `cap_net_raw=ep` in the form of the kernel (linux/capability.h, `vfs_cap_data` of revision 2).
+/// `cap_net_raw=ep` as the kernel stores it (linux/capability.h, `vfs_cap_data` of revision 2).
 const CAP_NET_RAW: [u8; 20] = {
     let mut value = [0; 20];
     value[0] = 1;
@@ -47,7 +46,7 @@ const CAP_NET_RAW: [u8; 20] = {
 
 const NEWER: (&str, &[u8]) = ("mtime", b"1700000000");
 
-/// A release: a base, an application, a clean-up.
+/// Returns a release: a base, an application, a clean-up.
 fn release(server: &[u8], tool: &[u8], motd: &str) -> OciImage {
     let base = Layer::new()
         .dir("etc")
@@ -74,7 +73,7 @@ fn release(server: &[u8], tool: &[u8], motd: &str) -> OciImage {
     OciImage::gzip(&[base.tar(), app.tar(), cleanup.tar()])
 }
 
-/// Writes an image whose history says what the page says.
+/// Writes an image with the history of the page.
 fn write(image: &OciImage, dir: &Path) {
     let mut config = image.config();
     config["history"] = serde_json::json!([
@@ -87,7 +86,7 @@ fn write(image: &OciImage, dir: &Path) {
     write_index(dir, &[descriptor]);
 }
 
-/// The lines of the page and what they print: each block of `sh` with the block of text after it.
+/// Returns the commands of the page and their outputs: each block of `sh` with the text block after it.
 fn recipes() -> Vec<(String, String, String)> {
     let mut recipes = Vec::new();
     for part in PAGE.split("\n## ").skip(1) {
@@ -115,7 +114,7 @@ fn every_line_prints_what_the_page_says() {
     let place = Place::new();
     let go = tempfile::tempdir().unwrap();
     let server = server(go.path());
-    // The same program with another build id: the last byte of the note.
+    // The same program with another build id: the last byte of the note differs.
     let id = [0x5f, 0x73, 0x2d, 0xa6, 0xba, 0x83, 0x7c, 0xb2];
     let mut tool = data("gcc-glibc-pie");
     let at = tool

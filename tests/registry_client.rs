@@ -1,5 +1,5 @@
-//! The registry client against Debian's docker-registry, as skopeo fills it: what comes is what was
-//! pushed, by all ways to log in and to trust.
+//! The registry client against Debian's docker-registry, filled by skopeo: the received content equals
+//! the pushed content, for all ways of logging in and of establishing trust.
 
 mod common;
 mod registry_support;
@@ -249,7 +249,7 @@ fn a_certificate_that_signs_itself_is_trusted_where_it_is_named() {
         sample.pull(&client(&options), &format!("{host}/a/b:1"))
     };
     pull(registry.host(), vec![registry.ca()]).unwrap();
-    // Another one of the same kind, and one for another name.
+    // Another authority of the same kind, and a certificate for another name.
     let other = Registry::start(&Setup {
         self_signed: true,
         ..Setup::tls()
@@ -294,7 +294,7 @@ fn a_certificate_of_the_client() {
     fs::copy(certificate, kept.join("client.cert")).unwrap();
     fs::copy(&key, kept.join("client.key")).unwrap();
     sample.pull(&client(&options), &name).unwrap();
-    // A key of another certificate is told, and nothing panics.
+    // The key of another certificate is reported, and nothing panics.
     fs::copy(key.with_file_name("server.key"), kept.join("client.key")).unwrap();
     let error = sample.pull(&client(&options), &name).unwrap_err();
     assert!(error.to_string().contains("does not fit"), "{error}");

@@ -1,5 +1,5 @@
-//! The registry client and what goes wrong on the way: cuts, waits, tokens that end, mirrors, redirects,
-//! and servers that lie.
+//! The registry client under faults: cut connections, delays, expired tokens, mirrors, redirects, and
+//! servers with wrong answers.
 
 mod common;
 mod registry_support;
@@ -14,7 +14,7 @@ use common::sha256;
 use imgfs::registry::{ClientOptions, Patience, RegistryError};
 use registry_support::{Sample, client, options, reference, text_of, with_environment};
 
-/// `bytes=N-` of each request for a blob, 0 where there is none.
+/// Returns N of `bytes=N-` for each request for a blob, 0 if there is no range.
 fn ranges(faults: &Faults) -> Vec<u64> {
     let requests = faults.requests();
     let blobs = requests.iter().filter(|r| r.is_blob());
@@ -35,7 +35,7 @@ fn name(faults: &Faults) -> String {
 #[test]
 fn after_cuts_it_goes_on_where_it_was() {
     let (sample, registry) = Sample::pushed();
-    // More cuts than attempts without progress are allowed.
+    // More cuts than the number of attempts allowed without progress.
     let faults = Faults::before(registry.address(), |r| match r.nth {
         n if r.is_blob() && n < 20 => Act::pass().cut_after(100_000),
         _ => Act::pass(),
@@ -121,7 +121,7 @@ fn a_server_that_asks_to_wait_is_waited_for() {
     assert!(begun.elapsed() >= Duration::from_secs(1));
     assert_eq!(faults.count("/manifests/"), 3);
 
-    // An hour is more than anybody waits for.
+    // An hour is longer than the client waits.
     let busy = Faults::before(registry.address(), |r| match r.nth {
         0 => Act::reply(503).header("Retry-After", "3600"),
         _ => Act::pass(),
@@ -198,7 +198,7 @@ fn threads_that_start_together_fetch_one_token() {
 fn tokens_for_a_password_and_for_an_identity_token() {
     let (sample, registry) = Sample::pushed();
     let front = |tokens| Faults::before(registry.address(), |_| Act::pass()).with_tokens(tokens);
-    // RFC 7617's example.
+    // The example of RFC 7617.
     let basic = front(Tokens::of(1000).for_login("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
     let login = |password: &str| ClientOptions {
         credentials: Some(("Aladdin".to_owned(), password.to_owned())),
@@ -342,8 +342,8 @@ fn mirrors_first_then_the_next_then_the_registry() {
     pull(&[&good.host()]);
     assert_eq!((good.requests().len(), front.requests().len()), (2, 0));
 
-    // One that is not there, one that knows nothing, one that wants a login, one that lies, one that
-    // fails in the middle.
+    // Mirrors: one is down, one has no images, one requires a login, one has wrong bytes, one fails in
+    // the middle.
     let down = format!("localhost:{}", free_port());
     let empty = Faults::alone(|_| Act::reply(404));
     let closed = Faults::alone(|_| Act::reply(401).header("WWW-Authenticate", "Basic realm=x"));
@@ -438,7 +438,8 @@ fn a_manifest_that_was_changed_on_its_way_is_asked_for_again() {
     );
 }
 
-/// What a client says of a server that answers every request so, and how often it asked.
+/// Returns the client's error for a server that answers every request in this way, and the number of
+/// requests.
 fn hostile(blob: bool, act: impl Fn(&Request) -> Act + Send + Sync + 'static) -> (String, usize) {
     let faults = Faults::alone(act);
     let mut options = options();
@@ -580,7 +581,7 @@ fn a_registry_that_starts_late_is_waited_for() {
     let up = AtomicUsize::new(0);
     let upstream = registry.address();
     let faults = Faults::before(upstream, move |_| {
-        // The first three connections end before anything is said.
+        // The first three connections end before any data.
         if up.fetch_add(1, Ordering::SeqCst) < 3 {
             Act::reply(200).header("Content-Length", "").cut_after(0)
         } else {

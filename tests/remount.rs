@@ -1,5 +1,5 @@
-//! The second mount of an image: what was learned by the first is used as far as it can be trusted,
-//! and no further. What a process reads is counted by the kernel (`/proc/PID/io`).
+//! The second mount of an image: results of the first mount are used as far as they can be trusted, and
+//! no further. The kernel counts the bytes that a process reads (`/proc/PID/io`).
 
 mod common;
 mod program;
@@ -29,12 +29,12 @@ fn layers() -> Vec<Vec<u8>> {
     vec![lower.tar(), upper.tar()]
 }
 
-/// Waits until a file that was just written is old enough to be known by its looks.
+/// Waits until a file that was just written is old enough to be recognised by its identity.
 fn settle() {
     std::thread::sleep(Duration::from_millis(2100));
 }
 
-/// All that there is to see of the image, in words.
+/// Returns everything visible in the image, as text.
 fn seen(place: &Place) -> Vec<String> {
     let mnt = place.mnt();
     let shown = output(
@@ -56,7 +56,7 @@ fn seen(place: &Place) -> Vec<String> {
     lines
 }
 
-/// Bytes that the process of the mount has read from files, by read(2) and its like.
+/// Returns the bytes that the process of the mount has read from files, with read(2) and similar calls.
 fn read_by_daemon(place: &Place) -> u64 {
     let pid = place.daemon().as_raw_nonzero();
     let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap();
@@ -69,7 +69,8 @@ fn mount(place: &Place, image: &Path) -> String {
     succeed(command.env("XDG_CACHE_HOME", place.join("cache")))
 }
 
-/// What the mount shows, what the program said, and how much was read until it was there.
+/// Returns the content of the mount, the program's output, and the number of bytes read until the mount
+/// was ready.
 fn look(place: &Place, image: &Path) -> (Vec<String>, String, u64) {
     let said = mount(place, image);
     let read = read_by_daemon(place);
@@ -89,7 +90,7 @@ fn cached(place: &Place, kind: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Every way of packing the image: what each is named, and its file or directory.
+/// Returns every packing of the image: its name, and its file or directory.
 fn packed(place: &Place) -> Vec<(&'static str, PathBuf)> {
     let plain = OciImage::plain(&layers());
     let gzipped = OciImage::gzip(&layers());
@@ -157,7 +158,7 @@ fn the_second_mount_reads_no_layer_and_shows_the_same() {
         assert!(read < 200_000, "{name}: the second mount read {read} bytes");
         assert_eq!(second, first, "{name}");
         assert_eq!(said_again, said, "{name}: the same problems are reported");
-        // However it is packed, it is the same image but for what names its layers.
+        // For each packing it is the same image, except for the names of its layers.
         let plain: Vec<_> = first.into_iter().filter(|l| l.contains(' ')).collect();
         let first = first_of_all.get_or_insert_with(|| plain.clone());
         let differ = |lines: &[String]| -> Vec<String> {
@@ -191,7 +192,7 @@ fn a_file_that_was_just_written_is_hashed_again_and_not_decoded() {
         before,
         "no index was made anew"
     );
-    // So is a copy: the layers are known, the file is not.
+    // The same for a copy: the layers are known, the file is not.
     let copy = place.join("copy.tar");
     fs::copy(&image, &copy).unwrap();
     assert_eq!(look(&place, &copy).0, first);
@@ -212,13 +213,13 @@ fn a_layer_that_changed_is_refused_although_its_index_is_there() {
     let file = fs::OpenOptions::new().write(true).open(&blob).unwrap();
     let times = fs::metadata(&blob).unwrap().modified().unwrap();
     file.write_all_at(b"?", 1_000_000).unwrap();
-    // Who sets the time back does not set back the time of change.
+    // Setting the mtime back does not set the ctime back.
     file.set_modified(times).unwrap();
     let mut command = place.mount_command(&[], &dir);
     let failed = output(command.env("XDG_CACHE_HOME", place.join("cache")));
     assert!(!failed.status.success());
     assert_says(&stderr(&failed), &["layer 0", "digest mismatch"]);
-    // And the other layer's index is still good.
+    // The other layer's index is still valid.
     file.write_all_at(&image.layers[0].0[1_000_000..1_000_001], 1_000_000)
         .unwrap();
     look(&place, &dir);
@@ -244,7 +245,8 @@ fn what_is_damaged_in_the_cache_is_made_again() {
                 fs::write(path, &bad).unwrap();
                 match see_or_eio(&place, &image) {
                     Some(shown) => assert_eq!(shown, first, "{kind}, byte {at}"),
-                    // What is read late can only be refused late. The next mount makes it again.
+                    // Damage that is found late can only cause an error late. The next mount makes the
+                    // index again.
                     None => {
                         assert_ne!(kind, "seen");
                         assert_eq!(look(&place, &image).0, first, "{kind}, byte {at}, again");
@@ -262,13 +264,13 @@ fn what_is_damaged_in_the_cache_is_made_again() {
     }
 }
 
-/// Facts that cannot be read are an error of what shows them, not of the directory it is in.
+/// Unreadable facts are an error of the files that show them, not of their directory.
 #[test]
 fn damage_that_is_found_late_hides_no_names() {
     let place = Place::new();
     let mut layer = Layer::new();
     for n in 0..3000_u64 {
-        // Interpreters of random names, so that the facts of all fill several checked blocks.
+        // Interpreters with random names, so that the facts fill several checked blocks.
         let word = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let script = format!("#!/bin/{word:x}{:x}\n", word.rotate_left(23) ^ n);
         layer = layer.file_mode(&format!("bin/{n:04}"), script, 0o755);
@@ -312,7 +314,7 @@ fn damage_that_is_found_late_hides_no_names() {
     assert!(errors > 0, "nothing was found late");
 }
 
-/// Mounts and reads; `None` if something could not be read for an I/O error.
+/// Mounts and reads; returns `None` if something could not be read because of an I/O error.
 fn see_or_eio(place: &Place, image: &Path) -> Option<Vec<String>> {
     mount(place, image);
     let mnt = place.mnt();
@@ -325,7 +327,7 @@ fn see_or_eio(place: &Place, image: &Path) -> Option<Vec<String>> {
             .arg(&mnt)
             .arg("."),
     );
-    // tar(1) does not read what goes to /dev/null; grep does.
+    // tar(1) does not read files if the archive goes to /dev/null; grep does.
     let grep = output(
         place
             .command("grep")
@@ -368,7 +370,7 @@ fn four_mounts_at_once_with_an_empty_cache_all_work() {
     });
     assert!(shown.windows(2).all(|pair| pair[0] == pair[1]));
     assert_eq!(cached(&places[0], "layer").len(), 2);
-    // A cache that is emptied under a mount takes nothing from it.
+    // Emptying the cache under a mount does not affect the mount.
     fs::remove_dir_all(&cache).unwrap();
     fs::write("/proc/sys/vm/drop_caches", "3").unwrap();
     assert_eq!(seen(&places[1]), shown[0]);

@@ -1,8 +1,8 @@
-//! The documented failures are real: each broken image is unpacked and started, and fails as it is
-//! said to; its healthy twin runs.
+//! The documented failures are real: each broken image is unpacked and started, and fails in the
+//! documented way; its healthy twin runs.
 //!
-//! They are made for amd64. What is for other machines must be refused by the kernel; where this host
-//! has an emulator registered for it (binfmt_misc), that is said and nothing is asserted.
+//! The images are made for amd64. The kernel must refuse programs for other machines; if this host has
+//! an emulator registered for them (binfmt_misc), the test prints that and asserts nothing.
 
 mod common;
 mod failures;
@@ -19,13 +19,13 @@ use failures::{
 };
 use imgfs::tree::Tree;
 
-/// Starts the command of a case in an image and compares what comes of it.
+/// Starts the command of a case in an image and compares the result.
 fn check(case: &Case, image: &str, expected: &Outcome) {
     if matches!(expected, Outcome::Nothing) {
         return;
     }
     if !cfg!(target_arch = "x86_64") {
-        eprintln!("not started, this is no amd64: {image}");
+        eprintln!("not started, this host is not amd64: {image}");
         return;
     }
     let tree = Unpacked::new(&archive(image), case.platform);
@@ -74,7 +74,7 @@ fn failure(number: u8) {
 
 failures::for_each_failure!(failure);
 
-/// 11: nothing starts there, but Go refuses to build with it.
+/// 11: nothing is started, but Go refuses to build with these packages.
 fn build_with_its_packages() {
     let dir = tempfile::tempdir().unwrap();
     for (image, name, refused) in [
@@ -103,13 +103,13 @@ fn build_with_its_packages() {
     }
 }
 
-/// What is said to be healthy runs.
+/// Asserts that an image without errors runs.
 fn runs(base: &Base, archive: &Path) {
     let image = open_archive(archive, None);
     assert!(image.problems.is_empty(), "{:?}", image.problems);
     let tree = Unpacked::new(archive, None);
     if !cfg!(target_arch = "x86_64") {
-        eprintln!("not started, this is no amd64: {}", base.name);
+        eprintln!("not started, this host is not amd64: {}", base.name);
         return;
     }
     let output = tree.start(base.command);
@@ -136,7 +136,7 @@ fn traps_run() {
     }
 }
 
-/// The table is about what is in the images: each path is there, brought by the layer that it says.
+/// The table matches the images: each path exists, and the layer of the table brought it.
 #[test]
 fn the_table_is_right() {
     for case in CASES {

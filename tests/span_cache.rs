@@ -1,5 +1,5 @@
-//! The cache of decoded spans under many readers at once: right bytes, within its budget, and never
-//! one span decoded twice at a time, whether somebody waits for it or it is decoded ahead.
+//! The cache of decoded spans with many readers at once: correct bytes, within its budget, and no span
+//! decoded twice at the same time, whether a reader waits for it or it is decoded ahead.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use imgfs::cache::{CacheDir, Key, Kind};
 
 const MIB: usize = 1 << 20;
 
-/// No two stretches of it are the same.
+/// Returns bytes without repetitions.
 fn sample(len: usize) -> Vec<u8> {
     let words = (0..len as u64 / 8 + 1).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let mut bytes: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
@@ -19,15 +19,15 @@ fn sample(len: usize) -> Vec<u8> {
     bytes
 }
 
-/// Plain bytes that watch how they are read: a span of a plain blob is read in one go.
+/// Plain bytes that record reads: a span of a plain blob is read in one call.
 struct Watched {
     bytes: Vec<u8>,
     watching: AtomicBool,
-    /// Where reads are going on.
+    /// The offsets of reads in progress.
     active: Mutex<Vec<u64>>,
     twice: AtomicUsize,
     reads: AtomicUsize,
-    /// Where all reads have begun.
+    /// The offsets of all reads so far.
     begun: Mutex<Vec<u64>>,
 }
 
@@ -119,7 +119,7 @@ fn many_readers_that_jump_and_that_go_forward() {
                 let blob = &blob;
                 scope.spawn(move || {
                     if n < 3 {
-                        // Two of them at the same places.
+                        // Two threads read at the same offsets.
                         for at in (0..len - 128 * 1024).step_by(128 * 1024) {
                             check(blob, (at + n / 2 * 9 * MIB) % (len - 128 * 1024), 9000);
                         }
@@ -141,11 +141,11 @@ fn many_readers_that_jump_and_that_go_forward() {
     assert_eq!(blob.source.twice.load(Ordering::SeqCst), 0);
     let most = most.load(Ordering::SeqCst);
     assert!(most <= budget, "{most}");
-    assert!(most > budget / 2, "the cache was used: {most}");
+    assert!(most > budget / 2, "the cache was hardly used: {most}");
     assert!(blob.cache.stats().prefetched > 0);
 }
 
-/// Waits until nothing is decoded any more.
+/// Waits until no span is being decoded.
 fn settle(blob: &Blob) {
     let since = Instant::now();
     let mut before = usize::MAX;
@@ -157,7 +157,7 @@ fn settle(blob: &Blob) {
         before = now;
         std::thread::sleep(Duration::from_millis(30));
     }
-    panic!("something is decoded without end");
+    panic!("decoding does not end");
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn who_goes_forward_finds_the_next_spans_decoded() {
     for at in (0..4 * MIB).step_by(128 * 1024) {
         check(&blob, at, 128 * 1024);
     }
-    // As far again as it has come. Looking is no reading, so this asks for nothing more.
+    // As far ahead as it has read. This check does not read, so it triggers nothing.
     let since = Instant::now();
     for at in (4 * MIB..7 * MIB).step_by(MIB / 2) {
         while blob.reader.around(at as u64).is_none() {
@@ -181,13 +181,13 @@ fn who_goes_forward_finds_the_next_spans_decoded() {
     begun.sort_unstable();
     let all = begun.len();
     begun.dedup();
-    assert_eq!(begun.len(), all, "one was decoded twice");
+    assert_eq!(begun.len(), all, "a span was decoded twice");
 }
 
 #[test]
 fn who_jumps_has_nothing_decoded_ahead() {
     let blob = blob(64 * MIB, 16 * MIB);
-    // From back to front, a little of each span.
+    // Backwards, a little of each span.
     for at in (0..64).rev() {
         check(&blob, at * MIB + 5000, 4096);
     }
@@ -197,7 +197,7 @@ fn who_jumps_has_nothing_decoded_ahead() {
 
 #[test]
 fn a_cache_without_room_decodes_nothing_ahead() {
-    // Room for one span of plain bytes.
+    // Space for one span of plain bytes.
     let blob = blob(16 * MIB, 256 * 1024);
     for at in (0..16 * MIB).step_by(128 * 1024) {
         check(&blob, at, 128 * 1024);
@@ -207,7 +207,7 @@ fn a_cache_without_room_decodes_nothing_ahead() {
     assert_eq!(blob.source.reads.load(Ordering::SeqCst), 64);
 }
 
-/// What is decoded ahead holds on to nothing: the image can be closed at any time.
+/// Decoding ahead keeps nothing alive: the image can be closed at any time.
 #[test]
 fn closing_while_spans_are_decoded_ahead() {
     for _ in 0..20 {

@@ -1,5 +1,5 @@
-//! How images start: each is started for real, as a container runtime does it, and what happens is
-//! compared with what imgfs predicts: the programs that are executed, the step at which it ends, and the
+//! How images start: each image is really started, as a container runtime does it, and the result is
+//! compared with imgfs's prediction: the programs that are executed, the step at which it ends, and the
 //! errno or message.
 
 #![cfg(target_arch = "x86_64")]
@@ -10,7 +10,7 @@ mod start_support;
 use start_support::case::Case;
 use start_support::{cases, run};
 
-/// The cases whose name or class contains what START_CASES says, all without it.
+/// Returns the cases whose name or class contains START_CASES; all cases if it is not set.
 fn chosen(cases: Vec<Case>) -> Vec<Case> {
     let wanted = std::env::var("START_CASES").unwrap_or_default();
     let wanted = |case: &Case| case.name.contains(&wanted) || case.class == wanted;
@@ -20,7 +20,7 @@ fn chosen(cases: Vec<Case>) -> Vec<Case> {
 #[test]
 fn images_made_by_hand_start_as_predicted() {
     let cases = chosen(cases::all());
-    assert!(!cases.is_empty(), "no case has that name");
+    assert!(!cases.is_empty(), "no case matches START_CASES");
     let bad = run::all(&cases);
     assert!(
         bad.is_empty(),

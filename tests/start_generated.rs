@@ -1,5 +1,5 @@
-//! More than a thousand images that are drawn at random, started for real and compared with what imgfs
-//! predicts. PROPTEST_RNG_SEED chooses other ones; START_CASES a few by name or class.
+//! More than a thousand random images, really started and compared with imgfs's prediction.
+//! PROPTEST_RNG_SEED selects other ones; START_CASES selects some by name or class.
 
 #![cfg(target_arch = "x86_64")]
 

@@ -1,5 +1,6 @@
-//! The store by its commands: images come in from archives, get names, are mounted by them, and go out
-//! again. What is right is told by skopeo and umoci, or follows from how an image was made.
+//! The store through its commands: images are loaded from archives, get names, are mounted by these
+//! names, and are saved again. The expected results come from skopeo and umoci, or from the way an image
+//! was made.
 
 mod common;
 mod program;
@@ -18,7 +19,8 @@ use program::{Place, SOON, assert_says, fail, output, stderr, str, succeed, with
 use serde_json::json;
 use store_support::*;
 
-/// Two images that share their lower layer, gzipped, in one layout under the names `a:1` and `b:1`.
+/// Writes two images that share their lower layer, gzipped, in one layout under the names `a:1` and
+/// `b:1`.
 fn two_that_share(place: &Place) -> PathBuf {
     let base = Layer::new().dir("etc").file("etc/base", "base\n").tar();
     let of = |who: &str| OciImage::gzip(&[base.clone(), Layer::new().file("who", who).tar()]);
@@ -64,7 +66,7 @@ fn every_kind_of_archive_is_loaded_with_its_digests() {
     assert_eq!(says(&mut piped), format!("sample:1 {digest}\n"));
 }
 
-/// A docker-archive has no manifest: its layers keep their diff_ids and its config the image ID.
+/// A docker-archive has no manifest: its layers keep their diff_ids, and its config keeps the image ID.
 #[test]
 fn a_docker_archive_keeps_its_image_id_and_layers() {
     let place = Place::new();
@@ -83,7 +85,7 @@ fn a_docker_archive_keeps_its_image_id_and_layers() {
     expected.extend(image.layers.iter().map(|layer| layer.2.clone()));
     assert_eq!(named_by(&blob(&place, digest)), expected);
     assert_eq!(skopeo_digest(&place, &oci(&place, "other/app:2")), digest);
-    // The same archive makes the same image.
+    // The same archive gives the same image.
     let again = Place::new();
     assert_eq!(imgfs(&again, ["load", str(&archive)]), said);
 }
@@ -131,7 +133,7 @@ fn what_is_saved_loads_elsewhere_with_the_same_digests() {
         says(place.command("skopeo").args(["copy", "-q", &from, &to]));
         let copied = fs::read(place.join(name).join("manifest.json")).unwrap();
         assert_eq!(&sha256(&copied), digest);
-        // Docker's own list of what is in it leads to the same config and layers.
+        // The archive's `manifest.json` leads to the same config and layers.
         let docker = format!("docker-archive:{}:{name}", str(&saved));
         let config = place
             .command("skopeo")
@@ -194,7 +196,7 @@ fn a_docker_archive_that_is_saved_has_plain_layers() {
         let to = format!("dir:{}", str(&place.join(&name[..1])));
         says(place.command("skopeo").args(["copy", "-q", &from, &to]));
     }
-    // The layer that both have is there once.
+    // The shared layer is stored once.
     let list = says(place.command("tar").arg("-tf").arg(&saved));
     assert_eq!(
         list.lines().filter(|l| l.ends_with(".tar")).count(),
@@ -224,7 +226,7 @@ fn blobs_are_shared_and_names_are_taken_and_given() {
         names(&place),
         ["a:1", "b:1", "docker.io/library/app:latest"]
     );
-    // To docker these are one name.
+    // In docker's syntax these are the same name.
     imgfs(&place, ["tag", "b:1", "app"]);
     assert_eq!(names(&place), ["a:1", "b:1", "app:latest"]);
     for name in ["app", "app:latest", "docker.io/library/app:latest"] {
@@ -257,7 +259,7 @@ fn what_is_not_there_is_told_with_a_way_out() {
         let said = fail(place.imgfs().args(&command));
         assert_says(&said, &[command[1], "no such file", "imgfs pull"]);
     }
-    assert!(!store(&place).exists(), "looking makes no store");
+    assert!(!store(&place).exists(), "a read-only command made a store");
     assert_says(
         &fail(place.imgfs().args(["rm", "app"])),
         &["\"app\"", "imgfs pull"],
@@ -265,7 +267,7 @@ fn what_is_not_there_is_told_with_a_way_out() {
     assert_eq!(imgfs(&place, ["images", "--json"]), "");
     assert_eq!(imgfs(&place, ["prune"]), "freed 0 B (0 files)\n");
     imgfs(&place, ["df"]);
-    assert!(!store(&place).exists(), "looking makes no store");
+    assert!(!store(&place).exists(), "a read-only command made a store");
 
     let image = place.image();
     imgfs(&place, ["load", str(&image)]);
@@ -275,13 +277,14 @@ fn what_is_not_there_is_told_with_a_way_out() {
         let said = fail(place.imgfs().args(["tag", "sample:1", "--", bad]));
         assert_says(&said, &["cannot be the name"]);
     }
-    // A path that is plainly one is no name.
+    // An argument that is clearly a path is not looked up as a name.
     let said = fail(place.imgfs().args(["ls", "./app"]));
     assert!(!said.contains("pull"), "{said}");
     assert_eq!(names(&place), ["sample:1"]);
 }
 
-/// A path that holds an image is meant before a name of the store, a directory that holds none is not.
+/// The path of an image takes precedence over a name of the store; the path of a directory without an
+/// image does not.
 #[test]
 fn a_path_and_a_name() {
     let place = Place::new();
@@ -330,7 +333,7 @@ fn a_mount_by_name_keeps_its_blobs_from_being_pruned() {
     assert_eq!(blobs(&place), [""; 0]);
 }
 
-/// The lock of a mount is gone with its process, however that ended.
+/// The lock of a mount disappears with its process, for every way in which it ends.
 #[test]
 fn a_mount_that_is_killed_uses_nothing() {
     let place = Place::new();
@@ -340,7 +343,7 @@ fn a_mount_that_is_killed_uses_nothing() {
     imgfs(&place, ["rm", "sample:1"]);
     assert_says(&imgfs(&place, ["prune"]), &["in use"]);
     rustix::process::kill_process(place.daemon(), rustix::process::Signal::KILL).unwrap();
-    // Its environment is gone a moment before its files are.
+    // The environment of the process disappears a moment before its files are closed.
     within(SOON, "the lock to be gone", || {
         !imgfs(&place, ["prune"]).contains("in use")
     });
@@ -354,7 +357,7 @@ fn what_was_loaded_is_not_read_again_by_its_first_mount() {
     imgfs(&place, ["load", str(&dir)]);
     let said = stderr(&run(&place, ["ls", "-vv", "a:1"]));
     assert!(!said.contains("decoded"), "{said}");
-    // A layer's bytes are gone from the file, and what lies in its index is told all the same.
+    // A layer's bytes are removed from the file, but the data in its index is still shown.
     for digest in blobs(&place) {
         let path = blob(&place, &digest);
         let meta = fs::metadata(&path).unwrap();
@@ -364,7 +367,7 @@ fn what_was_loaded_is_not_read_again_by_its_first_mount() {
     for kind in ["\"layer\"", "\"tree\"", "\"seen\""] {
         assert!(kept.contains(kind), "{kind}: {kept}");
     }
-    // Pruned blobs are forgotten.
+    // The cache entries of pruned blobs are removed.
     imgfs(&place, ["rm", "a:1", "b:1"]);
     imgfs(&place, ["prune"]);
     assert_eq!(imgfs(&place, ["cache", "show", "--json"]), "");
@@ -420,7 +423,7 @@ fn an_image_of_several_platforms_stays_one() {
     );
     let index = fs::read(place.join("all/manifest.json")).unwrap();
     assert_eq!(sha256(&index), digest);
-    // One of them alone.
+    // One of the images alone.
     let one = place.join("one.tar");
     imgfs(
         &place,

@@ -1,6 +1,6 @@
-//! A store that somebody meddled with, that cannot be written, or for which there is no room. Each command
-//! says what is wrong and what to do, none hangs, and nothing is taken away as unreferenced by one who
-//! cannot tell what is referenced.
+//! A store that was damaged or modified, that cannot be written, or whose disk is full. Each command
+//! reports the problem and a solution, none hangs, and no blob is removed as unreferenced if the
+//! references cannot be determined.
 
 mod common;
 mod platforms;
@@ -21,7 +21,7 @@ use rustix::mount::{UnmountFlags, unmount};
 use serde_json::{Value, json};
 use store_support::*;
 
-/// A store with the image `app:1` of two layers, out of a registry that still has it.
+/// A store with the image `app:1` of two layers, and the registry from which it was pulled.
 struct Scene {
     place: Place,
     registry: Registry,
@@ -59,7 +59,7 @@ impl Scene {
         blob(&self.place, digest)
     }
 
-    /// All files of the store by name and length, to see that nothing was changed.
+    /// Returns all files of the store by name and length, to check that nothing was changed.
     fn files(&self) -> String {
         let mut find = self.place.command("find");
         let list = says(find.arg(self.dir()).args(["-not", "-name", "lock", "-ls"]));
@@ -68,7 +68,7 @@ impl Scene {
         lines.join("\n")
     }
 
-    /// `imgfs ARGS…` fails and says these words.
+    /// Asserts that `imgfs ARGS…` fails with these words.
     #[track_caller]
     fn fails(&self, args: &[&str], words: &[&str]) {
         assert_says(&fail(self.place.imgfs().args(args)), words);
@@ -80,7 +80,7 @@ impl Scene {
         command
     }
 
-    /// Each command that needs the names fails with these words, and changes nothing.
+    /// Asserts that each command that needs the names fails with these words, and changes nothing.
     #[track_caller]
     fn no_names(&self, words: &[&str]) {
         let before = self.files();
@@ -126,10 +126,10 @@ fn names_that_cannot_be_read() {
         fs::write(&index, garbage).unwrap();
         scene.no_names(&["cannot be understood"]);
     }
-    // Half of it, as a disk that lost power might leave it.
+    // Half of the file, as a power failure might leave it.
     fs::write(&index, &kept[..kept.len() / 2]).unwrap();
     scene.no_names(&["cannot be understood"]);
-    // Longer than any; no bytes are there, and none is read.
+    // Longer than any valid index; it is a hole, and is not read.
     File::create(&index).unwrap().set_len(1 << 40).unwrap();
     scene.no_names(&["is no document"]);
     fs::remove_file(&index).unwrap();
@@ -139,7 +139,7 @@ fn names_that_cannot_be_read() {
     fifo(&index);
     scene.no_names(&["is no document"]);
     fs::remove_file(&index).unwrap();
-    // There are blobs, which it must have named.
+    // There are blobs, so the index must have existed.
     scene.no_names(&["is missing"]);
     fs::write(&index, &kept).unwrap();
     assert_eq!(imgfs(&scene.place, ["prune"]), "freed 0 B (0 files)\n");
@@ -177,8 +177,8 @@ fn digests_that_are_none() {
     }
 }
 
-/// What is wrong with the manifest of an image: the others go on, prune takes nothing, and pulling it again
-/// mends it.
+/// An invalid manifest of one image: the other images can still be used, prune removes nothing, and
+/// pulling the image again repairs it.
 #[test]
 fn a_manifest_that_is_not_right() {
     let scene = Scene::new();
@@ -200,13 +200,13 @@ fn a_manifest_that_is_not_right() {
         if let Some(bytes) = bytes {
             fs::write(&path, bytes).unwrap();
         }
-        // One that no name leads to: it could be this image's.
+        // A damaged manifest without a name: it could belong to this image.
         imgfs(&scene.place, ["rm", "sample:1"]);
         let before = scene.files();
         scene.fails(&["prune"], &[word, &scene.manifest[7..], "pull"]);
         assert_eq!(scene.files(), before);
         imgfs(&scene.place, ["load", str(&archive)]);
-        // The list has both, and says which one is broken.
+        // The list contains both, and says which one is broken.
         let listed = output(scene.place.imgfs().arg("images"));
         assert!(!listed.status.success());
         let table = String::from_utf8(listed.stdout.clone()).unwrap();
@@ -227,14 +227,14 @@ fn a_manifest_that_is_not_right() {
         assert_eq!(fs::read(&path).unwrap(), right);
         assert_eq!(assert_sound(&scene.dir()).len(), 2);
     }
-    // Or the image is given up.
+    // The other solution: the image is given up.
     fs::remove_file(&path).unwrap();
     imgfs(&scene.place, ["rm", &scene.name]);
     imgfs(&scene.place, ["prune"]);
     assert_eq!(assert_sound(&scene.dir()), ["sample:1"]);
 }
 
-/// An index is read to find an image's manifests; another image has nothing to do with it.
+/// An index is read to find an image's manifests; it does not affect other images.
 #[test]
 fn an_index_that_is_not_right_is_no_matter_to_others() {
     let scene = Scene::new();
@@ -279,7 +279,7 @@ fn an_index_that_is_not_right_is_no_matter_to_others() {
     assert_eq!(imgfs(&scene.place, amd64), "linux_amd64");
 }
 
-/// The same layout with its index as a blob: one image of several platforms.
+/// Writes the layout with its index as a blob: one image for several platforms.
 fn nested(dir: &Path) -> PathBuf {
     let index: Value = serde_json::from_slice(&fs::read(dir.join("index.json")).unwrap()).unwrap();
     if index["manifests"].as_array().unwrap().len() > 1 {
@@ -300,7 +300,8 @@ fn what_lies_where_a_blob_should_be() {
         let things: [(&str, &dyn Fn()); 4] = [
             ("pipe", &|| fifo(&path)),
             ("link", &|| symlink("/etc/passwd", &path).unwrap()),
-            // Even to what would be right: it is not locked by that name, and may go.
+            // Even a link to the right file: locks do not apply to that name, and the file may be
+            // removed.
             ("right link", &|| symlink(&aside, &path).unwrap()),
             ("directory", &|| fs::create_dir(&path).unwrap()),
         ];
@@ -314,7 +315,7 @@ fn what_lies_where_a_blob_should_be() {
             assert!(!verified.status.success(), "{what}: {verified:?}");
             let said = stderr(&verified) + &String::from_utf8_lossy(&verified.stdout);
             assert!(!said.contains("root:"), "{said}");
-            // Nothing of that is in the way of counting, listing and pruning, or it is told.
+            // None of these stops counting, listing and pruning, or it is reported.
             for command in ["images", "df", "prune"] {
                 let done = output(scene.place.imgfs().arg(command));
                 assert!(done.status.code().is_some_and(|c| c != 101), "{done:?}");
@@ -341,7 +342,7 @@ fn a_layout_without_its_mark() {
         "this is top\n"
     );
     imgfs(&scene.place, ["images"]);
-    // Who writes to the store puts it back, and skopeo reads it again.
+    // Commands that write to the store recreate the file, and skopeo can read the store again.
     imgfs(&scene.place, ["pull", &scene.name]);
     let text: Value = serde_json::from_slice(&fs::read(&mark).unwrap()).unwrap();
     assert_eq!(text, json!({"imageLayoutVersion": "1.0.0"}));
@@ -360,7 +361,7 @@ fn what_lies_where_a_blob_arrives() {
         .dir()
         .join("arriving")
         .join(layer.replacen(':', "-", 1));
-    // Wrong bytes: fewer than there should be, just as many, and more.
+    // Wrong bytes: fewer than expected, the same number, and more.
     for len in [1000, size, size + 1, 5_000_000] {
         fs::remove_file(scene.path(layer)).unwrap();
         fs::write(&part, vec![7; len as usize]).unwrap();
@@ -389,7 +390,7 @@ fn what_lies_where_a_blob_arrives() {
     fs::remove_file(&part).unwrap();
     imgfs(&scene.place, ["pull", &scene.name]);
     assert_eq!(assert_sound(&scene.dir()), [scene.name.as_str()]);
-    // Whatever else lies there is no image; files go when room is made.
+    // Other files there are not images; prune removes them.
     fs::write(scene.dir().join("arriving/garbage"), "x").unwrap();
     fs::write(scene.dir().join(".new-left"), "x").unwrap();
     imgfs(&scene.place, ["prune"]);
@@ -401,7 +402,7 @@ fn what_lies_where_a_blob_arrives() {
     assert_eq!(assert_sound(&scene.dir()), [scene.name]);
 }
 
-/// Something mounted over the store; gone with this.
+/// A mount over the store; unmounted on drop.
 struct Over(PathBuf);
 
 impl Over {
@@ -423,7 +424,7 @@ fn a_store_that_cannot_be_written() {
     let dir = scene.dir();
     let other = image(&[("other", 1000)]);
     push(&scene.registry, &other, "other:1");
-    // With a lock that is there, and without one.
+    // With an existing lock, and without one.
     for locked in [true, false] {
         if !locked {
             fs::remove_file(dir.join("lock")).unwrap();
@@ -483,7 +484,7 @@ fn no_room() {
         &[str(&dir), "No space left", "imgfs prune", "--store"],
     );
     assert_eq!(assert_sound(&dir), [name("small:1")]);
-    // Names need room as well, and there is none: the old ones stay.
+    // Writing names needs space as well, and there is none: the old names stay.
     let fill = dir.join("fill");
     let mut filled = place.command("dd");
     output(
@@ -496,8 +497,8 @@ fn no_room() {
     assert_says(&stderr(&tag), &["No space left"]);
     fs::remove_file(&fill).unwrap();
     assert_eq!(assert_sound(&dir), [name("small:1")]);
-    // Room is made by taking the other image away, and what has arrived is of use. Not by prune: that
-    // takes unfinished blobs too.
+    // Removing the other image frees space, and the part of the blob that has arrived is used. prune is
+    // not an option: it also removes unfinished blobs.
     let large_digest = &layers_of(&large)[1];
     let before = proxy.bytes(large_digest);
     let part = dir

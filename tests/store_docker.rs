@@ -1,5 +1,5 @@
-//! Images with Docker's documents (schema 2) in the store: imgfs shows the original, and skopeo, umoci and
-//! podman find the same image under OCI's media types.
+//! Images with Docker's documents (schema 2) in the store: imgfs shows the original, and skopeo, umoci
+//! and podman find the same image under the OCI media types.
 
 mod common;
 mod program;
@@ -16,7 +16,7 @@ use program::{Place, assert_says, output, stderr, str};
 use serde_json::Value;
 use store_support::*;
 
-/// `pull` from a registry on this machine by a user whose home is in the place.
+/// Returns `pull` from a registry on this machine, for a user whose home is in the place.
 fn pull(place: &Place, args: &[&str]) -> Command {
     let mut command = place.imgfs();
     fs::create_dir_all(place.join("home")).unwrap();
@@ -30,7 +30,7 @@ fn pull(place: &Place, args: &[&str]) -> Command {
     command
 }
 
-/// Pushes an image under Docker's media types; its name there, and the digest of its manifest.
+/// Pushes an image with Docker's media types; returns its name and the digest of its manifest.
 fn docker_image(place: &Place, registry: &Registry) -> (String, String) {
     let dir = oci_dir(&image_of("amd64", "me"));
     let source = format!("oci:{}", str(dir.path()));
@@ -51,7 +51,7 @@ fn docker_image(place: &Place, registry: &Registry) -> (String, String) {
     (name, sha256(&raw.stdout))
 }
 
-/// `skopeo`, `umoci` and `podman` on an image of the store.
+/// Checks that `skopeo`, `umoci` and `podman` can read an image of the store.
 fn others_read(place: &Place, name: &str) {
     let image = oci(place, name);
     let manifest = says(place.command("skopeo").args(["inspect", "--raw", &image]));
@@ -75,8 +75,8 @@ fn others_read(place: &Place, name: &str) {
         "me"
     );
     fs::remove_dir_all(&unpacked).unwrap();
-    // podman makes a name of the path, in which it takes no capital letters. Its own store is in the place,
-    // and made without an overlay of the kernel.
+    // podman derives a name from the path, which must not contain capital letters. Its own store is in
+    // the place, and does not use the kernel's overlayfs.
     let lower = tempfile::Builder::new()
         .prefix(&format!("imgfs-podman-{}", std::process::id()))
         .rand_bytes(0)
@@ -103,7 +103,7 @@ fn a_pulled_image_of_docker_is_found_by_skopeo_umoci_and_podman() {
     let (name, digest) = docker_image(&place, &registry);
     let said = says(&mut pull(&place, &[&name]));
     assert_eq!(said, format!("{name} {digest}\n"));
-    // imgfs shows what the registry has, once.
+    // imgfs shows the registry's image, once.
     let listed = images(&place);
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0]["digest"], digest.as_str());

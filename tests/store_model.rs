@@ -1,5 +1,5 @@
-//! The store through its library: what arrives, who waits for whom, and random sequences of everything
-//! against a naive model of names and the blobs that they lead to.
+//! The store through the library: blobs that arrive, processes that wait for each other, and random
+//! sequences of all operations, compared with a naive model of names and the blobs that they lead to.
 
 mod common;
 
@@ -28,7 +28,7 @@ fn digest(bytes: &[u8]) -> Digest {
     sha256(bytes).parse().unwrap()
 }
 
-/// Every blob that is there.
+/// Returns every blob in the store.
 fn there(store: &Store) -> BTreeSet<String> {
     let dir = store.path().join("blobs/sha256");
     let entries = fs::read_dir(dir).unwrap();
@@ -37,7 +37,8 @@ fn there(store: &Store) -> BTreeSet<String> {
         .collect()
 }
 
-/// Puts an image of these layers into the store; its descriptor, and all that it leads to.
+/// Puts an image of these layers into the store; returns its descriptor, all blobs that it leads to, and
+/// leases on them.
 fn image(store: &Store, layers: &[u8]) -> (Descriptor, BTreeSet<String>, Vec<Lease>) {
     let mut leases = Vec::new();
     let mut blobs = BTreeSet::new();
@@ -83,7 +84,7 @@ fn what_has_arrived_is_gone_on_with() {
         panic!("it is there");
     };
     assert_eq!(arrival.len(), 10);
-    // Nobody takes it away while somebody writes it.
+    // A blob that is being written is not removed.
     assert_eq!(store.prune(false).unwrap().in_use, 1);
     arrival.append(rest).unwrap();
     let lease = arrival.finish().unwrap();
@@ -96,7 +97,7 @@ fn what_has_arrived_is_gone_on_with() {
     assert!(there(&store).is_empty());
 }
 
-/// What is longer than the blob is not its beginning.
+/// A partial file that is longer than the blob is not its beginning.
 #[test]
 fn leftovers_that_cannot_be_right_are_forgotten() {
     let (_dir, store) = new_store();
@@ -108,14 +109,14 @@ fn leftovers_that_cannot_be_right_are_forgotten() {
     };
     assert!(arrival.is_empty());
     drop(arrival);
-    // Of a wrong length, and so not the one.
+    // A file with a wrong length cannot be the blob.
     let path = store.path().join("blobs/sha256").join(&sha256(bytes)[7..]);
     fs::write(&path, b"shorter").unwrap();
     assert!(matches!(
         store.want(&digest(bytes), 5).unwrap(),
         Wanted::Missing(_)
     ));
-    // A document that is damaged makes way for the right one.
+    // A damaged document is replaced by the right one.
     fs::write(&path, b"sho_t").unwrap();
     drop(store.put(&digest(bytes), bytes).unwrap());
     assert_eq!(fs::read(&path).unwrap(), bytes);
@@ -130,7 +131,7 @@ fn of_several_who_want_a_blob_one_brings_it() {
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                // Each as a process of its own would.
+                // Each thread opens the store separately, as a process would.
                 let store = Store::open(store.path()).unwrap();
                 match store.want(&digest, bytes.len() as u64).unwrap() {
                     Wanted::Here(lease) => {
@@ -150,7 +151,7 @@ fn of_several_who_want_a_blob_one_brings_it() {
     assert_eq!(brought.load(Ordering::Relaxed), 1);
 }
 
-/// Each keeps what it has brought until it has both, and each wants what the other brings.
+/// Each process keeps its blob until it has both, and each wants the blob of the other.
 #[test]
 fn two_who_bring_what_the_other_wants_do_not_wait_for_ever() {
     let (_dir, store) = new_store();
@@ -165,14 +166,14 @@ fn two_who_bring_what_the_other_wants_do_not_wait_for_ever() {
             Wanted::Missing(mut arrival) => {
                 assert!(brings, "the other brings it");
                 begun.wait();
-                // The others have to be waiting by now.
+                // The other threads must be waiting by now.
                 thread::sleep(Duration::from_millis(200));
                 arrival.append(&blobs[n]).unwrap();
                 arrival.finish().unwrap()
             }
         }
     };
-    // Each process brings one and wants the other, and keeps what it has until it has both.
+    // Each process brings one blob and wants the other, and keeps its blob until it has both.
     let process = |brought: usize| {
         let want = &want;
         thread::scope(|scope| {
@@ -227,8 +228,8 @@ fn names_that_are_given_at_once_are_all_there() {
     assert_eq!(there(&store).len(), 4);
 }
 
-/// An image that gets another name while its own is taken away and everything is pruned is whole, or has
-/// no name at all.
+/// An image that gets another name while its first name is removed and everything is pruned is either
+/// complete or has no name.
 #[test]
 fn a_name_that_is_given_leads_to_what_is_there() {
     let (_dir, store) = new_store();
@@ -257,15 +258,16 @@ fn a_name_that_is_given_leads_to_what_is_there() {
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// An image of these layers gets the name of that number; whether its blobs stay in use.
+    /// An image of these layers gets the name with that number; the flag says whether its blobs stay in
+    /// use.
     Bring(Vec<u8>, u8, bool),
     Untag(u8),
-    /// Another name for what has the first.
+    /// The image with the first name gets another name.
     Tag(u8, u8),
     Prune,
-    /// Nobody uses anything any more.
+    /// All leases are released.
     Release,
-    /// A process that was killed.
+    /// A process is killed and leaves a partial blob.
     Leave(u8),
 }
 
@@ -283,7 +285,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..30)
 }
 
-/// What a store has to hold.
+/// The expected content of a store.
 #[derive(Default)]
 struct Model {
     names: BTreeMap<u8, (Descriptor, BTreeSet<String>)>,

@@ -1,4 +1,5 @@
-//! Names of the store: an image has those that the store gave it, whoever writes them at the same time.
+//! Names in the store: an image has the names that the store gave it, for any number of concurrent
+//! writers.
 
 mod common;
 mod program;
@@ -9,7 +10,8 @@ use program::images::{annotated, layout};
 use program::{Place, assert_says, fail, finish, start, stderr, str};
 use store_support::*;
 
-/// What an image was called elsewhere (containerd's annotation stays with it) is no name in the store.
+/// The name that an image had elsewhere (containerd's annotation stays with it) is not a name in the
+/// store.
 #[test]
 fn a_name_is_what_the_store_says() {
     let place = Place::new();
@@ -36,7 +38,7 @@ fn a_name_is_what_the_store_says() {
     assert_says(&imgfs(&place, ["verify", "b:1"]), &["b:1: ok"]);
 }
 
-/// Each name that was given is there, though all write the same index.json.
+/// Each name that was given exists, though all processes write the same index.json.
 #[test]
 fn of_names_given_at_once_none_is_lost() {
     let place = Place::new();

@@ -1,9 +1,9 @@
-//! Everything at once: several users of one store pull, load, tag, mount, read, remove and prune, and some of
-//! them are killed in the middle. No image is ever broken, no mount reads wrong bytes or loses its blobs,
-//! and in the end everything can be taken away.
+//! A stress test: several users of one store pull, load, tag, mount, read, remove and prune, and some of
+//! their processes are killed at arbitrary times. No image is ever broken, no mount reads wrong bytes or
+//! loses its blobs, and in the end everything can be removed.
 //!
-//! What is done is drawn from a seed; when a process is killed is not, and how the threads come in each
-//! other's way differs each time.
+//! The operations are drawn from a seed. The times at which processes are killed, and the interleaving
+//! of the threads, differ in each run.
 
 mod common;
 mod program;
@@ -26,20 +26,21 @@ use rustix::process::{Signal, kill_process};
 
 const THREADS: u64 = 4;
 const ROUNDS: usize = 50;
-/// What each image has of its own; the layer below is that of all.
+/// The files that belong to one image; the layer below is shared by all.
 const OWN: [(&str, usize); 3] = [("a", 150_000), ("b", 40_000), ("c", 900)];
 const BASE: (&str, usize) = ("base", 200_000);
-/// A killed process is gone within this time, and what it was about to mount as well.
+/// The time limit within which a killed process is gone, and its pending mount as well.
 const SETTLED: Duration = Duration::from_secs(20);
 
-/// One store and where its images come from.
+/// One store and the source of its images.
 struct Sky {
     place: Place,
     registry: Registry,
     archives: Vec<PathBuf>,
-    /// Of each image the digests of its layers.
+    /// The digests of each image's layers.
     layers: Vec<Vec<String>>,
-    /// Read by who does something, written by who looks whether all is right: nobody does anything then.
+    /// Locked shared by operations, and exclusively by checks of the whole store, during which no
+    /// operation runs.
     gate: RwLock<()>,
     killed: AtomicUsize,
     mounted: AtomicUsize,
@@ -76,18 +77,18 @@ impl Sky {
         self.place.join("data/imgfs")
     }
 
-    /// The name by which an image is pulled.
+    /// Returns the name by which an image is pulled.
     fn pulled(&self, number: usize) -> String {
         format!("{}/{}:1", self.registry.host(), OWN[number].0)
     }
 }
 
-/// One who uses the store, with a mountpoint of their own.
+/// A user of the store, with their own mountpoint.
 struct User<'a> {
     sky: &'a Sky,
     place: Place,
     random: Random,
-    /// The name that only this one gives, and the image that has it.
+    /// The name that only this user gives, and the image that has it.
     alias: (String, Option<usize>),
 }
 
@@ -104,8 +105,8 @@ impl User<'_> {
         command
     }
 
-    /// Runs a command; one of four is killed on the way. Without that it works, or, where it needs a name
-    /// that somebody else may have taken away, says so. Whether it worked.
+    /// Runs a command; one of four is killed before it ends. Otherwise it succeeds, or, if it needs a
+    /// name that another user may have removed, it reports that. Returns whether it succeeded.
     fn run(&mut self, args: &[&str], needs_name: bool) -> bool {
         let mut child = start(&mut self.imgfs(args));
         let kill = self.random.once_in(4).then(|| self.random.below(80_000));
@@ -115,7 +116,7 @@ impl User<'_> {
             self.sky.killed.fetch_add(1, Ordering::Relaxed);
         }
         if kill.is_some() && args.first() == Some(&"mount") {
-            // Its background process may have its output still.
+            // Its background process may still have its output open.
             child.wait().unwrap();
             self.settle();
         }
@@ -130,7 +131,7 @@ impl User<'_> {
         false
     }
 
-    /// Nothing of this user is mounted, and no process of theirs runs.
+    /// Waits until nothing of this user is mounted, and no process of theirs runs.
     fn settle(&self) {
         within(SETTLED, "processes to be gone", || {
             for mount in self.place.mounts() {
@@ -163,12 +164,12 @@ impl User<'_> {
                 self.run(&["prune"], false);
             }
             7 => {
-                // Whoever is killed in the middle of it, images that are listed are never broken.
+                // The list never contains broken images, for any process that is killed.
                 self.run(&["images"], false);
             }
             _ => self.mount(number),
         }
-        // Nobody else changes it, whatever they write.
+        // No other user changes this name.
         if self.alias.1.is_some() {
             let mut listed = self.imgfs(&["images", "-q"]);
             let listed = store_support::says(&mut listed);
@@ -176,13 +177,15 @@ impl User<'_> {
         }
     }
 
-    /// Whoever else changes names meanwhile: what this one gave is there until this one takes it away.
+    /// Other users change other names at the same time; a name that this user gave exists until this
+    /// user removes it.
     fn tag(&mut self, number: usize) {
         let name = self.sky.pulled(number);
         let alias = self.alias.0.clone();
         self.alias.1 = match self.run(&["tag", &name, &alias], true) {
             true => Some(number),
-            // If it was killed it is not known which image has the name, until it is tagged again.
+            // If the command was killed, it is unknown which image has the name, until it is tagged
+            // again.
             false => None,
         };
     }
@@ -193,8 +196,8 @@ impl User<'_> {
         self.run(&["rm", &alias], !known);
     }
 
-    /// Mounts an image by one of its names, reads it, and reads on while the name and all that nobody uses
-    /// are taken away.
+    /// Mounts an image by one of its names, reads it, and continues to read while the name and all
+    /// unused blobs are removed.
     fn mount(&mut self, number: usize) {
         let pulled = self.sky.pulled(number);
         let (name, number, others) = match (self.random.below(4), self.alias.1) {
@@ -208,7 +211,7 @@ impl User<'_> {
             return;
         }
         if self.place.mounts().is_empty() {
-            // Killed when all was done, and then taken away.
+            // Killed after it had finished, and then unmounted.
             return;
         }
         self.sky.mounted.fetch_add(1, Ordering::Relaxed);
@@ -231,7 +234,7 @@ impl User<'_> {
             self.run(&["prune"], false);
             self.sky.removed_under.fetch_add(1, Ordering::Relaxed);
         }
-        // The files are there, not only open: whoever pulls the image now need not bring them again.
+        // The files exist and are not only open: a pull of the image need not fetch them again.
         for digest in &self.sky.layers[number] {
             let path = self
                 .sky
@@ -240,7 +243,7 @@ impl User<'_> {
                 .join(digest.replacen(':', "/", 1));
             assert!(path.exists(), "{name}: {digest} was taken away");
         }
-        // None of this was read before, so it comes out of the blobs now.
+        // This file was not read before, so its bytes come from the blobs now.
         assert!(read(format!("{own}.bin")) == bin(own, len), "{name}");
         assert!(read("base.bin".to_owned()) == bin(BASE.0, BASE.1), "{name}");
         if self.random.once_in(3) {
@@ -255,7 +258,7 @@ impl User<'_> {
     }
 }
 
-/// All that must be so at any moment.
+/// Checks everything that must be true at any moment.
 fn look(store: &Path) {
     if store.join("index.json").exists() {
         assert_sound(store);
@@ -276,10 +279,10 @@ fn many_at_once_some_of_them_killed() {
                     random: Random::of(number + 1),
                     alias: (format!("alias-{number}:1"), None),
                 };
-                // Also when it panics, so that nobody waits for ever.
+                // Also on panic, so that no thread waits forever.
                 let _done = Done(finished);
                 for _ in 0..ROUNDS {
-                    // Another's failed check is told by that one.
+                    // The thread whose check failed reports that itself.
                     let Ok(_open) = sky.gate.read() else { return };
                     user.round();
                 }
@@ -308,7 +311,7 @@ fn many_at_once_some_of_them_killed() {
     for name in assert_sound(&store) {
         imgfs_of(&store, &["rm", &name]);
     }
-    // The environment of a killed process is gone a moment before its files are.
+    // The environment of a killed process disappears a moment before its files are closed.
     within(SETTLED, "the locks to be gone", || {
         !imgfs_of(&store, &["prune"]).contains("in use")
     });
@@ -323,8 +326,8 @@ fn many_at_once_some_of_them_killed() {
         .collect();
     names.sort();
     let layout = ["arriving", "blobs", "index.json", "lock", "oci-layout"];
-    assert_eq!(names, layout, "nothing is left lying about");
-    // And it works.
+    assert_eq!(names, layout, "unexpected files are left");
+    // The store still works.
     for number in 0..3 {
         imgfs_of(&store, &["pull", &sky.pulled(number)]);
     }
@@ -339,7 +342,7 @@ impl Drop for Done<'_> {
     }
 }
 
-/// Of several who pull the same image at the same time each gets it, and it comes once.
+/// If several processes pull the same image at the same time, each gets it, and it is fetched once.
 #[test]
 fn who_pulls_what_another_is_pulling_waits_for_it() {
     use common::proxy::{Act, Faults};
@@ -365,6 +368,6 @@ fn who_pulls_what_another_is_pulling_waits_for_it() {
         .map(|l| l.0.len() as u64)
         .sum();
     let sent = proxy.bytes("/blobs/");
-    // Configs are small, and are not worth waiting for.
+    // Configs are small; for them a process does not wait for another one.
     assert!(sent < layers + 4 * 1000, "{sent} for {layers}");
 }

@@ -1,5 +1,5 @@
-//! Each user has a store of their own: what one pulls, the others neither see nor can read. As
-//! tests/other_user.rs, with the same users.
+//! Each user has their own store: other users neither see nor can read its images. The users are those
+//! of tests/other_user.rs.
 
 mod common;
 mod program;
@@ -17,7 +17,7 @@ use pull_support::{assert_sound, image, push};
 use store_support::says;
 
 const ROOT: u32 = 0;
-/// Who pulls, `nobody` by Debian's policy (9.2.2), and somebody else.
+/// The user who pulls is `nobody`, by Debian's policy (9.2.2); the other one is a different user.
 const USER: u32 = 65534;
 const OTHER: u32 = 23456;
 
@@ -46,7 +46,8 @@ impl Scene {
             fs::create_dir(&home).unwrap();
             chown(&home, Some(user), Some(user)).unwrap();
         }
-        // By a process of its own: a file that we have open for writing could not be started.
+        // Copied by another process: a file that this process has open for writing could not be
+        // executed.
         let program = env!("CARGO_BIN_EXE_imgfs");
         succeed(
             Command::new("install")
@@ -69,7 +70,7 @@ impl Scene {
         self.home(user).join("share/imgfs")
     }
 
-    /// A command of a user, whose data and cache are in their home.
+    /// Returns a command of a user, with their data and cache in their home.
     fn run(&self, user: u32, program: impl AsRef<Path>) -> Command {
         let mut command = self.place.command("setpriv");
         let id = user.to_string();
@@ -91,7 +92,7 @@ impl Scene {
     }
 }
 
-/// All that a user does with a store, without any privilege.
+/// All operations of a user on a store, without any privilege.
 #[test]
 fn a_user_pulls_mounts_removes_and_prunes() {
     let scene = Scene::new();
@@ -107,14 +108,14 @@ fn a_user_pulls_mounts_removes_and_prunes() {
     assert_eq!(read("base.txt"), "this is base\n");
     succeed(&mut scene.imgfs(USER, &["umount", str(&mnt)]));
     scene.place.assert_gone();
-    // Its environment is gone a moment before its files are.
+    // The environment of the process disappears a moment before its files are closed.
     within(SOON, "the lock to be gone", || {
         !says(&mut scene.imgfs(USER, &["prune"])).contains("in use")
     });
     assert_eq!(says(&mut scene.imgfs(USER, &["images", "-q"])), "");
     let sha256 = scene.store(USER).join("blobs/sha256");
     assert_eq!(fs::read_dir(sha256).unwrap().count(), 0);
-    // By the name of a registry at once.
+    // Directly by the name in the registry.
     let by_registry = format!("docker://{}", scene.name);
     succeed(&mut scene.imgfs(USER, &["mount", &by_registry, str(&mnt)]));
     assert_eq!(read("top.txt"), "this is top\n");
@@ -142,12 +143,12 @@ fn nobody_else_sees_or_reads_it() {
         (OTHER, "Permission denied"),
         (ROOT, "belongs to another user"),
     ] {
-        // In their own stores there is nothing.
+        // Their own stores are empty.
         assert_eq!(says(&mut scene.imgfs(user, &["images", "-q"])), "");
         let said = fail(&mut scene.imgfs(user, &["cat", &scene.name, "top.txt"]));
         assert_says(&said, &["no image of that name", "imgfs pull"]);
-        // That of the user is refused to whoever asks for it, root too: they would believe what
-        // another may change, and leave files that the user cannot remove.
+        // The user's store is refused for every other user, including root: they would trust content
+        // that another user may change, and leave files that the user cannot remove.
         let there = ["--store", str(&store)];
         let (archive, mnt) = (scene.place.image(), scene.place.mnt());
         let commands: [&[&str]; 9] = [
@@ -176,7 +177,7 @@ fn nobody_else_sees_or_reads_it() {
         says(&mut scene.imgfs(USER, &["images", "-q"])).trim(),
         scene.name
     );
-    // Each has their own.
+    // Each user has their own store.
     for user in [ROOT, OTHER] {
         says(&mut scene.imgfs(user, &["pull", &scene.name]));
         assert_eq!(fs::metadata(scene.store(user)).unwrap().uid(), user);
@@ -211,7 +212,8 @@ fn a_store_that_others_may_write_to_is_refused() {
     );
 }
 
-/// sudo keeps $HOME on some systems. What root made there the user could never use or remove.
+/// sudo keeps $HOME on some systems. Files that root creates there would be unusable for the user, who
+/// could not remove them.
 #[test]
 fn root_makes_no_store_in_the_home_of_a_user() {
     let scene = Scene::new();
@@ -230,7 +232,7 @@ fn root_makes_no_store_in_the_home_of_a_user() {
     assert_eq!(says(&mut as_sudo(&["images", "-q"])), "");
     let made: Vec<_> = fs::read_dir(&home).unwrap().collect();
     assert!(made.is_empty(), "{made:?}");
-    // One that root names works.
+    // A store that root names explicitly works.
     let own = scene.home(ROOT).join("own");
     says(&mut as_sudo(&["pull", &scene.name, "--store", str(&own)]));
     assert_eq!(assert_sound(&own), [scene.name.as_str()]);

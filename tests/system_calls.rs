@@ -1,7 +1,9 @@
-//! System calls on a mount answer as on a read-only ext4 with the same tree: values and error numbers.
+//! System calls on a mount return the same as on a read-only ext4 with the same tree: values and error
+//! numbers.
 //!
-//! The same tar makes both trees, and one program (tests/system_calls/calls.py) asks both and prints a
-//! line for each call. What differs is listed here, each with the reason why it stays.
+//! Both trees are made from the same tar. One program (tests/system_calls/calls.py) makes the calls on
+//! both and prints a line for each call. The remaining differences are listed here, each with its
+//! reason.
 
 mod common;
 
@@ -17,16 +19,17 @@ use imgfs::view::{ImageFs, Sidecars};
 use rustix::io::Errno;
 use tempfile::TempDir;
 
-/// A call that answers differently, ext4's answer, and that of imgfs.
+/// A call with different results: ext4's result, and that of imgfs.
 type Known = (&'static str, &'static str, &'static str);
 
-/// Differences that stay on every mount.
+/// Differences on every mount.
 const KNOWN: &[Known] = &[
-    // imgfs tells where each file comes from by extended attributes of its own.
+    // imgfs adds extended attributes for the origin of each file.
     ("listxattr of none into 0", "0", "63"),
     ("listxattr of none into 1", "0", "ERANGE"),
     ("listxattr of none into 100", "0", "63"),
-    // Holes are read as zeros and take no blocks, but are not told apart from data, which lseek(2) allows.
+    // Holes are read as zeros and take no blocks, but are not distinguished from data, which lseek(2)
+    // allows.
     ("lseek data holes 0", "524288", "0"),
     ("lseek data holes 600000", "1044480", "600000"),
     ("lseek hole holes 0", "0", "1048576"),
@@ -34,12 +37,12 @@ const KNOWN: &[Known] = &[
     ("lseek hole holes 600000", "600000", "1048576"),
     // An image holds no flags of ioctl_iflags(2).
     ("ioctl getflags", "0x0", "ENOTTY"),
-    // glibc goes by the type of the file system, of which it knows a few.
+    // glibc uses the type of the file system, and knows only a few types.
     ("pathconf PC_LINK_MAX", "65000", "127"),
 ];
 
-/// The kernel checks no permissions on a mount that only its owner may enter, but for those of starting a
-/// regular file.
+/// The kernel does not check permissions on a mount that only its owner may enter, except those for
+/// executing a regular file.
 const UNCHECKED: &[Known] = &[
     ("access char rx", "EACCES", "0"),
     ("access char x", "EACCES", "0"),
@@ -47,8 +50,8 @@ const UNCHECKED: &[Known] = &[
     ("access fifo x", "EACCES", "0"),
 ];
 
-/// A request tells the user, not the capabilities, and ext4 lists these names for CAP_SYS_ADMIN only. The
-/// values are refused to others by the kernel.
+/// A request contains the user, not the capabilities, and ext4 lists these names only with
+/// CAP_SYS_ADMIN. The kernel refuses the values to other users.
 const TRUSTED: &[Known] = &[(
     "llistxattr text",
     "['user.a', 'user.empty']",
@@ -58,14 +61,14 @@ const TRUSTED: &[Known] = &[(
 /// A user who owns one directory of the tree (see tree.sh) and is in no group.
 const USER: &str = "1000";
 
-/// The tree as a tar and as an ext4, mounted.
+/// The tree as a mounted tar and as a mounted ext4.
 struct Trees {
     work: TempDir,
     ext4: Mounted,
     imgfs: Mount,
 }
 
-/// A mount that is undone in the end.
+/// A mount that is unmounted on drop.
 struct Mounted(PathBuf);
 
 impl Drop for Mounted {
@@ -117,7 +120,8 @@ impl Trees {
         Self { work, ext4, imgfs }
     }
 
-    /// The answers of both as a user: of each call by name those of ext4 and of imgfs.
+    /// Makes the calls on both as a user; returns for each call by name the results of ext4 and of
+    /// imgfs.
     fn ask(&self, user: Option<&str>) -> BTreeMap<String, (String, String)> {
         let imgfs = self.work.path().join("imgfs");
         let [theirs, ours] = [&self.ext4.0, &imgfs].map(|root| calls(root, user));
@@ -131,8 +135,8 @@ impl Trees {
         pairs.collect()
     }
 
-    /// Asks as a user, and panics unless exactly those calls answer differently. Returns how many calls
-    /// were made.
+    /// Makes the calls as a user, and panics unless exactly the known calls differ. Returns the number
+    /// of calls.
     fn compare(&self, user: Option<&str>, known: &[&[Known]]) -> usize {
         let answers = self.ask(user);
         let line = |name: &str, theirs: &str, ours: &str| format!("{name}: {theirs} | {ours}");
@@ -157,10 +161,10 @@ impl Trees {
     }
 }
 
-/// The lines that the program prints about a tree.
+/// Returns the lines that the program prints for a tree.
 fn calls(root: &Path, user: Option<&str>) -> Vec<String> {
     let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/system_calls/calls.py");
-    // The program may lie where that user cannot read.
+    // The program may be in a directory that the user cannot read.
     let text = fs::read_to_string(program).unwrap();
     let mut python = Command::new("python3");
     python.args(["-c", &text]).arg(root).args(user);
@@ -176,7 +180,7 @@ fn calls_answer_as_on_a_read_only_ext4() {
     trees.close();
 }
 
-/// With `--allow-other` the kernel checks permissions, and with `--exec` programs may be started.
+/// With `--allow-other` the kernel checks permissions, and with `--exec` programs may be executed.
 #[test]
 fn calls_of_another_user_answer_as_on_a_read_only_ext4() {
     let trees = Trees::new(MountOptions {
@@ -189,7 +193,7 @@ fn calls_of_another_user_answer_as_on_a_read_only_ext4() {
     trees.close();
 }
 
-/// In each directory, those that imgfs makes among them.
+/// In each directory, including those that imgfs adds.
 #[test]
 fn a_name_over_255_bytes_is_too_long() {
     let longest = "n".repeat(255);

@@ -1,5 +1,5 @@
-//! The merged tree is read from a file. Whatever stands in it, nothing panics or goes on for ever;
-//! and where its checksums are wrong, every answer is either the right one or an error.
+//! The merged tree is read from a file. For any content of that file, nothing panics or runs forever;
+//! and if its checksums are wrong, every answer is either right or an error.
 
 mod common;
 
@@ -12,7 +12,7 @@ use imgfs::tree::Tree;
 use imgfs::view::{ImageFs, Sidecars, ViewError};
 use tempfile::TempDir;
 
-/// One of everything, in two layers.
+/// Returns an image with one file of each kind, in two layers.
 fn varied(files: usize) -> (TempDir, OpenImage) {
     let mut lower = Layer::new()
         .dir("d")
@@ -46,7 +46,7 @@ fn varied(files: usize) -> (TempDir, OpenImage) {
     (dir, image)
 }
 
-/// A sparse file of form 1.0: its map, then two pieces.
+/// Returns a sparse file of form 1.0: its map, then two pieces.
 fn sparse() -> Vec<u8> {
     let mut bytes = b"2\n512\n4\n8000\n4\n".to_vec();
     bytes.resize(512, 0);
@@ -54,12 +54,13 @@ fn sparse() -> Vec<u8> {
     bytes
 }
 
-/// Asks everything of everything, until there is an error that says so: all answers before it.
+/// Requests everything of every file, until an error says that the index is damaged; returns all answers
+/// before it.
 fn walk(image: Arc<OpenImage>) -> Vec<String> {
     let view = ImageFs::new(image, Sidecars::Listed);
     let mut answers = Vec::new();
     let mut pending = vec![1];
-    // A crafted tree may hold itself. Each directory is asked once for each name it has.
+    // A crafted tree may contain itself. Each directory is read once for each of its names.
     while let Some(ino) = pending.pop()
         && answers.len() < 100_000
     {
@@ -82,7 +83,7 @@ fn walk(image: Arc<OpenImage>) -> Vec<String> {
             names.push((0, b".imgfs".to_vec()));
         }
         for (_, name) in names {
-            // The status is another one each time; the last two do not come of this tree.
+            // The status is different each time; the last two do not come from this tree.
             let left_out: [&[u8]; 5] = [b".", b"..", b"status", b"layers", b"hidden"];
             if left_out.contains(&&*name) {
                 continue;
@@ -101,7 +102,7 @@ fn walk(image: Arc<OpenImage>) -> Vec<String> {
     answers
 }
 
-/// An answer; `None` if it is that the index is damaged.
+/// Returns an answer as text; `None` if the error says that the index is damaged.
 fn text<T: std::fmt::Debug>(answer: Result<T, ViewError>) -> Option<String> {
     match answer {
         Err(ViewError::Io { path, error }) if error.to_string().contains("which makes it anew") => {
@@ -112,7 +113,7 @@ fn text<T: std::fmt::Debug>(answer: Result<T, ViewError>) -> Option<String> {
     }
 }
 
-/// Walks an image with another tree in it, and gives the image back.
+/// Walks an image with another tree in it, and returns the image.
 fn walk_with(mut image: OpenImage, file: &Arc<CacheFile>) -> (OpenImage, Vec<String>) {
     let Ok(tree) = Tree::open(file) else {
         return (image, Vec::new());
@@ -124,7 +125,7 @@ fn walk_with(mut image: OpenImage, file: &Arc<CacheFile>) -> (OpenImage, Vec<Str
     (Arc::into_inner(image).unwrap(), answers)
 }
 
-/// The sections of a tree's file.
+/// Returns the sections of a tree's file.
 fn sections(file: &Arc<CacheFile>) -> Vec<Vec<u8>> {
     let parts = (1..=8).map(|id| file.part(id));
     parts.map(|part| part.get(0, part.len()).to_vec()).collect()
@@ -159,7 +160,7 @@ fn a_crafted_tree_never_panics() {
                 same += usize::from(answers == good);
             }
         }
-        // A section that ends early, or is not there.
+        // A section that is truncated, or missing.
         for len in [0, whole[section].len() / 2, whole[section].len() - 1] {
             let mut bad = whole.clone();
             bad[section].truncate(len);

@@ -1,5 +1,5 @@
-//! `imgfs verify`, the program: sound images in every form, what it prints and how it ends. What is right
-//! is told by sha256sum, zcat and skopeo, or follows from how the image was made.
+//! `imgfs verify`, the program: intact images in every form, its output and its exit code. The expected
+//! results come from sha256sum, zcat and skopeo, or from the way the image was made.
 
 mod common;
 mod program;
@@ -57,7 +57,7 @@ fn an_index_with_an_attestation_is_sound_in_every_form() {
     assert_eq!(stdout(&piped), stdout(&verify(&place, &["--json"], &dir)));
     let after: Vec<_> = [&dir, &archive, &gz, &zst, &xz].map(|p| state(p)).into();
     assert_eq!(before, after);
-    // Nothing is kept anywhere either.
+    // Nothing is stored in the cache either.
     assert_eq!(state(&place.join("cache")).len(), 1);
     assert_eq!(state(&place.join("state")).len(), 1);
 }
@@ -91,7 +91,7 @@ fn digests_are_those_of_sha256sum() {
 fn as_skopeo_writes_them() {
     let place = Place::new();
     let mut image = image("amd64", "it");
-    // Docker's manifests know no zstd.
+    // Docker's manifests do not support zstd.
     image.layers[1].0 = gzip(&zstd::decode_all(image.layers[1].0.as_slice()).unwrap());
     image.layers[1].1 = TAR_GZIP;
     let dir = layout(&place, |dir| {
@@ -234,7 +234,7 @@ fn a_platform_or_a_name_chooses() {
         &stderr(&of("three")),
         &["\"three\"", "\n  one\n  two\n  again"],
     );
-    // Each entry is told, what it leads to once.
+    // Each entry is reported; content that several entries refer to is reported once.
     let all = checks(&place, &dir);
     let kind = |kind: &str| all.iter().filter(|c| c["kind"] == kind).count();
     assert_eq!((kind("manifest"), kind("config"), kind("index")), (3, 2, 1));
@@ -260,7 +260,7 @@ fn it_could_not_look() {
     assert_code(&verify(&place, &["--platform=nonsense"], dir), 2);
 }
 
-/// An archive of docker 25: a layout, and a `manifest.json` that names the same blobs.
+/// Writes an archive of docker 25: a layout, and a `manifest.json` that names the same blobs.
 fn docker_25(place: &Place, hollow: bool) -> PathBuf {
     layout(place, |dir| {
         let image = image("amd64", "first");

@@ -1,5 +1,5 @@
-//! What `imgfs verify` says of damaged images: each damage is told of the thing that has it and of nothing
-//! else; and documents and layers that mean harm end with a clear line.
+//! Results of `imgfs verify` for damaged images: each damage is reported for the object that has it and
+//! for nothing else; and malicious documents and layers give a clear error.
 
 mod common;
 mod program;
@@ -18,7 +18,7 @@ use verify_support::*;
 
 #[test]
 fn one_flipped_byte() {
-    // In the stored data of a plain tar only the digests tell.
+    // In the stored data of a plain tar only the digests detect it.
     let flipped = |dir: &Path| flip(&blob_path(dir, &layer(2)), 700);
     let expected = ["layer 2 digest-mismatch", "layer 2 diff-id-mismatch"];
     let found = damaged(&sound, flipped, &expected);
@@ -30,7 +30,7 @@ fn one_flipped_byte() {
     assert_eq!(line["found"], sha256(&bytes));
     assert_eq!(line["platform"], "linux/amd64");
 
-    // In a zstd frame the decoder tells too, in one way or another.
+    // In a zstd frame the decoder may detect it too, with varying errors.
     let place = Place::new();
     let dir = index_of_two(&place, &sound);
     flip(&blob_path(&dir, &layer(1)), 30);
@@ -38,7 +38,7 @@ fn one_flipped_byte() {
     assert_eq!(problem(&found, "digest-mismatch")["name"], layer(1));
     assert!(bad(&found).iter().all(|b| b.starts_with("layer 1 ")));
 
-    // A layer that both have is wrong in both.
+    // A shared layer is wrong in both images.
     let place = Place::new();
     let dir = index_of_two(&place, &sound);
     flip(&blob_path(&dir, &layer(0)), 5000);
@@ -53,7 +53,7 @@ fn a_config_of_another_image() {
     let tweak = |what: &str, value: &mut Value| {
         if what == "config" {
             *value = image("amd64", "another").config();
-            // Its lowest layer is another one as well.
+            // Its lowest layer also differs.
             value["rootfs"]["diff_ids"][0] = sha256(b"another base").into();
         }
     };
@@ -140,7 +140,7 @@ fn a_missing_blob() {
     let remove = |dir: &Path| fs::remove_file(blob_path(dir, &layer(1))).unwrap();
     let found = damaged(&sound, remove, &["layer 1 missing-blob"]);
     assert_eq!(problem(&found, "missing-blob")["name"], layer(1));
-    // Without its config a layer can only be held against its own digest.
+    // Without its config a layer can only be checked against its own digest.
     let remove = |dir: &Path| {
         let config = image("amd64", "first").config().to_string();
         fs::remove_file(blob_path(dir, &sha256(config.as_bytes()))).unwrap();
@@ -282,13 +282,13 @@ fn an_archive_that_is_cut_off_is_looked_at_as_far_as_it_goes() {
     }
 }
 
-/// Who takes the first of two sees another image.
+/// A reader that uses the first of two sees another image.
 #[test]
 fn a_file_that_is_there_twice() {
     let place = Place::new();
     let image = image("amd64", "first");
     let mut tar = docker_archive(&image, &["app:1"]);
-    // Two blocks of zeros end it.
+    // Two zero blocks end the archive.
     tar.truncate(tar.len() - 1024);
     let more = Layer::new().file("./manifest.json", "[]").tar();
     tar.extend(more);
@@ -317,7 +317,7 @@ fn what_is_there_instead_of_a_blob() {
     assert_eq!(replace(&pipe), "layer 1 not-a-file");
     let is_dir = |path: &Path| fs::create_dir(path).unwrap();
     assert_eq!(replace(&is_dir), "layer 1 not-a-file");
-    // The same bytes, but not part of the image.
+    // The same bytes, but outside the image.
     let leads_out = |path: &Path| symlink("../../../outside", path).unwrap();
     assert_eq!(replace(&leads_out), "layer 1 not-a-file");
     let dangling = |path: &Path| symlink("nowhere", path).unwrap();
@@ -332,7 +332,7 @@ fn what_is_there_instead_of_a_blob() {
     assert_eq!(replace(&inside), "");
 }
 
-/// An index of its own, in the place of `index.json`.
+/// Writes another index in place of `index.json`.
 fn of_entries(place: &Place, entries: &[Value]) -> PathBuf {
     layout(place, |_| entries.to_vec())
 }
@@ -343,7 +343,7 @@ fn entry(media_type: &str, digest: &str, size: u64) -> Value {
 
 #[test]
 fn documents_that_mean_harm() {
-    // An index in a file that is named like what it refers to.
+    // An index in a file that has the name of the blob that it refers to.
     let place = Place::new();
     let itself = sha256(b"no index hashes to what it holds");
     let dir = of_entries(&place, &[entry(INDEX, &itself, 1)]);
@@ -354,7 +354,7 @@ fn documents_that_mean_harm() {
     let each = ["index size-mismatch", "index digest-mismatch"];
     assert_eq!(bad(&found), each.repeat(2));
 
-    // Many entries, of one manifest and of none.
+    // Many entries, for one manifest and for none.
     let place = Place::new();
     let dir = layout(&place, |dir| {
         let one = write_image(dir, &image("amd64", "first"), &sound);
@@ -369,13 +369,13 @@ fn documents_that_mean_harm() {
     assert!(missing.iter().all(|b| b == "manifest missing-blob"));
     assert_eq!(missing.len(), 10_000);
 
-    // More than is followed.
+    // More entries than are followed.
     let place = Place::new();
     let entries = vec![entry("", "a:b", 0); 300_001];
     let found = checks(&place, of_entries(&place, &entries));
     assert_eq!(bad(&found), ["index too-much"]);
 
-    // Indexes in indexes, deeper than any image's.
+    // Nested indexes, deeper than in any real image.
     let place = Place::new();
     let dir = layout(&place, |dir| {
         let mut inner = write_image(dir, &image("amd64", "first"), &sound);
@@ -388,7 +388,7 @@ fn documents_that_mean_harm() {
     });
     assert_eq!(bad(&checks(&place, dir)), ["index too-much"]);
 
-    // What is no digest, and what would lead out if it were taken for one.
+    // Malformed digests, and names that would lead out of the image if they were used as digests.
     let place = Place::new();
     let entries = [
         entry(MANIFEST, "md5:d41d8cd98f00b204e9800998ecf8427e", 0),
@@ -407,7 +407,7 @@ fn documents_that_mean_harm() {
     let found = checks(&place, of_entries(&place, &entries));
     assert!(!bad(&found).is_empty());
 
-    // Documents that are none.
+    // Documents that are not valid.
     for bytes in [
         b"".as_slice(),
         b"[]",
@@ -423,7 +423,7 @@ fn documents_that_mean_harm() {
         });
         assert_eq!(bad(&checks(&place, dir)), ["manifest bad-document"]);
     }
-    // One that is too long, and nothing but a hole.
+    // A document that is too long, and consists of a hole.
     let place = Place::new();
     let dir = of_entries(&place, &[entry(MANIFEST, &itself, 64 << 20)]);
     fs::create_dir_all(dir.join("blobs/sha256")).unwrap();
@@ -437,7 +437,7 @@ fn documents_that_mean_harm() {
 
 #[test]
 fn layers_that_mean_harm() {
-    // Truncated: the digest is right, since the image was built so.
+    // Truncated: the digest is right, since the image was built like this.
     let place = Place::new();
     let dir = layout(&place, |dir| {
         let mut image = image("amd64", "first");
@@ -450,7 +450,8 @@ fn layers_that_mean_harm() {
     let detail = problem(&found, "undecodable")["detail"].as_str().unwrap();
     assert!(detail.contains("cut off"), "{detail}");
 
-    // A bomb: 1 GiB of zeros in a few megabytes. It is read to its end, in little memory.
+    // A decompression bomb: 1 GiB of zeros in a few megabytes. It is read to its end, with little
+    // memory.
     let place = Place::new();
     let zeros = gzip(&vec![0; 64 << 20]);
     let bomb = zeros.repeat(16);
@@ -468,7 +469,7 @@ fn layers_that_mean_harm() {
     limited.arg(env!("CARGO_BIN_EXE_imgfs")).arg("verify");
     assert_code(&output(limited.arg(&dir)), 0);
 
-    // What no image format allows.
+    // Content that no image format allows.
     let place = Place::new();
     let mut image = OciImage::plain(&[b"BZh91AY&SY".to_vec()]);
     image.layers[0].1 = TAR;
@@ -491,7 +492,7 @@ fn what_may_be_missing_and_what_is_no_image() {
             }
         };
         let first = write_image(dir, &image("amd64", "first"), &foreign);
-        // A signature, as cosign stores it: its config is none of an image.
+        // A signature as cosign stores it: its config is not that of an image.
         let mut payload = write_blob(dir, b"payload");
         payload["mediaType"] = "application/vnd.dev.cosign.simplesigning.v1+json".into();
         let mut empty = write_blob(dir, b"{}");

@@ -1,4 +1,4 @@
-"""What all measurements share: the tools that are there, the images, the record, the rounds."""
+"""Shared by all measurements: the available tools, the images, the record, the rounds."""
 import os
 import re
 import shutil
@@ -8,7 +8,7 @@ import mounts
 import trees
 from clock import Failed
 
-# Of the machine's two cores or more, the floors use two, as the design has it.
+# The floors use two of the machine's cores, as the design requires.
 FLOOR = "printf '%%s\\0' %s | xargs -0 -P2 -n1 %s >/dev/null"
 COMMANDS = {"igzip": "igzip -dc", "zstd": "zstd -dcq", "cat": "cat"}
 
@@ -20,7 +20,7 @@ class Bench:
         self.runs, self.seconds = options.runs, options.seconds
         self.images, self.record = images, record
         os.makedirs(self.work, exist_ok=True)
-        # What a run that was stopped left half unpacked.
+        # Remains of an unpacking that was interrupted.
         for scratch in ("bundle", "podman-load"):
             shutil.rmtree(os.path.join(self.work, scratch), ignore_errors=True)
         self.imgfs = mounts.Imgfs(options.imgfs, self.work)
@@ -44,7 +44,8 @@ class Bench:
         return self._ext4.where() if self._ext4 else "no disk in this run"
 
     def podman_mount(self):
-        """Where podman shows the release image. A failure is remembered, not tried in each round."""
+        """Returns where podman shows the release image. A failure is remembered, so podman is not
+        tried again."""
         if self._podman is None:
             try:
                 podman = trees.Podman(os.path.join(self.work, "podman"))
@@ -63,7 +64,7 @@ class Bench:
         """Runs the decompressor over all layers, two at a time, the largest first."""
         clock.has(image.floor)
         if image.kind == "docker":
-            # What it costs to read the archive, its layers included.
+            # The cost of reading the archive, including its layers.
             return clock.shell(FLOOR % ("'%s'" % image.path, COMMANDS[image.floor]))
         return self.over_layers(image, COMMANDS[image.floor])
 
@@ -74,14 +75,14 @@ class Bench:
         return clock.shell(FLOOR % (quoted, command))
 
     def cache_size(self):
-        """The budget of imgfs's cache of decoded spans, in MB, from its help."""
+        """Returns the budget of imgfs's cache of decoded spans, in MB, from its help."""
         found = re.search(
             r"--cache-size.*?\[default: ([0-9.]+) ?([kMG]?)i?B?\]",
             clock.text_of([self.imgfs.binary, "mount", "--help"]),
             re.DOTALL,
         )
         if not found:
-            # What it is where it cannot be chosen.
+            # The fixed size in versions without the option.
             return 64 * 1.048576
         number, prefix = found.groups()
         return float(number) * 1024 ** " kMG".index(prefix or " ") / 1e6
@@ -89,8 +90,8 @@ class Bench:
     def rounds(self, contenders):
         """Runs each contender once a round, in turn, each round beginning with another of them.
 
-        A contender is a name, the rows it has figures for, and a function. What the function cannot
-        do is recorded as missing from those rows, and not tried again.
+        A contender is a name, the rows it has figures for, and a function. If the function fails, the
+        failure is recorded for those rows, and the contender is not tried again.
         """
         alive = [one for one in contenders if self.record.wants(*one[1])]
         for number in range(self.runs):

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Charts of the raw figures: charts.py RESULTS.tsv DIRECTORY
 
-One SVG a row, or one for rows that belong together (cold and warm, the forms of the image):
-horizontal bars of the medians, a line from the least to the most of the rounds, names and figures
-in text. Colours hold on light and dark ground; nothing is loaded from anywhere.
+One SVG for each row, or for rows that belong together (cold and warm, the forms of the image):
+horizontal bars of the medians, a line from the minimum to the maximum of the rounds, names and
+figures as text. The colours work on light and dark backgrounds; nothing is loaded from elsewhere.
 """
 import os
 import re
@@ -15,7 +15,7 @@ import record
 import report
 from table import ROWS
 
-# Rows whose names begin so share a chart.
+# Rows whose names begin with one of these share a chart.
 GROUPS = (
     ("first-mount", "First mount, until the first ls"),
     ("first-memory", "First mount, peak memory"),
@@ -32,8 +32,8 @@ GROUPS = (
 
 WIDTH, LABEL, FIGURE, BAR, GAP = 720, 190, 110, 18, 6
 OURS, THEIRS = "#2f7ed8", "#8a8f98"
-# One grey that reads on white and on black: who looks at a page may have told the page which it is,
-# and not the browser.
+# One grey that is readable on white and on black: the page may have its own dark mode setting, which the
+# browser does not know.
 STYLE = (
     "text{font:13px sans-serif;fill:#717a85}.head{font-weight:bold;font-size:15px}"
     ".sub{font-style:italic}.tick{stroke:#e3b341;stroke-width:2}"
@@ -88,7 +88,7 @@ def plain(title):
 
 
 def bars_of(row, figures):
-    """The contenders that have figures, the subject first; limits are no contenders."""
+    """Returns the contenders that have figures, the subject first; limits are not contenders."""
     limits = {bar.limit for bar in row.bars}
     names = sorted(figures, key=lambda name: name != row.subject)
     return [(name, figures[name][0]) for name in names if figures[name][0] and name not in limits]
@@ -104,7 +104,7 @@ def write(raw, directory):
             charts.setdefault(group or (row.name, plain(row.title)), []).append(row)
     for (name, title), rows in charts.items():
         chart = Chart(title)
-        # One scale for all, so that the forms compare.
+        # One scale for all forms, so that they can be compared.
         drawn = [(row, bars_of(row, figures[row.name])) for row in rows]
         most = max((max(values) for _, bars in drawn for _, values in bars), default=0) or 1
         for row, bars in drawn:

@@ -1,4 +1,5 @@
-"""Runs commands and says what they took: seconds and peak memory. Ends what it started."""
+"""Runs commands and measures their time in seconds and their peak memory. Ends the processes it
+started."""
 import os
 import shutil
 import signal
@@ -10,18 +11,18 @@ _running = set()
 
 
 class Failed(Exception):
-    """A command that did not do its work; the text is the reason to print."""
+    """A command that failed; the text is the reason to print."""
 
 
 class Ran:
     def __init__(self, seconds, peak):
         self.seconds = seconds
-        # MB. At least that of this process, which the kernel counts to the child until exec.
+        # MB. At least the memory of this process, which the kernel counts to the child until exec.
         self.peak = peak
 
 
 def has(program):
-    """The program's name, if it is there."""
+    """Returns the name of the program, if it is installed."""
     name = os.path.basename(program)
     if not shutil.which(program):
         raise Failed("%s is not installed" % name)
@@ -68,7 +69,7 @@ def shell(command, **options):
 
 
 def text_of(argv, env=None):
-    """What a command prints, on both streams."""
+    """Returns what a command prints on both streams."""
     name = has(argv[0])
     done = subprocess.run(
         argv,
@@ -92,7 +93,7 @@ def _kill(pid):
 
 
 def end_all():
-    """After an interruption: what runs in front is ended, with its children."""
+    """After an interruption: ends the foreground command and its children."""
     for pid in list(_running):
         _kill(pid)
 
@@ -104,12 +105,12 @@ def drop_caches():
     os.sync()
     with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as file:
         file.write("3\n")
-    # The measured program itself is not what is to be cold; nor its libraries.
+    # The cache of the measured programs and their libraries must stay warm.
     shell("; ".join("%s --version" % name for name in PROGRAMS), may_fail=True)
 
 
 def warm(paths):
-    """Reads files, or what is below directories, so that the page cache has them."""
+    """Reads files, or all files below directories, so that they are in the page cache."""
     for path in paths:
         if os.path.isdir(path):
             warm(entry.path for entry in os.scandir(path))
@@ -121,7 +122,7 @@ def warm(paths):
 
 
 def memory_of(pid):
-    """VmHWM, VmRSS and RssAnon of a process, in MB."""
+    """Returns VmHWM, VmRSS and RssAnon of a process, in MB."""
     with open("/proc/%d/status" % pid, encoding="utf-8") as file:
         fields = dict(line.split(":", 1) for line in file if ":" in line)
     return {

@@ -14,15 +14,16 @@ def words(rng, count):
 
 
 class Text:
-    """Words without end, fast: 2,000 paragraphs of 16 KiB, made once and drawn at random. gzip, with
-    its window of 32 KiB, hardly sees one twice, and makes a third of it."""
+    """Yields words without end, fast: 2,000 paragraphs of 16 KiB, generated once and drawn at
+    random. gzip, with its window of 32 KiB, hardly ever sees one twice, and compresses them to a
+    third."""
 
     PARAGRAPH = 16 << 10
 
     def __init__(self, seed):
         self.rng = random.Random(seed)
         vocabulary = words(self.rng, 2000)
-        # Few words are frequent and most are rare, as in any language.
+        # A few words are frequent and most are rare, as in any language.
         weights = [1 / rank for rank in range(1, len(vocabulary) + 1)]
         sentences = [
             b" ".join(self.rng.choices(vocabulary, weights, k=self.rng.randint(20, 60))) + b".\n"

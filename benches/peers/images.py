@@ -1,5 +1,5 @@
-"""The images that are measured: where they lie, their layers as files, their figures. Those that
-scripts make are made when they are first asked for."""
+"""The measured images: their paths, their layers as files, their figures. Images that scripts make
+are made on first use."""
 import json
 import os
 import shutil
@@ -19,11 +19,11 @@ BIG_FILE = {"bigfile-gzip": "gzip", "bigfile-zstd": "zstd"}
 
 
 class Image:
-    """`path` is what a user gives to mount; `layers` are the blobs as files, lowest first."""
+    """`path` is the argument of mount; `layers` are the blobs as files, lowest first."""
 
     def __init__(self, kind, path, layers, floor):
         self.kind, self.path, self.layers = kind, path, layers
-        # What reads all layers and does nothing else, two at a time, the largest first.
+        # Reads all layers and does nothing else, two at a time, the largest first.
         self.floor = floor
         self.layer_bytes = sum(map(os.path.getsize, layers))
 
@@ -46,7 +46,7 @@ def layout_layers(layout):
 
 
 def docker_layers(archive, directory):
-    """Unpacks the layers of a docker-archive, for peers that read layers only; once."""
+    """Unpacks the layers of a docker-archive once, for peers that read layers only."""
     with tarfile.open(archive) as tar:
         names = json.load(tar.extractfile("manifest.json"))[0]["Layers"]
         paths = [os.path.join(directory, name.replace("/", "_")) for name in names]
@@ -59,7 +59,7 @@ def docker_layers(archive, directory):
 
 
 class Images:
-    """The release image lies in `ready`, all others in `own`."""
+    """The release image is in `ready`, all others in `own`."""
 
     def __init__(self, ready, own):
         self.ready, self.own = ready, own
@@ -85,7 +85,7 @@ class Images:
         return Image(kind, archive, layers, "cat")
 
     def made(self, name):
-        """The layout of an image that a script makes."""
+        """Returns the layout of an image that a script makes."""
         path = self.at(name)
         if not os.path.isdir(path):
             print("making %s" % name, file=sys.stderr)
@@ -94,7 +94,8 @@ class Images:
         return path
 
     def big_file(self, tree):
-        """The 256 MiB beside the unpacked tree, made of its executables; and the images of it."""
+        """Makes the 256 MiB file beside the unpacked tree, from its executables, and the images of
+        it."""
         plain = os.path.join(os.path.dirname(tree), "big.bin")
         if not os.path.exists(plain):
             print("making the 256 MiB file", file=sys.stderr)
@@ -119,7 +120,7 @@ class Images:
             return int(file.read())
 
     def figures(self):
-        """What the images are, in a line each; of the release image, the forms that were used."""
+        """Describes each image in a line; for the release image, only the forms that were used."""
         lines = []
         for kind, image in self.used.items():
             lines.append(

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Gets what can be had of the peers and of the tools that make the images. Sourced by peers.sh.
-# What cannot be had is not an error here: the rows that miss it say so.
+# Installs the peers and the tools that make the images, as far as they are available. Sourced by
+# peers.sh. A missing one is not an error here: the rows that need it report it.
 
 install_package() { # install_package COMMAND PACKAGE
   command -v "$1" >/dev/null && return
@@ -24,7 +24,7 @@ install_peers() { # install_peers VENV
   install_package fusermount3 fuse3
   install_package mkfs.ext4 e2fsprogs
   if [ ! -x "$1/bin/ratarmount" ]; then
-    # Debian's python3 has no ensurepip without it.
+    # Debian's python3 has no ensurepip without this package.
     python3 -c 'import ensurepip' 2>/dev/null || install_package ensurepip python3-venv
     echo "installing ratarmount" >&2
     { python3 -m venv "$1" && "$1/bin/pip" install -q ratarmount==1.3.0 >&2; } ||

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""An overlay's upper directory as a layer: layer_tar.py UPPER OUT.tar
+"""Converts an overlay's upper directory into a layer: layer_tar.py UPPER OUT.tar
 
-Whiteouts and opaque markers as OCI spells them, hard links, xattrs in PAX headers, names sorted.
+Whiteouts and opaque markers as in the OCI image-spec, hard links, xattrs in PAX headers, names
+sorted.
 """
 import os
 import stat
@@ -31,7 +32,7 @@ def marker(name, status):
 
 
 def take_xattrs(path, info):
-    """Puts the xattrs into the header; says whether overlayfs calls the directory opaque."""
+    """Puts the xattrs into the header; returns whether overlayfs marks the directory as opaque."""
     opaque = False
     for name in sorted(os.listxattr(path, follow_symlinks=False)):
         value = os.getxattr(path, name, follow_symlinks=False)

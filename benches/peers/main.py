@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures the rows that are asked for, and writes results.tsv, table.md and charts/."""
+"""Measures the requested rows, and writes results.tsv, table.md and charts/."""
 import argparse
 import os
 import signal
@@ -40,7 +40,7 @@ def arguments():
 
 
 def steps(run):
-    """What is measured, in order, with how the names of its rows begin."""
+    """Yields the measurements in order, each with the prefix of its rows' names."""
     for kind in FLOORS:
         ends = tuple(name + kind for name in ("first-mount-", "first-memory-", "index-", "remount-"))
         yield ends, lambda kind=kind: measure_mount.first_mounts(run, kind)
@@ -68,7 +68,7 @@ def measure(run, rows):
             try:
                 step()
             except Failed as failure:
-                # What they are measured on could not be made.
+                # Their image could not be made.
                 for name in names:
                     run.record.missing(name, "all", failure)
             print("  took %.0f s" % (time.monotonic() - started), file=sys.stderr)
@@ -78,7 +78,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def interrupted(number, _):
-    # Cleaning up is not interrupted again.
+    # The clean-up must not be interrupted again.
     for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     raise SystemExit(128 + number)

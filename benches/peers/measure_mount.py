@@ -1,4 +1,4 @@
-"""Mounting: the first time, again, what it takes in memory and on disk; and what others do."""
+"""Mounting: the first time, again, its memory and disk space; and what the peers do instead."""
 import os
 import shutil
 
@@ -9,7 +9,8 @@ from table import ANONYMOUS, FEWER, FLOORS, HASHING, MILLION, ONE, TEN
 
 
 def first_mounts(bench, kind):
-    """The page cache holds the image; no index is there before the first mount, all of it after."""
+    """The page cache holds the image. The first mount has no index, later mounts have a complete
+    one."""
     record = bench.record
     time, memory, index, again = (
         name + kind for name in ("first-mount-", "first-memory-", "index-", "remount-")
@@ -102,7 +103,8 @@ def unpacking(bench):
 
 
 def small_files(bench):
-    """Whether what a mount costs grows with the files only, and how much that is."""
+    """Measures whether the cost of a mount grows only linearly with the files, and how large it
+    is."""
     record = bench.record
     names = ["small-first", "small-remount", "small-memory", "small-resident"]
     if not record.wants(*names):
@@ -131,7 +133,7 @@ def small_files(bench):
 
 
 def huge_layer(bench):
-    """Whether memory stays as it is when a layer has no end."""
+    """Measures whether memory stays constant for a very long layer."""
     record = bench.record
     names = ["huge-memory", "huge-first"]
     if not record.wants(*names):

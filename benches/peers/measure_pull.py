@@ -1,4 +1,5 @@
-"""Pulling: from a registry on this computer into an empty store, indexing and all, beside skopeo."""
+"""Pulling: from a registry on this computer into an empty store, with indexing, compared with
+skopeo."""
 import contextlib
 import os
 import shutil
@@ -23,7 +24,7 @@ http: {addr: "127.0.0.1:%d"}
 
 @contextlib.contextmanager
 def registry(work):
-    """A registry of its own, and where it listens."""
+    """A registry of its own, and its address."""
     clock.has("docker-registry")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -60,7 +61,7 @@ def _answers(host):
 
 
 def pulls(bench, kind):
-    """What stands on the disk afterwards is an OCI layout with both."""
+    """Afterwards both have written an OCI layout."""
     record = bench.record
     row = "pull-" + kind
     if not record.wants(row):
@@ -93,7 +94,7 @@ def pulls(bench, kind):
             record.value(row, "skopeo copy", clock.run(copy).seconds)
 
         def skopeo_and_mount():
-            """What one does without a store: copies, and has the copy indexed by its first mount."""
+            """The way without a store: copies, and has the copy indexed by its first mount."""
             shutil.rmtree(copied, ignore_errors=True)
             shutil.rmtree(bench.imgfs.index, ignore_errors=True)
             os.sync()

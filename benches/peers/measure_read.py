@@ -1,4 +1,4 @@
-"""Reading what is mounted: trees, the large file, and the question that sidecars answer."""
+"""Reading from mounts: trees, the large file, and the question that sidecars answer."""
 import os
 import sys
 
@@ -9,7 +9,7 @@ from table import ANONYMOUS, FLOORS, READ_BEFORE
 
 PROBE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "probe.py")
 FIND = "find . >/dev/null"
-# Prints each size, so that it has to ask for the attributes of each name.
+# Prints each size, so that it has to query the attributes of each name.
 LSTAT = "find . -printf '%s\\n' >/dev/null"
 TAR = "tar cf - . | cat >/dev/null"
 GREP = "grep -rl '^GOARCH=arm64' --include='*.arch' ."
@@ -27,7 +27,7 @@ def mounted(program, argument):
 
 
 def standing(root):
-    """A tree that is there anyway."""
+    """A tree that exists without a mount."""
 
     class Nothing:
         def close(self):
@@ -37,7 +37,7 @@ def standing(root):
 
 
 def trees_of(bench, image):
-    """The release image in all its forms, by the name of who shows it."""
+    """The release image in all its forms, by the name of the program that shows it."""
     return {
         "imgfs": mounted(lambda: bench.imgfs, image.path),
         "ext4": standing(lambda: bench.ext4().root),
@@ -52,7 +52,7 @@ def cold(command, root):
 
 
 def walks(bench):
-    """find, and find with the attributes of all; each in a fresh mount, cold and at once again."""
+    """find, and find with all attributes; each in a fresh mount, cold and then warm."""
     record = bench.record
     image = bench.images.release("gzip")
     for what, command in (("find", FIND), ("lstat", LSTAT)):
@@ -75,7 +75,7 @@ def walks(bench):
 
 
 def whole_trees(bench, kind):
-    """All contents through tar, cold; then what the process that served them has in memory."""
+    """All contents through tar, cold; then the memory of the process that served them."""
     record = bench.record
     time, resident = "tar-cold-" + kind, "resident-" + kind
     if not record.wants(time, resident):
@@ -83,7 +83,7 @@ def whole_trees(bench, kind):
     image = bench.images.release(kind)
     shown = trees_of(bench, image)
     if kind != "gzip":
-        # The same tree whatever the layers are.
+        # The tree is the same regardless of the compression of layers.
         del shown["podman"]
 
     def measure_of(name, enter):
@@ -122,7 +122,7 @@ def whole_trees(bench, kind):
 
 
 def large_file(bench, kind):
-    """One file of 256 MiB alone in a layer: through, again, and here and there."""
+    """One file of 256 MiB alone in a layer: read sequentially, again, and at random offsets."""
     record = bench.record
     first, again, random = "file-cold-" + kind, "file-again-" + kind, "random-" + kind
     if not record.wants(first, again, random):
@@ -160,7 +160,7 @@ def large_file(bench, kind):
             clock.warm(image.layers)
             with program().mount(argument) as mount:
                 file = os.path.join(mount.path, "big.bin")
-                # The same offsets for all in a round.
+                # All contenders use the same offsets in a round.
                 probe = [sys.executable, PROBE, file, str(bench.seconds), str(record.round), plain]
                 record.value(random, name, float(clock.text_of(probe)))
 
@@ -176,8 +176,8 @@ def large_file(bench, kind):
 
 
 def which_are_arm64(bench):
-    """grep over the sidecars of a fresh mount, against file(1) over the unpacked tree; page cache
-    warm, since file(1) has nothing to do but read."""
+    """grep over the sidecars of a fresh mount, against file(1) over the unpacked tree. The page
+    cache is warm, since file(1) only reads."""
     record = bench.record
     wanted = [kind for kind in FLOORS if record.wants("arm64-" + kind)]
     if not wanted:

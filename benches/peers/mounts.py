@@ -1,4 +1,4 @@
-"""Mounts of imgfs and its peers, each with the process that serves it. All end with the program."""
+"""Mounts of imgfs and its peers, each with the process that serves it. All end with this program."""
 import contextlib
 import os
 import shutil
@@ -12,14 +12,14 @@ _open = []
 
 
 def table():
-    """The mountpoints of this system."""
+    """Returns the mountpoints of this system."""
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
         points = [line.split()[4] for line in file]
     return {point.encode("utf-8", "surrogateescape").decode("unicode_escape") for point in points}
 
 
 def servers(mountpoint):
-    """The processes that have the mountpoint among their arguments."""
+    """Returns the processes that have the mountpoint among their arguments."""
     wanted = os.fsencode(mountpoint)
     pids = []
     for entry in os.listdir("/proc"):
@@ -43,7 +43,7 @@ def until(condition, seconds):
 
 
 class Mount:
-    """Something mounted by a command that returns while a process behind it serves."""
+    """A mount made by a command that returns while a background process serves it."""
 
     def __init__(self, name, path, mount, umount, env=None):
         self.name, self.path, self.umount, self.env = name, path, umount, env
@@ -52,7 +52,7 @@ class Mount:
         started = time.monotonic()
         try:
             front = clock.run(mount, env=env)
-            # ratarmount returns a little before it is mounted.
+            # ratarmount returns shortly before the mount is ready.
             if not until(lambda: path in table(), 10):
                 raise Failed("%s mounted nothing" % name)
             clock.run(["ls", path])
@@ -65,7 +65,7 @@ class Mount:
         self.front_peak = front.peak
 
     def memory(self):
-        """Of the serving process; the peak also counts the command that started it."""
+        """Memory of the serving process; the peak also covers the command that started it."""
         if not self.pids:
             raise Failed("no process of %s names %s" % (self.name, self.path))
         each = [clock.memory_of(pid) for pid in self.pids]
@@ -74,14 +74,15 @@ class Mount:
         return total
 
     def close(self):
-        """Unmounts, and waits until the process has ended, so that the next finds a quiet machine."""
+        """Unmounts, and waits until the process has ended, so that the next measurement starts on
+        an idle machine."""
         if self in _open:
             _open.remove(self)
         pids = servers(self.path)
         if self.path in table():
             with contextlib.suppress(Failed):
                 clock.run(self.umount + [self.path], env=self.env)
-        # Whatever the program's own way did.
+        # In case the program's own unmount failed.
         while self.path in table():
             clock.run(["umount", "-l", self.path])
         for pid in pids:
@@ -107,7 +108,7 @@ def empty(directory):
 
 
 def disk(directory):
-    """Bytes on disk below a directory, hard links once; None where there is none."""
+    """Returns the bytes on disk below a directory, hard links counted once; None if there is none."""
     if not os.path.isdir(directory):
         return None
     blocks = {}
@@ -119,7 +120,7 @@ def disk(directory):
 
 
 class Imgfs:
-    """The program under test, through its command line only, with a cache directory of its own."""
+    """The program under test, used through its command line only, with its own cache directory."""
 
     def __init__(self, binary, work):
         self.binary, self.work = binary, work
@@ -130,7 +131,7 @@ class Imgfs:
         self.made = set()
 
     def mount(self, image, first=False):
-        """`first`: nothing is known of any image. Otherwise everything of this one is."""
+        """If `first`, the cache is empty. Otherwise it has everything about this image."""
         path = os.path.join(self.work, "mnt-imgfs")
         command = [self.binary, "mount", image, path]
         umount = [self.binary, "umount"]
@@ -148,7 +149,7 @@ class Imgfs:
 
 
 class Ratarmount:
-    """A union of layers, which ratarmount makes of the archives it is given."""
+    """A union of layers, which ratarmount makes from the archives it is given."""
 
     def __init__(self, binary, work):
         self.binary, self.work = binary, work

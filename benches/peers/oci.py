@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """OCI layouts: oci.py LAYOUT REF LAYER.tar... writes one with `gzip -6 -n` layers.
 
-As a module it also streams layers into a layout while they are made, so that a layer of 10 GB is
-nowhere uncompressed.
+As a module it also streams layers into a layout while they are generated, so that a layer of 10 GB is
+never stored uncompressed.
 """
 import concurrent.futures
 import hashlib
@@ -16,14 +16,15 @@ import threading
 MEDIA = "application/vnd.oci.image."
 COMPRESSORS = {
     "gzip": ["gzip", "-6", "-n", "-c"],
-    # From a pipe, so one member or frame whose length nothing says, as builders write them.
+    # From a pipe, so one member or frame without a recorded length, as builders write them.
     "fast-gzip": ["igzip", "-1", "-c"],
     "zstd": ["zstd", "-3", "-q", "-c"],
 }
 
 
 class LayerWriter:
-    """One layer's raw bytes go in by write(); finish() stores the compressed blob in the layout."""
+    """Receives one layer's raw bytes through write(); finish() stores the compressed blob in the
+    layout."""
 
     def __init__(self, layout, compression):
         self.blobs = os.path.join(layout, "blobs", "sha256")
@@ -85,7 +86,7 @@ def put_json(layout, media, value):
 
 
 def finish_layout(layout, ref, layers):
-    """The config, the manifest and the index over layers that are stored; the index comes last."""
+    """Writes the config, the manifest and the index for the stored layers; the index comes last."""
     created = "2025-01-01T00:00:00Z"
     config = {
         "created": created,

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Random reads of 4 KiB: probe.py FILE SECONDS SEED [COPY]
 
-Prints how many it did in a second. Each page is read at most once, so that what was read before
-helps only as far as the file system saw to it. Reads are then compared with COPY's.
+Prints the number of reads per second. Each page is read at most once, so earlier reads help only if
+the file system stored nearby pages. Afterwards the bytes are compared with COPY's.
 """
 import os
 import random

@@ -1,6 +1,6 @@
-"""The raw figures, as they come, in a TSV: row, title, unit, contender, round, value, why.
+"""The raw figures, as they are measured, in a TSV: row, title, unit, contender, round, value, why.
 
-A figure that could not be had is a line with the value `-` and the reason.
+A figure that could not be measured is a line with the value `-` and the reason.
 """
 import sys
 
@@ -41,7 +41,7 @@ class Record:
 
 
 def read(path):
-    """{row: {contender: ([values], why)}} in the order of the file."""
+    """Returns {row: {contender: ([values], why)}} in the order of the file."""
     figures = {}
     with open(path, encoding="utf-8") as file:
         lines = [line.rstrip("\n").split("\t") for line in file]

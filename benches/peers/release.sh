@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Builds the release image: release.sh DIRECTORY
 #
-# Eight layers as builds of real products leave them: Debian, a compiler, Go, programs for five
-# machines, packages of npm and PyPI, a clean-up, a large file, the application. It leaves in
-# DIRECTORY release-oci/ and release.tar (gzip), release-zstd-oci/ and release-zstd.tar (one frame a
-# layer), release-docker.tar. Needs root and overlayfs; Debian's packages are those of the day, so
-# that sizes differ a little from one build to the next.
+# The image has eight layers like those of builds of real products: Debian, a compiler, Go, programs for
+# five machines, packages of npm and PyPI, a clean-up, a large file, the application. The script writes
+# to DIRECTORY: release-oci/ and release.tar (gzip), release-zstd-oci/ and release-zstd.tar (one frame a
+# layer), release-docker.tar. Needs root and overlayfs. Debian's packages are those of the day, so sizes
+# differ slightly from one build to the next.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 out=$(mkdir -p "$1" && cd "$1" && pwd)
@@ -23,7 +23,7 @@ release_mounts() {
   umount -l "$merged" 2>/dev/null || true
 }
 trap release_mounts EXIT
-# What an earlier attempt left is not trusted.
+# Remains of an earlier attempt are not trusted.
 release_mounts
 rm -rf "$build"
 mkdir -p "$build/layers" "$build/tars" "$build/fetched" "$merged"
@@ -32,7 +32,7 @@ cd "$build"
 base=$build/base
 lower=$base
 
-# begin N: an overlay on top of everything so far, at $merged.
+# begin N: mounts an overlay on top of the layers so far, at $merged.
 begin() {
   mkdir -p "layers/$1/upper" "layers/$1/work"
   mount -t overlay overlay "$merged" -o \
@@ -73,7 +73,7 @@ end
 
 echo "release image: layer 3, programs of several machines, capabilities, hard links" >&2
 begin 3
-# docker.io brings two large programs written in Go.
+# docker.io contains two large programs written in Go.
 # shellcheck disable=SC2016 # for the shell inside
 inside 'cd /tmp
   apt-get download -q docker.io
@@ -177,7 +177,7 @@ skopeo copy -q oci:oci:release docker-archive:release-docker.tar:imgfs/release:l
 rm -rf "$out/release-oci" "$out/release-zstd-oci"
 mv oci "$out/release-oci"
 mv zstd "$out/release-zstd-oci"
-# The last to appear says that all are there.
+# The last file to appear indicates that all are complete.
 mv release.tar release-zstd.tar release-docker.tar "$out"
 cd "$out"
 rm -rf "$build"

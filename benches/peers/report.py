@@ -1,4 +1,4 @@
-"""The table in markdown, from the raw figures; what is missing and why; the machine and the tools."""
+"""The table in markdown, from the raw figures; missing figures and why; the machine and the tools."""
 import os
 import platform
 import statistics
@@ -14,7 +14,7 @@ def shown(value, unit):
         return "%.2g %%" % value
     if value >= 100:
         return "{:,.0f} {}".format(value, unit)
-    # Three digits, as far as a run repeats itself.
+    # Three digits at most, since a run is not more repeatable than that.
     digits = 2 if value < 1 and unit == "s" else 1
     if unit == "s" and value < 10:
         digits = 2 if value >= 0.1 else 3
@@ -26,7 +26,7 @@ def times(ratio):
 
 
 class Line:
-    """A row of the table, from the medians of what its contenders did."""
+    """A row of the table, from the medians of its contenders."""
 
     def __init__(self, row, figures):
         self.row = row
@@ -38,7 +38,7 @@ class Line:
         self.mine = self.medians.get(row.subject)
 
     def bars(self):
-        """(the bar's text, whether it is met; None where that cannot be told)"""
+        """(the bar's text, whether it is met; None if that is unknown)"""
         for bar in self.row.bars:
             limit = self.medians.get(bar.limit) if isinstance(bar.limit, str) else bar.limit
             if limit is None:
@@ -88,7 +88,7 @@ def table(figures):
     bars = [met for line in lines for _, met in line.bars()]
     out += [
         "",
-        "Of %d bars %d are met, %d are not, %d cannot be told."
+        "Of %d bars, %d are met, %d are not, and %d could not be measured."
         % (len(bars), bars.count(True), bars.count(False), bars.count(None)),
     ]
     return "\n".join(out)
@@ -99,13 +99,13 @@ NOTES = """\
   MB are millions of bytes.
 - First mounts: page cache warm, no index, until the end of the first `ls`. Peak memory is that of the
   process that serves, or of the command that started it if that is more.
-- Cold: a fresh mount, then `sync; echo 3 >/proc/sys/vm/drop_caches`; find, tar and the floors
-  themselves are then read again before they are timed.
-- imgfs shows its sidecars, and so walks them too. ratarmount gets the layers as files and makes their
-  union, without whiteouts. ext4 is the image unpacked by umoci, on %s.
-- lstat of everything is `find -printf '%%s\\n'`. Random reads: %g s, each page at most once, the
-  layer in the page cache, compared with the plain file afterwards.
-- Floors run over two layers at a time."""
+- Cold: a fresh mount, then `sync; echo 3 >/proc/sys/vm/drop_caches`. The programs find, tar and the floors
+  are read into the page cache again before they are timed.
+- imgfs lists its sidecars, so they are part of its walks. ratarmount gets the layers as files and merges
+  them without whiteouts. ext4 is the image unpacked by umoci, on %s.
+- lstat of everything is `find -printf '%%s\\n'`. Random reads take %g s and read each page at most once, with
+  the layer in the page cache; the bytes are compared with the plain file afterwards.
+- A floor is a plain tool that reads or decodes all layers, two at a time, and does nothing else."""
 
 
 def first_line(command):
@@ -116,7 +116,7 @@ def first_line(command):
 
 
 def machine(options):
-    """Versions and the machine, a line each."""
+    """Versions and the machine, one line each."""
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         models = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Images that no build leaves but that a mount must bear, each written as an OCI layout:
+"""Images that no build produces but that a mount must handle, each written as an OCI layout:
 
   synthetic.py small-files LAYOUT FILES     a tree of FILES small files, from 40 layers that overlap
   synthetic.py one-layer LAYOUT GIB         one gzip member of GIB decoded
@@ -20,7 +20,8 @@ import oci
 
 LAYERS = 40
 PER_DIRECTORY = 100
-# Of 100 entries, what the layers above leave: files, without the replaced and the removed.
+# The number of 100 entries that the layers above leave: files, without the replaced and the removed
+# ones.
 LEFT = 92
 MTIME = b"%011o\0" % 1_700_000_000
 MAGIC = b"ustar\x0000"
@@ -42,7 +43,7 @@ END = b"\0" * 1024
 
 
 class Stream:
-    """Gathers small writes, since each goes through two digests and a pipe."""
+    """Collects small writes, since each goes through two digests and a pipe."""
 
     def __init__(self, layer):
         self.layer, self.parts, self.length, self.entries = layer, [], 0, 0
@@ -76,9 +77,9 @@ class Stream:
 
 
 def small_files(layout, files):
-    """Each layer brings directories of 100 below parents that all layers share. Of 100 entries 2 are
-    symbolic links, 3 replace a file of an earlier layer, 1 removes one; each 200th directory makes
-    one of an earlier layer opaque. So no layer can be merged without the others."""
+    """Each layer brings directories of 100 below parents that all layers share. Of 100 entries 2
+    are symbolic links, 3 replace a file of an earlier layer, and 1 removes one; each 200th
+    directory makes one of an earlier layer opaque. So no layer can be merged without the others."""
     rng = random.Random(files)
     text = content.Text(1).block(4 << 20)
     directories = files // LAYERS // LEFT + 1
@@ -107,7 +108,7 @@ def small_files(layout, files):
                         out.directory(earlier)
                         if rng.randrange(800) == 0:
                             out.file(earlier + b"/.wh..wh..opq", b"")
-                    # Halves of a directory, so that nothing is replaced and removed at once.
+                    # Half of a directory each, so that no file is both replaced and removed.
                     pick = rng.randrange(47)
                     if (earlier, pick, j < 99) in taken:
                         continue
@@ -147,8 +148,8 @@ def one_file(layout, compression, path):
 
 
 def join_elf(tree, mib, out):
-    """What a program's text and data look like, whatever the image holds; it begins with words, so
-    that the whole is nothing to inspect."""
+    """Bytes like a program's text and data, independent of the image's content. They begin with
+    words, so that the whole file is not an executable to imgfs."""
     left = mib << 20
     with open(out, "wb") as joined:
         left -= joined.write(content.Text(3).block(64 << 10))
@@ -173,7 +174,7 @@ def main():
         join_elf(target, int(rest[0]), rest[1] + ".part")
         os.rename(rest[1] + ".part", rest[1])
         return
-    # Beside its place until it is whole.
+    # Written under another name until it is complete.
     part = target + ".part"
     shutil.rmtree(part, ignore_errors=True)
     if what == "small-files":

@@ -1,11 +1,12 @@
-"""The rows of the table: what each says, in which unit, and which bars it has to meet."""
+"""The rows of the table: title, unit, and the bars that each has to meet."""
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class Bar:
-    """The subject's figure at most (or, where more is better, at least) `limit`, or that many times
-    the peer's. A limit that is a text is the name of a figure that the measurement records."""
+    """The subject's figure must be at most (or, if more is better, at least) `limit`, or that many
+    times the peer's. If the limit is a text, it is the name of a figure that the measurement
+    records."""
 
     limit: float | str
     peer: str = ""
@@ -25,16 +26,16 @@ class Row:
     unit: str
     bars: tuple = ()
     more_is_better: bool = False
-    # Whose figure the row is about; all others are peers.
+    # The contender that the row is about; all others are peers.
     subject: str = "imgfs"
 
 
 ROWS = []
 
-# Of layers that cannot be read in the middle: when a mount has read them before.
+# For layers that cannot be read in the middle: after a mount has read them once.
 READ_BEFORE = "imgfs, read before"
 
-# Beside resident memory: what the kernel cannot take back by dropping pages of files.
+# The part of resident memory that the kernel cannot reclaim by dropping pages of files.
 ANONYMOUS = "of which anonymous"
 
 
@@ -48,7 +49,7 @@ IMAGES = {"gzip": "gzip layers", "zstd": "zstd layers", "docker": "docker-archiv
 
 for kind, floor in FLOORS.items():
     of = IMAGES[kind]
-    # Of a docker-archive the digests of the raw layers are checked; HASHING says what that takes alone.
+    # For a docker-archive the digests of the raw layers are checked; HASHING is the cost of that alone.
     row("first-mount-" + kind, "first mount and `ls`, " + of, "s", (Bar(1.8, floor), Bar(0.4, "ratarmount")))
     row("first-memory-" + kind, "first mount, peak memory, " + of, "MB", (Bar(256),))
     row("index-" + kind, "cache on disk, share of the layers, " + of, "%", (Bar(2),))

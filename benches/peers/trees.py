@@ -9,8 +9,8 @@ from clock import Failed
 
 
 class Ext4:
-    """The image unpacked by umoci on ext4: on the file system of the cache directory if it is ext4,
-    otherwise in a file that is mounted through a loop device."""
+    """The image unpacked by umoci on ext4: on the file system of the cache directory if it is
+    ext4, otherwise in a file that is mounted through a loop device."""
 
     def __init__(self, directory, layout):
         self.layout = layout
@@ -55,7 +55,7 @@ def unpack(layout, bundle):
 
 
 class Podman:
-    """podman with a storage of its own, so that nothing else on the machine is touched."""
+    """podman with its own storage, so that nothing else on the machine is touched."""
 
     def __init__(self, storage):
         clock.has("podman")
@@ -71,7 +71,7 @@ class Podman:
         return clock.text_of(self.command + ["image", "mount", image]).splitlines()[-1]
 
     def loaded_mount(self, archive):
-        """The mounted image, loaded if it is not."""
+        """Returns the mounted image; loads it if necessary."""
         try:
             return self.mount()
         except (Failed, IndexError):

@@ -1,6 +1,6 @@
-//! What the tests share: layers made entry by entry, images made of layers, and mounts of them
-//! through the real kernel that go away with the test.
-#![allow(dead_code)] // Each test program uses its own part of this.
+//! Shared by the tests: layers made entry by entry, images made of layers, and mounts of them through
+//! the real kernel that are removed with the test.
+#![allow(dead_code)] // Each test program uses only a part of this module.
 
 use std::fs;
 use std::io::Write;
@@ -46,7 +46,7 @@ impl Layer {
         header
     }
 
-    /// Appends a header with a path that is written as it is, whatever it holds.
+    /// Appends a header with a path that is written as it is, even if it is invalid.
     fn append(
         mut self,
         mut header: tar::Header,
@@ -118,13 +118,13 @@ impl Layer {
         self.append(header, path, None, b"")
     }
 
-    /// An entry of any type flag.
+    /// Appends an entry of any type flag.
     pub fn typed(self, path: &str, flag: u8, data: &[u8]) -> Self {
         let header = Self::header(tar::EntryType::new(flag), 0o644);
         self.append(header, path, None, data)
     }
 
-    /// PAX records for the next entry.
+    /// Appends PAX records for the next entry.
     pub fn pax(mut self, records: &[(&str, &[u8])]) -> Self {
         let mut data = Vec::new();
         for (key, value) in records {
@@ -143,7 +143,7 @@ impl Layer {
         self
     }
 
-    /// A whiteout of a path.
+    /// Appends a whiteout of a path.
     pub fn whiteout(self, path: &str) -> Self {
         let (dir, name) = match path.rsplit_once('/') {
             Some((dir, name)) => (format!("{dir}/"), name),
@@ -152,7 +152,7 @@ impl Layer {
         self.file(&format!("{dir}.wh.{name}"), b"")
     }
 
-    /// An opaque marker in a directory (empty: in the root).
+    /// Appends an opaque marker in a directory (empty: in the root).
     pub fn opaque(self, dir: &str) -> Self {
         let slash = if dir.is_empty() { "" } else { "/" };
         self.file(&format!("{dir}{slash}.wh..wh..opq"), b"")
@@ -168,7 +168,7 @@ fn fill(field: &mut [u8; 100], text: &str) {
     field[..n].copy_from_slice(&text.as_bytes()[..n]);
 }
 
-/// `LENGTH KEY=VALUE\n`, the length counting itself.
+/// Returns `LENGTH KEY=VALUE\n`, with the length including itself.
 pub fn pax_record(key: &str, value: &[u8]) -> Vec<u8> {
     let rest = key.len() + value.len() + 3;
     let mut len = rest + rest.to_string().len();
@@ -181,13 +181,13 @@ pub fn pax_record(key: &str, value: &[u8]) -> Vec<u8> {
     record
 }
 
-/// A binary of tests/data/inspect.
+/// Reads a binary of tests/data/inspect.
 pub fn data(name: &str) -> Vec<u8> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/inspect");
     fs::read(dir.join(name)).unwrap()
 }
 
-/// Text that does not compress to nothing, another for each seed.
+/// Returns text that compresses only partly, different for each seed.
 pub fn text(seed: u64, len: usize) -> Vec<u8> {
     let mut state = seed;
     let mut text = Vec::with_capacity(len + 20);
@@ -213,7 +213,7 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Runs `xz` with these bytes on its standard input. Its output, if it succeeds.
+/// Runs `xz` with these bytes on its standard input. Returns its output if it succeeds.
 pub fn run_xz(args: &[&str], input: &[u8]) -> Option<Vec<u8>> {
     let mut child = Command::new("xz")
         .args(args)
@@ -224,19 +224,19 @@ pub fn run_xz(args: &[&str], input: &[u8]) -> Option<Vec<u8>> {
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let output = std::thread::scope(|scope| {
-        // A program that has seen enough closes its input.
+        // A program may close its input before its end.
         scope.spawn(move || stdin.write_all(input).is_ok());
         child.wait_with_output().unwrap()
     });
     output.status.success().then_some(output.stdout)
 }
 
-/// What `xz` makes of these bytes.
+/// Returns the output of `xz` for these bytes.
 pub fn xz(args: &[&str], bytes: &[u8]) -> Vec<u8> {
     run_xz(&[&["-c", "-q"], args].concat(), bytes).unwrap()
 }
 
-/// One image of an OCI layout that is being made.
+/// An image for an OCI layout.
 pub struct OciImage {
     pub os: &'static str,
     pub arch: &'static str,
@@ -253,7 +253,7 @@ pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 impl OciImage {
-    /// An image for linux/amd64 with plain layers.
+    /// Returns an image for linux/amd64 with plain layers.
     pub fn plain(layers: &[Vec<u8>]) -> Self {
         Self {
             os: "linux",
@@ -274,7 +274,7 @@ impl OciImage {
         image
     }
 
-    /// Its config, with a history line `step N` for each layer.
+    /// Returns its config, with a history line `step N` for each layer.
     pub fn config(&self) -> serde_json::Value {
         let history: Vec<_> = (0..self.layers.len())
             .map(|n| serde_json::json!({"created_by": format!("step {n}")}))
@@ -291,7 +291,7 @@ impl OciImage {
         self.write_with(dir, &self.config())
     }
 
-    /// The same with another config.
+    /// Like [`write`](Self::write), with another config.
     pub fn write_with(&self, dir: &Path, config: &serde_json::Value) -> serde_json::Value {
         let config = write_blob(dir, config.to_string().as_bytes());
         let layers: Vec<_> = self
@@ -330,7 +330,7 @@ pub fn write_index(dir: &Path, manifests: &[serde_json::Value]) {
     fs::write(dir.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
 }
 
-/// An OCI layout directory that holds one image.
+/// Writes an OCI layout directory that contains one image.
 pub fn oci_dir(image: &OciImage) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let descriptor = image.write(dir.path());
@@ -338,7 +338,7 @@ pub fn oci_dir(image: &OciImage) -> TempDir {
     dir
 }
 
-/// A tar of a directory's files, as `oci-archive` is one of a layout.
+/// Packs a directory's files into a tar, like an `oci-archive` of a layout.
 pub fn tar_of(dir: &Path) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     builder.append_dir_all(".", dir).unwrap();
@@ -369,12 +369,12 @@ impl Mounted {
         String::from_utf8(self.read(path)).unwrap()
     }
 
-    /// Whether there is something of that name, not following it.
+    /// Returns whether a file of that name exists, without following links.
     pub fn exists(&self, path: &str) -> bool {
         fs::symlink_metadata(self.join(path)).is_ok()
     }
 
-    /// The names in a directory, sorted by the file system, sidecars left out.
+    /// Returns the names in a directory in sorted order, without sidecars.
     pub fn names(&self, path: &str) -> Vec<String> {
         let names = fs::read_dir(self.join(path)).unwrap();
         names
@@ -416,7 +416,7 @@ pub fn mount(reference: &str, sidecars: Sidecars) -> Mounted {
     }
 }
 
-/// Mounts an image of these layers, the lowest first.
+/// Mounts an image of these layers, lowest first.
 pub fn mount_layers(layers: Vec<Layer>) -> Mounted {
     let tars: Vec<_> = layers.into_iter().map(Layer::tar).collect();
     let dir = oci_dir(&OciImage::plain(&tars));
@@ -424,7 +424,7 @@ pub fn mount_layers(layers: Vec<Layer>) -> Mounted {
     mount(dir.path().to_str().unwrap(), Sidecars::Off)
 }
 
-/// The program that is tested.
+/// Returns a command for the tested program.
 pub fn imgfs() -> Command {
     Command::new(env!("CARGO_BIN_EXE_imgfs"))
 }
@@ -433,7 +433,7 @@ pub fn imgfs() -> Command {
 pub fn run(command: &mut Command) -> Output {
     let output = command
         .output()
-        .unwrap_or_else(|e| panic!("{command:?}: {e} (tests/run installs what tests need)"));
+        .unwrap_or_else(|e| panic!("{command:?}: {e} (tests/run.sh installs what the tests need)"));
     assert!(
         output.status.success(),
         "{command:?}: {}\n{}{}",

@@ -1,5 +1,5 @@
-//! Servers of the tests' own, of threads and sockets alone: [`Faults`] stands in front of a registry (or
-//! of nothing) and does to each request what a test says; [`ConnectProxy`] is what HTTPS_PROXY names.
+//! Test servers that use only threads and sockets. [`Faults`] stands in front of a registry (or of
+//! nothing) and treats each request as a test says; [`ConnectProxy`] serves as HTTPS_PROXY.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// A request as it came.
+/// A request as it was received.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub method: String,
@@ -17,12 +17,12 @@ pub struct Request {
     pub path: String,
     headers: Vec<(String, String)>,
     pub body: Vec<u8>,
-    /// How many requests with the same path (without its query) came before it.
+    /// The number of requests with the same path (without its query) before this one.
     pub nth: usize,
 }
 
 impl Request {
-    /// A header; its name in any case.
+    /// Returns a header; its name in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self
             .headers
@@ -40,8 +40,8 @@ impl Request {
     }
 }
 
-/// What is done to a request. `Act::pass()` hands it on to the registry and its answer back; the others
-/// change that, or answer in the registry's place.
+/// The treatment of a request. `Act::pass()` forwards it to the registry and returns the answer; the
+/// others change that, or answer instead of the registry.
 #[derive(Clone, Debug, Default)]
 pub struct Act {
     reply: Option<Reply>,
@@ -76,36 +76,37 @@ impl Act {
         }
     }
 
-    /// Answers that it is elsewhere.
+    /// Answers with a redirect.
     pub fn redirect(to: &str) -> Self {
         Self::reply(307).header("Location", to)
     }
 
-    /// The body of a [`reply`](Self::reply).
+    /// Sets the body of a [`reply`](Self::reply).
     pub fn body(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.reply.as_mut().expect("a reply").body = bytes.into();
         self
     }
 
-    /// A header of the answer, in the place of the registry's of that name; an empty value removes it.
+    /// Sets a header of the answer, replacing the registry's header of that name; an empty value removes
+    /// it.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Closes the connection after so many bytes of the body.
+    /// Closes the connection after `bytes` bytes of the body.
     pub fn cut_after(mut self, bytes: u64) -> Self {
         self.cut = Some(bytes);
         self
     }
 
-    /// Sends nothing more after so many bytes of the body, but keeps the connection.
+    /// Sends nothing more after `bytes` bytes of the body, but keeps the connection open.
     pub fn stall_after(mut self, bytes: u64) -> Self {
         self.stall = Some(bytes);
         self
     }
 
-    /// Turns a bit of this byte of the body.
+    /// Flips a bit in this byte of the body.
     pub fn flip(mut self, at: u64) -> Self {
         self.flip = Some(at);
         self
@@ -117,7 +118,7 @@ impl Act {
         self
     }
 
-    /// Does not hand on Range.
+    /// Does not forward Range.
     pub fn ignore_range(mut self) -> Self {
         self.no_range = true;
         self
@@ -141,7 +142,7 @@ struct State {
     address: Mutex<Option<SocketAddr>>,
 }
 
-/// How tokens are given out.
+/// The rules by which tokens are issued.
 #[derive(Debug)]
 pub struct Tokens {
     uses: usize,
@@ -152,7 +153,7 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// For everybody, each good for so many requests.
+    /// Issues tokens to every client, each valid for `uses` requests.
     pub fn of(uses: usize) -> Self {
         Self {
             uses,
@@ -163,13 +164,13 @@ impl Tokens {
         }
     }
 
-    /// For who shows this Authorization header.
+    /// Issues tokens to clients that send this Authorization header.
     pub fn for_login(mut self, header: &str) -> Self {
         self.login = Some(header.to_owned());
         self
     }
 
-    /// For who POSTs this refresh token.
+    /// Issues tokens to clients that POST this refresh token.
     pub fn for_refresh(mut self, token: &str) -> Self {
         self.refresh = Some(token.to_owned());
         self
@@ -177,7 +178,7 @@ impl Tokens {
 }
 
 impl Faults {
-    /// In front of the registry at `upstream`.
+    /// Starts a server in front of the registry at `upstream`.
     pub fn before(
         upstream: SocketAddr,
         plan: impl Fn(&Request) -> Act + Send + Sync + 'static,
@@ -185,7 +186,7 @@ impl Faults {
         Self::start(Some(upstream), plan)
     }
 
-    /// In front of nothing: what is passed on is 404.
+    /// Starts a server in front of nothing: requests that would be forwarded get 404.
     pub fn alone(plan: impl Fn(&Request) -> Act + Send + Sync + 'static) -> Self {
         Self::start(None, plan)
     }
@@ -208,13 +209,13 @@ impl Faults {
         Self { listening, state }
     }
 
-    /// The same, wanting Bearer tokens that it gives out itself at `/token`.
+    /// Also requires Bearer tokens, which it issues itself at `/token`.
     pub fn with_tokens(self, tokens: Tokens) -> Self {
         *self.state.tokens.lock().unwrap() = Some(tokens);
         self
     }
 
-    /// `localhost:PORT`.
+    /// Returns `localhost:PORT`.
     pub fn host(&self) -> String {
         format!("localhost:{}", self.listening.address.port())
     }
@@ -223,12 +224,12 @@ impl Faults {
         self.listening.address
     }
 
-    /// All requests so far.
+    /// Returns all requests so far.
     pub fn requests(&self) -> Vec<Request> {
         self.state.seen.lock().unwrap().clone()
     }
 
-    /// How many requests there were for paths that hold this.
+    /// Returns the number of requests for paths that contain `part`.
     pub fn count(&self, part: &str) -> usize {
         self.requests()
             .iter()
@@ -236,7 +237,7 @@ impl Faults {
             .count()
     }
 
-    /// How many bytes of bodies were sent for paths that hold this.
+    /// Returns the number of body bytes sent for paths that contain `part`.
     pub fn bytes(&self, part: &str) -> u64 {
         let sent = self.state.sent.lock().unwrap();
         sent.iter()
@@ -245,7 +246,7 @@ impl Faults {
             .sum()
     }
 
-    /// How many tokens were given out.
+    /// Returns the number of tokens that were issued.
     pub fn tokens_given(&self) -> usize {
         self.state
             .tokens
@@ -259,14 +260,14 @@ impl Faults {
 impl State {
     /// Serves one connection, request after request.
     fn serve(&self, stream: TcpStream) {
-        // Head and body are written each by itself: without this the body waits for the client's ACK.
+        // Head and body are written separately: without this the body waits for the client's ACK.
         let _ = stream.set_nodelay(true);
         let mut first = [0];
         if stream.peek(&mut first).unwrap_or(0) == 0 {
             return;
         }
         if first == [0x16] {
-            // A client that speaks TLS: the answer of a server that does not.
+            // The client speaks TLS: answers like a server that does not.
             let mut hello = [0; 4096];
             let _ = (&stream).read(&mut hello);
             let _ = (&stream).write_all(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
@@ -312,7 +313,7 @@ impl State {
         Some(request)
     }
 
-    /// The token server's part, if there is one.
+    /// Answers for the token server, if there is one.
     fn by_token(&self, request: &Request) -> Option<Act> {
         let mut tokens = self.tokens.lock().unwrap();
         let tokens = tokens.as_mut()?;
@@ -356,7 +357,7 @@ impl State {
         )
     }
 
-    /// Says whether the connection can be used again.
+    /// Answers a request. Returns whether the connection can be reused.
     fn answer(&self, request: &Request, act: &Act, client: &TcpStream) -> bool {
         let short = |status: String, body: Vec<u8>| -> (Head, Box<dyn Read>) {
             let length = ("Content-Length".to_owned(), body.len().to_string());
@@ -430,7 +431,7 @@ impl State {
                 .or_default() += n as u64;
         }
         if act.stall.is_some() {
-            // Until the client has enough of it.
+            // Until the client stops reading.
             let _ = client.set_read_timeout(Some(Duration::from_secs(60)));
             let _ = client.read(&mut [0]);
             return false;
@@ -485,19 +486,20 @@ fn read_head(reader: &mut impl BufRead) -> Option<Head> {
     }
 }
 
-/// A proxy for CONNECT (RFC 9110, 9.3.6), that leads names to where a test says.
+/// A proxy for CONNECT (RFC 9110, 9.3.6) that connects names to the addresses that a test gives.
 pub struct ConnectProxy {
     listening: Listening,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl ConnectProxy {
-    /// `names` are `HOST:PORT` and where they lead. `login` is the Proxy-Authorization that is wanted.
+    /// Starts a proxy. `names` are `HOST:PORT` and the addresses that they lead to. `login` is the required
+    /// Proxy-Authorization.
     pub fn start(names: &[(&str, SocketAddr)], login: Option<&str>) -> Self {
         Self::with(names, login, 0)
     }
 
-    /// One that cuts its first `cuts` tunnels as soon as they are there.
+    /// Starts a proxy that cuts its first `cuts` tunnels as soon as they are established.
     pub fn start_cutting(names: &[(&str, SocketAddr)], cuts: usize) -> Self {
         Self::with(names, None, cuts)
     }
@@ -541,7 +543,7 @@ impl ConnectProxy {
         Self { listening, asked }
     }
 
-    /// `http://HOST:PORT`, for HTTPS_PROXY.
+    /// Returns `http://HOST:PORT`, for HTTPS_PROXY.
     pub fn url(&self) -> String {
         format!("http://{}", self.listening.address)
     }
@@ -550,7 +552,7 @@ impl ConnectProxy {
         self.listening.address
     }
 
-    /// `CONNECT HOST:PORT` of all requests so far.
+    /// Returns `CONNECT HOST:PORT` for each request so far.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
@@ -561,7 +563,7 @@ fn pump(mut from: TcpStream, mut to: TcpStream) {
     let _ = to.shutdown(std::net::Shutdown::Write);
 }
 
-/// A listening socket of this machine, and a thread for each connection. Ends when it is dropped.
+/// A listening socket on this machine, with a thread for each connection. Closed on drop.
 struct Listening {
     address: SocketAddr,
     ended: Arc<AtomicBool>,

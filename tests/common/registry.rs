@@ -1,5 +1,5 @@
-//! A real registry of the test's own: Debian's `docker-registry` on a free port of this machine, with its
-//! own storage, gone with the test. The service that the package may have started is never used.
+//! A real registry for a test: Debian's `docker-registry` on a free port of this machine, with its own
+//! storage, removed with the test. The service that the package may have started is never used.
 
 use std::fs;
 use std::io::Write;
@@ -12,20 +12,20 @@ use tempfile::TempDir;
 
 use super::run;
 
-/// What a registry is like. `Setup::default()` speaks plain HTTP and knows nobody.
+/// The configuration of a registry. `Setup::default()` speaks plain HTTP and requires no login.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
-    /// Speaks TLS, with a certificate of an authority of its own ([`Registry::ca`]) for `localhost`,
+    /// Speaks TLS, with a certificate of its own authority ([`Registry::ca`]) for `localhost`,
     /// `127.0.0.1` and `registry.test`.
     pub tls: bool,
-    /// The certificate of TLS signs itself, as Docker's documentation has it made: it is its own
-    /// authority ([`Registry::ca`]).
+    /// The TLS certificate is self-signed, as in Docker's documentation: it is its own authority
+    /// ([`Registry::ca`]).
     pub self_signed: bool,
-    /// Wants a client certificate of the same authority ([`Registry::client_certificate`]).
+    /// Requires a client certificate of the same authority ([`Registry::client_certificate`]).
     pub client_certificate: bool,
-    /// Wants this user and password (Basic).
+    /// Requires this user and password (Basic).
     pub login: Option<(String, String)>,
-    /// Does not send blobs, but redirects to this URL and the blob's path in its storage.
+    /// Redirects requests for blobs to this URL and the blob's path in its storage.
     pub redirect: Option<String>,
 }
 
@@ -45,7 +45,7 @@ impl Setup {
     }
 }
 
-/// A registry that runs. Its process is ended, and its storage removed, when it is dropped.
+/// A running registry. On drop its process is ended and its storage removed.
 pub struct Registry {
     process: Child,
     port: u16,
@@ -54,12 +54,12 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// One that speaks plain HTTP and knows nobody.
+    /// Starts a registry that speaks plain HTTP and requires no login.
     pub fn plain() -> Self {
         Self::start(&Setup::default())
     }
 
-    /// Starts one, and waits until it answers.
+    /// Starts a registry, and waits until it answers.
     pub fn start(setup: &Setup) -> Self {
         let dir = tempfile::tempdir().unwrap();
         if setup.tls {
@@ -69,7 +69,7 @@ impl Registry {
             let file = run(Command::new("htpasswd").args(["-Bbn", user, password])).stdout;
             fs::write(dir.path().join("htpasswd"), file).unwrap();
         }
-        // Between finding a free port and using it somebody else may take it.
+        // Between finding a free port and using it, another process may take it.
         for _ in 0..10 {
             let port = free_port();
             fs::write(
@@ -87,7 +87,7 @@ impl Registry {
                 .stderr(log)
                 .spawn()
                 .unwrap_or_else(|e| {
-                    panic!("docker-registry: {e} (tests/run installs what tests need)")
+                    panic!("docker-registry: {e} (tests/run.sh installs what the tests need)")
                 });
             if answers(&mut process, port) {
                 return Self {
@@ -101,7 +101,7 @@ impl Registry {
             let _ = process.wait();
         }
         let log = fs::read_to_string(dir.path().join("log")).unwrap_or_default();
-        panic!("docker-registry does not start:\n{log}");
+        panic!("docker-registry did not start:\n{log}");
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -112,17 +112,17 @@ impl Registry {
         self.port
     }
 
-    /// `localhost:PORT`, as it stands before a repository's name.
+    /// Returns `localhost:PORT`, the prefix of a repository's name.
     pub fn host(&self) -> String {
         format!("localhost:{}", self.port)
     }
 
-    /// The certificate of its authority, of a registry with TLS.
+    /// Returns the certificate of its authority, for a registry with TLS.
     pub fn ca(&self) -> PathBuf {
         self.dir.path().join("ca.crt")
     }
 
-    /// A certificate and a key that it knows, of a registry with TLS.
+    /// Returns a certificate and a key that it accepts, for a registry with TLS.
     pub fn client_certificate(&self) -> (PathBuf, PathBuf) {
         (
             self.dir.path().join("client.cert"),
@@ -130,14 +130,14 @@ impl Registry {
         )
     }
 
-    /// Pushes an image layout's only image as `NAME:TAG`, byte for byte.
+    /// Pushes the only image of a layout as `NAME:TAG`, byte for byte.
     pub fn push(&self, layout: &Path, name: &str) {
         let source = format!("oci:{}", layout.display());
         self.copy(&source, name, &["--preserve-digests"]);
     }
 
-    /// Pushes what `skopeo` names `source` as `NAME:TAG`, with more arguments for `skopeo copy`. It
-    /// compresses layers unless `--preserve-digests` is among them.
+    /// Pushes the image that `skopeo` names `source` as `NAME:TAG`, with more arguments for `skopeo
+    /// copy`. skopeo compresses layers unless `--preserve-digests` is among them.
     pub fn copy(&self, source: &str, name: &str, arguments: &[&str]) {
         let mut skopeo = Command::new("skopeo");
         skopeo.args([
@@ -161,7 +161,7 @@ impl Registry {
         run(skopeo.arg(format!("docker://{}/{name}", self.host())));
     }
 
-    /// Puts a blob into a repository without an image around it; `digest` is its digest.
+    /// Uploads a blob to a repository without an image; `digest` is its digest.
     pub fn push_blob(&self, repository: &str, digest: &str, bytes: &[u8]) {
         assert!(
             !self.setup.tls && self.setup.login.is_none(),
@@ -196,13 +196,13 @@ impl Registry {
 
 impl Drop for Registry {
     fn drop(&mut self) {
-        // This child of ours, which nobody has waited for.
+        // This child was not waited for before.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// A port of this machine that nobody listens on now.
+/// Returns a port of this machine on which no process listens.
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     listener.local_addr().unwrap().port()
@@ -215,7 +215,7 @@ fn answers(process: &mut Child, port: u16) -> bool {
             return false;
         }
         if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            // It could be somebody else's, if ours could not bind: then it ends at once.
+            // Another process may have answered if ours could not bind; in that case ours ends at once.
             std::thread::sleep(Duration::from_millis(50));
             return process.try_wait().unwrap().is_none();
         }
@@ -254,7 +254,7 @@ fn config(dir: &Path, port: u16, setup: &Setup) -> String {
     text
 }
 
-/// An authority, and certificates of it for the server and for a client.
+/// Makes an authority, and certificates of it for the server and for a client.
 fn certificates(dir: &Path, self_signed: bool) {
     let openssl = |arguments: &str| {
         run(Command::new("openssl")

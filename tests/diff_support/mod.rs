@@ -1,5 +1,5 @@
-//! What the tests of `imgfs diff` share: running it, and what `diff -r` says of two trees.
-#![allow(dead_code)] // Each test program uses its own part of this.
+//! Shared by the tests of `imgfs diff`: running it, and the result of `diff -r` for two trees.
+#![allow(dead_code)] // Each test program uses only a part of this module.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -12,7 +12,7 @@ use crate::program::images::named;
 use crate::program::{Place, output, stderr, str};
 use serde_json::Value;
 
-/// An OCI layout of one image.
+/// Writes an OCI layout of one image.
 pub fn layout(place: &Place, name: &str, image: &OciImage) -> PathBuf {
     layout_with(place, name, image, &image.config())
 }
@@ -28,7 +28,7 @@ pub fn diff(place: &Place, args: &[&str], images: [&Path; 2]) -> Output {
     output(place.imgfs().arg("diff").args(args).args(images))
 }
 
-/// What it prints, if it ends with this code and says nothing else.
+/// Returns the output; panics unless the program exits with this code and an empty standard error.
 #[track_caller]
 pub fn prints(output: &Output, code: i32) -> String {
     assert_eq!(stderr(output), "");
@@ -36,8 +36,8 @@ pub fn prints(output: &Output, code: i32) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// The paths that `diff -r` names, and all below what is there on one side only or is a directory on
-/// one side only, escaped as by imgfs.
+/// Returns the paths that `diff -r` names, and everything below a path that exists on one side only or
+/// is a directory on one side only, escaped as by imgfs.
 pub fn diff_r(a: &Path, b: &Path) -> BTreeSet<String> {
     let mut command = Command::new("diff");
     command.args(["-r", "-q", "--no-dereference"]).args([a, b]);
@@ -50,13 +50,13 @@ pub fn diff_r(a: &Path, b: &Path) -> BTreeSet<String> {
     let roots = [a, b].map(|root| str(root).to_owned());
     let mut paths = BTreeSet::new();
     for line in found.stdout.split(|&byte| byte == b'\n') {
-        // Bytes as characters, so that any can be cut.
+        // Bytes as characters, so that any byte sequence can be cut.
         let line: String = line.iter().copied().map(char::from).collect();
         if let Some(rest) = line.strip_prefix("Only in ") {
             let (dir, name) = rest.split_once(": ").unwrap();
             paths.insert(format!("{dir}/{name}"));
         } else if let Some(rest) = line.strip_prefix("File ") {
-            // It cannot compare pipes, and says so.
+            // diff cannot compare pipes, and says so.
             if !(line.ends_with("is a fifo") && line.contains("is a fifo while")) {
                 paths.insert(rest.split_once(" is a ").unwrap().0.to_owned());
             }
@@ -84,7 +84,7 @@ pub fn diff_r(a: &Path, b: &Path) -> BTreeSet<String> {
     all
 }
 
-/// A path and all below it, as far as it is there.
+/// Adds a path and everything below it, if it exists.
 fn below(root: &Path, path: &Path, all: &mut BTreeSet<String>) {
     let Ok(meta) = root.join(path).symlink_metadata() else {
         return;
@@ -98,7 +98,7 @@ fn below(root: &Path, path: &Path, all: &mut BTreeSet<String>) {
     }
 }
 
-/// The paths that `imgfs diff --content` names.
+/// Returns the paths that `imgfs diff --content` names.
 #[track_caller]
 pub fn content(place: &Place, images: [&Path; 2]) -> BTreeSet<String> {
     let found = diff(place, &["--content"], images);

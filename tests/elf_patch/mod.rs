@@ -1,4 +1,4 @@
-//! Changes the headers of an ELF file for amd64, and runs what comes of it.
+//! Changes the headers of an ELF file for amd64, and runs the result.
 
 #![allow(dead_code)]
 
@@ -43,11 +43,12 @@ pub struct Phdr {
     pub align: u64,
 }
 
-/// A file of class 64 and little-endian, whose program and section headers are where they say.
+/// A file of class 64 and little-endian, whose program and section headers are at the offsets of the
+/// header.
 #[derive(Clone)]
 pub struct Elf {
     pub bytes: Vec<u8>,
-    /// How much of the array `spare` is used.
+    /// The number of bytes of the array `spare` that are used.
     used: u64,
 }
 
@@ -82,12 +83,12 @@ impl Elf {
         self.bytes[at as usize..][..bytes.len()].copy_from_slice(bytes);
     }
 
-    /// e_phoff.
+    /// Returns e_phoff.
     pub fn phoff(&self) -> u64 {
         self.u64(32)
     }
 
-    /// e_phnum.
+    /// Returns e_phnum.
     pub fn phnum(&self) -> u64 {
         self.u16(56).into()
     }
@@ -112,7 +113,7 @@ impl Elf {
         self.set_phdr_at(self.phoff() + 56 * index, p);
     }
 
-    /// Writes a program header to a place in the file, such as a copy of the table.
+    /// Writes a program header to an offset in the file, such as in a copy of the table.
     pub fn set_phdr_at(&mut self, at: u64, p: Phdr) {
         self.put(at, &p.kind.to_le_bytes());
         self.put(at + 4, &p.flags.to_le_bytes());
@@ -128,13 +129,13 @@ impl Elf {
         }
     }
 
-    /// The indices of all program headers of a type.
+    /// Returns the indices of all program headers of a type.
     pub fn all(&self, kind: u32) -> Vec<u64> {
         let all = 0..self.phnum();
         all.filter(|&index| self.phdr(index).kind == kind).collect()
     }
 
-    /// The index of the first program header of a type.
+    /// Returns the index of the first program header of a type.
     pub fn first(&self, kind: u32) -> u64 {
         self.all(kind)[0]
     }
@@ -147,7 +148,7 @@ impl Elf {
         self.set_phdr(index, phdr);
     }
 
-    /// The index of a program header that nobody needs, from the end of the table.
+    /// Returns the index of a program header that is not needed, from the end of the table.
     pub fn free_phdr(&self) -> u64 {
         let free = |index: &u64| {
             let kind = self.phdr(*index).kind;
@@ -156,7 +157,7 @@ impl Elf {
         (0..self.phnum()).rfind(free).unwrap()
     }
 
-    /// Where in the file the byte at an address is.
+    /// Returns the offset in the file of the byte at an address.
     pub fn offset(&self, vaddr: u64) -> u64 {
         let loads = self.all(PT_LOAD).into_iter().map(|index| self.phdr(index));
         let mut holds = loads.filter(|p| (p.vaddr..p.vaddr + p.filesz).contains(&vaddr));
@@ -164,7 +165,7 @@ impl Elf {
         vaddr - load.vaddr + load.offset
     }
 
-    /// The entries of the dynamic section, and DT_NULL.
+    /// Returns the entries of the dynamic section, including DT_NULL.
     pub fn dynamic(&self) -> Vec<(u64, u64)> {
         let at = self.offset(self.phdr(self.first(PT_DYNAMIC)).vaddr);
         let mut entries = Vec::new();
@@ -182,14 +183,14 @@ impl Elf {
         self.put(at, &dynamic_bytes(entries));
     }
 
-    /// The value of a tag of the dynamic section.
+    /// Returns the value of a tag of the dynamic section.
     pub fn tag(&self, tag: u64) -> u64 {
         let found = self.dynamic().into_iter().find(|entry| entry.0 == tag);
         found.unwrap().1
     }
 
-    /// Puts bytes into the array `spare` of the program, which is writable data. Returns their offset and
-    /// their address.
+    /// Writes bytes into the array `spare` of the program, which is writable data. Returns their offset
+    /// and their address.
     pub fn spare(&mut self, bytes: &[u8]) -> (u64, u64) {
         let marker = b"SPARE SPARE SPARE";
         let mut windows = self.bytes.windows(marker.len());
@@ -211,8 +212,8 @@ impl Elf {
         at
     }
 
-    /// The string table with one name replaced by another of the same length, in `spare`. Returns its
-    /// offset and its address.
+    /// Writes a copy of the string table, with one name replaced by another of the same length, into
+    /// `spare`. Returns its offset and its address.
     pub fn other_strings(&mut self, from: &[u8], to: &[u8]) -> (u64, u64) {
         let at = self.offset(self.tag(DT_STRTAB)) as usize;
         let len = self.tag(DT_STRSZ) as usize;
@@ -221,14 +222,14 @@ impl Elf {
         self.spare(&strings)
     }
 
-    /// The offset of the section header of a type.
+    /// Returns the offset of the section header of a type.
     pub fn section(&self, kind: u32) -> u64 {
         let all = (0..u64::from(self.u16(60))).map(|index| self.u64(40) + 64 * index);
         let mut found = all.filter(|at| self.number(at + 4, 4) as u32 == kind);
         found.next().unwrap()
     }
 
-    /// The offset of the section header that another one links to.
+    /// Returns the offset of the section header that another one links to.
     pub fn linked_section(&self, header: u64) -> u64 {
         self.u64(40) + 64 * self.number(header + 40, 4)
     }
@@ -245,13 +246,13 @@ pub fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
     }
 }
 
-/// Entries as they are in the file.
+/// Returns the entries as they are in the file.
 pub fn dynamic_bytes(entries: &[(u64, u64)]) -> Vec<u8> {
     let words = entries.iter().flat_map(|entry| [entry.0, entry.1]);
     words.flat_map(u64::to_le_bytes).collect()
 }
 
-/// A directory that is removed at the end.
+/// A directory that is removed on drop.
 pub struct Dir(pub PathBuf);
 
 impl Dir {
@@ -284,7 +285,7 @@ impl Drop for Dir {
     }
 }
 
-/// What became of a process.
+/// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// execve(2) returned this errno.
@@ -293,13 +294,13 @@ pub enum Ended {
     Signal(i32),
 }
 
-/// Executes a file, which finds its libraries in `libraries`. Returns what became of it and what it wrote.
+/// Executes a file, which finds its libraries in `libraries`. Returns how it ended and what it wrote.
 pub fn execute(path: &Path, libraries: &Path) -> (Ended, String) {
     let output = loop {
         let mut command = Command::new(path);
         command.env_clear().env("LD_LIBRARY_PATH", libraries);
         match command.stdin(Stdio::null()).output() {
-            // Another thread has forked while the file was open for writing.
+            // Another thread forked while the file was open for writing.
             Err(error) if error.raw_os_error() == Some(26) => continue,
             Err(error) => return (Ended::Errno(error.raw_os_error().unwrap()), String::new()),
             Ok(output) => break output,

@@ -1,6 +1,6 @@
-//! What the tests of `imgfs export` share: an image with everything that a file can be, exports of it,
-//! what tars unpack of them, and judges.
-#![allow(dead_code)] // Each test program uses its own part of this.
+//! Shared by the tests of `imgfs export`: an image with every type and attribute of file, exports of it,
+//! the trees that tars unpack from them, and comparisons.
+#![allow(dead_code)] // Each test program uses only a part of this module.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ pub fn bash(dir: &Path, script: &str) {
     run(Command::new("bash").args(["-ec", script]).current_dir(dir));
 }
 
-/// A directory made by functions of `tests/real/everything.sh` and a script, as a layer.
+/// Makes a directory with functions of `tests/real/everything.sh` and a script, and packs it as a layer.
 pub fn packed(parts: &[&str], more: &str) -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     let script = include_str!("../real/everything.sh");
@@ -43,8 +43,8 @@ pub fn packed(parts: &[&str], more: &str) -> Vec<u8> {
     pack.stdout
 }
 
-/// An image with everything that a file can be and have, in two layers: the upper one takes away,
-/// replaces and links what is below it, and brings a directory that no entry describes.
+/// Writes an image with every type and attribute of file, in two layers: the upper one removes, replaces
+/// and links files of the lower one, and brings a directory without an entry.
 pub fn everything() -> TempDir {
     let names = "echo s >suffix; mkdir suffix.d; echo 1 >suffix.d/1; mkdir a a.b; echo 2 >a/2
         mkdir a-b; echo 3 >a-b/3; touch -d @7 a a.b a-b suffix.d
@@ -75,14 +75,14 @@ pub fn exported(place: &Place, image: &Path, args: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-/// Unpacks an archive with a command that takes it as its last argument and says nothing.
+/// Unpacks an archive with a command that takes it as its last argument and must print nothing.
 pub fn unpack(command: &[&str], tar: &[u8]) -> TempDir {
     let (dir, said) = unpack_saying(command, tar);
     assert_eq!(said, "", "{command:?}");
     dir
 }
 
-/// The same, and what it says.
+/// Like [`unpack`], and returns what the command prints.
 pub fn unpack_saying(command: &[&str], tar: &[u8]) -> (TempDir, String) {
     let dir = tempfile::tempdir().unwrap();
     let (file, out) = (dir.path().join("tar"), dir.path().join("out"));
@@ -99,7 +99,7 @@ pub fn unpack_saying(command: &[&str], tar: &[u8]) -> (TempDir, String) {
     (dir, stderr(&output))
 }
 
-/// As in the documentation.
+/// The options of the documentation.
 pub const GNU: &[&str] = &[
     "tar",
     "--xattrs",
@@ -107,14 +107,14 @@ pub const GNU: &[&str] = &[
     "-p",
     "--numeric-owner",
     "--same-owner",
-    // It finds times before 1970 and after today implausible, and sets them all the same.
+    // GNU tar finds times before 1970 and in the future implausible, but sets them.
     "--warning=no-timestamp",
     "-xf",
 ];
 
 pub const BSD: &[&str] = &["bsdtar", "--xattrs", "--acls", "--numeric-owner", "-pxf"];
 
-/// Differences by both judges.
+/// Returns the differences by both comparisons.
 pub fn judge(a: &Path, b: &Path) -> Vec<String> {
     let mut lines = differences(&walk(a), &walk(b));
     lines.extend(rsync(a, b).iter().map(|l| format!("rsync > {l}")));
@@ -128,14 +128,15 @@ pub fn mounted(image: &Path) -> Mounted {
 
 pub const NONE: [String; 0] = [];
 
-/// What the image ships under the names that imgfs itself uses, and the mount shows elsewhere.
+/// Returns the attribute that the image ships under a name that imgfs itself uses, and that the mount
+/// shows elsewhere.
 pub fn forged(file: &Path) -> Option<Vec<u8>> {
     let value = xattr::get(file, "user.imgfs.goarch").unwrap();
     xattr::remove(file, "user.imgfs.goarch").unwrap();
     value
 }
 
-/// The names in an archive, in its order.
+/// Returns the names in an archive, in its order.
 pub fn names(tar: &[u8]) -> Vec<String> {
     let mut archive = tar::Archive::new(tar);
     let entries = archive.entries().unwrap();

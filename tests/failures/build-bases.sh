@@ -1,13 +1,14 @@
 #!/bin/bash
-# Builds images in which nothing is wrong, of the kinds that most images begin with, and prints the
-# directory that holds them: oci-archives NAME.tar.
+# Builds images without errors, of the kinds that most images start from, and prints the directory that
+# contains them: oci-archives NAME.tar.
 #
 #   bookworm, trixie   Debian, debootstrap's smallest
-#   musl               as Alpine is: busybox and libraries, all for musl
+#   musl               like Alpine: busybox and libraries, all for musl
 #   distroless         libraries, root certificates, time zones and one program of Debian; no shell
 #
-# Built once for each version of this script and kept in IMGFS_TEST_CACHE (default
-# ~/.cache/imgfs-tests), about 120 MB. Needs root, a package mirror, and what tests/run.sh installs.
+# The images are built once for each version of this script and kept in IMGFS_TEST_CACHE (default
+# ~/.cache/imgfs-tests), about 120 MB. Needs root, a package mirror, and the packages that tests/run.sh
+# installs.
 # shellcheck source=tests/failures/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 build_once bases build-bases.sh c/hello.c c/library.c c/uses-library.c
@@ -19,7 +20,7 @@ path='"Env":["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 for suite in bookworm trixie; do
     root=$work/tree/$suite
-    # What it mounts in there goes away with it.
+    # Mounts made inside disappear with this namespace.
     unshare --mount --propagation private \
         debootstrap --variant=minbase "$suite" "$root" "$(mirror "$suite")"
     find "$root"/dev "$root"/var/lib/apt/lists "$root"/var/cache/apt -mindepth 1 -delete
@@ -46,7 +47,7 @@ for option in ASH ASH_TEST ASH_ECHO ASH_PRINTF SH_IS_ASH BASENAME CAT CHMOD CP C
 done
 sed -i 's|^CONFIG_EXTRA_CFLAGS=.*|CONFIG_EXTRA_CFLAGS="-idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu"|' \
     .config
-# `yes` is told when nobody listens any more.
+# `yes` gets SIGPIPE when make no longer reads.
 (yes '' || true) | make -s oldconfig >/dev/null
 make -s -j"$(nproc)" CC=musl-gcc busybox busybox.links
 cd "$work"
@@ -81,7 +82,7 @@ archive musl
 
 # --- distroless ----------------------------------------------------------------------------------
 
-# Not merged into /usr, as such images were for long.
+# Not merged into /usr, as in such images until recently.
 root=tree/distroless
 unpack bookworm-amd64 "$root" base-files netbase tzdata libc6 libssl3
 rm -rf "$root"/etc/{update-motd.d,profile.d}

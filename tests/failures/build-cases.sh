@@ -1,12 +1,12 @@
 #!/bin/bash
 # Builds the images of tests/failures/table.rs, broken ones and their healthy twins, and prints the
-# directory that holds them: oci-archives NAME.tar, and the program exec-in.
+# directory that contains them: oci-archives NAME.tar, and the program exec-in.
 #
-# They are real: programs of gcc, musl-gcc and Go in trees of Debian's own libraries, put together in
-# layers with the history that a Dockerfile would leave. They are built once for each version of
-# these scripts and sources and kept outside the checkout, in IMGFS_TEST_CACHE (default
-# ~/.cache/imgfs-tests), about 100 MB. Needs root, a package mirror that still has Debian 11, and the
-# packages that tests/run.sh installs.
+# The images are real: programs built by gcc, musl-gcc and Go in trees of Debian's own libraries, in
+# layers with the history that a Dockerfile would leave. They are built once for each version of these
+# scripts and sources and kept outside the checkout, in IMGFS_TEST_CACHE (default ~/.cache/imgfs-tests),
+# about 100 MB. Needs root, a package mirror that still has Debian 11, and the packages that tests/run.sh
+# installs.
 set -euo pipefail
 # shellcheck source=tests/failures/lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
@@ -33,7 +33,7 @@ go_program() {
 for arch in amd64 arm64; do
     go_program "hello-$arch" "$arch" hello
     claim=$([ "$arch" = amd64 ] && echo arm64 || echo amd64)
-    # Without -trimpath: it keeps Go from noting -ldflags.
+    # Without -trimpath, because with it Go does not record -ldflags.
     go_program "target-$arch-honest" "$arch" target -trimpath=false \
         -ldflags="-X main.targetArch=$arch"
     go_program "target-$arch-claims-$claim" "$arch" target -trimpath=false \
@@ -49,14 +49,14 @@ for name in user tls zone; do
     go_program "$name" amd64 "$name"
 done
 go_program zone-embedded amd64 zone -tags=timetzdata
-# The go command itself, as a release for each host has it.
+# The go command itself, as in a release for each host.
 for host in linux/amd64 darwin/amd64 linux/arm64; do
     (cd / && GOFLAGS='' GO111MODULE=off GOOS=${host%/*} GOARCH=${host#*/} \
         go build -trimpath -ldflags='-s -w -X runtime.defaultGOROOT=/usr/local/go' \
         -o "$work/bin/go-${host/\//-}" cmd/go)
 done
 
-# header_says MACHINE FROM TO: a copy whose e_machine was changed after the build.
+# header_says MACHINE FROM TO: copies a program and changes the copy's e_machine.
 header_says() {
     cp "$work/bin/$2" "$work/bin/$3"
     # 62 is EM_X86_64, 183 EM_AARCH64 (elf.h); the field is at 18.
@@ -65,8 +65,9 @@ header_says() {
 header_says '\xb7\0' hello-amd64 hello-amd64-patched
 header_says '\x3e\0' hello-arm64 hello-arm64-patched
 
-# What a build cache and a directory of packages get from builds for two machines. A directory for
-# each machine, as Go makes them, is nothing wrong; what is meant for one in that of the other is.
+# The content of a build cache and a package directory after builds for two machines. A directory for
+# each machine, as Go makes them, is not an error; a file for one machine in the directory of the other
+# is.
 for arch in amd64 arm64; do
     dir=$work/tree/pkg/linux_$arch/example.com/failures
     mkdir -p "$work/tree/cache-$arch" "$dir"
@@ -85,7 +86,7 @@ debs bookworm amd64 libc6 dash busybox-static musl tzdata ca-certificates
 debs bookworm arm64 libc6 dash
 debs bullseye amd64 libc6 libc6-dev libgcc-10-dev dash
 
-# debian SUITE ARCH: a system as small as it can be, with a shell.
+# debian SUITE ARCH: a minimal system with a shell.
 debian() {
     local root=$work/tree/$1-$2 name
     mkdir -p "$root"
@@ -99,7 +100,7 @@ debian() {
         echo
     done >"$root/var/lib/dpkg/status"
     echo 'include /etc/ld.so.conf.d/*.conf' >"$root/etc/ld.so.conf"
-    # It reads libraries of any machine.
+    # ldconfig reads libraries for any machine.
     ldconfig -r "$root"
     rm -rf "$root/var/cache"
 }
@@ -109,7 +110,7 @@ debian bullseye amd64
 bullseye=$work/tree/bullseye-dev
 unpack bullseye-amd64 "$bullseye" libc6-dev libgcc-10-dev
 
-# Who is who, and what time it is; no programs.
+# User databases, time zones and certificates; no programs.
 mkdir -p "$work"/tree/{etc/etc,no-passwd/etc,zones/usr/share/zoneinfo/Europe,certs/etc/ssl/certs}
 cd "$work/tree"
 echo 'NAME=test' | tee etc/etc/os-release >no-passwd/etc/os-release
@@ -123,24 +124,25 @@ cp packages/usr/share/zoneinfo/Europe/Berlin zones/usr/share/zoneinfo/Europe
 cat packages/usr/share/ca-certificates/mozilla/*.crt >certs/etc/ssl/certs/ca-certificates.crt
 "$work/bin/tls" ca >>certs/etc/ssl/certs/ca-certificates.crt
 
-# A shell that needs nothing.
+# A shell without dependencies.
 mkdir -p busybox/bin
 cp packages/bin/busybox busybox/bin
 for name in sh env cat; do
     ln -s busybox "busybox/bin/$name"
 done
 
-# musl where Alpine has it, and there too under the name of glibc's loader, as is found in the wild.
+# musl at Alpine's path, and additionally under the name of glibc's loader, as is found in practice.
 mkdir -p musl/lib musl-as-glibc/lib64
 cp packages/lib/x86_64-linux-musl/libc.so musl/lib/ld-musl-x86_64.so.1
 ln -s ld-musl-x86_64.so.1 musl/lib/libc.musl-x86_64.so.1
 ln -s ../lib/ld-musl-x86_64.so.1 musl-as-glibc/lib64/ld-linux-x86-64.so.2
 
-# A place for a library that only the loader's configuration knows, and what ldconfig makes of it.
+# A directory for a library that only the loader's configuration names, and the cache that ldconfig makes
+# of it.
 mkdir -p conf/etc/ld.so.conf.d
 echo /opt/answer/lib >conf/etc/ld.so.conf.d/answer.conf
 
-# What `RUN rm -rf /lib64` leaves in its layer (the directory is a link to usr/lib64).
+# The layer that `RUN rm -rf /lib64` produces (the directory is a link to usr/lib64).
 mkdir -p removed/usr && : >removed/usr/.wh.lib64
 
 # --- programs of C -------------------------------------------------------------------------------
@@ -159,10 +161,10 @@ gcc "${cc[@]}" -Wl,--enable-new-dtags,-rpath,'$ORIGIN/../lib/answer' -o uses-lib
     "$here/c/uses-library.c" libanswer.so.1
 aarch64-linux-gnu-gcc "${cc[@]}" -shared -fPIC -Wl,-soname,libanswer.so.1 -o libanswer-arm64.so.1 \
     "$here/c/library.c"
-# The linker says itself that this will want the libraries of this glibc.
+# The linker itself warns that this needs the libraries of this glibc at run time.
 gcc "${cc[@]}" -static -o nss-static "$here/c/nss.c"
-# Until 2.33 also files was a library of its own. libgcc is Debian 11's too: a newer one asks for
-# functions that its libc has not.
+# Until 2.33, files was also a separate library. libgcc is Debian 11's too: a newer one needs functions
+# that this libc does not have.
 lib=$bullseye/usr/lib/x86_64-linux-gnu
 gcc=$bullseye/usr/lib/gcc/x86_64-linux-gnu/10
 gcc "${cc[@]}" -static -nostdlib -isystem "$bullseye/usr/include" \
@@ -170,7 +172,7 @@ gcc "${cc[@]}" -static -nostdlib -isystem "$bullseye/usr/include" \
     "$lib/crt1.o" "$lib/crti.o" "$gcc/crtbeginT.o" "$here/c/nss.c" -L"$gcc" -L"$lib" \
     -Wl,--start-group -lgcc -lgcc_eh -lc -Wl,--end-group "$gcc/crtend.o" "$lib/crtn.o"
 
-# A program for the old glibc with a library for today's: since 2.34 dlsym is in libc itself.
+# A program for the old glibc with a library for a current one: since 2.34 dlsym is in libc itself.
 gcc "${cc[@]}" -shared -fPIC -DTODAY -Wl,-soname,libanswer.so.1 -o libanswer-today.so.1 \
     "$here/c/library.c"
 gcc "${cc[@]}" -nostdlib -no-pie -o uses-library-2.31 "$lib/crt1.o" "$lib/crti.o" \
@@ -354,8 +356,8 @@ image script-env $a "$entrypoint" script-env-sh "$busybox" "$etc"
 image armv7-in-armv6 linux/arm/v6 "$entrypoint" hello-armv7 "$etc"
 image armv6 linux/arm/v6 "$entrypoint" hello-armv6 "$etc"
 
-# What looks wrong and is not: code of a machine that this one runs too, what is kept for others, a
-# second C library that is complete, a user that needs no name.
+# Images that look wrong but are not: code for a machine that this one runs too, files that are kept for
+# other platforms, a complete second C library, a user that needs no name.
 image other-386 $a "$entrypoint" hello-386 "$etc"
 image other-releases $a "$entrypoint" hello-amd64 "$etc" \
     'COPY dist/darwin /srv/releases/ # buildkit|bin/hello-darwin:/srv/releases/app_darwin_amd64/app' \

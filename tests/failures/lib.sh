@@ -1,6 +1,6 @@
 #!/bin/bash
-# What build-cases.sh and build-bases.sh share: a cache outside the checkout, Debian packages of any
-# suite and machine, and images put together layer by layer. Sourced, not run.
+# Shared by build-cases.sh and build-bases.sh: a cache outside the checkout, Debian packages of any suite
+# and machine, and images put together layer by layer. Sourced, not run.
 
 set -euo pipefail
 
@@ -9,16 +9,16 @@ cache=${IMGFS_TEST_CACHE:-$HOME/.cache/imgfs-tests}
 umask 022
 export LC_ALL=C TZ=UTC0
 
-# build_once NAME FILE...: prints the directory of the cache that holds what is built of these files
-# and exits if it is there. Else goes on, alone, in a new directory $work; what is put into $work/out
-# is what finish_build keeps. Standard output is the answer, so all else goes to standard error.
+# build_once NAME FILE...: if the cache has a directory built from these files, prints it and exits.
+# Otherwise continues, as the only builder, in a new directory $work; finish_build keeps the content of
+# $work/out. Standard output is the result, so everything else goes to standard error.
 build_once() {
     local name=$1 key
     shift
     mkdir -p "$cache"
     key=$(cd "$here" && cat lib.sh "$@" | sha256sum | cut -c1-16)
     done_dir=$cache/$name-$key
-    # One builder at a time; who waited finds the work done.
+    # One builder at a time; a process that waited finds the work done.
     exec 9>"$cache/$name.lock"
     flock 9
     if [ -d "$done_dir" ]; then
@@ -26,7 +26,7 @@ build_once() {
         echo "$done_dir"
         exit
     fi
-    # Leftovers of killed builds, and what other versions made and nobody used of late.
+    # Remains of killed builds, and builds of other versions that were not used recently.
     find "$cache" -maxdepth 1 \( -name "building-$name.*" -o -name "$name-*" -mtime +0 \) \
         -exec rm -rf {} +
     [ "$(dpkg --print-architecture)" = amd64 ] || {
@@ -57,7 +57,7 @@ need() {
 
 # --- packages ------------------------------------------------------------------------------------
 
-# mirror SUITE: where that suite is. Old ones move to the archive one day.
+# mirror SUITE: prints where that suite is. Old suites move to the archive eventually.
 mirror() {
     local url
     url=$(grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list \
@@ -69,12 +69,12 @@ mirror() {
     echo "$url"
 }
 
-# Whether apt can fetch that address.
+# Returns whether apt can fetch that address.
 fetchable() {
     /usr/lib/apt/apt-helper -o Acquire::Retries=2 download-file "$1" "$work/probe" >/dev/null 2>&1
 }
 
-# An apt of our own that knows other machines and suites, so that the system's is left as it is.
+# A separate apt for other machines and suites, so that the system's apt is not changed.
 private_apt() {
     local key=/usr/share/keyrings/debian-archive-keyring.gpg
     mkdir -p "$work"/apt/{lists/partial,archives/partial,parts} "$work/debs"
@@ -115,7 +115,7 @@ debs() {
     cd "$work"
 }
 
-# usr_merge ROOT: as Debian has been since 12.
+# usr_merge ROOT: merges /usr, as in Debian since 12.
 usr_merge() {
     mkdir -p "$1"/usr/{bin,sbin,lib,lib64}
     for dir in bin sbin lib lib64; do
@@ -123,7 +123,7 @@ usr_merge() {
     done
 }
 
-# unpack SUITE-ARCH ROOT PACKAGE...: documentation and translations left out.
+# unpack SUITE-ARCH ROOT PACKAGE...: unpacks packages without documentation and translations.
 unpack() {
     local from=$work/debs/$1 root=$2 name
     shift 2
@@ -143,7 +143,7 @@ json() {
     printf '"%s"' "${text//\"/\\\"}"
 }
 
-# blob FILE: moves it under its digest; sets $digest and $size.
+# blob FILE: moves the file to a path with its digest; sets $digest and $size.
 blob() {
     digest=$(sha256sum <"$1" | cut -d' ' -f1)
     size=$(stat -c %s "$1")
@@ -153,14 +153,14 @@ blob() {
 
 declare -A used=() made=()
 
-# begin OS/ARCH[/VARIANT]: an image for it.
+# begin OS/ARCH[/VARIANT]: begins an image for that platform.
 begin() {
     IFS=/ read -r os arch variant <<<"$1"
     layers=() diff_ids=() history=()
 }
 
-# add LINE WHAT:WHERE...: a layer that history describes by LINE and that holds the files at WHAT
-# under $work, at WHERE in the image. A directory's content goes to WHERE.
+# add LINE WHAT:WHERE...: adds a layer with the history line LINE and the files at WHAT under $work, at
+# WHERE in the image. The content of a directory goes to WHERE.
 add() {
     local line=$1 memo="$*" pair from to tree diff
     shift
@@ -197,8 +197,8 @@ joined() {
     echo "$*"
 }
 
-# config JSON: the object "config" of the image's configuration; ends the image. An empty history
-# line stands for what only changed that. Sets $manifest, the descriptor.
+# config JSON: sets the object "config" of the image's configuration and ends the image. An empty history
+# line represents this step. Sets $manifest, the descriptor.
 config() {
     local platform="\"os\":\"$os\",\"architecture\":\"$arch\"${variant:+,\"variant\":\"$variant\"}"
     local conf
@@ -219,12 +219,12 @@ config() {
 as_platform() {
     local o a v
     IFS=/ read -r o a v <<<"$1"
-    # shellcheck disable=SC2034 # for who makes an index
+    # shellcheck disable=SC2034 # used by scripts that make an index
     described="$manifest,\"platform\":{\"os\":\"$o\",\"architecture\":\"$a\"${v:+,\"variant\":\"$v\"}}}"
 }
 
-# archive NAME [DESCRIPTOR...]: writes $work/out/NAME.tar, an oci-archive of the image that config
-# ended, or of several, with all blobs that were used since the last one.
+# archive NAME [DESCRIPTOR...]: writes $work/out/NAME.tar, an oci-archive of the image that config ended,
+# or of several images, with all blobs that were used since the last call.
 archive() {
     local name=$1 layout=$work/layout each
     shift

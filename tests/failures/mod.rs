@@ -1,6 +1,6 @@
 //! The documented ways in which an executable does not run in its image, each as a real image and a
-//! healthy twin of it (`build-cases.sh`), with what there is to find in it (`table.rs`).
-#![allow(dead_code, unused_imports, unused_macros)] // Each test program uses its own part of this.
+//! healthy twin of it (`build-cases.sh`), with the expected findings (`table.rs`).
+#![allow(dead_code, unused_imports, unused_macros)] // Each test program uses only a part of this module.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,48 +21,48 @@ pub use table::{BASES, CASES, TRAPS};
 /// One failure and its healthy twin.
 #[derive(Debug)]
 pub struct Case {
-    /// Which of the documented failures it is; some have several forms.
+    /// The number of the documented failure; some failures have several forms.
     pub number: u8,
     /// The image that fails.
     pub broken: &'static str,
-    /// The image that does what the other one should.
+    /// The image that works as the broken one should.
     pub healthy: &'static str,
-    /// Which manifest of an index is run; `None` where the image is but one.
+    /// The platform of an index whose manifest is run; `None` if there is a single image.
     pub platform: Option<&'static str>,
-    /// What must be found in the broken one, and not in its twin.
+    /// Findings that the broken image must have, and its twin must not have.
     pub findings: &'static [Expected],
-    /// Ids of what may be found in the broken one beside that.
+    /// Ids of further findings that the broken image may have.
     pub also: &'static [&'static str],
-    /// What is started; empty where there is nothing to start.
+    /// The command that is started; empty if there is nothing to start.
     pub command: &'static [&'static str],
-    /// What comes of it in the broken image.
+    /// The result in the broken image.
     pub fails: Outcome,
-    /// What comes of it in its twin.
+    /// The result in its twin.
     pub works: Outcome,
 }
 
-/// A finding that is expected.
+/// An expected finding.
 #[derive(Debug)]
 pub struct Expected {
     pub id: &'static str,
     pub level: &'static str,
     pub place: Place,
-    /// The layer that brought it; `None` if that is left open.
+    /// The layer that brought the file; `None` if it is not compared.
     pub layer: Option<u32>,
-    /// The manifest of the index that it is about; `None` where the image is but one.
+    /// The platform of the index that the finding is about; `None` if there is a single image.
     pub platform: Option<&'static str>,
-    /// Whether it is found only when somebody asks about this host.
+    /// Whether the finding appears only with `--host`.
     pub on_host: bool,
 }
 
-/// What a finding is about.
+/// The path of a finding.
 #[derive(Debug)]
 pub enum Place {
     /// This file or directory.
     At(&'static str),
-    /// This directory or something in it.
+    /// This directory or a path in it.
     Under(&'static str),
-    /// Left open.
+    /// Not compared.
     Anywhere,
 }
 
@@ -79,40 +79,40 @@ impl Place {
     }
 }
 
-/// What comes of starting a program on a machine for amd64.
+/// The result of starting a program on a machine for amd64.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It exits with 0 and says this.
+    /// It exits with 0 and prints this.
     Says(&'static str),
-    /// It exits with something else, and this is among its last words.
+    /// It exits with another status, and this is in its last lines.
     Dies(&'static str),
-    /// A signal ends it.
+    /// A signal kills it.
     Crashes,
-    /// The kernel says that there is no such file, though there is.
+    /// The kernel reports a missing file, though the file exists.
     NotFound,
-    /// The kernel does not know the format: it is for another system or machine. Unless an emulator
-    /// is registered for it, of course.
+    /// The kernel does not know the format: the program is for another system or machine, and no
+    /// emulator is registered for it.
     NotExecutable,
     /// Nothing is started.
     Nothing,
 }
 
-/// An image in which nothing is wrong, as most images begin.
+/// An image without errors, of a kind that most images start from.
 #[derive(Debug)]
 pub struct Base {
     pub name: &'static str,
-    /// What is started.
+    /// The command that is started.
     pub command: &'static [&'static str],
-    /// What that says first.
+    /// The beginning of its output.
     pub says: &'static str,
 }
 
-/// The forms of a failure.
+/// Returns the forms of a failure.
 pub fn cases(number: u8) -> impl Iterator<Item = &'static Case> {
     CASES.iter().filter(move |case| case.number == number)
 }
 
-/// Runs a script that builds images, once; the directory that it built them in.
+/// Runs a script that builds images, once; returns the directory with the images.
 fn built<'a>(script: &str, once: &'a OnceLock<Result<PathBuf, String>>) -> &'a Path {
     once.get_or_init(|| build(script))
         .as_ref()
@@ -135,24 +135,24 @@ fn build(script: &str) -> Result<PathBuf, String> {
     Ok(PathBuf::from(dir.trim_end()))
 }
 
-/// Where the images of the cases are; built if they are not there.
+/// Returns the directory with the images of the cases; builds them if necessary.
 pub fn images() -> &'static Path {
     static IMAGES: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     built("build-cases.sh", &IMAGES)
 }
 
-/// Where the images are in which nothing is wrong; built if they are not there, which takes minutes.
+/// Returns the directory with the images without errors; builds them if necessary, which takes minutes.
 pub fn bases() -> &'static Path {
     static BASES: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     built("build-bases.sh", &BASES)
 }
 
-/// The archive of an image.
+/// Returns the path of an image's archive.
 pub fn archive(name: &str) -> PathBuf {
     images().join(format!("{name}.tar"))
 }
 
-/// The archive of an image in which nothing is wrong.
+/// Returns the path of the archive of an image without errors.
 pub fn base_archive(name: &str) -> PathBuf {
     bases().join(format!("{name}.tar"))
 }
@@ -165,7 +165,7 @@ fn read_json(path: &Path) -> Value {
 pub struct Unpacked(TempDir);
 
 impl Unpacked {
-    /// Unpacks an oci-archive, of an index the manifest for a platform.
+    /// Unpacks an oci-archive; for an index, the manifest for a platform.
     pub fn new(archive: &Path, platform: Option<&str>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         run(Command::new("tar")
@@ -181,7 +181,7 @@ impl Unpacked {
             .find(|m| platform.is_none_or(|wanted| platform_of(m) == wanted))
             .unwrap_or_else(|| panic!("{archive:?} has nothing for {platform:?}"))
             .clone();
-        // umoci wants a name for it, and takes no index.
+        // umoci requires a name, and does not accept an index.
         manifest["annotations"] = json!({"org.opencontainers.image.ref.name": "one"});
         let one = json!({"schemaVersion": 2, "manifests": [manifest]});
         fs::write(index, one.to_string()).unwrap();
@@ -200,7 +200,7 @@ impl Unpacked {
         self.root().join(path.trim_start_matches('/'))
     }
 
-    /// Starts a program in it as a container runtime would.
+    /// Starts a program in the image as a container runtime would.
     pub fn start(&self, command: &[&str]) -> Output {
         Command::new(images().join("exec-in"))
             .arg(self.root())
@@ -210,7 +210,7 @@ impl Unpacked {
     }
 }
 
-/// Opens the image of a case, of an index the manifest for a platform.
+/// Opens the image of a case; for an index, the manifest for a platform.
 pub fn open_case(name: &str, platform: Option<&str>) -> OpenImage {
     open_archive(&archive(name), platform)
 }
@@ -219,22 +219,21 @@ pub fn open_case(name: &str, platform: Option<&str>) -> OpenImage {
 pub fn open_archive(archive: &Path, platform: Option<&str>) -> OpenImage {
     let reference = format!("oci-archive:{}", archive.display());
     let options = OpenOptions {
-        // One image is opened whatever it is for.
+        // A single image is opened regardless of its platform.
         platform: platform.map(|p| p.parse().unwrap()),
         ..OpenOptions::default()
     };
     open::open(&reference.parse().unwrap(), &options, &()).unwrap_or_else(|e| panic!("{e}"))
 }
 
-/// The platform of a descriptor: `linux/arm/v6`.
+/// Returns the platform of a descriptor: `linux/arm/v6`.
 fn platform_of(descriptor: &Value) -> String {
     let platform = &descriptor["platform"];
     let parts = ["os", "architecture", "variant"].map(|key| platform[key].as_str());
     parts.into_iter().flatten().collect::<Vec<_>>().join("/")
 }
 
-/// What the kernel of this host would give a file to, of the handlers that binfmt_misc has: their
-/// names.
+/// Returns the names of the binfmt_misc handlers that the kernel of this host would use for a file.
 pub fn handlers_of(file: &Path) -> Vec<String> {
     let bytes = fs::read(file).unwrap();
     let binfmt = Binfmt::read(Path::new("/")).unwrap();
@@ -249,8 +248,8 @@ pub fn handlers_of(file: &Path) -> Vec<String> {
         .collect()
 }
 
-/// A test for each of the documented failures, which calls a function with its number, and one that
-/// none is forgotten.
+/// Makes a test for each of the documented failures, which calls a function with its number, and a test
+/// that none is missing.
 macro_rules! for_each_failure {
     ($check:path) => {
         $crate::failures::for_each_failure! { $check =>

@@ -1,7 +1,7 @@
-//! Which images there are, and what is wrong with them.
+//! The images and their errors.
 //!
-//! Layers are counted from 0. The program of most is /usr/local/bin/app, brought by the layer after
-//! those of its base; one more layer follows, about which there is nothing to say.
+//! Layers are counted from 0. The program of most images is /usr/local/bin/app, which the layer after
+//! those of its base brings; one more layer follows, without any findings.
 
 use super::{Base, Case, Expected, Outcome, Place};
 use Outcome::{Crashes, Dies, NotExecutable, NotFound, Nothing, Says};
@@ -23,12 +23,12 @@ const fn found(id: &'static str, level: &'static str, place: Place, layer: u32) 
 const NO_LIBRARY: &str =
     "error while loading shared libraries: libanswer.so.1: cannot open shared object file";
 
-/// Something about the program.
+/// Returns a finding about the program.
 const fn app(id: &'static str, level: &'static str, layer: u32) -> Expected {
     found(id, level, At(APP), layer)
 }
 
-/// Something about the image, or where the layer is left open.
+/// Returns a finding about the image, or one whose layer is not compared.
 const fn somewhere(id: &'static str, level: &'static str) -> Expected {
     Expected {
         layer: None,
@@ -43,7 +43,7 @@ const fn of(platform: &'static str, expected: Expected) -> Expected {
     }
 }
 
-/// A case whose program fails in that way and says `hello` in the twin.
+/// Returns a case whose program fails in that way and prints `hello` in the twin.
 const fn case(
     number: u8,
     [broken, healthy]: [&'static str; 2],
@@ -75,7 +75,7 @@ pub const CASES: &[Case] = &[
             NotExecutable,
         )
     },
-    // The reverse. It is this machine that is not the declared one.
+    // The reverse: the declared machine is not this one.
     Case {
         also: &["config-mismatch"],
         works: NotExecutable,
@@ -86,7 +86,7 @@ pub const CASES: &[Case] = &[
             Says("hello"),
         )
     },
-    // The stage that was copied from was built for another machine than the base.
+    // The stage that the program was copied from was built for another machine than the base.
     case(
         2,
         ["arm64-on-amd64-base", "amd64-on-amd64-base"],
@@ -96,7 +96,7 @@ pub const CASES: &[Case] = &[
         ],
         NotExecutable,
     ),
-    // The base is the build host's, and the program is right.
+    // The base is for the build host, and the program is right.
     Case {
         also: &["config-mismatch", "missing-library"],
         works: NotExecutable,
@@ -111,7 +111,7 @@ pub const CASES: &[Case] = &[
             NotExecutable,
         )
     },
-    // A dynamic program without its loader: never there, or removed.
+    // A dynamic program without its loader: it never existed, or was removed.
     Case {
         also: &["missing-library"],
         ..case(
@@ -146,7 +146,7 @@ pub const CASES: &[Case] = &[
             Dies(NO_LIBRARY),
         )
     },
-    // ld.so looks into its cache, not into its configuration.
+    // ld.so reads its cache, not its configuration.
     case(
         3,
         ["library-not-in-cache", "library-in-cache"],
@@ -172,7 +172,7 @@ pub const CASES: &[Case] = &[
             Dies(NO_LIBRARY),
         )
     },
-    // A program for glibc on musl, which has no getaddrinfo_a.
+    // A program for glibc on musl, which does not have getaddrinfo_a.
     Case {
         also: &["missing-library"],
         ..case(
@@ -216,15 +216,15 @@ pub const CASES: &[Case] = &[
         &[somewhere("glibc-too-old", "fail")],
         Dies("version `GLIBC_2.34' not found (required by "),
     ),
-    // CGO_ENABLED=0 -buildmode=pie: needs nothing, but names a loader.
+    // CGO_ENABLED=0 -buildmode=pie: needs no library, but names a loader.
     case(
         6,
         ["go-pie", "go-amd64"],
         &[app("missing-loader", "fail", 1)],
         NotFound,
     ),
-    // A static program of glibc that looks users up: without files to look into, and without the
-    // libraries that it loads for that.
+    // A static glibc program that looks up users: without user databases, and without the libraries that
+    // it loads for this.
     case(
         7,
         ["static-nss-no-passwd", "static-nss"],
@@ -237,14 +237,14 @@ pub const CASES: &[Case] = &[
         &[app("user-lookup", "info", 1)],
         Dies("there is no user app"),
     ),
-    // CGO_ENABLED=0, and what is looked for is not there: users (the image's own among them),
+    // CGO_ENABLED=0, and the files that it looks for are missing: users (including the image's own),
     // roots, time zones.
     case(
         8,
         ["go-user-no-passwd", "go-user"],
         &[
             app("user-lookup", "info", 1),
-            // The user that the image wants to run as.
+            // The user that the image runs as.
             Expected {
                 layer: None,
                 ..found("user-lookup", "fail", At("/etc/passwd"), 0)
@@ -298,7 +298,7 @@ pub const CASES: &[Case] = &[
         also: &["arch-mismatch", "mixed-architectures"],
         ..toolchain("toolchain-arm64")
     },
-    // What Go compiled for two machines, in one place.
+    // Go packages compiled for two machines, in one directory.
     Case {
         command: &[],
         works: Nothing,
@@ -329,7 +329,7 @@ pub const CASES: &[Case] = &[
             Nothing,
         )
     },
-    // Who linked it claims another machine than the header.
+    // A linker flag claims another machine than the header.
     Case {
         works: NotExecutable,
         ..case(
@@ -367,8 +367,8 @@ pub const CASES: &[Case] = &[
         &[app("identity-mismatch", "fail", 1)],
         Crashes,
     ),
-    // An index in which the manifest of one platform holds the program of the other, and one in
-    // which it is the other's altogether.
+    // An index in which the manifest of one platform contains the program of the other, and an index in
+    // which the whole image is the other's.
     Case {
         platform: Some("linux/arm64"),
         also: &["config-mismatch"],
@@ -391,7 +391,7 @@ pub const CASES: &[Case] = &[
             Says("hello"),
         )
     },
-    // Nothing is wrong with it, but this host needs an emulator.
+    // The image has no errors, but this host needs an emulator.
     case(
         14,
         ["go-arm64", "go-amd64"],
@@ -401,8 +401,8 @@ pub const CASES: &[Case] = &[
         }],
         NotExecutable,
     ),
-    // A script whose interpreter is not there, whose line ends make it another name, and which asks
-    // env(1) for it.
+    // A script whose interpreter is missing, one whose line endings make it another name, and one that
+    // finds it with env(1).
     case(
         15,
         ["script-no-interpreter", "script"],
@@ -448,7 +448,7 @@ const TOOLCHAIN: &[Expected] = &[found(
     3,
 )];
 
-/// The images in which nothing is wrong.
+/// The images without errors.
 pub const BASES: &[Base] = &[
     Base {
         name: "bookworm",
@@ -480,7 +480,7 @@ const fn trap(name: &'static str) -> Base {
     }
 }
 
-/// Images that look wrong in some way, and run.
+/// Images that look wrong in some way, but run.
 pub const TRAPS: &[Base] = &[
     trap("other-386"),
     trap("other-releases"),

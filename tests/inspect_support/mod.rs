@@ -1,5 +1,5 @@
-//! What the tests of `imgfs::inspect` share: the files in `tests/data/inspect`, and others that are
-//! put together here, byte by byte, because no tool at hand makes them small.
+//! Shared by the tests of `imgfs::inspect`: the files in `tests/data/inspect`, and others that are built
+//! here byte by byte, because no available tool makes them small.
 
 #![allow(dead_code)]
 
@@ -15,7 +15,7 @@ pub fn data(name: &str) -> Vec<u8> {
 }
 
 pub fn facts(name: &str) -> Binary {
-    inspect(&data(name)).unwrap_or_else(|| panic!("{name} is not known"))
+    inspect(&data(name)).unwrap_or_else(|| panic!("{name} is not recognised"))
 }
 
 pub fn os_arch(binary: &Binary) -> (String, String) {
@@ -25,7 +25,7 @@ pub fn os_arch(binary: &Binary) -> (String, String) {
     (name(&binary.os), name(&binary.arch))
 }
 
-/// The text of modules between its sentinels, as Go's linker writes it.
+/// Returns the text of modules between its sentinels, as Go's linker writes it.
 pub fn modinfo(settings: &[(&str, &str)]) -> Vec<u8> {
     const START: &[u8] = b"\x30\x77\xaf\x0c\x92\x74\x08\x02\x41\xe1\xc1\x07\xe6\xd6\x18\xe6";
     const END: &[u8] = b"\xf9\x32\x43\x31\x86\x18\x20\x72\x00\x82\x42\x10\x41\x16\xd8\xf2";
@@ -38,7 +38,7 @@ pub fn modinfo(settings: &[(&str, &str)]) -> Vec<u8> {
     text
 }
 
-/// The build information of Go 1.18 and later.
+/// Returns the build information of Go 1.18 and later.
 pub fn build_info(settings: &[(&str, &str)]) -> Vec<u8> {
     let modinfo = modinfo(settings);
     let mut info = b"\xff Go buildinf:\x08\x02".to_vec();
@@ -50,13 +50,13 @@ pub fn build_info(settings: &[(&str, &str)]) -> Vec<u8> {
     info
 }
 
-/// A static Go executable, as little of it as counts: an ELF header, one segment of data, and in it
-/// the build information.
+/// Returns a minimal static Go executable: an ELF header, one data segment, and in it the build
+/// information.
 pub fn go_elf(settings: &[(&str, &str)]) -> Vec<u8> {
     elf(6, &build_info(settings))
 }
 
-/// An ELF executable for amd64 with one segment and no sections.
+/// Returns an ELF executable for amd64 with one segment and no sections.
 pub fn elf(flags: u8, content: &[u8]) -> Vec<u8> {
     let mut file = b"\x7fELF\x02\x01\x01".to_vec();
     file.resize(16, 0);
@@ -78,7 +78,7 @@ pub fn elf(flags: u8, content: &[u8]) -> Vec<u8> {
     file
 }
 
-/// What of a PE file differs between tests.
+/// The parts of a PE file that differ between tests.
 pub struct Pe {
     pub machine: u16,
     pub wide: bool,
@@ -91,7 +91,7 @@ pub struct Pe {
     pub directories: Vec<(usize, u32, u32)>,
 }
 
-/// Initialised data that can be read; and written.
+/// Characteristics of initialised data that is readable, and writable.
 pub const READ: u32 = 0x4000_0040;
 pub const READ_WRITE: u32 = 0xc000_0040;
 
@@ -133,7 +133,7 @@ impl Pe {
     }
 }
 
-/// A .NET assembly with these flags of its CLR header, and perhaps native code.
+/// Returns a .NET assembly with these flags of its CLR header, optionally with native code.
 pub fn assembly(machine: u16, wide: bool, flags: u32, native: bool) -> Vec<u8> {
     let mut header = vec![0; 72];
     header[..4].copy_from_slice(&72u32.to_le_bytes());
@@ -151,7 +151,7 @@ pub fn assembly(machine: u16, wide: bool, flags: u32, native: bool) -> Vec<u8> {
     .bytes()
 }
 
-/// A Mach-O executable for arm64 with one segment and one section, and no word on the system.
+/// Returns a Mach-O executable for arm64 with one segment and one section, which does not name a system.
 pub fn macho(section: &[u8], content: &[u8]) -> Vec<u8> {
     let mut file = Vec::new();
     for word in [0xfeed_facfu32, 0x0100_000c, 0, 2, 1, 152, 0x20_0085, 0] {
@@ -184,7 +184,7 @@ pub fn macho(section: &[u8], content: &[u8]) -> Vec<u8> {
     file
 }
 
-/// A universal binary.
+/// Returns a universal binary.
 pub fn universal(wide: bool, slices: &[(u32, u32, &[u8])]) -> Vec<u8> {
     let mut file = vec![0xca, 0xfe, 0xba, if wide { 0xbf } else { 0xbe }];
     file.extend((slices.len() as u32).to_be_bytes());
@@ -209,7 +209,7 @@ pub fn universal(wide: bool, slices: &[(u32, u32, &[u8])]) -> Vec<u8> {
     file
 }
 
-/// An XCOFF executable of 64 bits with a data section and a loader section.
+/// Returns an XCOFF executable of 64 bits with a data section and a loader section.
 pub fn xcoff(content: &[u8]) -> Vec<u8> {
     let mut file = vec![0x01, 0xf7, 0, 2, 0, 0, 0, 0];
     file.extend(0u64.to_be_bytes()); // f_symptr
@@ -248,7 +248,7 @@ pub fn xcoff(content: &[u8]) -> Vec<u8> {
     file
 }
 
-/// An executable for Plan 9 on amd64, with data.
+/// Returns an executable for Plan 9 on amd64, with data.
 pub fn plan9(content: &[u8]) -> Vec<u8> {
     let text = 24u32;
     let mut file = Vec::new();
@@ -261,7 +261,7 @@ pub fn plan9(content: &[u8]) -> Vec<u8> {
     file
 }
 
-/// A module for WebAssembly: sections of an id and a content.
+/// Returns a module for WebAssembly: sections of an id and a content.
 pub fn wasm(sections: &[(u8, &[u8])]) -> Vec<u8> {
     let mut file = b"\0asm\x01\0\0\0".to_vec();
     for (id, content) in sections {
@@ -275,7 +275,7 @@ pub fn wasm(sections: &[(u8, &[u8])]) -> Vec<u8> {
     file
 }
 
-/// An archive.
+/// Returns an archive.
 pub fn ar(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut file = b"!<arch>\n".to_vec();
     for (name, content) in members {

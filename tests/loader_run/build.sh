@@ -1,6 +1,7 @@
 #!/bin/bash
 # build.sh DIR: makes in DIR/root a tree with both C libraries and small programs and libraries, and
-# DIR/exec, which executes one of them there. Every libfoo prints the path that it was installed at, so
+# DIR/exec, which executes one of them there. Every libfoo prints the path that it was installed at,
+# which shows which one was loaded.
 # that one can see which was loaded.
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
@@ -57,7 +58,7 @@ C
 printf 'V1 { global: *; };\n' >v1.map
 printf 'V1 { }; V2 { global: *; } V1;\n' >v2.map
 
-# lib COMPILER SOURCE PATH [OPTION...]: a library with the soname of its name.
+# lib COMPILER SOURCE PATH [OPTION...]: a library whose soname is its file name.
 lib() {
     local cc=$1 source=$2 path=$3
     shift 3

@@ -1,6 +1,6 @@
-/* exec ROOT CWD UID SECONDS PATH COUNT ARG... [NAME=VALUE...]: executes PATH in ROOT with exactly these
- * arguments and variables. There is a /proc, by which ld.so learns $ORIGIN; it is mounted for this
- * process alone and goes with it. */
+/* exec ROOT CWD UID SECONDS PATH COUNT ARG... [NAME=VALUE...]: executes PATH in ROOT with exactly
+ * these arguments and variables. There is a /proc, from which ld.so learns $ORIGIN; it is mounted for
+ * this process only and disappears with it. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <grp.h>

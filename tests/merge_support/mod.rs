@@ -14,7 +14,7 @@ use imgfs::view::Sidecars;
 pub use tree::Tree;
 use tree::{differences, walk};
 
-/// An OCI layout of one image, which other programs find as `test`.
+/// Writes an OCI layout of one image, which other programs find as `test`.
 pub fn layout(layers: Vec<Layer>) -> TempDir {
     let tars: Vec<_> = layers.into_iter().map(Layer::tar).collect();
     let dir = tempfile::tempdir().unwrap();
@@ -29,7 +29,7 @@ pub fn mount_layout(layout: &TempDir) -> Mounted {
     mount(layout.path().to_str().unwrap(), Sidecars::Off)
 }
 
-/// What umoci unpacks of a layout.
+/// Returns the tree that umoci unpacks from a layout.
 pub fn umoci(layout: &TempDir) -> Tree {
     let out = tempfile::tempdir().unwrap();
     let to = out.path().join("rootfs");
@@ -40,7 +40,7 @@ pub fn umoci(layout: &TempDir) -> Tree {
     tree_of(&to)
 }
 
-/// A directory's tree without times: unpackers give parents that no entry describes the current time.
+/// Returns a directory's tree without times: unpackers give parents without an entry the current time.
 pub fn tree_of(root: &Path) -> Tree {
     let mut tree = walk(root);
     for attributes in tree.values_mut() {

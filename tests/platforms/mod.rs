@@ -1,6 +1,6 @@
-//! An image for three platforms that have their base layer in common, as BuildKit pushes one: an index
-//! with an attestation among its manifests.
-#![allow(dead_code)] // Each test program uses its own part of this.
+//! An image for three platforms that share their base layer, as BuildKit pushes one: an index with an
+//! attestation among its manifests.
+#![allow(dead_code)] // Each test program uses only a part of this module.
 
 pub mod walk;
 
@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 
 use crate::common::{Layer, OciImage, TAR_GZIP, data, gzip, sha256, text, write_blob, write_index};
 
-/// The directories of a mount of all, in the order of the index.
+/// The directories of a mount of all platforms, in the order of the index.
 pub const NAMES: [&str; 3] = ["linux_amd64", "linux_arm64", "linux_arm_v7"];
-/// What `--platform` calls each of them.
+/// Their names for `--platform`.
 pub const PLATFORMS: [&str; 3] = ["linux/amd64", "linux/arm64", "linux/arm/v7"];
 /// Length of the file `usr/share/big` of the base layer: several spans.
 pub const BIG: usize = 6_000_000;
 
-/// What all have: more names than one reply of the kernel holds, and one of each kind of file.
+/// Returns the base layer: more names than one reply to the kernel holds, and one file of each kind.
 pub fn base() -> Vec<u8> {
     let mut layer = Layer::new()
         .dir_mode(".", 0o755)
@@ -46,7 +46,7 @@ pub fn base() -> Vec<u8> {
     layer.tar()
 }
 
-/// What one of them adds: its programs, a file that says which it is, and a file less.
+/// Returns the layer of one platform: its programs, a file that names it, and a whiteout.
 pub fn top(who: &str, program: &str, other: &str) -> Vec<u8> {
     Layer::new()
         .dir("usr")
@@ -59,11 +59,11 @@ pub fn top(who: &str, program: &str, other: &str) -> Vec<u8> {
         .tar()
 }
 
-/// Which program each has. That of the one before it cannot run, where that after it may: arm64 runs
-/// what was built for arm.
+/// The program of each platform. A platform cannot run the program before its own in this list, but
+/// may run the one after it: arm64 runs programs for arm.
 const PROGRAMS: [&str; 3] = ["gcc-glibc-pie", "app-arm64", "zig-arm-linux-gnueabihf-dyn"];
 
-/// The image of the platform of that number.
+/// Returns the image of the platform with that number.
 pub fn image(number: usize) -> OciImage {
     let tops = top(NAMES[number], PROGRAMS[number], PROGRAMS[(number + 2) % 3]);
     OciImage {
@@ -72,7 +72,7 @@ pub fn image(number: usize) -> OciImage {
     }
 }
 
-/// Its descriptor in the index, once its blobs are written.
+/// Writes its blobs and returns its descriptor for the index.
 pub fn entry(dir: &Path, number: usize) -> Value {
     let image = image(number);
     let mut config = image.config();
@@ -89,7 +89,7 @@ pub fn entry(dir: &Path, number: usize) -> Value {
     descriptor
 }
 
-/// What BuildKit adds for each image (moby/buildkit, docs/attestations).
+/// Returns the attestation that BuildKit adds for each image (moby/buildkit, docs/attestations).
 pub fn attestation(dir: &Path, of: &Value) -> Value {
     let statement = b"{}";
     let image = OciImage {
@@ -119,24 +119,24 @@ pub fn write(dir: &Path) {
     write_index(dir, &entries);
 }
 
-/// The lengths of the base layer and of that of a platform, as stored.
+/// Returns the lengths of the base layer and of a platform's own layer, as stored.
 pub fn stored(number: usize) -> [u64; 2] {
     let image = image(number);
     [0, 1].map(|layer: usize| image.layers[layer].0.len() as u64)
 }
 
-/// The file of a blob.
+/// Returns the path of a blob.
 pub fn blob(dir: &Path, bytes: &[u8]) -> std::path::PathBuf {
     dir.join("blobs/sha256").join(&sha256(bytes)[7..])
 }
 
-/// Overwrites the blob of a platform's own layer where it lies: it is as long as it was.
+/// Overwrites the blob of a platform's own layer in place; its length does not change.
 pub fn damage(dir: &Path, number: usize) {
     let bytes = &image(number).layers[1].0;
     fs::write(blob(dir, bytes), vec![0x5a; bytes.len()]).unwrap();
 }
 
-/// A small image whose index says of it whatever is given.
+/// Writes a small image; returns its descriptor with the given platform, which may be false.
 pub fn claimed(dir: &Path, who: &str, platform: Value) -> Value {
     let tar = Layer::new().file("who", who).tar();
     let layers = vec![(gzip(&tar), TAR_GZIP, sha256(&tar))];
@@ -150,7 +150,7 @@ pub fn claimed(dir: &Path, who: &str, platform: Value) -> Value {
     descriptor
 }
 
-/// An index as a blob of its own.
+/// Writes an index as a separate blob.
 pub fn nested(dir: &Path, manifests: &[Value]) -> Value {
     let index =
         json!({"schemaVersion": 2, "mediaType": crate::common::INDEX, "manifests": manifests});

@@ -1,4 +1,4 @@
-//! All that there is to see of a tree, `/.imgfs` included, as lines that can be compared with those of
+//! Everything visible in a tree, including `/.imgfs`, as lines that can be compared with those of
 //! another mount of the same image.
 
 use std::collections::HashMap;
@@ -9,13 +9,13 @@ use std::path::Path;
 
 use crate::common::sha256;
 
-/// A line for each name below `root`, in an order that depends on names alone.
+/// Returns a line for each name below `root`, in an order that depends on names alone.
 pub fn walk(root: &Path) -> Vec<String> {
     let mut lines = Vec::new();
     let mut first_names = HashMap::new();
     look(root, ".", &mut first_names, &mut lines);
     below(root, ".", &mut first_names, &mut lines);
-    // It is in no listing.
+    // It is not listed.
     look(root, ".imgfs", &mut first_names, &mut lines);
     below(root, ".imgfs", &mut first_names, &mut lines);
     lines
@@ -47,7 +47,7 @@ fn look(root: &Path, path: &str, first_names: &mut HashMap<u64, String>, lines: 
     let full = root.join(path);
     let meta = fs::symlink_metadata(&full).unwrap();
     if path == "./.imgfs/status" || path == ".imgfs/status" {
-        // Another text each time.
+        // Its text differs each time.
         lines.push(format!("{path} {:o} {}", meta.mode(), meta.nlink()));
         return;
     }

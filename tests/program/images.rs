@@ -1,5 +1,5 @@
-//! The images that the tests of the program mount, packed in several ways.
-#![allow(dead_code)] // Each test program uses its own part of this.
+//! The images that the tests of the program mount, in several packings.
+#![allow(dead_code)] // Each test program uses only a part of this module.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Place;
 use crate::common::{self, Layer, OciImage, oci_dir, write_index};
 
-/// A small image: texts, a script, a file that only root may read.
+/// Returns a small image: texts, a script, a file that only root may read.
 pub fn sample() -> OciImage {
     let script = "#!/bin/sh\necho ran\n";
     let lower = Layer::new().dir("etc").file("etc/motd", "hello\n");
@@ -20,8 +20,8 @@ pub fn sample() -> OciImage {
     OciImage::plain(&[lower.tar(), upper.tar()])
 }
 
-/// What `docker save` of old wrote (moby, image/spec/v1.2.md): `manifest.json`, a config and layers
-/// by path, stored as they are in the image given.
+/// Returns an archive as early versions of `docker save` wrote it (moby, image/spec/v1.2.md):
+/// `manifest.json`, a config, and layers by path, stored as they are in the image.
 pub fn docker_archive(image: &OciImage, tags: &[&str]) -> Vec<u8> {
     let names: Vec<_> = (0..image.layers.len())
         .map(|n| format!("{n}/layer.tar"))
@@ -38,7 +38,7 @@ pub fn docker_archive(image: &OciImage, tags: &[&str]) -> Vec<u8> {
     tar.tar()
 }
 
-/// The files of an OCI layout in one tar, as skopeo writes it: the documents first.
+/// Returns the files of an OCI layout in one tar, as skopeo writes it: the documents first.
 pub fn oci_archive(image: &OciImage) -> Vec<u8> {
     tar_layout(oci_dir(image).path())
 }
@@ -63,8 +63,8 @@ pub fn tar_layout(dir: &Path) -> Vec<u8> {
     tar.tar()
 }
 
-/// An OCI layout whose one layer holds a file of that many GiB of zeros: a megabyte each on disk,
-/// and long to read.
+/// Writes an OCI layout whose only layer contains a file of that many GiB of zeros: a megabyte each on
+/// disk, and slow to read.
 pub fn slow_image(place: &Place, gib: usize) -> PathBuf {
     let mut header = tar::Header::new_gnu();
     header.set_path("zeros").unwrap();
@@ -85,7 +85,7 @@ pub fn slow_image(place: &Place, gib: usize) -> PathBuf {
     dir
 }
 
-/// An image whose file `who` says what is given.
+/// Returns an image whose file `who` has this content.
 pub fn image_of(arch: &'static str, who: &str) -> OciImage {
     let os = "linux";
     OciImage {
@@ -95,12 +95,12 @@ pub fn image_of(arch: &'static str, who: &str) -> OciImage {
     }
 }
 
-/// The same reference in the words of containers-transports(5).
+/// Returns a reference in the syntax of containers-transports(5).
 pub fn reference(transport: &str, path: &Path, name: &str) -> String {
     format!("{transport}:{}{name}", path.display())
 }
 
-/// A layout of these entries of `index.json`.
+/// Writes a layout with these entries of `index.json`.
 pub fn layout(place: &Place, make: impl FnOnce(&Path) -> Vec<Value>) -> PathBuf {
     let dir = place.join("layout");
     fs::create_dir_all(&dir).unwrap();

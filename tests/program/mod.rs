@@ -1,6 +1,6 @@
-//! The real program, run as a user runs it. What a test mounts or leaves running below its place
-//! goes away with it, also when the test fails.
-#![allow(dead_code)] // Each test program uses its own part of this.
+//! The real program, run as a user runs it. Mounts and processes that a test leaves below its place are
+//! removed with it, also when the test fails.
+#![allow(dead_code)] // Each test program uses only a part of this module.
 
 use std::ffi::OsString;
 use std::fs;
@@ -21,12 +21,12 @@ use crate::common;
 
 pub mod images;
 
-/// What the program promises to do at once, it does within this time.
+/// The time limit for everything that the program does without delay.
 pub const SOON: Duration = Duration::from_secs(5);
-/// No command of a test runs longer.
+/// The time limit for every command of a test.
 const TOO_LONG: Duration = Duration::from_secs(120);
 
-/// A directory for one test: an empty mountpoint `mnt`, a state and a cache directory, the test's
+/// A directory for one test: an empty mountpoint `mnt`, a state and a cache directory, and the test's
 /// files.
 pub struct Place(TempDir);
 
@@ -45,7 +45,7 @@ impl Place {
         fs::create_dir(place.mnt()).unwrap();
         fs::create_dir(place.join("state")).unwrap();
         fs::create_dir(place.join("cache")).unwrap();
-        // Other users pass through it.
+        // Other users need search permission.
         fs::set_permissions(place.0.path(), PermissionsExt::from_mode(0o755)).unwrap();
         place
     }
@@ -58,14 +58,14 @@ impl Place {
         self.join("mnt")
     }
 
-    /// Writes a file and gives its path.
+    /// Writes a file and returns its path.
     pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.join(name);
         fs::write(&path, bytes).unwrap();
         path
     }
 
-    /// A small image in a docker-archive.
+    /// Writes a small image as a docker-archive.
     pub fn image(&self) -> PathBuf {
         self.file(
             "image.tar",
@@ -73,7 +73,7 @@ impl Place {
         )
     }
 
-    /// A command whose processes are known to be this test's.
+    /// Returns a command whose processes are recognised as this test's.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         self.with_state(Command::new(program))
     }
@@ -94,7 +94,7 @@ impl Place {
         command
     }
 
-    /// `imgfs mount OPTIONS IMAGE mnt`, not started yet.
+    /// Returns `imgfs mount OPTIONS IMAGE mnt`, not started yet.
     pub fn mount_command(&self, options: &[&str], image: impl AsRef<Path>) -> Command {
         let mut command = self.imgfs();
         command.arg("mount").args(options).arg(image.as_ref());
@@ -102,12 +102,12 @@ impl Place {
         command
     }
 
-    /// Mounts an image at `mnt`; what the program says on standard error.
+    /// Mounts an image at `mnt`; returns the program's standard error.
     pub fn mount(&self, options: &[&str], image: impl AsRef<Path>) -> String {
         succeed(&mut self.mount_command(options, image))
     }
 
-    /// Mounts the small image and gives its background process.
+    /// Mounts the small image and returns its background process.
     pub fn mount_daemon(&self, options: &[&str]) -> Daemon {
         set_child_subreaper(Some(getpid())).unwrap();
         assert_eq!(self.mount(options, self.image()), "");
@@ -118,27 +118,27 @@ impl Place {
         succeed(self.imgfs().arg("umount").arg(self.mnt()))
     }
 
-    /// The text of a file in the mount.
+    /// Returns the text of a file in the mount.
     pub fn text(&self, path: &str) -> String {
         let path = self.mnt().join(path);
         fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
     }
 
-    /// What is mounted below this place.
+    /// Returns the mounts below this place.
     pub fn mounts(&self) -> Vec<MountLine> {
         let mut mounts = mounts();
         mounts.retain(|m| m.path.starts_with(self.0.path()));
         mounts
     }
 
-    /// The one thing that is mounted.
+    /// Returns the only mount.
     pub fn only_mount(&self) -> MountLine {
         let mut mounts = self.mounts();
         assert_eq!(mounts.len(), 1, "{mounts:?}");
         mounts.remove(0)
     }
 
-    /// The processes of this place that live, told by its name in their environment.
+    /// Returns the running processes of this place, recognised by its path in their environment.
     pub fn processes(&self) -> Vec<Pid> {
         let mark = self.join("state");
         let mark = mark.as_os_str().as_bytes();
@@ -154,14 +154,14 @@ impl Place {
         pids.filter(ours).filter_map(Pid::from_raw).collect()
     }
 
-    /// The one process that a mount in the background leaves.
+    /// Returns the only process that a mount in the background leaves.
     pub fn daemon(&self) -> Pid {
-        // The command itself may still be about to go.
+        // The command itself may not have ended yet.
         within(SOON, "one process", || self.processes().len() == 1);
         self.processes().remove(0)
     }
 
-    /// Nothing is mounted and no process is left.
+    /// Asserts that nothing is mounted and no process is left.
     pub fn assert_gone(&self) {
         within(SOON, "the mount to be gone", || self.mounts().is_empty());
         within(SOON, "the process to be gone", || {
@@ -170,8 +170,8 @@ impl Place {
     }
 }
 
-/// The background process of a mount, its exit status to be had: it becomes a child of the test
-/// when the command that started it is gone.
+/// The background process of a mount. It becomes a child of the test when the command that started it
+/// has ended, so that the test gets its exit status.
 pub struct Daemon(pub Pid);
 
 impl Daemon {
@@ -184,7 +184,7 @@ impl Daemon {
         assert_eq!(status.unwrap().1.exit_status(), Some(0), "{status:?}");
     }
 
-    /// One of its files in `/proc`.
+    /// Returns one of its files in `/proc`.
     pub fn proc(&self, name: &str) -> PathBuf {
         Path::new("/proc")
             .join(self.0.as_raw_nonzero().to_string())
@@ -219,7 +219,7 @@ pub fn mounts() -> Vec<MountLine> {
     lines.map(mount).collect()
 }
 
-/// fstab(5): a blank, tab, newline or backslash stands there as three octal digits.
+/// Decodes a field of fstab(5): a blank, tab, newline or backslash is written as three octal digits.
 fn unescape(field: &[u8]) -> OsString {
     let mut bytes = Vec::new();
     let mut rest = field;
@@ -238,7 +238,7 @@ fn unescape(field: &[u8]) -> OsString {
     OsString::from_vec(bytes)
 }
 
-/// Waits until something is so.
+/// Waits until a condition is true; panics after `time`.
 pub fn within(time: Duration, what: &str, mut so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !so() {
@@ -251,16 +251,16 @@ pub fn within(time: Duration, what: &str, mut so: impl FnMut() -> bool) {
 pub fn start(command: &mut Command) -> Child {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn();
-    child.unwrap_or_else(|e| panic!("{command:?}: {e} (tests/run.sh installs what tests need)"))
+    child.unwrap_or_else(|e| panic!("{command:?}: {e} (tests/run.sh installs what the tests need)"))
 }
 
-/// Waits for a process and the end of its output, but not for ever.
+/// Waits for a process and the end of its output, with a time limit.
 pub fn finish(child: Child) -> Output {
     let (sender, receiver) = channel();
     std::thread::spawn(move || sender.send(child.wait_with_output()));
     let output = receiver.recv_timeout(TOO_LONG);
     output
-        .expect("a command hangs, or left its output to another process")
+        .expect("a command hangs, or its output was passed to another process")
         .unwrap()
 }
 
@@ -268,7 +268,7 @@ pub fn output(command: &mut Command) -> Output {
     finish(start(command))
 }
 
-/// Runs a command that must succeed and print nothing; what it says on standard error.
+/// Runs a command that must succeed and print nothing; returns its standard error.
 pub fn succeed(command: &mut Command) -> String {
     let output = output(command);
     let said = stderr(&output);
@@ -281,13 +281,13 @@ pub fn succeed(command: &mut Command) -> String {
     said
 }
 
-/// Runs a command that must fail without a panic; what it says, at most two lines and a list of choices,
-/// whose lines are indented.
+/// Runs a command that must fail without a panic; returns its message, which has at most two lines and a
+/// list of choices, whose lines are indented.
 pub fn fail(command: &mut Command) -> String {
     let output = output(command);
     let said = stderr(&output);
     assert!(!output.status.success(), "{command:?} succeeded: {said}");
-    // Death by a signal has no code; 101 is that of a panic.
+    // Death by a signal has no code; a panic has code 101.
     assert!(
         output.status.code().is_some_and(|c| c != 101),
         "{}: {said}",
@@ -304,7 +304,7 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// All of these words are in the text.
+/// Asserts that the text contains all of these words.
 #[track_caller]
 pub fn assert_says(text: &str, words: &[&str]) {
     for word in words {
@@ -312,7 +312,7 @@ pub fn assert_says(text: &str, words: &[&str]) {
     }
 }
 
-/// One of these tells what to do.
+/// Phrases that name a solution.
 const WAYS_OUT: [&str; 12] = [
     "again",
     "docker save",
@@ -328,7 +328,8 @@ const WAYS_OUT: [&str; 12] = [
     "build",
 ];
 
-/// Refused in the background and in front. The message has these words and a way out.
+/// Asserts that the mount is refused in the background and in the foreground. The message has these
+/// words and a solution.
 #[track_caller]
 pub fn refused(place: &Place, options: &[&str], image: impl AsRef<Path>, words: &[&str]) -> String {
     let said = refused_plainly(place, options, image.as_ref(), words);
@@ -339,7 +340,7 @@ pub fn refused(place: &Place, options: &[&str], image: impl AsRef<Path>, words: 
     said
 }
 
-/// The same where the fault tells its cure by itself.
+/// Like [`refused`], for an error that implies its solution.
 #[track_caller]
 pub fn refused_plainly(place: &Place, options: &[&str], image: &Path, words: &[&str]) -> String {
     let front = [options, &["-f"]].concat();
@@ -351,7 +352,7 @@ pub fn refused_plainly(place: &Place, options: &[&str], image: &Path, words: &[&
     said
 }
 
-/// A path as text.
+/// Returns a path as text.
 pub fn str(path: &Path) -> &str {
     path.to_str().unwrap()
 }

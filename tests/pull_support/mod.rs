@@ -1,6 +1,6 @@
-//! What the tests of pulling share: small images that have layers in common, numbers that only look
-//! random, and what must be so of a store whatever happened to it.
-#![allow(dead_code)] // Each test program uses its own part of this.
+//! Shared by the tests of pulling: small images that have layers in common, pseudo-random numbers, and
+//! invariants of a store that hold after any faults.
+#![allow(dead_code)] // Each test program uses only a part of this module.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::common::{self, Layer, OciImage, gzip, oci_dir, registry::Registry, sha256};
 
-/// Numbers that look random and are the same in each run (splitmix64, Steele and others 2014).
+/// Pseudo-random numbers that are the same in each run (splitmix64, Steele and others 2014).
 pub struct Random(u64);
 
 impl Random {
@@ -27,18 +27,18 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// From 0 up to, but not, `end`.
+    /// Returns a number from 0 up to, but not including, `end`.
     pub fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
 
-    /// Once in so many times.
+    /// Returns true once in `times` calls on average.
     pub fn once_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }
 }
 
-/// Bytes that do not compress, others for each seed.
+/// Returns bytes that do not compress, different for each seed.
 pub fn noise(seed: u64, len: usize) -> Vec<u8> {
     let mut random = Random::of(seed);
     let mut bytes: Vec<u8> = (0..len.div_ceil(8))
@@ -48,7 +48,7 @@ pub fn noise(seed: u64, len: usize) -> Vec<u8> {
     bytes
 }
 
-/// A layer of a text that says which it is, and of noise.
+/// Returns a layer with a text that identifies it, and noise.
 pub fn layer(name: &str, len: usize) -> Vec<u8> {
     Layer::new()
         .file(&format!("{name}.txt"), format!("this is {name}\n"))
@@ -56,13 +56,13 @@ pub fn layer(name: &str, len: usize) -> Vec<u8> {
         .tar()
 }
 
-/// The noise in a layer.
+/// Returns the noise in a layer.
 pub fn bin(name: &str, len: usize) -> Vec<u8> {
     let seed = name.bytes().fold(7, |n, b| n * 31 + u64::from(b));
     noise(seed, len)
 }
 
-/// An image of these layers, each with so many bytes of noise. The first is gzipped.
+/// Returns an image with these layers, each with that many bytes of noise. The first is gzipped.
 pub fn image(layers: &[(&str, usize)]) -> OciImage {
     let tars: Vec<_> = layers.iter().map(|(name, len)| layer(name, *len)).collect();
     let mut image = OciImage::plain(&tars);
@@ -71,19 +71,19 @@ pub fn image(layers: &[(&str, usize)]) -> OciImage {
     image
 }
 
-/// Puts an image into a registry.
+/// Pushes an image to a registry.
 pub fn push(registry: &Registry, image: &OciImage, name: &str) {
     registry.push(oci_dir(image).path(), name);
 }
 
-/// The digests of an image's layers.
+/// Returns the digests of an image's layers.
 pub fn layers_of(image: &OciImage) -> Vec<String> {
     image.layers.iter().map(|l| sha256(&l.0)).collect()
 }
 
-/// All that must be so of a store whatever happened to it: every blob is what its name says, index.json
-/// is whole, and `imgfs` shows just the names in it, of which each is whole and right. What has only
-/// begun to arrive is no blob and no image. Gives the names.
+/// Asserts the invariants of a store: every blob matches its name, index.json is valid, and `imgfs`
+/// shows exactly the names in it, each with a complete and correct image. A blob that has only partly
+/// arrived is neither a blob nor an image. Returns the names.
 #[track_caller]
 pub fn assert_sound(store: &Path) -> Vec<String> {
     let mut blobs = BTreeSet::new();
@@ -91,17 +91,21 @@ pub fn assert_sound(store: &Path) -> Vec<String> {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
         let digest = sha256(&fs::read(&path).unwrap());
-        assert_eq!(digest, format!("sha256:{name}"), "a blob is wrong");
+        assert_eq!(
+            digest,
+            format!("sha256:{name}"),
+            "a blob does not match its name"
+        );
         blobs.insert(digest);
     }
     let index: Value = serde_json::from_slice(&fs::read(store.join("index.json")).unwrap())
-        .expect("index.json is not whole");
+        .expect("index.json is not valid");
     let entries = index["manifests"].as_array().unwrap();
     let mut names = Vec::new();
     for entry in entries {
         let name = &entry["annotations"]["org.opencontainers.image.ref.name"];
-        names.push(name.as_str().expect("each has a name").to_owned());
-        // Whatever a manifest of one platform names is there, by the names of files alone.
+        names.push(name.as_str().expect("each image has a name").to_owned());
+        // Everything that a manifest of one platform names exists, checked by file names alone.
         let digest = entry["digest"].as_str().unwrap();
         assert!(blobs.contains(digest), "{name}: {digest} is missing");
         let manifest = store.join("blobs").join(digest.replacen(':', "/", 1));
@@ -122,7 +126,7 @@ pub fn assert_sound(store: &Path) -> Vec<String> {
     names
 }
 
-/// `imgfs ARGS… --store STORE`, which must succeed; what it prints.
+/// Runs `imgfs ARGS… --store STORE`, which must succeed; returns its output.
 #[track_caller]
 pub fn imgfs_of(store: &Path, args: &[&str]) -> String {
     let mut command: Command = common::imgfs();

@@ -1,14 +1,13 @@
 #!/bin/bash
-# Builds the images of tests/real_images.rs and prints the directory that holds them.
+# Builds the images of tests/real_images.rs and prints the directory that contains them.
 #
-# They are real: files of Debian packages and what a long life adds to them, put into layers by
-# umoci and by buildah, and converted by skopeo into every form that an image comes in. They are
-# built once for each version of this script and kept outside the checkout, in IMGFS_TEST_CACHE
-# (default ~/.cache/imgfs-tests), under 100 MB. Needs root, a package mirror, and the packages that
-# tests/run.sh installs.
+# The images are real: files of Debian packages and typical later changes, put into layers by umoci and
+# by buildah, and converted by skopeo into every form of image. They are built once for each version of
+# this script and kept outside the checkout, in IMGFS_TEST_CACHE (default ~/.cache/imgfs-tests), under
+# 100 MB. Needs root, a package mirror, and the packages that tests/run.sh installs.
 #
 #   umoci/oci                    an OCI layout as umoci wrote it, gzip layers, tag "test"
-#   buildah/oci                  the same by buildah; its archives are buildah's own too
+#   buildah/oci                  the same by buildah; its archives are also written by buildah
 #   */docker.tar, */oci.tar      a docker-archive and an oci-archive of the same
 #   */docker.tar.gz, */oci.tar.zst, buildah/docker.tar.zst, buildah/oci.tar.gz
 #   */oci-zstd                   an OCI layout with zstd layers
@@ -22,7 +21,7 @@ script=$(readlink -f "$0")
 key=$(sha256sum <"$script" | cut -c1-16)
 done_dir=$cache/real-$key
 
-# One builder at a time; who waited finds the work done.
+# One builder at a time; a process that waited finds the work done.
 exec 9>"$cache/real.lock"
 flock 9
 if [ -d "$done_dir" ]; then
@@ -30,7 +29,7 @@ if [ -d "$done_dir" ]; then
     echo "$done_dir"
     exit
 fi
-# Leftovers of killed builds, and what other versions of this script made and nobody used of late.
+# Remains of killed builds, and builds of other versions of this script that were not used recently.
 find "$cache" -maxdepth 1 \( -name 'building-real.*' -o -name 'real-*' -mtime +0 \) -exec rm -rf {} +
 
 for tool in apt-get dpkg-deb umoci buildah skopeo setcap setfattr zstd; do
@@ -44,7 +43,7 @@ work=$(mktemp -d "$cache/building-real.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/debs" "$work/out" "$work/out/umoci" "$work/out/buildah"
 
-# Everything below reports to standard error; standard output is the answer.
+# The commands below print to standard error; standard output is the result.
 exec 3>&1 1>&2
 
 cd "$work/debs"
@@ -115,7 +114,7 @@ oddities() {
     setfattr -n trusted.secret -v t "$dir/xattr"
     echo capable >"$dir/capable" && chmod 755 "$dir/capable"
     setcap cap_net_raw,cap_net_admin+ep "$dir/capable"
-    # Something for each later change.
+    # A file for each later change.
     for name in delete modify chmod retime to-dir to-link; do
         echo "$name" >"$dir/$name"
     done
@@ -125,7 +124,7 @@ oddities() {
     touch -d @1000000000.000000001 "$dir/tree/a/b" "$dir/tree" "$dir"
 }
 
-# What a second layer does to them.
+# The changes that a second layer makes.
 changes() {
     local dir=$1
     rm "$dir/delete" "$dir/dangling" "$dir/hard-1" "$dir/"$'new\nline'
@@ -199,7 +198,7 @@ b rm "$ctr" >/dev/null
 ctr=$(b from one)
 root=$(b mount "$ctr")
 oddities "$root/odd"
-# Does not go into buildah's layers: containers/storage keeps security.capability and user.* alone.
+# Not included in buildah's layers: containers/storage keeps security.capability and user.* only.
 setfattr -x trusted.secret "$root/odd/xattr"
 b commit --quiet "$ctr" two >/dev/null
 b rm "$ctr" >/dev/null

@@ -1,10 +1,10 @@
-# What tests/attributes.rs packs: functions that fill the directory src, each with what some formats
-# of tar can hold and others cannot. Sourced by `bash -e` in an empty directory; call `plain` first.
+# The files that tests/attributes.rs packs: functions that fill the directory src, each with features
+# that only some formats of tar support. Sourced by `bash -e` in an empty directory; call `plain` first.
 umask 022
 
 n() { printf "$1%.0s" $(seq "$2"); }
 
-# What every format can hold: types, permissions, hard links, times in whole seconds.
+# Features of every format: types, permissions, hard links, times in whole seconds.
 plain() {
     mkdir -p src/dir/sub src/empty
     cd src
@@ -20,7 +20,7 @@ plain() {
     touch -d @0 epoch; touch -d '2038-01-19 03:14:08Z' late; touch -d @1000 dir; touch -d @1001 .
 }
 
-# What V7 has no types for.
+# File types that V7 does not have.
 special() {
     mkfifo -m 620 fifo; mknod -m 600 char c 1 3; mknod -m 640 block b 8 1
     mknod char-large c 4095 1048575; mknod block-large b 259 70000
@@ -37,12 +37,12 @@ large() {
     ln -s $(n t 3000) long-link; ln $(n x 255) long-hard; touch -d @77 $(n d 200)
 }
 
-# Names that only a ustar prefix makes room for: 155 and 100 bytes.
+# Names that fit only with a ustar prefix: 155 and 100 bytes.
 prefix() {
     mkdir -p $(n p 76)/$(n q 76); echo x >$(n p 76)/$(n q 76)/$(n r 100)
 }
 
-# What only PAX has: fractions of a second and xattrs.
+# Features of PAX only: fractions of a second and xattrs.
 pax() {
     echo n >nano; touch -d @1234567890.123456789 nano; echo m >ms; touch -d @0.000000001 ms
     echo b >before; touch -d '1969-12-31 23:59:58.25Z' before; touch -hd @99.5 link
@@ -55,8 +55,8 @@ pax() {
     echo c >capable; chmod 755 capable; setcap cap_net_raw+ep capable
 }
 
-# A file of 1 GiB with a few pieces of data at its beginning, middle and end, one with many pieces
-# (more than an old GNU header and its first extension block hold), and one that is all hole.
+# A file of 1 GiB with a few pieces of data at its beginning, middle and end, one with many pieces (more
+# than fit into an old GNU header and its first extension block), and one that is only a hole.
 sparse() {
     mkdir src; cd src; truncate -s 1G big; truncate -s 40M many; truncate -s 5M hole
     put() { dd of=$1 bs=4096 seek=$2 conv=notrunc status=none; }

@@ -1,4 +1,4 @@
-//! Programs of Go, and what the Go tool says of them.
+//! Go programs, and the output of the Go tool for them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::common::run;
 
-/// The Go tool, deaf to the environment of who runs the tests, and without a network.
+/// Returns the Go tool without the environment of the user who runs the tests, and without a network.
 fn go(dir: &Path) -> Command {
     let cache = std::env::var_os("IMGFS_TEST_CACHE").map(PathBuf::from);
     let cache = cache.unwrap_or_else(|| {
@@ -31,7 +31,7 @@ fn go(dir: &Path) -> Command {
     command
 }
 
-/// Builds a tiny program in many ways; returns the names of the files and the machine each is for.
+/// Builds a tiny program in many ways; returns the names of the files and the machine of each.
 pub fn build_programs(out: &Path) -> Vec<(&'static str, &'static str)> {
     let source = tempfile::tempdir().unwrap();
     let main = "package main\n\nvar target = \"none\"\n\nfunc main() { println(target) }\n";
@@ -70,8 +70,8 @@ pub fn build_programs(out: &Path) -> Vec<(&'static str, &'static str)> {
     programs.iter().map(build).collect()
 }
 
-/// What `go version -m` prints: `version`, `path`, `mod`, `mod version`, and each `build` line under
-/// its own name.
+/// Returns the values that `go version -m` prints: `version`, `path`, `mod`, `mod version`, and each
+/// `build` line under its own name.
 pub fn go_version(file: &Path) -> BTreeMap<String, String> {
     let dir = file.parent().unwrap();
     let output = run(go(dir).args(["version", "-m"]).arg(file));
@@ -92,7 +92,7 @@ pub fn go_version(file: &Path) -> BTreeMap<String, String> {
             }
             ["build", setting] => {
                 let (key, value) = setting.split_once('=').unwrap();
-                // Go quotes what has spaces or quotes in it; for ASCII that is JSON's way too.
+                // Go quotes values with spaces or quotes; for ASCII the syntax is that of JSON.
                 let value = match value.starts_with('"') {
                     true => serde_json::from_str(value).unwrap(),
                     false => value.to_owned(),
@@ -105,9 +105,9 @@ pub fn go_version(file: &Path) -> BTreeMap<String, String> {
     said
 }
 
-/// A minimal executable that has its build information as Go 1.13 to 1.17 wrote it
+/// Returns a minimal executable with its build information as Go 1.13 to 1.17 wrote it
 /// (`debug/buildinfo`, "buildInfo"): after the magic the size of a pointer and the byte order, then
-/// pointers to two string headers, each a pointer and a length. One writable segment holds it all.
+/// pointers to two string headers, each a pointer and a length. One writable segment contains all of it.
 pub fn pointer_format_elf(wide: bool, big: bool, machine: u16) -> Vec<u8> {
     const BASE: u64 = 0x1_0000;
     const BLOB: u64 = 0x100;
@@ -120,7 +120,7 @@ pub fn pointer_format_elf(wide: bool, big: bool, machine: u16) -> Vec<u8> {
     let version = b"go1.15.2";
     let text = b"path\texample.com/old\nmod\texample.com/old\tv1.2.3\th1:x=\n\
         build\t-ldflags=\"-X main.v=\\\"1 2\\\"\"\nbuild\tCGO_ENABLED=0\n";
-    // The marks by which the runtime finds the text are 16 bytes each, and Go cuts them off.
+    // The runtime finds the text by marks of 16 bytes each, which Go cuts off.
     let text = [&[b'<'; 16][..], text, &[b'>'; 16]].concat();
 
     let mut blob = b"\xff Go buildinf:".to_vec();
@@ -155,7 +155,7 @@ pub fn pointer_format_elf(wide: bool, big: bool, machine: u16) -> Vec<u8> {
         ]
         .concat(),
     );
-    // PT_LOAD, readable and writable, the whole file; the flags stand elsewhere in 32 bits.
+    // PT_LOAD, readable and writable, the whole file; in 32-bit files the flags are at another offset.
     let (flags, places) = (
         long(6),
         [word(0), word(BASE), word(BASE), word(size), word(size)],

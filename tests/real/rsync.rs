@@ -5,13 +5,13 @@ use std::process::Command;
 
 use crate::common::run;
 
-/// What rsync would do to make `b` equal to `a`: nothing, if it prints nothing.
+/// Returns the changes that rsync would make so that `b` equals `a`; empty if there are none.
 pub fn rsync(a: &Path, b: &Path) -> Vec<String> {
     let output = run(Command::new("rsync")
         .args(["-aHAXnc", "--delete", "--itemize-changes"])
-        // Nanoseconds count.
+        // Compares nanoseconds.
         .arg("--modify-window=-1")
-        // What imgfs adds to the files of an image.
+        // Attributes that imgfs adds to the files of an image.
         .arg("--filter=-x user.imgfs.*")
         .arg(format!("{}/", a.display()))
         .arg(format!("{}/", b.display())));

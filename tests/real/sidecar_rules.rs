@@ -1,4 +1,4 @@
-//! The rules of sidecars and xattrs: which files have them, under which names, and what they say.
+//! The rules of sidecars and xattrs: which files have them, their names, and their values.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use crate::common::{Layer, MANIFEST, Mounted, TAR, mount, sha256, write_blob, wr
 use crate::{data, elf, facts, getfattr, listed, mounted, our_xattrs};
 
 /// A symbolic link to an executable has a sidecar too. Links are resolved inside the image, where an
-/// absolute one begins at its root and `..` ends there; what leads nowhere has none.
+/// absolute one begins at its root and `..` stops there; a dangling link has none.
 #[test]
 fn symlinks() {
     let m = listed(
@@ -48,8 +48,8 @@ fn symlinks() {
     }
 }
 
-/// A real file of a sidecar's name wins, whatever it is, and is listed once; `/.imgfs/arch` still
-/// has the text. That file may be an executable itself.
+/// A real file with the name of a sidecar takes precedence, regardless of its type, and is listed once;
+/// `/.imgfs/arch` still has the text. That file may be an executable itself.
 #[test]
 fn a_real_file_wins() {
     let m = listed(
@@ -86,8 +86,8 @@ fn a_real_file_wins() {
     }
 }
 
-/// The same where the real one is a directory with executables of its own. `/.imgfs/arch` cannot
-/// have a text and a directory of one name, but whichever it has, it lists it once, as what it is.
+/// The same for a real directory with its own executables. `/.imgfs/arch` cannot have a text and a
+/// directory of one name, but it lists the name once, with its type.
 #[test]
 fn a_real_directory_wins() {
     let m = listed(
@@ -114,7 +114,7 @@ fn a_real_directory_wins() {
     }
 }
 
-/// A binary has a sidecar whatever its mode, a script only if it may be executed by somebody.
+/// A binary has a sidecar regardless of its mode, a script only if it has an execute bit.
 #[test]
 fn scripts_must_be_executable() {
     let script = "#!/bin/sh\n";
@@ -142,8 +142,8 @@ fn scripts_must_be_executable() {
     assert_eq!(facts("owner.arch")["INTERPRETER"], "/bin/sh");
 }
 
-/// `hidden` answers who asks by name and lists nothing; `off` does neither; `/.imgfs`, which the
-/// root never lists, has the texts in all three.
+/// With `hidden`, sidecars can be opened by name but are not listed; with `off`, neither. `/.imgfs`,
+/// which the root never lists, has the texts in all three modes.
 #[test]
 fn modes() {
     for mode in [Sidecars::Listed, Sidecars::Hidden, Sidecars::Off] {
@@ -159,14 +159,14 @@ fn modes() {
         let text = m.text(".imgfs/arch/bin/app.arch");
         assert!(text.contains("\nGOARCH=amd64\n"), "{text}");
         assert_eq!(m.names(""), ["bin", "none"]);
-        // Only directories in which there is something.
+        // Only directories with content.
         assert_eq!(m.names(".imgfs/arch"), ["bin"]);
         assert_eq!(m.names(".imgfs/arch/bin"), ["app.arch"]);
     }
 }
 
-/// A sidecar's size is the length of its text, wherever stat(2) is asked; a name for which `.arch`
-/// is too long has none beside it.
+/// A sidecar's size is the length of its text, in every call of stat(2); a name that is too long for
+/// `.arch` has no sidecar beside it.
 #[test]
 fn sizes_and_lengths() {
     let (fits, long) = ("f".repeat(250), "l".repeat(251));
@@ -193,11 +193,11 @@ fn sizes_and_lengths() {
     assert!(m.exists(&long));
 }
 
-/// Two layers whose history lines and digests are known; control characters and backslashes in
-/// values as `\xNN`, spaces only in lists; nothing an image ships can pass for ours.
+/// Two layers whose history lines and digests are known; control characters and backslashes in values as
+/// `\xNN`, spaces only in lists; files that an image ships cannot be mistaken for imgfs's own.
 #[test]
 fn layers_escapes_and_forgery() {
-    // The name of the needed library with a space in it, of the same length.
+    // The name of the needed library contains a space; its length is unchanged.
     let mut spaced = data("gcc-glibc-needs-libanswer");
     let at = spaced
         .windows(14)
@@ -237,7 +237,7 @@ fn layers_escapes_and_forgery() {
     assert_eq!(upper["NEEDED"], "lib\\x20nswer.so.1 libc.so.6");
     assert_eq!((&*upper["MODE"], &*upper["UID"]), ("4711", "0"));
 
-    // The xattrs are the keys under their rule, with the values of the sidecar.
+    // The xattrs are the keys in lower case, with dots for underscores, and have the sidecar's values.
     let forged = m.join("d/forged");
     let facts = facts(&m, "d/forged.arch");
     assert_eq!(facts["GOARCH"], "amd64");
@@ -252,15 +252,16 @@ fn layers_escapes_and_forgery() {
     assert_eq!(getfattr(&forged, "user.imgfs.image.goarch"), "arm64");
     assert_eq!(getfattr(&forged, "user.imgfs.image.image.goarch"), "386");
     assert_eq!(getfattr(&forged, "user.plain"), "a\nb\\");
-    // What is no executable says where it is from, and a symbolic link cannot.
+    // A file that is not an executable has the attributes of its origin, and a symbolic link cannot have
+    // any.
     let layer = ["created.by", "layer", "layer.digest"].map(String::from);
     assert_eq!(our_xattrs(&m.join("d/text")), layer.clone().into());
     assert_eq!(our_xattrs(&m.join("d")), layer.into());
     assert_eq!(our_xattrs(&m.join("d/link")), BTreeSet::new());
 }
 
-/// A mounted image of two layers with these history lines, between them one that made no layer; and
-/// the layers' digests.
+/// Mounts an image of two layers with these history lines, with a line without a layer between them;
+/// returns the mount and the layers' digests.
 fn with_history(tars: [Vec<u8>; 2], history: [&str; 2]) -> (Mounted, Vec<String>) {
     let dir = tempfile::tempdir().unwrap();
     let digests: Vec<_> = tars.iter().map(|tar| sha256(tar)).collect();

@@ -1,5 +1,5 @@
-//! Two directory trees compared, attribute by attribute, by lstat(2), readlink(2), the xattr calls
-//! and read(2) alone.
+//! Compares two directory trees, attribute by attribute, using only lstat(2), readlink(2), the xattr
+//! calls and read(2).
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use imgfs::blob::Hasher;
 
-/// What is compared of one file: names of attributes and their values, readable in a report.
+/// The compared attributes of one file: names and values, readable in a report.
 pub type Attributes = BTreeMap<String, String>;
 
 /// All files below a directory by their path from it; the directory itself is `.`.
@@ -74,7 +74,7 @@ fn visit(root: &Path, path: &Path, tree: &mut Tree, first: &mut HashMap<u64, Pat
     if kind.is_dir() {
         let entries = fs::read_dir(&full).unwrap_or_else(|e| fail("readdir", e));
         let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name()).collect();
-        // So that the first name of a file with several is the same one in both trees.
+        // Sorted, so that the first name of a file with several names is the same in both trees.
         names.sort();
         for name in names {
             visit(root, &path.join(name), tree, first);
@@ -107,7 +107,7 @@ fn digest(path: &Path) -> String {
     }
 }
 
-/// Every difference as a line `PATH: ATTRIBUTE A | B`, `-` for what is not there.
+/// Returns every difference as a line `PATH: ATTRIBUTE A | B`, with `-` for a missing value.
 pub fn differences(a: &Tree, b: &Tree) -> Vec<String> {
     let mut lines = Vec::new();
     let mut paths: Vec<_> = a.keys().chain(b.keys()).collect();

@@ -1,6 +1,6 @@
-//! What the tests of the registry client share: an image in a registry, and clients that are quick to
-//! try again and know nothing of the machine they run on.
-#![allow(dead_code)] // Each test program uses its own part of this.
+//! Shared by the tests of the registry client: an image in a registry, and clients that retry quickly
+//! and ignore the configuration of this machine.
+#![allow(dead_code)] // Each test program uses only a part of this module.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::common::registry::Registry;
 use crate::common::{OciImage, oci_dir, sha256};
 
-/// Bytes that do not compress and are the same in each run.
+/// Returns bytes that do not compress and are the same in each run.
 pub fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut step = || {
@@ -27,7 +27,7 @@ pub fn noise(length: usize) -> Vec<u8> {
     bytes
 }
 
-/// An image of one layer of noise.
+/// An image with one layer of noise.
 pub struct Sample {
     pub dir: TempDir,
     pub layer: Vec<u8>,
@@ -54,14 +54,14 @@ impl Sample {
         }
     }
 
-    /// One of 3 MB, in a registry of its own as `a/b:1`.
+    /// Makes an image of 3 MB, and a registry with it as `a/b:1`.
     pub fn pushed() -> (Self, Registry) {
         let (sample, registry) = (Self::of(3_000_000), Registry::plain());
         registry.push(sample.dir.path(), "a/b:1");
         (sample, registry)
     }
 
-    /// Its layer through a client, each byte once and in order, or an error.
+    /// Fetches its layer through a client; checks that each byte arrives once and in order.
     pub fn pull(&self, client: &Client, name: &str) -> Result<(), RegistryError> {
         self.pull_from(client, name, 0)
     }
@@ -87,12 +87,12 @@ pub fn reference(name: &str) -> Reference {
     name.parse().unwrap()
 }
 
-/// Options of a user without any configuration, on a machine without any, who is quick to try again.
+/// Returns options with short waits, for a user and a machine without any configuration.
 pub fn options() -> ClientOptions {
     with_environment([])
 }
 
-/// The same with variables; `/etc` and `/run` are empty.
+/// Like [`options`], with environment variables; `/etc` and `/run` are empty.
 pub fn with_environment<const N: usize>(variables: [(&str, &str); N]) -> ClientOptions {
     ClientOptions {
         patience: Patience {
@@ -110,7 +110,7 @@ pub fn client(options: &ClientOptions) -> Client {
     Client::new(options).unwrap_or_else(|e| panic!("{e}"))
 }
 
-/// Runs a test with what the client would log, to see that it says no secrets.
+/// Returns the text that the client would log for an error, to check that it contains no secrets.
 pub fn text_of(error: &RegistryError) -> String {
     format!("{error} {error:?}")
 }

@@ -1,12 +1,13 @@
 #!/bin/bash
-# Builds what the images of the start tests are made of, and prints the directory that holds it:
+# Builds the parts of the images for the start tests, and prints the directory that contains them:
 #
 #   bases/NAME, bases/NAME.tar   root file systems: busybox, musl, debian
 #   bin/NAME                     programs and libraries that the cases put into their images
-#   container                    what starts a container (c/container.c)
+#   container                    the program that starts a container (c/container.c)
 #
-# Built once for each version of this script and kept in IMGFS_TEST_CACHE (default
-# ~/.cache/imgfs-tests), about 60 MB. Needs root, a package mirror, and what tests/run.sh installs.
+# The parts are built once for each version of this script and kept in IMGFS_TEST_CACHE (default
+# ~/.cache/imgfs-tests), about 60 MB. Needs root, a package mirror, and the packages that tests/run.sh
+# installs.
 # shellcheck source=tests/failures/lib.sh
 support=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 . "$support/../failures/lib.sh"
@@ -21,7 +22,7 @@ gcc -O1 -Wall -static -o out/container "$c/container.c" "$c/user.c"
 
 # --- programs ------------------------------------------------------------------------------------
 
-# Space for paths that the cases write into a program.
+# Placeholder that the cases replace with a path in a program.
 room=/$(printf 'r%.0s' {1..199})
 interpreter=/$(printf 'i%.0s' {1..119})
 
@@ -29,7 +30,7 @@ musl-gcc -O1 -s -static -o "$bin/app" "$c/app.c"
 musl-gcc -O1 -s -static -o "$bin/show" "$c/show.c"
 musl-gcc -O1 -s -static -o "$bin/su-exec" "$c/suexec.c" "$c/user.c"
 aarch64-linux-gnu-gcc -O1 -s -static -nostdlib -ffreestanding -o "$bin/app-arm64" -x c - <<<'void _start(void) { for (;;) ; }'
-# exit(0) of a 32-bit program; nothing else of that machine is needed.
+# exit(0) of a 32-bit program; nothing else for that machine is needed.
 gcc -m32 -O1 -s -static -nostdlib -ffreestanding -o "$bin/app-386" -x c - \
     <<<'void _start(void) { __asm__ volatile ("int $0x80" :: "a"(1), "b"(0)); }'
 
@@ -52,7 +53,7 @@ for libc in glibc musl; do
         $cc -O1 -s -DMODE=1 -Wl,-rpath,"$room",--$tags-new-dtags,-z,lazy \
             -o "$bin/$libc-greet-$tags-room" "$c/uses-greet.c" "$bin/$libc-libgreet.so.1"
     done
-    # A library between: the program needs libouter.so.1, which needs libgreet.so.1.
+    # An intermediate library: the program needs libouter.so.1, which needs libgreet.so.1.
     for tags in enable disable; do
         $cc -O1 -s -shared -fPIC -Wl,-soname,libouter.so.1,-rpath,"$room",--$tags-new-dtags -x c \
             -o "$bin/$libc-libouter-$tags-room.so.1" - -x none "$bin/$libc-libgreet.so.1" \
@@ -61,7 +62,7 @@ for libc in glibc musl; do
             -o "$bin/$libc-outer-$tags-room" - -x none "$bin/$libc-libouter-$tags-room.so.1" \
             <<<'void outer(void); int main(void) { outer(); return 0; }'
     done
-    # Preloaded; it defines nothing that others need.
+    # Preloaded; it defines no symbols that others need.
     $cc -O1 -s -shared -fPIC -Wl,-soname,libpre.so -o "$bin/$libc-libpre.so" -x c - \
         <<<'int preloaded = 1;'
 done
@@ -115,7 +116,7 @@ for name in busybox musl; do
     cp "$busybox" "$root/bin/busybox"
     chmod 755 "$root/bin/busybox"
     for applet in $applets; do
-        # Those that this build does not have are left out.
+        # Applets that this build does not have are left out.
         if grep -qxF -- "$applet" has; then
             ln -s /bin/busybox "$root/bin/$applet"
         fi
@@ -150,7 +151,7 @@ for name in $programs; do
     esac
     cp -L "$path" "$root/$to"
     chmod 755 "$root/$to"
-    # What ldd says of a script is of no use.
+    # The output of ldd for a script is useless.
     ldd "$path" 2>/dev/null | grep -oE '/[^ ]+\.so[^ ]*' >>libraries || true
 done
 ln -s dash "$root/usr/bin/sh"

@@ -1,22 +1,22 @@
-//! One image of the start tests: its layers, its config, and what is known of how it starts.
+//! One image of the start tests: its layers, its config, and how it is known to start.
 
 use std::sync::Arc;
 
-/// The root file system below a case's own layers.
+/// The root file system below a case's layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Base {
     /// Nothing at all.
     Scratch,
     /// A static busybox with links for its applets, and five users.
     Busybox,
-    /// The same with musl's loader and `su-exec`.
+    /// Like `Busybox`, with musl's loader and `su-exec`.
     Musl,
     /// dash as `sh`, bash, coreutils, launchers and glibc, with `/usr` merged.
     Debian,
 }
 
 impl Base {
-    /// The name of its directory and tar; `None` for nothing.
+    /// Returns the name of its directory and tar; `None` for `Scratch`.
     pub fn name(self) -> Option<&'static str> {
         match self {
             Self::Scratch => None,
@@ -27,7 +27,7 @@ impl Base {
     }
 }
 
-/// What an entry of a layer is.
+/// The type of a layer's entry.
 #[derive(Clone, Debug)]
 pub enum Kind {
     Regular(Arc<[u8]>),
@@ -35,7 +35,7 @@ pub enum Kind {
     Symlink(String),
     /// Removes the path from the layers below.
     Whiteout,
-    /// Hides what the layers below have in the directory.
+    /// Hides the lower layers' content of the directory.
     Opaque,
 }
 
@@ -52,18 +52,18 @@ pub struct Entry {
     pub capabilities: Option<Vec<u8>>,
 }
 
-/// How a container of the image starts, as its author knows.
+/// The expected start of a container of the image, as its author knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expect {
-    /// Whatever the real run shows. For generated images.
+    /// Any result of the real run is accepted. For generated images.
     Open,
-    /// It exits with 0, or stays until it is stopped.
+    /// It exits with 0, or runs until it is stopped.
     Runs,
-    /// The runtime does not start it: at which stage, and the name of the errno.
+    /// The runtime does not start it: the stage, and the name of the errno.
     Refused(&'static str, &'static str),
-    /// It ends with this status and says this.
+    /// It ends with this status and prints this.
     Dies(i32, &'static str),
-    /// A signal ends it.
+    /// A signal kills it.
     Killed(i32),
 }
 
@@ -80,7 +80,7 @@ pub struct Case {
     pub env: Vec<String>,
     pub user: String,
     pub workdir: String,
-    /// `Healthcheck.Test` of the config. Where there is one, it is what is run and compared.
+    /// `Healthcheck.Test` of the config. If it is not empty, it is run and compared.
     pub health: Vec<String>,
     pub expect: Expect,
 }
@@ -123,12 +123,12 @@ impl Case {
         &mut self.layers.last_mut().expect("there is one").1
     }
 
-    /// A file of that mode.
+    /// Adds a file with that mode.
     pub fn file(self, path: &str, mode: u32, data: impl AsRef<[u8]>) -> Self {
         self.add(path, Kind::Regular(data.as_ref().into()), mode)
     }
 
-    /// An executable script or program.
+    /// Adds an executable script or program.
     pub fn exe(self, path: &str, data: impl AsRef<[u8]>) -> Self {
         self.file(path, 0o755, data)
     }
@@ -149,14 +149,14 @@ impl Case {
         self.add(dir, Kind::Opaque, 0o755)
     }
 
-    /// The owner of the last entry.
+    /// Sets the owner of the last entry.
     pub fn owner(mut self, uid: u32, gid: u32) -> Self {
         let last = self.top().last_mut().expect("an entry");
         (last.uid, last.gid) = (uid, gid);
         self
     }
 
-    /// File capabilities of the last entry: `cap_net_bind_service`, permitted and effective.
+    /// Sets file capabilities of the last entry: `cap_net_bind_service`, permitted and effective.
     pub fn capable(mut self) -> Self {
         // struct vfs_cap_data of linux/capability.h: revision 2 and the effective bit.
         let words = [0x0200_0001_u32, 1 << 10, 0, 0, 0];
@@ -181,7 +181,7 @@ impl Case {
         self
     }
 
-    /// `CMD text`: what docker makes of the shell form.
+    /// Sets the command that docker makes of the shell form `CMD text`.
     pub fn shell(self, text: &str) -> Self {
         self.cmd(&["/bin/sh", "-c", text])
     }
@@ -226,7 +226,8 @@ impl Case {
         self
     }
 
-    /// What is executed: the healthcheck if there is one, else entrypoint and command.
+    /// Returns the command that is executed: the healthcheck if there is one, otherwise entrypoint and
+    /// command.
     pub fn argv(&self) -> Vec<String> {
         match self.health.split_first() {
             Some((kind, rest)) if kind == "CMD-SHELL" => {

@@ -1,4 +1,4 @@
-//! What imgfs predicts, held against what happened.
+//! Compares imgfs's prediction with the real run.
 
 use imgfs::findings::Level;
 
@@ -7,42 +7,42 @@ use super::predict::{Failed, Prediction, Step, Verdict};
 use super::real::{End, Real};
 use super::trace::Executed;
 
-/// What came of a case.
+/// The result of a case.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// What does not agree.
+    /// Differences.
     pub differs: Vec<String>,
-    /// Messages that are not printed like this, where the errno agrees.
+    /// Messages that were not printed literally, although the errno agrees.
     pub messages: Vec<String>,
-    /// Why imgfs cannot tell how the image starts, if it says so.
+    /// The reason, if imgfs reports that it cannot predict the start.
     pub unknown: Option<String>,
 }
 
-/// Whether a program that was executed is the one of a step.
+/// Returns whether a program that was executed is the program of a step.
 fn is_of(step: &Step, real: &Executed) -> bool {
     let name = step.argv.first().and_then(Option::as_deref);
     let path = !step.path.is_empty() && real.tried.iter().any(|tried| tried.0 == step.path);
-    // A shell may write a relative path as an absolute one.
+    // A shell may convert a relative path to an absolute one.
     let named = name.is_some() && real.argv.first().map(String::as_str) == name;
     if !(path || named) {
         return false;
     }
     let args = step.argv.iter().zip(&real.argv);
     let mut args = args.skip(1).take_while(|(word, _)| word.is_some());
-    // Words that are unknown, and all after them, agree with everything.
+    // Unknown words, and all words after them, match everything.
     args.all(|(word, real)| word.as_ref() == Some(real))
 }
 
-/// Whether a step executes a program whose name is not known, which agrees with every program.
+/// Returns whether a step executes a program with an unknown name, which matches every program.
 fn is_anything(step: &Step) -> bool {
     step.unknown && step.argv.first() == Some(&None)
 }
 
-/// Whether the log has a step, with the outcome that it should have.
+/// Returns whether the log contains a step with the predicted outcome.
 fn happened(step: &Step, real: &Executed) -> bool {
     is_of(step, real)
         && match &step.failure {
-            // What the kernel does not know, shells and execvp(3) give to a shell.
+            // Shells and execvp(3) pass files in an unknown format to a shell.
             None => {
                 step.unknown
                     || real.errno().is_empty()
@@ -55,8 +55,8 @@ fn happened(step: &Step, real: &Executed) -> bool {
         }
 }
 
-/// Whether a program is a shell that was given a file which the kernel does not know: by execvp(3), or by
-/// ash, which executes itself.
+/// Returns whether a program is a shell that was given a file in a format that the kernel does not know:
+/// by execvp(3), or by ash, which executes itself.
 fn is_fallback(real: &Executed) -> bool {
     let name = real.argv.first().map(String::as_str);
     match real.path() {
@@ -66,7 +66,7 @@ fn is_fallback(real: &Executed) -> bool {
     }
 }
 
-/// Text as it is compared: without carriage returns and the number of the process, which tini prints.
+/// Returns the text without carriage returns and without the process number that tini prints.
 fn plain(text: &str) -> String {
     let text = text.replace('\r', "\\x0d");
     match text.split_once("[FATAL tini (") {
@@ -78,7 +78,7 @@ fn plain(text: &str) -> String {
     }
 }
 
-/// Whether a message was printed.
+/// Returns whether a message was printed.
 fn printed(failure: &Failed, real: &Real) -> bool {
     let out = [plain(&real.stderr), plain(&real.stdout)];
     let message = plain(&failure.message);
@@ -89,19 +89,19 @@ fn printed(failure: &Failed, real: &Real) -> bool {
     lines.all(|line| out.iter().any(|text| text.contains(line)))
 }
 
-/// Whether the first step failed as the runtime says.
+/// Returns whether the first step failed as the runtime reports.
 fn refused(failed: &Failed, stage: &str, errno: &str) -> bool {
     match stage {
         "path" if errno == "EXDEV" => failed.message.contains("current directory"),
         "path" => failed.not_in_path,
-        // The runtime looks at the file first, and says what execve would not.
+        // The runtime checks the file first, and reports an error that execve would not.
         "program" if errno == "EISDIR" => failed.message.ends_with("is a directory"),
         "program" | "exec" => !failed.not_in_path && failed.errno.as_deref() == Some(errno),
         _ => false,
     }
 }
 
-/// Compares all.
+/// Compares a prediction with a real run.
 pub fn compare(case: &Case, predicted: &Prediction, real: &Real) -> Outcome {
     let mut outcome = Outcome::default();
     if !real.is_as(&case.expect) {
@@ -129,13 +129,14 @@ pub fn compare(case: &Case, predicted: &Prediction, real: &Real) -> Outcome {
     outcome
 }
 
-/// Whether a program that might have served for ever was executed, and ended before the container did.
+/// Returns whether a program that might have run forever was executed, and ended before the container
+/// did.
 fn served(real: &Real) -> bool {
     let ended = |each: &Executed| each.path().ends_with("/app") && each.status == Some(0);
     real.executed.iter().any(ended)
 }
 
-/// Why the prediction leaves the start open, if it does.
+/// Returns why the prediction leaves the start open, if it does.
 fn open(predicted: &Prediction, real: &Real) -> Option<String> {
     match &predicted.verdict {
         Verdict::Unknown(why) => Some(why.clone()),
@@ -144,13 +145,13 @@ fn open(predicted: &Prediction, real: &Real) -> Option<String> {
             if let Some(step) = predicted.steps.iter().find(may_fail) {
                 return Some(format!("{:?} may be executed, and may fail", step.argv));
             }
-            // A function that is bound lazily is looked up at its first call: nothing tells whether it
+            // A function that is bound lazily is looked up at its first call: it is unknown whether it
             // is called, and check warns.
             let lacks = |finding: &(Level, &str, String)| finding.1 == "missing-symbol";
             if real.stderr.contains("symbol lookup error") && predicted.findings.iter().any(lacks) {
                 return Some("a function is missing that may be called".to_owned());
             }
-            // Nothing tells that the app ends by itself.
+            // It is unknown whether the app ends by itself.
             (!real.runs() && served(real))
                 .then(|| "the app ran, ended, and something failed after it".to_owned())
         }
@@ -158,7 +159,7 @@ fn open(predicted: &Prediction, real: &Real) -> Option<String> {
     }
 }
 
-/// The verdict.
+/// Compares the verdict.
 fn verdict(predicted: &Prediction, real: &Real) -> Option<String> {
     let (end, stderr) = (&real.end, &real.stderr);
     match &predicted.verdict {
@@ -192,7 +193,7 @@ fn verdict(predicted: &Prediction, real: &Real) -> Option<String> {
     }
 }
 
-/// The step that ends the container.
+/// Compares the step that ends the container.
 fn fails(step: &Step, failed: &Failed, real: &Real) -> Option<String> {
     let said = format!(
         "{:?} {:?} should fail with {failed:?}",
@@ -205,7 +206,7 @@ fn fails(step: &Step, failed: &Failed, real: &Real) -> Option<String> {
         End::Exited(0) | End::Running => Some(format!("{said}, but it runs")),
         End::Exited(status) => {
             let logged = real.executed.iter().any(|each| happened(step, each));
-            // Where execve failed, its errno is what agrees; else the message is all there is.
+            // If execve failed, its errno must agree; otherwise only the message can be compared.
             let agrees = match failed.errno {
                 Some(_) => logged || unfound(step, real),
                 None => printed(failed, real),
@@ -219,8 +220,8 @@ fn fails(step: &Step, failed: &Failed, real: &Real) -> Option<String> {
     }
 }
 
-/// Whether it was said that the program of a step is not there or may not be executed: a look-up before
-/// execve leaves nothing in the log.
+/// Returns whether a message says that the program of a step is missing or may not be executed: a
+/// look-up before execve is not in the log.
 fn unfound(step: &Step, real: &Real) -> bool {
     let Some(Some(name)) = step.argv.first() else {
         return false;
@@ -239,15 +240,15 @@ fn unfound(step: &Step, real: &Real) -> bool {
     lines.any(|line| line.contains(&name) && texts.iter().any(|text| line.contains(text)))
 }
 
-/// Programs that utilities execute, which no chain has: `find -exec`.
+/// Programs that utilities execute and that are not in any chain: `find -exec`.
 const UTILITIES: &[&str] = &["chown"];
 
-/// Whether a step starts one of busybox's programs by its name.
+/// Returns whether a step starts a busybox applet by its name.
 fn is_applet(step: &Step) -> bool {
     !step.first && (step.path.starts_with("/bin/") || step.path.starts_with("/usr/bin/env"))
 }
 
-/// Every step.
+/// Compares every step.
 fn steps(case: &Case, predicted: &Prediction, real: &Real) -> Vec<String> {
     let ash = matches!(case.base, Base::Busybox | Base::Musl);
     let mut differs = Vec::new();
@@ -267,14 +268,14 @@ fn steps(case: &Case, predicted: &Prediction, real: &Real) -> Vec<String> {
                     at = from + found + 1;
                 }
             }
-            // Go's and some shells' look-ups do not execute anything.
+            // The look-ups of Go and of some shells do not execute anything.
             (None, Some(failed)) if matches!(real.end, End::Refused(..)) && step.first => {
                 let _ = failed;
             }
             (None, Some(failed)) if printed(failed, real) || unfound(step, real) => {}
-            // The container may end before it comes to that, and redirections may keep it quiet.
+            // The container may end before that step, and redirections may suppress the message.
             (None, Some(_)) if step.beside => {}
-            // Debian's busybox runs its own programs without execve.
+            // Debian's busybox runs its own applets without execve.
             (None, None) if ash && is_applet(step) => {}
             (None, _) => {
                 let argv: Vec<_> = step
@@ -287,7 +288,7 @@ fn steps(case: &Case, predicted: &Prediction, real: &Real) -> Vec<String> {
             }
         }
     }
-    // A step whose program is unknown may be any program.
+    // A step with an unknown program may be any program.
     let any = predicted
         .steps
         .iter()
@@ -318,7 +319,7 @@ fn steps(case: &Case, predicted: &Prediction, real: &Real) -> Vec<String> {
     differs
 }
 
-/// The findings.
+/// Compares the findings.
 fn findings(predicted: &Prediction, real: &Real) -> Vec<String> {
     let mut differs = Vec::new();
     if real.runs() {
@@ -341,7 +342,7 @@ fn findings(predicted: &Prediction, real: &Real) -> Vec<String> {
     differs
 }
 
-/// Whether a case is one whose real run the author left open.
+/// Returns whether the author of a case left the result of its real run open.
 pub fn is_open(case: &Case) -> bool {
     case.expect == Expect::Open
 }

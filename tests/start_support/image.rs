@@ -1,4 +1,4 @@
-//! A case as an OCI layout, which imgfs reads, and as directories, which overlayfs merges.
+//! Writes a case as an OCI layout, which imgfs reads, and as directories, which overlayfs merges.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, lchown, symlink};
@@ -12,7 +12,7 @@ use super::case::{Case, Entry, Kind};
 use super::parts::parts;
 use crate::common::{MANIFEST, TAR, pax_record, sha256, write_blob, write_index};
 
-/// The directories above an entry, the uppermost first, without the root.
+/// Returns the parent directories of an entry, the uppermost first, without the root.
 fn parents(path: &str) -> impl Iterator<Item = &str> {
     let slashes = path.match_indices('/').map(|(at, _)| at);
     slashes.filter(|&at| at > 0).map(|at| &path[..at])
@@ -53,7 +53,7 @@ fn write_directory(entries: &[Entry], dir: &Path) {
     }
 }
 
-/// The directories of a case's layers and its base, the upper ones first, as overlayfs wants them.
+/// Returns the directories of a case's layers and its base, the upper ones first, as overlayfs requires.
 pub fn directories(case: &Case, dir: &Path) -> Vec<PathBuf> {
     let mut lower = Vec::new();
     for (number, (_, entries)) in case.layers.iter().enumerate() {
@@ -65,7 +65,7 @@ pub fn directories(case: &Case, dir: &Path) -> Vec<PathBuf> {
     match case.base.name() {
         Some(base) => lower.push(parts().join("bases").join(base)),
         None => {
-            // overlayfs wants two directories, or an empty one below.
+            // overlayfs requires two directories, so an empty one is added below.
             let empty = dir.join("empty");
             fs::create_dir(&empty).unwrap();
             lower.push(empty);
@@ -85,7 +85,7 @@ fn header(kind: tar::EntryType, entry: &Entry) -> tar::Header {
     header
 }
 
-/// One layer as a tar stream.
+/// Returns one layer as a tar stream.
 fn tar_stream(entries: &[Entry]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     let mut made = Vec::<String>::new();
@@ -151,7 +151,7 @@ fn tar_stream(entries: &[Entry]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-/// The digests of the tars of the bases, by name.
+/// Returns the digest of a base's tar, by name.
 fn base_digest(name: &'static str) -> String {
     static DIGESTS: OnceLock<Vec<(&'static str, String)>> = OnceLock::new();
     let all = DIGESTS.get_or_init(|| {
@@ -164,7 +164,7 @@ fn base_digest(name: &'static str) -> String {
     all.iter().find(|each| each.0 == name).unwrap().1.clone()
 }
 
-/// Writes the image into an OCI layout at `dir`. The base's blob is a link to the one file of it.
+/// Writes the image into an OCI layout at `dir`. The base's blob is a link to a shared file.
 pub fn write_layout(case: &Case, dir: &Path) {
     let mut layers = Vec::new();
     let mut diff_ids = Vec::new();

@@ -1,12 +1,12 @@
-//! Cases that imgfs leaves open or foresees otherwise, and why that is accepted.
+//! Cases that imgfs leaves open or predicts wrongly, and why that is accepted.
 
-/// What nginx's entrypoint starts comes out of a pipe.
+/// nginx's entrypoint reads the names of the programs that it starts from a pipe.
 const PIPE: &str = "the scripts that it starts are read from the output of find";
 
 /// A step that may be reached fails.
 const MAY_FAIL: &str = "it depends on files that the running container writes";
 
-/// Cases whose start cannot be told, and why.
+/// Cases whose start cannot be predicted, and why.
 const OPEN: &[(&str, &str)] = &[
     (
         "double-brackets-ash",
@@ -38,7 +38,7 @@ const OPEN: &[(&str, &str)] = &[
     ("postgres-without-the-server", MAY_FAIL),
 ];
 
-/// Cases in which something differs, and why that is accepted.
+/// Cases with a difference, and why it is accepted.
 const EXPLAINED: &[(&str, &str)] = &[
     (
         "mysql-without-a-password",
@@ -63,12 +63,12 @@ fn reason(list: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
     list.iter().find(|each| each.0 == name).map(|each| each.1)
 }
 
-/// Why the start of a case cannot be told.
+/// Returns why the start of a case cannot be predicted.
 pub fn open(name: &str) -> Option<&'static str> {
     reason(OPEN, name)
 }
 
-/// Why a difference is accepted.
+/// Returns why a difference is accepted.
 pub fn explained(name: &str) -> Option<&'static str> {
     reason(EXPLAINED, name)
 }

@@ -1,4 +1,4 @@
-//! What imgfs says of a case: how it starts, and what `imgfs check` finds.
+//! imgfs's prediction for a case: how it starts, and the findings of `imgfs check`.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -12,13 +12,13 @@ use tempfile::TempDir;
 use super::case::Case;
 use super::image::write_layout;
 
-/// How it ends, as imgfs says.
+/// The predicted end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Starts,
     /// This step fails, and the container ends.
     Fails(usize),
-    /// A script ends with this status by itself.
+    /// A script exits by itself with this status.
     Exits(u8),
     NoUser(String),
     NoCommand,
@@ -28,18 +28,18 @@ pub enum Verdict {
 /// One predicted execve.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// The path of the program, as it is executed; empty if it is not found.
+    /// The path of the program as it is executed; empty if it is not found.
     pub path: String,
-    /// The arguments; `None` for one that is unknown.
+    /// The arguments; `None` for an unknown one.
     pub argv: Vec<Option<String>>,
     /// Whether the runtime itself executes it.
     pub first: bool,
     pub certain: bool,
-    /// Whether its place in the order is open: it runs beside others.
+    /// Whether its place in the order is unknown, because it runs concurrently with others.
     pub beside: bool,
-    /// Why it fails, if it does.
+    /// The failure, if it fails.
     pub failure: Option<Failed>,
-    /// Whether that is open.
+    /// Whether its outcome is unknown.
     pub unknown: bool,
 }
 
@@ -50,11 +50,11 @@ pub struct Failed {
     pub errno: Option<String>,
     pub status: i32,
     pub message: String,
-    /// Whether no file of that name was found in PATH.
+    /// Whether no file with that name was found in PATH.
     pub not_in_path: bool,
 }
 
-/// All that imgfs says.
+/// The whole prediction.
 #[derive(Clone, Debug)]
 pub struct Prediction {
     pub verdict: Verdict,
@@ -64,13 +64,13 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    /// The worst level of the findings.
+    /// Returns the worst level of the findings.
     pub fn worst(&self) -> Option<Level> {
         self.findings.iter().map(|finding| finding.0).max()
     }
 }
 
-/// Indexes of the bases, which all cases share.
+/// Returns a cache with the indexes of the bases, which all cases share.
 fn cache() -> CacheDir {
     static DIR: OnceLock<TempDir> = OnceLock::new();
     let dir = DIR.get_or_init(|| tempfile::tempdir().unwrap());
@@ -86,7 +86,7 @@ fn failed(failure: &StepFailure) -> Failed {
     }
 }
 
-/// Asks imgfs about a case; its layout is written to `dir`.
+/// Predicts the start of a case with imgfs; writes its layout to `dir`.
 pub fn predict(case: &Case, dir: &Path) -> Prediction {
     write_layout(case, dir);
     let options = OpenOptions {

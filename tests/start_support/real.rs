@@ -1,4 +1,4 @@
-//! A case is started for real, and everything that it executes is recorded.
+//! Really starts a case, and records everything that it executes.
 
 use std::fs;
 use std::path::Path;
@@ -9,36 +9,36 @@ use super::image::directories;
 use super::parts::parts;
 use super::trace::{self, Executed};
 
-/// How the container ended.
+/// The end of a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The runtime did not start it: at which stage, and the name of the errno.
+    /// The runtime did not start it: the stage, and the name of the errno.
     Refused(String, String),
     /// Process 1 exited with this status.
     Exited(i32),
-    /// A signal ended process 1.
+    /// A signal killed process 1.
     Killed(i32),
-    /// It still ran when its time was over.
+    /// It was still running at the time limit.
     Running,
 }
 
-/// What happened in a real container.
+/// The record of a real container.
 #[derive(Clone, Debug)]
 pub struct Real {
     pub end: End,
-    /// The programs that were executed or should have been, in the order in which that began.
+    /// The programs that were executed, or whose execution failed, in the order in which that began.
     pub executed: Vec<Executed>,
     pub stdout: String,
     pub stderr: String,
 }
 
 impl Real {
-    /// Whether the container does what it is for.
+    /// Returns whether the container does what it is for.
     pub fn runs(&self) -> bool {
         matches!(self.end, End::Exited(0) | End::Running)
     }
 
-    /// Whether that is what the author of the case knows.
+    /// Returns whether the result is the one that the author of the case expects.
     pub fn is_as(&self, expect: &Expect) -> bool {
         match (expect, &self.end) {
             (Expect::Open, _) => true,
@@ -55,7 +55,7 @@ impl Real {
     }
 }
 
-/// One line of what `container` reads.
+/// Appends one line to the input of `container`.
 fn line(spec: &mut String, key: &str, value: &str) {
     let value = value.replace('\\', "\\\\").replace('\n', "\\n");
     spec.push_str(&format!("{key} {value}\n"));
@@ -63,10 +63,11 @@ fn line(spec: &mut String, key: &str, value: &str) {
 
 fn output(command: &mut Command) -> Output {
     let output = command.stdin(Stdio::null()).output();
-    output.unwrap_or_else(|e| panic!("{command:?}: {e} (tests/run.sh installs what is needed)"))
+    output
+        .unwrap_or_else(|e| panic!("{command:?}: {e} (tests/run.sh installs what the tests need)"))
 }
 
-/// What `container` wrote into its file.
+/// Parses the result file of `container`.
 fn end(case: &Case, result: &Path, stderr: &str) -> End {
     let said = fs::read_to_string(result).unwrap_or_default();
     let words: Vec<&str> = said.split_whitespace().collect();
@@ -80,10 +81,10 @@ fn end(case: &Case, result: &Path, stderr: &str) -> End {
     }
 }
 
-/// How long a container runs that does not end by itself.
+/// The time limit for a container that does not end by itself.
 const SECONDS: u32 = 2;
 
-/// Starts a case in a directory of its own, which is empty.
+/// Starts a case in a separate, empty directory.
 pub fn start(case: &Case, dir: &Path) -> Real {
     let lower: Vec<_> = directories(case, dir)
         .iter()
@@ -127,8 +128,8 @@ pub fn start(case: &Case, dir: &Path) -> Real {
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     let mut end = end(case, &result, &stderr);
     if end == End::Running {
-        // A signal that would end process 1 does not while it is traced (force_sig_info_to_task of
-        // kernel/signal.c), so another run, without strace, tells.
+        // A signal that would kill process 1 does not kill it while it is traced (force_sig_info_to_task
+        // of kernel/signal.c), so another run, without strace, determines the end.
         let second = self::output(Command::new(&container).args([&spec_path, &result]));
         end = self::end(case, &result, &text(&second.stderr));
     }

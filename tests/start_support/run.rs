@@ -1,4 +1,4 @@
-//! Many cases, a few at a time, and the table of what came of them.
+//! Runs many cases, a few at a time, and prints a table of the results.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +11,7 @@ use super::known;
 use super::predict::predict;
 use super::real;
 
-/// What came of the cases of a class.
+/// The results of a class of cases.
 #[derive(Default)]
 struct Class {
     images: usize,
@@ -22,7 +22,7 @@ struct Class {
     messages: usize,
 }
 
-/// One case: predicted, started and compared.
+/// Predicts, starts and compares one case.
 fn one(case: &Case) -> (Outcome, bool) {
     let dir = tempfile::tempdir().unwrap();
     let layout = dir.path().join("layout");
@@ -40,8 +40,8 @@ fn one(case: &Case) -> (Outcome, bool) {
     (outcome, real.runs())
 }
 
-/// Runs all of them, prints a table of the classes and all that does not agree, and returns the names of
-/// the cases with something that nobody explained.
+/// Runs all cases, prints a table of the classes and all differences, and returns the names of the cases
+/// with an unexplained difference.
 pub fn all(cases: &[Case]) -> Vec<String> {
     let queue = Mutex::new(cases.iter());
     let results = Mutex::new(Vec::new());

@@ -1,8 +1,8 @@
-//! What strace(1) logged, reduced to the programs that were executed.
+//! The log of strace(1), reduced to the programs that were executed.
 
 use std::collections::HashMap;
 
-/// One program that a process executed or tried to, in as many places as it took.
+/// One program that a process executed or tried to execute, possibly at several paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Executed {
     pub pid: u32,
@@ -19,8 +19,8 @@ impl Executed {
         self.tried.last().map_or("", |tried| &tried.0)
     }
 
-    /// The name of the errno with which it ended, empty if it was executed. Of a search along PATH it
-    /// is EACCES if that came up anywhere, as execvp(3) and shells have it.
+    /// Returns the name of the final errno, empty if the program was executed. For a search in PATH it
+    /// is EACCES if any attempt gave that, as in execvp(3) and shells.
     pub fn errno(&self) -> &str {
         let last = self.tried.last().map_or("", |tried| &tried.1);
         let denied = self.tried.iter().any(|tried| tried.1 == "EACCES");
@@ -32,7 +32,7 @@ impl Executed {
     }
 }
 
-/// The names of what execve(2) and stat(2) can answer.
+/// Returns the name of an errno of execve(2) or stat(2).
 pub fn errno_name(number: i32) -> String {
     let known = [
         (1, "EPERM"),
@@ -56,7 +56,7 @@ pub fn errno_name(number: i32) -> String {
     name.map_or_else(|| number.to_string(), |each| each.1.to_owned())
 }
 
-/// Reads a string that strace quoted; returns it and what follows it.
+/// Parses a string that strace quoted; returns it and the rest of the text.
 fn unquote(text: &str) -> Option<(String, &str)> {
     let mut rest = text.strip_prefix('"')?.chars();
     let mut bytes = Vec::new();
@@ -95,7 +95,7 @@ fn unquote(text: &str) -> Option<(String, &str)> {
     None
 }
 
-/// The arguments of a logged execve: its path and argv.
+/// Parses the arguments of a logged execve: its path and argv.
 fn arguments(text: &str) -> Option<(String, Vec<String>)> {
     let (path, rest) = unquote(text)?;
     let mut rest = rest.strip_prefix(", [")?;
@@ -108,7 +108,7 @@ fn arguments(text: &str) -> Option<(String, Vec<String>)> {
     Some((path, argv))
 }
 
-/// The errno at the end of a line, empty for success.
+/// Returns the errno at the end of a line, empty for success.
 fn answer(line: &str) -> String {
     let Some((_, after)) = line.rsplit_once(" = ") else {
         return "unfinished".to_owned();
@@ -122,10 +122,10 @@ fn answer(line: &str) -> String {
     }
 }
 
-/// All programs that were executed, `container` itself left out.
+/// Returns all programs that were executed, except `container` itself.
 pub fn executed(log: &str) -> Vec<Executed> {
     let mut all: Vec<Executed> = Vec::new();
-    // Which of them each process did last, and whether a line of it is unfinished.
+    // The last program of each process, and whether its line is unfinished.
     let mut last: HashMap<u32, usize> = HashMap::new();
     let mut first = true;
     for line in log.lines() {

@@ -1,5 +1,5 @@
-//! What the tests of the store share: a store in a place, and what others say of it.
-#![allow(dead_code)] // Each test program uses its own part of this.
+//! Shared by the tests of the store: a store in a place, and the results of other tools for it.
+#![allow(dead_code)] // Each test program uses only a part of this module.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,19 +10,19 @@ use crate::common::sha256;
 use crate::program::{Place, output, stderr};
 use serde_json::Value;
 
-/// The store's directory.
+/// Returns the store's directory.
 pub fn store(place: &Place) -> PathBuf {
     place.join("data/imgfs")
 }
 
-/// Where a blob of it has to be.
+/// Returns the path that a blob must have.
 pub fn blob(place: &Place, digest: &str) -> PathBuf {
     store(place)
         .join("blobs")
         .join(digest.replacen(':', "/", 1))
 }
 
-/// The digests of all blobs, in order.
+/// Returns the digests of all blobs, in order.
 pub fn blobs(place: &Place) -> Vec<String> {
     let entries = match fs::read_dir(store(place).join("blobs/sha256")) {
         Ok(entries) => entries,
@@ -35,7 +35,7 @@ pub fn blobs(place: &Place) -> Vec<String> {
     names
 }
 
-/// Every blob is what its name says.
+/// Asserts that every blob matches its name.
 #[track_caller]
 pub fn assert_blobs_are_right(place: &Place) {
     for digest in blobs(place) {
@@ -44,7 +44,7 @@ pub fn assert_blobs_are_right(place: &Place) {
     }
 }
 
-/// Runs a command that must succeed; what it prints.
+/// Runs a command that must succeed; returns its output.
 #[track_caller]
 pub fn says(command: &mut Command) -> String {
     let output = output(command);
@@ -52,18 +52,18 @@ pub fn says(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// `imgfs ARGS…`, which must succeed; what it prints.
+/// Runs `imgfs ARGS…`, which must succeed; returns its output.
 #[track_caller]
 pub fn imgfs<S: AsRef<OsStr>>(place: &Place, args: impl IntoIterator<Item = S>) -> String {
     says(place.imgfs().args(args))
 }
 
-/// `imgfs ARGS…`, whatever comes of it.
+/// Runs `imgfs ARGS…`, and returns its result.
 pub fn run<S: AsRef<OsStr>>(place: &Place, args: impl IntoIterator<Item = S>) -> Output {
     output(place.imgfs().args(args))
 }
 
-/// `imgfs images --json`, a value for each.
+/// Returns the output of `imgfs images --json`, a value for each image.
 #[track_caller]
 pub fn images(place: &Place) -> Vec<Value> {
     let text = imgfs(place, ["images", "--json"]);
@@ -72,7 +72,7 @@ pub fn images(place: &Place) -> Vec<Value> {
         .collect()
 }
 
-/// The names in the store.
+/// Returns the names in the store.
 #[track_caller]
 pub fn names(place: &Place) -> Vec<String> {
     let images = images(place);
@@ -80,12 +80,12 @@ pub fn names(place: &Place) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-/// `oci:STORE:NAME`, as skopeo writes it.
+/// Returns `oci:STORE:NAME`, as skopeo writes it.
 pub fn oci(place: &Place, name: &str) -> String {
     format!("oci:{}:{name}", store(place).display())
 }
 
-/// The digest of the manifest or index that skopeo finds.
+/// Returns the digest of the manifest or index that skopeo finds.
 #[track_caller]
 pub fn skopeo_digest(place: &Place, image: &str) -> String {
     let raw = output(place.command("skopeo").args(["inspect", "--raw", image]));
@@ -93,7 +93,7 @@ pub fn skopeo_digest(place: &Place, image: &str) -> String {
     sha256(&raw.stdout)
 }
 
-/// The blobs that a manifest names, its config first.
+/// Returns the blobs that a manifest names, its config first.
 pub fn named_by(manifest: &Path) -> Vec<String> {
     let manifest: Value = serde_json::from_slice(&fs::read(manifest).unwrap()).unwrap();
     let layers = manifest["layers"].as_array().unwrap().iter();

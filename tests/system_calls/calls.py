@@ -1,9 +1,10 @@
-"""Makes system calls on a read-only tree and prints what each returns, one line a call.
+"""Makes system calls on a read-only tree and prints the result of each, one line per call.
 
 usage: calls.py ROOT [UID]
 
-The tree is that of tree.sh. What two file systems cannot have in common is not printed: inode and device
-numbers, lengths of directories, allocated blocks. With UID the calls are made as that user, in no group.
+The tree is that of tree.sh. Results that differ between any two file systems are not printed: inode
+and device numbers, lengths of directories, allocated blocks. With UID the calls are made as that
+user, in no group.
 """
 
 import array
@@ -57,7 +58,8 @@ def statx(path, flags, mask):
     buf = ctypes.create_string_buffer(256)
     c("statx", -100, path.encode(), flags, mask, buf)
     got, _, attributes, nlink, uid, gid, mode = struct.unpack_from("=IIQIIIH", buf.raw)
-    # A file system may tell more than it was asked for, and a read-only one has no use for a time of access.
+    # A file system may return more than was requested, and on a read-only one the access time is
+    # irrelevant.
     return [hex(got & mask & 0x7DF), nlink, uid, gid, oct(mode)]
 
 
@@ -75,7 +77,7 @@ def opened(path, flags, mode=0o644):
 
 
 def listed(path):
-    """Names and types by readdir; the names of one directory have no order."""
+    """Returns names and types by readdir, sorted, since the names of a directory have no order."""
     types = lambda e: (e.is_dir(follow_symlinks=False), e.is_file(follow_symlinks=False), e.is_symlink())
     with os.scandir(path) as entries:
         return sorted((e.name, types(e)) for e in entries)
@@ -280,7 +282,7 @@ def attributes():
         call(f"getxattr into {size}", lambda: c("getxattr", b"text", b"user.a", buf, size))
         call(f"getxattr of an empty value into {size}", lambda: c("getxattr", b"text", b"user.empty", buf, size))
     for path in ["text", "script", "dir", "link", "fifo", "char", "nothing", "missing"]:
-        # What an image says of its files is not in question.
+        # The attributes that imgfs adds are not compared.
         shipped = lambda names: sorted(name for name in names if not name.startswith("user.imgfs."))
         call(f"llistxattr {path}", lambda: shipped(os.listxattr(path, follow_symlinks=False)))
     for size in [0, 1, 100]:
@@ -335,7 +337,7 @@ def others():
 
     def statvfs(path):
         s = os.statvfs(path)
-        # Flags without what a mount says of times, which nothing here changes.
+        # Flags, except those about access times, which are irrelevant here.
         return [s.f_bsize, s.f_frsize, s.f_namemax, hex(s.f_flag & ~0x1400), s.f_bavail > s.f_bfree]
 
     call("statvfs", statvfs, ".")

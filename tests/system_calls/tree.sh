@@ -1,4 +1,5 @@
-# Makes the tree `src` in the working directory that tests/system_calls.rs asks two file systems about.
+# Makes the tree `src` in the working directory, on which tests/system_calls.rs makes calls in two file
+# systems.
 mkdir -p src/dir/sub src/closed src/sticky src/empty
 cd src
 head -c 5000 /dev/zero | tr '\0' x >dir/file

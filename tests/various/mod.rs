@@ -1,6 +1,5 @@
-//! An image with everything that a file can be and have, and a real mount of it to compare commands
-//! with.
-#![allow(dead_code)] // Each test program uses its own part of this.
+//! An image with every type and attribute of file, and a real mount of it to compare commands with.
+#![allow(dead_code)] // Each test program uses only a part of this module.
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,7 +18,8 @@ pub struct Various {
     pub mounted: Mounted,
 }
 
-/// What GNU tar packs of all that PAX can hold (`tests/real/everything.sh` has a comment on each).
+/// Returns a layer packed by GNU tar with everything that PAX supports (`tests/real/everything.sh` has a
+/// comment on each function).
 fn everything(place: &Place) -> Vec<u8> {
     let script = [
         include_str!("../real/everything.sh"),
@@ -32,8 +32,8 @@ fn everything(place: &Place) -> Vec<u8> {
     run(bash.args(["-ec", &script.concat()]).current_dir(&dir)).stdout
 }
 
-/// Layers over it: names that begin or end oddly, patterns as names, things that are gone again, and
-/// executables of several machines.
+/// Returns further layers: names that begin or end oddly, patterns as names, files that are removed
+/// again, and executables for several machines.
 fn upper() -> [Layer; 2] {
     let mut layer = Layer::new();
     for name in [
@@ -103,14 +103,14 @@ impl Various {
         }
     }
 
-    /// `imgfs COMMAND IMAGE ARGS`.
+    /// Returns `imgfs COMMAND IMAGE ARGS`.
     pub fn command(&self, command: &str, args: &[&str]) -> Command {
         let mut imgfs = self.place.imgfs();
         imgfs.arg(command).arg(&self.image).args(args);
         imgfs
     }
 
-    /// What it prints, and that it succeeds.
+    /// Runs it, asserts that it succeeds, and returns its output.
     #[track_caller]
     pub fn bytes(&self, command: &str, args: &[&str]) -> Vec<u8> {
         let output = self.output(command, args);
@@ -128,7 +128,7 @@ impl Various {
         output(&mut self.command(command, args))
     }
 
-    /// A program of this host, run in the mount, in the locale C and in UTC.
+    /// Runs a program of this host in the mount, in the locale C and in UTC.
     pub fn host(&self, program: &str, args: &[&str]) -> Vec<u8> {
         let mut command = Command::new(program);
         command.args(args).current_dir(self.mounted.path());
@@ -136,7 +136,7 @@ impl Various {
     }
 }
 
-/// What a text consists of, each ended by `end`.
+/// Splits a text into parts that each end with `end`.
 pub fn split(bytes: &[u8], end: u8) -> Vec<Vec<u8>> {
     let mut parts: Vec<_> = bytes.split(|&b| b == end).map(<[u8]>::to_vec).collect();
     assert_eq!(

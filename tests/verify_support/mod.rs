@@ -1,6 +1,6 @@
-//! What the tests of `imgfs verify` share: an index for two platforms with an attestation, damages of it,
-//! and what the program says of them.
-#![allow(dead_code)] // Each test program uses its own part of this.
+//! Shared by the tests of `imgfs verify`: an index for two platforms with an attestation, damages of it,
+//! and the program's results.
+#![allow(dead_code)] // Each test program uses only a part of this module.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -28,7 +28,7 @@ pub fn assert_code(output: &Output, code: i32) {
     assert_eq!(output.status.code(), Some(code), "{out}{err}");
 }
 
-/// Every line as JSON, and the exit code, which has to fit them.
+/// Returns every line of the output as JSON; asserts that the exit code agrees with them.
 #[track_caller]
 pub fn checks(place: &Place, image: impl AsRef<Path>) -> Vec<Value> {
     let output = verify(place, &["--json"], image);
@@ -43,7 +43,7 @@ pub fn checks(place: &Place, image: impl AsRef<Path>) -> Vec<Value> {
     lines
 }
 
-/// `KIND [NUMBER] PROBLEM` of what is bad.
+/// Returns `KIND [NUMBER] PROBLEM` for each bad check.
 pub fn bad(checks: &[Value]) -> Vec<String> {
     let bad = checks.iter().filter(|c| c["status"] == "bad");
     let line = |c: &Value| {
@@ -54,7 +54,7 @@ pub fn bad(checks: &[Value]) -> Vec<String> {
     bad.map(line).collect()
 }
 
-/// The one line with this problem.
+/// Returns the only line with this problem.
 #[track_caller]
 pub fn problem<'a>(checks: &'a [Value], id: &str) -> &'a Value {
     let mut found = checks.iter().filter(|c| c["problem"] == id);
@@ -63,7 +63,7 @@ pub fn problem<'a>(checks: &'a [Value], id: &str) -> &'a Value {
     first
 }
 
-/// Names of what came out in this way.
+/// Returns the names of the checks with this status.
 pub fn names<'a>(checks: &'a [Value], status: &str) -> Vec<&'a str> {
     let checks = checks.iter().filter(|c| c["status"] == status);
     checks.map(|c| c["name"].as_str().unwrap()).collect()
@@ -73,8 +73,8 @@ pub fn blob_path(dir: &Path, digest: &str) -> PathBuf {
     dir.join("blobs/sha256").join(&digest[7..])
 }
 
-/// An image of three layers, each compressed in another way; `who` tells it from others. The lowest is
-/// the same for all.
+/// Returns an image of three layers, each compressed in another way; `who` distinguishes it from others.
+/// The lowest layer is the same for all.
 pub fn image(arch: &'static str, who: &str) -> OciImage {
     let noise: Vec<u8> = (0..200_000u32)
         .flat_map(|n| n.wrapping_mul(n).to_le_bytes())
@@ -115,7 +115,7 @@ pub fn write_image(dir: &Path, image: &OciImage, tweak: Tweak<'_>) -> Value {
     entry
 }
 
-/// What BuildKit says about an image (attestation-storage.md).
+/// Returns an attestation about an image, as BuildKit writes it (attestation-storage.md).
 pub fn attestation(dir: &Path, about: &Value) -> Value {
     let mut statement = write_blob(dir, br#"{"_type":"https://in-toto.io/Statement/v0.1"}"#);
     statement["mediaType"] = "application/vnd.in-toto+json".into();
@@ -139,7 +139,7 @@ pub fn attestation(dir: &Path, about: &Value) -> Value {
     )
 }
 
-/// An index of two platforms and an attestation, as `docker buildx` makes it. The first image is
+/// Writes an index of two platforms and an attestation, like `docker buildx`. The first image is
 /// tweaked.
 pub fn index_of_two(place: &Place, tweak: Tweak<'_>) -> PathBuf {
     layout(place, |dir| {
@@ -157,7 +157,7 @@ pub fn index_of_two(place: &Place, tweak: Tweak<'_>) -> PathBuf {
 
 pub fn sound(_: &str, _: &mut Value) {}
 
-/// Hash, length and times of everything below a path.
+/// Returns hash, length and times of everything below a path.
 pub fn state(path: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut pending = vec![path.to_owned()];
@@ -187,7 +187,7 @@ pub fn state(path: &Path) -> Vec<String> {
     found
 }
 
-/// What a shell command prints, its first word.
+/// Returns the first word that a shell command prints.
 pub fn oracle(script: &str, path: &Path) -> String {
     let mut shell = Command::new("sh");
     let output = crate::common::run(shell.args(["-c", script, "sh"]).arg(path));
@@ -195,7 +195,7 @@ pub fn oracle(script: &str, path: &Path) -> String {
     text.split_whitespace().next().unwrap().to_owned()
 }
 
-/// A damage, and what is said of it.
+/// Tests a damage and the resulting reports.
 pub fn damaged(tweak: Tweak<'_>, damage: impl FnOnce(&Path), expected: &[&str]) -> Vec<Value> {
     let place = Place::new();
     let dir = index_of_two(&place, tweak);
@@ -204,14 +204,14 @@ pub fn damaged(tweak: Tweak<'_>, damage: impl FnOnce(&Path), expected: &[&str]) 
     assert_eq!(bad(&found), expected, "{found:#?}");
     let archive = place.file("app.tar", tar_layout(&dir));
     assert_eq!(checks(&place, &archive), found);
-    // What is not at fault is still said to be right, the other image above all.
+    // Undamaged objects are still reported as good, in particular the other image.
     let second = found.iter().filter(|c| c["platform"] == "linux/arm64");
     let own = second.filter(|c| c["number"] != 0);
     assert!(own.clone().all(|c| c["status"] == "ok") && own.count() == 4);
     found
 }
 
-/// The digest of a layer of the first image.
+/// Returns the digest of a layer of the first image.
 pub fn layer(number: usize) -> String {
     sha256(&image("amd64", "first").layers[number].0)
 }

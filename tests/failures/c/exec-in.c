@@ -1,6 +1,7 @@
-/* exec-in ROOT PROGRAM [ARGUMENT...]: what a container runtime does last. Unlike chroot(8), whose
- * execvp(3) gives to a shell what the kernel refuses, it says what execve(2) says. There is a /proc,
- * by which ld.so learns $ORIGIN; it is mounted for this process alone and goes with it. */
+/* exec-in ROOT PROGRAM [ARGUMENT...]: the last step of a container runtime. Unlike chroot(8), whose
+ * execvp(3) passes files that the kernel refuses to a shell, it reports the error of execve(2). There
+ * is a /proc, from which ld.so learns $ORIGIN; it is mounted for this process only and disappears
+ * with it. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sched.h>

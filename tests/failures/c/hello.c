@@ -1,4 +1,4 @@
-/* The program of most images: says that it runs. */
+/* The program of most images: prints that it runs. */
 #include <stdio.h>
 
 int main(void) {

@@ -1,4 +1,4 @@
-/* A library that an image may lack. With TODAY it asks for what libc.so.6 has only since 2.34. */
+/* A library that an image may lack. With TODAY it needs a symbol that libc.so.6 has only since 2.34. */
 #ifdef TODAY
 #define _GNU_SOURCE
 #include <dlfcn.h>

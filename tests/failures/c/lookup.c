@@ -1,4 +1,4 @@
-/* Looks a name up, with glibc by a function that musl has not. */
+/* Looks up a host name; with glibc, by a function that musl does not have. */
 #define _GNU_SOURCE
 #include <netdb.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* Looks a user up. Linked statically, glibc loads what /etc/nsswitch.conf names when it runs. */
+/* Looks up a user. If linked statically, glibc loads the modules that /etc/nsswitch.conf names at run
+ * time. */
 #include <pwd.h>
 #include <stdio.h>
 

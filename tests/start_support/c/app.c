@@ -1,4 +1,4 @@
-/* What an image is for, where only that matters: says so and exits with 0. */
+/* The image's main program where nothing more is needed: prints a line and exits with 0. */
 #include <stdio.h>
 
 int main(void) {

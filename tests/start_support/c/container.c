@@ -1,17 +1,17 @@
-/* container SPEC RESULT: starts a container as moby and runc do, and says how that went.
+/* container SPEC RESULT: starts a container like moby and runc, and reports the result.
  *
- * SPEC is a file of lines `key value`; a value is taken up to the end of the line, with `\n` for a
+ * SPEC is a file of lines `key value`; a value extends to the end of the line, with `\n` for a
  * newline and `\\` for a backslash:
  *   lower DIR...    the layers for overlayfs, the upper one first, separated by `:`
- *   scratch DIR     an empty directory: overlayfs writes into a tmpfs there
+ *   scratch DIR     an empty directory, where a tmpfs for overlayfs is mounted
  *   user SPEC       as in Config.User
  *   cwd DIR         as in Config.WorkingDir
  *   env NAME=VALUE  as in Config.Env
  *   arg WORD        Entrypoint and Cmd
  *   seconds N       the time limit
  *
- * The container has its own mount, PID and UTS namespaces, a /proc, a /dev like that of runc, docker's
- * default capabilities and an init of its own: PROGRAM is process 1. RESULT gets one line:
+ * The container has its own mount, PID and UTS namespaces, a /proc, a /dev like runc's, and docker's
+ * default capabilities. The program is process 1. RESULT gets one line:
  *   error STAGE ERRNO   it was not started; STAGE is user, group, cwd, path (not found in PATH),
  *                       program (not executable) or exec
  *   exit STATUS | signal NUMBER | running
@@ -81,7 +81,7 @@ static void read_spec(const char *path) {
     FILE *file = fopen(path, "r");
     if (!file)
         fault(path);
-    /* What moby sets before the image's own variables. */
+    /* The variables that moby sets before the image's own. */
     set_env("PATH", DEFAULT_PATH, 0);
     set_env("HOSTNAME", "0123456789ab", 0);
     while (fgets(line, sizeof line, file)) {
@@ -127,7 +127,7 @@ static void device(const char *path, int major, int minor) {
     chmod(path, 0666);
 }
 
-/* Mounts the layers and what runc mounts, and makes that the root. */
+/* Mounts the layers and the file systems that runc mounts, and makes the result the root. */
 static void enter_root(void) {
     static char options[1 << 16];
     umask(0);
@@ -160,7 +160,7 @@ static void enter_root(void) {
     if (symlink("/proc/self/fd", "/dev/fd") || symlink("/proc/self/fd/0", "/dev/stdin") ||
         symlink("/proc/self/fd/1", "/dev/stdout") || symlink("/proc/self/fd/2", "/dev/stderr"))
         fault("/dev");
-    /* docker binds its own over these. */
+    /* docker bind-mounts its own files over these. */
     const char *files[] = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"};
     for (int i = 0; i < 3; i++) {
         int fd = open(files[i], O_WRONLY | O_CREAT, 0644);
@@ -170,7 +170,7 @@ static void enter_root(void) {
     sethostname("0123456789ab", 12);
 }
 
-/* moby makes a missing working directory, with its parents, for root. */
+/* moby creates a missing working directory, with its parents, as root. */
 static void make_cwd(void) {
     struct stat st;
     if (!*cwd)
@@ -190,7 +190,7 @@ static void make_cwd(void) {
     free(copy);
 }
 
-/* docker's default capabilities; other users than root have none at first (moby, oci/caps). */
+/* docker's default capabilities; users other than root have none at first (moby, oci/caps). */
 static const int kept[] = {CAP_CHOWN,   CAP_DAC_OVERRIDE,     CAP_FSETID,     CAP_FOWNER, CAP_MKNOD,
                            CAP_NET_RAW, CAP_SETGID,           CAP_SETUID,     CAP_SETFCAP, CAP_SETPCAP,
                            CAP_KILL,    CAP_NET_BIND_SERVICE, CAP_SYS_CHROOT, CAP_AUDIT_WRITE};
@@ -202,7 +202,7 @@ static unsigned long long kept_mask(void) {
     return mask;
 }
 
-/* finalizeNamespace of runc's init_linux.go, from the change of directory on. */
+/* finalizeNamespace of runc's init_linux.go, from the change of the working directory on. */
 static void become(const struct exec_user *who) {
     int again = 0;
     if (chdir(cwd)) {
@@ -236,7 +236,7 @@ static void become(const struct exec_user *who) {
         fault("capset");
 }
 
-/* findExecutable of Go's os/exec/lp_unix.go; an errno. */
+/* findExecutable of Go's os/exec/lp_unix.go; returns an errno. */
 static int find_executable(const char *path) {
     struct stat st;
     if (stat(path, &st))
@@ -248,7 +248,7 @@ static int find_executable(const char *path) {
     return 0;
 }
 
-/* exec.LookPath: where the program is. Ends if it is nowhere. */
+/* exec.LookPath: returns the path of the program. Exits if it is not found. */
 static const char *look_path(const char *name) {
     static char path[8192];
     if (strchr(name, '/')) {
@@ -262,7 +262,7 @@ static const char *look_path(const char *name) {
         size_t length = strcspn(dirs, ":");
         snprintf(path, sizeof path, "%.*s%s%s", (int)length, dirs, length ? "/" : "", name);
         if (!find_executable(path)) {
-            /* ErrDot: Go refuses what is found relative to the working directory. */
+            /* ErrDot: Go refuses a program that is found relative to the working directory. */
             if (*path != '/')
                 end("path", EXDEV);
             return path;
@@ -326,7 +326,7 @@ int main(int argc, char **argv) {
     if (waitpid(pid, &status, 0) != pid)
         fault("wait");
     if (lseek(result, 0, SEEK_CUR) > 0)
-        return 0; /* It has said why it was not started. */
+        return 0; /* The reason is already in RESULT. */
     if (late)
         dprintf(result, "running\n");
     else if (WIFSIGNALED(status))

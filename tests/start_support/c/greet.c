@@ -1,4 +1,4 @@
-/* A library of the app. Without LACKING it has all that uses-greet.c needs. */
+/* A library of the app. Without LACKING it defines everything that uses-greet.c needs. */
 #include <stdio.h>
 
 int greeting_size = 8;

@@ -1,4 +1,4 @@
-/* Says how it was started: arguments, ids, working directory and a few variables. */
+/* Prints how it was started: arguments, ids, working directory and a few variables. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* su-exec USER[:GROUP] PROGRAM [ARGUMENT...], in the manner of github.com/ncopa/su-exec: becomes the
- * user and executes the program with execvp(3). */
+/* su-exec USER[:GROUP] PROGRAM [ARGUMENT...], like github.com/ncopa/su-exec: switches to the user and
+ * executes the program with execvp(3). */
 #define _GNU_SOURCE
 #include <err.h>
 #include <grp.h>

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* strconv.Atoi: whether all of a word is a number. */
+/* strconv.Atoi: returns whether the whole word is a number. */
 static int number(const char *word, long *value) {
     char *end;
     if (!*word || strspn(word, "+-0123456789") != strlen(word))
@@ -15,7 +15,7 @@ static int number(const char *word, long *value) {
     return !*end;
 }
 
-/* Cuts a line at colons; fields that are not there are empty. */
+/* Splits a line at colons; missing fields are empty. */
 static void cut(char *line, char **fields, int count) {
     for (int i = 0; i < count; i++) {
         fields[i] = line;
@@ -30,7 +30,7 @@ static long field_number(const char *field) {
     return number(field, &value) ? value : 0;
 }
 
-/* Whether a comma-separated list has a name. */
+/* Returns whether a comma-separated list contains a name. */
 static int listed(char *list, const char *name) {
     for (char *each = strtok(list, ","); each; each = strtok(NULL, ","))
         if (!strcmp(each, name))

@@ -1,4 +1,4 @@
-/* GetExecUser of github.com/moby/sys/user, which moby and runc find the user with. */
+/* GetExecUser of github.com/moby/sys/user, with which moby and runc find the user. */
 #include <sys/types.h>
 
 struct exec_user {

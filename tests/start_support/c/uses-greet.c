@@ -5,7 +5,7 @@
  *   4  the variable greet_twice_count
  *   5  greet_twice, weak
  *   6  the address of greet_twice, in its data
- *   7  nothing: the library is needed all the same */
+ *   7  nothing: the library is still needed */
 #include <stdio.h>
 
 extern void greet(void);

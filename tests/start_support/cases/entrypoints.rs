@@ -1,10 +1,10 @@
-//! Entrypoint scripts in the manner of well-known images, each right and with things that go wrong.
+//! Entrypoint scripts like those of well-known images, correct and with errors.
 
 use crate::start_support::case::{Case, busybox, debian, musl};
 use crate::start_support::parts::program;
 
-/// In the manner of database images: becomes another user, runs what is in a directory once, and ends
-/// in `exec "$@"`.
+/// Like database images: switches to another user, runs the files of a directory once, and ends in `exec
+/// "$@"`.
 const POSTGRES: &str = r#"#!/usr/bin/env bash
 set -Eeo pipefail
 
@@ -108,7 +108,7 @@ fi
 exec "$@"
 "#;
 
-/// Over Debian with gosu, or over musl with su-exec.
+/// Returns an image on Debian with gosu, or on musl with su-exec.
 fn redis(base: fn(String) -> Case, name: &str, switch: &str, app: &str) -> Case {
     base(name.to_owned())
         .dir("/data", 0o755)
@@ -278,7 +278,7 @@ fn node(base: fn(String) -> Case, name: &str, app: &str) -> Case {
         .cmd(&["node"])
 }
 
-/// A template is filled in, then the program starts.
+/// Fills in a template, then starts the program.
 const WORDPRESS: &str = r#"#!/usr/bin/env bash
 set -Eeuo pipefail
 

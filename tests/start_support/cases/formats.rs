@@ -5,7 +5,7 @@ use crate::start_support::parts::program;
 
 const BODY: &str = "exec /app\n";
 
-/// A file `/run` with these bytes, started by `start`.
+/// Returns a file `/run` with these bytes, started by `start`.
 fn direct(name: &str, bytes: impl AsRef<[u8]>) -> Case {
     busybox(name)
         .exe("/app", program("app"))
@@ -13,7 +13,7 @@ fn direct(name: &str, bytes: impl AsRef<[u8]>) -> Case {
         .entrypoint(&["/run"])
 }
 
-/// A file `/run` without a shebang, in the image of `case`, started by this command.
+/// Returns a file `/run` without a shebang, in the image of `case`, started by this command.
 fn plain(case: Case, argv: &[&str]) -> Case {
     case.exe("/app", program("app"))
         .exe("/run", BODY)

@@ -1,9 +1,9 @@
-//! Programs that start another one: small inits, switches of user, `env`, `nice`.
+//! Programs that start another one: small inits, programs that switch the user, `env`, `nice`.
 
 use crate::start_support::case::{Case, busybox, debian, musl};
 use crate::start_support::parts::program;
 
-/// A launcher of Debian in front of the app, and in front of nothing.
+/// A launcher of Debian before the app, and without a program.
 fn both(name: &str, words: &[&str], status: i32, text: &'static str) -> [Case; 2] {
     let argv = |program| [words, &[program]].concat();
     [
@@ -17,7 +17,7 @@ fn both(name: &str, words: &[&str], status: i32, text: &'static str) -> [Case; 2
     ]
 }
 
-/// The same over busybox or musl.
+/// Like [`both`], on busybox or musl.
 fn both_over(
     base: fn(String) -> Case,
     name: &str,
@@ -278,7 +278,7 @@ pub fn cases() -> Vec<Case> {
     all
 }
 
-/// Health checks: what is run is the test, in an image whose entrypoint runs.
+/// Returns images with health checks: the check is run, in an image whose entrypoint runs.
 pub fn health() -> Vec<Case> {
     let app = |name: &str| {
         debian(name)

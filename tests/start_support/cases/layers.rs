@@ -1,4 +1,4 @@
-//! What later layers remove or replace.
+//! Files that later layers remove or replace.
 
 use crate::start_support::case::{Case, busybox, debian};
 use crate::start_support::parts::program;

@@ -1,4 +1,4 @@
-//! Loaders that are not there or are something else, and libraries that they do not find.
+//! Loaders that are missing or are something else, and libraries that they do not find.
 
 use crate::start_support::case::{Case, busybox, debian, musl, scratch};
 use crate::start_support::parts::{program, with_interpreter, with_runpath};
@@ -7,14 +7,14 @@ const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 const NO_GREET: &str = "libgreet.so.1: cannot open shared object file: No such file or directory";
 const MUSL_NO_GREET: &str = "Error loading shared library libgreet.so.1: No such file or directory";
 
-/// A dynamic program whose loader is `/opt/ld.so`, over Debian.
+/// A dynamic program whose loader is `/opt/ld.so`, on Debian.
 fn loader(name: &str) -> Case {
     debian(name)
         .exe("/app", with_interpreter("glibc-app-room", "/opt/ld.so"))
         .entrypoint(&["/app"])
 }
 
-/// A program of glibc that needs libgreet.so.1, which is at this path if it is not empty.
+/// A glibc program that needs libgreet.so.1, which is at this path if the path is not empty.
 fn greet(name: &str, library: &str) -> Case {
     let case = debian(name)
         .exe("/app", program("glibc-greet1-lazy"))
@@ -25,7 +25,7 @@ fn greet(name: &str, library: &str) -> Case {
     }
 }
 
-/// The same for musl.
+/// Like [`greet`], for musl.
 fn musl_greet(name: &str, library: &str) -> Case {
     let case = musl(name)
         .exe("/app", program("musl-greet1-lazy"))
@@ -123,7 +123,7 @@ pub fn libraries() -> Vec<Case> {
         greet("library-missing", "").dies(127, NO_GREET),
         greet("library-missing-behind-sh", "").shell("exec /app").dies(127, NO_GREET),
         greet("library-in-a-default-directory", "/usr/lib/libgreet.so.1").runs(),
-        // /usr/local/lib is only in ld.so.cache, which does not have it.
+        // /usr/local/lib is only searched through ld.so.cache, which does not contain the library.
         greet("library-not-in-the-cache", "/usr/local/lib/libgreet.so.1").dies(127, NO_GREET),
         greet("library-in-the-environment", "/opt/lib/libgreet.so.1").env("LD_LIBRARY_PATH=/opt/lib").runs(),
         greet("library-in-the-environment-after-semicolon", "/opt/lib/libgreet.so.1").env("LD_LIBRARY_PATH=/none;/opt/lib").runs(),
@@ -287,7 +287,7 @@ pub fn libraries() -> Vec<Case> {
 }
 
 pub fn symbols() -> Vec<Case> {
-    // A program that asks for what the libgreet.so.1 of the image lacks.
+    // A program that needs a symbol that the image's libgreet.so.1 lacks.
     let lacks = |libc: &str, mode: u32, bind: &str| {
         let name = format!("{libc}-symbol-mode-{mode}-{bind}");
         let case = if libc == "musl" {

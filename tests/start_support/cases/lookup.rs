@@ -1,4 +1,4 @@
-//! Where the program is: PATH, relative paths, symbolic links.
+//! The search for the program: PATH, relative paths, symbolic links.
 
 use crate::start_support::case::{Case, busybox, debian};
 use crate::start_support::parts::program;
@@ -10,7 +10,7 @@ fn app(name: &str) -> Case {
     busybox(name).exe(APP, program("app"))
 }
 
-/// A link at `/app`.
+/// Returns a link at `/app`.
 fn link(name: &str, target: &str) -> Case {
     app(name).link("/app", target).entrypoint(&["/app"])
 }
@@ -172,7 +172,7 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
-/// So many links, one to the next, the last one to the app.
+/// Returns a chain of `count` links, the last one to the app.
 fn chain_of_links(count: usize) -> Case {
     let mut case = app(&format!("{count}-links"));
     for number in 1..=count {

@@ -1,4 +1,4 @@
-//! The images that were made by hand, by what goes wrong in them.
+//! The images that were made by hand, by the kind of error in them.
 
 use super::case::Case;
 
@@ -31,7 +31,7 @@ const CLASSES: &[Class] = &[
     ("health checks", launchers::health),
 ];
 
-/// All images.
+/// Returns all images.
 pub fn all() -> Vec<Case> {
     let named = CLASSES
         .iter()

@@ -5,7 +5,7 @@ use crate::start_support::parts::{program, with_interpreter};
 
 const SCRIPT: &str = "#!/bin/sh\nexec /app\n";
 
-/// A script at `/entry.sh` that executes `/app`, as `user`.
+/// Returns a script at `/entry.sh` that executes `/app`, as `user`.
 fn script(name: &str, mode: u32, user: &str) -> Case {
     let case = busybox(name).exe("/app", program("app"));
     case.file("/entry.sh", mode, SCRIPT)
@@ -13,13 +13,13 @@ fn script(name: &str, mode: u32, user: &str) -> Case {
         .user(user)
 }
 
-/// A program at `/app`, as `user`.
+/// Returns a program at `/app`, as `user`.
 fn app(name: &str, mode: u32, user: &str) -> Case {
     let case = busybox(name).file("/app", mode, program("app"));
     case.entrypoint(&["/app"]).user(user)
 }
 
-/// A program in `/opt/dir`, which has this mode.
+/// Returns a program in `/opt/dir`, which has this mode.
 fn below(name: &str, mode: u32, user: &str) -> Case {
     let case = busybox(name)
         .dir("/opt/dir", mode)
@@ -32,7 +32,7 @@ pub fn cases() -> Vec<Case> {
         script("script-runs", 0o755, "").runs(),
         script("script-without-x", 0o644, "").refused("program", "EACCES"),
         script("script-with-x-for-others-as-root", 0o001, "").runs(),
-        // The kernel executes it; the shell of another user cannot read it.
+        // The kernel executes it, but the shell of another user cannot read it.
         script("script-without-r-as-user", 0o711, "app").dies(2, "Permission denied"),
         script("script-without-r-as-root", 0o111, "").runs(),
         script("script-for-root-only-as-user", 0o700, "app").refused("program", "EACCES"),
@@ -186,7 +186,7 @@ pub fn cases() -> Vec<Case> {
             .env("LD_LIBRARY_PATH=/usr/local/lib")
             .entrypoint(&["/app"])
             .user("app")
-            // The loader goes on to the next directory, and tells of the last one.
+            // The loader continues with the next directory, and reports the last one.
             .dies(
                 127,
                 "libgreet.so.1: cannot open shared object file: No such file or directory",

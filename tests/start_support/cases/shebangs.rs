@@ -3,7 +3,7 @@
 use crate::start_support::case::{Case, busybox, debian};
 use crate::start_support::parts::program;
 
-/// A script `/run` with this first line, over busybox.
+/// A script `/run` with this first line, on busybox.
 fn line(name: &str, first: &str) -> Case {
     let text = format!("{first}\nexec /app\n");
     busybox(name)
@@ -12,7 +12,7 @@ fn line(name: &str, first: &str) -> Case {
         .entrypoint(&["/run"])
 }
 
-/// The same over Debian.
+/// Like [`line`], on Debian.
 fn debian_line(name: &str, first: &str) -> Case {
     let text = format!("{first}\nexec /app\n");
     debian(name)
@@ -21,7 +21,7 @@ fn debian_line(name: &str, first: &str) -> Case {
         .entrypoint(&["/run"])
 }
 
-/// Scripts that interpret each other, so many of them, the last one interpreted by the app.
+/// Returns a chain of `length` scripts that interpret each other, the last one interpreted by the app.
 fn chain(length: usize) -> Case {
     let mut case = busybox(format!("chain-of-{length}-scripts")).exe("/app", program("app"));
     for number in 1..=length {
@@ -34,7 +34,7 @@ fn chain(length: usize) -> Case {
     case.entrypoint(&[&format!("/s{length}")])
 }
 
-/// A first line of so many bytes, the newline not counted, with a long argument.
+/// Returns a first line of `length` bytes, without the newline, with a long argument.
 fn long(name: &str, length: usize) -> Case {
     let mut first = "#!/app ".to_owned();
     first.push_str(&"x".repeat(length - first.len()));
@@ -44,7 +44,7 @@ fn long(name: &str, length: usize) -> Case {
         .entrypoint(&["/run"])
 }
 
-/// A first line whose interpreter has a path of so many bytes.
+/// Returns a first line whose interpreter has a path of `length` bytes.
 fn deep(name: &str, length: usize) -> Case {
     let mut dir = "/opt".to_owned();
     while dir.len() + 40 < length {
@@ -75,7 +75,7 @@ pub fn cases() -> Vec<Case> {
             .exe("/run", "#!\n")
             .entrypoint(&["/run"])
             .refused("exec", "ENOEXEC"),
-        // The kernel takes the zeros behind the file for an empty path: the working directory.
+        // The kernel reads the zeros after the end of the file as an empty path: the working directory.
         busybox("two-bytes")
             .exe("/run", "#!")
             .entrypoint(&["/run"])

@@ -1,4 +1,4 @@
-//! Shell code: what it starts, under which conditions, and how it ends.
+//! Shell code: the programs that it starts, under which conditions, and how it ends.
 
 use crate::start_support::case::{Case, busybox, debian};
 use crate::start_support::parts::program;
@@ -17,7 +17,7 @@ fn each(name: &str, text: &str) -> [Case; 3] {
     ]
 }
 
-/// The same with arguments.
+/// Returns the cases with arguments.
 fn with_cmd(cases: [Case; 3], words: &[&str]) -> [Case; 3] {
     cases.map(|case| case.cmd(words))
 }
@@ -30,7 +30,7 @@ fn die(cases: [Case; 3], status: i32, text: &'static str) -> [Case; 3] {
     cases.map(|case| case.dies(status, text))
 }
 
-/// The same with a status for each of dash, bash and ash.
+/// Returns the cases with an exit status for each of dash, bash and ash.
 fn die_each(cases: [Case; 3], status: [i32; 3], text: &'static str) -> [Case; 3] {
     let mut status = status.into_iter();
     cases.map(|case| case.dies(status.next().unwrap_or_default(), text))
@@ -284,7 +284,7 @@ pub fn shell() -> Vec<Case> {
         )),
         run(each("source", ". /opt/lib.sh\nstart\n")
             .map(|c| c.file("/opt/lib.sh", 0o644, "start() { exec /app; }\n"))),
-        // bash goes on, unless it is called sh.
+        // bash continues, unless it is called sh.
         {
             let [dash, bash, ash] = each("source-of-nothing", ". /opt/lib.sh\nexec /app\n");
             [
@@ -321,7 +321,7 @@ pub fn shell() -> Vec<Case> {
     all
 }
 
-/// What the shells do not agree on.
+/// Returns cases in which the shells differ.
 fn differing() -> Vec<Case> {
     let script = |case: Case, shell: &str, text: &str| {
         let text = format!("#!/bin/{shell}\n{text}");
@@ -385,7 +385,7 @@ fn differing() -> Vec<Case> {
             .exe("/app", program("app"))
             .shell("exec bash -c /app")
             .dies(127, "bash: not found"),
-        // A config that docker makes of the shell form.
+        // A config that docker writes for the shell form.
         busybox("shell-form")
             .exe("/app", program("app"))
             .shell("/app --flag 'a b'")

@@ -1,11 +1,11 @@
-//! What the loader gets: its environment, RUNPATHs through links, libraries that lack symbols. Drawn at
+//! The loader's input: its environment, RUNPATHs through links, libraries that lack symbols. Drawn at
 //! random, for both C libraries.
 
 use super::Random;
 use crate::start_support::case::{Case, debian, musl};
 use crate::start_support::parts::{program, with_runpath};
 
-/// A base and the prefix of its programs.
+/// Returns a base and the prefix of its programs.
 fn libc(random: &mut Random, name: String) -> (Case, &'static str) {
     match random.percent(60) {
         true => (debian(name), "glibc"),

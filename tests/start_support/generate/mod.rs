@@ -1,4 +1,4 @@
-//! Images that are drawn at random: the same ones for the same seed.
+//! Random images: the same ones for the same seed.
 
 use super::case::Case;
 
@@ -11,7 +11,7 @@ mod shebangs;
 pub struct Random(u64);
 
 impl Random {
-    /// The generator of one case.
+    /// Returns the generator of one case.
     pub fn new(seed: u64, class: &str, number: usize) -> Self {
         let mut state = seed ^ (number as u64) << 20;
         for byte in class.bytes() {
@@ -28,28 +28,28 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number below `limit`.
+    /// Returns a number below `limit`.
     pub fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit as u64) as usize
     }
 
-    /// True in so many of a hundred draws.
+    /// Returns true in `percent` of a hundred draws on average.
     pub fn percent(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    /// One of several.
+    /// Returns one of several.
     pub fn of<'a, T: ?Sized>(&mut self, all: &[&'a T]) -> &'a T {
         all[self.below(all.len())]
     }
 
-    /// One of several values.
+    /// Returns one of several values.
     pub fn pick<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.below(all.len())]
     }
 }
 
-/// A class of generated images: its name, how many there are, and what draws one.
+/// A class of generated images: its name, the number of images, and the function that generates one.
 type Class = (&'static str, usize, fn(&mut Random, String) -> Case);
 
 const CLASSES: &[Class] = &[
@@ -61,13 +61,13 @@ const CLASSES: &[Class] = &[
     ("random symbols", 120, environment::draw_symbol),
 ];
 
-/// The seed of this run: PROPTEST_RNG_SEED, which tests/run.sh sets, or 1.
+/// Returns the seed of this run: PROPTEST_RNG_SEED, which tests/run.sh sets, or 1.
 pub fn seed() -> u64 {
     let set = std::env::var("PROPTEST_RNG_SEED").ok();
     set.and_then(|seed| seed.parse().ok()).unwrap_or(1)
 }
 
-/// All images of a seed.
+/// Returns all images of a seed.
 pub fn all(seed: u64) -> Vec<Case> {
     let mut cases = Vec::new();
     for &(class, count, draw) in CLASSES {

@@ -48,7 +48,7 @@ const USERS: &[&str] = &[
     "app:ghost",
 ];
 
-/// What starts `/opt/dir/run`.
+/// Adds a command that starts `/opt/dir/run`.
 pub fn start(random: &mut Random, case: Case, path: &str) -> Case {
     let on_debian = matches!(case.base, crate::start_support::case::Base::Debian);
     let exec = format!("exec {path}");

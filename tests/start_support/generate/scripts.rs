@@ -1,10 +1,10 @@
-//! Shell scripts that are drawn at random, for dash, bash and busybox.
+//! Random shell scripts, for dash, bash and busybox.
 
 use super::Random;
 use crate::start_support::case::{Case, busybox, debian};
 use crate::start_support::parts::program;
 
-/// A command, which may start something that is there, or not.
+/// Returns a command, which may start an existing program, or a missing one.
 fn command(random: &mut Random) -> &'static str {
     random.of(&[
         "/opt/app",
@@ -32,7 +32,7 @@ fn command(random: &mut Random) -> &'static str {
     ])
 }
 
-/// A condition.
+/// Returns a condition.
 fn condition(random: &mut Random) -> &'static str {
     random.of(&[
         "[ -x /opt/app ]",
@@ -55,7 +55,7 @@ fn condition(random: &mut Random) -> &'static str {
     ])
 }
 
-/// A statement with its newline.
+/// Returns a statement with its newline.
 fn statement(random: &mut Random, depth: usize) -> String {
     let simple = command(random);
     if depth == 0 {

@@ -1,11 +1,11 @@
-//! Scripts that interpret each other, with first lines that are drawn at random.
+//! Scripts that interpret each other, with random first lines.
 
 use super::Random;
 use super::permissions::start;
 use crate::start_support::case::{Case, busybox, debian, musl};
 use crate::start_support::parts::program;
 
-/// The first line that names an interpreter, mostly as it should be.
+/// Returns the first line that names an interpreter, usually a correct one.
 fn line(random: &mut Random, interpreter: &str) -> String {
     match random.below(26) {
         0 => format!("#! {interpreter}\n"),
@@ -35,7 +35,7 @@ pub fn draw(random: &mut Random, name: String) -> Case {
             0 => "/opt/app".to_owned(),
             _ => format!("/opt/s{}", number - 1),
         };
-        // One mistake is enough to see what comes of it.
+        // One error is enough to test its effect.
         let first = if random.percent(40) {
             line(random, &interpreter)
         } else {

@@ -1,4 +1,4 @@
-// Says for which machine it was built, as whoever linked it claimed.
+// Prints the machine that it was built for, as claimed by the linker's flags.
 package main
 
 import "os"

@@ -1,5 +1,5 @@
-// Talks TLS to itself and trusts whom the image trusts. With the argument "ca" it prints the
-// certificate of the authority that signed for it, which a healthy image has among its roots.
+// Connects to itself with TLS and trusts the roots of the image. With the argument "ca" it prints the
+// certificate of the authority that signed its own, which a healthy image has among its roots.
 package main
 
 import (
@@ -23,7 +23,7 @@ func check(err error) {
 	}
 }
 
-// The key is the same each time, and so is the certificate.
+// The key is the same in every run, and so is the certificate.
 var (
 	key       = ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 	authority = &x509.Certificate{

@@ -1,4 +1,4 @@
-// Looks a user up; without cgo in /etc/passwd.
+// Looks up a user; without cgo, in /etc/passwd.
 package main
 
 import (

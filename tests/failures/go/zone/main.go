@@ -1,4 +1,4 @@
-// Wants to know what time it is elsewhere.
+// Prints the time in another time zone.
 package main
 
 import (
