@@ -54,7 +54,7 @@ pub(crate) fn run(args: &CacheArgs) -> anyhow::Result<ExitCode> {
         Some(CacheCommand::Show(show)) => CacheCommand::Show(CacheShowArgs {
             json: show.json || args.show.json,
         }),
-        Some(_) if args.show.json => anyhow::bail!("--json is an option of imgfs cache show only"),
+        Some(_) if args.show.json => anyhow::bail!("only imgfs cache show has the option --json"),
         Some(command) => command,
     };
     let path = args.dir.path();

@@ -7,9 +7,9 @@ use std::os::unix::ffi::OsStrExt;
 use imgfs::layer::printable;
 use imgfs::view::{ImageFs, Value, ViewError};
 
-/// How paths are written to standard output. On a terminal, control characters and invalid
-/// UTF-8 are escaped. Otherwise paths have the escapes of a sidecar: each path is one line, and every byte
-/// can be recovered.
+/// How paths are written to standard output. On a terminal, control characters and invalid UTF-8 are
+/// escaped. Otherwise paths have the escapes of a sidecar: each path is one line, and every byte can be
+/// recovered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Spelling {
     terminal: bool,

@@ -13,9 +13,9 @@ pub(crate) struct Age(pub Duration);
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnitError {
-    #[error("write whole bytes, or a whole number of K, M, G or T: 64M, or 1536M for 1.5G")]
+    #[error("expected a number of bytes, or a whole number of K, M, G or T, such as 64M")]
     NoSize,
-    #[error("write a whole number of s, m, h, d or w: 12h, 30d")]
+    #[error("expected a whole number of s, m, h, d or w, such as 12h or 30d")]
     NoAge,
     #[error("the number is too large")]
     TooMuch,

@@ -90,7 +90,7 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     match written {
         Ok(left_out) if left_out.count > 0 => {
             eprintln!(
-                "imgfs: {name}: left out {} paths that are longer than {MAX_PATH} bytes; the first is {}",
+                "imgfs: {name}: left out paths longer than {MAX_PATH} bytes ({} in total); the first is {}",
                 left_out.count,
                 printable(&left_out.first)
             );
