@@ -90,7 +90,9 @@ pub(crate) enum Command {
     /// The blobs stay. Run imgfs prune to free their space.
     #[command(alias = "rmi")]
     Rm(RmArgs),
-    /// Remove blobs that no name in the store refers to, except those in use by a mount or a pull.
+    /// Remove unused blobs from the store.
+    ///
+    /// These are the blobs that no name refers to, except those in use by a mount or a pull.
     Prune(PruneArgs),
     /// Show the disk usage of the store and the cache.
     Df(DfArgs),
@@ -126,7 +128,7 @@ pub(crate) struct MountArgs {
     /// An existing directory to mount the image on.
     pub mountpoint: PathBuf,
 
-    /// The platform to choose from a multi-platform image [default: the platform of this host].
+    /// The platform of a multi-platform image, or all [default: the platform of this host].
     ///
     /// With all, every platform is mounted in a directory of its own, such as linux_arm64.
     #[arg(long, value_name = "all|OS/ARCH[/VARIANT]")]

@@ -32,7 +32,7 @@ Tests (patterns are those of fnmatch(3), applied to bytes):
   -true, -false
   --layer N                        the file is from layer N; the lowest is 0
   --where CONDITION                its sidecar matches: 'GOARCH=arm64 and NEEDED~libssl*'. KEY (is
-                                   present), = !=, ~ !~ (patterns), < <= > >= (numbers and versions),
+                                   present), = !=, ~ !~ (patterns), < <= > >= (numbers, versions),
                                    and, or, not, ( ); one matching member of a list is enough
 
 Operators, by decreasing precedence: ( … ), ! or -not, -a or nothing, -o, comma.

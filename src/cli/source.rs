@@ -20,7 +20,7 @@ pub(crate) const KEEPING: Duration = Duration::from_secs(60);
 /// The options of a command that reads an image without mounting it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SourceArgs {
-    /// The platform to choose from a multi-platform image [default: the platform of this host].
+    /// The platform of a multi-platform image [default: the platform of this host].
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub platform: Option<Platform>,
 
