@@ -199,7 +199,7 @@ fn verify_finds_a_flipped_byte_and_removes_the_file() {
 fn clear_empties_it_and_says_how_much_that_was() {
     let cache = Cache::new();
     let said = cache.run(&["clear", "--older-than", "36h"]);
-    assert_says(&said, &["Freed 19", "KiB (2 files)", "2 files used since"]);
+    assert_says(&said, &["Freed 19", "KiB (2 files)", "kept 2 files"]);
     assert!(cache.layer(1).exists() && !cache.layer(2).exists());
     let said = cache.run(&["clear"]);
     assert_says(
@@ -386,7 +386,7 @@ fn what_is_no_file_is_neither_followed_nor_waited_for() {
         plant();
         assert_says(
             &cache.run(&[]),
-            &["4 files", "No file of imgfs", str(&path)],
+            &["4 files", "Not a file of imgfs", str(&path)],
         );
         let output = output(&mut cache.command(&["verify"]));
         assert_eq!(output.status.code(), Some(1));
@@ -466,7 +466,7 @@ fn what_a_killed_writer_leaves_is_cleaned_up() {
     // As after SIGKILL: no clean-up runs.
     std::mem::forget(begin());
     std::mem::forget(begin().finish(&key).unwrap());
-    assert_says(&cache.run(&[]), &["4 files", "Not whole: 2 files", "KiB"]);
+    assert_says(&cache.run(&[]), &["4 files", "Incomplete: 2 files", "KiB"]);
     assert_says(&cache.run(&["verify"]), &["4 files sound, none bad"]);
     assert!(cache.dir.load(&key).is_none());
     let left = cache.dir.strays().unwrap();

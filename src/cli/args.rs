@@ -1,4 +1,4 @@
-//! The arguments of all commands, one table: help, completions and the man page come from it.
+//! The command-line arguments of all commands. The help texts are the doc comments of the fields.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -31,10 +31,10 @@ use imgfs::findings::{Id, Level};
 use imgfs::image::{Platform, Reference};
 use imgfs::view::Sidecars;
 
-/// What the cache may take on disk if the user says nothing.
+/// The default size limit of the cache on disk.
 pub(crate) const DEFAULT_LIMIT: Size = Size(4 << 30);
 
-/// Mount a container image as one merged, read-only tree in which every executable says what it is.
+/// Mount a container image as one merged, read-only tree with the facts of each executable.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 pub(crate) struct Args {
@@ -51,79 +51,100 @@ pub(crate) enum Command {
     Umount(UmountArgs),
     /// List what is in an image.
     Ls(LsArgs),
-    /// Say all that is known of files in an image.
+    /// Print everything that is known about files in an image.
     Stat(StatArgs),
     /// Write files of an image to standard output.
     Cat(CatArgs),
-    /// Find files in an image, with find's own words and the keys of sidecars.
+    /// Find files in an image by the tests of find(1) and by the keys of sidecars.
     Find(FindArgs),
-    /// Say what each layer of an image did.
+    /// Show what each layer of an image added, changed and hid.
     History(HistoryArgs),
-    /// List what layers of an image hold and later ones hide.
+    /// List the files that later layers of an image hide.
     Hidden(HiddenArgs),
-    /// Compare two images. The exit code is 0 if nothing differs, 1 if something does, 2 if they
-    /// cannot be compared.
+    /// Compare two images.
+    ///
+    /// The exit code is 0 if nothing differs, 1 if something differs, and 2 if the images cannot be
+    /// compared.
     Diff(DiffArgs),
-    /// Write an image, or one layer of it, as a tar archive or as an mtree manifest.
+    /// Write an image, or one of its layers, as a tar archive or an mtree manifest.
     Export(ExportArgs),
-    /// Check every digest and size of an image. The exit code is 1 if something is wrong.
+    /// Check every digest and size of an image.
+    ///
+    /// The exit code is 0 if everything is correct, 1 if something is wrong, and 2 if the image cannot
+    /// be read.
     Verify(VerifyArgs),
-    /// Say what files of this host are, in the words of a sidecar.
+    /// Print the facts of local files, as in a sidecar.
     Inspect(InspectArgs),
-    /// Bring an image of a registry into the store.
+    /// Pull an image from a registry into the store.
     Pull(PullArgs),
-    /// Bring the images of an archive into the store.
+    /// Load the images of an archive into the store.
     Load(LoadArgs),
-    /// Write images of the store as one archive.
+    /// Write images from the store to one archive.
     Save(SaveArgs),
-    /// List the images of the store.
+    /// List the images in the store.
     Images(ImagesArgs),
-    /// Give an image of the store another name.
+    /// Give an image in the store another name.
     Tag(TagArgs),
-    /// Take names of images out of the store. imgfs prune then frees the room.
+    /// Remove names of images from the store.
+    ///
+    /// The blobs stay. Run imgfs prune to free their space.
     #[command(alias = "rmi")]
     Rm(RmArgs),
-    /// Take away what no image of the store needs, except what a mount uses.
+    /// Remove unused blobs from the store.
+    ///
+    /// These are the blobs that no name refers to, except those in use by a mount or a pull.
     Prune(PruneArgs),
-    /// Say how much room the store takes.
+    /// Show the disk usage of the store and the cache.
     Df(DfArgs),
-    /// Show, check or clear what is kept on disk between mounts.
+    /// Show, check or clear the cache on disk.
     Cache(CacheArgs),
-    /// Say what will not run in images, and why. The exit code is 0 if there is nothing, 1 if there
-    /// is something, 2 if an image cannot be looked at. Mounts nothing.
+    /// Report what will not run in images, and why.
+    ///
+    /// Nothing is mounted. The exit code is 0 if there are no findings at or above --fail-on, 1 if there
+    /// are, and 2 if an image cannot be read.
     Check(CheckArgs),
-    /// Show what a container of an image would execute, step by step, up to the first failure. Executes
-    /// nothing. The exit code is 0 if it starts, 1 if it does not, 2 if that cannot be told.
+    /// Show what a container of an image would execute, step by step, up to the first failure.
+    ///
+    /// Nothing is executed. The exit code is 0 if the container starts, 1 if it does not start, and 2 if
+    /// that is unknown.
     Explain(ExplainArgs),
-    /// Say what this host lacks to mount images and to run what is in them; the exit code is then 1.
+    /// Report what this host lacks to mount images and to run their programs.
+    ///
+    /// The exit code is 0 if nothing is lacking, 1 if something is lacking, and 2 if something cannot be
+    /// checked.
     Doctor(DoctorArgs),
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct MountArgs {
-    /// The image: a path (docker-archive, oci-archive or OCI layout directory, told by what is
-    /// there), docker-archive:PATH[:REF], oci-archive:PATH[:REF], oci:DIR[:REF], a name in the store
-    /// (imgfs images), docker://HOST/NAME[:TAG] for one that is pulled if it is not there, or - for an
-    /// archive on standard input.
+    /// The image to mount.
+    ///
+    /// One of: a path to a docker-archive, an oci-archive or an OCI layout directory (the kind is
+    /// detected); docker-archive:PATH[:REF]; oci-archive:PATH[:REF]; oci:DIR[:REF]; the name of an
+    /// image in the store (see imgfs images); docker://HOST/NAME[:TAG], which is pulled into the store
+    /// if it is missing; or - for an archive on standard input.
     pub image: Reference,
 
-    /// An existing directory to mount it on.
+    /// An existing directory to mount the image on.
     pub mountpoint: PathBuf,
 
-    /// Which platform of an image for several; all of them, each in a directory of its own such as
-    /// linux_arm64. The default is this host's.
+    /// The platform of a multi-platform image, or all [default: the platform of this host].
+    ///
+    /// With all, every platform is mounted in a directory of its own, such as linux_arm64.
     #[arg(long, value_name = "all|OS/ARCH[/VARIANT]")]
     pub platform: Option<PlatformChoice>,
 
-    /// How the .arch file beside each executable appears.
+    /// How to show the sidecar (NAME.arch) of each executable.
     #[arg(long, value_enum, default_value_t = SidecarMode::Listed)]
     pub sidecars: SidecarMode,
 
-    /// Let other users read the mount; permissions of the image's files are then checked.
+    /// Let other users read the mount.
+    ///
+    /// The kernel then checks the permissions of the image's files.
     #[arg(long)]
     pub allow_other: bool,
 
-    /// Let programs of the image be started from the mount.
+    /// Allow programs to be executed from the mount.
     #[arg(long)]
     pub exec: bool,
 
@@ -133,7 +154,9 @@ pub(crate) struct MountArgs {
     #[command(flatten)]
     pub cache: KeepArgs,
 
-    /// Memory for decoded parts of layers: bytes, or with K, M or G.
+    /// Memory limit for decoded parts of layers.
+    ///
+    /// In bytes, or with K, M, G or T.
     #[arg(
         long,
         value_name = "SIZE",
@@ -142,58 +165,64 @@ pub(crate) struct MountArgs {
     )]
     pub cache_size: Size,
 
-    /// Stay in front instead of going into the background.
+    /// Stay in the foreground.
     #[arg(short = 'f', long)]
     pub foreground: bool,
 
-    /// Say more, on standard error and in the log; twice for everything.
+    /// Log more, to standard error and to the log file; give it twice to log everything.
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
 
-    /// Where the background process writes its log. The default is a file for each mountpoint in
-    /// $XDG_STATE_HOME/imgfs (~/.local/state/imgfs).
+    /// The log file of the background process.
+    ///
+    /// The default is one file per mountpoint in $XDG_STATE_HOME/imgfs (~/.local/state/imgfs).
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
 
-    /// This is the background process of a mount; its parent reads standard output.
+    /// Marks the background process of a mount. Its parent reads its standard output.
     #[arg(long, hide = true)]
     pub daemon: bool,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct UmountArgs {
-    /// The mountpoints.
+    /// The mountpoints to unmount.
     #[arg(required = true)]
     pub mountpoints: Vec<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct InspectArgs {
-    /// Executables, libraries, objects or scripts.
+    /// The executables, libraries, objects or scripts to inspect.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
 
-    /// One JSON object a line, with the keys of the sidecar; lists are arrays.
+    /// Print one JSON object per line, with the keys of the sidecar.
+    ///
+    /// Values that are lists are arrays.
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CacheDirArg {
-    /// Where what was learned of layers is kept between mounts. The default is $IMGFS_CACHE_DIR, else
-    /// $XDG_CACHE_HOME/imgfs (~/.cache/imgfs).
+    /// The directory of the cache, which keeps the indexes of layers between runs.
+    ///
+    /// The default is $IMGFS_CACHE_DIR, or $XDG_CACHE_HOME/imgfs (~/.cache/imgfs) if that is not set.
     #[arg(long, value_name = "DIR", global = true)]
     pub cache_dir: Option<PathBuf>,
 }
 
-/// The cache of a command that reads images.
+/// The cache options of a command that reads images.
 #[derive(Debug, clap::Args)]
 pub(crate) struct KeepArgs {
     #[command(flatten)]
     pub dir: CacheDirArg,
 
-    /// What may be kept on disk, by all commands together; what was not used for the longest time goes
-    /// first. With 0 this one neither keeps nor uses anything.
+    /// Size limit of the cache on disk.
+    ///
+    /// The least recently used files are removed first. With 0 this command neither reads nor writes
+    /// the cache.
     #[arg(
         long,
         value_name = "SIZE",
@@ -217,65 +246,76 @@ pub(crate) struct CacheArgs {
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(crate) enum CacheCommand {
-    /// List what is there, the last used first. This is what `imgfs cache` does.
+    /// List the files, most recently used first (the default).
     Show(CacheShowArgs),
-    /// Read every file, check all its checksums, and remove what is bad; the exit code is then 1.
+    /// Check the checksums of every file and remove damaged files.
+    ///
+    /// The exit code is 1 if a file was damaged.
     Verify,
-    /// Remove all of it. Images that are mounted stay readable.
+    /// Remove all files.
+    ///
+    /// Mounted images stay readable.
     Clear(CacheClearArgs),
 }
 
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct CacheShowArgs {
-    /// One JSON object a line: kind, name, size in bytes, time of last use, path.
+    /// Print one JSON object per line: kind, name, size in bytes, time of last use, path.
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct CacheClearArgs {
-    /// Only what was not used for so long: a number of s, m, h, d or w, such as 30d.
+    /// Remove only files that were not used for this long.
+    ///
+    /// A number followed by s, m, h, d or w, such as 30d.
     #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
     pub older_than: Option<Age>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckArgs {
-    /// The images, named as for a mount.
+    /// The images to check, in the forms that imgfs mount accepts.
     #[arg(required_unless_present = "explain", value_name = "IMAGE")]
     pub images: Vec<Reference>,
 
-    /// A platform that must be there; may be repeated.
+    /// A platform that the image must have; may be repeated.
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub expect: Vec<Platform>,
 
-    /// Look only at this platform of an image for several; may be repeated. The default is all.
+    /// Check only this platform of a multi-platform image; may be repeated [default: all].
     #[arg(long, value_name = "all|OS/ARCH[/VARIANT]")]
     pub platform: Vec<PlatformChoice>,
 
-    /// Say also whether this host runs it only by emulation, or not at all (needs-emulation).
+    /// Also report whether this host needs emulation to run the image, or cannot run it at all.
+    ///
+    /// This is the finding needs-emulation.
     #[arg(long)]
     pub host: bool,
 
-    /// How to write what was found [default: text].
+    /// The output format [default: text].
     #[arg(long, value_enum)]
     pub format: Option<Format>,
 
-    /// From which level on a finding counts: fail, warn or info [default: fail].
+    /// The lowest level at which findings set the exit code to 1: fail, warn or info [default: fail].
     #[arg(long, value_name = "LEVEL", value_parser = level)]
     pub fail_on: Option<Level>,
 
-    /// Leave out a kind of finding, everywhere or only where the path in the image matches: * and ?
-    /// within a name, ** across names. May be repeated.
+    /// Ignore a kind of finding, everywhere or only at matching paths; may be repeated.
+    ///
+    /// In GLOB, * and ? do not match a slash and ** does. It is matched against the whole path in the
+    /// image.
     #[arg(long, value_name = "ID[:GLOB]")]
     pub ignore: Vec<Ignore>,
 
-    /// Print what a finding means, how it comes about and what mends it.
+    /// Print what a finding means, what causes it and how to fix it.
     #[arg(long, value_name = "ID", value_parser = id, conflicts_with = "images")]
     pub explain: Option<Id>,
 
-    /// Where the same options are written down. The default is imgfs.toml in the working directory,
-    /// if it is there.
+    /// A file with default values for these options.
+    ///
+    /// The default is imgfs.toml in the working directory, if it exists.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
@@ -285,21 +325,21 @@ pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub cache: KeepArgs,
 
-    /// Say more, on standard error; twice for everything.
+    /// Log more to standard error; give it twice to log everything.
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
 
-/// How findings are written (docs/check.md).
+/// The output format of `imgfs check` (see docs/check.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// A line for each finding, and a table where there are several platforms.
+    /// One line per finding, and a table if there are several platforms.
     Text,
     /// One JSON document.
     Json,
     /// SARIF 2.1.0, for code scanning.
     Sarif,
-    /// JUnit's XML, for CI servers.
+    /// JUnit XML, for CI servers.
     Junit,
 }
 
@@ -308,19 +348,20 @@ impl FromStr for Format {
 
     fn from_str(text: &str) -> Result<Self, String> {
         <Self as ValueEnum>::from_str(text, false)
-            .map_err(|_| format!("there is no format {text:?}; there is: text json sarif junit"))
+            .map_err(|_| format!("unknown format {text:?}; choose one of: text json sarif junit"))
     }
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DoctorArgs {
-    /// Only ask whether programs of this platform run here; may be repeated. The default is all that
-    /// images are released for.
+    /// Check only whether programs of this platform run here; may be repeated.
+    ///
+    /// The default is every platform that images are commonly released for.
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub platform: Vec<Platform>,
 
-    /// One JSON object a line: what, status (ok, note, lacking), what was found, and the command
-    /// that mends it.
+    /// Print one JSON object per line: what, status (ok, note, lacking), found, and mend (the command
+    /// that fixes it).
     #[arg(long)]
     pub json: bool,
 
@@ -330,11 +371,11 @@ pub(crate) struct DoctorArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SidecarMode {
-    /// Listed like any file.
+    /// Listed in its directory.
     Listed,
-    /// Not listed, but there for who asks by name.
+    /// Not listed, but it can be opened by name.
     Hidden,
-    /// Not there; /.imgfs/arch still has them.
+    /// Absent; the sidecars are still in /.imgfs/arch.
     Off,
 }
 
@@ -358,7 +399,7 @@ mod tests {
         Args::command().debug_assert();
     }
 
-    /// The help, the library and what `imgfs cache` says agree.
+    /// The defaults in the help, in the library and in the output of `imgfs cache` agree.
     #[test]
     fn defaults_are_those_of_the_library() {
         let args = Args::parse_from(["imgfs", "mount", "image", "mnt"]);

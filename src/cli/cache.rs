@@ -1,4 +1,4 @@
-//! `imgfs cache`: what is kept on disk between mounts. Shows it, checks it, clears it.
+//! `imgfs cache`: shows, checks and clears the cache on disk.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,13 +12,13 @@ use imgfs::cache::{CacheDir, Listed, State};
 use super::args::{CacheArgs, CacheCommand, CacheDirArg, CacheShowArgs, DEFAULT_LIMIT, KeepArgs};
 use super::pipe::closed;
 
-/// Nobody says where the cache is.
+/// The directory of the cache is not given, and there is no default.
 #[derive(Debug, thiserror::Error)]
 #[error("no directory for the cache: neither XDG_CACHE_HOME nor HOME is an absolute path")]
 pub(crate) struct NoPlace;
 
 impl CacheDirArg {
-    /// The directory that the user means.
+    /// Returns the cache directory: the option, else the variable, else the default.
     pub(crate) fn path(&self) -> Result<PathBuf, NoPlace> {
         let set = || std::env::var_os("IMGFS_CACHE_DIR").filter(|dir| !dir.is_empty());
         let given = self.cache_dir.clone().or_else(|| set().map(PathBuf::from));
@@ -27,8 +27,9 @@ impl CacheDirArg {
 }
 
 impl KeepArgs {
-    /// The cache. Without one a command does as well, and the next one is as slow. None is wanted where
-    /// nothing may be kept (a limit of 0).
+    /// Opens the cache. If that fails, prints a warning and returns [`CacheDir::none`]: a command works
+    /// without a cache, and the next command has to decode the layers again. A limit of 0 means no
+    /// cache.
     pub(crate) fn open(&self) -> CacheDir {
         let limit = self.cache_limit.0;
         if limit == 0 {
@@ -39,8 +40,8 @@ impl KeepArgs {
         let opened = opened.map(|dir| dir.with_limit(limit));
         opened.unwrap_or_else(|error| {
             eprintln!(
-                "imgfs: warning: {error}; nothing is kept, and each mount decodes all layers again \
-                 (--cache-dir names another place, --cache-limit 0 silences this)"
+                "imgfs: warning: {error}; nothing is cached, and each mount decodes all layers again \
+                 (use --cache-dir for another directory, or --cache-limit 0 to silence this)"
             );
             CacheDir::none()
         })
@@ -53,7 +54,7 @@ pub(crate) fn run(args: &CacheArgs) -> anyhow::Result<ExitCode> {
         Some(CacheCommand::Show(show)) => CacheCommand::Show(CacheShowArgs {
             json: show.json || args.show.json,
         }),
-        Some(_) if args.show.json => anyhow::bail!("--json is an option of imgfs cache show only"),
+        Some(_) if args.show.json => anyhow::bail!("only imgfs cache show has the option --json"),
         Some(command) => command,
     };
     let path = args.dir.path();
@@ -100,7 +101,7 @@ fn write_table(cache: &CacheDir, path: &Path) -> anyhow::Result<()> {
         if listed.is_empty() {
             nothing(&mut out, path)?;
         } else {
-            // The name last: it is long, and a narrow terminal breaks nothing else.
+            // The name is last, because it is long: only it wraps on a narrow terminal.
             writeln!(
                 out,
                 "{:<8} {:>11}  {:<14}  NAME",
@@ -121,7 +122,7 @@ fn write_table(cache: &CacheDir, path: &Path) -> anyhow::Result<()> {
             let limit = HumanBytes(DEFAULT_LIMIT.0);
             writeln!(
                 out,
-                "A mount that adds to it keeps at most {limit} (imgfs mount --cache-limit)."
+                "A mount that writes to it keeps at most {limit} (imgfs mount --cache-limit)."
             )?;
         }
         let (unfinished, others): (Vec<_>, Vec<_>) = strays.iter().partition(|s| s.is_unfinished);
@@ -130,12 +131,15 @@ fn write_table(cache: &CacheDir, path: &Path) -> anyhow::Result<()> {
             let (files, size) = (files(count), HumanBytes(size));
             writeln!(
                 out,
-                "Not whole: {files}, {size}, of mounts that are just reading an image or were killed."
+                "Incomplete: {files}, {size}, of mounts that are still reading an image or were killed."
             )?;
         }
         for stray in others {
             let path = stray.path.display();
-            writeln!(out, "No file of imgfs: {path} (imgfs cache clear)")?;
+            writeln!(
+                out,
+                "Not a file of imgfs: {path} (imgfs cache clear removes it)"
+            )?;
         }
         out.flush()
     };
@@ -157,7 +161,7 @@ fn write_json(listed: &[Listed]) -> io::Result<()> {
     out.flush()
 }
 
-/// How long ago something was, in one unit.
+/// Formats the time since `time` in one unit, such as "3 days ago".
 fn ago(time: SystemTime) -> String {
     let age = time.elapsed().unwrap_or_default();
     match age.as_secs() {
@@ -166,13 +170,13 @@ fn ago(time: SystemTime) -> String {
     }
 }
 
-/// A time in UTC as RFC 3339 writes it.
+/// Formats a time in UTC, as in RFC 3339.
 fn rfc3339(time: SystemTime) -> String {
     let since = time.duration_since(SystemTime::UNIX_EPOCH);
     let seconds = since.unwrap_or_default().as_secs();
     let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Howard Hinnant's civil_from_days, for days since 1970: years begin in March, so that the leap
-    // day is the last of them, and repeat every 400 years, which are 146,097 days.
+    // Howard Hinnant's civil_from_days, for days since 1970. Years begin in March, so that the leap day
+    // is the last day of a year. The calendar repeats every 400 years, which are 146,097 days.
     let shifted = days + 719_468;
     let (era, of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
@@ -192,7 +196,7 @@ fn verify(cache: &CacheDir, path: &Path) -> anyhow::Result<ExitCode> {
         let path = path.display();
         match removed {
             Ok(()) => eprintln!("imgfs: {path}: {reason}; removed"),
-            Err(error) => eprintln!("imgfs: {path}: {reason}; it cannot be removed: {error}"),
+            Err(error) => eprintln!("imgfs: {path}: {reason}; cannot remove it: {error}"),
         }
     };
     for file in cache.list()? {
@@ -215,12 +219,11 @@ fn verify(cache: &CacheDir, path: &Path) -> anyhow::Result<ExitCode> {
     }
     let mut said = format!("{} sound", files(sound));
     if stale > 0 {
-        said += &format!(", {stale} of another version of imgfs");
+        said += &format!(", {stale} from another version of imgfs");
     }
     said += &match bad {
         0 => ", none bad".to_owned(),
-        // Nothing is lost.
-        n => format!(", {n} bad; the next mount makes again what it needs"),
+        n => format!(", {n} bad; the next mount creates them again"),
     };
     writeln!(out, "{}: {said}", path.display()).or_else(closed)?;
     Ok(match bad {
@@ -238,7 +241,7 @@ fn clear(cache: &CacheDir, path: &Path, unused: Duration) -> anyhow::Result<Exit
         let (bytes, count) = (HumanBytes(removed.bytes), files(removed.files));
         let kept = match removed.kept {
             0 => String::new(),
-            n => format!("; {} used since then stay", files(n)),
+            n => format!("; kept {} that were used since then", files(n)),
         };
         writeln!(out, "Freed {bytes} ({count}) in {}{kept}.", path.display())
     };

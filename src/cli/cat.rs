@@ -1,4 +1,4 @@
-//! `imgfs cat`: files of an image, byte for byte.
+//! `imgfs cat`: writes files of an image to standard output, byte for byte.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -11,16 +11,18 @@ use imgfs::image::Reference;
 use imgfs::query::resolve;
 use imgfs::view::{ImageFs, ViewError};
 
-/// So much is read at a time, in bytes.
+/// The number of bytes read at a time.
 const STEP: usize = 1 << 20;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CatArgs {
-    /// The image, named as for a mount.
+    /// The image, in any form that imgfs mount accepts.
     pub image: Reference,
 
-    /// Files in it. Symbolic links are followed inside the image; FILE.arch is the sidecar of FILE, and
-    /// what a mount has in /.imgfs is here too.
+    /// Paths of files in the image.
+    ///
+    /// Symbolic links are followed inside the image. FILE.arch is the sidecar of FILE. /.imgfs is
+    /// available as in a mount.
     #[arg(required = true)]
     pub paths: Vec<OsString>,
 
@@ -42,7 +44,7 @@ pub(crate) fn run(args: &CatArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Writes a file. The outer error is that of standard output, the inner one that of the image.
+/// Writes a file to `out`. The outer error is from standard output, the inner error from the image.
 fn copy(
     view: &ImageFs,
     path: &[u8],
@@ -62,7 +64,7 @@ fn copy(
             return Ok(Ok(()));
         }
         out.write_all(&read)?;
-        // Within a file, whose length has 64 bits.
+        // Cannot overflow: the length of a file fits in 64 bits.
         offset += read.len() as u64;
     }
 }

@@ -1,12 +1,13 @@
-//! Colour on a terminal, for who has not forbidden it (<https://no-color.org>).
+//! Colours for output on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
 
 use std::io::{IsTerminal, stdout};
 
-/// Paints words, or leaves them as they are.
+/// Colours text, or returns it unchanged if colour is off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Colour(bool);
 
-/// For what is written to standard output.
+/// Returns the setting for standard output: on if it is a terminal, `TERM` is not `dumb`, and `NO_COLOR`
+/// is not set.
 pub(crate) fn of_stdout() -> Colour {
     let forbidden = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
     let dumb = std::env::var_os("TERM").is_some_and(|v| v == "dumb");
@@ -14,11 +15,11 @@ pub(crate) fn of_stdout() -> Colour {
 }
 
 impl Colour {
-    /// No colour, as in a file.
+    /// Colour off, as for a file.
     #[cfg(test)]
     pub(crate) const NONE: Self = Self(false);
 
-    /// Whether somebody looks at it: then there are columns too.
+    /// Whether colour is on. Some commands align columns only then.
     pub(crate) fn is_on(self) -> bool {
         self.0
     }
@@ -46,7 +47,7 @@ impl Colour {
         self.paint("31;1", text)
     }
 
-    // Kinds of files, in the colours of ls(1).
+    // File types, in the colours of ls(1).
 
     pub(crate) fn directory(self, text: &str) -> String {
         self.paint("34;1", text)

@@ -1,10 +1,10 @@
-//! Going into the background.
+//! Moves a mount into the background.
 //!
-//! The command starts itself again as a child and waits. The child opens the image and mounts it,
-//! still on the terminal, so that its progress and its errors are seen and Ctrl-C reaches it; then
-//! it takes a session of its own, points its standard streams at the log, and writes one word to the
-//! pipe that was its standard output. A child that dies without that word has failed, and its exit
-//! code is the command's.
+//! The command starts itself again as a child process and waits. The child opens and mounts the image
+//! while it is still attached to the terminal, so that the user sees its progress and errors, and Ctrl-C
+//! reaches it. Then it starts its own session, redirects its standard streams to the log, and writes one
+//! word to the pipe that was its standard output. A child that exits without writing that word has
+//! failed, and the command exits with the child's exit code.
 
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -14,9 +14,11 @@ use rustix::process::Signal;
 
 const READY: &[u8] = b"ready";
 
-/// Starts this command again as a background process; returns when it serves or has failed.
+/// Starts this command again as a background process. Returns when that process serves the mount or has
+/// failed.
 pub(crate) fn start() -> io::Result<ExitCode> {
-    // By its own path, so that the process has the command's name; the link serves if that is gone.
+    // The path gives the process the name of the command. /proc/self/exe works even if that file is
+    // gone.
     let program = std::env::current_exe().ok().filter(|path| path.exists());
     let mut child = Command::new(program.unwrap_or_else(|| "/proc/self/exe".into()));
     let mut args = std::env::args_os();
@@ -24,14 +26,14 @@ pub(crate) fn start() -> io::Result<ExitCode> {
         use std::os::unix::process::CommandExt;
         child.arg0(name);
     }
-    // Before all others, since `mount` is the first.
+    // `--daemon` follows the subcommand `mount`, which is the first argument.
     if let Some(subcommand) = args.next() {
         child.arg(subcommand).arg("--daemon");
     }
     let mut child = child.args(args).stdout(Stdio::piped()).spawn()?;
     let mut said = Vec::new();
     if let Some(stdout) = child.stdout.take() {
-        // Ends when the child has detached or died.
+        // Returns when the child has detached or exited.
         stdout.take(READY.len() as u64).read_to_end(&mut said)?;
     }
     if said == READY {
@@ -40,24 +42,25 @@ pub(crate) fn start() -> io::Result<ExitCode> {
     let status = child.wait()?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(match code {
-        // It cannot have succeeded without saying so.
+        // A child that succeeds writes the word first.
         Some(0) | None => ExitCode::FAILURE,
         Some(code) => ExitCode::from(code),
     })
 }
 
-/// In the child, until it detaches: if the command is killed, this process ends with it.
+/// Called in the child: asks the kernel to send SIGTERM to this process when the parent exits.
+/// [`detach`] cancels that.
 pub(crate) fn follow_parent() -> io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
     Ok(())
 }
 
-/// In the child: leaves the terminal and tells the parent that all is well.
+/// Called in the child: detaches from the terminal and tells the parent that the mount is ready.
 pub(crate) fn detach(log: &Path) -> io::Result<()> {
     let file = super::log::create(log)?;
     let null = std::fs::File::options().read(true).open("/dev/null")?;
     rustix::process::set_parent_process_death_signal(None)?;
-    // Fails only for a process group leader, which a child is not.
+    // Fails only for a process group leader, and a child is not one.
     rustix::process::setsid()?;
     std::env::set_current_dir("/")?;
     rustix::stdio::dup2_stdin(&null)?;
@@ -65,7 +68,7 @@ pub(crate) fn detach(log: &Path) -> io::Result<()> {
     let mut pipe = io::stdout().lock();
     pipe.write_all(READY)?;
     pipe.flush()?;
-    // The parent may be gone already; standard output now belongs to the log.
+    // From here on standard output goes to the log. The parent may have exited already.
     rustix::stdio::dup2_stdout(&file)?;
     Ok(())
 }

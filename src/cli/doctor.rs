@@ -1,4 +1,4 @@
-//! `imgfs doctor`: what this host lacks, and the command that mends it.
+//! `imgfs doctor`: reports what this host lacks, with the command that fixes it.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use super::args::{DEFAULT_LIMIT, DoctorArgs};
 use super::colour::{self, Colour};
 use super::pipe::closed;
 
-/// What it means for who started it; see also [`super::NO_ANSWER`].
+/// Exit code if something is lacking; see also [`super::NO_ANSWER`].
 const LACKING: u8 = 1;
 
 pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
@@ -52,7 +52,8 @@ pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// The machines that are asked for; without any, all that images are released for.
+/// Returns the architectures of `platforms`, or all of [`ARCHES`] if there are none. Fails for a
+/// platform that is not among them.
 fn arches(platforms: &[Platform]) -> anyhow::Result<Vec<String>> {
     if platforms.is_empty() {
         return Ok(ARCHES.map(str::to_owned).to_vec());
@@ -63,7 +64,7 @@ fn arches(platforms: &[Platform]) -> anyhow::Result<Vec<String>> {
         }
         let all = ARCHES.map(|arch| format!("linux/{arch}")).join(" ");
         Err(anyhow::anyhow!(
-            "nothing is known of how {platform} runs; choose of {all}"
+            "cannot check whether {platform} runs here; choose one of: {all}"
         ))
     };
     platforms.iter().map(known).collect()
@@ -91,7 +92,7 @@ fn write_text(out: &mut impl Write, checks: &[Check], colour: Colour) -> io::Res
             Status::Note => colour.plain(name),
             Status::Lacking => colour.bad(name),
         };
-        // Padded by hand: what colours a word has no width.
+        // Padded here, since a format width would count the colour codes.
         let gap = " ".repeat(9_usize.saturating_sub(name.len()));
         writeln!(out, "{painted}{gap}{:<width$}  {}", check.what, check.found)?;
         if let Some(mend) = &check.mend {

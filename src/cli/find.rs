@@ -1,4 +1,5 @@
-//! `imgfs find`: the words of find(1), and questions to the facts of executables.
+//! `imgfs find`: searches an image with the tests of find(1) and with conditions on the facts of
+//! executables.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -14,36 +15,38 @@ use imgfs::query::{self, Entry, Found};
 use imgfs::view::{ImageFs, ViewError};
 
 const WORDS: &str = "\
-Tests, each true or false for a file (patterns are those of fnmatch(3), on bytes):
-  -name PATTERN, -iname PATTERN    its last name matches; with i, A is a
-  -path PATTERN, -ipath PATTERN    its path matches; * matches / too
-  -lname PATTERN, -ilname PATTERN  it is a symbolic link and its target matches
+Tests (patterns are those of fnmatch(3), applied to bytes):
+  -name PATTERN, -iname PATTERN    the base name matches; -iname ignores case
+  -path PATTERN, -ipath PATTERN    the whole path matches; * also matches /
+  -lname PATTERN, -ilname PATTERN  a symbolic link whose target matches
   -type LETTER[,LETTER…]           f file, d directory, l symbolic link, c and b device, p fifo
-  -xtype LETTER[,LETTER…]          the same of what a link leads to in the image; l if nowhere
-  -size [+-]N[cwbkMG]              its size in bytes, 2, 512 (without a letter), 1024, … rounded up
-  -perm MODE, -MODE, /MODE         its permissions are these, have all of these, any of these
+  -xtype LETTER[,LETTER…]          like -type, but for the target of a link; l if it is broken
+  -size [+-]N[cwbkMG]              size, rounded up to units of 1, 2, 512 (the default) bytes, KiB,
+                                   MiB, GiB
+  -perm MODE, -MODE, /MODE         permissions are exactly MODE, include all of it, any of it
   -newermt DATE                    modified after 2024-01-31, '2024-01-31 12:30:59' or @SECONDS; UTC
-                                   unless a zone follows
-  -empty                           a file or a directory with nothing in it
+                                   unless DATE has a time zone
+  -empty                           an empty file or directory
   -uid, -gid [+-]N; -user, -group N  owner and group, by number
-  -links [+-]N                     so many names lead to it
+  -links [+-]N                     number of hard links
   -true, -false
-  --layer N                        layer N brought it; the lowest is 0
-  --where CONDITION                lines of its sidecar are so: 'GOARCH=arm64 and NEEDED~libssl*'.
-                                   KEY (is there), = !=, ~ !~ (a pattern), < <= > >= (numbers and
-                                   versions), and, or, not, ( ); of a list one member is enough
+  --layer N                        the file is from layer N; the lowest is 0
+  --where CONDITION                its sidecar matches: 'GOARCH=arm64 and NEEDED~libssl*'. KEY (is
+                                   present), = !=, ~ !~ (patterns), < <= > >= (numbers, versions),
+                                   and, or, not, ( ); one matching member of a list is enough
 
-Joined, the strongest first: ( … ), ! or -not, side by side or -a, -o, and a comma.
+Operators, by decreasing precedence: ( … ), ! or -not, -a or nothing, -o, comma.
 
-Depth, wherever it stands: -maxdepth N, -mindepth N.
+Global options, anywhere in the expression: -maxdepth N, -mindepth N.
 
-What is done with a file; -print if nothing else is said:
-  -print      its path, a line each; control characters and \\ as \\xNN
-  -print0     its path as it is, and a NUL
-  -prune      what is in it is left out
-  -quit       the search ends
+Actions; the default is -print:
+  -print      print the path and a newline; control characters and \\ as \\xNN
+  -print0     print the path unchanged and a NUL byte
+  -prune      do not descend into the directory
+  -quit       stop the search
 
-Files come in the byte order of their paths. Nothing is followed but links in PATH with a / behind.
+Files are in the byte order of their paths. Symbolic links are not followed, except a PATH that ends
+in a slash.
 
 Examples:
   imgfs find app.tar -type f -perm /6000
@@ -54,11 +57,13 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = WORDS)]
 pub(crate) struct FindArgs {
-    /// The image, named as for a mount.
+    /// The image, in any form that imgfs mount accepts.
     pub image: Reference,
 
-    /// Where to search (the default is the root), then what for, in the words of find(1); --help lists
-    /// them. The options below stand before the image, but for --json and --digests.
+    /// Paths to search [default: /], then an expression as for find(1).
+    ///
+    /// The tests, operators and actions are listed below. Options must precede IMAGE, except --json and
+    /// --digests.
     #[arg(
         trailing_var_arg = true,
         allow_hyphen_values = true,
@@ -66,12 +71,13 @@ pub(crate) struct FindArgs {
     )]
     pub words: Vec<OsString>,
 
-    /// One JSON object a line, with all that is known of each file.
+    /// Print one JSON object per line, with everything that is known about each file.
     #[arg(long)]
     pub json: bool,
 
-    /// Regular files only, each with its SHA-256 before it, as sha256sum(1) prints them; in the object
-    /// with --json.
+    /// Print only regular files, each after its SHA-256, in the format of sha256sum(1).
+    ///
+    /// With --json, add the SHA-256 to the object.
     #[arg(long)]
     pub digests: bool,
 
@@ -119,10 +125,10 @@ pub(crate) fn run(args: &FindArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// The outer error is that of standard output, the inner one that of a file.
+/// The outer error is from standard output, the inner error from a file, with its path.
 type Written = anyhow::Result<Result<(), (Vec<u8>, ViewError)>>;
 
-/// How what was found is written.
+/// Writes the files that were found.
 struct Shown<'a, W> {
     view: &'a ImageFs,
     find: &'a Find,
@@ -159,7 +165,7 @@ impl<W: Write> Shown<'_, W> {
         self.write(found, line, b"\0")
     }
 
-    /// A line of sha256sum(1), which tells by a `\` before it that there are escapes in the name.
+    /// Returns a line in the format of sha256sum(1). A `\` at the start means that the name is escaped.
     fn checked(&self, digest: &str, path: &[u8]) -> Vec<u8> {
         let mut name = Vec::new();
         for byte in path {

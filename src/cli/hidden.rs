@@ -1,4 +1,4 @@
-//! `imgfs hidden`: what layers hold and later ones hide, a path a line.
+//! `imgfs hidden`: lists the paths that later layers hide, one per line.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -12,26 +12,26 @@ use serde_json::{Map, Value};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct HiddenArgs {
-    /// The image, named as for a mount.
+    /// The image, in any form that imgfs mount accepts.
     pub image: Reference,
 
-    /// Only what this layer brought.
+    /// List only files that this layer added.
     #[arg(long, value_name = "N")]
     pub layer: Option<u32>,
 
-    /// Only what this layer took away.
+    /// List only files that this layer removed or replaced.
     #[arg(long, value_name = "N")]
     pub by: Option<u32>,
 
-    /// Directories too; without it only what is in them.
+    /// List directories too.
     #[arg(long)]
     pub directories: bool,
 
-    /// One JSON object a line (docs/commands.md).
+    /// Print one JSON object per line (see docs/commands.md).
     #[arg(long)]
     pub json: bool,
 
-    /// The SHA-256 of each file too.
+    /// Print the SHA-256 of each regular file too.
     #[arg(long)]
     pub digests: bool,
 
@@ -65,8 +65,8 @@ pub(crate) fn run(args: &HiddenArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Layer, the layer that hid it, how, size, digest if wanted (`-` where there is none), path; tabs between
-/// them.
+/// Returns a line with the columns layer, hiding layer, how, size, digest (if wanted; `-` for files that
+/// have none) and path, separated by tabs.
 fn text(name: &HiddenName, size: u64, digest: Option<Option<String>>) -> Vec<u8> {
     let (layer, by, how) = (name.layer, name.by, name.how.name());
     let mut line = format!("{layer}\t{by}\t{how}\t{size}\t").into_bytes();

@@ -1,4 +1,5 @@
-//! `imgfs history`: a layer a row. A terminal gets columns, a pipe tabs.
+//! `imgfs history`: prints one row per layer, in aligned columns on a terminal and separated by tabs in a
+//! pipe.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -15,18 +16,18 @@ use imgfs::view::json;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct HistoryArgs {
-    /// The image, named as for a mount.
+    /// The image, in any form that imgfs mount accepts.
     pub image: Reference,
 
-    /// Also the lines of the history that made no layer.
+    /// Also print the history entries that did not create a layer.
     #[arg(long)]
     pub all: bool,
 
-    /// One JSON object a line.
+    /// Print one JSON object per line.
     #[arg(long)]
     pub json: bool,
 
-    /// Whole digests and commands on a terminal, as in a pipe.
+    /// Do not shorten digests and commands on a terminal.
     #[arg(long)]
     pub no_trunc: bool,
 
@@ -34,11 +35,11 @@ pub(crate) struct HistoryArgs {
     pub source: SourceArgs,
 }
 
-/// What stands for what is not known.
+/// Placeholder for an unknown value.
 const NOTHING: &str = "-";
-/// Hex digits of a shortened digest, as docker shows them.
+/// Number of hex digits of a shortened digest, as in docker's output.
 const DIGITS: usize = 12;
-/// Characters of a shortened command.
+/// Number of characters of a shortened command.
 const SHOWN: usize = 60;
 
 const HEAD: [&str; 9] = [
@@ -56,11 +57,12 @@ const HEAD: [&str; 9] = [
 pub(crate) fn run(args: &HistoryArgs) -> anyhow::Result<ExitCode> {
     let source = args.source.open(&args.image)?;
     let history = history(&source)?;
-    // One of the wrong length was told of when the image was opened.
+    // A history of the wrong length was reported when the image was opened.
     if history.lines == Lines::Missing {
         let image = &source.image().name;
         eprintln!(
-            "imgfs: warning: {image}: the config has no history; what made the layers is not known"
+            "imgfs: warning: {image}: the config has no history; the commands that created the layers are \
+             unknown"
         );
     }
     let mut rows = history.rows;
@@ -85,7 +87,7 @@ pub(crate) fn run(args: &HistoryArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// The cells of a row; sizes in bytes, or in units.
+/// Returns the cells of a row. Sizes are in bytes, or in human-readable units if `units` is set.
 fn columns(row: &Row, units: bool, short: bool) -> [String; 9] {
     let nothing = || NOTHING.to_owned();
     let size = |bytes: u64| match units {
@@ -126,7 +128,7 @@ fn columns(row: &Row, units: bool, short: bool) -> [String; 9] {
     }
 }
 
-/// The beginning of a command, its white space made single blanks.
+/// Returns the beginning of a command, with each run of white space replaced by one space.
 fn shortened(command: &str) -> String {
     let words: Vec<&str> = command.split_whitespace().collect();
     let words = printable(words.join(" ").as_bytes());
@@ -136,7 +138,8 @@ fn shortened(command: &str) -> String {
     }
 }
 
-/// Numbers to the right, all else to the left; the command last, since it is long.
+/// Writes aligned columns: numbers to the right, text to the left. The command is last and not padded,
+/// because it is long.
 fn table(out: &mut impl Write, rows: &[[String; 9]]) -> io::Result<()> {
     let head = HEAD.map(str::to_owned);
     let all = || std::iter::once(&head).chain(rows);

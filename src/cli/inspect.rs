@@ -1,5 +1,5 @@
-//! `imgfs inspect`: what a file of this host is. The decoder and the text are those of the mount, so
-//! that they can be compared with other tools without an image.
+//! `imgfs inspect`: prints the facts of local files. It uses the decoder and the sidecar text of a mount,
+//! so that their output can be compared with other tools without an image.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
         };
         first = false;
         match written {
-            // Who reads the pipe has seen enough.
+            // A closed pipe is not an error.
             Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Ok(code),
             other => other?,
         }
@@ -58,10 +58,10 @@ pub(crate) fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// `None` if the file is of no known format.
+/// Returns the facts of a file, or `None` if its format is unknown.
 fn look(path: &Path) -> io::Result<Option<Vec<Fact>>> {
     let meta = std::fs::metadata(path)?;
-    // A pipe or a device would never end.
+    // Reading a pipe or a device might never end.
     if !meta.is_file() {
         return Err(io::Error::other("not a regular file"));
     }

@@ -1,4 +1,4 @@
-//! Where diagnostics go: standard error, which the background process points at its log file.
+//! Diagnostics go to standard error. The background process redirects that to its log file.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use tracing_subscriber::EnvFilter;
 
-/// Sends diagnostics to standard error: warnings, with `-v` what is done, with `-vv` every detail.
-/// `$IMGFS_LOG` overrides it, in the words of the `tracing` crate.
+/// Sends diagnostics to standard error: warnings by default, info with `-v`, everything with `-vv`.
+/// `$IMGFS_LOG` overrides the level with a filter in the syntax of [`EnvFilter`].
 pub(crate) fn init(verbose: u8) {
     let level = match verbose {
         0 => "imgfs=warn",
@@ -16,7 +16,7 @@ pub(crate) fn init(verbose: u8) {
         _ => "imgfs=trace,fuser=debug",
     };
     let filter = EnvFilter::try_from_env("IMGFS_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    // A second call, as in tests, changes nothing.
+    // A second call, as in tests, has no effect.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
@@ -25,7 +25,8 @@ pub(crate) fn init(verbose: u8) {
         .try_init();
 }
 
-/// The default log file of a mountpoint: its path with `!` for `/`, in the user's state directory.
+/// Returns the default log file of a mountpoint. It is in the user's state directory; its name is the
+/// path of the mountpoint with `/` replaced by `!`, cut to its last 60 characters.
 pub(crate) fn default_file(mountpoint: &Path) -> PathBuf {
     let absolute = |path: &PathBuf| path.is_absolute();
     let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
@@ -41,14 +42,14 @@ pub(crate) fn default_file(mountpoint: &Path) -> PathBuf {
     dir.join("imgfs").join(format!("{cut}.log"))
 }
 
-/// Opens a log file anew; the log of the mount before is kept as `FILE.old`.
+/// Creates a log file. Renames the log of the previous mount to `FILE.old`.
 pub(crate) fn create(path: &Path) -> io::Result<File> {
     if let Some(dir) = path.parent() {
         std::fs::create_dir_all(dir)?;
     }
     let mut old = path.as_os_str().to_owned();
     old.push(".old");
-    // There may be none yet.
+    // There may be no log yet.
     let _ = std::fs::rename(path, old);
     OpenOptions::new()
         .create(true)

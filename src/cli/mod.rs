@@ -1,5 +1,5 @@
-//! The command line: arguments in, exit code out, one file a command. Holds no logic that another
-//! front end would need.
+//! The command line: parses arguments, runs the command and returns its exit code. Each command has its
+//! own module. Logic that another front end would need belongs to the library.
 
 mod args;
 mod cache;
@@ -38,11 +38,11 @@ use clap::Parser;
 
 use args::{Args, Command};
 
-/// Exit code of a command that answers a question (0 yes, 1 no) and could not look. It is also that
-/// of arguments that cannot be understood.
+/// Exit code of a command that answers a question (0 yes, 1 no) if it cannot find the answer. Invalid
+/// arguments give the same exit code.
 const NO_ANSWER: u8 = 2;
 
-/// Runs the command that the process was started with.
+/// Runs the command given on the command line.
 pub(crate) fn main() -> ExitCode {
     let args = Args::parse();
     memory::give_back_at_once();
@@ -75,7 +75,7 @@ pub(crate) fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            // Causes are part of the messages: one line tells it all.
+            // Messages include their causes, so one line is enough.
             eprintln!("imgfs: {error}");
             match args.command {
                 Command::Check(_)

@@ -1,4 +1,4 @@
-//! `imgfs mount`.
+//! `imgfs mount`: mounts an image, in the background unless `-f` is given.
 
 mod all;
 
@@ -18,14 +18,14 @@ use imgfs::image::{Reference, Transport};
 use imgfs::open::{self, OpenImage, OpenOptions};
 use imgfs::view::{ImageFs, View};
 
-/// So many of an image's problems are shown; the rest are counted.
+/// The maximum number of problems of an image that are printed. The others are only counted.
 const SHOWN_PROBLEMS: usize = 10;
 
-/// After a lazy unmount by a signal, who still reads has so long to finish.
+/// Time that programs have to finish reading after a signal has caused a lazy unmount.
 const GRACE: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
-    // What can be said at once is said before the image is read.
+    // Report errors that do not depend on the image before reading it.
     if !args.daemon {
         source::refuse_terminal(&args.image, "mount - DIR")?;
         fuse::precheck(&args.mountpoint)?;
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
             .as_ref()
             .and_then(PlatformChoice::one)
             .cloned(),
-        // More than this machine could address is as good as no limit.
+        // A size beyond the address space is the same as no limit.
         cache_size: usize::try_from(args.cache_size.0).unwrap_or(usize::MAX),
         cache: args.cache.open(),
     };
@@ -66,7 +66,7 @@ pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
     serve(args, reference, view, vec![image])
 }
 
-/// Mounts a view of images and serves it until it is unmounted.
+/// Mounts `view` and serves it until it is unmounted.
 fn serve(
     args: &MountArgs,
     image: &Reference,
@@ -78,7 +78,7 @@ fn serve(
         allow_other: args.allow_other,
         exec: args.exec,
     };
-    // Before the mount, so that a signal never finds it without a way to end.
+    // Before the mount, so that no signal can end the process without unmounting.
     let (sender, endings) = signals::endings().context("cannot catch signals")?;
     let mount = fuse::mount(Arc::new(view), &args.mountpoint, &options)?;
     let path = mount.path().to_owned();
@@ -86,7 +86,7 @@ fn serve(
     if args.daemon {
         let file = args.log.clone();
         let file = file.unwrap_or_else(|| log::default_file(&args.mountpoint));
-        // Failing here drops the mount, which unmounts it.
+        // An error here drops the mount, which unmounts it.
         daemon::detach(&file)
             .with_context(|| format!("cannot write the log {} (see --log)", file.display()))?;
     }
@@ -98,7 +98,7 @@ fn serve(
             if let Err(error) = mount.wait() {
                 tracing::error!("the connection to the kernel broke: {error}");
             }
-            // The receiver is gone only if the command is ending already.
+            // The receiver is gone only if the command is already ending.
             let _ = sender.send(Ending::Unmounted);
         })
         .context("cannot start a thread")?;
@@ -109,7 +109,7 @@ fn serve(
                 Ok(_) | Err(fuse::UmountError::NotMounted(_)) => {}
                 Err(error) => return Err(error.into()),
             }
-            // A second signal, or the end of the last reader, cuts this short.
+            // Returns early on a second signal, or when the last open file is closed.
             let _ = endings.recv_timeout(GRACE);
             wait_until_kept(&images, GRACE);
         }
@@ -121,7 +121,7 @@ fn serve(
     Ok(ExitCode::SUCCESS)
 }
 
-/// What was learned of the images gets so long, together, to reach the disk.
+/// Waits until the indexes of all images are written to the cache, at most `timeout` in total.
 fn wait_until_kept(images: &[Arc<OpenImage>], timeout: Duration) {
     let until = Instant::now() + timeout;
     for image in images {
@@ -129,8 +129,8 @@ fn wait_until_kept(images: &[Arc<OpenImage>], timeout: Duration) {
     }
 }
 
-/// What `/proc/mounts` shows: the image's absolute path, with its transport and name if given; what the
-/// user wrote of an image of the store.
+/// Returns the source that `/proc/mounts` shows: the absolute path of the image, with its transport and
+/// name if given. For an image of the store or of a registry it is the reference as the user wrote it.
 fn source_of(image: &Reference) -> String {
     match image.transport {
         Transport::Stdin => return "-".to_owned(),
@@ -151,7 +151,7 @@ fn source_of(image: &Reference) -> String {
     }
 }
 
-/// Says what is odd about an image: on standard error, a line each.
+/// Prints the warnings and problems of an image to standard error, one per line.
 fn report(image: &OpenImage, name: &str) {
     for warning in &image.warnings {
         eprintln!("imgfs: warning: {name}: {warning}");

@@ -1,4 +1,4 @@
-//! Paths of an image: as arguments, on standard output, in messages.
+//! Paths in an image: as arguments, on standard output and in messages.
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, stdout};
@@ -7,8 +7,9 @@ use std::os::unix::ffi::OsStrExt;
 use imgfs::layer::printable;
 use imgfs::view::{ImageFs, Value, ViewError};
 
-/// How paths are written to standard output: on a terminal without anything that could paint it, else
-/// with the escapes of a sidecar, so that each is one line, and each byte can be told.
+/// How paths are written to standard output. On a terminal, control characters and invalid UTF-8 are
+/// escaped. Otherwise paths have the escapes of a sidecar: each path is one line, and every byte can be
+/// recovered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Spelling {
     terminal: bool,
@@ -31,13 +32,13 @@ impl Spelling {
         }
     }
 
-    /// The value of a fact, as its sidecar has it.
+    /// Returns the value of a fact as in a sidecar, made safe for a terminal if necessary.
     pub(crate) fn value(self, value: &Value) -> Vec<u8> {
         let escaped = value.escaped();
         if !self.terminal {
             return escaped;
         }
-        // Few bytes that are no text for a terminal are left.
+        // The escapes leave only a few bytes that a terminal must not get.
         let text = String::from_utf8_lossy(&escaped);
         let harmless = |c: char| {
             if c.is_control() {
@@ -50,7 +51,7 @@ impl Spelling {
     }
 }
 
-/// Arguments as bytes, since names in an image need not be UTF-8.
+/// Returns the arguments as bytes, since names in an image need not be UTF-8.
 pub(crate) fn bytes(arguments: &[OsString]) -> Vec<Vec<u8>> {
     let bytes = arguments
         .iter()
@@ -58,11 +59,11 @@ pub(crate) fn bytes(arguments: &[OsString]) -> Vec<Vec<u8>> {
     bytes.collect()
 }
 
-/// Says why a path could not be shown; the command goes on.
+/// Prints why a path could not be shown. The command then continues.
 pub(crate) fn complain(view: &ImageFs, path: &[u8], error: &ViewError) {
     let image = &view.image().name;
     match error {
-        // It names the path itself.
+        // The error already contains the path.
         ViewError::Io { .. } => eprintln!("imgfs: {image}: {error}"),
         _ => eprintln!("imgfs: {image}: {}: {error}", printable(path)),
     }

@@ -1,9 +1,9 @@
-//! Standard output that somebody stops reading.
+//! Standard output to a pipe that its reader may close early.
 
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::process::ExitCode;
 
-/// Who reads the pipe has seen enough: that is no error.
+/// Turns a broken pipe into success: the reader has closed the pipe, which is not an error.
 pub(crate) fn closed(error: io::Error) -> io::Result<()> {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Ok(()),
@@ -11,7 +11,7 @@ pub(crate) fn closed(error: io::Error) -> io::Result<()> {
     }
 }
 
-/// Writes to standard output, with a buffer. That nobody reads on ends it quietly.
+/// Runs `write` with a buffered standard output. Returns success if the reader closes the pipe early.
 pub(crate) fn to_stdout(
     write: impl FnOnce(&mut BufWriter<StdoutLock<'static>>) -> anyhow::Result<ExitCode>,
 ) -> anyhow::Result<ExitCode> {
@@ -22,7 +22,7 @@ pub(crate) fn to_stdout(
     });
     match written {
         Err(error) if is_closed(&error) => {
-            // What the buffer still holds would fail again.
+            // Discard the buffer: writing it would fail again.
             let _ = out.into_parts();
             Ok(ExitCode::SUCCESS)
         }

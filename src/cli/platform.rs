@@ -1,4 +1,4 @@
-//! `--platform`, where an image may be looked at on several.
+//! The value of `--platform` in commands that can handle several platforms of an image.
 
 use std::str::FromStr;
 
@@ -7,9 +7,9 @@ use imgfs::image::{Platform, PlatformError};
 /// One value of `--platform`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PlatformChoice {
-    /// `all`.
+    /// `all`: every platform.
     All,
-    /// That one.
+    /// One platform.
     One(Platform),
 }
 
@@ -25,7 +25,7 @@ impl FromStr for PlatformChoice {
 }
 
 impl PlatformChoice {
-    /// The one that is meant, if one is.
+    /// Returns the platform, or `None` for `all`.
     pub(crate) fn one(&self) -> Option<&Platform> {
         match self {
             Self::All => None,

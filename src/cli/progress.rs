@@ -1,4 +1,5 @@
-//! A bar on a terminal while layers are read; silence in a pipe.
+//! Progress bars on a terminal while layers are read. Prints nothing if standard error is not a
+//! terminal.
 
 use std::io::{IsTerminal, stderr};
 use std::sync::Mutex;
@@ -9,7 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use imgfs::open::Progress;
 use imgfs::transfer::{self, Blob};
 
-/// A bar for each layer that arrives, in stored bytes.
+/// One bar per blob that is transferred, in stored bytes.
 pub(crate) struct Bars {
     all: MultiProgress,
     bars: Mutex<Vec<ProgressBar>>,
@@ -27,9 +28,9 @@ impl Bars {
         }
     }
 
-    /// Takes the bars away.
+    /// Removes the bars.
     pub(crate) fn clear(&self) {
-        // A terminal that is gone has none.
+        // If this fails, the terminal is gone, and the bars with it.
         let _ = self.all.clear();
     }
 
@@ -45,7 +46,7 @@ impl transfer::Progress for Bars {
     fn start(&self, blobs: &[Blob]) {
         let mut bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);
         let template = "{msg} {wide_bar} {bytes:>10}/{total_bytes:10} {bytes_per_sec:>12} {eta:>4}";
-        // Those of the image before stay above: an archive may have several.
+        // The bars of the previous image stay on the screen: an archive may have several images.
         bars.clear();
         for blob in blobs {
             let bar = self.all.add(ProgressBar::new(blob.size));
@@ -60,7 +61,7 @@ impl transfer::Progress for Bars {
 
     fn advance(&self, blob: usize, position: u64) {
         self.with(blob, |bar| {
-            // It may have waited for its turn.
+            // The blob may have been queued; do not count that time.
             if bar.position() == 0 {
                 bar.reset_elapsed();
                 bar.reset_eta();
@@ -77,10 +78,10 @@ impl transfer::Progress for Bars {
     }
 }
 
-/// One bar over all layers, in stored bytes.
+/// One bar for all layers together, in stored bytes.
 pub(crate) struct Bar {
     bar: ProgressBar,
-    /// How far each layer is.
+    /// Position in each layer.
     positions: Mutex<Vec<u64>>,
 }
 
@@ -102,7 +103,7 @@ impl Bar {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(crate) fn clear(&self) {
         self.bar.finish_and_clear();
     }

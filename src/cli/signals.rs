@@ -1,4 +1,4 @@
-//! What ends a mount: a signal, or an unmount from outside.
+//! The events that end a mount: a signal, or an unmount by another process.
 
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -6,15 +6,15 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-/// Why the command should come to an end.
+/// Why the command should end.
 pub(crate) enum Ending {
-    /// This signal came.
+    /// This signal was received.
     Signal(i32),
-    /// The mount is gone.
+    /// The mount was unmounted.
     Unmounted,
 }
 
-/// A channel on which endings arrive; SIGINT, SIGTERM and SIGHUP do from now on.
+/// Returns a channel for [`Ending`]s. From now on SIGINT, SIGTERM and SIGHUP are sent to it.
 pub(crate) fn endings() -> io::Result<(Sender<Ending>, Receiver<Ending>)> {
     let (sender, receiver) = channel();
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;

@@ -1,4 +1,4 @@
-//! An image that a command looks into without mounting it.
+//! An image that a command reads without mounting it.
 
 use std::io::{self, IsTerminal};
 use std::ops::Deref;
@@ -14,13 +14,13 @@ use imgfs::image::{Platform, Reference, Transport};
 use imgfs::open::{self, OpenOptions};
 use imgfs::view::{ImageFs, Sidecars};
 
-/// What was learned of an image gets so long to reach the disk.
+/// Maximum time to wait until the indexes of an image are written to the cache.
 pub(crate) const KEEPING: Duration = Duration::from_secs(60);
 
-/// How a command opens the image that it looks into.
+/// The options of a command that reads an image without mounting it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SourceArgs {
-    /// Which platform of an image for several. The default is this host's.
+    /// The platform of a multi-platform image [default: the platform of this host].
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub platform: Option<Platform>,
 
@@ -30,15 +30,16 @@ pub(crate) struct SourceArgs {
     #[command(flatten)]
     pub cache: KeepArgs,
 
-    /// Say more, on standard error; twice for everything.
+    /// Log more to standard error; give it twice to log everything.
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
 
-/// An image that is open. What was learned of it is kept when it is dropped.
+/// An open image. Dropping it waits until its indexes are written to the cache.
 pub(crate) struct Source(Arc<ImageFs>);
 
-/// An image on standard input has to come from somewhere. `command` is the command as it would be written.
+/// Returns an error if the image is on standard input and that is a terminal. `command` is the command
+/// line for the message, without `imgfs`.
 pub(crate) fn refuse_terminal(reference: &Reference, command: &str) -> anyhow::Result<()> {
     if reference.transport == Transport::Stdin && io::stdin().is_terminal() {
         anyhow::bail!(
@@ -49,12 +50,12 @@ pub(crate) fn refuse_terminal(reference: &Reference, command: &str) -> anyhow::R
 }
 
 impl SourceArgs {
-    /// Opens an image, and says what is odd about it.
+    /// Opens an image, and prints its warnings.
     pub(crate) fn open(&self, reference: &Reference) -> anyhow::Result<Source> {
         self.open_for(reference, self.platform.as_ref())
     }
 
-    /// The same, for a platform that is not the one of these arguments.
+    /// Like [`open`](Self::open), but for `platform` instead of the platform in these arguments.
     pub(crate) fn open_for(
         &self,
         reference: &Reference,

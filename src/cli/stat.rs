@@ -1,4 +1,5 @@
-//! `imgfs stat`: all that is known of files of an image, those among it that later layers hid.
+//! `imgfs stat`: prints everything that is known about files of an image, with their versions that later
+//! layers hid.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -17,22 +18,22 @@ use imgfs::view::{HiddenName, ImageFs, ViewError};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct StatArgs {
-    /// The image, named as for a mount.
+    /// The image, in any form that imgfs mount accepts.
     pub image: Reference,
 
-    /// Files in it.
+    /// Paths of files in the image.
     #[arg(required = true)]
     pub paths: Vec<OsString>,
 
-    /// What a symbolic link leads to, not the link.
+    /// Follow symbolic links.
     #[arg(short = 'L', long)]
     pub dereference: bool,
 
-    /// One JSON object a line.
+    /// Print one JSON object per line.
     #[arg(long)]
     pub json: bool,
 
-    /// The SHA-256 of regular files too.
+    /// Print the SHA-256 of regular files too.
     #[arg(long)]
     pub digests: bool,
 
@@ -75,12 +76,12 @@ pub(crate) fn run(args: &StatArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// A file, and what it was in lower layers.
+/// A file, and its versions in lower layers.
 struct File<'a> {
     view: &'a ImageFs,
     entry: Entry<'a>,
     hidden: Vec<&'a HiddenName>,
-    /// The layer that first brought its bytes.
+    /// The lowest layer with the same content at this path.
     content_layer: Option<u32>,
 }
 
@@ -101,19 +102,19 @@ fn look<'a>(
     })
 }
 
-/// The last version of a path that is not in the merged image any more.
+/// Returns the last version of a path that is no longer in the merged image.
 fn past<'a>(view: &ImageFs, path: &[u8], hidden: &'a [HiddenName]) -> Option<&'a HiddenName> {
     let path = clean(path);
     let at = path.iter().rposition(|&b| b == b'/')?;
     let (parent, name) = path.split_at_checked(at + 1)?;
-    // Links on the way may still be there.
+    // The parent directories may contain links that still exist.
     let real = locate(view, parent, true).map(|found| join(&found.path, name));
     let real = real.ok();
     let is = |found: &&HiddenName| found.path == path || Some(&found.path) == real.as_ref();
     hidden.iter().filter(is).max_by_key(|found| found.layer)
 }
 
-/// Where `/.imgfs` has a name that was hidden.
+/// Returns the path of a hidden file in `/.imgfs`.
 fn where_hidden(name: &HiddenName) -> Vec<u8> {
     [
         format!("/.imgfs/hidden/{}", name.layer).as_bytes(),
@@ -124,7 +125,7 @@ fn where_hidden(name: &HiddenName) -> Vec<u8> {
 
 fn gone(view: &ImageFs, path: &[u8], version: &HiddenName) {
     eprintln!(
-        "imgfs: {}: {}: no such file; layer {} took it away, that of layer {} is {}",
+        "imgfs: {}: {}: no such file; layer {} removed it, and the version of layer {} is {}",
         view.image().name,
         printable(path),
         version.by,

@@ -1,11 +1,12 @@
-//! Lines in columns, for people.
+//! Aligned columns of text.
 
 use std::io::{self, Write};
 
-/// Between two columns.
+/// The gap between two columns.
 const GAP: &str = "  ";
 
-/// Writes lines, the first of which is the heading; `right` are the columns of numbers.
+/// Writes lines in aligned columns; the first line is the heading. The columns in `right` are aligned to
+/// the right.
 pub(crate) fn write<const N: usize>(
     out: &mut dyn Write,
     lines: &[[String; N]],

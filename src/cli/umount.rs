@@ -1,4 +1,4 @@
-//! `imgfs umount`.
+//! `imgfs umount`: unmounts images, lazily if they are in use.
 
 use std::process::ExitCode;
 
@@ -11,8 +11,8 @@ pub(crate) fn run(args: &UmountArgs) -> anyhow::Result<ExitCode> {
         match fuse::umount(mountpoint) {
             Ok(Unmounted::Clean) => {}
             Ok(Unmounted::Lazy) => eprintln!(
-                "imgfs: {} was in use; it is gone from the tree, and open files in it stay \
-                 readable until they are closed",
+                "imgfs: {} was in use and is detached; its open files stay readable until they are \
+                 closed",
                 mountpoint.display()
             ),
             Err(error) => {

@@ -1,4 +1,4 @@
-//! Sizes and spans of time, as they are written on the command line.
+//! Sizes and durations, as written on the command line.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -7,21 +7,21 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Size(pub u64);
 
-/// A span of time: `30d`, `12h`. Without a unit it could be anything.
+/// A duration: `30d`, `12h`. The unit is required.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Age(pub Duration);
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnitError {
-    #[error("write whole bytes, or a whole number of K, M, G or T: 64M, or 1536M for 1.5G")]
+    #[error("expected a number of bytes, or a whole number of K, M, G or T, such as 64M")]
     NoSize,
-    #[error("write a whole number of s, m, h, d or w: 12h, 30d")]
+    #[error("expected a whole number of s, m, h, d or w, such as 12h or 30d")]
     NoAge,
-    #[error("that is too much")]
+    #[error("the number is too large")]
     TooMuch,
 }
 
-/// A whole number and what follows it.
+/// Splits a text into a whole number and the unit after it.
 fn split(text: &str, error: UnitError) -> Result<(u64, &str), UnitError> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     // Digits are ASCII, so the text can be cut after them.
@@ -29,7 +29,7 @@ fn split(text: &str, error: UnitError) -> Result<(u64, &str), UnitError> {
     if number.is_empty() {
         return Err(error);
     }
-    // Nothing but its size can be wrong with a row of digits.
+    // Parsing digits can fail only by overflow.
     let number = number.parse().map_err(|_| UnitError::TooMuch)?;
     Ok((number, unit))
 }
@@ -46,7 +46,7 @@ impl FromStr for Size {
             "m" => 20,
             "g" => 30,
             "t" => 40,
-            // So are those of disk makers, whose MB is another size.
+            // MB is refused too, because disk vendors mean powers of 1000 by it.
             _ => return Err(UnitError::NoSize),
         };
         let bytes = number.checked_mul(1 << shift).ok_or(UnitError::TooMuch)?;

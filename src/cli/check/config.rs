@@ -1,4 +1,4 @@
-//! What a run is to do: arguments, and `imgfs.toml` where they are silent.
+//! The settings of a run: the arguments, with defaults from `imgfs.toml`.
 
 use std::fs;
 use std::io;
@@ -14,10 +14,10 @@ use crate::cli::platform::PlatformChoice;
 use imgfs::findings::Level;
 use imgfs::image::Platform;
 
-/// The file that is looked for in the working directory.
+/// The name of the default file, in the working directory.
 const FILE: &str = "imgfs.toml";
 
-/// Arguments and file together.
+/// The arguments merged with the file.
 #[derive(Debug)]
 pub(super) struct Settings {
     pub expect: Vec<Platform>,
@@ -28,7 +28,7 @@ pub(super) struct Settings {
     pub ignore: Vec<Ignore>,
 }
 
-/// `imgfs.toml`: the long options of `imgfs check`, without their dashes.
+/// The contents of `imgfs.toml`. The keys are the long options of `imgfs check` without their dashes.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct File {
@@ -40,7 +40,7 @@ struct File {
     ignore: Vec<Text<Ignore>>,
 }
 
-/// A value that is written in a string.
+/// A value that is written as a string.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String", bound = "T: FromStr, T::Err: std::fmt::Display")]
 struct Text<T>(T);
@@ -53,7 +53,7 @@ impl<T: FromStr> TryFrom<String> for Text<T> {
     }
 }
 
-/// A level, read with a message that lists them.
+/// A level. The error message of its parser lists all levels.
 #[derive(Clone, Copy, Debug)]
 struct FailOn(Level);
 
@@ -65,13 +65,13 @@ impl FromStr for FailOn {
     }
 }
 
-/// The level of that name.
+/// Returns the level with this name.
 pub(crate) fn level(text: &str) -> Result<Level, String> {
     let level = Level::from_name(text);
-    level.ok_or_else(|| format!("there is no level {text:?}; there is: fail warn info"))
+    level.ok_or_else(|| format!("unknown level {text:?}; choose one of: fail warn info"))
 }
 
-/// Which platforms of an image are looked at.
+/// The platforms of an image that are checked.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Platforms {
     All,
@@ -81,7 +81,7 @@ pub(super) enum Platforms {
 impl Platforms {
     fn new(choices: &[PlatformChoice]) -> Self {
         let one = |choice: &PlatformChoice| choice.one().cloned();
-        // No choice, or `all` among them, is all.
+        // All platforms, if no choice is given or one of them is `all`.
         match choices.iter().map(one).collect::<Option<Vec<_>>>() {
             Some(these) if !these.is_empty() => Self::These(these),
             _ => Self::All,
@@ -105,12 +105,13 @@ impl Settings {
                 other => other.context(FILE),
             },
         };
-        // Causes are part of the message.
+        // The message includes the causes.
         let file = file.map_err(|error| anyhow::anyhow!("{error:#}"))?;
         Ok(Self::merge(args, file))
     }
 
-    /// An argument replaces what the file says; what is to be ignored adds up.
+    /// Merges the arguments and the file. Arguments replace the values of the file, except that the
+    /// `ignore` lists are joined.
     fn merge(args: &CheckArgs, file: File) -> Self {
         fn or<T: Clone>(args: &[T], file: Vec<Text<T>>) -> Vec<T> {
             match args {
@@ -135,7 +136,7 @@ impl Settings {
         }
     }
 
-    /// The platforms that must be there: those expected, and those that were asked for.
+    /// Returns the platforms that the image must have: those of `expect`, and those of `platform`.
     pub(super) fn wanted(&self) -> Vec<Platform> {
         let mut wanted = self.expect.clone();
         if let Platforms::These(these) = &self.platforms {

@@ -1,12 +1,13 @@
-//! Platforms that must be there.
+//! Reports expected platforms that an image does not have.
 
 use imgfs::findings::{Finding, Id, Level};
 use imgfs::image::Platform;
 
 use super::report::{Found, Row};
 
-/// A row for each platform that is expected and has none. A variant that is not given is the usual
-/// one, as everywhere; an older one does not do, since somebody counts on the newer.
+/// Returns a row for each expected platform that has no row. A missing variant stands for the usual
+/// variant, as everywhere. An older variant does not satisfy the expectation, since `--expect` asks for
+/// the newer one.
 pub(super) fn missing(expected: &[Platform], rows: &[Row]) -> Vec<Row> {
     let there: Vec<&Platform> = rows.iter().filter_map(|r| r.platform.as_ref()).collect();
     let is_there = |wanted: &Platform| there.iter().any(|p| wanted.accepts(p) == Some(u8::MAX));
@@ -17,7 +18,7 @@ pub(super) fn missing(expected: &[Platform], rows: &[Row]) -> Vec<Row> {
 fn row(wanted: &Platform, there: &[&Platform]) -> Row {
     let there: Vec<String> = there.iter().map(ToString::to_string).collect();
     let there = match there.is_empty() {
-        true => "none that was asked for".to_owned(),
+        true => "none of the requested platforms".to_owned(),
         false => there.join(" "),
     };
     let finding = Finding {
@@ -26,7 +27,7 @@ fn row(wanted: &Platform, there: &[&Platform]) -> Row {
         path: Box::default(),
         node: None,
         layer: None,
-        detail: format!("{wanted} is expected and the image has no such platform; it has {there}"),
+        detail: format!("{wanted} is expected, but the image does not have it; it has {there}"),
         hint: format!("build it for {wanted} too: docker buildx build --platform {wanted}"),
     };
     Row {

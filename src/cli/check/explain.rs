@@ -1,15 +1,15 @@
-//! What each finding means: docs/findings.md, of which the program carries a copy.
+//! The explanation of each finding, from the copy of docs/findings.md in the program.
 
 use imgfs::findings::Id;
 
 const DOCUMENT: &str = include_str!("../../../docs/findings.md");
 
-/// Where it is explained.
+/// Returns where the finding is explained.
 pub(super) fn place(id: Id) -> String {
     format!("docs/findings.md#{id}")
 }
 
-/// The section of an id, without its heading.
+/// Returns the section of an id, without its heading.
 pub(super) fn section(id: Id) -> &'static str {
     let heading = format!("\n## {id}\n");
     let Some((_, section)) = DOCUMENT.split_once(&heading) else {
@@ -21,7 +21,7 @@ pub(super) fn section(id: Id) -> &'static str {
     section.trim()
 }
 
-/// Its first sentence, on one line.
+/// Returns the first sentence of the section of an id, on one line.
 pub(super) fn summary(id: Id) -> String {
     let paragraph = section(id).split("\n\n").next().unwrap_or_default();
     let paragraph = paragraph.replace('\n', " ");
@@ -33,8 +33,8 @@ pub(super) fn summary(id: Id) -> String {
 mod tests {
     use super::*;
 
-    /// Each id has its section, and each section an id, a level, a way to get there, a cure, and a
-    /// way to silence it that the command understands.
+    /// Each id has a section. Each section has an id, a level, an example that causes the finding, a
+    /// fix, and a way to silence it that the command accepts.
     #[test]
     fn all_are_explained() {
         let headings = DOCUMENT.lines().filter_map(|l| l.strip_prefix("## "));

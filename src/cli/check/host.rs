@@ -1,4 +1,4 @@
-//! `--host`: whether this host runs what the image is for.
+//! `--host`: reports whether this host can run the platform of an image.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use imgfs::findings::{Finding, Id, Level};
 use imgfs::host::{Binfmt, LookError, Support};
 use imgfs::image::Platform;
 
-/// This host.
+/// This host: its platform and its binfmt_misc handlers.
 pub(super) struct Here {
     platform: Platform,
     binfmt: Binfmt,
@@ -20,14 +20,14 @@ impl Here {
         })
     }
 
-    /// What is to be said of an image of that platform, if anything.
+    /// Returns the finding for an image of this platform, or `None` if the host runs it natively.
     pub(super) fn finding(&self, platform: &Platform) -> Option<Finding> {
         let here = &self.platform;
         let (detail, hint) = if platform.os != here.os {
-            let detail = format!("this host is {here}; nothing makes it run {platform}");
+            let detail = format!("this host is {here} and cannot run {platform}");
             (detail, format!("run it on a {} host", platform.os))
         } else {
-            let cure = format!("imgfs doctor --platform {platform} says what to do");
+            let cure = format!("imgfs doctor --platform {platform} shows how to fix that");
             match self.binfmt.support(&here.arch, &platform.arch) {
                 Support::Native => return None,
                 Support::Emulated(handler) => {
@@ -38,7 +38,7 @@ impl Here {
                 Support::Broken(handler, fault) => {
                     let (name, why) = (&handler.name, fault.describe());
                     let detail = format!(
-                        "this host is {here}; its handler {name} does not do for {platform}: {why}"
+                        "this host is {here}; its handler {name} does not work for {platform}: {why}"
                     );
                     (detail, cure)
                 }

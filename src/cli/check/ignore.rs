@@ -1,32 +1,32 @@
-//! What is not to be told: `ID` or `ID:GLOB`.
+//! The values of `--ignore`: `ID` or `ID:GLOB`.
 
 use std::str::FromStr;
 
 use imgfs::findings::{Finding, Id};
 
-/// Findings that do not count and are not shown.
+/// A rule for findings that do not count and are not shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ignore {
     id: Id,
-    /// Only where the path matches; everywhere, if there is none.
+    /// Matched against the path. Without it, the rule applies to every path.
     glob: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum IgnoreError {
-    #[error("there is no finding {0:?}; there is: {all}", all = names())]
+    #[error("unknown finding {0:?}; choose one of: {all}", all = names())]
     NoSuchId(String),
     #[error("{0:?} has no pattern after the colon; write {1}:/usr/lib/**, or {1} for all of them")]
     NoGlob(String, Id),
 }
 
-/// All ids, for messages.
+/// Returns all ids, for messages.
 fn names() -> String {
     let names: Vec<_> = Id::ALL.iter().map(|id| id.name()).collect();
     names.join(" ")
 }
 
-/// The id of that name.
+/// Returns the id with this name.
 pub(crate) fn id(name: &str) -> Result<Id, IgnoreError> {
     Id::from_name(name).ok_or_else(|| IgnoreError::NoSuchId(name.to_owned()))
 }
@@ -42,7 +42,7 @@ impl FromStr for Ignore {
         let id = id(name)?;
         let glob = match glob {
             Some("") => return Err(IgnoreError::NoGlob(text.to_owned(), id)),
-            // Paths in an image begin at its root, and are often written without it.
+            // Paths in an image are absolute, but users often write them without the leading slash.
             Some(glob) if !glob.starts_with(['/', '*']) => Some(format!("/{glob}")),
             other => other.map(str::to_owned),
         };
@@ -51,18 +51,18 @@ impl FromStr for Ignore {
 }
 
 impl Ignore {
-    /// Whether it is about this finding.
+    /// Whether the rule applies to this finding.
     pub(super) fn covers(&self, finding: &Finding) -> bool {
         let globbed = |glob: &String| matches(glob.as_bytes(), &finding.path);
         self.id == finding.id && self.glob.as_ref().is_none_or(globbed)
     }
 }
 
-/// Whether a path matches a pattern: `?` is a byte and `*` any number of them within a name, `**` any
-/// number of them in whole paths; all else is itself.
+/// Whether a path matches a pattern. `?` matches one byte except `/`, `*` any number of bytes except `/`,
+/// and `**` any number of bytes. Every other byte matches itself.
 fn matches(glob: &[u8], path: &[u8]) -> bool {
-    // Which ends of the path are left to be matched after each piece of the pattern: no pattern
-    // takes more than its length times that of the path.
+    // `starts[n]`: whether the pieces so far match the first n bytes of the path. The time is at most the
+    // length of the pattern times the length of the path.
     let mut starts = vec![false; path.len() + 1];
     if let Some(first) = starts.first_mut() {
         *first = true;
@@ -87,7 +87,7 @@ fn matches(glob: &[u8], path: &[u8]) -> bool {
                 Piece::Literal(wanted) => from && byte == Some(wanted),
                 Piece::Byte => from && byte != Some(b'/'),
                 Piece::Name | Piece::Path => {
-                    // What was begun goes on over this byte.
+                    // A match that began earlier extends over this byte.
                     open &= piece == Piece::Path || byte != Some(b'/');
                     open |= here;
                     open
@@ -140,7 +140,7 @@ mod tests {
             let is = matches(glob.as_bytes(), path.as_bytes());
             assert_eq!(is, expected, "{glob} {path}");
         }
-        // No pattern costs more than its length times that of the path.
+        // The time is at most the length of the pattern times the length of the path.
         let glob = "*a".repeat(200);
         assert!(!matches(
             glob.as_bytes(),

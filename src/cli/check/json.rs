@@ -1,4 +1,4 @@
-//! One JSON document; its schema is in docs/check.md.
+//! The JSON format: one document. Its schema is in docs/check.md.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! JUnit's XML as Jenkins and GitLab read it: a suite for each platform of each image, a case for
-//! each kind of finding. A case fails by the findings that count; the others are its output.
+//! JUnit XML, as Jenkins and GitLab read it: a suite for each platform of each image, and a case for
+//! each kind of finding. A case fails if it has findings that count. Other findings are its output.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use imgfs::layer::printable;
 
 use super::report::{Found, Report, Row};
 
-/// The case that fails where an image cannot be looked at.
+/// The test case that has an error if an image cannot be checked.
 const OPEN: &str = "open";
 
 pub(super) fn write(out: &mut impl Write, report: &Report) -> io::Result<()> {
@@ -74,7 +74,7 @@ impl Suite {
                     r#"<failure type="{level}" message="{message}">{all}</failure>"#
                 );
             }
-            // Nobody looked: that is no success.
+            // This was not checked, so the case is skipped instead of passed.
             if id == Id::NeedsEmulation && !report.host {
                 cases.push_str(r#"<skipped message="without --host"/>"#);
             }
@@ -106,7 +106,7 @@ fn words(found: &Found) -> String {
     }
 }
 
-/// Each finding in full: level, where, why, layer, and what mends it.
+/// Returns each finding in full, one per line: level, path, reason, layer, and fix.
 fn lines(found: &[&Found]) -> String {
     let mut text = String::from("\n");
     for found in found {
@@ -125,8 +125,8 @@ fn lines(found: &[&Found]) -> String {
     text
 }
 
-/// Text for XML 1.0, in content and in attributes. What XML cannot hold at all (control characters
-/// and U+FFFE, U+FFFF; "Char" of the specification) is written `\xNN` and U+FFFD.
+/// Escapes a text for XML 1.0, for content and attributes. Characters that XML does not allow (see
+/// "Char" in the specification) are replaced: control characters by `\xNN`, U+FFFE and U+FFFF by U+FFFD.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -159,7 +159,7 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    /// Against the schema of Jenkins' xUnit plugin; see tests/data/schemas/README.md.
+    /// Validates against the schema of Jenkins' xUnit plugin; see tests/data/schemas/README.md.
     #[test]
     fn it_is_junit() {
         let schema = concat!(
@@ -185,7 +185,7 @@ mod tests {
         };
         let xml = xml(&sample::report());
         assert_eq!(validates(&xml), Ok(()));
-        // It does find faults.
+        // The validator does find errors.
         assert!(validates(&xml.replace("<failure ", "<failed ")).is_err());
     }
 

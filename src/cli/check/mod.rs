@@ -1,5 +1,5 @@
-//! `imgfs check`: what will not run in an image, as text, as a file for other programs, and as an
-//! exit code.
+//! `imgfs check`: reports what will not run in images, as text or in a format for other programs, and
+//! by its exit code.
 
 mod config;
 mod expect;
@@ -31,7 +31,7 @@ pub(crate) use config::level;
 pub(crate) use ignore::{Ignore, id};
 use report::{Found, Layer, Report, Row};
 
-/// There are findings that count; see also [`super::NO_ANSWER`].
+/// Exit code if there are findings that count; see also [`super::NO_ANSWER`].
 const FOUND: u8 = 1;
 
 pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
@@ -55,7 +55,8 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         ..OpenOptions::default()
     };
     let mut report = Report::new(settings.fail_on, settings.host);
-    // What has to be pulled for this: all that is there is looked at only if somebody says so.
+    // The platforms to pull if an image is not in the store. Without --platform, this is the host's
+    // platform.
     let pulled = match args.platform.as_slice() {
         [] => None,
         [choice] => Some(choice.clone()),
@@ -91,7 +92,7 @@ fn write(report: &Report, settings: &Settings) -> io::Result<()> {
     written.and_then(|()| out.flush()).or_else(closed)
 }
 
-/// Looks at one image, at each of its platforms that is wanted.
+/// Checks the wanted platforms of one image, and adds their rows to the report.
 fn look(
     reference: &Reference,
     options: &OpenOptions,
@@ -128,7 +129,7 @@ fn look(
     }
 }
 
-/// What is found in one image of one platform.
+/// Returns the row of one platform of an image.
 fn row(
     platform: &Platform,
     image: &OpenImage,
@@ -138,7 +139,7 @@ fn row(
     for warning in &image.warnings {
         eprintln!("imgfs: warning: {}: {platform}: {warning}", image.name);
     }
-    // The others are findings.
+    // All other problems are reported as findings.
     let odd = |problem: &&Problem| Id::from_name(problem.kind.id()).is_none();
     for problem in image.problems.iter().filter(odd) {
         tracing::info!("{}: {platform}: {problem}", image.name);
@@ -147,7 +148,7 @@ fn row(
     let found = found.map_err(|error| format!("{}: {platform}: {error}", image.name))?;
     let mut list = found.list().to_vec();
     if let Some(finding) = host.and_then(|host| host.finding(&image.platform)) {
-        // It takes its place among the others.
+        // Insert it in the order of the list.
         let key = |finding: &Finding| (Reverse(finding.level), finding.id);
         let at = list.partition_point(|other| key(other) < key(&finding));
         list.insert(at, finding);

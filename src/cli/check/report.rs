@@ -1,42 +1,42 @@
-//! What all formats write: a row for each platform of each image, and what was found there.
+//! The result that all formats write: a row for each platform of each image, with its findings.
 
 use imgfs::findings::{Finding, Level};
 use imgfs::image::Platform;
 
-/// Everything that was found.
+/// The result of a run.
 pub(super) struct Report {
-    /// From this level on a finding counts.
+    /// The lowest level at which a finding counts.
     pub fail_on: Level,
-    /// Whether it was asked what this host runs.
+    /// Whether `--host` was given.
     pub host: bool,
-    /// One for each platform of each image.
+    /// A row for each platform of each image.
     pub rows: Vec<Row>,
 }
 
 /// One platform of one image.
 #[derive(Default)]
 pub(super) struct Row {
-    /// The image as it was named.
+    /// The image, as the user wrote it.
     pub image: String,
-    /// The platform that the index or the image says; none if that could not be learned.
+    /// The platform according to the index or the config, or `None` if it is unknown.
     pub platform: Option<Platform>,
-    /// Expected, and not in the image.
+    /// Whether the platform is expected but not in the image.
     pub missing: bool,
-    /// Why it could not be looked at.
+    /// Why the platform could not be checked.
     pub error: Option<String>,
-    /// The worst first.
+    /// The findings, the most severe first.
     pub found: Vec<Found>,
-    /// How many more there are that are ignored.
+    /// The number of findings that were ignored; they are not in `found`.
     pub ignored: usize,
 }
 
-/// A finding with what is known of its layer.
+/// A finding and the layer of its file.
 pub(super) struct Found {
     pub finding: Finding,
     pub layer: Option<Layer>,
 }
 
-/// The layer that brought a file.
+/// The layer that contains a file.
 #[derive(Clone, Default)]
 pub(super) struct Layer {
     pub digest: Option<String>,
@@ -60,13 +60,13 @@ impl Row {
         }
     }
 
-    /// How many findings of a level there are.
+    /// Returns the number of findings of a level.
     pub(super) fn count(&self, level: Level) -> usize {
         let levels = self.found.iter().map(|f| f.finding.level);
         levels.filter(|&l| l == level).count()
     }
 
-    /// One word for it: `ok` (nothing worse than info), `warn`, `fail`, `missing`, `error`.
+    /// Returns the verdict: `ok` (at most info findings), `warn`, `fail`, `missing` or `error`.
     pub(super) fn verdict(&self) -> &'static str {
         let worst = self.found.iter().map(|f| f.finding.level).max();
         match worst {
@@ -78,7 +78,7 @@ impl Row {
         }
     }
 
-    /// Its platform, for people.
+    /// Returns the platform for display.
     pub(super) fn platform(&self) -> String {
         let platform = self.platform.as_ref().map(ToString::to_string);
         platform.unwrap_or_else(|| "?".to_owned())
@@ -94,19 +94,19 @@ impl Report {
         }
     }
 
-    /// Whether something could not be looked at.
+    /// Whether an image or a platform could not be checked.
     pub(super) fn unseen(&self) -> bool {
         self.rows.iter().any(|row| row.error.is_some())
     }
 
-    /// Whether there is nothing that counts.
+    /// Whether no finding counts.
     pub(super) fn is_clean(&self) -> bool {
         let mut found = self.rows.iter().flat_map(|row| &row.found);
         !found.any(|found| found.finding.level >= self.fail_on)
     }
 }
 
-/// Text of an image without what could paint a terminal or break a line: `\xNN` in its place.
+/// Replaces control characters by `\xNN`, since they could change the terminal or break the line.
 pub(super) fn line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -140,7 +140,8 @@ pub(super) mod sample {
         }
     }
 
-    /// Two platforms with findings, of hostile names too; one that is missing, one not readable.
+    /// A report with two platforms, one of which has findings with hostile names; a missing platform;
+    /// and an image that cannot be read.
     pub(crate) fn report() -> Report {
         let layers = [
             Layer::default(),

@@ -1,5 +1,4 @@
-//! SARIF 2.1.0 (OASIS standard), as code scanning takes it: a rule for each id, a result for each
-//! finding.
+//! SARIF 2.1.0 (OASIS standard), for code scanning: a rule for each id, and a result for each finding.
 
 use serde_json::{Value, json};
 
@@ -50,7 +49,7 @@ fn rule(id: Id) -> Value {
     })
 }
 
-/// SARIF 2.1.0, 3.27.10.
+/// Returns the SARIF level (SARIF 2.1.0, section 3.27.10).
 fn level(level: Level) -> &'static str {
     match level {
         Level::Fail => "error",
@@ -65,7 +64,7 @@ fn result(row: &Row, found: &Found) -> Value {
     let (detail, hint) = (line(&finding.detail), line(&finding.hint));
     let platform = row.platform();
     let layer = found.layer.as_ref();
-    // A finding about the image as a whole is at the image.
+    // The location of a finding about the whole image is the image itself.
     let (uri, name) = match finding.path.is_empty() {
         true => (uri(row.image.as_bytes()), row.image.clone()),
         false => (uri(&finding.path), printable(&finding.path)),
@@ -76,14 +75,14 @@ fn result(row: &Row, found: &Found) -> Value {
         "level": level(finding.level),
         "message": {"text": format!("{platform}: {detail}. {hint}")},
         "locations": [{
-            // Code scanning shows nothing without a line; a binary has but one.
+            // Code scanning does not show a result without a line, so report line 1.
             "physicalLocation": {
                 "artifactLocation": {"uri": uri},
                 "region": {"startLine": 1},
             },
             "logicalLocations": [{"fullyQualifiedName": name, "kind": "resource"}],
         }],
-        // The same finding in the next build is the same alert.
+        // The same finding in the next build is then the same alert.
         "partialFingerprints": {"imgfsFinding/v1": fingerprint(row, found)},
         "properties": {
             "image": row.image,
@@ -96,8 +95,8 @@ fn result(row: &Row, found: &Found) -> Value {
     })
 }
 
-/// What makes two findings the same: what, on which platform, where. Not the image's file, which is
-/// another one in each build.
+/// Returns a hash that identifies a finding across builds, made of its id, platform and path. The name
+/// of the image is not part of it, since it differs between builds.
 fn fingerprint(row: &Row, found: &Found) -> String {
     let mut hasher = Hasher::sha256();
     hasher.update(found.finding.id.name().as_bytes());
@@ -108,7 +107,8 @@ fn fingerprint(row: &Row, found: &Found) -> String {
     hasher.finish().hex().to_owned()
 }
 
-/// A path as a relative reference (RFC 3986): what is not unreserved, and no slash, as `%NN`.
+/// Returns a path as a relative reference (RFC 3986). Every byte that is neither unreserved nor a slash
+/// is written as `%NN`.
 fn uri(path: &[u8]) -> String {
     let mut uri = String::with_capacity(path.len());
     let relative = match path.strip_prefix(b"/").unwrap_or(path) {
@@ -131,11 +131,11 @@ mod tests {
     use super::super::report::sample;
     use super::*;
 
-    /// Against the schema that is published for SARIF 2.1.0; see tests/data/schemas/README.md.
+    /// Validates against the published schema of SARIF 2.1.0; see tests/data/schemas/README.md.
     #[test]
     fn it_is_sarif() {
         let schema = include_str!("../../../tests/data/schemas/sarif-2.1.0-rtm.5.json");
-        // The pattern of a language ends in a bracket that only lenient engines take for itself.
+        // The pattern for languages ends in an unescaped bracket, which only lenient engines accept.
         let schema = schema.replace("{2}]?$", r"{2}\\]?$");
         let schema: Value = serde_json::from_str(&schema).unwrap();
         let validator = jsonschema::draft4::new(&schema).unwrap();
@@ -145,7 +145,7 @@ mod tests {
             .map(|e| format!("{}: {e}", e.instance_path()))
             .collect();
         assert!(errors.is_empty(), "{errors:#?}");
-        // It does find faults.
+        // The validator does find errors.
         document["runs"][0]["results"][0]["level"] = "fail".into();
         assert!(!validator.is_valid(&document));
     }

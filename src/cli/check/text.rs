@@ -1,4 +1,4 @@
-//! For people: a line for each finding, and a table where there are several platforms.
+//! The text format: a line for each finding, and a table if there are several platforms.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,8 @@ use imgfs::layer::printable;
 use super::report::{Found, Report, Row, line};
 use crate::cli::colour::Colour;
 
-/// A history line may be a whole script; so much of it tells which it is.
+/// The number of characters of a history line that are shown. It may be a whole script; this much
+/// identifies it.
 const SHOWN: usize = 60;
 
 pub(super) fn write(out: &mut impl Write, report: &Report, colour: Colour) -> io::Result<()> {
@@ -50,7 +51,7 @@ fn painted(colour: Colour, level: Level) -> String {
     }
 }
 
-/// `ID PATH: why [layer N: history line]; hint`.
+/// Returns `ID PATH: detail [layer N: history line]; hint`.
 fn finding(found: &Found) -> String {
     let finding = &found.finding;
     let mut text = finding.id.to_string();
@@ -101,7 +102,7 @@ fn verdict(row: &Row, colour: Colour) -> String {
     }
 }
 
-/// `fail (1 fail, 2 warn)`.
+/// Returns the verdict and the counts, such as `fail (1 fail, 2 warn)`.
 fn summary(row: &Row, colour: Colour) -> String {
     let counts = counts(row);
     let there = counts.iter().filter(|(count, _)| *count > 0);

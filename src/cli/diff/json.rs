@@ -1,4 +1,4 @@
-//! Differences as JSON: an object a line, with the names that docs/commands.md gives.
+//! Differences as JSON, one object per line. Their names are in docs/commands.md.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -23,7 +23,7 @@ pub(super) fn config(change: &ConfigChange) -> Json {
     })
 }
 
-/// A difference between two images.
+/// Returns the object of a difference between two images.
 pub(super) fn difference(found: &Difference, old: &ImageFs, new: &ImageFs) -> Json {
     let mut object = Map::new();
     let mut put = |key: &str, value: Json| object.insert(key.to_owned(), value);
@@ -72,7 +72,7 @@ fn attribute(attribute: &Attribute) -> String {
     }
 }
 
-/// The object that ls, find and stat write too, without the path and the facts.
+/// Returns the object of a file, as in `ls`, `find` and `stat`, but without the path and the facts.
 fn side(view: &ImageFs, side: &Side) -> Json {
     let of_layer = |layer: u32| view.image().layers.get(layer as usize);
     let layer = side.layer.and_then(of_layer);

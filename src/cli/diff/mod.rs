@@ -1,5 +1,5 @@
-//! `imgfs diff`: what differs between two images, as lines of text or as JSON. The exit code is that of
-//! diff(1).
+//! `imgfs diff`: prints the differences between two images, as lines of text or as JSON. The exit codes
+//! are those of diff(1).
 
 mod json;
 mod text;
@@ -16,29 +16,32 @@ use imgfs::query::diff::{Diff, Options, config_changes};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DiffArgs {
-    /// The first image, named as for a mount.
+    /// The first (old) image, in any form that imgfs mount accepts.
     pub a: Reference,
 
-    /// The second one.
+    /// The second (new) image.
     pub b: Reference,
 
-    /// Compare only what is at this path and below it, and not what the images declare.
+    /// Compare only this path and everything below it, and not the configs.
     pub path: Option<PathBuf>,
 
-    /// Say only what diff -r --no-dereference of the unpacked trees would say: what is there, its type,
-    /// its bytes, where links lead.
+    /// Compare only what diff -r --no-dereference compares in unpacked images.
+    ///
+    /// That is the paths, types, file contents and link targets.
     #[arg(long, conflicts_with = "times")]
     pub content: bool,
 
-    /// Compare times of modification too. Two builds of the same thing mostly differ in all of them.
+    /// Compare modification times too.
+    ///
+    /// They differ in most files of two builds, even of the same sources.
     #[arg(long)]
     pub times: bool,
 
-    /// One JSON object a line.
+    /// Print one JSON object per line.
     #[arg(long)]
     pub json: bool,
 
-    /// Which platform of the second image, if it is not that of the first.
+    /// The platform of the second image [default: the platform of the first image].
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub platform_b: Option<Platform>,
 
@@ -86,7 +89,7 @@ pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
                 }
                 Err(error) => {
                     failed = true;
-                    // What was found before it comes first.
+                    // Print the earlier differences before the error.
                     out.flush()?;
                     eprintln!("imgfs: {error}");
                 }

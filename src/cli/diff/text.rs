@@ -1,4 +1,4 @@
-//! Differences as lines: a letter, the path, and what differs, with tabs between.
+//! Differences as lines: a letter, the path, and the differences, separated by tabs.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,7 @@ use imgfs::query::diff::{Attribute, Change, ConfigChange, Difference, FactChange
 use imgfs::query::time::rfc3339;
 use imgfs::view::{FileType, Value};
 
-/// What stands for a value that is not there.
+/// Placeholder for an absent value.
 const NOTHING: &str = "-";
 
 pub(super) fn config(change: &ConfigChange, colour: Colour) -> String {
@@ -22,13 +22,13 @@ pub(super) fn config(change: &ConfigChange, colour: Colour) -> String {
     format!("{}\t{old} -> {new}", colour.warn(&head))
 }
 
-/// Words separated by single spaces, those in them escaped.
+/// Joins words by single spaces. Spaces inside a word are escaped.
 fn words_of<'a>(words: impl Iterator<Item = &'a [u8]>) -> String {
     let words = words.map(|word| printable(word).replace(' ', "\\x20"));
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Writes all lines of a path: its content first, then its attributes, then its facts.
+/// Writes all lines of a path: first the content, then the attributes, then the facts.
 pub(super) fn difference(
     out: &mut impl Write,
     found: &Difference,

@@ -1,4 +1,4 @@
-//! The chains as one JSON document; its schema is in docs/explain.md.
+//! The chains as one JSON document. Its schema is in docs/explain.md.
 
 use serde_json::{Value, json};
 
@@ -124,7 +124,7 @@ fn of_step(image: &OpenImage, id: u32, step: &Step) -> Value {
     })
 }
 
-/// How a library was found.
+/// Returns how a library was found.
 pub(super) fn rule(library: &Library) -> String {
     match library.preloaded {
         true => format!("preloaded, {}", library.rule.describe()),
@@ -132,7 +132,7 @@ pub(super) fn rule(library: &Library) -> String {
     }
 }
 
-/// A word, or `null` if it is unknown. `{"many": true}` stands for any number of unknown words.
+/// Returns a word, or `null` if it is unknown. `{"many": true}` stands for any number of unknown words.
 fn word(word: &Word) -> Value {
     match word {
         Word::Known(word) => json!(word),
@@ -156,7 +156,7 @@ fn opened(image: &OpenImage, file: &Opened) -> Value {
     value
 }
 
-/// The layer that removed a file.
+/// Returns the layer that removed a file.
 fn removed_by(image: &OpenImage, removed: &Removed) -> Value {
     let line = image.layers.get(removed.layer as usize);
     json!({

@@ -1,4 +1,4 @@
-//! `imgfs explain`: what a container of an image would execute, as a tree or as JSON.
+//! `imgfs explain`: prints what a container of an image would execute, as a tree or as JSON.
 
 mod json;
 mod text;
@@ -17,18 +17,22 @@ use imgfs::open::OpenImage;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExplainArgs {
-    /// The image, named as for a mount.
+    /// The image, in any form that imgfs mount accepts.
     pub image: Reference,
 
-    /// A file in it, which is executed instead of Entrypoint and Cmd, as the config's user.
+    /// A file in the image to execute instead of Entrypoint and Cmd.
+    ///
+    /// It is executed as the user in the config.
     #[arg(conflicts_with = "command")]
     pub path: Option<OsString>,
 
-    /// What replaces Cmd, as in `docker run IMAGE COMMAND`. The Entrypoint stays.
+    /// Arguments that replace Cmd, as in `docker run IMAGE COMMAND`.
+    ///
+    /// The Entrypoint stays.
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,
 
-    /// One JSON document.
+    /// Print one JSON document.
     #[arg(long)]
     pub json: bool,
 
@@ -36,7 +40,7 @@ pub(crate) struct ExplainArgs {
     pub source: SourceArgs,
 }
 
-/// A step fails; see also [`NO_ANSWER`].
+/// Exit code if the start fails; see also [`NO_ANSWER`].
 const FAILS: u8 = 1;
 
 pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
@@ -55,12 +59,12 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let end = chains.first().map(|chain| &chain.end);
     let Some(end) = end.filter(|end| **end != End::NoCommand) else {
         anyhow::bail!(
-            "{}: its config has neither Entrypoint nor Cmd; name a file of the image, or a command after --",
+            "{}: its config has neither Entrypoint nor Cmd; give a file in the image, or a command after --",
             image.name
         );
     };
     let code = code(end);
-    // Without a health check there is nothing to show.
+    // Drop the health check if the image has none.
     chains.retain(|chain| chain.end != End::NoCommand);
     pipe::to_stdout(|out| {
         write(args, image, &chains, out)?;
@@ -93,7 +97,7 @@ fn code(end: &End) -> ExitCode {
     }
 }
 
-/// A path from the root of the image.
+/// Returns `path` as an absolute path in the image.
 fn absolute(path: &[u8]) -> Vec<u8> {
     match path.first() {
         Some(b'/') => path.to_vec(),

@@ -1,4 +1,4 @@
-//! The chains as trees.
+//! The chains, drawn as trees.
 
 use std::io::{self, Write};
 
@@ -9,9 +9,9 @@ use imgfs::layer::printable;
 use imgfs::open::OpenImage;
 use imgfs::tree::NodeId;
 
-/// Characters of a history line that are shown.
+/// Number of characters of a history line that are shown.
 const LINE: usize = 60;
-/// Libraries of one program that are shown one by one.
+/// Number of libraries of a program that are listed. The others are only counted.
 const LIBRARIES: usize = 12;
 
 pub(super) fn write(
@@ -44,7 +44,7 @@ struct Drawing<'a> {
     colour: Colour,
 }
 
-/// One line below a step, or another step.
+/// An item below a step: a line, or another step.
 enum Below {
     Line(String),
     Step(StepId),
@@ -59,7 +59,7 @@ impl Drawing<'_> {
         self.result(out)
     }
 
-    /// What the config says about the origin of the chain.
+    /// Returns the heading of the chain: its origin, and what the config says about it.
     fn heading(&self) -> String {
         let start = &self.image.config.start;
         let list = |words: &[String]| {
@@ -90,7 +90,8 @@ impl Drawing<'_> {
         parts.join("  ")
     }
 
-    /// A step and all below it. `first` goes before its own line, `rest` before the others.
+    /// Writes a step and everything below it. `first` is the prefix of its own line, `rest` the prefix
+    /// of the other lines.
     fn step(&self, out: &mut impl Write, id: StepId, first: &str, rest: &str) -> io::Result<()> {
         let Some(step) = self.chain.step(id) else {
             return Ok(());
@@ -119,7 +120,7 @@ impl Drawing<'_> {
         Ok(())
     }
 
-    /// The command, and the user that executes it.
+    /// Returns the command with notes: the user if it changed, and how the command is executed.
     fn title(&self, step: &Step) -> String {
         let words: Vec<String> = step.argv.iter().map(word).collect();
         let mut text = words.join(" ");
@@ -210,13 +211,13 @@ impl Drawing<'_> {
         lines.into_iter().map(Below::Line).collect()
     }
 
-    /// The layer that brought a file, and the line that made it.
+    /// Returns the layer that contains a file, and the history line of the layer.
     fn layer(&self, node: NodeId) -> String {
         let layer = self.image.tree.node(node).map(|node| node.layer);
         layer.map(|layer| self.named(layer)).unwrap_or_default()
     }
 
-    /// A layer and the line that made it.
+    /// Returns a layer and its history line, shortened to [`LINE`] characters.
     fn named(&self, layer: u32) -> String {
         let line = self.image.layers.get(layer as usize);
         match line.and_then(|layer| layer.created_by.as_deref()) {
@@ -265,7 +266,7 @@ impl Drawing<'_> {
     }
 }
 
-/// A path, and where its symbolic links lead.
+/// Returns a path, and the real path if they differ.
 fn path(named: &[u8], real: &[u8]) -> String {
     match named == real {
         true => printable(named),
@@ -281,7 +282,7 @@ fn word(word: &Word) -> String {
     }
 }
 
-/// A word as a shell would have to be given it.
+/// Quotes a word for a shell, if necessary.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=/.,:@%+$~^".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

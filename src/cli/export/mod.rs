@@ -1,4 +1,4 @@
-//! `imgfs export`: an image, or a part of it, as a tar archive or as an mtree manifest.
+//! `imgfs export`: writes an image, or a part of it, as a tar archive or as an mtree manifest.
 
 mod output;
 
@@ -19,26 +19,28 @@ use output::Output;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExportArgs {
-    /// The image, named as for a mount.
+    /// The image, in any form that imgfs mount accepts.
     pub image: Reference,
 
-    /// Only these paths of the image with all that is below them, and the directories above them.
+    /// Write only these paths, everything below them, and the directories above them.
     #[arg(value_name = "PATH")]
     pub paths: Vec<OsString>,
 
-    /// Write to this file instead of standard output. It gets its name when it is complete.
+    /// Write to this file instead of standard output.
+    ///
+    /// The file appears under this name only when it is complete.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// Only this layer, as shipped and with its whiteouts; the lowest is 0.
+    /// Write only this layer, as shipped, with its whiteouts; the lowest layer is 0.
     #[arg(long, value_name = "N")]
     pub layer: Option<usize>,
 
-    /// What to write.
+    /// The output format.
     #[arg(long, value_enum, default_value_t = ExportFormat::Tar)]
     pub format: ExportFormat,
 
-    /// In a manifest, give the SHA-256 of each regular file.
+    /// Write the SHA-256 of each regular file (only for mtree).
     #[arg(long)]
     pub digests: bool,
 
@@ -58,14 +60,16 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let digests = args.digests;
     let format = match args.format {
         ExportFormat::Tar if digests => {
-            anyhow::bail!("--digests: a tar archive has none; use --format mtree")
+            anyhow::bail!("--digests: a tar archive cannot hold digests; use --format mtree")
         }
         ExportFormat::Tar => export::Format::Tar,
         ExportFormat::Mtree => export::Format::Mtree { digests },
     };
     let file = args.output.as_ref().filter(|path| path.as_os_str() != "-");
     if file.is_none() && args.format == ExportFormat::Tar && io::stdout().is_terminal() {
-        anyhow::bail!("standard output is a terminal; use -o FILE, or pipe the archive somewhere");
+        anyhow::bail!(
+            "standard output is a terminal; use -o FILE, or pipe the archive to a program"
+        );
     }
     if let Some(file) = file {
         output::check(file, &args.image)?;
@@ -86,15 +90,14 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     match written {
         Ok(left_out) if left_out.count > 0 => {
             eprintln!(
-                "imgfs: {name}: left out, since no path may be longer than {MAX_PATH} bytes: {} of \
-                 them, the first is {}",
+                "imgfs: {name}: left out paths longer than {MAX_PATH} bytes ({} in total); the first is {}",
                 left_out.count,
                 printable(&left_out.first)
             );
             code = ExitCode::FAILURE;
         }
         Ok(_) => {}
-        // Who reads the pipe has seen enough.
+        // A closed pipe is not an error.
         Err(ExportError::Write(e)) if file.is_none() && e.kind() == io::ErrorKind::BrokenPipe => {
             return Ok(ExitCode::SUCCESS);
         }
@@ -107,7 +110,8 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-/// What is asked for, and the exit code so far; `None` if nothing of it is there.
+/// Returns the selection of the arguments and the exit code so far, or `None` if none of the paths
+/// exists.
 fn select(view: &ImageFs, args: &ExportArgs) -> anyhow::Result<Option<(Selection, ExitCode)>> {
     let mut selection = match args.layer {
         Some(number) => Selection::layer(view, number)?,

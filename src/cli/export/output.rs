@@ -1,4 +1,4 @@
-//! Where an export goes: standard output, or a file that has its name only when it is complete.
+//! The output of an export: standard output, or a file that gets its name only when it is complete.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
@@ -12,22 +12,22 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use tempfile::TempPath;
 
-/// Headers and small files are gathered; what is larger goes through.
+/// Buffer size in bytes. Headers and small files are collected; larger writes bypass the buffer.
 const BUFFER: usize = 256 << 10;
 
-/// What takes the bytes of an export.
+/// The destination of an export.
 pub(super) struct Output {
     out: BufWriter<File>,
     aside: Option<Aside>,
 }
 
-/// A file that is not complete yet, and the name that it will get.
+/// The temporary file of an incomplete export, and the name that it will get.
 struct Aside {
     path: TempPath,
     target: PathBuf,
 }
 
-/// Refuses a file that must not be written over: a directory, or the image itself.
+/// Returns an error if the file must not be overwritten: it is a directory, or the image itself.
 pub(super) fn check(file: &Path, image: &Reference) -> anyhow::Result<()> {
     let Ok(meta) = fs::metadata(file) else {
         return Ok(());
@@ -44,7 +44,7 @@ pub(super) fn check(file: &Path, image: &Reference) -> anyhow::Result<()> {
 
 impl Output {
     pub(super) fn stdout() -> io::Result<Self> {
-        // Not `Stdout`, which looks for the ends of lines.
+        // Not `Stdout`, which is line-buffered.
         let stdout = io::stdout().as_fd().try_clone_to_owned()?;
         Ok(Self::new(stdout.into(), None))
     }
@@ -59,7 +59,7 @@ impl Output {
     }
 
     fn open(path: &Path) -> io::Result<Self> {
-        // A link stays a link, to the new file.
+        // If the path is a symbolic link, replace its target and keep the link.
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         // A pipe or a device cannot be replaced.
         if fs::metadata(&target).is_ok_and(|meta| !meta.is_file()) {
@@ -72,7 +72,7 @@ impl Output {
         };
         let aside = tempfile::Builder::new()
             .prefix(".imgfs-export-")
-            // As open(2) makes files; the umask takes its part.
+            // The default mode of new files, less the umask.
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(dir)?;
         let (file, path) = aside.into_parts();
@@ -80,13 +80,13 @@ impl Output {
         Ok(Self::new(file, Some(Aside { path, target })))
     }
 
-    /// Ends it, and gives it its name.
+    /// Flushes the output, and renames the temporary file to its target.
     pub(super) fn finish(self) -> io::Result<()> {
         let file = self.out.into_inner().map_err(|e| e.into_error())?;
         let Some(aside) = self.aside else {
             return Ok(());
         };
-        // Else a crash could leave the name to an empty file.
+        // Otherwise a crash could leave an empty file under this name.
         file.sync_data()?;
         aside.path.persist(&aside.target).map_err(|e| e.error)
     }
@@ -106,10 +106,10 @@ impl Write for Output {
     }
 }
 
-/// A signal that ends the process takes the unfinished file with it.
+/// Removes the incomplete file if a signal ends the process.
 fn remove_when_killed(path: &Path) -> io::Result<()> {
     let path = path.to_owned();
-    // Those that are ignored (nohup, jobs in the background) stay so.
+    // Signals that are ignored (nohup, background jobs) stay ignored.
     let ignored = ignored_signals();
     let fatal = [SIGINT, SIGTERM, SIGHUP].into_iter();
     let mut signals = Signals::new(fatal.filter(|&signal| ignored >> (signal - 1) & 1 == 0))?;
@@ -123,7 +123,8 @@ fn remove_when_killed(path: &Path) -> io::Result<()> {
     thread.spawn(wait).map(drop)
 }
 
-/// A bit for each signal that is ignored, the lowest for signal 1 (proc(5)); none if that is unknown.
+/// Returns a mask of the ignored signals, with signal 1 in the lowest bit (see `SigIgn` in proc(5)).
+/// Returns 0 if it cannot be read.
 fn ignored_signals() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

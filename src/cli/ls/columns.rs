@@ -1,10 +1,10 @@
-//! Names side by side, as ls(1) sets them on a terminal: down one column, then the next.
+//! The layout of names in columns, as in ls(1) on a terminal: sorted down each column.
 
-/// Between two columns.
+/// The gap between two columns.
 const GAP: usize = 2;
 
-/// For so many names of these widths and a line of `width`, which of them stand in each line, and how
-/// wide each column is.
+/// Lays out names with these widths in lines of at most `width`, in as many columns as fit. Returns the
+/// indexes of the names in each line, and the width of each column with its gap.
 pub(super) fn lay_out(widths: &[usize], width: usize) -> (Vec<Vec<usize>>, Vec<usize>) {
     let narrowest = widths.iter().min().copied().unwrap_or(0);
     let most = (width + GAP) / (narrowest + GAP);

@@ -1,4 +1,4 @@
-//! `imgfs ls`: the names in a directory of an image, or all that is known of them.
+//! `imgfs ls`: lists directories of an image, as names or with everything that is known about each file.
 
 mod columns;
 mod row;
@@ -18,31 +18,35 @@ use imgfs::view::{Attr, FileType, ImageFs, ViewError};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct LsArgs {
-    /// The image, named as for a mount.
+    /// The image, in any form that imgfs mount accepts.
     pub image: Reference,
 
-    /// Directories, whose names are listed, or other files; the default is the root. A link to a
-    /// directory is followed, unless with -l, -d or --json and without a slash at its end.
+    /// Directories or other files to list [default: /].
+    ///
+    /// A link to a directory is followed. With -l, -d or --json it is followed only if it ends in a
+    /// slash.
     pub paths: Vec<OsString>,
 
-    /// A line for each: permissions, names that lead to it, owner and group by number, size or device,
-    /// time of last modification in UTC, name and target.
+    /// Print a long line for each file.
+    ///
+    /// Its columns are permissions, number of hard links, numeric owner and group, size or device
+    /// number, modification time in UTC, name, and link target.
     #[arg(short = 'l', long)]
     pub long: bool,
 
-    /// All that is below a directory too, a path a line, in byte order.
+    /// List directories recursively, one path per line, in byte order.
     #[arg(short = 'R', long)]
     pub recursive: bool,
 
-    /// A directory itself, not what is in it.
+    /// List directories themselves, not their contents.
     #[arg(short = 'd', long, conflicts_with = "recursive")]
     pub directory: bool,
 
-    /// One JSON object a line, with all that is known of each.
+    /// Print one JSON object per line, with everything that is known about each file.
     #[arg(long)]
     pub json: bool,
 
-    /// The SHA-256 of each regular file before it, or in its object.
+    /// Print the SHA-256 of each regular file, before its name or in its JSON object.
     #[arg(long)]
     pub digests: bool,
 
@@ -69,9 +73,9 @@ pub(crate) fn run(args: &LsArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Something that is listed.
+/// A listed file.
 struct Row {
-    /// As it is shown.
+    /// The name to show.
     name: Vec<u8>,
     path: Vec<u8>,
     attr: Attr,
@@ -91,7 +95,7 @@ impl<W: Write> Listing<'_, W> {
         let mut paths = bytes(&self.args.paths);
         if paths.is_empty() {
             if self.args.recursive && self.args.digests {
-                // All of them are asked for.
+                // Every file will be listed: compute all digests at once.
                 self.view.digest_all()?;
             }
             paths.push(b"/".to_vec());
@@ -131,7 +135,7 @@ impl<W: Write> Listing<'_, W> {
         Ok(())
     }
 
-    /// What an argument means, as ls(1) takes it.
+    /// Resolves an argument. Follows links to directories, as ls(1) does.
     fn named(&self, path: &[u8]) -> Result<Attr, ViewError> {
         let itself = resolve(self.view, path, false)?;
         let follow = !(self.args.long || self.args.directory || self.args.json);
@@ -173,7 +177,7 @@ impl<W: Write> Listing<'_, W> {
     fn walk(&mut self, directory: &Row) -> anyhow::Result<()> {
         for step in Walk::new(self.view, &directory.path, directory.attr) {
             match step {
-                // The directory itself is not below itself.
+                // Skip the directory itself.
                 Ok(found) if found.depth == 0 => {}
                 Ok(found) => self.row(&Row {
                     name: found.path.clone(),

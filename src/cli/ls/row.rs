@@ -1,4 +1,4 @@
-//! What is shown of one file, and names side by side.
+//! Writes the line of one file, and names in columns.
 
 use std::io::Write;
 
@@ -35,7 +35,7 @@ impl<W: Write> Listing<'_, W> {
         Ok(())
     }
 
-    /// A name as it is shown.
+    /// Returns the name to show, escaped and coloured.
     fn name(&self, row: &Row) -> Vec<u8> {
         let name = self.spelling.of(&row.name);
         match String::from_utf8(name) {
@@ -46,7 +46,7 @@ impl<W: Write> Listing<'_, W> {
                 _ => text,
             }
             .into_bytes(),
-            // Not on a terminal.
+            // Happens only if the output is not a terminal.
             Err(bytes) => bytes.into_bytes(),
         }
     }

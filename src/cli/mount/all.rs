@@ -1,4 +1,4 @@
-//! `--platform all`: every platform of an image in one mount.
+//! `--platform all`: mounts every platform of an image in one tree.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use imgfs::image::{Platform, Reference};
 use imgfs::open::{self, OpenImage, OpenOptions};
 use imgfs::view::{Platforms, platform_names};
 
-/// Opens all platforms of an image, and makes the view of those that can be opened. The others are
-/// warned of.
+/// Opens all platforms of an image, and returns a view of those that can be opened. Prints a warning for
+/// each of the others.
 ///
 /// # Errors
-/// If none can be opened.
+/// If no platform can be opened.
 pub(super) fn open(
     args: &MountArgs,
     reference: &Reference,
@@ -37,9 +37,9 @@ pub(super) fn open(
         .map(|(platform, _)| platform.clone())
         .collect();
     let mut members = Vec::with_capacity(opened.len());
-    // A name does not depend on what could be opened today.
+    // The names are made from all platforms, so that they do not depend on which of them can be opened.
     for (name, (platform, image)) in platform_names(&platforms).into_iter().zip(opened) {
-        // What a document says does not go to a terminal as it is.
+        // Text from a document must not reach the terminal unescaped.
         let platform = platform.to_string().escape_debug().to_string();
         match image {
             Ok(image) => {

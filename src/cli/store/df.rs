@@ -1,4 +1,4 @@
-//! `imgfs df`: how much room the store and what is known of its layers take.
+//! `imgfs df`: prints the disk usage of the store and the cache.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -15,8 +15,10 @@ use imgfs::store::Usage;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DfArgs {
-    /// One JSON object a line: what, count, bytes, reclaimable (bytes that imgfs prune or imgfs cache
-    /// clear would free, if nobody used them).
+    /// Print one JSON object per line: what, count, bytes, reclaimable.
+    ///
+    /// reclaimable is the number of bytes that imgfs prune or imgfs cache clear would free if none of
+    /// the files were in use.
     #[arg(long)]
     pub json: bool,
 
@@ -27,7 +29,7 @@ pub(crate) struct DfArgs {
     pub cache: CacheDirArg,
 }
 
-/// A line: what, how many, how many bytes, and how many of those nobody needs.
+/// A line: what, count, bytes, and reclaimable bytes.
 type Line = (&'static str, usize, u64, u64);
 
 pub(crate) fn run(args: &DfArgs) -> anyhow::Result<ExitCode> {

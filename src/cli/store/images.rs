@@ -1,4 +1,4 @@
-//! `imgfs images`: what is in the store.
+//! `imgfs images`: lists the images in the store.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -12,16 +12,17 @@ use crate::cli::table;
 use imgfs::image::{self, Image, Reference};
 use imgfs::store::{ImageUsage, Store};
 
-/// So many digits of a digest tell images apart.
+/// Number of hex digits of a shortened digest.
 const SHORT: usize = 12;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ImagesArgs {
-    /// One JSON object a line: name, digest, media_type, platforms, layers, size, unique_size, created.
+    /// Print one JSON object per line: name, digest, media_type, platforms, layers, size, unique_size,
+    /// created.
     #[arg(long)]
     pub json: bool,
 
-    /// Only the names, a line each.
+    /// Print only the names, one per line.
     #[arg(short, long, conflicts_with = "json")]
     pub quiet: bool,
 
@@ -29,13 +30,13 @@ pub(crate) struct ImagesArgs {
     pub store: StoreArg,
 }
 
-/// What is told of an image.
+/// The row of an image.
 struct Row {
     usage: ImageUsage,
     platforms: Vec<String>,
     layers: Option<usize>,
     created: Option<String>,
-    /// Why the rest is not known.
+    /// Why the other values are unknown, if the image cannot be read.
     broken: Option<String>,
 }
 
@@ -44,7 +45,7 @@ pub(crate) fn run(args: &ImagesArgs) -> anyhow::Result<ExitCode> {
     if let Some(store) = args.store.existing()? {
         for usage in store.usage()?.images {
             let row = row(&store, usage);
-            // What somebody took away meanwhile is not broken, but gone.
+            // Skip an image that another process removed in the meantime: it is not broken.
             if row.broken.is_none() || is_there(&store, &row)? {
                 rows.push(row);
             }
@@ -90,7 +91,7 @@ fn row(store: &Store, usage: ImageUsage) -> Row {
             for (platform, image) in offers {
                 match image {
                     Ok(image) => note(&image),
-                    // One that was not pulled.
+                    // This platform was not pulled.
                     Err(_) if row.usage.image.is_index() => continue,
                     Err(error) => row.broken = Some(error.to_string()),
                 }
@@ -99,7 +100,7 @@ fn row(store: &Store, usage: ImageUsage) -> Row {
                 }
             }
         }
-        // What the store says of it is more to the point.
+        // Keep the error of the store, if any: it is more specific.
         Err(error) => {
             row.broken.get_or_insert_with(|| error.to_string());
         }
@@ -134,7 +135,7 @@ fn write(out: &mut dyn Write, rows: &[Row], args: &ImagesArgs) -> io::Result<()>
             digest.to_owned(),
             row.layers.map_or_else(|| "-".to_owned(), |n| n.to_string()),
             HumanBytes(row.usage.size).to_string(),
-            // To the day: the rest is in --json.
+            // Only the date; --json has the full time.
             row.created
                 .as_deref()
                 .and_then(|created| created.get(..10))

@@ -1,4 +1,4 @@
-//! `imgfs load`.
+//! `imgfs load`: copies the images of an archive into the store.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -13,17 +13,20 @@ use imgfs::transfer::{self, LoadOptions, Wanted};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct LoadArgs {
-    /// What the images are in: a path (docker-archive, oci-archive or OCI layout directory, told by what
-    /// is there), one of docker-archive:PATH[:REF], oci-archive:PATH[:REF] and oci:DIR[:REF], or - for an
-    /// archive on standard input.
+    /// The archive with the images.
+    ///
+    /// One of: a path to a docker-archive, an oci-archive or an OCI layout directory (the kind is
+    /// detected); docker-archive:PATH[:REF]; oci-archive:PATH[:REF]; oci:DIR[:REF]; or - for an archive
+    /// on standard input.
     #[arg(value_name = "ARCHIVE")]
     pub archive: Reference,
 
-    /// What to call the image, if there is one. The default is what it is called there.
+    /// The name of the image in the store, if the archive has one image [default: its name in the
+    /// archive].
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
 
-    /// Which platform of an image for several. The default is all that are there.
+    /// The platform to load of a multi-platform image [default: all that are present].
     #[arg(long, value_name = "all|OS/ARCH[/VARIANT]")]
     pub platform: Option<PlatformChoice>,
 

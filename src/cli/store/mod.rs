@@ -1,4 +1,4 @@
-//! The store, on the command line: where it is, and which image of it a user means.
+//! The commands of the store, the options that they share, and the lookup of images by name.
 
 pub(crate) mod df;
 pub(crate) mod images;
@@ -24,7 +24,7 @@ use super::platform::PlatformChoice;
 use super::source::KEEPING;
 use registry::RegistryArgs;
 
-/// Nobody says where the store is.
+/// The directory of the store is not given, and there is no default.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "no directory for the store: neither XDG_DATA_HOME nor HOME is an absolute path; name one with --store"
@@ -33,13 +33,15 @@ pub(crate) struct NoPlace;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct StoreArg {
-    /// The store: where pulled and loaded images are. The default is $IMGFS_STORE_DIR, else
-    /// $XDG_DATA_HOME/imgfs (~/.local/share/imgfs).
+    /// The directory of the store, which holds pulled and loaded images.
+    ///
+    /// The default is $IMGFS_STORE_DIR, or $XDG_DATA_HOME/imgfs (~/.local/share/imgfs) if that is not
+    /// set.
     #[arg(long, value_name = "DIR")]
     pub store: Option<PathBuf>,
 }
 
-/// What the commands have in common that bring images in and out.
+/// The common options of the commands that copy images into and out of the store.
 #[derive(Debug, clap::Args)]
 pub(crate) struct KeepingArgs {
     #[command(flatten)]
@@ -48,30 +50,30 @@ pub(crate) struct KeepingArgs {
     #[command(flatten)]
     pub cache: KeepArgs,
 
-    /// Say more, on standard error; twice for everything.
+    /// Log more to standard error; give it twice to log everything.
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
 
 impl StoreArg {
-    /// The directory that the user means.
+    /// Returns the directory of the store: the option, else the variable, else the default.
     fn path(&self) -> Result<PathBuf, NoPlace> {
         let set = || std::env::var_os("IMGFS_STORE_DIR").filter(|dir| !dir.is_empty());
         let given = self.store.clone().or_else(|| set().map(PathBuf::from));
         given.or_else(Store::default_path).ok_or(NoPlace)
     }
 
-    /// The store, made if it is not there.
+    /// Opens the store, and creates it if it does not exist.
     pub(crate) fn open(&self) -> anyhow::Result<Store> {
         Ok(Store::open(&self.path()?)?)
     }
 
-    /// The store, if there is one.
+    /// Opens the store if it exists.
     pub(crate) fn existing(&self) -> anyhow::Result<Option<Store>> {
         Ok(Store::existing(&self.path()?)?)
     }
 
-    /// The store and an image of it.
+    /// Opens the store and finds an image in it.
     pub(crate) fn find(&self, name: &str) -> anyhow::Result<(Store, Named)> {
         let store = self.existing()?.ok_or_else(|| StoreError::NoSuchName {
             wanted: name.to_owned(),
@@ -81,8 +83,8 @@ impl StoreArg {
         Ok((store, image))
     }
 
-    /// What a name of an image stands for: a path is what it was, a name of the store is looked up in it,
-    /// and an image of a registry is pulled if it is not there.
+    /// Resolves a reference to an image on disk. A path stays as it is, a name is looked up in the
+    /// store, and an image of a registry is pulled if it is not in the store.
     pub(crate) fn locate(
         &self,
         reference: &Reference,
@@ -99,7 +101,7 @@ impl StoreArg {
     fn path_or_name(&self, reference: &Reference) -> anyhow::Result<Reference> {
         let path = &reference.path;
         let text = reference.text();
-        // A directory may have the name of an image by chance.
+        // A directory may happen to have the name of an image.
         let is_image = match path.is_dir() {
             true => ["index.json", "manifest.json"]
                 .iter()
@@ -109,14 +111,14 @@ impl StoreArg {
         if is_image || is_plainly_a_path(path, text) {
             return Ok(reference.clone());
         }
-        // Without a place for a store there is none.
+        // If no directory for a store is known, there is no store.
         let Ok(place) = self.path() else {
             return Ok(reference.clone());
         };
         let missing = || {
             anyhow::anyhow!(
-                "{text}: there is no such file, and no image of that name in the store; pull it: \
-                 imgfs pull {text}"
+                "{text}: no such file, and no image of that name in the store; to pull it: imgfs pull \
+                 {text}"
             )
         };
         let found = Store::existing(&place)?.map(|store| (store.find(text), store));
@@ -142,7 +144,7 @@ impl StoreArg {
             Ok(parsed) => parsed.whole(),
             Err(error) => anyhow::bail!("{text}: {error}; write docker://HOST/NAME:TAG"),
         };
-        // What is there is found in a store that cannot be written, too.
+        // This also finds images in a store that is not writable.
         if let Some(store) = self.existing()?
             && let Ok(image) = store.find(&full)
             && serves(&store, &image, platform)
@@ -156,7 +158,7 @@ impl StoreArg {
     }
 }
 
-/// Which platforms are to be brought.
+/// Returns the platforms to transfer.
 pub(crate) fn wanted(platform: Option<&PlatformChoice>) -> Wanted {
     match platform {
         None => Wanted::Host,
@@ -165,10 +167,10 @@ pub(crate) fn wanted(platform: Option<&PlatformChoice>) -> Wanted {
     }
 }
 
-/// Whether an image of the store is there for a platform.
+/// Whether an image in the store has the platform.
 fn serves(store: &Store, image: &Named, platform: Option<&PlatformChoice>) -> bool {
     match platform {
-        // Whichever was pulled.
+        // Any platform that was pulled.
         None => true,
         Some(PlatformChoice::All) => image.is_index(),
         Some(PlatformChoice::One(platform)) => {
@@ -177,14 +179,14 @@ fn serves(store: &Store, image: &Named, platform: Option<&PlatformChoice>) -> bo
     }
 }
 
-/// Whether nobody would write the name of an image so.
+/// Whether the text looks like a path and not like the name of an image.
 fn is_plainly_a_path(path: &Path, text: &str) -> bool {
     let archive = [".tar", ".tgz", ".gz", ".zst", ".tzst"];
     path.is_absolute() || text.starts_with('.') || archive.iter().any(|end| text.ends_with(end))
 }
 
-/// Merges what was brought, so that the first mount finds all that it needs; says what stands in the way
-/// of one, since the image is in the store nevertheless.
+/// Opens an image that was just transferred, so that the first mount finds everything in the cache. If
+/// that fails, only prints a warning, since the image is in the store.
 fn warm(store: &Store, image: &Named, wanted: &Wanted, cache: &CacheDir) {
     let reference = Reference::to_stored(store, image);
     let options = OpenOptions {

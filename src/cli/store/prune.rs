@@ -1,4 +1,4 @@
-//! `imgfs prune`.
+//! `imgfs prune`: removes unreferenced blobs and unfinished transfers from the store.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -13,11 +13,11 @@ use imgfs::transfer;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct PruneArgs {
-    /// Take nothing away, only say what would go.
+    /// Remove nothing; only print what would be freed.
     #[arg(short = 'n', long)]
     pub dry_run: bool,
 
-    /// List each blob.
+    /// List each removed blob.
     #[arg(short, long)]
     pub verbose: bool,
 

@@ -1,4 +1,4 @@
-//! `imgfs pull`.
+//! `imgfs pull`: copies an image from a registry into the store.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -15,21 +15,23 @@ use imgfs::transfer::{self, PullOptions, Stored, Wanted};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct PullArgs {
-    /// The image, HOST/NAME[:TAG|@DIGEST]; docker:// may stand before it. Without a host it is one of
-    /// docker.io.
+    /// The image to pull, as [docker://]HOST/NAME[:TAG|@DIGEST].
+    ///
+    /// The default host is docker.io.
     #[arg(value_name = "REF")]
     pub image: String,
 
-    /// Which platform of an image for several, or all of them. The default is this host's.
+    /// The platform to pull from a multi-platform image, or all [default: the platform of this host].
     #[arg(long, value_name = "all|OS/ARCH[/VARIANT]")]
     pub platform: Option<PlatformChoice>,
 
-    /// With --platform all, bring also what is said about the images: SBOM, provenance. Programs that
-    /// copy an index with everything in it want them.
+    /// With --platform all, also pull attestations (SBOM, provenance).
+    ///
+    /// Programs that copy a complete index need them.
     #[arg(long)]
     pub attestations: bool,
 
-    /// How many layers are brought at a time.
+    /// The number of layers to pull at the same time.
     #[arg(long, value_name = "N", default_value_t = 3,
         value_parser = clap::value_parser!(u8).range(1..=32))]
     pub jobs: u8,
@@ -59,7 +61,7 @@ pub(crate) fn run(args: &PullArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Pulls an image that a command needs.
+/// Pulls an image that a command needs. Uses the default options except for `wanted` and `cache`.
 pub(super) fn pull(
     store: &Store,
     name: &str,

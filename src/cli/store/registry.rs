@@ -1,4 +1,4 @@
-//! How to talk to a registry, on the command line.
+//! The options for access to registries.
 
 use std::path::PathBuf;
 
@@ -8,32 +8,37 @@ use imgfs::registry::{Client, ClientOptions};
 
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct RegistryArgs {
-    /// Talk to registries without TLS, or without checking their certificates. This computer needs no
-    /// such leave.
+    /// Allow registries without TLS or with an untrusted certificate.
+    ///
+    /// Registries on this computer (localhost) do not need this option.
     #[arg(long)]
     pub insecure: bool,
 
-    /// A PEM file of authorities to trust besides the system's; may be repeated.
+    /// A PEM file with additional certificate authorities to trust; may be repeated.
     #[arg(long, value_name = "FILE")]
     pub ca: Vec<PathBuf>,
 
-    /// Where logins are, as `docker login` and `skopeo login` write them. The default is
-    /// $REGISTRY_AUTH_FILE, else what those two write.
+    /// The file with logins, as written by `docker login` or `skopeo login`.
+    ///
+    /// The default is $REGISTRY_AUTH_FILE, or the default files of these programs if that is not set.
     #[arg(long, value_name = "FILE")]
     pub authfile: Option<PathBuf>,
 
-    /// A login to be used instead. Others on this computer can see it; a file is safer.
+    /// A login to use instead of those in the file.
+    ///
+    /// Other users of this computer can see it in the process list; a file is safer.
     #[arg(long, value_name = "USER:PASSWORD")]
     pub creds: Option<String>,
 
-    /// A registry to be asked first, for every image; may be repeated. Those of registries.conf
-    /// (containers-registries.conf(5)) are asked as well.
+    /// A mirror to try first, for every image; may be repeated.
+    ///
+    /// The mirrors in registries.conf (containers-registries.conf(5)) are used too.
     #[arg(long, value_name = "HOST[/PATH]")]
     pub mirror: Vec<String>,
 }
 
 impl RegistryArgs {
-    /// What asks registries.
+    /// Creates the client for registries.
     pub(crate) fn client(&self) -> anyhow::Result<Client> {
         let credentials = self.creds.as_deref().map(|creds| {
             let pair = creds

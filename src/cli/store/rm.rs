@@ -1,4 +1,4 @@
-//! `imgfs rm`.
+//! `imgfs rm`: removes names of images from the store. `imgfs prune` frees the space.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use crate::cli::pipe::closed;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RmArgs {
-    /// The images, by name or by the beginning of their digests.
+    /// The images, by name or by the first digits of their digests.
     #[arg(required = true, value_name = "NAME")]
     pub images: Vec<String>,
 
@@ -16,7 +16,6 @@ pub(crate) struct RmArgs {
     pub store: StoreArg,
 }
 
-/// Takes names away; `imgfs prune` makes the room.
 pub(crate) fn run(args: &RmArgs) -> anyhow::Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     let mut out = io::stdout().lock();

@@ -1,4 +1,4 @@
-//! `imgfs save`.
+//! `imgfs save`: writes images from the store to one archive.
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -15,20 +15,21 @@ use imgfs::transfer::{self, Format, Saved, TransferError};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct SaveArgs {
-    /// The images, by name or by the beginning of their digests.
+    /// The images, by name or by the first digits of their digests.
     #[arg(required = true, value_name = "NAME")]
     pub images: Vec<String>,
 
-    /// The archive to write. The default is standard output.
+    /// Write to this file instead of standard output.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// What kind of archive.
+    /// The format of the archive.
     #[arg(long, value_enum, default_value_t = FormatArg::OciArchive)]
     pub format: FormatArg,
 
-    /// Which platform of an image for several. The default is all of them, and for a docker-archive this
-    /// host's.
+    /// The platform to save of a multi-platform image.
+    ///
+    /// The default is all platforms, or the platform of this host for a docker-archive.
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub platform: Option<Platform>,
 
@@ -38,9 +39,9 @@ pub(crate) struct SaveArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FormatArg {
-    /// An image layout in a tar: every digest stays what it is.
+    /// An OCI layout in a tar archive; all digests stay the same.
     OciArchive,
-    /// For docker before version 25: layers are not compressed, and the manifest's digest is lost.
+    /// For docker before version 25; layers are uncompressed and the manifest digest is lost.
     DockerArchive,
 }
 
@@ -51,7 +52,7 @@ pub(crate) fn run(args: &SaveArgs) -> anyhow::Result<ExitCode> {
     log::init(args.keeping.verbose);
     let mut store = None;
     for name in &args.images {
-        // A name that is not there is told before anything is written.
+        // Report a missing name before writing anything.
         store = Some(args.keeping.store.find(name)?.0);
     }
     let Some(store) = store else {
@@ -83,13 +84,14 @@ pub(crate) fn run(args: &SaveArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes beside the file and renames, so that under its name there is never half an archive.
+/// Writes to a temporary file in the same directory and renames it, so that the file is never
+/// incomplete.
 fn to_file(saved: &Saved<'_>, path: &Path) -> anyhow::Result<()> {
     let failed = |error| TransferError::Io {
         what: path.display().to_string(),
         error,
     };
-    // A device or a pipe is written as it is.
+    // A device or a pipe is written directly.
     if path.metadata().is_ok_and(|meta| !meta.is_file()) {
         let mut out = BufWriter::new(File::options().write(true).open(path).map_err(failed)?);
         transfer::save(saved, &mut out)?;

@@ -1,4 +1,4 @@
-//! `imgfs tag`.
+//! `imgfs tag`: gives an image in the store another name.
 
 use std::process::ExitCode;
 
@@ -6,10 +6,12 @@ use super::StoreArg;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct TagArgs {
-    /// The image, by name or by the beginning of its digest.
+    /// The image, by name or by the first digits of its digest.
     pub image: String,
 
-    /// Its new name; the old one stays. An image that had it has it no more.
+    /// The additional name.
+    ///
+    /// If another image has this name, it loses it.
     pub name: String,
 
     #[command(flatten)]

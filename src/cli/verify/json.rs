@@ -1,4 +1,4 @@
-//! What was checked as JSON: one object a line. A thing with several problems has a line for each.
+//! The checks as JSON, one object per line. A check with several problems has one line for each problem.
 
 use std::io::{self, Write};
 
@@ -17,7 +17,7 @@ pub(super) fn write(out: &mut impl Write, check: &Check) -> io::Result<()> {
     Ok(())
 }
 
-/// What does not apply is left out.
+/// Returns the object of a check and one of its problems. Keys that do not apply are left out.
 fn object(check: &Check, problem: Option<&Problem>) -> Value {
     let mut object = Map::new();
     let mut put = |key: &str, value: Option<Value>| {

@@ -1,4 +1,4 @@
-//! `imgfs verify`: every digest and size of an image, checked. All is written in one order, so that two
+//! `imgfs verify`: checks every digest and size of an image. The order of the output is fixed, so that two
 //! runs can be compared.
 
 mod json;
@@ -18,25 +18,27 @@ use imgfs::open::Progress;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct VerifyArgs {
-    /// The image, named as for a mount. With a name (REF) only that image of several is checked.
+    /// The image, in any form that imgfs mount accepts.
+    ///
+    /// With a name (REF), only that image of an archive or layout is checked.
     pub image: Reference,
 
-    /// Check only this platform of an image for several. The default is all.
+    /// Check only this platform of a multi-platform image [default: all].
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub platform: Option<Platform>,
 
     #[command(flatten)]
     pub store: StoreArg,
 
-    /// Print only what is wrong.
+    /// Print only problems.
     #[arg(short, long)]
     pub quiet: bool,
 
-    /// One JSON object a line (docs/commands.md).
+    /// Print one JSON object per line (see docs/commands.md).
     #[arg(long)]
     pub json: bool,
 
-    /// Say more, on standard error; twice for everything.
+    /// Log more to standard error; give it twice to log everything.
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
@@ -45,7 +47,7 @@ pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     source::refuse_terminal(&args.image, "verify -")?;
     log::init(args.verbose);
     let choice = args.platform.clone().map(PlatformChoice::One);
-    // What is pulled for this is indexed nowhere: nothing is kept.
+    // No cache: an image that is pulled for this command is not indexed.
     let cache = CacheDir::none();
     let image = args.store.locate(&args.image, choice.as_ref(), &cache)?;
     let bar = Bar::new();

@@ -1,5 +1,5 @@
-//! What was checked as lines for people and for grep: verdict, what it is, its digest or path, its length,
-//! the image it belongs to, and what is wrong with it. In a pipe the fields are separated by tabs.
+//! The checks as lines of text. The fields are the verdict, the kind, the digest or path, the size, the
+//! image, and the problem. In a pipe they are separated by tabs.
 
 use std::io::{self, Write};
 
@@ -8,10 +8,10 @@ use imgfs::image::Reference;
 use imgfs::image::verify::{Check, Report, Status};
 use imgfs::layer::printable;
 
-/// Columns of what is on a terminal; of the last ones the length is not known.
+/// Widths of the columns on a terminal. The last columns have no fixed width.
 const WIDTHS: [usize; 4] = [4, 11, 71, 11];
 
-/// Writes a line for each check, and for each further thing that is wrong with one.
+/// Writes a line for each check. A check with several problems has one line for each problem.
 pub(super) fn write<'a>(
     out: &mut impl Write,
     checks: impl Iterator<Item = &'a Check>,
@@ -37,7 +37,7 @@ pub(super) fn write<'a>(
     Ok(())
 }
 
-/// A field and what separates it from the next.
+/// Returns a field with the separator to the next field.
 fn field_text(n: usize, field: &str, status: Status, colour: Colour) -> String {
     let painted = match (n, status) {
         (0, Status::Ok) => colour.good(field),
@@ -49,8 +49,8 @@ fn field_text(n: usize, field: &str, status: Status, colour: Colour) -> String {
         return format!("{painted}\t");
     }
     let width = WIDTHS.get(n).copied().unwrap_or_default();
-    let room = width.saturating_sub(field.chars().count());
-    format!("{painted}{}  ", " ".repeat(room))
+    let padding = width.saturating_sub(field.chars().count());
+    format!("{painted}{}  ", " ".repeat(padding))
 }
 
 fn verdict(status: Status) -> &'static str {
@@ -69,7 +69,7 @@ fn what(check: &Check) -> String {
     }
 }
 
-/// The image that it belongs to: its name and platform, as far as it has them.
+/// Returns the name and the platform of the image that the check belongs to, or `-` if it has neither.
 fn owner(check: &Check) -> String {
     let name = check.image.as_ref().map(|n| printable(n.as_bytes()));
     let platform = check.platform.as_ref();
@@ -81,7 +81,7 @@ fn owner(check: &Check) -> String {
     }
 }
 
-/// What is wrong, each alone; or what is worth saying.
+/// Returns the problems of a check, or its note if it has no problem.
 fn reasons(check: &Check) -> Vec<String> {
     if check.problems.is_empty() {
         let note = check.note.as_ref().map(|note| note.text());
@@ -93,7 +93,7 @@ fn reasons(check: &Check) -> Vec<String> {
         .collect()
 }
 
-/// The last line: all of it in one word, and the numbers.
+/// Returns the last line: the verdict and the counts.
 pub(super) fn summary(image: &Reference, report: &Report) -> String {
     let bad = report.count(Status::Bad);
     let notes = report.count(Status::Unreferenced) + report.count(Status::Absent);
