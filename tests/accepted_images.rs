@@ -182,7 +182,7 @@ fn an_index_with_null_for_its_list_holds_no_image() {
         let index = format!(r#"{{"schemaVersion":2,"manifests":{list}}}"#);
         fs::write(dir.join("index.json"), index).unwrap();
         let said = fail(place.imgfs().args(["ls", str(&dir)]));
-        assert_says(&said, &["leads to no manifest", "docker save"]);
+        assert_says(&said, &["refers to no manifest", "docker save"]);
         let said = fail(place.imgfs().args(["load", str(&dir)]));
         assert_says(&said, &["holds no image"]);
     }
@@ -251,7 +251,7 @@ fn of_an_archive_of_both_kinds_the_usable_one_is_used_with_a_note() {
     }
     let archive = place.file("none.tar", tar_layout(&dir));
     let said = fail(place.imgfs().args(["ls", str(&archive)]));
-    assert_says(&said, &["index.json", "cannot be understood"]);
+    assert_says(&said, &["index.json", "cannot be parsed"]);
 }
 
 /// Returns the artifacts that are kept beside an image: a signature and an attestation of cosign under

@@ -114,7 +114,7 @@ fn an_archive_after_the_end_is_not_shown_but_reported() {
     let mut archive = Archive::default();
     archive.file("a", "a").zeros(2).file("hidden", "hidden");
     let tar = archive.end().bytes;
-    assert_found(&tar, &["header stands at byte 2048", "after the end"]);
+    assert_found(&tar, &["tar header at byte 2048", "after the end"]);
     assert!(!mount(&tar).exists("hidden"));
 }
 

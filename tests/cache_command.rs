@@ -183,7 +183,10 @@ fn verify_finds_a_flipped_byte_and_removes_the_file() {
         &said,
         &[str(&path), "do not match their checksums; removed"],
     );
-    assert_says(&said, &[str(&cut), "not as long as it should be; removed"]);
+    assert_says(
+        &said,
+        &[str(&cut), "does not have the expected length; removed"],
+    );
     assert_eq!(said.lines().count(), 2, "{said}");
     assert_says(&stdout(&output), &["2 files sound, 2 bad"]);
     assert!(!path.exists() && !cut.exists());

@@ -383,7 +383,7 @@ fn holes_without_end() {
     let found = diff(&place, &[], [&a, &b]);
     assert_eq!(found.status.code(), Some(2));
     let said = format!(
-        "imgfs: {}: /long: its holes are too long to be read\n",
+        "imgfs: {}: /long: its holes are too long to read\n",
         str(&a)
     );
     assert_eq!(stderr(&found), said);

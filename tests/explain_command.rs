@@ -118,7 +118,7 @@ fn a_path_or_a_command_replaces_what_the_config_starts() {
             "",
             "file /srv/app  USER 1000:1000",
             "/srv/app  (uid 1000 gid 1000)",
-            "└─ fails: EACCES: /srv/app may not be executed (mode 0754, owner 0:0)",
+            "└─ fails: EACCES: /srv/app is not executable by the user (mode 0754, owner 0:0)",
             "fails: exec: \"/srv/app\": permission denied",
             "fix: COPY --chmod=755, or RUN chmod +x, or change USER",
         ]

@@ -587,12 +587,12 @@ fn what_it_cannot_read() {
     for (words, said) in [
         (
             &["-nmae", "x"][..],
-            &["there is no -nmae", " -name ", "--where"][..],
+            &["unknown option or test -nmae", " -name ", "--where"][..],
         ),
         (&["-exec", "rm", "{}", ";"], &["-exec", "-print0", "xargs"]),
         (&["-delete"], &["-delete", "-print0"]),
         (&["-name"], &["-name", "a pattern"]),
-        (&["-name", "a", "b"], &["b stands behind", "quoted"]),
+        (&["-name", "a", "b"], &["b comes after", "quoted"]),
         (&["-type", "x"], &["-type x", "f d l c b p"]),
         (&["-size", "1T"], &["-size 1T", "c, w, b, k, M or G"]),
         (&["-perm", "9"], &["-perm 9", "octal"]),
@@ -609,8 +609,8 @@ fn what_it_cannot_read() {
             &["-type", "f", "-o"],
             &["end of the expression", "a test is missing"],
         ),
-        (&["(", "-type", "f"], &["without its )"]),
-        (&["-type", "f", ")"], &["without its ("]),
+        (&["(", "-type", "f"], &["without a )"]),
+        (&["-type", "f", ")"], &["without a ("]),
         (
             &["/etc", "--platform", "linux/arm64"],
             &["--platform", "before the image"],

@@ -179,7 +179,7 @@ fn a_history_of_the_wrong_length() {
     let dir = layout(&place, &OciImage::plain(&layers()), lines_of);
     let output = history(&place, &["--all"], &dir);
     let said = stderr(&output);
-    assert_says(&said, &[str(&dir), "history does not fit its layers"]);
+    assert_says(&said, &[str(&dir), "history does not match its layers"]);
     assert_eq!(said.lines().count(), 1, "{said}");
     let found = lines(&output);
     assert_eq!(found.len(), 4);

@@ -227,7 +227,7 @@ fn bytes_that_arrive_wrong() {
             false => Act::pass(),
         }
     });
-    let words = ["other bytes", "cannot be understood", "digest"];
+    let words = ["match its digest", "cannot be parsed", "digest"];
     let worked = scene.pulls(100, &words);
     assert!(scene.script.faults() > 150, "{}", scene.script.faults());
     assert!((60..=90).contains(&worked), "{worked}");
@@ -248,7 +248,7 @@ fn cut_and_wrong_at_once() {
             false => Act::pass(),
         }
     });
-    let worked = scene.pulls(20, &["other bytes"]);
+    let worked = scene.pulls(20, &["match its digest"]);
     assert!(worked >= 15, "{worked}");
 }
 
@@ -387,7 +387,7 @@ fn the_program_among_faults() {
         assert!(done.status.success(), "{}", stderr(&done));
         // Faults that a retry fixed are not reported, but wrong bytes are.
         for line in stderr(&done).lines() {
-            assert!(line.contains("other bytes"), "{line}");
+            assert!(line.contains("match its digest"), "{line}");
         }
         assert_eq!(assert_sound(&store), [name.as_str()]);
         fs::remove_dir_all(&store).unwrap();
@@ -404,6 +404,6 @@ fn the_program_among_faults() {
             .imgfs()
             .args(["pull", &format!("{}/a:1", wrong.host())]),
     );
-    assert_says(&said, &[&wrong.host(), "config", "other bytes"]);
+    assert_says(&said, &[&wrong.host(), "config", "match its digest"]);
     assert_eq!(assert_sound(&store), [""; 0]);
 }

@@ -272,7 +272,7 @@ fn what_is_not_there_is_told_with_a_way_out() {
     let image = place.image();
     imgfs(&place, ["load", str(&image)]);
     let said = fail(place.imgfs().args(["tag", "ample:1", "b"]));
-    assert_says(&said, &["\"ample:1\"", "there is: sample:1"]);
+    assert_says(&said, &["\"ample:1\"", "it has: sample:1"]);
     for bad in ["-x", "a b", "a//b", "", "../x"] {
         let said = fail(place.imgfs().args(["tag", "sample:1", "--", bad]));
         assert_says(&said, &["cannot be the name"]);

@@ -85,7 +85,7 @@ impl Scene {
     fn no_names(&self, words: &[&str]) {
         let before = self.files();
         let dir = self.dir();
-        let words = [words, &[str(&dir), "index.json", "put back"]].concat();
+        let words = [words, &[str(&dir), "index.json", "restore it"]].concat();
         let archive = self.place.image();
         let commands: [&[&str]; 8] = [
             &["images"],
@@ -124,20 +124,20 @@ fn names_that_cannot_be_read() {
         "{\"schemaVersion\":2,\"manifests\":7}",
     ] {
         fs::write(&index, garbage).unwrap();
-        scene.no_names(&["cannot be understood"]);
+        scene.no_names(&["cannot be parsed"]);
     }
     // Half of the file, as a power failure might leave it.
     fs::write(&index, &kept[..kept.len() / 2]).unwrap();
-    scene.no_names(&["cannot be understood"]);
+    scene.no_names(&["cannot be parsed"]);
     // Longer than any valid index; it is a hole, and is not read.
     File::create(&index).unwrap().set_len(1 << 40).unwrap();
-    scene.no_names(&["is no document"]);
+    scene.no_names(&["is not a regular file, or is too large"]);
     fs::remove_file(&index).unwrap();
     fs::create_dir(&index).unwrap();
-    scene.no_names(&["is no document"]);
+    scene.no_names(&["is not a regular file, or is too large"]);
     fs::remove_dir(&index).unwrap();
     fifo(&index);
-    scene.no_names(&["is no document"]);
+    scene.no_names(&["is not a regular file, or is too large"]);
     fs::remove_file(&index).unwrap();
     // There are blobs, so the index must have existed.
     scene.no_names(&["is missing"]);
@@ -191,9 +191,9 @@ fn a_manifest_that_is_not_right() {
     let longer = [&right[..], b" "].concat();
     let cases: [(&str, Option<&[u8]>); 4] = [
         ("missing", None),
-        ("not those of its digest", Some(&right[..100])),
-        ("not those of its digest", Some(&turned)),
-        ("not those of its digest", Some(&longer)),
+        ("do not match its digest", Some(&right[..100])),
+        ("do not match its digest", Some(&turned)),
+        ("do not match its digest", Some(&longer)),
     ];
     for (word, bytes) in cases {
         fs::remove_file(&path).unwrap();

@@ -105,7 +105,7 @@ fn walk(image: Arc<OpenImage>) -> Vec<String> {
 /// Returns an answer as text; `None` if the error says that the index is damaged.
 fn text<T: std::fmt::Debug>(answer: Result<T, ViewError>) -> Option<String> {
     match answer {
-        Err(ViewError::Io { path, error }) if error.to_string().contains("which makes it anew") => {
+        Err(ViewError::Io { path, error }) if error.to_string().contains("to rebuild it") => {
             assert!(!path.is_empty());
             None
         }

@@ -173,7 +173,7 @@ fn text_in_a_pipe() {
             &layer(1),
             "-",
             "app linux/amd64",
-            "missing-blob: it is not there"
+            "missing-blob: it does not exist"
         ]
     );
     let mismatch = of_first("layer 2")[5].to_owned();

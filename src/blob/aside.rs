@@ -252,7 +252,9 @@ impl Aside {
             if stretch.read(index, out) && crc32fast::hash(out) == span.crc {
                 return Ok(());
             }
-            tracing::warn!("what was written aside of a layer is damaged; it is made again");
+            tracing::warn!(
+                "the uncompressed copy of part of a layer in the cache is damaged; it is made again"
+            );
             self.publisher.disk().remove(&self.key(head));
             let mut state = lock(&stretch.state);
             if !state.busy {
@@ -261,7 +263,7 @@ impl Aside {
         }
         Err(io::Error::new(
             io::ErrorKind::InvalidData,
-            "what was written aside in the cache is not what is read there",
+            "the uncompressed copy in the cache does not contain what was written to it",
         ))
     }
 

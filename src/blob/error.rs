@@ -56,8 +56,8 @@ pub enum BlobError {
     Unsupported(&'static str),
     /// A block of xz data that would take more memory than one may.
     #[error(
-        "the xz data takes a dictionary of {} MiB to decode, more than the {} MiB that imgfs \
-         allows; compress it again with `xz -9` or a lower level",
+        "the xz data needs a dictionary of {} MiB to decode, more than the {} MiB that imgfs allows; \
+         compress it again with `xz -9` or a lower level",
         needed.div_ceil(1 << 20),
         MAX_DICTIONARY >> 20
     )]
@@ -78,8 +78,7 @@ pub enum BlobError {
     },
     /// The blob is not as long as its descriptor says.
     #[error(
-        "it is {actual} bytes long where its descriptor says {expected}; copy or pull the image \
-         again"
+        "it is {actual} bytes long, but its descriptor says {expected}; copy or pull the image again"
     )]
     Size {
         /// Bytes by the descriptor.

@@ -113,7 +113,7 @@ impl GzipPass {
                 return input.only_zeros_left().map(|()| false);
             }
             _ => {
-                let error = "what follows a member is not another gzip member";
+                let error = "the data after a member is not another gzip member";
                 return Err(BlobError::corrupt(Codec::Gzip, at, error));
             }
         }

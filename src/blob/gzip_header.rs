@@ -69,7 +69,7 @@ impl Header {
             (Field::Fixed(0), 0x1f) | (Field::Fixed(1), 0x8b) | (Field::Fixed(2), 8) => {
                 self.following()
             }
-            (Field::Fixed(0 | 1), _) => return Err(invalid("this is no gzip header")),
+            (Field::Fixed(0 | 1), _) => return Err(invalid("this is not a gzip header")),
             (Field::Fixed(2), _) => return Err(invalid("an unknown compression method")),
             (Field::Fixed(3), flags) => {
                 if flags & RESERVED != 0 {
@@ -89,7 +89,7 @@ impl Header {
             (Field::Crc(Some(low)), high) => {
                 let actual = self.crc.clone().finalize() as u16;
                 if actual != u16::from_le_bytes([low, high]) {
-                    return Err(invalid("the checksum of the gzip header is another"));
+                    return Err(invalid("the checksum of the gzip header does not match"));
                 }
                 None
             }

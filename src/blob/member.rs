@@ -162,10 +162,10 @@ impl Check {
     fn compare(&self, trailer: &[u8; TRAILER_LEN]) -> io::Result<()> {
         let [a, b, c, d, size @ ..] = *trailer;
         if self.crc.clone().finalize() != u32::from_le_bytes([a, b, c, d]) {
-            return Err(invalid("the checksum of the decoded bytes is another"));
+            return Err(invalid("the checksum of the decoded bytes does not match"));
         }
         if self.size != u32::from_le_bytes(size) {
-            return Err(invalid("the length of the decoded bytes is another"));
+            return Err(invalid("the length of the decoded bytes does not match"));
         }
         Ok(())
     }
@@ -278,20 +278,20 @@ mod tests {
             bytes[at] ^= 0x40;
             message(&bytes)
         };
-        assert_eq!(damaged(0), "this is no gzip header");
-        assert_eq!(damaged(1), "this is no gzip header");
+        assert_eq!(damaged(0), "this is not a gzip header");
+        assert_eq!(damaged(1), "this is not a gzip header");
         assert_eq!(damaged(2), "an unknown compression method");
         assert_eq!(damaged(3), "a gzip header with unknown flags");
-        let header = "the checksum of the gzip header is another";
+        let header = "the checksum of the gzip header does not match";
         for at in [4, 9, 10, 12, 13] {
             assert_eq!(damaged(at), header, "byte {at}");
         }
         let end = whole.len();
-        let checksum = "the checksum of the decoded bytes is another";
+        let checksum = "the checksum of the decoded bytes does not match";
         for at in [end - 9, end - 8, end - 5] {
             assert_eq!(damaged(at), checksum, "byte {at}");
         }
-        let length = "the length of the decoded bytes is another";
+        let length = "the length of the decoded bytes does not match";
         for at in [end - 4, end - 1] {
             assert_eq!(damaged(at), length, "byte {at}");
         }

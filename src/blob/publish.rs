@@ -26,7 +26,9 @@ impl Publisher {
     /// Publishes a file. That it fails costs the next mount its time, and this one nothing.
     pub(super) fn publish(&self, file: Unpublished) {
         let disk = self.disk.clone();
-        let unkept = |error| tracing::warn!("what was written aside is not kept: {error}");
+        let unkept = |error| {
+            tracing::warn!("the uncompressed copy of part of a layer is not cached: {error}")
+        };
         let publish = move || {
             let published = file.publish().and_then(|()| disk.make_room());
             published.unwrap_or_else(unkept);

@@ -246,7 +246,7 @@ pub(super) fn changed() -> io::Error {
 fn damaged() -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
-        "its index in the cache is damaged; unmount and mount again, which makes it anew",
+        "its index in the cache is damaged; unmount and mount the image again to rebuild it",
     )
 }
 

@@ -192,7 +192,7 @@ pub fn read_all(source: &dyn ReadAt, limit: u64) -> io::Result<Vec<u8>> {
     if size > limit {
         return Err(io::Error::new(
             io::ErrorKind::FileTooLarge,
-            format!("{size} bytes where at most {limit} make sense"),
+            format!("it has {size} bytes, and at most {limit} are allowed"),
         ));
     }
     let mut bytes = vec![0; usize::try_from(size).map_err(|_| io::ErrorKind::FileTooLarge)?];

@@ -118,10 +118,10 @@ impl CacheDir {
             Ok(file) => return Some(Arc::new(file)),
             Err(fault) if fault.is_missing() => {}
             Err(fault @ Fault::Stale) => {
-                tracing::info!("{}: {fault}; it is made again", path.display());
+                tracing::info!("{}: {fault}; it is rebuilt", path.display());
             }
             Err(fault) => {
-                tracing::warn!("{}: {fault}; it is made again", path.display());
+                tracing::warn!("{}: {fault}; it is rebuilt", path.display());
                 if fault.is_lasting() {
                     // If it cannot be removed, the next file is renamed over it.
                     let _ = discard(&path);

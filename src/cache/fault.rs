@@ -33,7 +33,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Damaged(what) | Self::Untrusted(what) => f.write_str(what),
-            Self::Stale => f.write_str("another version of imgfs made it"),
+            Self::Stale => f.write_str("it was made by another version of imgfs"),
             Self::Unread(error) => error.fmt(f),
         }
     }

@@ -38,7 +38,7 @@ impl CacheFile {
         let opened = Self::of_any(file)?;
         let header = opened.header()?;
         if header.kind != key.kind().number() || header.key != key.hash() {
-            return Err(Fault::Damaged("it is of something else"));
+            return Err(Fault::Damaged("it belongs to something else"));
         }
         if header.maker != MAKER {
             return Err(Fault::Stale);
@@ -50,7 +50,7 @@ impl CacheFile {
     pub(super) fn of_any(file: &File) -> Result<Self, Fault> {
         let len = file.metadata()?.len();
         if len < HEADER_LEN as u64 {
-            return Err(Fault::Damaged("it is not as long as it should be"));
+            return Err(Fault::Damaged("it does not have the expected length"));
         }
         let map = map(file)?;
         let header = Self::parse(&map)?;

@@ -128,14 +128,14 @@ impl Header {
 
     fn check(self, file_len: u64) -> Result<Self, Fault> {
         if self.len != file_len {
-            return Err(Fault::Damaged("it is not as long as it should be"));
+            return Err(Fault::Damaged("it does not have the expected length"));
         }
         if self.sections > MAX_SECTIONS
             || self.directory < HEADER_LEN as u64
             || self.directory > self.len
             || self.len - self.directory != self.directory_len()
         {
-            return Err(Fault::Damaged("its header makes no sense"));
+            return Err(Fault::Damaged("its header is invalid"));
         }
         Ok(self)
     }
@@ -167,7 +167,7 @@ impl Section {
         };
         let end = section.at.checked_add(section.len);
         if section.at < HEADER_LEN as u64 || end.is_none_or(|end| end > directory) {
-            return Err(Fault::Damaged("one of its sections lies outside"));
+            return Err(Fault::Damaged("one of its sections lies outside the file"));
         }
         Ok(section)
     }

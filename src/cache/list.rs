@@ -154,7 +154,7 @@ impl CacheDir {
                 total = total.saturating_add(file.size);
             }
             if alone || total > self.limit() {
-                tracing::info!("{}: removed to make room", file.path.display());
+                tracing::info!("{}: removed to free space", file.path.display());
                 let _ = fs::remove_file(&file.path);
             }
         }
@@ -273,7 +273,7 @@ impl Listed {
         let name = self.path.file_name().and_then(|name| name.to_str());
         let named = name.is_some_and(|name| is_name_of(self.kind, name, &header.key));
         if header.kind != self.kind.number() || !named {
-            return Err(Fault::Damaged("it stands under the name of another file"));
+            return Err(Fault::Damaged("it has the name of another file"));
         }
         if !file.verify() {
             return Err(Fault::Damaged("its bytes do not match their checksums"));

@@ -24,7 +24,7 @@ pub(super) fn open_file(path: &Path) -> Result<File, Fault> {
             Some(Errno::LOOP) => Fault::Untrusted("it is a symbolic link"),
             // The error for a socket.
             Some(Errno::NXIO) => Fault::Untrusted("it is not a regular file"),
-            Some(Errno::ACCESS) => Fault::Untrusted("it may not be read"),
+            Some(Errno::ACCESS) => Fault::Untrusted("there is no permission to read it"),
             _ => Fault::Unread(error),
         })?;
     let meta = file.metadata()?;

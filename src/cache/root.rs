@@ -30,9 +30,11 @@ impl Root {
     /// time.
     pub(super) fn say_unkept(&self, error: &io::Error) {
         if self.said.swap(true, Ordering::Relaxed) {
-            tracing::debug!("{error}; nothing is kept");
+            tracing::debug!("{error}; nothing is cached");
         } else {
-            tracing::warn!("{error}; nothing is kept, and the next mount decodes all again");
+            tracing::warn!(
+                "{error}; nothing is cached, and the next mount decodes everything again"
+            );
         }
     }
 }

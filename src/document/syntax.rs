@@ -140,7 +140,7 @@ impl Cursor<'_> {
                             }
                         }
                     }
-                    Some(_) => return Err(self.error("is no escape")),
+                    Some(_) => return Err(self.error("is not a valid escape")),
                     None => return Err(self.end()),
                 },
                 Some(0..0x20) => return Err(self.error("is a control character in a string")),

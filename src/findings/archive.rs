@@ -52,7 +52,7 @@ fn of(problem: &Problem) -> Option<(Id, &'static str)> {
         ),
         ProblemKind::BadWhiteout => (
             Id::BadWhiteout,
-            "a whiteout is .wh. and the name of what it removes: make the layer again",
+            "a whiteout is .wh. and the name of the file that it removes: make the layer again",
         ),
         ProblemKind::DuplicateEntry => (
             Id::DuplicateEntry,
@@ -64,7 +64,7 @@ fn of(problem: &Problem) -> Option<(Id, &'static str)> {
         ),
         ProblemKind::MediaType { .. } => (
             Id::MediaTypeMismatch,
-            "push the image again with a tool that writes the media type of what it compresses with",
+            "push the image again with a tool that writes the media type of the compression that it uses",
         ),
         ProblemKind::TruncatedBinary => (
             Id::TruncatedBinary,
@@ -86,8 +86,8 @@ fn shadows(image: &Image<'_>, drafts: &mut Drafts) {
             let path = tree.path(id);
             let layer = tree.node(dentry.node).map(|node| node.layer);
             let text = (
-                "the image ships a file of the name that the sidecar of the executable beside it would \
-                 have: what it says is not what imgfs found"
+                "the image ships a file with the name that the sidecar of the executable next to it \
+                 would have: its content does not come from imgfs"
                     .to_owned(),
                 "read the sidecar in /.imgfs/arch, or rename the file".to_owned(),
             );

@@ -81,7 +81,7 @@ pub(super) fn lacking(image: &Image<'_>) -> io::Result<Option<String>> {
     if let Some(dirs) = dirs {
         let dirs = printable(dirs.as_bytes());
         reasons.push(format!(
-            "SSL_CERT_DIR names {dirs}, where no certificate is"
+            "SSL_CERT_DIR names {dirs}, which holds no certificate"
         ));
     }
     if reasons.is_empty() {

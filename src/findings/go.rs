@@ -71,8 +71,7 @@ fn identity(file: &File, role: Role, drafts: &mut Drafts) {
     if let Some(level) = weigh(role, Level::Fail, Level::Warn) {
         let text = Text {
             detail: texts.join("; "),
-            hint: "build it again for the platform it is meant for, and take the value of -X from \
-                   GOOS and GOARCH"
+            hint: "build it again for the right platform, and take the value of -X from GOOS and GOARCH"
                 .to_owned(),
             group,
         };

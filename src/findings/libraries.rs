@@ -91,7 +91,7 @@ fn describe(subject: &Subject<'_, '_>, missing: &Missing) -> String {
         text.push_str(&format!(" (needed by {})", printable(&by.path)));
     }
     if missing.broken.is_some() {
-        text.push_str(" (a file of that name is no library)");
+        text.push_str(" (a file of that name is not a library)");
     }
     text
 }

@@ -224,7 +224,7 @@ impl Subject<'_, '_> {
         let text = Text {
             detail: what + &removed,
             hint,
-            group: format!("the loader {path} is not there for them"),
+            group: format!("their loader {path} is not in the image"),
         };
         drafts.file(Id::MissingLoader, level, self.file, text);
         Ok(())

@@ -102,7 +102,7 @@ pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
                 Some(_) => (level, format!("the image declares {has}")),
                 None => (
                     level.min(Level::Warn),
-                    format!("the image declares no variant, which stands for {has}"),
+                    format!("the image declares no variant, which means {has}"),
                 ),
             };
             let text = Text {
@@ -135,11 +135,11 @@ fn assemblies(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
         };
         let text = Text {
             detail:
-                "it is an assembly of .NET without native code, and the image has neither dotnet \
-                     nor mono to run it"
+                "it is a .NET assembly without native code, and the image has neither dotnet nor mono \
+                 to run it"
                     .to_owned(),
             hint: "use a base image with the runtime, or publish it self-contained".to_owned(),
-            group: "assemblies of .NET, without a runtime".to_owned(),
+            group: ".NET assemblies, without a runtime".to_owned(),
         };
         drafts.file(Id::WrongOs, level, file, text);
     }
@@ -275,7 +275,7 @@ fn mixed(image: &Image<'_>, machines: &BTreeMap<String, Vec<&File>>, drafts: &mu
                 numbers.join(", "),
                 most.len(),
             ),
-            "a build stage took the machine of the host: give every FROM of the Dockerfile the same \
+            "a build stage used the platform of the host: give every FROM of the Dockerfile the same \
              --platform"
                 .to_owned(),
         );

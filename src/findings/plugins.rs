@@ -180,6 +180,15 @@ pub(super) fn check(image: &Image<'_>, drafts: &mut Drafts) -> io::Result<()> {
     Ok(())
 }
 
+/// Returns the name of one such plugin, with its article: `a Node add-on`.
+fn singular(kind: &str) -> String {
+    let vowel = ["Apache", "NSS", "nginx"]
+        .iter()
+        .any(|word| kind.starts_with(word));
+    let article = if vowel { "an" } else { "a" };
+    format!("{article} {}", kind.strip_suffix('s').unwrap_or(kind))
+}
+
 /// Returns the reason why a plugin does not load in this image. `None` if it loads, or if that is
 /// unknown.
 fn misfit(
@@ -190,6 +199,7 @@ fn misfit(
 ) -> io::Result<Option<Misfit>> {
     let declared = &image.declared.platform;
     let kind = host.name();
+    let one = singular(kind);
     let named = format!("{}/{}", file.os(), file.arch());
     let install = match host {
         Host::Node => "install the packages of Node in a stage of the image's platform",
@@ -202,9 +212,7 @@ fn misfit(
         return Ok(Some(Misfit {
             id: Id::WrongOs,
             fit: Fit::OtherSystem,
-            detail: format!(
-                "it is one of the {kind} and is built for {named}, in an image for {declared}"
-            ),
+            detail: format!("it is {one} built for {named}, in an image for {declared}"),
             hint: install.to_owned(),
             group: format!("{kind} built for {named}"),
         }));
@@ -214,7 +222,7 @@ fn misfit(
             id: Id::ArchMismatch,
             fit: Fit::OtherMachine,
             detail: format!(
-                "it is one of the {kind} and is made for {named}, in an image for {declared}: it does not load"
+                "it is {one} made for {named}, in an image for {declared}: it does not load"
             ),
             hint: install.to_owned(),
             group: format!("{kind} made for {named}"),
@@ -238,9 +246,7 @@ fn misfit(
         return Ok(Some(Misfit {
             id: Id::LibcMismatch,
             fit: Fit::OtherLibc,
-            detail: format!(
-                "it is one of the {kind} and is built for {wants}, and the image has {has}{lacking}"
-            ),
+            detail: format!("it is {one} built for {wants}, and the image has {has}{lacking}"),
             hint: format!("install the build for {has}, or use a base image with {wants}"),
             group: format!("{kind} built for {wants}, in an image with {has}"),
         }));

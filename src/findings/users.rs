@@ -286,8 +286,8 @@ fn static_glibc(
             return Ok(());
         }
         format!(
-            "it is static and looks up users or hosts through glibc's NSS, which loads libraries of the \
-             very glibc it was built with; the image has no {}",
+            "it is static and looks up users or hosts through glibc's NSS, which loads libraries of \
+             exactly the glibc version that it was built with; the image has no {}",
             lacking.join(", and no ")
         )
     } else {

@@ -17,7 +17,7 @@ pub(super) fn negotiate(config: &mut KernelConfig) -> Granted {
         let granted = config.add_capabilities(flag).is_ok();
         tracing::debug!(
             "{flag:?}: {}",
-            if granted { "granted" } else { "not there" }
+            if granted { "granted" } else { "not granted" }
         );
         granted
     };

@@ -16,7 +16,10 @@ pub enum MountError {
     #[error("{path} already shows {1}; unmount it first: imgfs umount {path}", path = .0.display())]
     Mounted(PathBuf, String),
     /// A mount is there whose daemon has ended.
-    #[error("{path} is a mount whose daemon is gone (killed?); clear it: {1} {path}", path = .0.display())]
+    #[error(
+        "{path} is a mount whose daemon is no longer running; unmount it: {1} {path}",
+        path = .0.display()
+    )]
     Dead(PathBuf, &'static str),
     /// FUSE is not available.
     #[error(
@@ -25,10 +28,10 @@ pub enum MountError {
     )]
     NoDevice,
     /// The user may not open `/dev/fuse`.
-    #[error("/dev/fuse may not be opened by you: {0}; as root: chmod 666 /dev/fuse")]
+    #[error("you have no permission to open /dev/fuse: {0}; as root: chmod 666 /dev/fuse")]
     DeviceDenied(io::Error),
     /// `fusermount3` is not installed.
-    #[error("to mount as an ordinary user, fusermount3 is needed; install the package fuse3")]
+    #[error("an ordinary user needs fusermount3 to mount; install the package fuse3")]
     NoHelper,
     /// mount(2) is not permitted, as for root in a container, and `fusermount3` is not installed.
     #[error(
@@ -37,7 +40,7 @@ pub enum MountError {
     )]
     NotAllowed,
     /// `fusermount3` requires a user with a name.
-    #[error("fusermount3 wants a user with a name; add uid {0} to /etc/passwd, or mount as root")]
+    #[error("fusermount3 needs a user with a name; add uid {0} to /etc/passwd, or mount as root")]
     NoUser(u32),
     /// The user may not give other users access.
     #[error("--allow-other needs the line user_allow_other in /etc/fuse.conf, or root")]

@@ -129,14 +129,16 @@ impl Fault {
         match self {
             Self::AllDisabled => "binfmt_misc is switched off",
             Self::Disabled => "it is switched off",
-            Self::Missing => "its interpreter is not there, and flag F is not set",
+            Self::Missing => "its interpreter does not exist, and flag F is not set",
             Self::NotFixed => {
-                "without flag F the interpreter is looked for in the container, where it is not"
+                "without flag F the kernel looks for the interpreter in the container, which does not \
+                 have it"
             }
             Self::Dynamic => {
-                "the interpreter is dynamically linked: its loader is looked for in the container"
+                "the interpreter is dynamically linked: the kernel looks for its loader in the \
+                 container"
             }
-            Self::Partial => "it matches only some programs of this machine",
+            Self::Partial => "it matches only some of the programs for that architecture",
         }
     }
 }
@@ -379,7 +381,7 @@ pub(super) fn checks(host: &Host, binfmt: &Binfmt) -> Vec<Check> {
         checks.push(match (binfmt.mounted, binfmt.enabled) {
             (false, _) => Check::lacking(
                 "binfmt_misc",
-                "not mounted: the kernel runs programs of no other machine",
+                "not mounted: the kernel cannot run programs for other architectures",
                 format!("modprobe binfmt_misc; mount -t binfmt_misc binfmt_misc {DIR}"),
             ),
             (true, false) => Check::lacking("binfmt_misc", "switched off", write("1", "status")),
@@ -411,7 +413,7 @@ fn arch_check(host: &Host, binfmt: &Binfmt, arch: &str) -> Check {
         // does.
         Support::Native => {
             let found = format!(
-                "the kernel of {} runs it where the processor can",
+                "the {} kernel runs these programs if the processor supports them",
                 host.arch
             );
             (Check::ok(what, found), None)
@@ -419,7 +421,8 @@ fn arch_check(host: &Host, binfmt: &Binfmt, arch: &str) -> Check {
         Support::Emulated(handler) => {
             let mut found = of(handler);
             if !handler.flags.credentials {
-                found += "; no flag C: setuid programs of an image run without their rights";
+                found += "; no flag C: setuid programs of an image run without the rights of their \
+                          owner";
             }
             (Check::ok(what, found), Some(handler))
         }

@@ -48,7 +48,7 @@ pub(super) fn checks(host: &Host) -> Vec<Result<Check, LookError>> {
     let status = host.at("/proc/self/status");
     let user = fs::read_to_string(&status).and_then(|text| {
         let user = User::parse(&text);
-        user.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it says nothing of a user"))
+        user.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it does not name a user"))
     });
     let user = user.map_err(|error| LookError {
         what: status.display().to_string(),
@@ -78,7 +78,7 @@ fn device(host: &Host, user: Option<User>) -> Result<Check, LookError> {
         ))
     };
     match fs::metadata(&path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return absent("not there"),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return absent("does not exist"),
         Err(error) => {
             let what = path.display().to_string();
             return Err(LookError { what, error });
@@ -101,7 +101,7 @@ fn device(host: &Host, user: Option<User>) -> Result<Check, LookError> {
                 true => absent("not allowed here"),
                 false => Ok(Check::lacking(
                     WHAT,
-                    "you may not open it",
+                    "you have no permission to open it",
                     "chmod 666 /dev/fuse",
                 )),
             }
@@ -133,7 +133,7 @@ fn right(host: &Host, user: User) -> Check {
     }
     match find(host) {
         Some(_) => Check::ok(WHAT, "through fusermount3"),
-        None => Check::lacking(WHAT, "there is no fusermount3", INSTALL),
+        None => Check::lacking(WHAT, "fusermount3 is not installed", INSTALL),
     }
 }
 

@@ -83,7 +83,7 @@ impl Check {
 
 /// A check that could not be carried out.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot look at {what}: {error}")]
+#[error("cannot check {what}: {error}")]
 pub struct LookError {
     /// The file or directory.
     pub what: String,

@@ -65,7 +65,7 @@ pub(super) fn checks(host: &Host) -> Vec<Result<Check, LookError>> {
     let Some(path) = &host.cache else {
         return vec![Ok(Check::lacking(
             DIR,
-            "nobody says where: neither XDG_CACHE_HOME nor HOME is an absolute path",
+            "unknown: neither XDG_CACHE_HOME nor HOME is an absolute path",
             "export IMGFS_CACHE_DIR=/var/cache/imgfs",
         ))];
     };
@@ -85,11 +85,11 @@ pub(super) fn checks(host: &Host) -> Vec<Result<Check, LookError>> {
         ),
         Ok(_) if !room.writable => Check::lacking(
             DIR,
-            format!("{} may not be written to by you", room.dir.display()),
+            format!("you have no permission to write to {}", room.dir.display()),
             "export IMGFS_CACHE_DIR=\"$HOME/imgfs-cache\"",
         ),
         Ok(Some(_)) => Check::ok(DIR, shown.to_string()),
-        Ok(None) => Check::ok(DIR, format!("{shown}, made when it is needed")),
+        Ok(None) => Check::ok(DIR, format!("{shown}, created when it is needed")),
     };
     let dir = dir.detail("path", path.to_string_lossy());
     vec![Ok(dir), Ok(space(&room, host.cache_limit))]

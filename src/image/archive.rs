@@ -80,7 +80,7 @@ impl Archive {
             if io::copy(&mut stream, &mut file)? == 0 {
                 return Err(io::Error::new(
                     io::ErrorKind::UnexpectedEof,
-                    "nothing arrived; did the command before the pipe fail?",
+                    "no data arrived; did the command before the pipe fail?",
                 ));
             }
             FileSource::new(file)
@@ -185,7 +185,7 @@ impl Archive {
         if same.is_some()
             && let Err(error) = unpublished.publish()
         {
-            tracing::warn!("{image}: its index is not kept: {error}");
+            tracing::warn!("{image}: its index is not cached: {error}");
         }
         let (members, twice) = listed;
         Ok(Self {

@@ -201,7 +201,7 @@ impl Contents {
         let parsed: oci_spec::image::Digest = digest
             .to_string()
             .parse()
-            .map_err(|_| self.unusable("a digest of it cannot be written down"))?;
+            .map_err(|_| self.unusable("one of its digests cannot be used in a descriptor"))?;
         let descriptor = DescriptorBuilder::default()
             .media_type(kind)
             .digest(parsed)

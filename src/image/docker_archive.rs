@@ -87,7 +87,7 @@ pub(crate) fn read(
         let (layers, diff_ids) = (paths.len(), config.diff_ids.len());
         return Err(document(
             "manifest.json",
-            format!("lists {layers} layers where the config has {diff_ids} diff_ids"),
+            format!("lists {layers} layers, but the config has {diff_ids} diff_ids"),
         ));
     }
     let mut layers = Vec::with_capacity(paths.len());
@@ -111,7 +111,7 @@ pub(crate) fn read(
     }
     let mut warnings = Vec::new();
     if config.history_mismatch(layers.len()) {
-        warnings.push("the config's history does not fit its layers".to_owned());
+        warnings.push("the config's history does not match its layers".to_owned());
     }
     Ok(Image {
         name: reference.to_string(),

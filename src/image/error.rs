@@ -74,7 +74,7 @@ pub enum ImageError {
     },
     /// No image of that name.
     #[error(
-        "{image}: there is no image {wanted:?} in it; there is:{}",
+        "{image}: there is no image {wanted:?} in it; choose one of:{}",
         lines(names)
     )]
     NoSuchName {

@@ -140,7 +140,7 @@ pub(super) fn failure(loaded: &Loaded) -> Option<StepFailure> {
         status: failure.status.unwrap_or(127),
         message: printable(line.as_bytes()),
         clause: format!(
-            "its loader gives up: {}",
+            "its loader fails: {}",
             printable(failure.message.as_bytes())
         ),
         hint: hint.to_owned(),

@@ -47,7 +47,9 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
                 Located::Failed(messages::relative(&request.caller, &name, &path))
             }
             Found::At(path) => Located::At(path),
-            Found::Unknown => Located::Unknown("PATH leads to what the runtime mounts"),
+            Found::Unknown => Located::Unknown(
+                "PATH leads to a place where the container runtime mounts something",
+            ),
             found => {
                 let errno = match found {
                     Found::Closed => Errno::Access,

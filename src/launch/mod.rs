@@ -135,6 +135,6 @@ pub struct Declared {
 pub(crate) fn too_much() -> io::Error {
     io::Error::new(
         io::ErrorKind::FileTooLarge,
-        "its executables say more than can be looked at; what will not run is not told",
+        "its executables exceed the limits of imgfs, so there are no findings",
     )
 }

@@ -167,7 +167,7 @@ fn end(follower: &Follower<'_, '_>, last: Ended) -> End {
     if let Some(step) = follower.steps.iter().find(may_fail) {
         let clause = step.failure().map(|failure| failure.clause.as_str());
         return End::Unknown(format!(
-            "what it executes depends on what is not known, and may fail: {}",
+            "what it executes depends on something unknown, and may fail: {}",
             clause.unwrap_or_default()
         ));
     }
@@ -175,7 +175,9 @@ fn end(follower: &Follower<'_, '_>, last: Ended) -> End {
         return End::Unknown(why.clone());
     }
     match last.status {
-        _ if follower.cut_short => End::Unknown("it executes more than is followed".to_owned()),
+        _ if follower.cut_short => {
+            End::Unknown("it executes more programs than imgfs follows".to_owned())
+        }
         Some(status) if status != 0 => End::Exits(status),
         _ => End::Starts,
     }

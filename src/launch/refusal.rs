@@ -133,15 +133,18 @@ impl Refusal {
             }
             Reason::Missing(_) => format!("{file} is not in the image"),
             Reason::NotSearchable(dir) => {
-                format!("{file} is in {}, which may not be searched", printable(dir))
+                format!(
+                    "{file} is in {}, which the user may not search",
+                    printable(dir)
+                )
             }
             Reason::NotExecutable(mode, (uid, gid)) => {
-                format!("{file} may not be executed (mode {mode:04o}, owner {uid}:{gid})")
+                format!("{file} is not executable by the user (mode {mode:04o}, owner {uid}:{gid})")
             }
             Reason::NotRegular(kind) => format!("{file} is {}", kind_name(*kind)),
             Reason::Empty => format!("{file} is empty"),
             Reason::ByteOrderMark => format!("{file} begins with a byte order mark, not with #!"),
-            Reason::Html => format!("{file} is an HTML page, as a failed download leaves"),
+            Reason::Html => format!("{file} is an HTML page, as after a failed download"),
             Reason::BadShebang => format!(
                 "{file} begins with a #! line that names no interpreter within the 256 bytes that the \
                  kernel reads"

@@ -119,12 +119,12 @@ impl fmt::Display for Ambiguity {
             ),
             Self::LoneZeroBlock { at } => write!(
                 f,
-                "it stands after a single block of zeros at byte {at}; Go's archive/tar refuses the layer, GNU \
+                "it comes after a single block of zeros at byte {at}; Go's archive/tar refuses the layer, GNU \
                  tar and libarchive end there, imgfs reads on"
             ),
             Self::HeaderAfterEnd { at } => write!(
                 f,
-                "a tar header stands at byte {at}, after the end of the archive; only readers that ignore \
+                "there is a tar header at byte {at}, after the end of the archive; only readers that ignore \
                  the end, such as tar --ignore-zeros, show what follows"
             ),
             Self::GlobalRecord { key } => write!(
@@ -139,7 +139,7 @@ impl fmt::Display for Ambiguity {
             ),
             Self::LeadingNuls { field } => write!(
                 f,
-                "NULs stand before the digits of its {field}; Go's archive/tar and imgfs skip them, other \
+                "there are NULs before the digits of its {field}; Go's archive/tar and imgfs skip them, other \
                  readers see 0"
             ),
             Self::TwoNames { pax } => write!(
@@ -149,13 +149,13 @@ impl fmt::Display for Ambiguity {
                 short(pax)
             ),
             Self::LostHeader => f.write_str(
-                "another header stands between it and its extended header; Go's archive/tar and imgfs \
+                "there is another header between it and its extended header; Go's archive/tar and imgfs \
                  drop the extended header, other readers apply it",
             ),
             Self::SizeWithoutData { size } => write!(
                 f,
                 "its header says that {size} bytes of data follow, which its type does not have; Go's \
-                 archive/tar and imgfs read on behind the header, other readers skip so many bytes"
+                 archive/tar and imgfs read on behind the header, other readers skip that many bytes"
             ),
             Self::SlashAfterFile => f.write_str(
                 "a regular file whose name ends with a slash; GNU tar makes a directory of it, Go's \

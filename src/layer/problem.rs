@@ -94,22 +94,24 @@ impl fmt::Display for ProblemKind {
             ProblemKind::MediaType { claimed, found } => {
                 write!(f, "its media type says {claimed}, its bytes are {found}")
             }
-            ProblemKind::TruncatedBinary => f.write_str("an executable that ends in its header"),
+            ProblemKind::TruncatedBinary => {
+                f.write_str("an executable that is cut off in its header")
+            }
             ProblemKind::DanglingHardLink(target) => {
                 let target = printable(target);
-                write!(f, "a hard link to {target}, which is not there; left out")
+                write!(f, "a hard link to {target}, which does not exist; left out")
             }
             ProblemKind::ParentNotDirectory => {
                 f.write_str("its parent is not a directory; replaced by one")
             }
             ProblemKind::SymlinkLoop => {
-                f.write_str("symbolic links among its parents lead nowhere; left out")
+                f.write_str("a symbolic link among its parents is dangling or in a loop; left out")
             }
             ProblemKind::UnknownType(flag) => {
-                write!(f, "tar type {flag:#04x} makes no file; left out")
+                write!(f, "tar type {flag:#04x} is not a type of file; left out")
             }
             ProblemKind::NameTooLong => {
-                f.write_str("longer than any file system's names; left out")
+                f.write_str("its name is too long for any file system; left out")
             }
             ProblemKind::ReservedName => f.write_str("hidden by imgfs's own /.imgfs"),
             ProblemKind::Ambiguous(ambiguity) => ambiguity.fmt(f),

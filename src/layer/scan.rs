@@ -56,8 +56,8 @@ pub enum LayerError {
     Tar(TarError),
     /// What was learned of it cannot be written down.
     #[error(
-        "cannot write its index: {0}; make room, or name a directory that has some: --cache-dir, \
-         or TMPDIR"
+        "cannot write its index: {0}; free some space, or name another directory with --cache-dir or \
+         TMPDIR"
     )]
     Index(#[source] io::Error),
 }

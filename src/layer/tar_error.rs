@@ -21,7 +21,7 @@ pub enum TarError {
     Io(#[from] io::Error),
     /// There is no header where one should be.
     #[error(
-        "there is no tar header at byte {at}; it is not a layer, or damaged: copy or build the \
+        "there is no tar header at byte {at}; it is not a layer, or it is damaged: copy or build the \
          image again"
     )]
     NotAHeader {

@@ -9,7 +9,7 @@ use crate::document::{self, Document};
 /// # Errors
 /// If it is not JSON, or does not have the form of a `T`: why, for people.
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<Document<T>, String> {
-    document::read(bytes).map_err(|error| format!("cannot be understood: {error}"))
+    document::read(bytes).map_err(|error| format!("cannot be parsed: {error}"))
 }
 
 /// Reads a document, see [`read()`]. `name` is that of the document in `ambiguities`, where the places are

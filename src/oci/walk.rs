@@ -71,7 +71,7 @@ pub(crate) fn walk<E>(
         if found.manifests.len() + pending.len() > MAX_MANIFESTS || depth > MAX_DEPTH {
             return Err(WalkError::Document {
                 document: "its index".to_owned(),
-                detail: "leads to more manifests than any image has".to_owned(),
+                detail: "refers to more manifests than any image has".to_owned(),
             });
         }
         let media_type = entry.descriptor.media_type().as_ref();

@@ -105,11 +105,11 @@ impl OpenImage {
         let cache = self.cache.clone();
         let keep = move || {
             if let Err(error) = file.publish().and_then(|()| cache.make_room()) {
-                tracing::warn!("the digests of a layer are not kept: {error}");
+                tracing::warn!("the digests of a layer are not cached: {error}");
             }
         };
         if let Err(error) = self.background.run("digests", keep) {
-            tracing::warn!("the digests of a layer are not kept: {error}");
+            tracing::warn!("the digests of a layer are not cached: {error}");
         }
         Ok(layer.digests.all.get_or_init(|| all))
     }

@@ -21,7 +21,7 @@ pub fn begin_findings(images: Vec<Arc<OpenImage>>) {
     };
     let named = std::thread::Builder::new().name("findings".to_owned());
     if let Err(error) = named.spawn(find) {
-        tracing::debug!("findings wait until somebody asks: {error}");
+        tracing::debug!("findings are computed only on request: {error}");
     }
 }
 
@@ -60,7 +60,10 @@ impl OpenImage {
         let found = self.findings.get_or_init(|| {
             let found = findings::find(&self.tree, &self.declared(), self);
             found.map_err(|error| {
-                tracing::warn!("{}: what will not run is not known: {error}", self.name);
+                tracing::warn!(
+                    "{}: cannot find out which programs will not run: {error}",
+                    self.name
+                );
                 error.to_string()
             })
         });

@@ -37,7 +37,7 @@ impl Keep {
             return;
         }
         if let Err(error) = background.run("keeper", move || self.run()) {
-            tracing::warn!("what was learned is not kept: {error}");
+            tracing::warn!("the indexes of the image are not cached: {error}");
         }
     }
 
@@ -48,7 +48,7 @@ impl Keep {
             if let Some(file) = layer.file
                 && let Err(error) = file.publish()
             {
-                tracing::warn!("the index of layer {} is not kept: {error}", layer.digest);
+                tracing::warn!("the index of layer {} is not cached: {error}", layer.digest);
                 continue;
             }
             if let Some(place) = layer.place {
@@ -63,7 +63,7 @@ impl Keep {
             self.cache.make_room()
         };
         if let Err(error) = rest() {
-            tracing::warn!("not all that was learned is kept: {error}");
+            tracing::warn!("not all indexes of the image are cached: {error}");
         }
     }
 }

@@ -138,7 +138,7 @@ impl<'a> Delivery<'a> {
         let wrong = || {
             let text = super::error_body::one_line(text);
             let detail = format!(
-                "it was asked for what follows byte {} and sent {text:?}",
+                "it was asked for the bytes from {} on and sent {text:?}",
                 self.at
             );
             self.asked.answer(detail)
@@ -166,20 +166,23 @@ impl<'a> Delivery<'a> {
         if encoded && length != Some(wanted) {
             return Err(self
                 .asked
-                .answer("it is compressed for the way, which was not asked for"));
+                .answer("it was sent compressed, which was not requested"));
         }
         if header(response, "transfer-encoding")
             .is_some_and(|e| !e.trim().eq_ignore_ascii_case("chunked"))
         {
             return Err(self
                 .asked
-                .answer("it is encoded for the way, which was not asked for"));
+                .answer("it was sent with a transfer encoding that was not requested"));
         }
         match length {
             Some(length) if length > wanted => Err(self.too_long()),
             // A partial response may be shorter than requested. The rest is requested again.
             Some(length) if length < wanted && response.status().as_u16() != 206 => {
-                let detail = format!("it has {length} bytes, its descriptor says {}", self.size);
+                let detail = format!(
+                    "it has {length} bytes, but its descriptor says {}",
+                    self.size
+                );
                 Err(self.asked.document(detail))
             }
             _ => Ok(()),

@@ -124,7 +124,7 @@ impl Client {
     ) -> Result<(), RegistryError> {
         let asked = asked(name, format!("blob {digest}"));
         if from > size {
-            let detail = format!("{from} bytes are there, its descriptor says {size}");
+            let detail = format!("{from} bytes are there already, but its descriptor says {size}");
             return Err(asked.document(detail));
         }
         if from == size {
@@ -193,7 +193,7 @@ impl Client {
                 Err(failed) if is_over(&failed.error) => return Err(*failed.error),
                 Err(failed) => {
                     tracing::info!(
-                        "{}: the next place is asked, since {}",
+                        "{}: the next registry is tried, because {}",
                         asked.what,
                         failed.error
                     );
@@ -204,7 +204,7 @@ impl Client {
             }
         }
         // The registry itself is always in the list.
-        let last = last.ok_or_else(|| asked.answer("there is nobody to ask"))?;
+        let last = last.ok_or_else(|| asked.answer("there is no registry to ask"))?;
         self.patiently(&last, &arrived, &mut ask)
             .map_err(|failed| *failed.error)
     }

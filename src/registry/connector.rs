@@ -54,7 +54,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let host = details.uri.host().unwrap_or_default();
         let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
         let name = ServerName::try_from(bare.unwrap_or(host).to_owned())
-            .map_err(|_| Error::Tls("the host has no name that a certificate could have"))?;
+            .map_err(|_| Error::Tls("the name of the host cannot be in a certificate"))?;
         let mut session = ClientConnection::new(tls, name).map_err(io::Error::other)?;
         let boxed: Box<dyn Transport> = Box::new(transport);
         let mut socket = TransportAdapter::new(boxed, details.current_time.clone());

@@ -73,7 +73,7 @@ pub(super) fn read(
         header(&response, "docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
     if header(&response, "content-encoding").is_some_and(|e| !e.eq_ignore_ascii_case("identity")) {
         return Err(asked
-            .answer("it is compressed for the way, which was not asked for")
+            .answer("it was sent compressed, which was not requested")
             .into());
     }
     if response
@@ -88,7 +88,7 @@ pub(super) fn read(
         Some(digest) if digest.matches(&bytes) => digest.clone(),
         // The bytes may have been damaged in transit, so a retry may help.
         Some(digest) => {
-            let detail = format!("what came does not have the digest {digest}");
+            let detail = format!("the answer does not match the digest {digest}");
             return Err(Failed::for_now(asked.answer(detail)));
         }
         None => {
@@ -120,7 +120,7 @@ fn bytes(wire: &Wire, asked: &Asked, host: &str, body: Body) -> Result<Vec<u8>, 
         }
         if Instant::now() > until {
             return Err(Failed::for_now(
-                asked.connection(format!("{host}: it comes too slowly")),
+                asked.connection(format!("{host}: the answer is too slow")),
             ));
         }
     }
@@ -152,7 +152,7 @@ fn kind(bytes: &[u8], content_type: &str) -> Result<&'static str, String> {
             header
         };
         return Err(format!(
-            "what came is neither a manifest nor an index ({}); is this a registry?",
+            "the answer is neither a manifest nor an index ({}); is this a registry?",
             one_line(what)
         ));
     };
@@ -174,7 +174,10 @@ fn kind(bytes: &[u8], content_type: &str) -> Result<&'static str, String> {
     let is_index = shape.manifests.is_some();
     let is_manifest = shape.layers.is_some() || shape.config.is_some();
     if is_index && is_manifest {
-        return Err("it is a manifest and an index at once, which is a trick".to_owned());
+        return Err(
+            "it is both a manifest and an index, so different programs read different images from it"
+                .to_owned(),
+        );
     }
     let fits = |name: &&'static str| {
         let index = [OCI_INDEX, DOCKER_LIST].contains(name);
@@ -183,7 +186,7 @@ fn kind(bytes: &[u8], content_type: &str) -> Result<&'static str, String> {
     let told = own.and_then(known).or_else(|| known(header));
     match told {
         Some(told) if fits(&told) => Ok(told),
-        Some(told) => Err(format!("it says that it is {told}, and is not")),
+        Some(told) => Err(format!("its media type is {told}, but its content is not")),
         None if is_index => Ok(OCI_INDEX),
         None if is_manifest => Ok(OCI_MANIFEST),
         None => Err(format!(
@@ -220,7 +223,11 @@ mod tests {
     #[test]
     fn what_is_refused() {
         let both = r#"{"config":{},"layers":[],"manifests":[]}"#;
-        assert!(of(both, OCI_INDEX).unwrap_err().contains("trick"));
+        assert!(
+            of(both, OCI_INDEX)
+                .unwrap_err()
+                .contains("both a manifest and an index")
+        );
         for (text, header) in [
             (r#"{"schemaVersion":1,"fsLayers":[]}"#, "application/json"),
             (

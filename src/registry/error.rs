@@ -130,7 +130,7 @@ pub enum RegistryError {
         attempts: u32,
     },
     /// The response violates HTTP or the distribution-spec.
-    #[error("{place}: {what}: {detail}; the registry or something on the way to it is broken")]
+    #[error("{place}: {what}: {detail}; the registry, or a proxy on the way to it, is broken")]
     Answer {
         /// The repository.
         place: String,

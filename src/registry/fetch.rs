@@ -94,7 +94,7 @@ impl Fetcher {
                     }
                     // A signed link may have expired. On a retry the registry sends a new one.
                     let detail = format!(
-                        "{}, where the registry sends for it, answered {status}{said}",
+                        "{}, to which the registry redirects, answered {status}{said}",
                         last.host
                     );
                     return Err(Failed::for_now(asked.connection(detail)));
@@ -195,13 +195,13 @@ impl Trip<'_> {
                 return Ok((response, at));
             }
             let target = header(&response, "location");
-            let target = target.ok_or_else(|| asked.answer("it redirects to nowhere"))?;
+            let target = target.ok_or_else(|| asked.answer("it redirects without an address"))?;
             let next = at
                 .join(target)
                 .map_err(|why| asked.answer(format!("it redirects {why}")))?;
             if at.tls && !next.tls && !self.plain {
                 let detail = format!(
-                    "it redirects to {} without TLS, where anything could answer",
+                    "it redirects to {} without TLS, which is not safe",
                     next.host
                 );
                 return Err(asked.answer(detail).into());
@@ -218,7 +218,7 @@ impl Trip<'_> {
             response = answered.map_err(|broken| of_broken(asked, &next.host, broken))?;
             at = next;
         }
-        Err(asked.answer("it redirects without end").into())
+        Err(asked.answer("it redirects too many times").into())
     }
 }
 

@@ -35,7 +35,7 @@ impl Location {
             return Err("to an address that is too long".to_owned());
         }
         let url = url.split_once('#').map_or(url, |(url, _)| url);
-        let nowhere = || "to something that is no address".to_owned();
+        let nowhere = || "to something that is not an address".to_owned();
         let (scheme, _) = url.split_once(':').ok_or_else(nowhere)?;
         let tls = match scheme.to_ascii_lowercase().as_str() {
             "https" => true,

@@ -26,19 +26,25 @@ pub enum NameError {
     #[error("it is empty")]
     Empty,
     /// The part before the first slash is not a valid host.
-    #[error("{0:?} is no host")]
+    #[error("{0:?} is not a host")]
     Host(String),
     /// The repository has an upper-case letter.
     #[error("{0:?} has an upper-case letter, and a repository must not")]
     UpperCase(String),
     /// The repository is invalid.
-    #[error("{0:?} is no repository: parts of letters and digits, with . _ __ or - between them")]
+    #[error(
+        "{0:?} is not a repository: it must be parts of letters and digits, with . _ __ or - between \
+         them"
+    )]
     Repository(String),
     /// The repository is too long.
     #[error("its repository is longer than {MAX_REPOSITORY} bytes")]
     TooLong,
     /// The tag is invalid.
-    #[error("{0:?} is no tag: at most {MAX_TAG} letters, digits and _ . - (but not . or - first)")]
+    #[error(
+        "{0:?} is not a tag: it must be at most {MAX_TAG} letters, digits and _ . - (but not . or - \
+         first)"
+    )]
     Tag(String),
     /// The digest is invalid.
     #[error(transparent)]

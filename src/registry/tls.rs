@@ -93,7 +93,7 @@ impl Trust {
                 .with_client_auth_cert(own.chain, own.key)
                 .map_err(|error| RegistryError::File {
                     path: own.path,
-                    detail: format!("does not fit the certificate beside it: {error}"),
+                    detail: format!("does not match the certificate next to it: {error}"),
                 })?,
         };
         Ok(Arc::new(config))

@@ -94,7 +94,7 @@ impl Wire {
         }
         let request = request
             .body(())
-            .map_err(|_| Broken::Answer("it names what cannot be asked for".to_owned()))?;
+            .map_err(|_| Broken::Answer("it has an address that cannot be requested".to_owned()))?;
         let agent = self.agent(at, insecure)?;
         agent.run(request).map_err(|e| self.broken(e))
     }
@@ -110,7 +110,7 @@ impl Wire {
             .header("content-type", "application/x-www-form-urlencoded")
             .header("accept", "application/json")
             .body(form)
-            .map_err(|_| Broken::Answer("it names what cannot be asked for".to_owned()))?;
+            .map_err(|_| Broken::Answer("it has an address that cannot be requested".to_owned()))?;
         let agent = self.agent(at, insecure)?;
         agent.run(request).map_err(|e| self.broken(e))
     }
@@ -201,7 +201,7 @@ impl Wire {
                 }
             }
             ureq::Error::LargeResponseHeader(..) => {
-                Broken::Answer("headers without end".to_owned())
+                Broken::Answer("its headers are too long".to_owned())
             }
             ureq::Error::Protocol(error) => Broken::Answer(format!(
                 "the answer is not HTTP: {}",
@@ -209,7 +209,7 @@ impl Wire {
             )),
             // The text may contain a URL, which may contain secrets.
             ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::RequireHttpsOnly(_) => {
-                Broken::Answer("it names what cannot be asked for".to_owned())
+                Broken::Answer("it has an address that cannot be requested".to_owned())
             }
             other => Broken::Connection(one_line(&other.to_string())),
         }
@@ -262,7 +262,9 @@ fn of_tls(error: &rustls::Error) -> Broken {
     match error {
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => Broken::PlainHttp,
         Error::InvalidCertificate(why) => Broken::Certificate(one_line(&why.to_string())),
-        Error::NoCertificatesPresented => Broken::Certificate("it shows none".to_owned()),
+        Error::NoCertificatesPresented => {
+            Broken::Certificate("it presents no certificate".to_owned())
+        }
         // A record was changed in transit.
         Error::DecryptError => Broken::Connection("the connection was damaged (TLS)".to_owned()),
         other => Broken::Hopeless(format!("TLS: {}", one_line(&other.to_string()))),

@@ -146,7 +146,7 @@ fn turn(file: &File, path: &Path) -> io::Result<bool> {
             return Ok(true);
         }
         if !waited {
-            tracing::info!("{}: another imgfs is bringing it", path.display());
+            tracing::info!("{}: another imgfs is fetching it", path.display());
             waited = true;
         }
         std::thread::sleep(WAIT);

@@ -91,7 +91,7 @@ impl Store {
         let bytes = FileSource::new(lease.into_file()).and_then(|f| read_all(&f, MAX_DOCUMENT));
         let bytes = bytes.map_err(&at)?;
         if !digest.matches(&bytes) {
-            let error = "its bytes are not those of its digest; pull the image again";
+            let error = "its bytes do not match its digest; pull the image again";
             return Err(at(io::Error::new(io::ErrorKind::InvalidData, error)));
         }
         Ok(Some(bytes))

@@ -18,7 +18,7 @@ pub enum StoreError {
     /// `index.json` is missing or invalid. The contents of the store are then unknown, so nothing
     /// is changed.
     #[error(
-        "{}: index.json {detail}; put back what it was, or remove the whole store to begin anew",
+        "{}: index.json {detail}; restore it, or remove the whole store to start again",
         store.display()
     )]
     Names {
@@ -28,7 +28,7 @@ pub enum StoreError {
         detail: String,
     },
     /// A document or a blob is invalid.
-    #[error("{}: {document} {detail}; mend or remove it", store.display())]
+    #[error("{}: {document} {detail}; repair or remove it", store.display())]
     Document {
         /// The store's directory.
         store: PathBuf,
@@ -46,7 +46,7 @@ pub enum StoreError {
         names: Vec<String>,
     },
     /// A digest prefix matches several images.
-    #[error("{wanted:?} may be any of {}; write more of it", digests.join(" "))]
+    #[error("{wanted:?} is ambiguous, it may be any of {}; write more of it", digests.join(" "))]
     Ambiguous {
         /// The requested prefix.
         wanted: String,
@@ -90,7 +90,7 @@ impl From<io::Error> for StoreError {
 fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "; make room (imgfs prune), or name a store elsewhere: --store"
+            "; free some space (imgfs prune), or use a store elsewhere: --store"
         }
         _ => "",
     }
@@ -99,6 +99,6 @@ fn hint(error: &io::Error) -> &'static str {
 fn list(names: &[String]) -> String {
     match names {
         [] => "it is empty: imgfs pull REF, imgfs load ARCHIVE".to_owned(),
-        names => format!("there is: {}", names.join(" ")),
+        names => format!("it has: {}", names.join(" ")),
     }
 }

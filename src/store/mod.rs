@@ -115,7 +115,7 @@ impl Store {
     fn check_no_blobs(&self) -> Result<(), StoreError> {
         let files = self.files()?;
         match files.iter().any(|(_, digest, _)| digest.is_some()) {
-            true => Err(self.bad_names("is missing, though there are blobs")),
+            true => Err(self.bad_names("is missing, although there are blobs")),
             false => Ok(()),
         }
     }

@@ -42,21 +42,21 @@ pub fn complete(name: &str) -> Result<String, StoreError> {
     for component in name.split('/') {
         let bytes = component.as_bytes();
         if !alphanumeric(bytes.first()) || !alphanumeric(bytes.last()) {
-            return Err(bad("each part begins and ends with a letter or a digit"));
+            return Err(bad("each part must begin and end with a letter or a digit"));
         }
         let separator = |b: &u8| b"-._:@+".contains(b);
         if !bytes
             .iter()
             .all(|b| b.is_ascii_alphanumeric() || separator(b))
         {
-            return Err(bad("it is made of letters, digits and / - . _ : @ +"));
+            return Err(bad("it may contain only letters, digits and / - . _ : @ +"));
         }
         let twice = |pair: &[u8]| match pair {
             [a, b] => separator(a) && separator(b) && !(a == b && matches!(a, b'-' | b'_')),
             _ => false,
         };
         if bytes.windows(2).any(twice) {
-            return Err(bad("two of - . _ : @ + stand side by side"));
+            return Err(bad("two of - . _ : @ + are next to each other"));
         }
     }
     let last = name.rsplit('/').next().unwrap_or(name);

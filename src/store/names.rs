@@ -171,7 +171,7 @@ impl Store {
         let at = StoreError::at(&path);
         let meta = fs::metadata(&path).map_err(&at)?;
         if !meta.is_file() || meta.len() > MAX_INDEX {
-            return Err(self.bad_names("is no document"));
+            return Err(self.bad_names("is not a regular file, or is too large"));
         }
         let bytes = fs::read(&path).map_err(&at)?;
         oci::parse(&bytes).map_err(|detail| self.bad_names(&detail))

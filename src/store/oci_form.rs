@@ -146,7 +146,7 @@ impl Store {
             return Err(self.bad_document(text, "is nested too deeply"));
         }
         let unclear = |error: serde_json::Error| {
-            self.bad_document(text, &format!("cannot be understood: {error}"))
+            self.bad_document(text, &format!("cannot be parsed: {error}"))
         };
         let mut document: Value = serde_json::from_slice(&bytes).map_err(unclear)?;
         let Some(members) = document.as_object_mut() else {

@@ -97,7 +97,7 @@ impl Store {
                     parts.push(part(&digest, blob.size(), role));
                 }
                 if parts.len() > MAX_PARTS {
-                    let detail = "leads to more than any image has";
+                    let detail = "refers to more blobs than any image has";
                     return Err(self.bad_document(&image.shown(), detail));
                 }
             }

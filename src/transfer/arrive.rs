@@ -48,7 +48,7 @@ pub(super) fn arrive(
                     return Ok((lease, came));
                 }
                 tracing::warn!(
-                    "{}: it is damaged in the store; it is brought again",
+                    "{}: it is damaged in the store, and is fetched again",
                     blob.digest
                 );
                 bring.store.discard(&blob.digest, lease)?;
@@ -70,7 +70,8 @@ pub(super) fn arrive(
             }
             Err(Failed::Wrong(digest)) => {
                 tracing::warn!(
-                    "{}: {} {} arrived with other bytes ({digest}); it is brought again",
+                    "{}: {} {} does not match its digest (the bytes hash to {digest}), and is fetched \
+                     again",
                     bring.origin.name(),
                     blob.what,
                     blob.digest
@@ -259,7 +260,7 @@ fn keep(bring: &Bring<'_>, blob: &Blob, lease: &Lease, scanned: Option<Scanned>)
     if let Some(scanned) = scanned
         && let Err(error) = scanned.file.publish()
     {
-        tracing::warn!("the index of layer {} is not kept: {error}", blob.digest);
+        tracing::warn!("the index of layer {} is not cached: {error}", blob.digest);
         return;
     }
     remember(bring, blob, lease);
@@ -276,7 +277,10 @@ fn remember(bring: &Bring<'_>, blob: &Blob, lease: &Lease) {
         seen.save()
     });
     if let Ok(Err(error)) = remembered {
-        tracing::warn!("{}: not remembered: {error}", blob.digest);
+        tracing::warn!(
+            "{}: its verification is not remembered: {error}",
+            blob.digest
+        );
     }
 }
 

@@ -135,7 +135,7 @@ fn all(
         manifests.push(manifest);
     }
     if images == 0 {
-        let none = || bad_document(origin, "its index", "leads to no image");
+        let none = || bad_document(origin, "its index", "refers to no image");
         return Err(refused.unwrap_or_else(none));
     }
     Ok(Chosen {
@@ -288,7 +288,7 @@ fn unreadable(manifest: &Manifest, media_type: &str) -> Skipped {
 fn check_image(origin: &dyn Origin, manifest: &Manifest) -> Result<(), TransferError> {
     let detail = match nature(manifest) {
         Nature::Image | Nature::Referrer => return Ok(()),
-        Nature::Artifact(what) => format!("is that of {what}, not of a container image"),
+        Nature::Artifact(what) => format!("is the manifest of {what}, not of a container image"),
         Nature::Unreadable(media_type) => {
             format!("has layers that imgfs does not read ({media_type})")
         }

@@ -25,7 +25,7 @@ pub enum TransferError {
     #[error(transparent)]
     Open(Box<OpenError>),
     /// The name is not valid for an image in a registry.
-    #[error("{name:?} is no image of a registry: {detail}; write HOST/NAME:TAG")]
+    #[error("{name:?} is not an image of a registry: {detail}; write HOST/NAME:TAG")]
     Name {
         /// The name.
         name: String,
@@ -34,8 +34,8 @@ pub enum TransferError {
     },
     /// A blob did not match its digest, at every attempt.
     #[error(
-        "{image}: {what} {expected} arrived {times} times, and each time with other bytes (the last \
-         were {actual}): the registry, or something on the way to it, is broken"
+        "{image}: {what} {expected} arrived {times} times, and did not match its digest (the last \
+         digest was {actual}): the registry, or a proxy on the way to it, is broken"
     )]
     Digest {
         /// The image.
@@ -110,7 +110,7 @@ pub enum TransferError {
     },
     /// The transfer was abandoned because another layer failed. Report the error of that layer
     /// instead.
-    #[error("given up")]
+    #[error("the transfer was cancelled")]
     GivenUp,
 }
 

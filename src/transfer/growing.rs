@@ -82,7 +82,7 @@ impl ReadAt for Growing {
         if there == 0 {
             return Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
-                "it did not arrive to its end",
+                "it did not arrive completely",
             ));
         }
         let there = usize::try_from(there).unwrap_or(usize::MAX);

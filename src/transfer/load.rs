@@ -60,7 +60,7 @@ impl Origin for Archive<'_> {
         };
         if source.size() != size {
             let (name, found) = (format!("blob {digest}"), source.size());
-            let detail = format!("has {found} bytes where its descriptor says {size}");
+            let detail = format!("has {found} bytes, but its descriptor says {size}");
             return Err(super::origin::bad_document(self, &name, detail));
         }
         let mut buf = vec![0; PIECE];

@@ -57,7 +57,7 @@ pub(super) fn config(
 ) -> Result<Vec<u8>, TransferError> {
     let what = format!("config {digest}");
     if size > MAX_DOCUMENT {
-        let detail = format!("has {size} bytes, where at most {MAX_DOCUMENT} make sense");
+        let detail = format!("has {size} bytes, and at most {MAX_DOCUMENT} are allowed");
         return Err(bad_document(origin, &what, detail));
     }
     let mut actual = None;
@@ -95,7 +95,7 @@ fn check(
     Err(bad_document(
         origin,
         what,
-        format!("arrived with other bytes, those of {actual}"),
+        format!("does not match its digest: the bytes hash to {actual}"),
     ))
 }
 

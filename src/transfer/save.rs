@@ -305,7 +305,7 @@ impl Checked {
             what: format!("blob {expected}"),
             error: io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("its bytes are those of {actual}; pull the image again"),
+                format!("its bytes hash to {actual}; pull the image again"),
             ),
         })
     }

@@ -59,8 +59,8 @@ pub enum TreeError {
     Layer(#[source] io::Error),
     /// The merged tree cannot be written.
     #[error(
-        "the merged tree cannot be written: {0}; make room, or name a directory that has some: \
-         --cache-dir, or TMPDIR"
+        "the merged tree cannot be written: {0}; free some space, or name another directory with \
+         --cache-dir or TMPDIR"
     )]
     Io(#[from] io::Error),
 }
@@ -108,7 +108,7 @@ impl Tree {
             && tree.dentries.len() == dentries
             && tree.kind(Self::ROOT) == Some(Kind::Directory);
         if !whole || tree.is_damaged() {
-            let what = "it holds no tree";
+            let what = "it does not contain a tree";
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));
         }
         Ok(tree)

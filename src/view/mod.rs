@@ -46,8 +46,8 @@ use control::{Place, Statuses, Table};
 use ino::{Ino, Which};
 
 /// What to do about an index that cannot be read.
-const DAMAGED: &str = "the index of this image in the cache is damaged; unmount and mount again, which \
-    makes it anew";
+const DAMAGED: &str = "the index of this image in the cache is damaged; unmount and mount the image \
+    again to rebuild it";
 
 /// The length of the longest file name, in bytes (NAME_MAX, Linux, limits.h).
 pub const MAX_NAME: u32 = 255;
@@ -74,10 +74,10 @@ pub enum ViewError {
     #[error("no such attribute")]
     NoAttribute,
     /// EOPNOTSUPP: the name of an attribute in a namespace that does not exist.
-    #[error("no such namespace of attributes")]
+    #[error("no such attribute namespace")]
     NoNamespace,
     /// EINVAL: the name of an attribute consists only of its namespace.
-    #[error("a namespace of attributes without a name")]
+    #[error("an attribute namespace without a name")]
     OnlyNamespace,
     /// EIO. The cause is for the log.
     #[error("{path}: {error}")]

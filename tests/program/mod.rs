@@ -322,7 +322,7 @@ const WAYS_OUT: [&str; 12] = [
     "imgfs umount",
     "modprobe fuse",
     "--platform",
-    "there is:",
+    "it has:",
     "; use ",
     "; write ",
     "build",

@@ -20,9 +20,9 @@ const INPUT: usize = 2 * size_of::<u64>();
 const OUTPUT: usize = 4 + LONGEST;
 
 /// A symbol that is none.
-pub(super) const UNKNOWN: Invalid = Invalid("a code that means nothing");
+pub(super) const UNKNOWN: Invalid = Invalid("a code that has no meaning");
 /// A symbol that is no distance.
-pub(super) const NO_DISTANCE: Invalid = Invalid("a code that means no distance");
+pub(super) const NO_DISTANCE: Invalid = Invalid("a code that is not a distance");
 
 /// Why it has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -142,7 +142,7 @@ impl Codes {
     fn set(&mut self, litlens: &[u8], distances: &[u8]) -> Result<(), Invalid> {
         self.fixed = false;
         if litlens.get(END_OF_BLOCK).is_none_or(|&len| len == 0) {
-            return Err(Invalid("a block has no code for its end"));
+            return Err(Invalid("a block has no end-of-block code"));
         }
         self.litlen.build(litlens, Partial::Taken, litlen)?;
         self.distance.build(distances, Partial::Taken, distance)
@@ -250,7 +250,11 @@ impl Head {
                     let before = have.checked_sub(1).and_then(|n| self.lens.get(n));
                     let len = match (len, before) {
                         (Some(len), _) | (None, Some(&len)) => len,
-                        (None, None) => return Err(Invalid("a block repeats no length")),
+                        (None, None) => {
+                            return Err(Invalid(
+                                "a block repeats a code length before the first one",
+                            ));
+                        }
                     };
                     let to = *have + times;
                     let Some(run) = self.lens.get_mut(*have..to).filter(|_| to <= self.all) else {

@@ -142,7 +142,7 @@ impl Tail<'_> {
     pub(super) fn check(&self, distance: usize) -> Result<(), Invalid> {
         match distance <= self.at - self.begin {
             true => Ok(()),
-            false => Err(Invalid("a copy from before the first byte")),
+            false => Err(Invalid("a copy that starts before the first byte")),
         }
     }
 

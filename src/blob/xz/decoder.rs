@@ -135,7 +135,7 @@ impl Decoder {
                 *consumed += self.gather(input, STREAM_HEADER_LEN);
                 if !self.field.iter().zip(&MAGIC).all(|(is, must)| is == must) {
                     return Err(Fault::damaged(
-                        "what follows a stream is not another stream",
+                        "the data after a stream is not another stream",
                     ));
                 }
                 self.at = match self.whole(STREAM_HEADER_LEN) {
@@ -198,7 +198,8 @@ impl Decoder {
                 self.at = match self.whole(STREAM_HEADER_LEN) {
                     Some(field) => {
                         if stream_footer(field_of(&field)?)? != (index, self.check) {
-                            let detail = "the footer of a stream is that of another";
+                            let detail =
+                                "the footer of a stream does not match its header and index";
                             return Err(Fault::damaged(detail));
                         }
                         At::StreamPadding(0)
@@ -261,10 +262,10 @@ impl Decoder {
 
 /// A field that was gathered as that long.
 fn field_of(field: &[u8]) -> Result<&[u8; STREAM_HEADER_LEN], Fault> {
-    let wrong = |_| Fault::damaged("a field of another length");
+    let wrong = |_| Fault::damaged("a field of the wrong length");
     field.try_into().map_err(wrong)
 }
 
 fn odd_padding() -> Fault {
-    Fault::damaged("zeros after a stream whose number is not a multiple of four")
+    Fault::damaged("the number of zeros after a stream is not a multiple of four")
 }

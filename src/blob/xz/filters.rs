@@ -116,7 +116,7 @@ fn decode(lzma2: &mut Lzma2Stream, input: &[u8], out: &mut [u8]) -> Result<Progr
     };
     let stuck = progress.consumed == 0 && progress.produced == 0 && !progress.ended;
     if stuck && !input.is_empty() && !out.is_empty() {
-        return Err(Fault::damaged("the decoder cannot go on"));
+        return Err(Fault::damaged("the decoder makes no progress"));
     }
     Ok(progress)
 }

@@ -56,14 +56,14 @@ fn flags(flags: &[u8]) -> Result<CheckKind, Fault> {
 /// Reads the header of a stream: what check its blocks have.
 pub(super) fn stream_header(field: &[u8; STREAM_HEADER_LEN]) -> Result<CheckKind, Fault> {
     let Some(rest) = field.strip_prefix(&MAGIC) else {
-        return Err(Fault::damaged("this is no xz stream header"));
+        return Err(Fault::damaged("this is not an xz stream header"));
     };
     flags(checked(rest, "a stream header")?)
 }
 
 /// Reads the footer of a stream: the length of its index in bytes, and what check its blocks have.
 pub(super) fn stream_footer(field: &[u8; STREAM_HEADER_LEN]) -> Result<(u64, CheckKind), Fault> {
-    let damaged = || Fault::damaged("this is no xz stream footer");
+    let damaged = || Fault::damaged("this is not an xz stream footer");
     let [c0, c1, c2, c3, s0, s1, s2, s3, f0, f1, magic @ ..] = *field;
     if magic != FOOTER_MAGIC {
         return Err(damaged());
@@ -98,7 +98,7 @@ impl BlockHeader {
 
     /// Reads a header, which is as long as its first byte says.
     pub(super) fn parse(field: &[u8]) -> Result<Self, Fault> {
-        let damaged = || Fault::damaged("a block header makes no sense");
+        let damaged = || Fault::damaged("a block header is invalid");
         let unknown = || Fault::damaged("a block header with unknown flags");
         let Some((&[_, flags], mut rest)) = checked(field, "a block header")?.split_first_chunk()
         else {
@@ -168,7 +168,7 @@ fn dictionary(bits: u8) -> Option<u64> {
 
 /// A filter that is not the last (5.3.2 and 5.3.3).
 fn config(id: u64, properties: &[u8]) -> Result<FilterConfig, Fault> {
-    let unknown = || Fault::Damaged(format!("a filter that is not known, {id:#x}"));
+    let unknown = || Fault::Damaged(format!("an unknown filter, {id:#x}"));
     let kind = FilterType::try_from(id).map_err(|()| unknown())?;
     // The addresses in the code of an architecture are aligned, and so is where it begins.
     let alignment = match kind {
@@ -187,10 +187,10 @@ fn config(id: u64, properties: &[u8]) -> Result<FilterConfig, Fault> {
     let start = match properties {
         [] => 0,
         &[a, b, c, d] => u32::from_le_bytes([a, b, c, d]),
-        _ => return Err(Fault::damaged("a filter whose properties make no sense")),
+        _ => return Err(Fault::damaged("a filter with invalid properties")),
     };
     if !start.is_multiple_of(alignment) {
-        return Err(Fault::damaged("a filter whose properties make no sense"));
+        return Err(Fault::damaged("a filter with invalid properties"));
     }
     Ok(FilterConfig {
         filter_type: kind,

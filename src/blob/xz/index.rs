@@ -100,7 +100,7 @@ impl Index {
             }
             At::Padding => {
                 if byte != 0 {
-                    return Err(Fault::damaged("the index of a stream makes no sense"));
+                    return Err(Fault::damaged("the index of a stream is invalid"));
                 }
                 self.pad();
             }
@@ -122,7 +122,7 @@ impl Index {
         match self.number.push(byte) {
             Digit::More => Ok(None),
             Digit::Whole(value) => Ok(Some(value)),
-            Digit::Invalid => Err(Fault::damaged("the index of a stream makes no sense")),
+            Digit::Invalid => Err(Fault::damaged("the index of a stream is invalid")),
         }
     }
 
@@ -146,7 +146,7 @@ impl Index {
     pub(super) fn finish(self, blocks: Option<Records>) -> Result<u64, Fault> {
         match blocks.is_none_or(|blocks| blocks.same(self.records)) {
             true => Ok(self.len),
-            false => Err(Fault::damaged("the index lists other blocks")),
+            false => Err(Fault::damaged("the index does not match the blocks")),
         }
     }
 }

@@ -158,6 +158,6 @@ impl XzStream {
 fn io_error(fault: Fault) -> io::Error {
     match fault {
         Fault::Damaged(detail) => invalid(&detail),
-        Fault::Dictionary(_) => invalid("its dictionary is larger than it was"),
+        Fault::Dictionary(_) => invalid("its dictionary is larger than when the layer was indexed"),
     }
 }

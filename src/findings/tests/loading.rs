@@ -157,7 +157,7 @@ fn another_machine_is_passed_over_and_what_is_no_library_is_not() {
     let found = world.found();
     assert_eq!(found.missing("usr/bin/good"), "");
     assert_eq!(found.missing("usr/bin/bad"), "liba.so");
-    assert!(found.detail(Id::MissingLibrary).contains("no library"));
+    assert!(found.detail(Id::MissingLibrary).contains("not a library"));
 }
 
 #[test]

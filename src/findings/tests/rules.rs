@@ -87,7 +87,7 @@ fn variants_are_compared_as_numbers() {
     let found = world.found();
     assert_eq!(found.lines(), ["warn variant-too-new /app"]);
     let detail = found.detail(Id::VariantTooNew);
-    let words = "built for amd64/v3, and the image declares no variant, which stands for amd64/v1";
+    let words = "built for amd64/v3, and the image declares no variant, which means amd64/v1";
     assert!(detail.contains(words), "{detail}");
     world.declared.platform = "linux/amd64/v2".parse().unwrap();
     assert_eq!(world.found().lines(), ["fail variant-too-new /app"]);

@@ -170,7 +170,7 @@ fn ssl_cert_dir_replaces_the_directories_but_not_the_files() {
     world
         .text("etc/ssl/certs/a.pem", PEM)
         .env("SSL_CERT_DIR=/a:/b");
-    let words = "SSL_CERT_DIR names /a:/b, where no certificate is";
+    let words = "SSL_CERT_DIR names /a:/b, which holds no certificate";
     says(&world, NO_ROOTS, Id::NoCaCertificates, words);
     world.text("b/a.pem", PEM);
     silent(&world);
@@ -277,7 +277,7 @@ fn static_glibc_of_today_needs_no_nsswitch_and_no_modules() {
     let mut world = static_glibc("..\0/etc/nsswitch.conf\0..");
     let detail = world.found().detail(Id::UserLookup);
     assert!(!detail.contains("nsswitch"), "{detail}");
-    assert!(!detail.contains("very glibc"), "{detail}");
+    assert!(!detail.contains("exactly the glibc version"), "{detail}");
     world.text("etc/passwd", "root:x:0:0::/root:/bin/sh\n");
     silent(&world);
 }
@@ -286,7 +286,8 @@ fn static_glibc_of_today_needs_no_nsswitch_and_no_modules() {
 fn static_glibc_before_2_34_loads_modules() {
     let mut world = static_glibc("\0/etc/nsswitch.conf\0libnss_%s.so.%d.%d\0");
     world.text("etc/passwd", "root:x:0:0::/root:/bin/sh\n");
-    let words = "the very glibc it was built with; the image has no libnss_files.so.2";
+    let words =
+        "exactly the glibc version that it was built with; the image has no libnss_files.so.2";
     says(&world, "info user-lookup /app", Id::UserLookup, words);
     // As on Debian 11.
     world

@@ -86,7 +86,9 @@ impl Config {
         let document: Document = oci::read_into(name, bytes, ambiguities)
             .map_err(|detail| format!("is not the config of an image: {detail}"))?;
         if document == Document::default() {
-            return Err("is not the config of an image: it has none of its members".to_owned());
+            return Err(
+                "is not the config of an image: it has none of the members of a config".to_owned(),
+            );
         }
         let diff_ids = document.rootfs.diff_ids.iter();
         let diff_ids = diff_ids

@@ -104,7 +104,7 @@ impl Candidates {
                 Some(blob) => ImageError::MissingBlob { image, blob },
                 None => ImageError::NotAnImage {
                     image,
-                    detail: "its index.json leads to no manifest".to_owned(),
+                    detail: "its index.json refers to no manifest".to_owned(),
                 },
             });
         }

@@ -63,7 +63,7 @@ pub(crate) fn open_all(reference: &Reference, files: &Files) -> Result<Vec<Offer
     if offers.is_empty() {
         return Err(ImageError::NotAnImage {
             image: reference.to_string(),
-            detail: "its index.json leads to no image of any platform".to_owned(),
+            detail: "its index.json refers to no image for any platform".to_owned(),
         });
     }
     Ok(offers)

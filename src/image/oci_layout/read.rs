@@ -95,11 +95,11 @@ fn layers(
     if config.diff_ids.len() != count {
         let diff_ids = config.diff_ids.len();
         warnings.push(format!(
-            "the manifest has {count} layers where the config has {diff_ids} diff_ids"
+            "the manifest has {count} layers, but the config has {diff_ids} diff_ids"
         ));
     }
     if config.history_mismatch(count) {
-        warnings.push("the config's history does not fit its layers".to_owned());
+        warnings.push("the config's history does not match its layers".to_owned());
     }
     let lines = config.created_by(count);
     let mut layers = Vec::with_capacity(count);
@@ -112,7 +112,7 @@ fn layers(
                 ImageError::MissingBlob { image, blob } if has_urls => ImageError::Unsupported {
                     image,
                     detail: format!(
-                        "layer {number} ({}) is not in the image: blob {blob} is to be fetched from \
+                        "layer {number} ({}) is not in the image: blob {blob} must be fetched from \
                          the address in its manifest",
                         descriptor.media_type()
                     ),

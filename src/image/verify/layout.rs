@@ -128,9 +128,7 @@ impl Layout {
             read.media_type = index.media_type().as_ref().map(ToString::to_string);
             read.version(index.schema_version());
             if depth > MAX_DEPTH && !index.manifests().is_empty() {
-                return Err(
-                    reader.too_much("it is nested deeper than any image's, and not followed")
-                );
+                return Err(reader.too_much("it is nested too deeply, and is not followed"));
             }
             reader.spend(index.manifests().len() + 1)?;
             let mut links = links(index.manifests());

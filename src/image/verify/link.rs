@@ -61,7 +61,8 @@ impl Link {
     pub(super) fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if self.digest.is_err() {
-            let detail = "it is not sha256:, sha384: or sha512: and as many hex digits as that has";
+            let detail = "it is not sha256:, sha384: or sha512: followed by the right number of hex \
+                          digits";
             problems.push(Problem::because(ProblemId::BadDigest, detail));
         }
         problems.extend(self.data.clone());
@@ -74,7 +75,7 @@ fn check_data(data: &str, digest: &Digest) -> Option<Problem> {
     let detail = match decode_base64(data) {
         None => "the copy in the descriptor is not base64",
         Some(bytes) if !digest.matches(&bytes) => {
-            "the copy in the descriptor is not what its digest names"
+            "the copy in the descriptor does not match its digest"
         }
         Some(_) => return None,
     };

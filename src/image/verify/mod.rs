@@ -181,7 +181,7 @@ fn damage(reference: &Reference, error: &ImageError) -> Option<Check> {
 /// A member that is in an archive more than once: two readers may see two images.
 fn twice(path: &str) -> Check {
     let mut check = Check::new(Thing::File, path);
-    let detail = "it is in the archive more than once; the last one was looked at";
+    let detail = "it is in the archive more than once; the last one was checked";
     let problem = Problem::because(ProblemId::DuplicateFile, detail);
     check.problems.push(problem);
     check

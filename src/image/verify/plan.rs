@@ -159,14 +159,15 @@ impl Plan {
             let diff_ids = summary.diff_ids.len();
             if diff_ids != count {
                 let problem = Problem::differs(ProblemId::LayerCountMismatch, count, diff_ids);
-                let detail = "layers of the manifest against diff_ids of the config";
+                let detail = "layers in the manifest, compared with diff_ids in the config";
                 config.problems.push(problem.with(detail));
             }
             if let Some(made) = summary.made
                 && made != count
             {
                 let problem = Problem::differs(ProblemId::HistoryMismatch, count, made);
-                let detail = "layers of the manifest against lines of the history that made one";
+                let detail =
+                    "layers in the manifest, compared with history entries that made a layer";
                 config.problems.push(problem.with(detail));
             }
         }
@@ -209,8 +210,8 @@ impl Plan {
             if image.is_of_another(&self.checks)
                 && let Some(config) = self.checks.get_mut(image.config)
             {
-                let detail = "none of its diff_ids is that of a layer here: it is the config of \
-                              another image";
+                let detail = "none of its diff_ids matches a layer here: it is the config of another \
+                              image";
                 let problem = Problem::because(ProblemId::ConfigMismatch, detail);
                 config.problems.push(problem);
             }
@@ -245,7 +246,7 @@ fn settle(check: &mut Check, expected: &Expected, found: &Result<Examined, Probl
             Err(name) => name.to_owned(),
         };
         let problem = Problem::differs(ProblemId::MediaTypeMismatch, claimed, is);
-        let detail = "what its media type says against what its first bytes are";
+        let detail = "its media type, compared with its first bytes";
         check.problems.push(problem.with(detail));
     }
     let Some(diff_id) = &expected.diff_id else {
@@ -264,7 +265,7 @@ fn settle(check: &mut Check, expected: &Expected, found: &Result<Examined, Probl
             {
                 let problem = Problem::differs(ProblemId::DiffIdMismatch, diff_id, found);
                 let detail = if check.problems.is_empty() {
-                    "the blob is sound: the config is wrong, or that of another image"
+                    "the blob is intact: the config is wrong, or belongs to another image"
                 } else {
                     "the uncompressed bytes differ too"
                 };

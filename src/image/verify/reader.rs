@@ -137,7 +137,7 @@ impl<'a> Reader<'a> {
             Problem::because(ProblemId::Unreadable, error.to_string())
         };
         let (digest, bytes) = if size > MAX_DOCUMENT {
-            let detail = format!("{size} bytes are too many for a document");
+            let detail = format!("it has {size} bytes, which is too many for a document");
             let examined = examine(source, named, &[], &mut |_| ());
             match examined {
                 Ok(found) => {
@@ -220,7 +220,7 @@ pub(super) enum Absent {
 impl Absent {
     pub(super) fn problem(self, missing: ProblemId) -> Problem {
         match self {
-            Self::Missing => Problem::because(missing, "it is not there"),
+            Self::Missing => Problem::because(missing, "it does not exist"),
             Self::NotAFile(what) => Problem::because(ProblemId::NotAFile, what),
             Self::Unreadable(error) => Problem::because(ProblemId::Unreadable, error.to_string()),
         }
@@ -234,7 +234,7 @@ pub(super) fn look(files: &Files, path: &str) -> Result<Arc<dyn ReadAt>, Absent>
         Files::Directory(dir) => dir,
         Files::Store(store) => store.path(),
     };
-    let outside = || Absent::NotAFile("it leads out of the image".to_owned());
+    let outside = || Absent::NotAFile("it points outside the image".to_owned());
     if !is_inside(Path::new(path)) {
         return Err(outside());
     }
@@ -245,9 +245,7 @@ pub(super) fn look(files: &Files, path: &str) -> Result<Arc<dyn ReadAt>, Absent>
     let full = dir.join(path);
     let is_link = fs::symlink_metadata(&full).map_err(absent)?.is_symlink();
     let real = fs::canonicalize(&full).map_err(|error| match absent(error) {
-        Absent::Missing if is_link => {
-            Absent::NotAFile("it is a symbolic link that leads nowhere".to_owned())
-        }
+        Absent::Missing if is_link => Absent::NotAFile("it is a dangling symbolic link".to_owned()),
         other => other,
     })?;
     if !real.starts_with(fs::canonicalize(dir).map_err(absent)?) {

@@ -85,7 +85,7 @@ impl Context<'_> {
         check.image = name.map(str::to_owned);
         let Some(document) = document else {
             let mut blob = opaque(check, link);
-            let absent = "it is about a manifest that is not here".to_owned();
+            let absent = "it describes a manifest that is not here".to_owned();
             blob.elsewhere = entry.optional.then_some(absent);
             plan.blob(reader, blob);
             return;
@@ -95,8 +95,8 @@ impl Context<'_> {
         if entry.optional && check.problems.iter().any(is_missing) {
             check.problems.retain(|p| !is_missing(p));
             let why = match entry.role {
-                Role::Attestation => "it is about an image, and no part of it",
-                _ => "nothing but this refers to it",
+                Role::Attestation => "it describes an image, and is not part of it",
+                _ => "nothing else refers to it",
             };
             check.note = Some(Note::Absent(why.to_owned()));
         }
@@ -108,7 +108,7 @@ impl Context<'_> {
         {
             let id = ProblemId::MediaTypeMismatch;
             let problem = Problem::differs(id, &link.media_type, media_type);
-            let detail = "what refers to it against what it says itself";
+            let detail = "the media type in the reference to it, compared with its own";
             check.problems.push(problem.with(detail));
         }
         if entry.role == Role::Manifest {
@@ -118,7 +118,7 @@ impl Context<'_> {
                 && !agree(index, config)
             {
                 let problem = Problem::differs(ProblemId::PlatformMismatch, config, index);
-                let detail = "what the config declares against what the index says";
+                let detail = "the platform in the config, compared with that in the index";
                 check.problems.push(problem.with(detail));
             }
             if document
@@ -175,7 +175,7 @@ impl Context<'_> {
             if layer.opaque {
                 let id = ProblemId::UnknownLayerFormat;
                 let detail = format!(
-                    "it is {}: nothing of it can be shown, and its diff_id is not checked",
+                    "it is {}: its files cannot be shown, and its diff_id is not checked",
                     link.media_type
                 );
                 layer.check.problems.push(Problem::because(id, detail));

@@ -110,7 +110,7 @@ fn digests(view: &ImageFs, sides: &[&Side]) -> HashMap<u64, Made> {
     let digest = |ino| match view.digest(ino) {
         Ok(Some(digest)) => Ok(digest),
         // Only regular files are included, so this is the only reason for a missing digest.
-        Ok(None) => Err("its holes are too long to be read".to_owned()),
+        Ok(None) => Err("its holes are too long to read".to_owned()),
         Err(error) => Err(reason(&error)),
     };
     let inos = places.into_iter().map(|(_, ino)| ino);

@@ -71,8 +71,7 @@ pub enum DiffError {
     },
     /// From some path on, hard links are not compared.
     #[error(
-        "there are more hard links than can be compared; from {} on it was not told which names are one \
-         file",
+        "there are more hard links than can be compared; from {} on they are not compared",
         printable(.path)
     )]
     Links {

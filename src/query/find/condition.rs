@@ -19,13 +19,13 @@ pub enum ConditionError {
     #[error("{0}; write KEY=VALUE, and, or, not, ( )")]
     Order(#[from] OrderError),
     /// Sidecars have no such key.
-    #[error("sidecars have no key {0}; there is: {all}", all = KEYS.join(" "))]
+    #[error("sidecars have no key {0}; choose one of: {all}", all = KEYS.join(" "))]
     NoKey(String),
     /// A comparison without a value.
     #[error("{0} has no value; write {0}VALUE, or {0}'' for an empty one")]
     NoValue(String),
     /// An unknown operator.
-    #[error("{0:?} is no operator; there is: = != ~ !~ < <= > >=")]
+    #[error("{0:?} is not an operator; choose one of: = != ~ !~ < <= > >=")]
     NoOperator(String),
     /// A quote that is not closed.
     #[error("a {0} is not closed")]
@@ -362,12 +362,12 @@ mod tests {
             ("GOARCH=arm64 LINKAGE=static", "an operator is missing"),
             ("(GOARCH", "there is a ( without"),
             ("GOARCH)", "there is a ) without"),
-            ("GOARHC=arm64", "no key GOARHC; there is: "),
+            ("GOARHC=arm64", "no key GOARHC; choose one of: "),
             ("GOARCH=", "write GOARCH=VALUE"),
             ("GOARCH= and LINKAGE", "an operator is missing"),
             ("GOARCH='arm64", "a ' is not closed"),
-            ("GOARCH=<x", "\"=<\" is no operator"),
-            ("GOARCH, LINKAGE", "\",\" is no operator"),
+            ("GOARCH=<x", "\"=<\" is not an operator"),
+            ("GOARCH, LINKAGE", "\",\" is not an operator"),
             ("\u{1b}[31m", "\\x1b"),
         ] {
             let error = Condition::parse(text.as_bytes()).unwrap_err().to_string();

@@ -21,21 +21,22 @@ const WORDS: &str = "-name -iname -path -ipath -lname -ilname -type -xtype -size
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FindError {
     /// An unknown word.
-    #[error("there is no {0}; there is: {words}", words = WORDS)]
+    #[error("unknown option or test {0}; choose one of: {words}", words = WORDS)]
     NoWord(String),
     /// An action that would change files or run a program.
     #[error(
-        "{0} is not there, since nothing in an image can be changed or started; use -print0 and xargs -0"
+        "{0} is not supported, because nothing in an image can be changed or run; use -print0 and \
+         xargs -0"
     )]
     NoAction(String),
     /// An option of the command after the image.
-    #[error("{0} must stand before the image: imgfs find {0} … IMAGE")]
+    #[error("{0} must come before the image: imgfs find {0} … IMAGE")]
     Before(String),
     /// A path after the expression.
-    #[error("{0} stands behind the expression; paths come first, and a pattern must be quoted")]
+    #[error("{0} comes after the expression; paths come first, and a pattern must be quoted")]
     PathAfter(String),
     /// The last word requires a value.
-    #[error("{word} wants a value: {word} {example}")]
+    #[error("{word} needs a value: {word} {example}")]
     NoValue {
         /// The word.
         word: String,
@@ -69,7 +70,7 @@ pub enum FindError {
         error: OrderError,
     },
     /// `-print0` together with `--json`, which prints lines.
-    #[error("-print0 and --json exclude each other: JSON has no NUL")]
+    #[error("-print0 and --json cannot be combined: JSON has no NUL")]
     TwoForms,
 }
 
@@ -78,10 +79,10 @@ const NUMBER: &str = "N, +N for more or -N for less";
 const USER: &str = "a number; names are in the image's /etc/passwd and /etc/group";
 const DEPTH: &str = "a whole number";
 const TYPES: &str = "one of f d l c b p, or several with commas";
-const SIZE: &str = "N, +N or -N with c, w, b, k, M or G behind it: +10M";
+const SIZE: &str = "N, +N or -N followed by c, w, b, k, M or G: +10M";
 const MODE: &str = "MODE, -MODE or /MODE, in octal or like u=rwx,g+s: -4000";
 const DATE: &str = "2024-01-31, '2024-01-31 12:30:59', the same with Z or +02:00, or @SECONDS";
-const LAYER: &str = "the number of a layer, the lowest is 0";
+const LAYER: &str = "the number of a layer, counted from 0";
 const CONDITION: &str = "'GOARCH=arm64 and LINKAGE=dynamic'";
 const PATTERN: &str = "a pattern in quotes: '*.so*'";
 

@@ -64,10 +64,10 @@ pub enum OrderError {
     #[error("an operator is missing")]
     NoOperator,
     /// A parenthesis that is not closed.
-    #[error("there is a ( without its )")]
+    #[error("there is a ( without a )")]
     Open,
     /// A parenthesis that was not opened.
-    #[error("there is a ) without its (")]
+    #[error("there is a ) without a (")]
     Closed,
 }
 

@@ -53,13 +53,8 @@ impl AuthFile {
             return Ok(Self::default());
         }
         // serde's message contains a position and at most a type, never a value.
-        serde_json::from_slice(bytes).map_err(|e| {
-            format!(
-                "not a file of logins: line {}, column {}",
-                e.line(),
-                e.column()
-            )
-        })
+        serde_json::from_slice(bytes)
+            .map_err(|e| format!("not a login file: line {}, column {}", e.line(), e.column()))
     }
 
     /// Finds the login for a repository on a host. A helper for this host takes precedence, then

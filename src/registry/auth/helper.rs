@@ -42,7 +42,7 @@ pub(super) fn ask(
     if !name.chars().all(fine) {
         return Err(login_error(
             host,
-            format!("{name:?} is no name of a credential helper"),
+            format!("{name:?} is not a valid name of a credential helper"),
         ));
     }
     for server in servers {
@@ -72,7 +72,7 @@ fn one(
         .spawn();
     let mut child = started.map_err(|e| match e.kind() {
         io::ErrorKind::NotFound => {
-            wrong("is not installed; install it, or take it out of the file of logins".to_owned())
+            wrong("is not installed; install it, or remove it from the login file".to_owned())
         }
         _ => wrong(format!("cannot be started: {e}")),
     })?;
@@ -100,7 +100,7 @@ fn one(
         return Err(wrong(format!("failed ({status}): {}", one_line(&text))));
     }
     let answer: Answer = serde_json::from_slice(&output)
-        .map_err(|_| wrong("answered with something that is no login".to_owned()))?;
+        .map_err(|_| wrong("answered with something that is not a login".to_owned()))?;
     Ok(match answer.username.as_str() {
         _ if answer.secret.is_empty() => None,
         TOKEN_USER => Some(Credential::IdentityToken(answer.secret)),
@@ -214,7 +214,7 @@ mod tests {
         assert!(
             says("echo nonsense sesame")
                 .unwrap_err()
-                .contains("no login")
+                .contains("not a login")
         );
         let hangs = says_within("exec sleep 100", Duration::from_secs(1));
         assert!(hangs.unwrap_err().contains("within 1 s"));
@@ -227,6 +227,6 @@ mod tests {
         );
         assert!(missing.unwrap_err().to_string().contains("not installed"));
         let path = ask("../x", &[], "h", &Environment::of_process(), Duration::ZERO);
-        assert!(path.unwrap_err().to_string().contains("no name"));
+        assert!(path.unwrap_err().to_string().contains("not a valid name"));
     }
 }

@@ -55,7 +55,7 @@ impl Request<'_> {
         let insecure = endpoint.insecure;
         if self.origin.tls && !server.tls && !insecure {
             let detail = format!(
-                "it wants a login to be sent without TLS, to {}",
+                "it wants the login to be sent without TLS, to {}",
                 server.host
             );
             return Err(asked.answer(detail).into());
@@ -110,7 +110,7 @@ impl Request<'_> {
         pass.ok_or_else(|| {
             asked
                 .answer(format!(
-                    "{} answered with something that is no token",
+                    "{} answered with something that is not a token",
                     server.host
                 ))
                 .into()

@@ -198,7 +198,7 @@ fn copies_from_before_the_first_byte_are_refused() {
         writer.finish()
     };
     assert_eq!(inflate(&copy(1), || 99).unwrap().0, [255; 4]);
-    let refused = Wrong::Invalid(Invalid("a copy from before the first byte"));
+    let refused = Wrong::Invalid(Invalid("a copy that starts before the first byte"));
     assert_eq!(inflate(&copy(2), || 99), Err(refused));
 
     let mut inflater = Inflater::new();
@@ -239,7 +239,7 @@ fn what_is_no_deflate_data_is_told() {
     let many = invalid("a code has too many symbols");
     assert_eq!(block(&lens(&[1, 1, 1], &[1])), many);
     assert_eq!(block(&lens(&[1, 1], &[1, 2, 2, 15])), many);
-    let endless = invalid("a block has no code for its end");
+    let endless = invalid("a block has no end-of-block code");
     assert_eq!(block(&lens(&[1, 1, 0], &[1])), endless);
 
     let bits = |bits: &[(u32, u32)]| {
@@ -262,7 +262,10 @@ fn what_is_no_deflate_data_is_told() {
     assert_eq!(bits(&[(5, 3), (0, 14), (0, 12), (0, 32)]), few);
     // The code of lengths: 16 and 17 with one bit each; the first of them has nothing to repeat.
     let repeats = [(5, 3), (0, 14), (1, 3), (1, 3), (0, 6), (0, 9)];
-    assert_eq!(bits(&repeats), invalid("a block repeats no length"));
+    assert_eq!(
+        bits(&repeats),
+        invalid("a block repeats a code length before the first one")
+    );
     // 17, eleven zeros each time, until there are too many.
     let zeros: Vec<(u32, u32)> = [(5, 3), (0, 14), (1, 3), (1, 3), (0, 6)]
         .into_iter()
@@ -271,9 +274,9 @@ fn what_is_no_deflate_data_is_told() {
     assert_eq!(bits(&zeros), invalid("a block has too many lengths"));
     // Fixed codes: 286 is no length, 30 no distance, the end of the block is seven zeros.
     assert_eq!(bits(&[(3, 3), (0, 7)]), Ok(vec![]));
-    let nothing = invalid("a code that means nothing");
+    let nothing = invalid("a code that has no meaning");
     assert_eq!(bits(&[(3, 3), (0b0110_0011, 8), (0, 32)]), nothing);
-    let nowhere = invalid("a code that means no distance");
+    let nowhere = invalid("a code that is not a distance");
     assert_eq!(
         bits(&[(3, 3), (0b100_0000, 7), (0b0_1111, 5), (0, 32)]),
         nowhere
