@@ -602,7 +602,7 @@ fn what_it_cannot_read() {
         ),
         (&["-user", "root"], &["-user root", "/etc/passwd"]),
         (&["-maxdepth", "-1"], &["-maxdepth -1", "whole number"]),
-        (&["--layer", "top"], &["--layer top", "lowest is 0"]),
+        (&["--layer", "top"], &["--layer top", "counted from 0"]),
         (&["--where", "GOARHC=arm64"], &["no key GOARHC", " GOARCH "]),
         (&["--where", "GOARCH="], &["GOARCH=VALUE"]),
         (

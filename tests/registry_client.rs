@@ -297,7 +297,7 @@ fn a_certificate_of_the_client() {
     // The key of another certificate is reported, and nothing panics.
     fs::copy(key.with_file_name("server.key"), kept.join("client.key")).unwrap();
     let error = sample.pull(&client(&options), &name).unwrap_err();
-    assert!(error.to_string().contains("does not fit"), "{error}");
+    assert!(error.to_string().contains("does not match"), "{error}");
 }
 
 #[test]
