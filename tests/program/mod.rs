@@ -313,7 +313,7 @@ pub fn assert_says(text: &str, words: &[&str]) {
 }
 
 /// Phrases that name a solution.
-const WAYS_OUT: [&str; 12] = [
+const WAYS_OUT: [&str; 13] = [
     "again",
     "docker save",
     "skopeo copy",
@@ -323,6 +323,7 @@ const WAYS_OUT: [&str; 12] = [
     "modprobe fuse",
     "--platform",
     "it has:",
+    "; compress it ",
     "; use ",
     "; write ",
     "build",
