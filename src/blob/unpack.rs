@@ -1,4 +1,4 @@
-//! Decodes a blob into a file, for a caller that needs random access to its decoded bytes only once.
+//! Decodes a blob into a file, for callers that need the decoded bytes as a source.
 
 use std::io::{self, Write};
 use std::sync::Arc;
