@@ -369,9 +369,9 @@ mod tests {
             decoded
         };
         assert!(get(1) && get(2));
-        assert!(!get(1), "1 is cached, and now the most recent");
-        assert!(get(3), "3 pushes out 2");
-        assert!(!get(1) && get(2), "2 was pushed out, 1 was not");
+        assert!(!get(1), "1 is cached, and now the most recently used");
+        assert!(get(3), "3 evicts 2");
+        assert!(!get(1) && get(2), "2 was evicted, 1 was not");
         assert!(cache.bytes() <= PAGE * 2 + 100);
     }
 
@@ -382,7 +382,7 @@ mod tests {
             cache.get((0, n), 10, |_| Ok(())).unwrap();
         }
         let decode = |_: &mut [u8]| {
-            assert_eq!(cache.bytes(), PAGE * 2, "one has gone for this one");
+            assert_eq!(cache.bytes(), PAGE * 2, "one span was evicted to make room");
             assert!(cache.peek((0, 0)).is_none() && cache.peek((0, 1)).is_some());
             Ok(())
         };
@@ -423,7 +423,7 @@ mod tests {
                     here.wait();
                     // The other thread has time to begin waiting.
                     std::thread::sleep(Duration::from_millis(20));
-                    panic!("as a test");
+                    panic!("a panic in the decoder");
                 });
             });
             begun.wait();
@@ -438,8 +438,10 @@ mod tests {
     fn nothing_is_decoded_ahead_that_is_there_or_for_which_there_is_no_room() {
         let cache = SpanCache::new(PAGE * 8, CacheDir::none());
         cache.prefetch((0, 0), 10, |_| Ok(()));
-        cache.prefetch((0, 0), 10, |_| panic!("it is there"));
-        cache.prefetch((0, 1), PAGE * 3, |_| panic!("more than a quarter"));
+        cache.prefetch((0, 0), 10, |_| panic!("the span is cached"));
+        cache.prefetch((0, 1), PAGE * 3, |_| {
+            panic!("more than a quarter of the budget")
+        });
         let stats = cache.stats();
         assert_eq!((stats.prefetched, stats.decoded, stats.hits), (1, 0, 0));
     }

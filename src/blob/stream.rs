@@ -109,8 +109,11 @@ mod tests {
         let mut last = 0;
         for n in 0..100 {
             if let Some((from, to)) = streams.note(n << 17, 1 << 17, LIMIT) {
-                assert!(from >= last, "nothing is asked for twice");
-                assert!(from >= (n + 1) << 17, "nothing that was read already");
+                assert!(from >= last, "no byte is requested twice");
+                assert!(
+                    from >= (n + 1) << 17,
+                    "no byte that was already read is requested"
+                );
                 assert!(to <= ((n + 1) << 17) + LIMIT);
                 asked += to - from;
                 last = to;

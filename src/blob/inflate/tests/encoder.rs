@@ -56,7 +56,7 @@ fn distances() -> Vec<RangeInclusive<usize>> {
 /// Returns the symbol of a value, the value of its extra bits, and their number.
 fn symbol(ranges: &[RangeInclusive<usize>], value: usize) -> (usize, u32, u32) {
     let symbol = ranges.iter().position(|range| range.contains(&value));
-    let symbol = symbol.expect("a value that has a symbol");
+    let symbol = symbol.expect("every value has a symbol");
     let (first, last) = (*ranges[symbol].start(), *ranges[symbol].end());
     // The range of symbol 284 is one value short of a power of two.
     let extra = (last - first + 1).next_power_of_two().ilog2();
@@ -86,7 +86,7 @@ impl Writer {
                 self.bytes.push(0);
                 self.used = 0;
             }
-            let last = self.bytes.last_mut().expect("one was pushed");
+            let last = self.bytes.last_mut().expect("a byte was pushed");
             *last |= ((value >> bit & 1) as u8) << self.used;
             self.used += 1;
         }
@@ -171,7 +171,7 @@ impl Writer {
         self.bits(last.into(), 1);
         self.bits(0, 2);
         self.used = 8;
-        let len = u16::try_from(bytes.len()).expect("no more than 64 KiB");
+        let len = u16::try_from(bytes.len()).expect("a stored block is shorter than 64 KiB");
         self.bytes.extend(len.to_le_bytes());
         self.bytes.extend((!len).to_le_bytes());
         self.bytes.extend(bytes);
