@@ -54,7 +54,7 @@ pub(super) struct Aside {
     stretches: Mutex<HashMap<u64, Arc<Stretch>>>,
 }
 
-/// A run of spans that are decoded from their head, see the module's documentation.
+/// A run of spans that are decoded from their head. See the documentation of this module.
 struct Stretch {
     head: u64,
     is_short: bool,
@@ -129,7 +129,7 @@ impl Held {
                 };
                 let mut block = vec![0; length(from, to)?];
                 // All blocks of a layer together are larger than the layer, so they are not mapped.
-                // Only the checksum of the span matters here.
+                // They are not checked here, since the caller compares the checksum of the span.
                 file.part(BLOCKS).read_unchecked(from, &mut block)?;
                 Ok(block)
             }
@@ -185,7 +185,7 @@ impl Stretch {
     /// Fills `out` with a span that is written. Returns whether that succeeded.
     fn read(&self, index: u64, out: &mut [u8]) -> bool {
         let block = lock(&self.state).held.block(index);
-        // The length of a span always fits.
+        // The length of a span always fits an `i32`.
         let len = out.len() as i32;
         block.is_ok_and(|block| {
             decompress_to_buffer(&block, Some(len), out).is_ok_and(|n| n == out.len())

@@ -301,7 +301,7 @@ impl Begun<'_> {
 
 impl Drop for Begun<'_> {
     fn drop(&mut self) {
-        // Only a panic in the decoder leaves no result.
+        // Without a result, the decoder has panicked.
         if lock(&self.flight.landed).is_none() {
             self.land(Err(Failure {
                 kind: io::ErrorKind::Other,
@@ -421,7 +421,7 @@ mod tests {
             let first = scope.spawn(move || {
                 let _ = cache.get((0, 0), 2, |_| {
                     here.wait();
-                    // The other thread has time to begin waiting.
+                    // Gives the other thread time to begin waiting.
                     std::thread::sleep(Duration::from_millis(20));
                     panic!("a panic in the decoder");
                 });

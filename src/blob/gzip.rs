@@ -3,8 +3,8 @@
 //! The decoder stops before a deflate block. If enough output was decoded since the last seek point,
 //! a new one is recorded: the offset, the number of unread bits of the byte before, and the window.
 //! To decode a span, a decoder is started at its seek point and given the window. When the member
-//! ends, the decoder goes on with the next one, since layers may consist of many members (pigz, `cat
-//! a.gz b.gz`, estargz).
+//! ends, the decoder goes on with the next one, since layers may consist of many members (as written
+//! by pigz, by estargz, and by `cat a.gz b.gz`).
 
 use std::io;
 

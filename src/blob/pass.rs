@@ -46,8 +46,8 @@ pub struct PassResult {
 impl Pass {
     /// Begins to read `source` and to write its spans to `writer`.
     ///
-    /// `expected` is the digest of the stored bytes and `decoded` that of the decoded bytes. Each is
-    /// checked if it is given.
+    /// `expected` is the digest of the stored bytes, and `decoded` is the digest of the decoded
+    /// bytes. Each is checked if it is given.
     ///
     /// # Errors
     /// If the first bytes cannot be read or belong to an unsupported compression.

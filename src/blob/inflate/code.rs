@@ -74,8 +74,8 @@ impl<const ROOT: u32, const LEN: usize> Table<ROOT, LEN> {
         self.at(link.place(buf))
     }
 
-    /// Finds the symbol that begins `skip` bits after the next one. Returns `None` if more input is
-    /// needed. No bit is used.
+    /// Finds the symbol that begins after `skip` unused bits. Returns `None` if more input is needed.
+    /// No bit is used.
     pub(super) fn find(
         &self,
         bits: &mut Bits,

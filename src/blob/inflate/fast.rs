@@ -36,8 +36,8 @@ pub(super) enum Ended {
     Block,
 }
 
-/// Decodes symbols as long as plenty of input and room are left. Afterwards fewer than eight bits are
-/// left, as after each symbol elsewhere.
+/// Decodes symbols as long as plenty of input and room for output are left. Afterwards fewer than
+/// eight bits are left, as everywhere between symbols.
 ///
 /// With BMI2, a shift by the value of a register takes one step instead of three.
 #[cfg(target_arch = "x86_64")]
@@ -97,7 +97,8 @@ pub(super) fn turns(
 /// Bits that are taken from the input as many at a time as fit.
 struct Reservoir<'a> {
     left: &'a [u8],
-    /// The next bit is the lowest. Some of the bits above `count` are set already.
+    /// The next bit is the lowest. The bits above `count` may already hold the start of the input
+    /// that follows.
     buf: u64,
     /// Only the lowest six bits are valid.
     count: u32,

@@ -95,7 +95,7 @@ fn litlen(symbol: usize) -> Entry {
 }
 
 /// Returns the meaning of a symbol of the code of distances. The first four are the distances 1 to 4.
-/// After these, every second symbol has one more extra bit.
+/// After these, the number of extra bits grows by one with every second symbol.
 fn distance(symbol: usize) -> Entry {
     match symbol as u16 {
         distance @ 0..=3 => Entry::base(distance + 1, 0),

@@ -1,4 +1,4 @@
-//! The CRC-64 of xz files, which is the reflected one of ECMA-182 (The .xz File Format, 6). Eight
+//! The CRC-64 of xz files, with the reflected polynomial of ECMA-182 (The .xz File Format, 6). Eight
 //! bytes are looked up at a time, in eight tables ("slicing by eight").
 
 /// The reflected polynomial.

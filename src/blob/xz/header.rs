@@ -5,7 +5,7 @@ use lzma_rust2::{FilterConfig, FilterType};
 use super::check::CheckKind;
 use super::number;
 
-/// The length of a stream's header and that of its footer, in bytes.
+/// Length of a stream's header, and of its footer, in bytes.
 pub(super) const STREAM_HEADER_LEN: usize = 12;
 
 /// The first bytes of a stream.
