@@ -92,9 +92,9 @@ pub enum ImageError {
     NoSuchPlatform {
         /// The image.
         image: String,
-        /// The platform asked for.
+        /// The requested platform.
         wanted: Platform,
-        /// The platforms that exist.
+        /// The existing platforms.
         platforms: Vec<String>,
     },
     /// The config that the manifest refers to is not that of an image.

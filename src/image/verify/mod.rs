@@ -38,7 +38,7 @@ const SPANS: usize = 64 << 20;
 pub enum Step<'a> {
     /// The sizes in bytes of all blobs that will be read.
     Start(&'a [u64]),
-    /// So many bytes of one are read.
+    /// This many bytes of one blob have been read.
     At {
         /// The index of the blob in the list.
         blob: usize,
