@@ -381,7 +381,7 @@ fn load_goes_on_after_an_image_that_cannot_be_read() {
     let said = String::from_utf8(done.stderr).unwrap();
     assert_says(&said, &["does not match its digest"]);
     assert_eq!(said.lines().count(), 1, "{said}");
-    // The same damage in a docker-archive.
+    // The same for a docker-archive: the config of its first image is missing.
     let place = Place::new();
     let items = json!([
         {"Config": "none.json", "RepoTags": ["broken:1"], "Layers": []},

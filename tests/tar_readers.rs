@@ -19,11 +19,11 @@ fn variable(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
-/// Statistics of the archives with a known difference.
+/// Statistics of a set of archives.
 #[derive(Clone, Copy, Default)]
 struct Counts {
     archives: usize,
-    /// The number of differences from Go, by reader: GNU tar, libarchive, imgfs.
+    /// The number of archives that each reader reads differently from Go: GNU tar, libarchive, imgfs.
     differ: [usize; 3],
     findings: usize,
 }

@@ -177,7 +177,7 @@ fn filters_for_code_and_data() {
         let args = [filters, &[lzma2, "--block-size=600001"]].concat();
         let part = &code[..1_000_003];
         check(&format!("{filters:?}"), &xz(&args, part), part);
-        // Lengths at which the end of the data is inside a unit of the filters.
+        // Inputs whose last bytes may not make a whole instruction.
         for len in [1, 3, 5, 17, 16_384, 32_769] {
             let end = &code[1000..1000 + len];
             check(&format!("{filters:?} of {len}"), &xz(&args, end), end);

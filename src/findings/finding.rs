@@ -11,7 +11,7 @@ pub enum Level {
     Info,
     /// Something fails if it is used.
     Warn,
-    /// The main purpose of the image fails: it does not run.
+    /// The main program of the image does not run.
     Fail,
 }
 

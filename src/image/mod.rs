@@ -54,7 +54,8 @@ pub struct Image {
 }
 
 impl Image {
-    /// Returns the image if it runs on the wanted platform, or if its platform is unknown.
+    /// Returns the image if it suits the wanted platform. It always does if none is wanted or if its own
+    /// is unknown.
     fn on(self, platform: Option<&Platform>) -> Result<Self, ImageError> {
         match platform {
             Some(_) if self.platform.is_unknown() => Ok(self),
@@ -164,7 +165,7 @@ pub(crate) fn manifest_of(
     oci_layout::manifest_of(reference, &files, platform)
 }
 
-/// Returns whether a layout has an image for a platform that can be opened.
+/// Returns whether a layout has an image for a platform, and it can be opened.
 pub fn has_platform(reference: &Reference, platform: &Platform) -> bool {
     without_caches(|caches| open(reference, Some(platform), caches)).is_ok()
 }

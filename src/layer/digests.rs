@@ -2,7 +2,7 @@
 //! over the decoded layer, in the order of the files' data, when many of them are first requested.
 //!
 //! The file has one section: 32 bytes for each entry, indexed by entry number. Zeros mean that the entry
-//! has no digest: a directory, the target of a whiteout, or a file whose holes are too long to hash.
+//! has no digest: it is not a regular file, or its holes are too long to hash.
 
 use std::io;
 
@@ -19,7 +19,8 @@ const STEP: usize = 1 << 20;
 /// Holes are hashed as zeros, and a hostile archive can claim holes of any length. A file with more
 /// bytes of holes than this has no digest.
 pub const HOLES_LIMIT: u64 = 16 << 30;
-/// Files have no digest after the holes of the layer's files hashed so far exceed this number of bytes.
+/// After the holes of the layer's files exceed this number of bytes in total, no further file has a
+/// digest.
 const ALL_HOLES_LIMIT: u64 = 64 << 30;
 
 /// The digests of a layer's files.

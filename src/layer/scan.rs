@@ -278,8 +278,7 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// Appends bytes to `buf`: at most `limit` if the file is sparse, otherwise until `buf` has `limit`
-    /// bytes.
+    /// Appends at most `limit` bytes to a buffer.
     fn append_to(&mut self, buf: &mut Vec<u8>, limit: usize) -> io::Result<()> {
         if self.sparse {
             self.take(limit as u64).read_to_end(buf)?;

@@ -23,8 +23,8 @@ pub struct Platform {
 pub struct PlatformError(String);
 
 impl Platform {
-    /// Returns the platform of the host, in Go's names. The operating system is always `linux`, because
-    /// imgfs uses this platform to choose between Linux images.
+    /// Returns the platform of the host, in Go's names. The operating system is always `linux`, the one
+    /// that imgfs runs on.
     pub fn host() -> Self {
         let arch = match std::env::consts::ARCH {
             "x86_64" => "amd64",

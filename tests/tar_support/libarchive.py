@@ -1,6 +1,6 @@
-"""Reads archives with libarchive and prints what it finds, in the form that facts.rs parses.
+"""Reads archives with libarchive and prints the results, in the form that facts.rs parses.
 
-The names of the archives come from standard input, one a line.
+The names of the archives come from standard input, one per line.
 """
 
 import ctypes
@@ -72,7 +72,7 @@ def xattrs(entry):
 
 
 def content(archive, size):
-    """The bytes of the current entry, with zeros for its holes."""
+    """Returns the bytes of the current entry, with zeros for its holes."""
     data = bytearray()
     block, length, offset = c_void_p(), c_size_t(), c_int64()
     while check(archive, data_block(archive, byref(block), byref(length), byref(offset))) != END:

@@ -128,7 +128,8 @@ fn field(r: &mut Rng, header: &Header) -> Field {
     *r.choose(&fields[..known])
 }
 
-/// Appends an entry with a number in another form. `form` gets the number and the length of its field.
+/// Appends an entry with a number in another form. `form` gets the number and a small random number (1
+/// or 2).
 fn number(r: &mut Rng, a: &mut Archive, form: &dyn Fn(u64, usize) -> Vec<u8>) {
     let (mut header, data) = header(r);
     let field = field(r, &header);

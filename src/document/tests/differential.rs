@@ -109,7 +109,8 @@ fn documents_are_read_as_go_reads_them() {
         "{} unexplained:\n{shown}",
         unexplained.len()
     );
-    // Documents of all kinds are frequent, and all listed differences occur.
+    // Accepted, rejected, ambiguous and unambiguous documents are all frequent, and all listed
+    // differences occur.
     assert!(accepted > 10_000 && refused > 5_000 && ambiguous > 1_000 && agreed > 10_000);
     for reason in ALL {
         assert!(differences.contains_key(&reason), "{reason:?}");

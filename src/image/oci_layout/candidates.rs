@@ -56,7 +56,8 @@ impl Candidates {
     /// Returns the nature of the candidates as a whole: an image if at least one of them is an image.
     ///
     /// # Errors
-    /// If all manifests are missing, or if there is no image and a manifest cannot be read.
+    /// If everything that the roots lead to is missing, or if there is no image and a manifest cannot be
+    /// read.
     pub(super) fn nature(self, reference: &Reference, files: &Files) -> Result<Nature, ImageError> {
         let mut natures = Vec::new();
         let mut failed = None;

@@ -31,7 +31,7 @@ pub(crate) fn open(
     let manifests = std::mem::take(&mut found.manifests);
     let (chosen, single) = choose_platform(reference, files, manifests, platform)?;
     let image = found.read(reference, files, &chosen)?;
-    // If there were several manifests, the index declares the platform, so it was checked already.
+    // If there were several manifests, the platform was already checked by `choose_platform`.
     match single {
         true => image.on(platform),
         false => Ok(image),

@@ -63,7 +63,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reserves memory for a number of references. Returns a problem if the limit is exceeded.
+    /// Counts references against the limit, and returns a problem if it is exceeded.
     pub(super) fn spend(&mut self, references: usize) -> Result<(), Problem> {
         match self.left.checked_sub(references) {
             Some(left) => self.left = left,
