@@ -47,7 +47,7 @@ pub enum TarError {
         MAX_WEIGHT >> 30
     )]
     TooMuch,
-    /// An extended header or a long name is longer than [`MAX_META`].
+    /// An extended header or a long name is longer than 1 MiB.
     #[error(
         "{path}: its extended header or long name, at byte {at}, is longer than {} MiB, the limit of imgfs \
          and of Go's archive/tar",
@@ -59,7 +59,7 @@ pub enum TarError {
         /// Where the header is.
         at: u64,
     },
-    /// A sparse file has more than [`MAX_PIECES`] pieces.
+    /// A sparse file has more pieces of data than imgfs accepts.
     #[error("{path}: its map has more than {MAX_PIECES} pieces of data, the limit of imgfs")]
     LongMap {
         /// The path of the entry.

@@ -313,7 +313,7 @@ pub fn assert_says(text: &str, words: &[&str]) {
 }
 
 /// Phrases that name a solution.
-const WAYS_OUT: [&str; 12] = [
+const WAYS_OUT: [&str; 14] = [
     "again",
     "docker save",
     "skopeo copy",
@@ -325,6 +325,8 @@ const WAYS_OUT: [&str; 12] = [
     "there is:",
     "; use ",
     "; write ",
+    "; compress it with ",
+    "; decrypt it",
     "build",
 ];
 
