@@ -1,7 +1,7 @@
 //! Images that Docker, Podman and skopeo accept although they are unusual: without layers, without a
-//! platform, beside signatures and charts, or in an archive of which one half is unusable. The fixtures
-//! are documents as BuildKit, cosign, Helm, oras and Docker write them; skopeo confirms that it accepts
-//! them.
+//! platform, next to signatures and charts, or in an archive of which one half is unusable. The fixtures
+//! have the form of documents that BuildKit, cosign, Helm, oras and Docker write. skopeo confirms that
+//! it accepts them.
 
 mod common;
 mod program;
@@ -66,7 +66,8 @@ fn skopeo_accepts(place: &Place, image: &str, to: &str) {
     assert!(copy.status.success(), "{image}: {said}");
 }
 
-/// Writes the image that BuildKit makes of `FROM scratch` alone, with `null` where Go has a nil slice.
+/// Writes the image that BuildKit builds from `FROM scratch` alone, with `null` where Go has a nil
+/// slice.
 fn scratch(dir: &Path, layers: &Value, diff_ids: &Value, history: &Value) -> Value {
     let config = json!({
         "architecture": "amd64", "os": "linux", "config": {},
@@ -99,7 +100,7 @@ fn images_without_layers(place: &Place) -> Vec<String> {
         let entry = scratch(&dir, layers, diff_ids, history);
         write_index(&dir, &[named(entry, "scratch:1")]);
         let archive = place.file(&format!("scratch{n}.tar"), tar_layout(&dir));
-        // The archive that skopeo converts it to can be read too.
+        // The archive that skopeo converts the image to is readable too.
         let docker = place.join(&format!("docker{n}.tar"));
         let from = format!("oci:{}:scratch:1", str(&dir));
         skopeo_accepts(
@@ -188,8 +189,8 @@ fn an_index_with_null_for_its_list_holds_no_image() {
     }
 }
 
-/// Writes an archive as Docker has written it since version 25: a layout and a `manifest.json` whose
-/// paths are blobs.
+/// Writes an archive in the format of Docker 25 and later: a layout and a `manifest.json` whose paths
+/// are blobs.
 fn docker_25(place: &Place, name: &str) -> PathBuf {
     let dir = place.join(name);
     let image = image_of("amd64", "me");
@@ -238,7 +239,7 @@ fn of_an_archive_of_both_kinds_the_usable_one_is_used_with_a_note() {
         assert_eq!(names(&place), ["app:1"], "{document}: {bytes}");
         imgfs(&place, ["rm", "app:1"]);
     }
-    // A missing manifest of the layout is not a reason to give up either.
+    // A missing manifest of the layout is not fatal either.
     let dir = docker_25(&place, "gone");
     let index: Value = serde_json::from_slice(&fs::read(dir.join("index.json")).unwrap()).unwrap();
     let digest = index["manifests"][0]["digest"].as_str().unwrap();
@@ -254,9 +255,9 @@ fn of_an_archive_of_both_kinds_the_usable_one_is_used_with_a_note() {
     assert_says(&said, &["index.json", "cannot be parsed"]);
 }
 
-/// Returns the artifacts that are kept beside an image: a signature and an attestation of cosign under
-/// their tags, an SBOM and a referrer with a `subject`, an artifact of oras, a chart of Helm, and a blob
-/// that is not a manifest.
+/// Returns artifacts that accompany an image: a signature and an attestation of cosign under their tags,
+/// an SBOM and a referrer with a `subject`, an artifact of oras, a chart of Helm, and a blob that is not
+/// a manifest.
 fn companions(dir: &Path, image: &Value) -> Vec<Value> {
     let digest = image["digest"].as_str().unwrap();
     let tag = |suffix: &str| format!("{}.{suffix}", digest.replacen(':', "-", 1));
@@ -307,7 +308,7 @@ fn an_image_among_its_companions_is_chosen() {
         assert_eq!(place.text("linux_amd64/who"), "me");
         place.umount();
     }
-    // Without an image there is nothing to choose, and the error names the artifacts that are there.
+    // Without an image, the error names the artifacts in the layout.
     let dir = place.join("alone");
     let entries = companions(&dir, &image_of("amd64", "me").write(&dir));
     write_index(&dir, &entries);
@@ -357,7 +358,7 @@ fn load_takes_every_image_and_names_what_it_skips() {
             "application/xml",
         ],
     );
-    // A list of choices has one entry a line, and no artifacts.
+    // The list of choices has one entry per line, and no artifacts.
     let said = fail(place.imgfs().args(["ls", str(&dir)]));
     let choices: Vec<&str> = said.lines().filter(|l| l.starts_with("  ")).collect();
     let choice = |name: &str| format!("  oci:{}:{name}", str(&dir));
@@ -380,14 +381,14 @@ fn load_goes_on_after_an_image_that_cannot_be_read() {
     let said = String::from_utf8(done.stderr).unwrap();
     assert_says(&said, &["does not match its digest"]);
     assert_eq!(said.lines().count(), 1, "{said}");
-    // The same choice in a docker-archive.
+    // The same for a docker-archive: the config of its first image is missing.
     let place = Place::new();
     let items = json!([
         {"Config": "none.json", "RepoTags": ["broken:1"], "Layers": []},
         {"Config": "config.json", "RepoTags": ["last:1"], "Layers": ["0/layer.tar"]},
     ]);
     let mut image = docker_archive(&image_of("amd64", "last"), &["x:1"]);
-    // If a file occurs twice, the last one counts.
+    // If a file occurs twice, the last one is used.
     image.truncate(image.len() - 1024);
     image.extend(Layer::new().file("manifest.json", items.to_string()).tar());
     let archive = place.file("docker.tar", image);
@@ -412,7 +413,7 @@ fn load_refuses_an_image_that_no_mount_could_show() {
     assert!(names(&place).is_empty());
 }
 
-/// Layers that are not tar archives, by their media types.
+/// Media types of layers that are not tar archives, and their first bytes.
 const FORMATS: [(&str, &str); 3] = [
     ("application/vnd.stacker.image.layer.squashfs+zstd", "hsqs"),
     (
@@ -438,13 +439,13 @@ fn a_layer_that_is_not_a_tar_is_named_by_its_media_type() {
         assert!(!said.contains("damaged"), "{said}");
         let said = fail(place.imgfs().args(["load", str(&dir)]));
         assert_says(&said, &["app:1", "does not read", media_type]);
-        // Every digest is right, but the content cannot be shown.
+        // All digests are correct, but the content cannot be shown.
         let done = run(&place, ["verify", str(&dir)]);
         assert_eq!(done.status.code(), Some(1));
         let said = String::from_utf8(done.stdout).unwrap();
         assert_says(&said, &["unknown-layer-format", media_type]);
     }
-    // A missing foreign layer is named, too.
+    // A missing foreign layer is also named.
     let place = Place::new();
     let foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
     let dir = layout(&place, |dir| {
@@ -494,7 +495,7 @@ fn a_digest_that_names_one_manifest_needs_no_platform() {
         imgfs(&place, ["load", &image, "--name", arch]);
         assert_eq!(listed(&place, arch).lines().count(), 1);
     }
-    // An image for another platform is still not used instead of the requested one.
+    // An image for another platform is not used instead of the requested one.
     let image = format!("oci:{}:{}", str(&dir), digests[0]);
     let said = fail(place.imgfs().args(["ls", "--platform=linux/arm64", &image]));
     assert_says(&said, &["linux/arm64", "linux/s390x"]);
@@ -540,7 +541,7 @@ fn images_shows_no_zero_time_and_no_empty_platform() {
     );
     assert_eq!(listed(&place, "old:1"), "a\n");
     assert!(!imgfs(&place, ["history", "old:1"]).contains("0001"));
-    // An image that names no platform does not contradict any.
+    // An image without a declared platform is compatible with any platform.
     imgfs(&place, ["ls", "--platform=linux/arm64", "old:1"]);
 }
 
@@ -556,7 +557,7 @@ fn an_image_with_a_bad_config_is_one_note() {
     let mut bad = image.config();
     bad["rootfs"]["diff_ids"] = json!(["sha256:12"]);
     write_index(&config, &[named(image.write_with(&config, &bad), "bad:1")]);
-    // skopeo copies it into the store, which does not check what a config says.
+    // skopeo copies it into the store without checking the content of the config.
     skopeo_accepts(
         &place,
         &format!("oci:{}:bad:1", str(&config)),

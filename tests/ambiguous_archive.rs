@@ -1,5 +1,6 @@
-//! The finding `ambiguous-archive`: a layer that another reader understands differently is shown, and
-//! `imgfs check` warns of it. A limit of imgfs is called one. What ordinary tools write is never ambiguous.
+//! The finding `ambiguous-archive`: if other readers interpret a layer differently, it is shown and
+//! `imgfs check` warns. A limit of imgfs is reported as a limit. The output of ordinary tools is never
+//! ambiguous.
 
 mod common;
 mod program;
@@ -16,7 +17,7 @@ use program::{Place, output, stderr};
 use tar_support::facts::Reading;
 use tar_support::make::{Archive, Format, Header};
 
-/// An image of one layer, as it is stored.
+/// Returns an image with one layer, given as stored.
 fn image(
     place: &Place,
     bytes: Vec<u8>,
@@ -28,7 +29,7 @@ fn image(
     layout(place, |dir| vec![image.write(dir)])
 }
 
-/// What `imgfs check` prints of an image.
+/// Returns the output of `imgfs check` for an image.
 fn check(place: &Place, image: &Path) -> String {
     let output = output(place.imgfs().arg("check").arg(image));
     let text = String::from_utf8(output.stdout.clone()).unwrap();
@@ -36,12 +37,12 @@ fn check(place: &Place, image: &Path) -> String {
     text
 }
 
-/// The lines with the finding.
+/// Returns the lines of the output with the finding.
 fn findings(tar: &[u8]) -> Vec<String> {
     let place = Place::new();
     let image = image(&place, tar.to_vec(), TAR, tar);
     let text = check(&place, &image);
-    // A second time, from the cache.
+    // The second time, the result comes from the cache.
     assert_eq!(check(&place, &image), text);
     let lines = text
         .lines()
@@ -129,7 +130,7 @@ fn a_prefix_as_go_1_7_wrote_it() {
     assert_eq!(mount(&tar).text("some/directory/file"), "data");
 }
 
-/// gzip(1) ignores zeros after a member. Go's compress/gzip takes them for a damaged header.
+/// gzip(1) ignores zeros after a member. Go's compress/gzip reports them as an invalid header.
 #[test]
 fn zeros_after_a_gzip_member() {
     let tar = Layer::new().file("a", "some text ".repeat(100)).tar();
@@ -165,14 +166,14 @@ fn zeros_after_a_gzip_member() {
     assert!(!text.contains("ambiguous-archive"), "{text}");
 }
 
-/// zstd(1) has the same limit unless it is told otherwise. Nothing is damaged.
+/// zstd(1) has the same limit by default. The layer is not damaged.
 #[test]
 fn a_zstd_window_that_is_too_large_is_called_a_limit() {
     let tar = Layer::new().file("a", common::text(1, 300_000)).tar();
     let compress = |long: &str| {
         let place = Place::new();
         let file = place.file("layer.tar", &tar);
-        // From a pipe, so that the size is unknown and the window is as large as it may be.
+        // The input is a pipe, so that zstd does not know its size and uses the largest window.
         let mut cat = Command::new("cat")
             .arg(file)
             .stdout(Stdio::piped())
@@ -213,7 +214,7 @@ fn a_zstd_window_that_is_too_large_is_called_a_limit() {
     assert!(!said.contains("damaged"), "{said}");
 }
 
-/// Fills `src` of a directory with files of all kinds, and `sparse/src` with sparse files.
+/// Fills the directory `src` with files of all kinds, and `sparse/src` with sparse files.
 fn fill(dir: &Path) {
     let functions = include_str!("real/everything.sh");
     let all = "plain; special; large; prefix; pax";
@@ -224,8 +225,8 @@ fn fill(dir: &Path) {
     }
 }
 
-/// GNU tar, libarchive, Python and busybox in all formats. Some formats cannot hold all files, which is no
-/// error here.
+/// Covers GNU tar, libarchive, Python and busybox in all formats. Some formats cannot store all files,
+/// which is not an error here.
 #[test]
 fn what_ordinary_tools_write_is_never_ambiguous() {
     let dir = tempfile::tempdir().unwrap();

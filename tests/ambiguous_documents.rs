@@ -1,5 +1,5 @@
-//! The finding `ambiguous-archive` for documents: JSON that Go's reader and others understand differently,
-//! and archives with two files of one name. What ordinary tools write is never ambiguous.
+//! The finding `ambiguous-archive` for documents: JSON that Go and other readers interpret differently,
+//! and archives with two files of the same name. The output of ordinary tools is never ambiguous.
 
 mod common;
 mod program;
@@ -11,7 +11,7 @@ use program::images::{docker_archive, image_of, tar_layout};
 use program::{Place, output, stderr};
 use serde_json::{Value, json};
 
-/// The details of the findings `ambiguous-archive`.
+/// Returns the details of all findings `ambiguous-archive`.
 #[track_caller]
 fn ambiguities(place: &Place, image: &Path) -> Vec<String> {
     let done = output(place.imgfs().args(["check", "--format", "json"]).arg(image));
@@ -31,7 +31,7 @@ fn ambiguities(place: &Place, image: &Path) -> Vec<String> {
     details
 }
 
-/// A layout whose manifest and config were changed as text.
+/// Writes a layout whose manifest and config were modified as text.
 fn changed(
     place: &Place,
     manifest: impl Fn(&str) -> String,

@@ -74,12 +74,12 @@ impl FakeHost {
     }
 
     #[track_caller]
-    fn assert_lacking(&self, what: &str, words: &[&str], mend: &str) {
+    fn assert_lacking(&self, what: &str, words: &[&str], fix: &str) {
         let check = self.check(what);
         assert_eq!(check.status, Status::Lacking, "{check:?}");
         assert_says(&check.found, words);
-        let cure = check.mend.unwrap();
-        assert!(cure.contains(mend), "{cure}");
+        let cure = check.fix.unwrap();
+        assert!(cure.contains(fix), "{cure}");
     }
 }
 
@@ -88,7 +88,7 @@ fn a_host_that_lacks_nothing() {
     let host = FakeHost::new();
     for check in host.checks() {
         assert_eq!(check.status, Status::Ok, "{check:?}");
-        assert_eq!(check.mend, None);
+        assert_eq!(check.fix, None);
     }
     let arm64 = host.check("run linux/arm64");
     assert_says(
@@ -132,8 +132,8 @@ fn what_ordinary_users_need() {
         assert_says(&check.found, &["only ordinary users need it"]);
     }
     host.file("proc/self/status", USER);
-    let mend = "chmod u+s /usr/bin/fusermount3";
-    host.assert_lacking("fusermount3", &["not setuid root"], mend);
+    let fix = "chmod u+s /usr/bin/fusermount3";
+    host.assert_lacking("fusermount3", &["not setuid root"], fix);
     host.assert_lacking(
         "user_allow_other",
         &["/etc/fuse.conf", "--allow-other"],
@@ -183,9 +183,9 @@ fn handlers() {
         &["without flag F", "container"],
         r"echo -1 > /proc/sys/fs/binfmt_misc/whatever; printf %s ':whatever:M:0:\x7f\x45",
     );
-    let mend = host.check(WHAT).mend.unwrap();
+    let fix = host.check(WHAT).fix.unwrap();
     let end = ":/usr/bin/qemu-aarch64-static:OCF' > /proc/sys/fs/binfmt_misc/register";
-    assert!(mend.ends_with(end), "{mend}");
+    assert!(fix.ends_with(end), "{fix}");
     // An interpreter that needs a loader does not work in a container either.
     host.file(FILE, ARM64);
     let dynamic = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/inspect/gcc-glibc-pie");

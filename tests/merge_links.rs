@@ -1,6 +1,6 @@
 //! Symbolic links of lower layers in the path of an entry or a marker. The oracles are umoci, which
-//! applies entries in the order of the stream (as containerd does), and the kernel's overlayfs, which
-//! has no order.
+//! applies entries in stream order (as containerd does), and the kernel's overlayfs, in which entries
+//! have no order.
 
 mod common;
 mod merge_support;
@@ -58,8 +58,8 @@ fn an_opaque_directory_in_place_of_a_link_leaves_the_target_of_the_link_alone() 
     assert_eq!(hidden(&m), [replaced]);
 }
 
-/// For overlayfs an attribute marks an opaque directory, and a device 0:0 is a whiteout. overlayfs has
-/// no order of entries.
+/// For overlayfs, an attribute marks an opaque directory, and a device 0:0 is a whiteout. Its entries
+/// have no order.
 #[test]
 fn overlayfs_leaves_the_target_of_a_replaced_link_alone() {
     let work = tempfile::tempdir().unwrap();

@@ -1,6 +1,7 @@
-//! Hard links into `.wh..wh.plnk`, as images of Docker 1.12 and before have them from aufs. The oracle
-//! is buildah: its code that unpacks layers (containers/storage, `UnpackLayer`) is moby's. umoci does
-//! not know the directory: it unpacks it like any other, and the links are names of the files in it.
+//! Hard links into `.wh..wh.plnk`, which images of Docker 1.12 and older have from aufs. The oracle is
+//! buildah, whose code for unpacking layers (containers/storage, `UnpackLayer`) is that of moby. umoci
+//! does not treat the directory specially: it unpacks it like any other, and the links are names of the
+//! files in it.
 
 mod common;
 mod merge_support;
@@ -51,7 +52,7 @@ fn problems(mounted: &Mounted) -> Vec<String> {
     problems.map(ToString::to_string).collect()
 }
 
-/// Returns a layer with a file of two names, as aufs stored it.
+/// Returns a layer with a file that has two names, as stored by aufs.
 fn layer() -> Layer {
     Layer::new()
         .dir("./")
@@ -122,8 +123,8 @@ fn a_link_into_plnk_replaces_what_lower_layers_have() {
     assert_eq!(m.text("bin/two"), "shared");
 }
 
-/// Only the last name of a path counts. If two files have the same name, links after the second one mean
-/// the second.
+/// Only the last component of a path is used. If two files have the same name, links after the second
+/// file refer to the second one.
 #[test]
 fn which_file_of_plnk_a_link_means() {
     let m = as_buildah(vec![
@@ -141,8 +142,8 @@ fn which_file_of_plnk_a_link_means() {
     assert!(problems(&m).is_empty(), "{:?}", problems(&m));
 }
 
-/// Layers do not see each other's directories, and only files can be linked to, as in moby. moby refuses
-/// such an image; here only the link is left out.
+/// A layer does not see the directory of another layer, and only files can be linked to, as in moby.
+/// moby rejects such an image; imgfs only leaves out the link.
 #[test]
 fn a_link_to_what_plnk_does_not_have_is_reported() {
     let upper = Layer::new()
@@ -197,7 +198,7 @@ fn a_link_into_plnk_can_be_hidden() {
     assert_eq!(hidden, [(b"/bin/one".to_vec(), 0, 1)]);
 }
 
-/// A layer alone is shown as it is shipped.
+/// The view of a single layer shows its files as shipped.
 #[test]
 fn a_layer_alone_shows_plnk() {
     let m = mount_layout(&layout(vec![layer()]));

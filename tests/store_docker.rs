@@ -1,5 +1,5 @@
-//! Images with Docker's documents (schema 2) in the store: imgfs shows the original, and skopeo, umoci
-//! and podman find the same image under the OCI media types.
+//! Images with Docker's documents (schema 2) in the store. imgfs shows the original, while skopeo, umoci
+//! and podman find the same image under OCI media types.
 
 mod common;
 mod program;
@@ -16,7 +16,7 @@ use program::{Place, assert_says, output, stderr, str};
 use serde_json::Value;
 use store_support::*;
 
-/// Returns `pull` from a registry on this machine, for a user whose home is in the place.
+/// Returns the command `pull` with a registry on this machine and with the home directory of `place`.
 fn pull(place: &Place, args: &[&str]) -> Command {
     let mut command = place.imgfs();
     fs::create_dir_all(place.join("home")).unwrap();
@@ -123,7 +123,7 @@ fn a_pulled_image_of_docker_is_found_by_skopeo_umoci_and_podman() {
         "both forms: {verified}"
     );
     others_read(&place, &name);
-    // Pulled again, and under another name, it is still one image.
+    // If it is pulled again, or under another name, it remains one image.
     says(&mut pull(&place, &[&name]));
     imgfs(&place, ["tag", &name, "other:1"]);
     assert_eq!(names(&place), [name.as_str(), "other:1"]);

@@ -1,8 +1,8 @@
-//! System calls on a mount return the same as on a read-only ext4 with the same tree: values and error
-//! numbers.
+//! Checks that system calls on a mount return the same values and error numbers as on a read-only ext4
+//! file system with the same tree.
 //!
 //! Both trees are made from the same tar. One program (tests/system_calls/calls.py) makes the calls on
-//! both and prints a line for each call. The remaining differences are listed here, each with its
+//! both and prints one line for each call. The remaining differences are listed here, each with its
 //! reason.
 
 mod common;
@@ -19,7 +19,7 @@ use imgfs::view::{ImageFs, Sidecars};
 use rustix::io::Errno;
 use tempfile::TempDir;
 
-/// A call with different results: ext4's result, and that of imgfs.
+/// A call with different results: its name, ext4's result, and imgfs's result.
 type Known = (&'static str, &'static str, &'static str);
 
 /// Differences on every mount.
@@ -35,7 +35,7 @@ const KNOWN: &[Known] = &[
     ("lseek hole holes 0", "0", "1048576"),
     ("lseek hole holes 524288", "528384", "1048576"),
     ("lseek hole holes 600000", "600000", "1048576"),
-    // An image holds no flags of ioctl_iflags(2).
+    // Images do not contain the flags of ioctl_iflags(2).
     ("ioctl getflags", "0x0", "ENOTTY"),
     // glibc uses the type of the file system, and knows only a few types.
     ("pathconf PC_LINK_MAX", "65000", "127"),
@@ -50,8 +50,8 @@ const UNCHECKED: &[Known] = &[
     ("access fifo x", "EACCES", "0"),
 ];
 
-/// A request contains the user, not the capabilities, and ext4 lists these names only with
-/// CAP_SYS_ADMIN. The kernel refuses the values to other users.
+/// A FUSE request contains the user but not the capabilities, and ext4 lists these names only to users
+/// with CAP_SYS_ADMIN. The kernel denies other users access to the values.
 const TRUSTED: &[Known] = &[(
     "llistxattr text",
     "['user.a', 'user.empty']",
@@ -81,7 +81,7 @@ impl Drop for Mounted {
 }
 
 impl Trees {
-    /// Mounts both; `options` are those of imgfs.
+    /// Mounts both trees; `options` apply to imgfs.
     fn new(options: MountOptions) -> Self {
         let work = tempfile::tempdir().unwrap();
         let path = |name: &str| work.path().join(name);
@@ -120,8 +120,8 @@ impl Trees {
         Self { work, ext4, imgfs }
     }
 
-    /// Makes the calls on both as a user; returns for each call by name the results of ext4 and of
-    /// imgfs.
+    /// Makes the calls on both trees as a user. Returns for each call, by name, the results of ext4 and
+    /// of imgfs.
     fn ask(&self, user: Option<&str>) -> BTreeMap<String, (String, String)> {
         let imgfs = self.work.path().join("imgfs");
         let [theirs, ours] = [&self.ext4.0, &imgfs].map(|root| calls(root, user));
@@ -193,7 +193,7 @@ fn calls_of_another_user_answer_as_on_a_read_only_ext4() {
     trees.close();
 }
 
-/// In each directory, including those that imgfs adds.
+/// This applies in each directory, including those that imgfs adds.
 #[test]
 fn a_name_over_255_bytes_is_too_long() {
     let longest = "n".repeat(255);

@@ -1,6 +1,6 @@
-//! imgfs reads layers as Go's `archive/tar` does, which Docker, containerd, Podman and BuildKit use. Four
-//! readers get the same archives, odd and damaged ones: Go's, GNU tar, libarchive and imgfs. Each
-//! difference must be a known one (`tar_support/known.rs`, `docs/archives.md`).
+//! Checks that imgfs reads layers like Go's `archive/tar`, which Docker, containerd, Podman and BuildKit
+//! use. Four readers get the same unusual and damaged archives: Go's, GNU tar, libarchive and imgfs.
+//! Each difference must be a known one (`tar_support/known.rs`, `docs/archives.md`).
 //!
 //! `IMGFS_TAR_ROUNDS=50 IMGFS_TAR_SEED=7 cargo test --test tar_readers -- --nocapture` compares more archives.
 
@@ -19,11 +19,11 @@ fn variable(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
-/// How often something was seen.
+/// Statistics of a set of archives.
 #[derive(Clone, Copy, Default)]
 struct Counts {
     archives: usize,
-    /// By reader: GNU tar, libarchive, imgfs.
+    /// The number of archives that each reader reads differently from Go: GNU tar, libarchive, imgfs.
     differ: [usize; 3],
     findings: usize,
 }
@@ -38,7 +38,7 @@ impl Counts {
     }
 }
 
-/// What each of the other readers sees differently than Go's.
+/// Returns the differences between each of the other readers and Go's.
 fn against_go(readings: &Readings) -> [(&'static str, BTreeSet<&'static str>); 3] {
     let other = |reading| differences(&readings.go, reading);
     [
@@ -48,14 +48,14 @@ fn against_go(readings: &Readings) -> [(&'static str, BTreeSet<&'static str>); 3
     ]
 }
 
-/// The known differences that these features may lead to.
+/// Returns the known differences to which the features of a case can lead.
 fn known(case: &Case) -> Vec<&'static Known> {
     let is_about = |k: &&Known| k.features.iter().any(|f| case.features.contains(f));
     KNOWN.iter().filter(is_about).collect()
 }
 
-/// Whether a reader shows another image than imgfs. That the time or the attributes of a file differ is
-/// not counted, nor that another reader than Go's refuses the archive.
+/// Returns whether a reader shows a different image than imgfs. Differences in the time or the
+/// attributes of a file do not count, and neither does an archive that a reader other than Go's rejects.
 fn shows_another_image(readings: &Readings) -> bool {
     let other = |reading: &Reading, is_go: bool| {
         let mut found = differences(&readings.imgfs, reading);
@@ -69,7 +69,7 @@ fn shows_another_image(readings: &Readings) -> bool {
     other(&readings.go, true) || other(&readings.gnu, false) || other(&readings.libarchive, false)
 }
 
-/// What is wrong with the readings of an archive.
+/// Returns the unexpected results for an archive.
 fn complaints(case: &Case, readings: &Readings) -> Vec<String> {
     let mut complaints = Vec::new();
     let known = known(case);

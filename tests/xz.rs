@@ -1,5 +1,6 @@
-//! Blobs that are compressed with xz, against `xz -dc`: every shape of file that xz writes gives the
-//! same bytes, what is not such a file is told apart, and a read in the middle decodes one block.
+//! Compares blobs that are compressed with xz with the output of `xz -dc`: all forms of files that xz
+//! writes give the same bytes, invalid files are distinguished, and a read in the middle decodes one
+//! block.
 
 mod common;
 
@@ -16,7 +17,7 @@ use imgfs::cache::{CacheDir, Key, Kind};
 
 const MIB: usize = 1 << 20;
 
-/// Bytes that compress a little: text with numbers, runs of zeros, and noise.
+/// Returns moderately compressible bytes: text with numbers, runs of zeros, and noise.
 fn sample(len: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(len + 100);
     let mut state = 88_172_645_463_325_252_u64;
@@ -34,7 +35,7 @@ fn sample(len: usize) -> Vec<u8> {
     bytes
 }
 
-/// Machine code of x86-64: this program.
+/// Returns x86-64 machine code: the start of this program.
 fn code() -> Vec<u8> {
     let mut bytes = Vec::new();
     let program = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
@@ -42,7 +43,7 @@ fn code() -> Vec<u8> {
     bytes
 }
 
-/// Stored bytes, and how many of them were read.
+/// Stored bytes, and a count of the bytes read from them.
 struct Counted {
     bytes: Vec<u8>,
     read: AtomicU64,
@@ -90,19 +91,19 @@ fn open(stored: &[u8]) -> Result<Opened, BlobError> {
 }
 
 impl Opened {
-    /// A reader with a cache of so many bytes. With none, nothing stays and nothing is decoded ahead.
+    /// Returns a reader with a cache of `budget` bytes. With 0, nothing is cached or decoded ahead.
     fn reader(&self, budget: usize) -> SpanReader {
         let cache = Arc::new(SpanCache::new(budget, CacheDir::none()));
         SpanReader::new(self.source.clone(), self.table.clone(), cache)
     }
 
-    /// How many stored bytes were read since the last time.
+    /// Returns the number of stored bytes read since the last call.
     fn read(&self) -> u64 {
         self.source.read.swap(0, Ordering::SeqCst)
     }
 }
 
-/// Decodes a file in one go, and then in pieces from back to front, each against those bytes.
+/// Decodes a file as a whole, and then in pieces from back to front, and compares both with `plain`.
 fn check(what: &str, stored: &[u8], plain: &[u8]) {
     let opened = open(stored).unwrap_or_else(|error| panic!("{what}: {error}"));
     assert!(opened.decoded == plain, "{what}: the pass");
@@ -129,13 +130,13 @@ fn every_shape_of_file_gives_the_bytes_that_xz_gives() {
         &["-9e"],
         many,
         lists,
-        // Blocks that say how long they are.
+        // Blocks that store their lengths.
         &["-T2", "--block-size=300000"],
         &["-C", "none"],
         &["-C", "crc32"],
         &["-C", "crc64", "--block-size=300000"],
         &["-C", "sha256", "--block-size=70000"],
-        // Chunks that are not compressed, and other numbers of context bits.
+        // Uncompressed chunks, and other numbers of context bits.
         &["--lzma2=preset=6,lc=0,lp=2,pb=0,dict=4KiB"],
         &["--lzma2=preset=0,lc=4,lp=0,pb=4"],
     ] {
@@ -169,14 +170,14 @@ fn filters_for_code_and_data() {
         &["--sparc"],
         &["--delta=dist=1"],
         &["--delta=dist=256"],
-        // The most that a block may have.
+        // The maximum number of filters of a block.
         &["--delta=dist=4", "--x86", "--arm64"],
         &["--x86", "--delta=dist=3"],
     ] {
         let args = [filters, &[lzma2, "--block-size=600001"]].concat();
         let part = &code[..1_000_003];
         check(&format!("{filters:?}"), &xz(&args, part), part);
-        // Ends that no filter can settle.
+        // Inputs whose last bytes may not make a whole instruction.
         for len in [1, 3, 5, 17, 16_384, 32_769] {
             let end = &code[1000..1000 + len];
             check(&format!("{filters:?} of {len}"), &xz(&args, end), end);
@@ -203,7 +204,7 @@ fn streams_after_one_another_with_padding_between() {
         assert!(run_xz(&["-dc"], &stored).unwrap() == plain, "{what}");
         check(what, &stored, &plain);
     }
-    // Spans that begin at streams with different checks, and go on into the next ones.
+    // Spans that begin at streams with different checks and continue into the next streams.
     let plain = sample(12_000_000);
     let checks = ["none", "crc32", "crc64", "sha256"];
     let streams: Vec<u8> = plain
@@ -240,8 +241,8 @@ fn a_file_that_ends_early_is_cut_off_at_every_byte() {
     }
 }
 
-/// A flipped bit is an error or changes no byte: in a stream with a check nothing is shown as sound that
-/// is not.
+/// A flipped bit is an error or changes no byte: if a stream has a check, damaged data is never returned
+/// as valid.
 #[test]
 fn a_flipped_bit_anywhere_is_an_error_or_gives_the_same_bytes() {
     let plain = sample(9_000);
@@ -296,7 +297,7 @@ fn what_xz_refuses_is_refused() {
         ),
         ("another's footer", [without(&a, 12), footer(&b)].concat()),
         ("another's index", {
-            // Both end in an index of eight bytes and a footer.
+            // Both files end in an index of eight bytes and a footer.
             let longer = xz(&[], b"hello, world");
             [without(&a, 20), longer[longer.len() - 20..].to_vec()].concat()
         }),
@@ -310,7 +311,7 @@ fn what_xz_refuses_is_refused() {
     }
 }
 
-/// A header may ask for a dictionary of up to 4 GiB. `xz -9` takes 64 MiB; twice that is the limit.
+/// A header may request a dictionary of up to 4 GiB. `xz -9` uses 64 MiB; the limit is twice that.
 #[test]
 fn a_dictionary_above_the_limit_is_named_as_a_limit() {
     let plain = sample(50_000);
@@ -329,7 +330,7 @@ fn a_dictionary_above_the_limit_is_named_as_a_limit() {
     }
 }
 
-/// What unfolds to a thousand times its length takes time, and no memory.
+/// Data that expands to a thousand times its length takes time but no memory.
 #[test]
 fn a_bomb_costs_time_only() {
     let mut compress = Command::new("sh")
@@ -353,7 +354,7 @@ fn a_bomb_costs_time_only() {
     assert_eq!(found.decoded.unwrap()[0].to_string(), zeros);
 }
 
-/// A read in the middle of a file of many blocks reads what one span is decoded from.
+/// A read in the middle of a file with many blocks reads only the input of one span.
 #[test]
 fn a_read_in_the_middle_decodes_one_block() {
     let plain = sample(40 * MIB);
@@ -376,7 +377,8 @@ fn a_read_in_the_middle_decodes_one_block() {
     }
 }
 
-/// Of a large block the first 5 MiB are a span; the rest is decoded once, and no other block is.
+/// The first 5 MiB of a large block are one span. The rest is decoded once, and no other block is
+/// decoded.
 #[test]
 fn a_large_block_is_decoded_once() {
     let plain = sample(40 * MIB);

@@ -1,6 +1,7 @@
-//! The stored bytes of a blob from some place on, on their way into a decoder. Unlike
-//! [`Input`](super::input::Input), which has the first pass to serve, it begins anywhere, hashes
-//! nothing, and goes on after an error of the source.
+//! A buffer of stored bytes for a decoder that begins at any place in a blob.
+//!
+//! Unlike [`Input`](super::input::Input), which serves the first pass, it can begin at any offset,
+//! hashes nothing, and can be used again after the source has returned an error.
 
 use std::io;
 
@@ -9,17 +10,17 @@ use super::ReadAt;
 /// Stored bytes are read in pieces of this size.
 const LEN: usize = 64 * 1024;
 
-/// Stored bytes, some of them read ahead.
+/// A buffer of stored bytes that are read from a source.
 pub(super) struct Ahead {
     buf: Box<[u8]>,
     used: usize,
     filled: usize,
-    /// Offset of the byte after those in `buf`.
+    /// Offset in the source of the byte after those in `buf`.
     at: u64,
 }
 
 impl Ahead {
-    /// Begins at that offset.
+    /// Begins at offset `at`.
     pub(super) fn new(at: u64) -> Self {
         Self {
             buf: vec![0; LEN].into_boxed_slice(),
@@ -29,7 +30,7 @@ impl Ahead {
         }
     }
 
-    /// The bytes that are not used yet, at least one unless the source has ended.
+    /// Returns the bytes that are not used yet: at least one unless the source has ended.
     pub(super) fn fill(&mut self, source: &dyn ReadAt) -> io::Result<&[u8]> {
         if self.used == self.filled {
             self.used = 0;
@@ -44,7 +45,7 @@ impl Ahead {
         self.used = (self.used + n).min(self.filled);
     }
 
-    /// Memory that it takes, in bytes.
+    /// Returns the memory that it takes, in bytes.
     pub(super) fn footprint(&self) -> usize {
         self.buf.len()
     }

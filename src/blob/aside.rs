@@ -1,15 +1,19 @@
-//! Spans that lie within another, written aside: the middle of what can be decoded from its start
-//! alone, such as a layer of one zstd frame.
+//! Side files: the decoded spans of a *stretch*, written to a separate file of the cache (in its
+//! directory `aside/`).
 //!
-//! The first pass leaves them as they are, since most mounts never read a byte of most layers. When
-//! the first span of such a *stretch* is read, the stretch is decoded from its start up to there, and
-//! each span of it is written into a file of the cache, compressed in a block of its own; the decoder
-//! waits there for the next one who wants to go further. So each byte is decoded once, and only what
-//! somebody asked for is waited for. When the whole stretch is written it is published, and the next
-//! mount finds it there.
+//! A stretch is a run of spans at which decoding cannot begin, together with the span before them
+//! (its head), from which they are decoded. A layer of one zstd frame is an example.
 //!
-//! Whoever needs a span that is not there takes the turn, and all others wait until he has come to
-//! theirs. A short stretch is not worth a file: it is decoded again where the decoder has passed by.
+//! The first pass does not write side files, since most mounts never read a byte of most layers. When
+//! the first span of a stretch is read, the stretch is decoded from its start up to that span. Each
+//! span on the way is compressed as a block of its own and written to the side file. The decoder is
+//! then kept for the next read that is further ahead. So each byte is decoded once, and a reader
+//! waits only for the bytes up to the span that it needs. When the whole stretch is written, the side
+//! file is published, and the next mount finds it.
+//!
+//! A thread that needs a span that is not written yet takes the [`Turn`] to decode. Other threads
+//! wait until their span is written. A short stretch is not worth a file: if the decoder is already
+//! past the span, the stretch is decoded again from its start.
 
 use std::collections::HashMap;
 use std::io;
@@ -25,31 +29,32 @@ use crate::cache::{CacheFile, Key, Kind, Writer};
 
 /// The section of blocks.
 const BLOCKS: u32 = 1;
-/// The section of the offsets at which they end.
+/// The section of the offsets at which the blocks end.
 const ENDS: u32 = 2;
 const END_LEN: usize = 8;
 
-/// How blocks are compressed: they are written once and read a few times, so speed counts. LZ4 with
-/// this acceleration takes half the time of zstd's fast levels, for 15 % more room.
+/// How blocks are compressed. They are written once and read a few times, so speed counts. LZ4 with
+/// this acceleration takes half the time of zstd's fast levels, for 15 % more space.
 const SPEED: CompressionMode = CompressionMode::FAST(8);
 
-/// A stretch of no more spans than this is not written: 16 MiB are decoded again in no time.
+/// A stretch with at most this many spans after its head has no side file. Decoding 16 MiB again is
+/// fast.
 const SHORT: u64 = 64;
 
-/// The same for xz, which decodes a tenth as fast.
+/// Like [`SHORT`], but for xz, which decodes a tenth as fast.
 const SHORT_XZ: u64 = 6;
 
-/// The spans of a blob that are written aside, as far as they are.
+/// The stretches of a blob, and what is written to their side files so far.
 pub(super) struct Aside {
     source: Arc<dyn ReadAt>,
     table: SpanTable,
     publisher: Arc<Publisher>,
     shelf: Arc<Shelf>,
-    /// By the number of the span that a stretch begins with.
+    /// The stretches that have been used, by the number of their head.
     stretches: Mutex<HashMap<u64, Arc<Stretch>>>,
 }
 
-/// A row of spans of which only the first can be decoded alone.
+/// A run of spans that are decoded from their head. See the documentation of this module.
 struct Stretch {
     head: u64,
     is_short: bool,
@@ -61,9 +66,9 @@ struct Stretch {
 struct State {
     held: Held,
     decoder: Option<Decoder>,
-    /// Somebody has the turn, and the decoder with it.
+    /// A thread has the turn, and the decoder with it.
     busy: bool,
-    /// Its rest is being decoded, since somebody has begun.
+    /// The rest of the stretch is being decoded in the background.
     finishing: bool,
 }
 
@@ -71,19 +76,20 @@ struct State {
 enum Held {
     #[default]
     Nothing,
-    /// The blocks so far, and where each ends.
+    /// An unfinished side file, and the offset at which each of its blocks ends.
     Writing(Writer, Vec<u64>),
-    /// All of them.
+    /// The complete side file.
     Whole(Arc<CacheFile>),
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic while it was held leaves a value that is valid as it is.
+    // A panic while the lock was held leaves a value that is still valid.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Held {
-    /// Whether the span of that number in its stretch, from 0, is there.
+    /// Returns whether the span at `index` is written. The index counts from 0 at the span after the
+    /// head.
     fn has(&self, index: u64) -> bool {
         match self {
             Self::Nothing => false,
@@ -92,7 +98,7 @@ impl Held {
         }
     }
 
-    /// The block of a span, compressed.
+    /// Reads the compressed block of a span.
     fn block(&self, index: u64) -> io::Result<Vec<u8>> {
         let length = |from: u64, to: u64| {
             let len = to
@@ -122,8 +128,8 @@ impl Held {
                     return Err(io::ErrorKind::InvalidData.into());
                 };
                 let mut block = vec![0; length(from, to)?];
-                // All blocks of a layer are larger than the layer, so they are not mapped; the
-                // checksum of the span is the one that counts.
+                // All blocks of a layer together are larger than the layer, so they are not mapped.
+                // They are not checked here, since the caller compares the checksum of the span.
                 file.part(BLOCKS).read_unchecked(from, &mut block)?;
                 Ok(block)
             }
@@ -131,11 +137,11 @@ impl Held {
     }
 }
 
-/// The turn to decode. Who has it gives it back, whatever happens to him.
+/// The turn to decode a stretch. Released on drop, even on panic.
 struct Turn<'a> {
     stretch: &'a Stretch,
     decoder: Option<Decoder>,
-    /// Whether all went well.
+    /// Whether decoding succeeded.
     done: bool,
 }
 
@@ -146,7 +152,7 @@ impl Drop for Turn<'_> {
         if self.done {
             state.decoder = self.decoder.take();
         } else if !matches!(state.held, Held::Whole(_)) {
-            // The next one begins anew: what has failed may have failed for this once.
+            // The next turn starts from nothing, since the failure may have been temporary.
             state.held = Held::Nothing;
         }
         drop(state);
@@ -155,7 +161,8 @@ impl Drop for Turn<'_> {
 }
 
 impl Stretch {
-    /// Takes the turn, unless the span is there already or gets there meanwhile.
+    /// Takes the turn, waiting for it if necessary. Returns `None` if the span at `index` is written
+    /// already, or is written during the wait.
     fn turn(&self, index: u64) -> Option<Turn<'_>> {
         let mut state = lock(&self.state);
         loop {
@@ -175,10 +182,10 @@ impl Stretch {
         }
     }
 
-    /// Fills `out` with a span that is there; says whether it could.
+    /// Fills `out` with a span that is written. Returns whether that succeeded.
     fn read(&self, index: u64, out: &mut [u8]) -> bool {
         let block = lock(&self.state).held.block(index);
-        // No span is so long that its length does not fit.
+        // The length of a span always fits an `i32`.
         let len = out.len() as i32;
         block.is_ok_and(|block| {
             decompress_to_buffer(&block, Some(len), out).is_ok_and(|n| n == out.len())
@@ -222,7 +229,7 @@ impl Aside {
             .clone()
     }
 
-    /// The span of that number, if it lies in the stretch.
+    /// Returns the span with that number if it lies in the stretch.
     fn within(&self, head: u64, number: u64) -> Option<Span> {
         let span = self.table.span(number)?;
         (span.origin == Origin::Within { head }).then_some(span)
@@ -232,8 +239,8 @@ impl Aside {
         self.table.file().aside(head)
     }
 
-    /// Fills `out`, which is as long as the span, with the span of that number, which lies in the
-    /// stretch that begins with `head`.
+    /// Fills `out`, which is as long as the span, with the span `number` of the stretch that begins
+    /// at span `head`.
     pub(super) fn read(&self, head: u64, number: u64, out: &mut [u8]) -> io::Result<()> {
         let (Some(span), Some(index)) = (
             self.within(head, number),
@@ -242,7 +249,7 @@ impl Aside {
             return Err(io::ErrorKind::InvalidData.into());
         };
         let stretch = self.stretch(head);
-        // What cannot be read back is made again, once.
+        // If the side file cannot be read back, it is made again, once.
         for _ in 0..2 {
             if let Some(turn) = stretch.turn(index)
                 && self.decode(turn, index, Some(out))?
@@ -267,7 +274,7 @@ impl Aside {
         ))
     }
 
-    /// Whether a span can be had without decoding others.
+    /// Returns whether a span can be read from the side file, without decoding other spans.
     pub(super) fn has(&self, head: u64, number: u64) -> bool {
         let Some(index) = number.checked_sub(head).and_then(|n| n.checked_sub(1)) else {
             return false;
@@ -276,8 +283,9 @@ impl Aside {
         stretch.is_some_and(|stretch| lock(&stretch.state).held.has(index))
     }
 
-    /// Whether somebody should see to it that the rest of a stretch is decoded too; said once until
-    /// [`Aside::go_on`] says that there is no more to do.
+    /// Returns whether the caller should have the rest of the stretch decoded. Once it has returned
+    /// true, it returns false until [`Aside::go_on`] returns false or [`Aside::stop_finishing`] is
+    /// called.
     pub(super) fn wants_finishing(&self, head: u64) -> bool {
         let stretch = self.stretch(head);
         let mut state = lock(&stretch.state);
@@ -286,7 +294,7 @@ impl Aside {
         wanted
     }
 
-    /// Decodes `count` more spans of a stretch; says whether it should be called again.
+    /// Decodes about `count` more spans of a stretch. Returns whether it should be called again.
     pub(super) fn go_on(&self, head: u64, count: u64) -> bool {
         let stretch = self.stretch(head);
         let written = match &lock(&stretch.state).held {
@@ -304,13 +312,13 @@ impl Aside {
         went
     }
 
-    /// Notes that nobody goes on with a stretch.
+    /// Records that the rest of a stretch is not being decoded.
     pub(super) fn stop_finishing(&self, head: u64) {
         lock(&self.stretch(head).state).finishing = false;
     }
 
-    /// Decodes until the span of that number in the stretch is there, or the stretch ends. If that
-    /// span was decoded on the way, `out` is filled with it, and the answer is true.
+    /// Decodes until the span at `index` of the stretch is available, or the stretch ends. If that
+    /// span was decoded in this call, fills `out` with it and returns true.
     fn decode(
         &self,
         mut turn: Turn<'_>,
@@ -319,7 +327,8 @@ impl Aside {
     ) -> io::Result<bool> {
         let stretch = turn.stretch;
         let source = &*self.source;
-        // From where on what is decoded is to be written, and up to where the decoder may have come.
+        // `written` is the index of the first span to write. `passed` is the furthest position at
+        // which a decoder that was kept can still be used.
         let (written, passed) = match stretch.is_short {
             true => (u64::MAX, index),
             false => match self.prepare(stretch)? {
@@ -354,7 +363,7 @@ impl Aside {
                 self.put(stretch, decoder.block())?;
             }
             decoder.next += 1;
-            // A decoder that may not wait here goes on to the end.
+            // A decoder that must not be kept goes on to the end of the stretch.
             if decoder.next > index && (stretch.is_short || decoder.may_wait()) {
                 let more = self.within(stretch.head, number.saturating_add(1));
                 if more.is_some() {
@@ -373,8 +382,8 @@ impl Aside {
         Ok(filled)
     }
 
-    /// Finds the stretch in the cache, or begins to write it; says how many of its spans are written,
-    /// `None` if it is all there.
+    /// Opens the side file of a stretch if the cache has it, and otherwise creates it. Returns the
+    /// number of spans written so far, or `None` if the side file is complete.
     fn prepare(&self, stretch: &Stretch) -> io::Result<Option<u64>> {
         let held = &mut lock(&stretch.state).held;
         match held {
@@ -412,7 +421,7 @@ impl Aside {
         Ok(())
     }
 
-    /// All blocks are written.
+    /// Completes the side file, after all blocks are written, and publishes it.
     fn end(&self, stretch: &Stretch) -> io::Result<()> {
         let mut state = lock(&stretch.state);
         let Held::Writing(mut writer, ends) = std::mem::take(&mut state.held) else {

@@ -1,9 +1,10 @@
-//! Memory for decoded spans: pages of their own, used again.
+//! Memory for decoded spans: whole pages, which are reused.
 //!
-//! Spans come and go by the thousand, each a little over a megabyte and no two of one length. Out of
-//! the general allocator they leave holes that no later span fits, and the process grows to several
-//! times the cache's budget. So each span gets whole pages from the kernel, which go back to it, and a
-//! few that were just given up are kept for the next span: new pages would have to be zeroed first.
+//! Spans come and go by the thousand. Each is a little over a megabyte long, and no two have the same
+//! length. In the general allocator they leave holes that no later span fits into, and the process
+//! grows to several times the cache's budget. So the memory of each span is mapped from the kernel
+//! and returned to it. A few mappings that were just released are kept for the next spans, since the
+//! kernel has to zero new pages first.
 
 use std::fmt;
 use std::io;
@@ -12,13 +13,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use memmap2::MmapMut;
 
-/// Lengths are rounded up to this, so that one span's memory fits the next.
+/// Lengths are rounded up to this, so that the memory of one span fits the next.
 const GRAIN: usize = 64 << 10;
 
-/// So much memory waits at most to be used again.
+/// The maximum memory that is kept for reuse, in bytes.
 const KEPT: usize = 4 << 20;
 
-/// Memory that was given up and waits for the next span.
+/// Released memory that is kept for the next spans.
 #[derive(Default)]
 pub(crate) struct Buffers {
     free: Mutex<Vec<MmapMut>>,
@@ -32,22 +33,23 @@ pub(crate) struct Buffer {
     home: Arc<Buffers>,
 }
 
-/// One decoded span, shared by all who read it. Its memory is used again when the last lets go.
+/// One decoded span, shared by all of its readers. Its memory is reused after the last clone is
+/// dropped.
 #[derive(Clone)]
 pub(crate) struct SpanBytes(Arc<Buffer>);
 
-/// How much memory a span of that length takes.
+/// Returns the memory that a span of that length takes, in bytes.
 pub(crate) fn footprint(len: usize) -> usize {
     let grain = if len < GRAIN { 4 << 10 } else { GRAIN };
     len.max(1).checked_next_multiple_of(grain).unwrap_or(len)
 }
 
 impl Buffers {
-    /// Memory for `len` bytes, holding anything.
+    /// Returns memory for `len` bytes with arbitrary contents.
     pub(crate) fn take(self: &Arc<Self>, len: usize) -> io::Result<Buffer> {
         let wanted = footprint(len);
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        // Much larger than wanted would hold more than the cache accounts for.
+        // A much larger mapping would hold more memory than the cache accounts for.
         let fits = |map: &MmapMut| map.len() >= wanted && map.len() <= wanted + wanted / 4;
         let found = free.iter().position(fits).map(|at| free.swap_remove(at));
         drop(free);
@@ -67,34 +69,34 @@ impl Buffers {
         free.push(map);
         let mut kept: usize = free.iter().map(|map| map.len()).sum();
         let mut gone = Vec::new();
-        // The oldest go first: they are of the lengths that nobody asked for.
+        // The oldest mappings go first: no span has needed their lengths.
         while kept > KEPT && !free.is_empty() {
             let map = free.remove(0);
             kept -= map.len();
             gone.push(map);
         }
         drop(free);
-        // Given back to the kernel here, where the lock is not held.
+        // The mappings are returned to the kernel here, where the lock is not held.
         drop(gone);
     }
 }
 
 impl Buffer {
-    /// The bytes to fill.
+    /// Returns the bytes to fill.
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         let map = self.map.as_mut();
         map.and_then(|map| map.get_mut(..self.len))
             .unwrap_or_default()
     }
 
-    /// The bytes are what they should be: from now on they are only read.
+    /// Makes the filled buffer read-only and shareable.
     pub(crate) fn share(self) -> SpanBytes {
         SpanBytes(Arc::new(self))
     }
 }
 
 impl SpanBytes {
-    /// How much memory it takes.
+    /// Returns the memory that it takes, in bytes.
     pub(crate) fn footprint(&self) -> usize {
         self.0.map.as_ref().map_or(0, |map| map.len())
     }

@@ -1,9 +1,9 @@
 //! Decoded spans in memory, shared by all blobs of a mount and bounded by a budget of bytes.
 //!
-//! However many threads ask for a span, one decodes it and the others wait for that one alone. A
-//! span that is being decoded is a [`Flight`]: it has its room in the budget before it begins, so that
-//! what is decoded at the same time by many is counted too. No lock of the cache is held while
-//! decoding, and [`SpanCache::peek`] never waits for anybody who does.
+//! If several threads ask for the same span, one decodes it, and the others wait for that one only. A
+//! span that is being decoded is a [`Flight`]. Its memory is reserved in the budget before decoding
+//! begins, so that spans that are decoded at the same time are counted too. No lock of the cache is
+//! held while a span is decoded, and [`SpanCache::peek`] never waits for a decoder.
 
 use std::collections::HashMap;
 use std::io;
@@ -21,7 +21,7 @@ use super::publish::Publisher;
 use super::{ReadAt, SpanTable};
 use crate::cache::CacheDir;
 
-/// Which span of which blob.
+/// The number of a blob and the number of a span in it.
 pub(crate) type Key = (u32, u32);
 
 /// A least-recently-used cache of decoded spans.
@@ -38,21 +38,21 @@ pub struct SpanCache {
 struct State {
     spans: LruCache<Key, SpanBytes>,
     flights: HashMap<Key, Arc<Flight>>,
-    /// Memory of `spans`.
+    /// Memory of `spans`, in bytes.
     held: usize,
-    /// Memory of `flights`.
+    /// Memory reserved for `flights`, in bytes.
     flying: usize,
     next_blob: u32,
 }
 
-/// A span that is being decoded, and who waits for it.
+/// A span that is being decoded, and its result for the threads that wait for it.
 #[derive(Default)]
 struct Flight {
     landed: Mutex<Option<Result<SpanBytes, Failure>>>,
     landing: Condvar,
 }
 
-/// An error that several get to see.
+/// An error that several threads receive.
 #[derive(Clone)]
 struct Failure {
     kind: io::ErrorKind,
@@ -66,27 +66,27 @@ struct Counts {
     prefetched: AtomicU64,
 }
 
-/// What the cache has done since it was made.
+/// What the cache has done since it was created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheStats {
     /// Memory of the spans held now and of those that are being decoded, in bytes.
     pub bytes: usize,
-    /// How often a span was asked for and was there.
+    /// The number of times that a span was asked for and was in the cache.
     pub hits: u64,
-    /// Spans that were decoded because somebody waited for them.
+    /// Spans that were decoded because a reader waited for them.
     pub decoded: u64,
     /// Spans that were decoded ahead of a reader.
     pub prefetched: u64,
 }
 
-/// A panic while a lock was held leaves a map or an option, both valid as they are.
+/// A panic while a lock was held leaves a map or an option, which are still valid.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl SpanCache {
-    /// A cache that holds at most `budget` bytes of decoded spans (the one just used always stays).
-    /// What must be written aside to be read at all goes to `disk`.
+    /// Creates a cache that holds at most `budget` bytes of decoded spans (the span used last always
+    /// stays). Side files are written to `disk`.
     pub fn new(budget: usize, disk: CacheDir) -> Self {
         Self {
             state: Mutex::new(State {
@@ -105,7 +105,7 @@ impl SpanCache {
         }
     }
 
-    /// A number for a blob, unique in this cache.
+    /// Returns a number for a blob, unique in this cache.
     pub(crate) fn register(&self) -> u32 {
         let mut state = lock(&self.state);
         let id = state.next_blob;
@@ -113,17 +113,18 @@ impl SpanCache {
         id
     }
 
-    /// What is written aside of a blob.
+    /// Returns the side files of a blob.
     pub(super) fn aside(&self, source: Arc<dyn ReadAt>, table: SpanTable) -> Aside {
         Aside::new(source, table, self.publisher.clone(), self.shelf.clone())
     }
 
-    /// Waits until what was written aside is kept on disk; false if that takes longer.
+    /// Waits until all complete side files are published on disk. Returns false if that takes longer
+    /// than `timeout`.
     pub fn wait_until_kept(&self, timeout: Duration) -> bool {
         self.publisher.wait(timeout)
     }
 
-    /// The span of that key if it is there. Waits for nobody.
+    /// Returns the span of that key if it is in the cache. Never waits for a decoder.
     pub(crate) fn peek(&self, key: Key) -> Option<SpanBytes> {
         let found = lock(&self.state).spans.get(&key).cloned();
         let hit = u64::from(found.is_some());
@@ -131,18 +132,19 @@ impl SpanCache {
         found
     }
 
-    /// The same for who does not read: it is not counted, and makes the span no younger.
+    /// Like [`SpanCache::peek`], but counts no hit and does not update recency.
     pub(crate) fn glance(&self, key: Key) -> Option<SpanBytes> {
         lock(&self.state).spans.peek(&key).cloned()
     }
 
-    /// Whether the span of that key is there or will soon be.
+    /// Returns whether the span of that key is in the cache or is being decoded.
     pub(crate) fn has(&self, key: Key) -> bool {
         let state = lock(&self.state);
         state.spans.contains(&key) || state.flights.contains_key(&key)
     }
 
-    /// The span of that key, which has `len` bytes; `decode` fills them if it is not there.
+    /// Returns the span of that key, which has `len` bytes. If it is not in the cache, `decode` fills
+    /// it.
     pub(crate) fn get(
         &self,
         key: Key,
@@ -164,8 +166,8 @@ impl SpanCache {
         begun.run(len, decode)
     }
 
-    /// Decodes a span that nobody waits for yet, unless that would push out what is in use: all that
-    /// is decoded at one time may take a quarter of the budget.
+    /// Decodes a span that no reader waits for yet. Does nothing if the spans that are being decoded
+    /// would then take more than a quarter of the budget, since that would evict spans in use.
     pub(crate) fn prefetch(
         &self,
         key: Key,
@@ -181,11 +183,12 @@ impl SpanCache {
         }
         let begun = self.begin(state, key, len);
         self.counts.prefetched.fetch_add(1, Ordering::Relaxed);
-        // Nobody waits. Who wants it after all tries again, and is told what is wrong.
+        // No reader waits for the result. A reader that needs the span decodes it again and gets the
+        // error.
         let _ = begun.run(len, decode);
     }
 
-    /// How far ahead of a reader it is worth decoding, in bytes.
+    /// Returns how many bytes may be decoded ahead of a reader.
     pub(crate) fn prefetch_limit(&self) -> usize {
         self.budget / 4
     }
@@ -206,13 +209,13 @@ impl SpanCache {
         }
     }
 
-    /// Bytes held now, with those that are being decoded.
+    /// Returns the memory of the spans held now and of those that are being decoded, in bytes.
     pub fn bytes(&self) -> usize {
         let state = lock(&self.state);
         state.held + state.flying
     }
 
-    /// What it has done so far.
+    /// Returns the counts since the cache was created.
     pub fn stats(&self) -> CacheStats {
         CacheStats {
             bytes: self.bytes(),
@@ -224,8 +227,8 @@ impl SpanCache {
 }
 
 impl State {
-    /// Takes out the least recently used until all fits. What comes out is to be dropped after the
-    /// lock.
+    /// Removes the least recently used spans until the rest fits the budget. The caller should drop
+    /// the removed spans after it has released the lock.
     fn evict(&mut self, budget: usize) -> Vec<SpanBytes> {
         let mut gone = Vec::new();
         while self.held + self.flying > budget {
@@ -239,7 +242,7 @@ impl State {
     }
 }
 
-/// A flight that this thread must bring down, whatever happens to it.
+/// A decode that this thread has started. Its result reaches the waiting threads even on panic.
 struct Begun<'a> {
     cache: &'a SpanCache,
     key: Key,
@@ -264,7 +267,8 @@ impl Begun<'_> {
                 Ok(bytes)
             }
             Err(error) => {
-                // Those who wait now are told; it is not remembered for who comes later.
+                // The threads that wait now get the error. It is not kept: a later reader tries
+                // again.
                 self.land(Err(Failure {
                     kind: error.kind(),
                     text: error.to_string().into(),
@@ -283,7 +287,7 @@ impl Begun<'_> {
             }
             if let Ok(bytes) = &result {
                 state.held += bytes.footprint();
-                // Everything else may go to make room, this one not.
+                // Other spans are evicted to make room, but never this one.
                 gone = state.evict(self.cache.budget);
                 state.spans.put(self.key, bytes.clone());
             }
@@ -297,7 +301,7 @@ impl Begun<'_> {
 
 impl Drop for Begun<'_> {
     fn drop(&mut self) {
-        // Only a panic in the decoder comes here without a result.
+        // Without a result, the decoder has panicked.
         if lock(&self.flight.landed).is_none() {
             self.land(Err(Failure {
                 kind: io::ErrorKind::Other,
@@ -365,9 +369,9 @@ mod tests {
             decoded
         };
         assert!(get(1) && get(2));
-        assert!(!get(1), "1 is cached, and now the most recent");
-        assert!(get(3), "3 pushes out 2");
-        assert!(!get(1) && get(2), "2 was pushed out, 1 was not");
+        assert!(!get(1), "1 is cached, and now the most recently used");
+        assert!(get(3), "3 evicts 2");
+        assert!(!get(1) && get(2), "2 was evicted, 1 was not");
         assert!(cache.bytes() <= PAGE * 2 + 100);
     }
 
@@ -378,7 +382,7 @@ mod tests {
             cache.get((0, n), 10, |_| Ok(())).unwrap();
         }
         let decode = |_: &mut [u8]| {
-            assert_eq!(cache.bytes(), PAGE * 2, "one has gone for this one");
+            assert_eq!(cache.bytes(), PAGE * 2, "one span was evicted to make room");
             assert!(cache.peek((0, 0)).is_none() && cache.peek((0, 1)).is_some());
             Ok(())
         };
@@ -417,9 +421,9 @@ mod tests {
             let first = scope.spawn(move || {
                 let _ = cache.get((0, 0), 2, |_| {
                     here.wait();
-                    // The other is waiting, or will find it landed.
+                    // Gives the other thread time to begin waiting.
                     std::thread::sleep(Duration::from_millis(20));
-                    panic!("as a test");
+                    panic!("a panic in the decoder");
                 });
             });
             begun.wait();
@@ -434,8 +438,10 @@ mod tests {
     fn nothing_is_decoded_ahead_that_is_there_or_for_which_there_is_no_room() {
         let cache = SpanCache::new(PAGE * 8, CacheDir::none());
         cache.prefetch((0, 0), 10, |_| Ok(()));
-        cache.prefetch((0, 0), 10, |_| panic!("it is there"));
-        cache.prefetch((0, 1), PAGE * 3, |_| panic!("more than a quarter"));
+        cache.prefetch((0, 0), 10, |_| panic!("the span is cached"));
+        cache.prefetch((0, 1), PAGE * 3, |_| {
+            panic!("more than a quarter of the budget")
+        });
         let stats = cache.stats();
         assert_eq!((stats.prefetched, stats.decoded, stats.hits), (1, 0, 0));
     }

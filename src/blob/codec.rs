@@ -1,5 +1,5 @@
-//! What a blob is compressed with, told by its first bytes. Media types and file names are
-//! claims; the bytes decide.
+//! The compression of a blob, detected from its first bytes. Media types and file names are only
+//! claims.
 
 use std::fmt;
 
@@ -10,29 +10,30 @@ pub enum Codec {
     Plain,
     /// One or several gzip members (RFC 1952).
     Gzip,
-    /// One or several Zstandard frames, skippable ones too (RFC 8878).
+    /// One or several Zstandard frames, including skippable ones (RFC 8878).
     Zstd,
-    /// One or several xz streams (The .xz File Format). No image format has them as layers, but Docker
-    /// and Podman load archives and layers that are compressed so.
+    /// One or several xz streams (The .xz File Format). No image format has xz layers, but Docker and
+    /// Podman load archives and layers in this format.
     Xz,
 }
 
-/// How many bytes [`Codec::sniff`] wants to see: up to the magic of a tar header.
+/// The number of bytes that [`Codec::sniff`] needs: up to the end of the magic of a tar header.
 pub(crate) const MAGIC_LEN: usize = 262;
 
 impl Codec {
-    /// Tells the compression from the first bytes of a blob.
+    /// Detects the compression from the first bytes of a blob.
     ///
     /// # Errors
-    /// The name of a compression that was recognised but is not read.
+    /// Returns the name of the compression if it is known but imgfs does not read it.
     pub fn sniff(head: &[u8]) -> Result<Self, &'static str> {
-        // A tar may begin with a file whose name looks like a magic number.
+        // A tar may begin with a file whose name looks like the magic number of a compression.
         if head.get(257..262) == Some(b"ustar") {
             return Ok(Self::Plain);
         }
         match head {
             [0x1f, 0x8b, ..] => Ok(Self::Gzip),
-            // RFC 8878, 3.1.1 and 3.1.2: a frame, or one of the sixteen skippable frame magics.
+            // RFC 8878, 3.1.1 and 3.1.2: the magic of a frame, or one of the sixteen of skippable
+            // frames.
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Ok(Self::Zstd),
             [m, 0x2a, 0x4d, 0x18, ..] if m & 0xf0 == 0x50 => Ok(Self::Zstd),
             _ if head.starts_with(&super::xz::MAGIC) => Ok(Self::Xz),
@@ -41,8 +42,8 @@ impl Codec {
             [0x04, 0x22, 0x4d, 0x18, ..] | [0x02, 0x21, 0x4c, 0x18, ..] => Err("lz4"),
             // The lzip format: "ID string", then version 1.
             [b'L', b'Z', b'I', b'P', 1, ..] => Err("lzip"),
-            // lzma-file-format.txt, as `xz --format=lzma` writes it: lc=3 lp=0 pb=2, a dictionary of less
-            // than 4 GiB, an unknown length.
+            // lzma-file-format.txt, as written by `xz --format=lzma`: lc=3 lp=0 pb=2, a dictionary of
+            // less than 4 GiB, an unknown length.
             [
                 0x5d,
                 0,
@@ -65,7 +66,7 @@ impl Codec {
         }
     }
 
-    /// The codec that a layer's media type claims, if it claims one.
+    /// Returns the codec that a layer's media type names, if it names one.
     pub fn of_media_type(media_type: &str) -> Option<Self> {
         let is_layer = media_type.contains(".layer.") || media_type.contains(".rootfs.");
         if !is_layer {
@@ -85,14 +86,14 @@ impl Codec {
     }
 }
 
-/// The command that decompresses what [`Codec::sniff`] calls by that name, from a file that is named
-/// after it to its standard output.
+/// Returns the command that decompresses the format that [`Codec::sniff`] calls `name`. It takes the
+/// name of a file as its next argument and writes to standard output.
 pub(crate) fn program(name: &str) -> &'static str {
     match name {
         "bzip2" => "bzip2 -dc",
         "lz4" => "lz4 -dc",
         "lzip" => "lzip -dc",
-        // gzip(1) reads what compress(1) writes.
+        // gzip(1) also decompresses the format of compress(1).
         "compress" => "gzip -dc",
         _ => "xz -dc",
     }
@@ -127,7 +128,7 @@ mod tests {
         assert_eq!(Codec::sniff(&tar), Ok(Codec::Plain));
     }
 
-    /// The first bytes of what each program writes of no bytes and of some.
+    /// The first bytes of the output of each program, for empty and non-empty input.
     #[test]
     fn what_is_not_read_has_a_name() {
         assert_eq!(Codec::sniff(b"BZh91AY&SY"), Err("bzip2"));
@@ -136,7 +137,7 @@ mod tests {
         let lzma = b"\x5d\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff\0";
         assert_eq!(Codec::sniff(lzma), Err("lzma"));
         assert_eq!(Codec::sniff(b"\x1f\x9d\x90"), Err("compress"));
-        // Tars of the old kind, whose first file has such a name.
+        // Tars without the `ustar` magic, whose first file has such a name.
         for name in [&b"BZhaus"[..], b"LZIP", b"]"] {
             let mut tar = name.to_vec();
             tar.resize(512, 0);

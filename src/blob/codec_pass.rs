@@ -1,4 +1,4 @@
-//! The decoder of a first pass, whatever the codec.
+//! The decoder of a first pass, for any codec.
 
 use super::cut::Cut;
 use super::gzip::GzipPass;
@@ -26,7 +26,7 @@ impl CodecPass {
         }
     }
 
-    /// Lets go of the bytes that are ready and makes the next ones; none at the end.
+    /// Discards the bytes that are ready and decodes the next ones. At the end there are none.
     pub(super) fn advance(
         &mut self,
         input: &mut Input,
@@ -40,7 +40,8 @@ impl CodecPass {
         }
     }
 
-    /// Where zeros begin that follow the last gzip member, if there are any. Known at the end.
+    /// Returns the offset of the zeros that follow the last gzip member, if there are any. Known at
+    /// the end.
     pub(super) fn zeros_after_gzip(&self) -> Option<u64> {
         match self {
             Self::Gzip(gzip) => gzip.zeros_after(),
@@ -48,7 +49,7 @@ impl CodecPass {
         }
     }
 
-    /// The bytes that are ready. Those that are not compressed are lent from the input.
+    /// Returns the bytes that are ready. Those of an uncompressed blob are borrowed from the input.
     pub(super) fn ready<'a>(&'a self, input: &'a Input) -> &'a [u8] {
         match self {
             Self::Plain(plain) => plain.ready(input),

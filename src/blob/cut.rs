@@ -1,7 +1,7 @@
-//! Cutting the output of a pass into spans while it streams by.
+//! Cuts the output of a pass into spans while it is decoded.
 //!
-//! Little of it stays in memory: windows go into the file of the cache at once, and a record of a
-//! span is small.
+//! Memory use is small: windows are written to the cache file at once, and only the short records of
+//! the spans are kept.
 
 use std::io;
 
@@ -14,32 +14,32 @@ use super::spans::{
 };
 use crate::cache::Writer;
 
-/// How windows are compressed. They are most of an index; with level 3 it is a fiftieth smaller, and
-/// they take several times as long.
+/// The zstd level for windows. Windows are most of an index. Level 3 makes the index 2 % smaller, but
+/// compressing the windows takes several times as long.
 const WINDOW_LEVEL: i32 = 1;
 
-/// What a decoder tells of its output and of the places where it could begin again.
+/// Receives the output of a decoder, and the places where decoding can begin again (seek points).
 pub(super) trait Cut {
-    /// Whether a place to begin again would be worth keeping here, or before `bytes` more have come.
+    /// Returns whether a seek point is worth keeping here or within the next `bytes` bytes.
     fn wants_point_within(&self, bytes: usize) -> bool;
 
-    /// Whether one would be worth keeping here.
+    /// Returns whether a seek point is worth keeping here.
     fn wants_point(&self) -> bool {
         self.wants_point_within(0)
     }
 
-    /// Decoding can start again here, at `origin`.
+    /// Reports that decoding can begin again here, at `origin`.
     fn point(&mut self, origin: Origin);
 
-    /// The same for a place that needs the output before it.
+    /// Like [`Cut::point`], but for a place that needs the output before it, `window`.
     fn point_with(&mut self, origin: Origin, window: &[u8]) -> io::Result<()>;
 
-    /// Takes in decoded bytes. If somebody else wants a checksum of them too, it is made of those of the
-    /// spans, so that each byte is looked at once.
+    /// Takes in decoded bytes. If there is a second checksum, `other`, it is combined from those of
+    /// the spans, so that each byte is read only once.
     fn bytes(&mut self, bytes: &[u8], other: Option<&mut crc32fast::Hasher>);
 }
 
-/// For who reads a blob only once: nothing is kept.
+/// Keeps no spans, for a blob that is read only once.
 pub(super) struct Uncut;
 
 impl Cut for Uncut {
@@ -60,16 +60,16 @@ impl Cut for Uncut {
     }
 }
 
-/// Makes the spans of a blob.
+/// Builds the spans of a blob.
 pub(super) struct SpanBuilder {
     writer: Writer,
     records: Vec<u8>,
     open: Option<OpenSpan>,
     size: u64,
-    /// The number of the last span at whose start decoding can begin.
+    /// The number of the last span at which decoding can begin.
     head: u64,
     windows: Option<Compressor<'static>>,
-    /// What a window is compressed into.
+    /// The buffer into which a window is compressed.
     frame: Vec<u8>,
 }
 
@@ -92,7 +92,7 @@ impl OpenSpan {
         }
     }
 
-    /// After so many bytes it ends, whether or not decoding can begin again there.
+    /// Returns the length at which the span ends, whether or not decoding can begin again there.
     fn limit(&self) -> u32 {
         match self.origin {
             Origin::Plain { .. } | Origin::Within { .. } => PIECE_LEN,
@@ -102,7 +102,7 @@ impl OpenSpan {
 }
 
 impl SpanBuilder {
-    /// Starts with a span that begins at `origin`, and the section of windows.
+    /// Starts the section of windows, and a first span that begins at `origin`.
     pub(super) fn new(origin: Origin, mut writer: Writer) -> io::Result<Self> {
         writer.section(SIDE)?;
         Ok(Self {
@@ -134,7 +134,8 @@ impl SpanBuilder {
         self.records.extend_from_slice(&span.record());
     }
 
-    /// Closes the last span, writes the records, and gives the file back for what else belongs in it.
+    /// Closes the last span, writes the records, and returns the file, to which other sections can be
+    /// added.
     pub(super) fn finish(mut self) -> io::Result<Writer> {
         self.close();
         self.writer.section(SPANS)?;
@@ -152,7 +153,7 @@ impl Cut for SpanBuilder {
         }
     }
 
-    /// Closes the open span and begins one.
+    /// Closes the open span and begins the next one.
     fn point(&mut self, origin: Origin) {
         self.close();
         self.open = Some(OpenSpan::new(self.size, origin, Side::default()));
@@ -193,7 +194,7 @@ impl Cut for SpanBuilder {
                 }
                 None => open.crc.update(now),
             }
-            // `now` is at most `room` long, which fits.
+            // `now` is at most `room` bytes long, which fits.
             open.len += now.len() as u32;
             self.size += now.len() as u64;
             bytes = later;

@@ -1,6 +1,8 @@
-//! Decoders that wait in the middle of a blob for whoever wants to go further. What they hold is
-//! mostly the window, whose length the blob chooses: a hostile one takes 128 MiB. So together they
-//! may take no more than [`LIMIT`]; one for which there is no room does not wait.
+//! Decoders that are kept in the middle of a blob until a later read continues there.
+//!
+//! The memory of a decoder is mostly its window, whose length the blob chooses: 128 MiB in a hostile
+//! one. So all kept decoders together take at most [`LIMIT`] bytes. A decoder that does not fit is
+//! not kept.
 
 use std::io;
 use std::sync::Arc;
@@ -12,11 +14,11 @@ use super::restart::Restart;
 use super::spans::{PIECE_LEN, Span, SpanTable};
 use super::{ReadAt, reader};
 
-/// Memory of all decoders that wait, in bytes: those of eight layers with windows of 8 MiB, of thirty
-/// with the usual 2 MiB, of one with the 64 MiB of `xz -9`.
+/// The maximum memory of all kept decoders, in bytes. It suffices for eight layers with windows of 8
+/// MiB, for thirty with the usual 2 MiB, or for one with the 64 MiB of `xz -9`.
 const LIMIT: usize = 72 << 20;
 
-/// How much the waiting decoders hold.
+/// The memory that kept decoders have reserved.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
     held: AtomicUsize,
@@ -25,18 +27,18 @@ pub(super) struct Shelf {
 /// A decoder in the middle of a stretch.
 pub(super) struct Decoder {
     restart: Restart,
-    /// The span that it decodes next, counted from the one after the head.
+    /// The index of the span that it decodes next. The span after the head has index 0.
     pub next: u64,
     bytes: Vec<u8>,
     block: Vec<u8>,
     block_len: usize,
     shelf: Arc<Shelf>,
-    /// What it has reserved on the shelf, if there was room.
+    /// The memory that it has reserved, if the limit allowed it.
     reserved: Option<usize>,
 }
 
 impl Decoder {
-    /// Begins behind the span of number `head`.
+    /// Begins after the span numbered `head`.
     pub(super) fn new(
         source: &dyn ReadAt,
         table: &SpanTable,
@@ -50,7 +52,7 @@ impl Decoder {
         Ok(Self::around(restart, shelf))
     }
 
-    /// Reserves its place on the shelf, if there is one.
+    /// Reserves memory for the decoder if the limit allows it.
     fn around(restart: Restart, shelf: &Arc<Shelf>) -> Self {
         let bytes = restart.footprint() + 2 * PIECE_LEN as usize;
         let add = |held: usize| held.checked_add(bytes).filter(|sum| *sum <= LIMIT);
@@ -67,7 +69,7 @@ impl Decoder {
         }
     }
 
-    /// Whether it may be kept while nobody uses it.
+    /// Returns whether the decoder may be kept while it is not in use.
     pub(super) fn may_wait(&self) -> bool {
         self.reserved.is_some()
     }
@@ -82,14 +84,14 @@ impl Decoder {
         Ok(&self.bytes)
     }
 
-    /// Compresses what was decoded last.
+    /// Compresses the span that was decoded last.
     pub(super) fn compress(&mut self, mode: CompressionMode) -> io::Result<()> {
         self.block.resize(compress_bound(self.bytes.len())?, 0);
         self.block_len = compress_to_buffer(&self.bytes, Some(mode), false, &mut self.block)?;
         Ok(())
     }
 
-    /// What was compressed last.
+    /// Returns the block that was compressed last.
     pub(super) fn block(&self) -> &[u8] {
         self.block.get(..self.block_len).unwrap_or_default()
     }

@@ -6,12 +6,12 @@ use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
-/// A digest such as `sha256:2c26b46b…`, checked for form: a known algorithm and as many
-/// lower-case hex digits as it gives.
+/// A digest such as `sha256:2c26b46b…`. Its form was checked: a known algorithm, and as many
+/// lower-case hex digits as the algorithm gives.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest {
     algorithm: Algorithm,
-    /// The whole digest, so that both halves are slices of it.
+    /// The whole digest. Algorithm and hash are slices of it.
     text: String,
 }
 
@@ -46,20 +46,21 @@ impl Algorithm {
 }
 
 impl Digest {
-    /// `sha256`, `sha384` or `sha512`, as in the path `blobs/ALGORITHM/HEX` of an image layout.
+    /// Returns `sha256`, `sha384` or `sha512`, as in the path `blobs/ALGORITHM/HEX` of an image
+    /// layout.
     pub fn algorithm(&self) -> &'static str {
         self.algorithm.name()
     }
 
-    /// The hash in lower-case hex.
+    /// Returns the hash in lower-case hex.
     pub fn hex(&self) -> &str {
-        // The text was checked to begin with the name and a colon when it was made.
+        // The text was checked to begin with the name and a colon when the digest was created.
         self.text
             .get(self.algorithm.name().len() + 1..)
             .unwrap_or_default()
     }
 
-    /// The digest of `bytes` under the same algorithm as this one.
+    /// Returns whether `bytes` have this digest.
     pub fn matches(&self, bytes: &[u8]) -> bool {
         let mut hasher = Hasher::like(self);
         hasher.update(bytes);
@@ -94,7 +95,7 @@ impl fmt::Display for Digest {
     }
 }
 
-/// Computes a [`Digest`] of bytes as they stream by.
+/// Computes a [`Digest`] from bytes that arrive in pieces.
 #[derive(Clone)]
 pub struct Hasher(State);
 
@@ -106,12 +107,12 @@ enum State {
 }
 
 impl Hasher {
-    /// A SHA-256 hasher, the algorithm of every image one meets.
+    /// Creates a SHA-256 hasher. Nearly all images use this algorithm.
     pub fn sha256() -> Self {
         Self(State::Sha256(Sha256::new()))
     }
 
-    /// A hasher of the algorithm that `digest` was made with.
+    /// Creates a hasher for the algorithm of `digest`.
     pub fn like(digest: &Digest) -> Self {
         Self(match digest.algorithm {
             Algorithm::Sha256 => State::Sha256(Sha256::new()),
@@ -129,7 +130,7 @@ impl Hasher {
         }
     }
 
-    /// The digest of all bytes taken in.
+    /// Returns the digest of all bytes taken in.
     pub fn finish(self) -> Digest {
         let (algorithm, hash) = match self.0 {
             State::Sha256(h) => (Algorithm::Sha256, h.finalize().to_vec()),

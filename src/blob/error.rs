@@ -1,4 +1,4 @@
-//! What can be wrong with a blob.
+//! The errors of blobs.
 
 use std::io;
 
@@ -6,13 +6,13 @@ use super::xz::MAX_DICTIONARY;
 use super::zstd::MAX_WINDOW;
 use super::{Codec, Digest};
 
-/// What is wrong with a blob. Says nothing of which blob: whoever opened it knows.
+/// What is wrong with a blob. The error does not name the blob: the caller knows which one it opened.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
-    /// The storage failed.
+    /// Reading the storage failed.
     #[error("cannot read it: {0}")]
     Io(#[source] io::Error),
-    /// The temporary file failed.
+    /// Writing a temporary file failed.
     #[error("cannot write a temporary file: {0}")]
     Spool(#[source] io::Error),
     /// The compressed data ends early.
@@ -20,7 +20,7 @@ pub enum BlobError {
     Truncated {
         /// The compression.
         codec: Codec,
-        /// Length of what is there, in bytes.
+        /// Length of the data, in bytes.
         at: u64,
     },
     /// The compressed data is damaged.
@@ -33,10 +33,10 @@ pub enum BlobError {
         codec: Codec,
         /// Offset in the blob, in bytes.
         at: u64,
-        /// What the decoder says.
+        /// The message of the decoder.
         detail: String,
     },
-    /// A limit of imgfs: the data needs a larger zstd window than it decodes.
+    /// A limit of imgfs: the data needs a larger zstd window than imgfs allows.
     #[error(
         "the zstd frame at byte {at} needs a window of {window} bytes; the limit of imgfs is {} bytes: compress it again \
          with zstd --long=27 or less",
@@ -54,7 +54,7 @@ pub enum BlobError {
          instead"
     )]
     Unsupported(&'static str),
-    /// A block of xz data that would take more memory than one may.
+    /// A limit of imgfs: a block of the xz data needs a larger dictionary than imgfs allows.
     #[error(
         "the xz data needs a dictionary of {} MiB to decode, more than the {} MiB that imgfs allows; \
          compress it again with `xz -9` or a lower level",
@@ -62,18 +62,18 @@ pub enum BlobError {
         MAX_DICTIONARY >> 20
     )]
     Dictionary {
-        /// Length of the dictionary in bytes.
+        /// Length of the dictionary, in bytes.
         needed: u64,
     },
-    /// The bytes are not those that the descriptor names.
+    /// The bytes do not have the digest that the descriptor names.
     #[error(
         "digest mismatch: the bytes hash to {actual}, expected {expected}; the blob is damaged or \
          was changed, copy or pull the image again"
     )]
     Digest {
-        /// What the descriptor says.
+        /// The digest in the descriptor.
         expected: Digest,
-        /// What the bytes are.
+        /// The digest of the bytes.
         actual: Digest,
     },
     /// The blob is not as long as its descriptor says.
@@ -81,9 +81,9 @@ pub enum BlobError {
         "it is {actual} bytes long, but its descriptor says {expected}; copy or pull the image again"
     )]
     Size {
-        /// Bytes by the descriptor.
+        /// Length in the descriptor, in bytes.
         expected: u64,
-        /// Bytes that are there.
+        /// Actual length, in bytes.
         actual: u64,
     },
 }
@@ -97,16 +97,16 @@ impl BlobError {
         }
     }
 
-    /// Finds the blob's error inside an I/O error that went through a reader.
+    /// Extracts the blob's error from an I/O error that passed through a reader.
     ///
     /// # Errors
-    /// Gives the error back if it is of another kind.
+    /// Returns the I/O error itself if it does not contain a [`BlobError`].
     pub fn from_io(error: io::Error) -> Result<Self, io::Error> {
         error.downcast::<Self>()
     }
 }
 
-/// What a decoder says of bytes that it cannot decode.
+/// Returns the error of a decoder for bytes that it cannot decode.
 pub(super) fn invalid(detail: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, detail)
 }

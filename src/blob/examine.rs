@@ -1,6 +1,7 @@
-//! What a blob is: the digests of its bytes, as stored and decoded, both from one reading. Nothing is
-//! kept but the digests, so memory is that of a decoder's window whatever the blob unfolds to; a
-//! decompression bomb costs time only.
+//! Computes the digests of a blob, of its stored and its decoded bytes, in one read.
+//!
+//! No decoded bytes are kept, so memory use is limited to a decoder's window. A decompression bomb
+//! only costs time.
 
 use std::sync::Arc;
 
@@ -9,26 +10,28 @@ use super::cut::Uncut;
 use super::input::Input;
 use super::{BlobError, Codec, Digest, Hasher, ReadAt};
 
-/// What a blob is.
+/// The digests and the compression of a blob.
 #[derive(Debug)]
 pub struct Examined {
     /// Length as stored, in bytes.
     pub size: u64,
     /// Digest of the stored bytes.
     pub digest: Digest,
-    /// The compression that the bytes have, or the name of one that is not read.
+    /// The compression of the bytes, or the name of one that imgfs does not read.
     pub codec: Result<Codec, &'static str>,
-    /// Digests of the decoded bytes, one for each algorithm that was asked for, or why the bytes
-    /// cannot be decoded.
+    /// Digests of the decoded bytes, one for each algorithm that was asked for, or the reason why the
+    /// bytes cannot be decoded.
     pub decoded: Result<Vec<Digest>, BlobError>,
 }
 
-/// Reads a blob to its end. The digest of its stored bytes is made like `named` (SHA-256 if there is
-/// none), those of its decoded bytes like each of `diff_ids`; without any it is not decoded.
-/// `progress` is told how many stored bytes are read.
+/// Reads a blob to its end and computes its digests.
+///
+/// The digest of the stored bytes has the algorithm of `named`, or SHA-256 if that is `None`. The
+/// decoded bytes are hashed with the algorithm of each of `diff_ids`. If there are none, the blob is
+/// not decoded. `progress` is called with the number of stored bytes read so far.
 ///
 /// # Errors
-/// If it cannot be read. What is wrong with its bytes is part of the answer.
+/// If the blob cannot be read. Errors in its bytes are part of the result.
 pub fn examine(
     source: Arc<dyn ReadAt>,
     named: Option<&Digest>,
@@ -42,7 +45,8 @@ pub fn examine(
     let mut hashers = Hashers::like(diff_ids);
     let plain = codec == Ok(Codec::Plain);
     if plain {
-        // Those bytes are hashed as they are read.
+        // The decoded bytes are the stored bytes, which are hashed with this algorithm as they are
+        // read.
         hashers.0.retain(|(algorithm, _)| *algorithm != stored);
     }
     let decoded = match codec {
@@ -55,7 +59,7 @@ pub fn examine(
     }
     input.drain(progress)?;
     let size = input.position();
-    // The input was given a hasher, and nobody has asked before.
+    // The input has a hasher, and its digest has not been taken before.
     let digest = input.digest().unwrap_or_else(|| Hasher::sha256().finish());
     let decoded = decoded.map(|()| {
         let mut digests = hashers.finish();
@@ -72,7 +76,7 @@ pub fn examine(
     })
 }
 
-/// Hashers of different algorithms, which see the same bytes.
+/// Hashers of different algorithms that are given the same bytes.
 struct Hashers(Vec<(&'static str, Hasher)>);
 
 impl Hashers {
@@ -97,7 +101,7 @@ impl Hashers {
     }
 }
 
-/// Decodes all of it.
+/// Decodes the whole blob.
 fn decode(
     codec: Codec,
     input: &mut Input,
@@ -127,7 +131,7 @@ mod tests {
         hasher.finish()
     }
 
-    /// Of another algorithm; only that counts.
+    /// A digest of another algorithm. Its value does not matter.
     fn sha512() -> Digest {
         format!("sha512:{}", "0".repeat(128)).parse().unwrap()
     }

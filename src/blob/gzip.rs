@@ -1,9 +1,10 @@
 //! gzip with seek points (RFC 1952 around RFC 1951).
 //!
-//! The decoder stops before a deflate block. Where enough output has gathered since the last
-//! seek point, the place is noted: offset, unread bits of the byte before, and the window. To
-//! decode a span, a decoder is started there and fed the window; when its member ends it goes on with
-//! the next one, since layers may consist of many members (pigz, `cat a.gz b.gz`, estargz).
+//! The decoder stops before a deflate block. If enough output was decoded since the last seek point,
+//! a new one is recorded: the offset, the number of unread bits of the byte before, and the window.
+//! To decode a span, a decoder is started at its seek point and given the window. When the member
+//! ends, the decoder goes on with the next one, since layers may consist of many members (as written
+//! by pigz, by estargz, and by `cat a.gz b.gz`).
 
 use std::io;
 
@@ -17,8 +18,8 @@ use super::input::Input;
 use super::member::Member;
 use super::spans::Origin;
 
-/// So many decoded bytes are enough to be handed on: a decoder that stops at each block would else be
-/// asked for crumbs. There is room for twice as many.
+/// Decoded bytes are handed on once there are this many. Otherwise a decoder that stops at each block
+/// would hand on small pieces. The buffer has room for twice as many.
 const ENOUGH: usize = 112 * 1024;
 
 /// The first pass over gzip bytes.
@@ -27,7 +28,7 @@ pub(crate) struct GzipPass {
     /// No member is open: the next bytes are a header, padding, or the end.
     between: bool,
     members: u64,
-    /// Where zeros begin that follow the last member.
+    /// Offset of the zeros that follow the last member.
     zeros_after: Option<u64>,
     done: bool,
 }
@@ -43,17 +44,18 @@ impl GzipPass {
         }
     }
 
-    /// Where zeros begin that follow the last member, if there are any. Known at the end.
+    /// Returns the offset of the zeros that follow the last member, if there are any. Known at the
+    /// end.
     pub(crate) fn zeros_after(&self) -> Option<u64> {
         self.zeros_after
     }
 
-    /// Decoded bytes that are ready.
+    /// Returns the decoded bytes that are ready.
     pub(crate) fn ready(&self) -> &[u8] {
         self.member.ready()
     }
 
-    /// Lets go of the bytes that are ready and makes the next ones; none at the end.
+    /// Discards the bytes that are ready and decodes the next ones. At the end there are none.
     pub(crate) fn advance(
         &mut self,
         input: &mut Input,
@@ -79,7 +81,7 @@ impl GzipPass {
                 at,
             });
         }
-        // More than there is room for does not come before the next look.
+        // One step decodes at most as many bytes as there is room for.
         let until = match spans.wants_point_within(self.member.room()) {
             true => Until::Block,
             false => Until::Buffer,
@@ -101,13 +103,14 @@ impl GzipPass {
         Ok(())
     }
 
-    /// Steps to the next member; false at the end of the data.
+    /// Goes to the next member. Returns false at the end of the data.
     fn next_member(&mut self, input: &mut Input, spans: &mut impl Cut) -> Result<bool, BlobError> {
         let at = input.position();
         match input.peek(2)? {
             [0x1f, 0x8b, ..] => {}
             [] if self.members > 0 => return Ok(false),
-            // Tapes and some tools pad with zeros, which gzip(1) ignores too. Go's compress/gzip fails.
+            // Tapes and some tools pad with zeros. gzip(1) ignores them too; Go's compress/gzip
+            // fails.
             [0, ..] if self.members > 0 => {
                 self.zeros_after = Some(at);
                 return input.only_zeros_left().map(|()| false);
@@ -129,7 +132,7 @@ impl GzipPass {
     }
 }
 
-/// Decodes what follows a seek point, as far as it is asked to.
+/// Decodes from a seek point on, as far as bytes are requested.
 pub(crate) struct GzipStream {
     member: Member,
     ahead: Ahead,
@@ -144,8 +147,8 @@ impl GzipStream {
         }
     }
 
-    /// Begins at a block inside a member: `bits` of the byte before it are still unread, and `window`
-    /// is the output before it.
+    /// Begins at a block inside a member: `bits` bits of the byte before it are still unread, and
+    /// `window` is the output before it.
     pub(crate) fn at_block(
         source: &dyn ReadAt,
         at: u64,
@@ -163,7 +166,7 @@ impl GzipStream {
         })
     }
 
-    /// Fills `out` with the bytes that come next.
+    /// Fills `out` with the next bytes.
     pub(crate) fn fill(&mut self, source: &dyn ReadAt, mut out: &mut [u8]) -> io::Result<()> {
         loop {
             let n = self.member.ready().len().min(out.len());
@@ -186,7 +189,7 @@ impl GzipStream {
         }
     }
 
-    /// Memory that it takes, in bytes.
+    /// Returns the memory that it takes, in bytes.
     pub(crate) fn footprint(&self) -> usize {
         Member::FOOTPRINT + self.ahead.footprint()
     }

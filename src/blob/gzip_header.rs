@@ -1,5 +1,7 @@
-//! The header of a gzip member (RFC 1952, 2.3.1), read byte by byte: some of its fields are as long as they
-//! like. What they say is of no use here; where the header ends is, and whether it is one.
+//! The header of a gzip member (RFC 1952, 2.3.1).
+//!
+//! It is read byte by byte, since some of its fields can have any length. Their contents are not
+//! used. What matters is whether it is a valid header, and where it ends.
 
 use std::io;
 
@@ -17,21 +19,21 @@ const RESERVED: u8 = 0b1110_0000;
 pub(super) struct Header {
     field: Field,
     flags: u8,
-    /// Of all bytes before the checksum.
+    /// The checksum of all bytes before the checksum field.
     crc: crc32fast::Hasher,
 }
 
 #[derive(Clone, Copy)]
 enum Field {
-    /// The byte of this number of those that each header has.
+    /// A byte of the fixed part, with its number.
     Fixed(u8),
-    /// The length of the extra field, of which the lower byte may be there.
+    /// The length of the extra field: the lower byte, if it was read.
     ExtraLen(Option<u8>),
-    /// So many bytes of it are to come.
+    /// The extra field: the number of bytes that are missing.
     Extra(u16),
     Name,
     Comment,
-    /// The lower half of the checksum, of which the lower byte may be there.
+    /// The lower half of the checksum: the lower byte, if it was read.
     Crc(Option<u8>),
 }
 
@@ -42,12 +44,12 @@ impl Default for Field {
 }
 
 impl Header {
-    /// Takes bytes; tells how many, and whether the header has ended.
+    /// Reads bytes of the header. Returns how many were used, and whether the header has ended.
     ///
     /// # Errors
-    /// If it is none.
+    /// If the bytes are not a valid header.
     pub(super) fn step(&mut self, input: &[u8]) -> io::Result<(usize, bool)> {
-        // The checksum is of all before it; that is in this input, or has been in earlier ones.
+        // The checksum covers all bytes before it, in this input and in earlier ones.
         for (n, &byte) in input.iter().enumerate() {
             if matches!(self.field, Field::Crc(None)) {
                 self.crc.update(input.get(..n).unwrap_or_default());
@@ -63,7 +65,8 @@ impl Header {
         Ok((input.len(), false))
     }
 
-    /// Takes a byte, and tells to what field the next one belongs.
+    /// Reads a byte. Returns the field that the next byte belongs to, or `None` if the header has
+    /// ended.
     fn take(&mut self, byte: u8) -> io::Result<Option<Field>> {
         Ok(match (self.field, byte) {
             (Field::Fixed(0), 0x1f) | (Field::Fixed(1), 0x8b) | (Field::Fixed(2), 8) => {
@@ -99,7 +102,7 @@ impl Header {
         })
     }
 
-    /// The field behind this one, if there is another.
+    /// Returns the field after this one, if there is another.
     fn following(&self) -> Option<Field> {
         let before = match self.field {
             Field::Fixed(n @ ..9) => return Some(Field::Fixed(n + 1)),

@@ -1,4 +1,4 @@
-//! The stored bytes of a blob on their way into a decoder, hashed as they pass.
+//! The stored bytes of a blob, read for a decoder and hashed as they are read.
 
 use std::io;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use super::{BlobError, Codec, Digest, Hasher, ReadAt};
 /// Stored bytes are read in pieces of this size.
 const INPUT_LEN: usize = 256 * 1024;
 
-/// The compressed bytes of a pass, hashed as they are read.
+/// A buffer of the stored bytes of a blob, which are hashed as they are read.
 pub(crate) struct Input {
     source: Arc<dyn ReadAt>,
     buf: Box<[u8]>,
@@ -20,7 +20,7 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    /// Starts at the first byte. With a hasher, all bytes go through it.
+    /// Starts at the first byte. If there is a hasher, it is given all bytes.
     pub(crate) fn new(source: Arc<dyn ReadAt>, hasher: Option<Hasher>) -> Self {
         Self {
             source,
@@ -32,12 +32,13 @@ impl Input {
         }
     }
 
-    /// The bytes that are not used yet, at least one unless the source has ended.
+    /// Returns the bytes that are not used yet: at least one unless the source has ended.
     pub(crate) fn fill(&mut self) -> Result<&[u8], BlobError> {
         self.peek(1)
     }
 
-    /// Like [`Input::fill`], but at least `n` bytes (at most [`INPUT_LEN`]) if there are as many.
+    /// Like [`Input::fill`], but returns at least `n` bytes (at most [`INPUT_LEN`]) unless the source
+    /// ends before.
     pub(crate) fn peek(&mut self, n: usize) -> Result<&[u8], BlobError> {
         if self.filled - self.used < n {
             self.buf.copy_within(self.used..self.filled, 0);
@@ -61,7 +62,7 @@ impl Input {
         Ok(self.buf.get(self.used..self.filled).unwrap_or_default())
     }
 
-    /// What of the source is in memory and not used yet.
+    /// Returns the bytes that are in memory and not used yet.
     pub(crate) fn buffered(&self) -> &[u8] {
         self.buf.get(self.used..self.filled).unwrap_or_default()
     }
@@ -70,12 +71,12 @@ impl Input {
         self.used = (self.used + n).min(self.filled);
     }
 
-    /// Offset in the source of the next byte that is not used.
+    /// Returns the offset in the source of the next byte that is not used.
     pub(crate) fn position(&self) -> u64 {
         self.read - (self.filled - self.used) as u64
     }
 
-    /// Reads to the end, which must be zeros.
+    /// Reads to the end of the source. Fails if there is a byte that is not zero.
     pub(crate) fn only_zeros_left(&mut self) -> Result<(), BlobError> {
         loop {
             let at = self.position();
@@ -92,12 +93,14 @@ impl Input {
         }
     }
 
-    /// The digest of all bytes, which must have been read to their end.
+    /// Returns the digest of all bytes, which must have been read to their end. `None` without a
+    /// hasher.
     pub(crate) fn digest(&mut self) -> Option<Digest> {
         self.hasher.take().map(Hasher::finish)
     }
 
-    /// Reads to the end, for the digest. `progress` is told how far that is.
+    /// Reads to the end of the source, so that all bytes are hashed. `progress` is called with the
+    /// number of bytes read so far.
     pub(crate) fn drain(&mut self, progress: &mut dyn FnMut(u64)) -> Result<(), BlobError> {
         loop {
             let n = self.fill()?.len();

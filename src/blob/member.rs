@@ -10,19 +10,19 @@ use super::inflate::{Inflater, Step, Stop, Until};
 /// CRC-32 and length at the end of a member.
 const TRAILER_LEN: usize = 8;
 
-/// A member that is being decoded. It is fed in pieces of any size.
+/// A member that is being decoded. Its input can arrive in pieces of any size.
 pub(super) struct Member {
     at: At,
     inflater: Inflater,
-    /// What the trailer must say, where somebody wants to know.
+    /// What the trailer is compared with. `None` if it is not compared.
     check: Option<Check>,
 }
 
-/// Where in the member it is.
+/// The position in the member.
 enum At {
     Header(Header),
     Data,
-    /// So many bytes of the trailer are there.
+    /// The bytes of the trailer that were read, and their number.
     Trailer([u8; TRAILER_LEN], usize),
 }
 
@@ -34,10 +34,10 @@ struct Check {
 }
 
 impl Member {
-    /// Memory that one takes, in bytes, more or less.
+    /// Approximate memory of a member's decoder, in bytes.
     pub(super) const FOOTPRINT: usize = Inflater::FOOTPRINT;
 
-    /// One that begins with its header, and whose trailer is compared.
+    /// Begins at the header of a member. The trailer is compared.
     pub(super) fn checked() -> Self {
         Self {
             check: Some(Check::default()),
@@ -45,7 +45,8 @@ impl Member {
         }
     }
 
-    /// One that begins with its header. Who uses its bytes checks them in another way.
+    /// Begins at the header of a member. The trailer is not compared: the caller checks the bytes in
+    /// another way.
     pub(super) fn unchecked() -> Self {
         Self {
             at: At::Header(Header::default()),
@@ -54,7 +55,7 @@ impl Member {
         }
     }
 
-    /// One that begins before a block: as [`Inflater::resume`].
+    /// Begins before a block, like [`Inflater::resume`].
     pub(super) fn resumed(bits: u8, byte: u8, window: &[u8]) -> Self {
         let mut member = Self::unchecked();
         member.at = At::Data;
@@ -62,19 +63,19 @@ impl Member {
         member
     }
 
-    /// Begins with the header of the next one. What nobody has taken stays.
+    /// Begins at the header of the next member. Output that has not been taken stays.
     pub(super) fn restart(&mut self) {
         self.at = At::Header(Header::default());
         self.inflater.restart();
         self.check = self.check.as_ref().map(|_| Check::default());
     }
 
-    /// Decodes until input or room runs out, the member ends, or, if that is wanted, a block begins. It
-    /// also returns at the end of the data, so that they can be [accounted](Self::account) for before
-    /// the trailer is compared.
+    /// Decodes until the input or the room for output runs out, the member ends, or (with
+    /// [`Until::Block`]) a block begins. It also returns at the end of the deflate data, so that the
+    /// caller can [account](Self::account) for the last bytes before the trailer is compared.
     ///
     /// # Errors
-    /// If it is no gzip member, or not what its trailer says.
+    /// If the bytes are not a gzip member, or do not match its trailer.
     pub(super) fn step(&mut self, input: &[u8], until: Until) -> io::Result<Step> {
         match &mut self.at {
             At::Header(header) => {
@@ -115,7 +116,8 @@ impl Member {
         }
     }
 
-    /// Tells of the `n` bytes that the last step has added.
+    /// Adds the last `n` decoded bytes, which the last step produced, to the checksums and to
+    /// `spans`.
     pub(super) fn account(&mut self, n: usize, spans: &mut impl Cut) {
         let ready = self.inflater.ready();
         let new = ready.get(ready.len().saturating_sub(n)..);
@@ -129,22 +131,22 @@ impl Member {
         }
     }
 
-    /// Decoded bytes that nobody has taken.
+    /// Returns the decoded bytes that have not been taken.
     pub(super) fn ready(&self) -> &[u8] {
         self.inflater.ready()
     }
 
-    /// How many bytes can be added to them.
+    /// Returns how many bytes of output there is room for.
     pub(super) fn room(&self) -> usize {
         self.inflater.room()
     }
 
-    /// Takes so many of them. Only when all are taken there is room again.
+    /// Takes `n` bytes of the output. Room is made only when all output is taken.
     pub(super) fn take(&mut self, n: usize) {
         self.inflater.take(n);
     }
 
-    /// The output that what follows may refer to.
+    /// Returns the output that the next bytes may refer to.
     pub(super) fn window(&self) -> &[u8] {
         self.inflater.window()
     }
@@ -179,7 +181,7 @@ mod tests {
     use super::super::gzip_header::{FCOMMENT, FEXTRA, FHCRC, FNAME};
     use super::*;
 
-    /// Decodes a member, fed in pieces of this length; its bytes, and how much of the input it is.
+    /// Decodes a member in pieces of `piece` bytes. Returns its bytes, and how much input was used.
     fn decode(bytes: &[u8], piece: usize) -> io::Result<(Vec<u8>, usize)> {
         let mut member = Member::checked();
         let (mut out, mut used) = (Vec::new(), 0);
@@ -204,7 +206,7 @@ mod tests {
         message
     }
 
-    /// A member with these flags, the fields that belong to them, and a checksum of its header.
+    /// A member with these flags, the fields that belong to them, and the checksum of its header.
     fn member(flags: u8, fields: &[u8]) -> Vec<u8> {
         let mut bytes = vec![0x1f, 0x8b, 8, flags, 1, 2, 3, 4, 0, 3];
         bytes.extend(fields);
@@ -212,7 +214,7 @@ mod tests {
             let crc = crc32fast::hash(&bytes) as u16;
             bytes.extend(crc.to_le_bytes());
         }
-        // One stored block, the CRC-32 of "imgfs\n" by gzip(1), its length.
+        // One stored block, the CRC-32 of "imgfs\n" as computed by gzip(1), and its length.
         bytes.extend([1, 6, 0, 0xf9, 0xff]);
         bytes.extend(b"imgfs\n");
         bytes.extend(0xf1f7_f7ce_u32.to_le_bytes());
@@ -222,7 +224,7 @@ mod tests {
 
     #[test]
     fn headers_with_every_field() {
-        // 1f, 8b and zeros in the extra field are bytes like others.
+        // The bytes 1f, 8b and 0 have no special meaning in the extra field.
         let extra = [&[5, 0][..], &[0x1f, 0x8b, 0, 0, 9]].concat();
         let long = [&[0, 3][..], &[7; 768]].concat();
         let (name, comment) = (&b"layer.tar\0"[..], &b"\0"[..]);

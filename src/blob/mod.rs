@@ -1,18 +1,19 @@
-//! A blob is a sequence of bytes with a digest: a layer, a manifest, an archive. This room gives
-//! random access into one, whatever it is compressed with, and knows nothing of what it holds.
+//! Random access to blobs. A blob is a sequence of bytes with a digest: a layer, a manifest, an
+//! archive.
 //!
-//! It works in two steps:
+//! This layer handles every supported compression, and knows nothing of a blob's contents. It works
+//! in two steps:
 //!
-//! 1. [`Pass`] reads the blob once, from front to back. While the decoded bytes stream by, it
-//!    hashes them, checks the digest, and cuts the output into [`Span`]s: pieces that can be
-//!    decoded again alone, each with a checksum of its decoded bytes. They are written into a file
-//!    of the cache, to which others may add what they learned from the bytes.
-//! 2. [`SpanReader`] answers random reads from those spans. A decoded span goes into a
-//!    [`SpanCache`] that all blobs share; a span whose checksum has changed since the pass is an
-//!    I/O error and its bytes are never shown. For who reads forward the next spans are decoded
-//!    ahead.
+//! 1. [`Pass`] reads the blob once, from front to back. While it decodes the bytes, it hashes them,
+//!    checks the digest, and cuts the output into [`Span`]s: pieces that can be decoded again on
+//!    their own, each with a checksum of its decoded bytes. The spans are written to a file of the
+//!    cache, to which other layers may add what they learned from the bytes.
+//! 2. [`SpanReader`] answers random reads from the spans. Decoded spans are kept in a [`SpanCache`]
+//!    that all blobs share. If the checksum of a span does not match the one from the pass, the read
+//!    fails with an I/O error, and the bytes are never shown. During sequential reads the next spans
+//!    are decoded ahead.
 //!
-//! Only this room decompresses. Bytes come from a [`ReadAt`], which may itself be a
+//! No other layer decompresses blobs. Bytes come from a [`ReadAt`], which may itself be a
 //! [`SpanReader`]: that is how a gzip layer in a gzip archive is read.
 
 mod ahead;

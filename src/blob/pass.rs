@@ -1,4 +1,4 @@
-//! The one pass over a blob: decode, hash, cut into spans.
+//! The first pass over a blob, which decodes it, hashes it, and cuts it into spans.
 
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
@@ -10,40 +10,44 @@ use super::spans::Origin;
 use super::{BlobError, Codec, Digest, Hasher, ReadAt};
 use crate::cache::Writer;
 
-/// The first reading of a blob, from front to back. Read the decoded bytes, then call
-/// [`Pass::finish`], which checks what the descriptor said.
+/// The first read of a blob, from front to back.
+///
+/// Read the decoded bytes, then call [`Pass::finish`], which checks the digests.
 pub struct Pass {
     codec: Codec,
     input: Input,
     decoder: CodecPass,
     spans: SpanBuilder,
-    /// How many of the decoder's bytes are used.
+    /// The number of the decoder's ready bytes that are used.
     used: usize,
-    /// What the digest of the stored bytes must be.
+    /// The expected digest of the stored bytes.
     expected: Option<Digest>,
-    /// What that of the decoded bytes must be, and what computes it unless they are the same bytes.
+    /// The expected digest of the decoded bytes, and their hasher. There is no hasher if the decoded
+    /// bytes are the stored bytes.
     decoded: Option<(Digest, Option<Hasher>)>,
 }
 
-/// What a pass has learned.
+/// What a pass has learned about a blob.
 pub struct PassResult {
-    /// The compression that the bytes had.
+    /// The compression of the bytes.
     pub codec: Codec,
-    /// The file, with the sections of the spans in it; more may be added.
+    /// The file, with the sections of the spans. More sections can be added.
     pub writer: Writer,
     /// Length of the blob as stored, in bytes.
     pub stored_size: u64,
-    /// Digest of the blob as stored, unless the pass was one over an archive.
+    /// Digest of the blob as stored, unless it is an archive.
     pub digest: Option<Digest>,
     /// Digest of the decoded bytes, if it is known.
     pub diff_id: Option<Digest>,
-    /// Where zeros begin that follow the last gzip member, in bytes of the blob as stored.
+    /// Offset of the zeros that follow the last gzip member, in bytes of the blob as stored.
     pub zeros_after_gzip: Option<u64>,
 }
 
 impl Pass {
-    /// Begins to read `source` and to write its spans. `expected` is the digest of the bytes as
-    /// stored, `decoded` that of the decoded ones; each is checked if it is given.
+    /// Begins to read `source` and to write its spans to `writer`.
+    ///
+    /// `expected` is the digest of the stored bytes, and `decoded` is the digest of the decoded
+    /// bytes. Each is checked if it is given.
     ///
     /// # Errors
     /// If the first bytes cannot be read or belong to an unsupported compression.
@@ -57,7 +61,7 @@ impl Pass {
         let hasher = named.map_or_else(Hasher::sha256, Hasher::like);
         let mut pass = Self::begin(source, Some(hasher), writer)?;
         pass.decoded = decoded.map(|digest| {
-            // Bytes that are not compressed are hashed once.
+            // Uncompressed bytes are hashed only once.
             let same = pass.codec == Codec::Plain
                 && expected
                     .as_ref()
@@ -69,7 +73,7 @@ impl Pass {
         Ok(pass)
     }
 
-    /// The same for an archive, which has no digest.
+    /// Like [`Pass::new`], but for an archive, which has no digest.
     ///
     /// # Errors
     /// As [`Pass::new`].
@@ -102,12 +106,12 @@ impl Pass {
         })
     }
 
-    /// Offset in the stored bytes up to which the pass has read: its progress.
+    /// Returns how many stored bytes were used so far, as a measure of progress.
     pub fn stored_position(&self) -> u64 {
         self.input.position()
     }
 
-    /// Makes the next decoded bytes; none at the end.
+    /// Decodes the next bytes. At the end there are none.
     fn refill(&mut self) -> Result<(), BlobError> {
         self.used = 0;
         self.decoder.advance(&mut self.input, &mut self.spans)?;
@@ -117,16 +121,16 @@ impl Pass {
         Ok(())
     }
 
-    /// The decoded bytes that are ready.
+    /// Returns the decoded bytes that are ready.
     fn ready(&self) -> &[u8] {
         let ready = self.decoder.ready(&self.input);
         ready.get(self.used..).unwrap_or_default()
     }
 
-    /// Reads what is left and checks the digests.
+    /// Reads the rest of the blob and checks the digests.
     ///
     /// # Errors
-    /// If the rest cannot be decoded, or a digest is not the one expected.
+    /// If the rest cannot be decoded, or a digest is not the expected one.
     pub fn finish(mut self) -> Result<PassResult, BlobError> {
         let mut decode_rest = || {
             loop {
@@ -160,8 +164,11 @@ impl Pass {
         })
     }
 
-    /// After a failure: reads the rest of the stored bytes to tell a damaged blob from one that was
-    /// broken when the image was built. The digest decides, so it is the better message.
+    /// Finds the cause of a failure.
+    ///
+    /// Reads the rest of the stored bytes, to distinguish a blob that was damaged from one that was
+    /// built broken. If the digest does not match, returns that error instead of `error`, since it
+    /// explains more.
     pub fn explain(mut self, error: BlobError) -> BlobError {
         let drained = self.input.drain(&mut |_| ());
         let digest = self.input.digest();
@@ -172,7 +179,7 @@ impl Pass {
     }
 }
 
-/// Compares a digest with the one that was expected, if one was.
+/// Compares a digest with the expected one, if there is one.
 fn check(expected: Option<&Digest>, actual: Option<&Digest>) -> Result<(), BlobError> {
     match (expected, actual) {
         (Some(expected), Some(actual)) if expected != actual => Err(BlobError::Digest {

@@ -1,5 +1,5 @@
-//! A blob that is not compressed. It is still cut into spans, so that every read goes through the
-//! same checksums and the same cache.
+//! A blob that is not compressed. It is cut into spans too, so that every read goes through the same
+//! checksums and the same cache.
 
 use std::io;
 
@@ -11,20 +11,20 @@ use super::spans::{Origin, PIECE_LEN};
 /// The first pass over plain bytes.
 #[derive(Default)]
 pub(crate) struct PlainPass {
-    /// Bytes of the input that were handed out last, and are still in its buffer.
+    /// The number of bytes that were handed out last. They are still in the input's buffer.
     lent: usize,
-    /// How many were handed out in all.
+    /// The number of bytes that were handed out in all.
     at: u64,
 }
 
 impl PlainPass {
-    /// The bytes that are ready.
+    /// Returns the bytes that are ready.
     pub(crate) fn ready<'a>(&self, input: &'a Input) -> &'a [u8] {
         input.buffered().get(..self.lent).unwrap_or_default()
     }
 
-    /// Lets go of the bytes that are ready and takes in the next ones, which stay in the input's buffer
-    /// until the next call; none at the end.
+    /// Discards the bytes that are ready and takes the next ones, which stay in the input's buffer
+    /// until the next call. At the end there are none.
     pub(crate) fn advance(
         &mut self,
         input: &mut Input,
@@ -38,7 +38,7 @@ impl PlainPass {
             spans.point(Origin::Plain { at });
         }
         let chunk = input.fill()?;
-        // A chunk never crosses the end of a span, whose length fits a usize.
+        // A chunk never crosses the end of a span. The length of a span fits a `usize`.
         let room = (u64::from(PIECE_LEN) - inside) as usize;
         let chunk = chunk.get(..room).unwrap_or(chunk);
         spans.bytes(chunk, None);
@@ -48,7 +48,7 @@ impl PlainPass {
     }
 }
 
-/// Reads the span that begins at `at`.
+/// Reads the bytes of a span that begins at offset `at`.
 pub(crate) fn decode(source: &dyn super::ReadAt, at: u64, out: &mut [u8]) -> io::Result<()> {
     source.read_exact_at(out, at)
 }

@@ -1,12 +1,13 @@
-//! What is written while an image is mounted gets its name in the cache in the background: the disk may
-//! take longer than any reader wants to wait.
+//! Publishes side files in the background.
+//!
+//! Giving a file its name in the cache may take the disk longer than a reader should wait.
 
 use std::time::Duration;
 
 use crate::background::Background;
 use crate::cache::{CacheDir, Unpublished};
 
-/// Gives files their names.
+/// Gives files their names in the cache.
 pub(super) struct Publisher {
     disk: CacheDir,
     background: Background,
@@ -18,12 +19,13 @@ impl Publisher {
         Self { disk, background }
     }
 
-    /// Where the files are.
+    /// Returns the cache directory.
     pub(super) fn disk(&self) -> &CacheDir {
         &self.disk
     }
 
-    /// Publishes a file. That it fails costs the next mount its time, and this one nothing.
+    /// Publishes a file in the background. If that fails, the next mount has to make the file again,
+    /// and this mount is not affected.
     pub(super) fn publish(&self, file: Unpublished) {
         let disk = self.disk.clone();
         let unkept = |error| {
@@ -37,7 +39,7 @@ impl Publisher {
         begun.unwrap_or_else(unkept);
     }
 
-    /// Waits until all are published; false if that takes longer.
+    /// Waits until all files are published. Returns false if that takes longer than `timeout`.
     pub(super) fn wait(&self, timeout: Duration) -> bool {
         self.background.wait(timeout)
     }

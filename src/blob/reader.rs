@@ -1,5 +1,5 @@
-//! Random reads in a blob's decoded bytes, span by span; and for who reads forward, the spans that
-//! come next, decoded ahead.
+//! Random reads of a blob's decoded bytes. They are decoded span by span, and for sequential readers
+//! the next spans are decoded ahead.
 
 use std::io;
 use std::ops::{Deref, Range};
@@ -13,19 +13,20 @@ use super::spans::Origin;
 use super::stream::Streams;
 use super::{Place, ReadAt, SpanCache, SpanTable};
 
-/// Nobody is decoded for further ahead than this. A cache that is small allows less.
+/// The maximum number of bytes that are decoded ahead of a reader. A small cache reduces it.
 const AHEAD: usize = 8 << 20;
 
-/// So many spans of a stretch are decoded before others get their turn.
+/// The number of spans of a stretch that one background job decodes, before other jobs get their
+/// turn.
 const FINISHED_AT_ONCE: u64 = 32;
 
-/// A blob's decoded bytes, readable at any offset. A clone shares what was decoded.
+/// A blob's decoded bytes, readable at any offset. Clones share the decoded spans.
 #[derive(Clone)]
 pub struct SpanReader {
     blob: Arc<Blob>,
 }
 
-/// What a span is decoded from. Shared with the threads that decode ahead.
+/// What spans are decoded from. Shared with the threads that decode ahead.
 struct Blob {
     source: Arc<dyn ReadAt>,
     table: SpanTable,
@@ -36,7 +37,7 @@ struct Blob {
     aside: Aside,
 }
 
-/// Bytes that lie in one decoded span, as they are there: nothing is copied.
+/// Bytes of one decoded span, without a copy.
 #[derive(Clone, Debug)]
 pub struct SpanSlice {
     bytes: SpanBytes,
@@ -52,7 +53,7 @@ impl Deref for SpanSlice {
 }
 
 impl SpanSlice {
-    /// What lies at `range` of it, as far as there is something.
+    /// Returns the part of the slice in `range`, cut off at its end.
     pub fn slice(&self, range: Range<usize>) -> Self {
         let at = |n: usize| self.range.start.saturating_add(n).min(self.range.end);
         Self {
@@ -62,13 +63,13 @@ impl SpanSlice {
     }
 }
 
-/// Where a span lies in the decoded blob.
+/// The position of a span in the decoded blob.
 #[derive(Clone, Copy)]
 struct Found {
     number: u32,
     start: u64,
     len: usize,
-    /// The span that it lies within, if it does.
+    /// The number of the head, if the span lies in a stretch.
     head: Option<u64>,
 }
 
@@ -90,7 +91,7 @@ impl Blob {
         (self.id, place.number)
     }
 
-    /// Fills `out`, which is as long as the span, with the bytes of the span of that number.
+    /// Fills `out`, which is as long as the span, with the bytes of the span with that number.
     fn decode(&self, number: u32, out: &mut [u8]) -> io::Result<()> {
         let span = self.table.span(number.into()).ok_or_else(damaged)?;
         if let Origin::Within { head } = span.origin {
@@ -116,8 +117,9 @@ impl Blob {
         Ok(bytes)
     }
 
-    /// Has the rest of a stretch decoded and written aside, a few spans at a time between others that
-    /// want to be decoded ahead: so that the next mount finds it, and who goes on reading too.
+    /// Decodes the rest of a stretch in the background and writes it to the side file, for later
+    /// reads and the next mount. It is done a few spans at a time, between other jobs that decode
+    /// ahead.
     fn finish(self: &Arc<Self>, head: u64) {
         let blob = Arc::downgrade(self);
         let pushed = self.cache.prefetcher.push(move || {
@@ -133,7 +135,7 @@ impl Blob {
         }
     }
 
-    /// Takes note of a read, and has decoded ahead what its reader will want next.
+    /// Records a read. If its reader is sequential, requests that the next spans are decoded ahead.
     fn note(self: &Arc<Self>, offset: u64, len: usize) {
         let limit = self.cache.prefetch_limit().min(AHEAD) as u64;
         let wanted = {
@@ -147,11 +149,12 @@ impl Blob {
             && let Some(place) = self.find(at)
         {
             at = place.start + place.len as u64;
-            // The span that holds what was just read is there, or is being decoded by its reader.
+            // The span that was just read is in the cache, or its reader decodes it.
             if place.start <= offset || self.cache.has(self.key(place)) {
                 continue;
             }
-            // Within another span, nobody is to wait for what comes before.
+            // In a stretch, only spans that are in the side file are decoded ahead: others need all
+            // spans before them.
             if let Some(head) = place.head
                 && !self.aside.has(head, place.number.into())
             {
@@ -174,9 +177,10 @@ impl Blob {
 }
 
 impl Found {
-    /// Which bytes of the span are the `len` from `offset` on, as far as it reaches.
+    /// Returns the range of the span's bytes that holds the `len` bytes from `offset` on, cut off at
+    /// the end of the span.
     fn range(self, offset: u64, len: usize) -> Range<usize> {
-        // What `find` has found holds the offset; a span's length fits a usize.
+        // The span holds `offset`, since `find` has returned it. The length of a span fits a `usize`.
         let from = usize::try_from(offset.saturating_sub(self.start)).unwrap_or(usize::MAX);
         let from = from.min(self.len);
         from..from.saturating_add(len).min(self.len)
@@ -184,7 +188,8 @@ impl Found {
 }
 
 impl SpanReader {
-    /// Reads the spans of `table`, which a [`Pass`](super::Pass) over the same `source` made.
+    /// Creates a reader of the spans of `table`, which a [`Pass`](super::Pass) over the same `source`
+    /// made.
     pub fn new(source: Arc<dyn ReadAt>, table: SpanTable, cache: Arc<SpanCache>) -> Self {
         let id = cache.register();
         let aside = cache.aside(source.clone(), table.clone());
@@ -200,7 +205,8 @@ impl SpanReader {
         }
     }
 
-    /// What [`SpanReader::slice`] would return, if its span is in the cache. Waits for nobody.
+    /// Like [`SpanReader::slice`], but returns `None` if the span is not in the cache. Never waits
+    /// for a decoder.
     pub fn peek(&self, offset: u64, len: usize) -> Option<SpanSlice> {
         self.blob.note(offset, len);
         let place = self.blob.find(offset)?;
@@ -209,7 +215,8 @@ impl SpanReader {
         Some(SpanSlice { bytes, range })
     }
 
-    /// The bytes from `offset` on, as far as they lie in one span and at most `len`; none at the end.
+    /// Returns up to `len` bytes from `offset` on, cut off at the end of their span. `None` at the
+    /// end of the blob.
     ///
     /// # Errors
     /// As [`ReadAt::read_at`].
@@ -226,7 +233,8 @@ impl SpanReader {
         Ok(Some(SpanSlice { bytes, range }))
     }
 
-    /// The whole span that holds `offset`, and where it begins, if it is in the cache.
+    /// Returns the whole span that holds `offset`, and the offset at which it begins, if it is in the
+    /// cache.
     pub fn around(&self, offset: u64) -> Option<(u64, SpanSlice)> {
         let place = self.blob.find(offset)?;
         let bytes = self.blob.cache.glance(self.blob.key(place))?;
@@ -235,7 +243,7 @@ impl SpanReader {
     }
 }
 
-/// What a checksum says that does not match.
+/// Returns the error for bytes that do not match their checksum.
 pub(super) fn changed() -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidData,
@@ -287,7 +295,7 @@ mod tests {
     use super::*;
     use crate::cache::{CacheDir, Key, Kind, Writer};
 
-    /// Bytes that compress a little, with runs of zeros that make long matches.
+    /// Bytes that compress a little, with runs of zeros that give long matches.
     fn sample(len: usize) -> Vec<u8> {
         let mut state = 1_u64;
         let mut bytes = Vec::with_capacity(len);
@@ -364,9 +372,9 @@ mod tests {
         check(gzip(&bytes), Codec::Gzip, &bytes);
     }
 
-    /// Decoding can begin again at the first block after each 2.5 MiB. At its usual level zlib ends a
-    /// block after some 16,000 symbols; here that are mostly literals, so blocks are of some 16 KB, and
-    /// 9 MB have three such places.
+    /// Decoding can begin again at the first block after each 2.5 MiB. At its default level zlib ends
+    /// a block after about 16,000 symbols. Here these are mostly literals, so a block has about 16
+    /// KB, and 9 MB have three such places.
     #[test]
     fn gzip_is_cut_at_blocks() {
         let mut state = 1_u64;
@@ -492,7 +500,7 @@ mod tests {
             magic in prop_oneof![
                 Just(vec![0x1f, 0x8b, 8, 0]),
                 Just(vec![0x28, 0xb5, 0x2f, 0xfd]),
-                // A stream without checks, and the header of a block that says nothing of itself.
+                // A stream without checks, and the header of a block that does not state its lengths.
                 Just(hex("fd377a585a000000ff12d941")),
                 Just(hex("fd377a585a000000ff12d941020021010c0000008f98419c")),
                 Just(vec![]),

@@ -1,4 +1,4 @@
-//! Decoding that begins in the middle of a blob: at the place where a span says that it can.
+//! Decoders that begin in the middle of a blob, at the start of a span.
 
 use std::io;
 
@@ -9,9 +9,9 @@ use super::xz::XzStream;
 use super::zstd::ZstdStream;
 use super::{ReadAt, plain};
 
-/// A decoder that has begun at the start of a span and can go on behind its end.
+/// A decoder that has begun at the start of a span, and can go on after its end.
 pub(super) enum Restart {
-    /// Nothing to decode: where the next byte is.
+    /// Plain bytes, which need no decoder: the offset of the next byte.
     Plain(u64),
     Gzip(Box<GzipStream>),
     Zstd(ZstdStream),
@@ -19,8 +19,10 @@ pub(super) enum Restart {
 }
 
 impl Restart {
-    /// Begins at the first byte of a span. A span within another has no place to begin:
-    /// `InvalidInput`.
+    /// Begins at the first byte of a span.
+    ///
+    /// # Errors
+    /// `InvalidInput` if decoding cannot begin at this span.
     pub(super) fn new(source: &dyn ReadAt, table: &SpanTable, span: &Span) -> io::Result<Self> {
         Ok(match span.origin {
             Origin::Plain { at } => Self::Plain(at),
@@ -37,7 +39,7 @@ impl Restart {
         })
     }
 
-    /// Fills `out` with the bytes that come next.
+    /// Fills `out` with the next bytes.
     pub(super) fn fill(&mut self, source: &dyn ReadAt, out: &mut [u8]) -> io::Result<()> {
         match self {
             Self::Plain(at) => {
@@ -51,7 +53,7 @@ impl Restart {
         }
     }
 
-    /// Memory that it takes, in bytes.
+    /// Returns the memory that it takes, in bytes.
     pub(super) fn footprint(&self) -> usize {
         match self {
             Self::Plain(_) => 0,

@@ -1,4 +1,4 @@
-//! Random access to bytes that are already there: a file, or a stretch of something larger.
+//! Random access to bytes that exist already: a file, or a part of another source.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,19 +7,20 @@ use std::sync::Arc;
 
 use crate::cache::Identity;
 
-/// Bytes that can be read at any offset, from several threads at once.
+/// Bytes that can be read at any offset, from several threads at the same time.
 pub trait ReadAt: Send + Sync {
-    /// Length in bytes.
+    /// Returns the length in bytes.
     fn size(&self) -> u64;
 
-    /// Reads into `buf` from `offset`; returns how many bytes were read, 0 only at the end
+    /// Reads into `buf` from `offset`. Returns how many bytes were read, which is 0 only at the end
     /// or for an empty `buf`. May read less than asked, like `pread(2)`.
     ///
     /// # Errors
-    /// Whatever the storage reports; `InvalidData` if the bytes are not those that were verified.
+    /// The error of the storage, or `InvalidData` if the bytes are not those that were verified.
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize>;
 
-    /// Where on disk the bytes are, and the state of the file now. `None` if they are in no file.
+    /// Returns where the bytes are on disk, with the current state of the file. `None` if they are
+    /// not in a file.
     fn place(&self) -> Option<Place> {
         None
     }
@@ -27,7 +28,7 @@ pub trait ReadAt: Send + Sync {
     /// Fills `buf` from `offset`.
     ///
     /// # Errors
-    /// `UnexpectedEof` when the bytes end before `buf` is full, otherwise as [`ReadAt::read_at`].
+    /// `UnexpectedEof` if the bytes end before `buf` is full, otherwise as [`ReadAt::read_at`].
     fn read_exact_at(&self, mut buf: &mut [u8], mut offset: u64) -> io::Result<()> {
         while !buf.is_empty() {
             match self.read_at(buf, offset) {
@@ -44,20 +45,20 @@ pub trait ReadAt: Send + Sync {
     }
 }
 
-/// A stretch of a file on disk, in one state of the file.
+/// A range of bytes of a file on disk, in one state of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The file.
+    /// The file and its state.
     pub file: Identity,
-    /// How many times the file is decoded to get at the bytes: 0 for bytes of the file itself.
+    /// The number of times that the file is decoded to get the bytes: 0 for bytes of the file itself.
     pub depth: u8,
-    /// Where they begin.
+    /// Offset of the first byte.
     pub at: u64,
-    /// How many there are.
+    /// Length in bytes.
     pub len: u64,
 }
 
-/// A regular file, its length taken once when it is opened.
+/// A regular file. Its length is read once, when it is opened.
 #[derive(Debug)]
 pub struct FileSource {
     file: File,
@@ -68,7 +69,7 @@ impl FileSource {
     /// Wraps an open file.
     ///
     /// # Errors
-    /// If the file cannot be asked for its length.
+    /// If the length of the file cannot be read.
     pub fn new(file: File) -> io::Result<Self> {
         let size = file.metadata()?.len();
         Ok(Self { file, size })
@@ -110,7 +111,7 @@ impl ReadAt for Bytes {
     }
 }
 
-/// A stretch of another source, for example one member of an archive.
+/// A part of another source, for example one member of an archive.
 #[derive(Clone)]
 pub struct Section {
     inner: Arc<dyn ReadAt>,
@@ -119,7 +120,7 @@ pub struct Section {
 }
 
 impl Section {
-    /// The `size` bytes of `inner` that begin at `start`, cut off where `inner` ends.
+    /// Returns the `size` bytes of `inner` from `start` on, cut off at the end of `inner`.
     pub fn new(inner: Arc<dyn ReadAt>, start: u64, size: u64) -> Self {
         let size = size.min(inner.size().saturating_sub(start));
         Self { inner, start, size }
@@ -204,7 +205,7 @@ pub fn read_all(source: &dyn ReadAt, limit: u64) -> io::Result<Vec<u8>> {
 pub(crate) mod tests {
     use super::*;
 
-    /// Bytes in memory as a source, for tests.
+    /// A source of bytes in memory, for tests.
     pub(crate) struct Memory(pub Vec<u8>);
 
     impl ReadAt for Memory {

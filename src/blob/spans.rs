@@ -1,21 +1,21 @@
-//! Spans: the pieces of a blob that can be decoded alone.
+//! Spans: the pieces of a blob that can be decoded on their own.
 //!
 //! A decoder that has read from the start can only go on. To read the middle of a layer without
-//! decoding what comes before, the first pass notes places where decoding can start again:
+//! decoding everything before it, the first pass records places where decoding can begin again:
 //!
 //! * in gzip at a block boundary, with the 32 KiB of output before it (the window);
 //! * in zstd at the start of a frame;
 //! * in xz at the start of a block;
 //! * in plain bytes anywhere.
 //!
-//! A span reaches from one such place to the next. Where the data offers none for [`SPAN_LIMIT`]
-//! bytes (a zstd layer of one single frame, a large xz block, a gzip block of nothing but zeros), what
-//! follows is cut into pieces of [`PIECE_LEN`] that lie *within* the span before them: to get at one, all before it
-//! is decoded, once (`aside.rs`). So a span is never larger than the limit, whatever the blob looks
-//! like.
+//! A span reaches from one such place to the next. If the data has none for [`SPAN_LIMIT`] bytes (a
+//! zstd layer of a single frame, a large xz block, a gzip block of nothing but zeros), the bytes that
+//! follow are cut into spans of [`PIECE_LEN`] that lie *within* the span before them, its head. To
+//! read one of these, all bytes from the head on are decoded, once (`aside.rs`). Head and spans
+//! together are a stretch. So no span is larger than the limit, in any blob.
 //!
-//! The spans of a blob are two sections of a file of the cache: records of one length, found by
-//! binary search where they lie, and the windows that they point to, each a zstd frame.
+//! The spans of a blob are two sections of a file of the cache: the records, which have a fixed
+//! length and are searched in place, and the windows that they point to, each a zstd frame.
 
 use std::io;
 use std::sync::Arc;
@@ -28,18 +28,19 @@ pub(super) const SIDE: u32 = 1;
 pub(super) const SPANS: u32 = 2;
 
 /// A span of a compressed blob ends at the first place after this many decoded bytes. A window is
-/// kept for each, so smaller spans make a larger index: with this it is a hundredth of the blob.
+/// kept for each span, so smaller spans make a larger index. With this value it is a hundredth of the
+/// blob.
 pub(super) const SPAN_TARGET: u32 = 5 << 19;
 
-/// A span of plain bytes, and one within another. They need no window, so they are small: a read in the
-/// middle of a file then costs little.
+/// Length of a span of plain bytes, and of one within another span, in bytes. They need no window, so
+/// they can be small, and a read in the middle of a file costs little.
 pub(super) const PIECE_LEN: u32 = 256 << 10;
 
-/// No span decodes to more bytes than this. A little more than what zlib puts into one block of
-/// zeros: 16,383 matches of 258 bytes (deflate.c, `lit_bufsize`).
+/// The maximum length of a span in decoded bytes. It is a little more than zlib puts into one block
+/// of zeros: 16,383 matches of 258 bytes (deflate.c, `lit_bufsize`).
 pub(super) const SPAN_LIMIT: u32 = 5 << 20;
 
-/// Length of a record.
+/// Length of a record, in bytes.
 pub(super) const RECORD_LEN: usize = 40;
 
 /// One piece of a blob's decoded bytes.
@@ -53,21 +54,21 @@ pub struct Span {
     pub(super) crc: u32,
     /// Where its bytes come from.
     pub(super) origin: Origin,
-    /// Where in [`SIDE`] its window is, if it has one.
+    /// The position of its window in [`SIDE`], if it has one.
     pub(super) side: Side,
 }
 
-/// A stretch of [`SIDE`].
+/// A range of bytes of [`SIDE`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Side {
     pub at: u64,
     pub len: u32,
 }
 
-/// Where to start decoding to get a span. Offsets are those of the stored blob.
+/// Where to start decoding to get a span. Offsets are in the stored blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// The bytes themselves.
+    /// The bytes are not compressed.
     Plain { at: u64 },
     /// The start of a gzip member.
     GzipMember { at: u64 },
@@ -78,9 +79,10 @@ pub(crate) enum Origin {
     ZstdFrame { at: u64 },
     /// The start of an xz stream.
     XzStream { at: u64 },
-    /// The start of a block inside an xz stream whose flags name the check of that number.
+    /// The start of a block inside an xz stream. `check` is the number of the check in the stream's
+    /// flags.
     XzBlock { at: u64, check: u8 },
-    /// No place: what comes before must be decoded first, from the span of that number on.
+    /// Decoding cannot begin here. It begins at the span numbered `head`.
     Within { head: u64 },
 }
 
@@ -111,7 +113,7 @@ impl Span {
         record
     }
 
-    /// Reads a record. `None` if it makes no sense.
+    /// Reads a record. Returns `None` if it is invalid.
     fn parse(record: &[u8; RECORD_LEN]) -> Option<Self> {
         let u32_at = |at: usize| Some(u32::from_le_bytes(*record.get(at..)?.first_chunk()?));
         let u64_at = |at: usize| Some(u64::from_le_bytes(*record.get(at..)?.first_chunk()?));
@@ -136,7 +138,7 @@ impl Span {
                 len: u32_at(20)?,
             },
         };
-        // Memory is taken by these lengths.
+        // Memory is allocated by these lengths, so they are checked.
         let sound = span.len <= SPAN_LIMIT && span.start.checked_add(span.len.into()).is_some();
         sound.then_some(span)
     }
@@ -150,7 +152,7 @@ pub struct SpanTable {
 }
 
 impl SpanTable {
-    /// The spans that a [`Pass`](super::Pass) has written into a file.
+    /// Returns the spans that a [`Pass`](super::Pass) has written to a file.
     pub fn of(file: &Arc<CacheFile>) -> Self {
         Self {
             records: file.part(SPANS),
@@ -158,19 +160,19 @@ impl SpanTable {
         }
     }
 
-    /// How many spans there are.
+    /// Returns the number of spans.
     pub fn count(&self) -> u64 {
         self.records.records::<RECORD_LEN>()
     }
 
-    /// Length of the decoded blob in bytes.
+    /// Returns the length of the decoded blob in bytes.
     pub fn size(&self) -> u64 {
         let last = self.count().checked_sub(1).and_then(|n| self.span(n));
         last.map_or(0, |s| s.start + u64::from(s.len))
     }
 
-    /// The span of that number. `None` if there is none, or the file is damaged, which the file
-    /// then knows.
+    /// Returns the span with that number. Returns `None` if there is none, or if its record is
+    /// invalid, which also marks the file as damaged.
     pub fn span(&self, number: u64) -> Option<Span> {
         let span = Span::parse(self.records.record(number)?);
         if span.is_none() {
@@ -179,7 +181,7 @@ impl SpanTable {
         span
     }
 
-    /// The span that holds the byte at `offset`, and its number.
+    /// Returns the span that holds the byte at `offset`, and its number.
     pub fn find(&self, offset: u64) -> Option<(u64, Span)> {
         let (mut from, mut to) = (0, self.count());
         while from < to {
@@ -191,24 +193,24 @@ impl SpanTable {
         }
         let number = from.checked_sub(1)?;
         let span = self.span(number)?;
-        // A gap between spans, in a file that is not what it should be, reads as the end.
+        // A gap between spans, which only a damaged file has, is treated as the end.
         (span.start..span.start + u64::from(span.len))
             .contains(&offset)
             .then_some((number, span))
     }
 
-    /// Whether what was found may be wrong because the file is damaged.
+    /// Returns whether the file is damaged, so that spans may be wrong or missing.
     pub(super) fn is_damaged(&self) -> bool {
         self.records.file().is_damaged()
     }
 
-    /// The window of a span of gzip: `len` bytes at most.
+    /// Returns the window of a span of gzip, which has at most `len` bytes.
     pub(super) fn window(&self, span: &Span, len: usize) -> io::Result<Vec<u8>> {
         let frame = self.side.get(span.side.at, span.side.len.into());
         ::zstd::bulk::decompress(frame, len)
     }
 
-    /// The file that they stand in.
+    /// Returns the file that holds the spans.
     pub(super) fn file(&self) -> &Arc<CacheFile> {
         self.records.file()
     }

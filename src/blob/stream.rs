@@ -1,39 +1,39 @@
-//! Tells readers that go forward from readers that jump.
+//! Distinguishes sequential readers from random access.
 //!
-//! Several may read one blob at a time, so the last few are remembered, each by the place where it
-//! stopped. A read that begins near such a place carries that reader on; any other is taken for a new
-//! one. "Near" leaves room for what lies between two files of a layer, for small files that are left
-//! out, and for large reads that the kernel sends at once and that arrive in another order.
+//! Several readers may read one blob at the same time. So the last few are kept, each with the offset
+//! at which it stopped. A read that begins near that offset continues this reader, and any other read
+//! starts a new one. "Near" allows for the bytes between two files of a layer, for small files that
+//! are skipped, and for large reads that the kernel sends together and that arrive in another order.
 //!
-//! The further a reader has come, the further ahead of it is worth decoding: as far again as it has
-//! come, up to a bound. So a short file costs nothing and a long one soon has all workers busy.
+//! The further a reader has come, the further ahead of it spans are decoded: as many bytes as it has
+//! read, up to a limit. So a short file costs nothing, and a long one soon keeps all workers busy.
 
-/// So many readers of one blob are told apart.
+/// The number of readers that are distinguished in one blob.
 const READERS: usize = 8;
 
-/// How far a read may begin after the place where its reader stopped.
+/// The maximum distance by which a read may begin after the end of its reader.
 const GAP: u64 = 128 << 10;
 
-/// How far before it.
+/// The maximum distance by which a read may begin before the end of its reader.
 const BACK: u64 = 256 << 10;
 
-/// Who has come less far is not trusted to go on.
+/// Minimum number of bytes read before readahead starts.
 const TRUSTED: u64 = 64 << 10;
 
-/// Who has made fewer steps neither: one or two large reads say little.
+/// Minimum number of forward reads before readahead starts: one or two large reads say little.
 const STEPS: u32 = 3;
 
-/// A reader that goes forward.
+/// A sequential reader.
 #[derive(Clone, Copy, Default)]
 struct Stream {
-    /// Where it stopped.
+    /// The offset at which it stopped.
     end: u64,
-    /// How many bytes it has read in one go.
+    /// The number of bytes that it has read without a jump.
     run: u64,
     steps: u32,
-    /// What lies before this has been asked for.
+    /// Everything before this offset has been requested.
     ahead: u64,
-    /// When it was last seen; 0 for none.
+    /// The clock at its last read, or 0 for an unused entry.
     seen: u64,
 }
 
@@ -45,8 +45,9 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
-    /// Takes note of a read. Where its reader goes forward, returns the stretch that it will want
-    /// next and that has not been returned before, at most `limit` bytes from where it stands.
+    /// Records a read. If its reader is sequential, returns the range that it will read next, as
+    /// start and end. The range was not returned before, and ends at most `limit` bytes after the
+    /// reader's position.
     pub(crate) fn note(&mut self, offset: u64, len: u64, limit: u64) -> Option<(u64, u64)> {
         self.clock += 1;
         let clock = self.clock;
@@ -56,7 +57,7 @@ impl Streams {
                 && offset <= s.end.saturating_add(GAP)
                 && offset.saturating_add(BACK) >= s.end
         };
-        // Of several that are near, the one whose place is nearest.
+        // If several readers are near, the nearest one is taken.
         let found = self
             .readers
             .iter_mut()
@@ -75,10 +76,10 @@ impl Streams {
         };
         stream.seen = clock;
         if end <= stream.end {
-            // It reads again what it has read, or fills a gap. That is not a step forward.
+            // A read of bytes that were read before, or that fills a gap, is not a step forward.
             return None;
         }
-        // What it left out does not count: somebody who jumps may land near by chance.
+        // Skipped bytes do not count: a random read may begin near a reader by chance.
         stream.run = stream.run.saturating_add(len.min(end - stream.end));
         stream.steps = stream.steps.saturating_add(1);
         stream.end = end;
@@ -108,8 +109,11 @@ mod tests {
         let mut last = 0;
         for n in 0..100 {
             if let Some((from, to)) = streams.note(n << 17, 1 << 17, LIMIT) {
-                assert!(from >= last, "nothing is asked for twice");
-                assert!(from >= (n + 1) << 17, "nothing that was read already");
+                assert!(from >= last, "no byte is requested twice");
+                assert!(
+                    from >= (n + 1) << 17,
+                    "no byte that was already read is requested"
+                );
                 assert!(to <= ((n + 1) << 17) + LIMIT);
                 asked += to - from;
                 last = to;

@@ -1,4 +1,4 @@
-//! Decoding a blob into a file, for whoever needs its bytes in another form than it has.
+//! Decodes a blob into a file, for callers that need the decoded bytes as a source.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use super::input::Input;
 use super::{BlobError, Codec, FileSource, ReadAt};
 use crate::cache::temporary_dir;
 
-/// Decodes a blob into a file without a name in the directory for temporary files.
+/// Decodes a blob into an unnamed file in the directory for temporary files.
 ///
 /// # Errors
-/// If it cannot be read or decoded, or the file cannot be written.
+/// If the blob cannot be read or decoded, or the file cannot be written.
 pub fn unpack(source: Arc<dyn ReadAt>) -> Result<FileSource, BlobError> {
     let mut input = Input::new(source, None);
     let head = input.peek(super::codec::MAGIC_LEN)?;

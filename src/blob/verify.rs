@@ -1,14 +1,15 @@
-//! Hashing a blob without decoding it.
+//! Hashes a blob without decoding it.
 
 use std::sync::Arc;
 
 use super::input::Input;
 use super::{BlobError, Digest, Hasher, ReadAt};
 
-/// Reads a blob to its end and checks its digest. `progress` is told how many bytes are read.
+/// Reads a blob to its end and checks its digest. `progress` is called with the number of bytes read
+/// so far.
 ///
 /// # Errors
-/// If it cannot be read, or is not the blob of that digest.
+/// If the blob cannot be read, or does not have the expected digest.
 pub fn verify(
     source: Arc<dyn ReadAt>,
     expected: &Digest,

@@ -1,5 +1,7 @@
-//! zstd by frames (RFC 8878). A frame can be decoded alone, so its start is a seek point; small
-//! frames are gathered into one span. Skippable frames decode to nothing.
+//! zstd by frames (RFC 8878).
+//!
+//! A frame can be decoded on its own, so its start is a seek point. Small frames are gathered into
+//! one span. Skippable frames decode to nothing.
 
 use std::io;
 
@@ -14,12 +16,12 @@ use super::error::invalid;
 use super::input::Input;
 use super::spans::Origin;
 
-/// Decoded bytes are handed on in pieces of at most this size: that of a piece which is written aside,
-/// so that most of those are compressed where they are.
+/// The maximum length of the pieces in which decoded bytes are handed on, in bytes. It is the length
+/// of a span within another span.
 const OUTPUT_LEN: usize = 256 * 1024;
 
-/// The window of a frame may be so large, which is the default limit of zstd(1) too: each decoder holds
-/// the window in memory, and several work at a time. It is what `--long` (27) uses.
+/// The maximum window of a frame, in bytes. It is the default limit of zstd(1) too, and what `--long`
+/// (27) uses. Each decoder holds its window in memory, and several decoders run at the same time.
 pub(crate) const MAX_WINDOW: u64 = 1 << 27;
 
 /// Magic number, frame header descriptor, window descriptor, and a content size of at most 8 bytes after
@@ -30,7 +32,7 @@ const FRAME_HEADER_LEN: usize = 4 + 1 + 1 + 4 + 8;
 pub(crate) struct ZstdPass {
     context: DCtx<'static>,
     out: Box<[u8]>,
-    /// How many bytes of it are ready.
+    /// The number of bytes of `out` that are ready.
     filled: usize,
     /// No frame is open.
     between: bool,
@@ -46,19 +48,19 @@ impl ZstdPass {
         }
     }
 
-    /// The bytes that are ready.
+    /// Returns the bytes that are ready.
     pub(crate) fn ready(&self) -> &[u8] {
         self.out.get(..self.filled).unwrap_or_default()
     }
 
-    /// Lets go of the bytes that are ready and makes the next ones; none at the end.
+    /// Discards the bytes that are ready and decodes the next ones. At the end there are none.
     pub(crate) fn advance(
         &mut self,
         input: &mut Input,
         spans: &mut impl Cut,
     ) -> Result<(), BlobError> {
         self.filled = 0;
-        // Half full is enough: small frames would else be handed on as crumbs.
+        // Half full is enough. Without this loop, small frames would be handed on in small pieces.
         while self.filled < OUTPUT_LEN / 2 {
             let before = self.filled;
             self.filled = self.fill(input, spans)?;
@@ -69,20 +71,21 @@ impl ZstdPass {
         Ok(())
     }
 
-    /// Decodes until the buffer is full, or as much as belongs to one span; tells how full it is.
+    /// Decodes until the buffer is full or a frame ends. Returns the number of bytes in the buffer.
     fn fill(&mut self, input: &mut Input, spans: &mut impl Cut) -> Result<usize, BlobError> {
         let before = self.filled;
         let mut filled = before;
         loop {
             let at = input.position();
             let chunk = input.fill()?;
-            // With the input at its end the decoder may still hold output of an open frame.
+            // After the input has ended, the decoder may still hold output of an open frame.
             let ended = chunk.is_empty();
             if ended && self.between {
                 break;
             }
             if self.between && filled > before {
-                // What was decoded must reach the spans before it is asked for the next point.
+                // The decoded bytes must be passed to `spans` before it is asked for the next seek
+                // point.
                 break;
             }
             if self.between {
@@ -113,7 +116,7 @@ impl ZstdPass {
     }
 }
 
-/// Refuses a frame whose window is too large for imgfs.
+/// Rejects a frame whose window is too large for imgfs.
 fn check_window(head: &[u8], at: u64) -> Result<(), BlobError> {
     match window(head) {
         Some(window) if window > MAX_WINDOW => Err(BlobError::Window { window, at }),
@@ -121,8 +124,8 @@ fn check_window(head: &[u8], at: u64) -> Result<(), BlobError> {
     }
 }
 
-/// The size of the window that the header of a frame asks for, in bytes (RFC 8878, 3.1.1.1). `None` if
-/// this is no such header.
+/// Returns the window size that the header of a frame asks for, in bytes (RFC 8878, 3.1.1.1). `None`
+/// if `head` is not such a header.
 fn window(head: &[u8]) -> Option<u64> {
     let [0x28, 0xb5, 0x2f, 0xfd, descriptor, rest @ ..] = head else {
         return None;
@@ -132,7 +135,7 @@ fn window(head: &[u8]) -> Option<u64> {
         let base = 1_u64 << (10 + (window >> 3));
         return Some(base + base / 8 * u64::from(window & 7));
     }
-    // A single segment: the window is the whole content, whose size follows the dictionary id.
+    // A single segment: the window is as large as the content, whose size follows the dictionary id.
     let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
     let (len, add) = [(1, 0), (2, 256), (4, 0), (8, 0)][usize::from(descriptor >> 6)];
     let mut size = [0; 8];
@@ -141,7 +144,8 @@ fn window(head: &[u8]) -> Option<u64> {
     u64::from_le_bytes(size).checked_add(add)
 }
 
-/// One call of the decoder: bytes consumed, bytes produced, and 0 where a frame has ended.
+/// Calls the decoder once. Returns the bytes consumed, the bytes produced, and 0 if a frame has
+/// ended.
 fn advance(
     context: &mut DCtx<'static>,
     input: &[u8],
@@ -155,7 +159,7 @@ fn advance(
     Ok((from.pos(), to.pos(), left))
 }
 
-/// Decodes what follows the start of a frame, as far as it is asked to.
+/// Decodes from the start of a frame on, as far as bytes are requested.
 pub(crate) struct ZstdStream {
     context: DCtx<'static>,
     ahead: Ahead,
@@ -172,7 +176,7 @@ impl ZstdStream {
         Ok(Self { context, ahead })
     }
 
-    /// Fills `out` with the bytes that come next.
+    /// Fills `out` with the next bytes.
     pub(crate) fn fill(&mut self, source: &dyn ReadAt, out: &mut [u8]) -> io::Result<()> {
         let mut done = 0;
         while done < out.len() {
@@ -180,7 +184,7 @@ impl ZstdStream {
             let ended = from.is_empty();
             let to = out.get_mut(done..).unwrap_or_default();
             let (consumed, produced, _) = advance(&mut self.context, from, to)?;
-            // With the input at its end the decoder may still hold output of an open frame.
+            // After the input has ended, the decoder may still hold output of an open frame.
             if ended && produced == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
@@ -190,7 +194,7 @@ impl ZstdStream {
         Ok(())
     }
 
-    /// Memory that it takes, in bytes: mostly the window, whose length the frame chooses.
+    /// Returns the memory that it takes, in bytes: mostly the window, whose length the frame chooses.
     pub(crate) fn footprint(&self) -> usize {
         self.context.sizeof() + self.ahead.footprint()
     }

@@ -75,7 +75,7 @@ fn json(check: &Check) -> serde_json::Value {
         "what": check.what,
         "status": check.status.name(),
         "found": check.found,
-        "mend": check.mend,
+        "mend": check.fix,
     });
     for (name, value) in &check.details {
         object[*name] = value.as_str().into();
@@ -95,8 +95,8 @@ fn write_text(out: &mut impl Write, checks: &[Check], colour: Colour) -> io::Res
         // Padded here, since a format width would count the colour codes.
         let gap = " ".repeat(9_usize.saturating_sub(name.len()));
         writeln!(out, "{painted}{gap}{:<width$}  {}", check.what, check.found)?;
-        if let Some(mend) = &check.mend {
-            writeln!(out, "         {:<width$}  {mend}", "")?;
+        if let Some(fix) = &check.fix {
+            writeln!(out, "         {:<width$}  {fix}", "")?;
         }
     }
     Ok(())

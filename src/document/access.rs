@@ -1,4 +1,4 @@
-//! The parts of lists, maps and structs, each handed to serde with a [`Reader`] of its own.
+//! The parts of lists, maps and structs. Each part is passed to serde with a [`Reader`] of its own.
 
 use std::{slice, vec};
 
@@ -13,7 +13,7 @@ use super::values::{Elements, Kind, kind};
 
 /// The elements of a list.
 pub(super) struct List<'a, 'p> {
-    /// The arrays that left elements before the last array.
+    /// Earlier arrays, which left elements that the last array is decoded into.
     pub(super) earlier: Vec<Elements<'a>>,
     pub(super) last: Elements<'a>,
     pub(super) index: usize,
@@ -31,7 +31,8 @@ impl<'de> SeqAccess<'de> for List<'_, '_> {
             return Ok(None);
         };
         let mut texts = Vec::new();
-        // An array that has ended is dropped, so all steps together are as many as there are elements.
+        // An array without further elements is dropped, so the total number of steps is the number of
+        // elements.
         self.earlier.retain_mut(|array| {
             let text = array.next();
             texts.extend(text);
@@ -51,7 +52,7 @@ impl<'de> SeqAccess<'de> for List<'_, '_> {
 /// The entries of a map.
 pub(super) struct Map<'a, 'p> {
     pub(super) entries: Entries<'a, 'p>,
-    /// The key and the text of the value that comes next.
+    /// The key and the text of the value that is returned next.
     pub(super) value: Option<(String, &'a [u8])>,
     pub(super) place: Place<'p>,
 }
@@ -84,7 +85,7 @@ impl<'de> MapAccess<'de> for Map<'_, '_> {
     }
 }
 
-/// The fields of a struct, all of them: an absent one has Go's zero value.
+/// All fields of a struct. An absent field has Go's zero value.
 pub(super) struct Struct<'a, 'p> {
     pub(super) names: slice::Iter<'static, &'static str>,
     pub(super) found: vec::IntoIter<Vec<&'a [u8]>>,
@@ -117,7 +118,7 @@ impl<'de> MapAccess<'de> for Struct<'_, '_> {
         });
         value.map_err(|error| {
             if absent {
-                // The type does not take the zero value, like a digest that may not be empty.
+                // The type cannot have the zero value: for example, a digest must not be empty.
                 let missing: JsonError = de::Error::missing_field(self.name);
                 return missing.at(self.place.path);
             }

@@ -1,4 +1,4 @@
-//! What two readers of one document see differently.
+//! Ambiguities: parts of a document that readers interpret differently.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -7,39 +7,40 @@ use std::fmt;
 use super::path::Path;
 use super::values::same_value;
 
-/// More ambiguities than this of one document are not kept: one is enough to distrust it.
+/// The maximum number of ambiguities that are kept for a document. One is enough to distrust it.
 pub(crate) const MAX_AMBIGUITIES: usize = 32;
 
-/// A place where readers of a document see different values.
+/// A value that readers of a document see differently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ambiguity {
-    /// Where, like `layers[2].digest`; names that are not plain are quoted, like
+    /// The path of the value, like `layers[2].digest`. Names that are not plain are quoted, like
     /// `annotations["org.example"]`. Empty for the document itself.
     pub(crate) path: String,
-    /// What readers do differently.
+    /// The kind of difference.
     pub(crate) kind: AmbiguityKind,
 }
 
-/// What readers of a document do differently.
+/// The kinds of differences between readers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AmbiguityKind {
-    /// One object has a name more than once, with different values. Go takes the last and merges objects;
-    /// other readers take the first, or the last without merging, or refuse the document (RFC 8259,
-    /// section 4).
+    /// An object has a name more than once, with different values. Go takes the last one and merges
+    /// objects. Other readers take the first one, take the last one without merging, or reject the
+    /// document (RFC 8259, section 4).
     DuplicateName,
-    /// A name is the field's only if case is ignored. Go ignores case; other readers do not see the member.
+    /// A name matches a field only if case is ignored. Go ignores case; other readers do not see the
+    /// member.
     NameCase {
-        /// The name as the document has it.
+        /// The name as written in the document.
         written: String,
     },
-    /// An object has the field's name and the name in another case, with different values. Go takes the
-    /// last; other readers take the member whose name is exact.
+    /// An object has the field's name and the same name in another case, with different values. Go takes
+    /// the last member; other readers take the one with the exact name.
     SpellingsDiffer {
-        /// The name that is not exact, as the document has it.
+        /// The name that is not exact, as written in the document.
         written: String,
     },
-    /// A string is not Unicode: it has bytes that are not UTF-8, or a surrogate without its other half. Go
-    /// reads U+FFFD in their place; other readers keep them or refuse the document.
+    /// A string is not valid Unicode: it has bytes that are not UTF-8, or an unpaired surrogate. Go
+    /// replaces them with U+FFFD; other readers keep them or reject the document.
     ReplacedText,
 }
 
@@ -67,7 +68,7 @@ impl fmt::Display for Ambiguity {
     }
 }
 
-/// The ambiguities that were met so far.
+/// The ambiguities found so far.
 #[derive(Debug, Default)]
 pub(super) struct Met(RefCell<Vec<Ambiguity>>);
 
@@ -86,18 +87,18 @@ impl Met {
     }
 }
 
-/// The members of one object that stand for one field.
+/// The members of one object that match the same field.
 #[derive(Debug, Default)]
 pub(super) struct Spellings<'a> {
     last: Option<&'a [u8]>,
     differ: bool,
     exact: bool,
-    /// The first name that is not exact.
+    /// The first name that does not match exactly.
     folded: Option<Cow<'a, str>>,
 }
 
 impl<'a> Spellings<'a> {
-    /// Adds a member. `folded` is its name if that is not exact.
+    /// Adds a member. `folded` is its name if it does not match exactly.
     pub(super) fn add(&mut self, value: &'a [u8], folded: Option<Cow<'a, str>>) {
         if let Some(last) = self.last.replace(value) {
             self.differ = self.differ || !same_value(last, value);
@@ -108,19 +109,19 @@ impl<'a> Spellings<'a> {
         }
     }
 
-    /// What is ambiguous about them.
+    /// Returns the ambiguity of these members, if there is one.
     pub(super) fn ambiguity(self) -> Option<AmbiguityKind> {
         let Some(written) = self.folded else {
             return self.differ.then_some(AmbiguityKind::DuplicateName);
         };
-        // It has as many characters as the name of a field, so it needs no cut.
+        // The name has as many characters as the name of a field, so it need not be shortened.
         let written = written.into_owned();
         if self.exact {
             return self
                 .differ
                 .then_some(AmbiguityKind::SpellingsDiffer { written });
         }
-        // Null alone is the same as no member.
+        // A single `null` is equivalent to an absent member.
         let absent = !self.differ && self.last == Some(b"null");
         (!absent).then_some(AmbiguityKind::NameCase { written })
     }

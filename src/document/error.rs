@@ -1,4 +1,4 @@
-//! Why a document cannot be read.
+//! Errors of reading a document.
 
 use std::fmt;
 
@@ -6,36 +6,36 @@ use serde::de;
 
 use super::path::Path;
 
-/// A message that quotes a document is cut at this many characters.
+/// The maximum length of an error message, in characters. Messages may quote the document.
 const LONGEST_PROBLEM: usize = 300;
 
-/// Why a document cannot be read.
+/// An error of reading a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum JsonError {
-    /// It is not JSON.
+    /// The document is not JSON.
     Syntax {
-        /// Where the byte is that cannot be there, counted from 0.
+        /// The offset of the invalid byte, from 0.
         offset: usize,
-        /// What the byte is or is not.
+        /// The problem with the byte.
         problem: &'static str,
     },
-    /// A value is not what the field takes.
+    /// A value does not fit its field.
     Value {
-        /// Where it is, like `layers[2].size`; empty for the document itself.
+        /// The path of the value, like `layers[2].size`; empty for the document itself.
         path: String,
-        /// What is wrong with it.
+        /// The problem with the value.
         problem: String,
     },
-    /// Values that are read whatever they are nest deeper than imgfs follows. This is a limit of imgfs,
-    /// not an error of the document.
+    /// Values of arbitrary type are nested more deeply than imgfs supports. This is a limit of imgfs,
+    /// not an error in the document.
     TooDeep {
-        /// Where the limit is reached.
+        /// The path at which the limit is reached.
         path: String,
     },
 }
 
 impl JsonError {
-    /// The same error, at `path` unless it has a place already.
+    /// Returns the error with its path set to `place`, unless it has a path already.
     pub(super) fn at(mut self, place: &Path<'_>) -> Self {
         if let Self::Value { path, .. } = &mut self
             && path.is_empty()

@@ -1,4 +1,4 @@
-//! The entries of maps, whose keys are data.
+//! The entries of maps. Their keys are data, not the names of fields.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -9,12 +9,12 @@ use super::path::Path;
 use super::text::decode;
 use super::values::{Members, same_value};
 
-/// The entries of the objects that are decoded into one map, with an ambiguity for each key that one object
-/// has with different values.
+/// Iterates over the entries of all objects that are decoded into one map. Records an ambiguity for each
+/// key that occurs in one object with different values.
 pub(super) struct Entries<'a, 'p> {
     objects: vec::IntoIter<&'a [u8]>,
     members: Option<Members<'a>>,
-    /// The keys of the object at hand, each with its last value.
+    /// The keys of the current object, each with its last value.
     seen: HashMap<Cow<'a, str>, &'a [u8]>,
     path: &'p Path<'p>,
     met: &'p Met,

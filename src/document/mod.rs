@@ -1,26 +1,29 @@
-//! JSON documents of images, read as Go's `encoding/json` reads them.
+//! Reads JSON documents of images by the rules of Go's `encoding/json`.
 //!
-//! Docker, containerd, Podman and BuildKit are written in Go, so what `json.Unmarshal` makes of a
-//! manifest is what runs. It differs from `serde_json`, which refuses or ignores some of what Go accepts:
+//! Docker, containerd, Podman and BuildKit are written in Go, so containers run as `json.Unmarshal`
+//! reads the documents. Its rules differ from those of `serde_json`, which rejects or ignores some input
+//! that Go accepts:
 //!
-//! - The name of a field may be written in any case: `Layers` is `layers`. An exact name is preferred only
-//!   if another field has it. Keys of maps (`annotations`, `Labels`) are data and stay as they are.
-//! - Of a name that occurs twice, the last value counts; objects are merged, member by member; and so are
-//!   the elements of arrays, at the same place, up to the length of the last array.
-//! - `null` is the same as an absent member: it leaves strings, numbers and structs as they were, and
+//! - The name of a field may be written in any case: `Layers` matches `layers`. An exact match with
+//!   another field takes precedence. Keys of maps (`annotations`, `Labels`) are data and are not
+//!   changed.
+//! - If a name occurs twice, the last value is used. Objects are merged member by member, and arrays
+//!   element by element, up to the length of the last array.
+//! - `null` is equivalent to an absent member. It does not change strings, numbers and structs, and it
 //!   empties lists and maps.
 //! - An absent field has Go's zero value: an empty string, 0, false, no elements.
-//! - Unknown members are skipped, whatever they hold.
-//! - An integer is written without fraction and exponent and fits an int64.
-//! - Bytes that are not UTF-8, and surrogates without their other half, become U+FFFD.
-//! - Arrays and objects nest up to 10000 deep.
+//! - Unknown members are skipped.
+//! - An integer has neither a fraction nor an exponent, and fits an int64.
+//! - Bytes that are not UTF-8 and unpaired surrogates become U+FFFD.
+//! - Arrays and objects may be nested up to 10000 levels deep.
 //!
-//! `docs/documents.md` lists where imgfs still differs from Go.
+//! `docs/documents.md` lists the remaining differences between imgfs and Go.
 //!
-//! A document is checked as a whole first ([`syntax`]), like in Go. Then a serde deserializer walks the
-//! checked text ([`reader`]): the type that is read decides what is a field and what is the key of a map,
-//! because serde hands the names of the fields to `deserialize_struct`. The walk reads each byte once for
-//! each struct around it, and recursion is as deep as the type is, at most [`MAX_DEPTH`].
+//! Like in Go, the syntax of the whole document is checked first ([`syntax`]). Then a serde deserializer
+//! walks the checked text ([`reader`]). The type that is read decides which names are fields and which
+//! are keys of a map, because serde passes the names of the fields to `deserialize_struct`. The walk
+//! reads each byte once for each enclosing struct. The depth of the recursion is that of the type, and
+//! at most [`MAX_DEPTH`].
 
 mod access;
 mod ambiguity;
@@ -40,30 +43,30 @@ use serde::de::DeserializeOwned;
 pub(crate) use ambiguity::Ambiguity;
 pub(crate) use error::JsonError;
 
-/// How deep values may nest that are read as they come, like a [`serde_json::Value`]. Go follows up to
-/// 10000 levels; types with named fields never get near either.
+/// The maximum nesting depth of values of arbitrary type, like a [`serde_json::Value`]. Go supports
+/// 10000 levels. Types with named fields reach neither limit.
 pub(crate) const MAX_DEPTH: usize = 128;
 
-/// A document that was read.
+/// The result of reading a document.
 #[derive(Debug)]
 pub(crate) struct Document<T> {
-    /// What Go reads.
+    /// The value, as Go reads it.
     pub(crate) value: T,
-    /// Where other readers see something else: in the fields of `T` only, the first
-    /// [`MAX_AMBIGUITIES`](ambiguity::MAX_AMBIGUITIES) of them.
+    /// The parts that other readers interpret differently. Covers only the fields of `T`, and at most
+    /// [`MAX_AMBIGUITIES`](ambiguity::MAX_AMBIGUITIES) parts.
     pub(crate) ambiguities: Vec<Ambiguity>,
 }
 
-/// Reads a JSON document as Go's `json.Unmarshal` does into a struct with the fields of `T`.
+/// Reads a JSON document like Go's `json.Unmarshal` with a struct that has the fields of `T`.
 ///
-/// `T` has struct fields with ASCII names, and no `flatten`, `alias` or `untagged`, which hide the names
-/// from the reader. A `default` of serde is not used: an absent field has Go's zero value. `Option` is
-/// Go's pointer, and `None` also where the document has `null`.
+/// `T` must have fields with ASCII names, and no `flatten`, `alias` or `untagged`, which hide the names
+/// from the reader. serde's `default` is ignored: an absent field has Go's zero value. `Option`
+/// corresponds to a Go pointer, and is `None` also if the document has `null`.
 ///
-/// The caller limits how long a document may be.
+/// The caller must limit the length of the document.
 ///
 /// # Errors
-/// If the bytes are not JSON, if a value does not fit its field, or if it nests too deep.
+/// If the bytes are not JSON, if a value does not fit its field, or if values are nested too deeply.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<Document<T>, JsonError> {
     syntax::check(bytes)?;
     let met = ambiguity::Met::default();

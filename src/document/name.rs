@@ -1,16 +1,16 @@
-//! Which field a member's name stands for (`object` in Go's `encoding/json/decode.go`, and `fold.go`).
+//! Matching of members' names to fields (`object` in Go's `encoding/json/decode.go`, and `fold.go`).
 
-/// A field that a name stands for.
+/// The field that a name matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Match {
-    /// Its place among the fields.
+    /// The index of the field.
     pub(super) field: usize,
-    /// Whether the name is the field's, letter for letter.
+    /// Whether the name is exactly that of the field.
     pub(super) exact: bool,
 }
 
-/// Finds the field that `name` stands for: the field of that name, else the first whose name differs only
-/// in case.
+/// Finds the field that `name` matches: a field with exactly this name, or else the first one whose name
+/// differs only in case.
 pub(super) fn find(fields: &[&str], name: &str) -> Option<Match> {
     let exact = fields.iter().position(|field| *field == name);
     let found = exact.or_else(|| fields.iter().position(|field| equal_folded(field, name)));
@@ -20,8 +20,8 @@ pub(super) fn find(fields: &[&str], name: &str) -> Option<Match> {
     })
 }
 
-/// Whether two names are equal but for case. `field` is ASCII, so this is Go's `bytes.EqualFold`: two
-/// characters outside ASCII fold to a letter of ASCII.
+/// Returns whether two names are equal if case is ignored. `field` is ASCII, so this is equivalent to
+/// Go's `bytes.EqualFold`: two characters outside ASCII fold to an ASCII letter.
 fn equal_folded(field: &str, name: &str) -> bool {
     let fold = |character: char| match character {
         '\u{17f}' => 's',

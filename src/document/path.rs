@@ -1,18 +1,19 @@
-//! Where in a document a value is.
+//! The path of a value in a document.
 
 use std::fmt::{self, Write as _};
 
-/// A name that is longer than this is cut, in characters.
+/// The maximum number of characters of a name that are shown.
 const LONGEST_NAME: usize = 80;
 
-/// A place in a document, as a chain to the document itself. Shown like `layers[2].digest`.
+/// The path of a value, as a linked list that ends at the document itself. Displayed like
+/// `layers[2].digest`.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Path<'p> {
     /// The document.
     Root,
     /// A member of an object.
     Member(&'p Self, &'p str),
-    /// An element of an array, counted from 0.
+    /// An element of an array, from 0.
     Element(&'p Self, usize),
 }
 
@@ -32,7 +33,8 @@ impl fmt::Display for Path<'_> {
                     };
                     return write!(f, "{dot}{name}");
                 }
-                // A name with a dot or with anything that would look like part of the path.
+                // Quote names with a dot, or with other characters that would look like a part of the
+                // path.
                 f.write_str("[\"")?;
                 for c in name.chars().take(LONGEST_NAME).flat_map(char::escape_debug) {
                     f.write_char(c)?;

@@ -1,9 +1,9 @@
 //! A serde deserializer that follows the rules of Go's `encoding/json` (`decode.go`: `object`, `array`
 //! and `literalStore`).
 //!
-//! One place of a Go value may be written more than once, when a name occurs twice. So a [`Reader`] has all
-//! the texts that are decoded into its place, in the order of the document; none stands for an absent
-//! member.
+//! If a name occurs twice, several texts of the document are decoded into the same Go value. A
+//! [`Reader`] therefore has a list of all texts for one value, in document order. An empty list means an
+//! absent member.
 
 use serde::de::value::StrDeserializer;
 use serde::de::{self, Deserializer, Expected, IntoDeserializer, Unexpected, Visitor};
@@ -17,7 +17,7 @@ use super::text::decode;
 use super::values::{Elements, Kind, Members, kind};
 use super::{JsonError, MAX_DEPTH, name};
 
-/// Reads the value whose checked text is `document`, without white space around it.
+/// Reads a value. `document` is its checked text without surrounding white space.
 pub(super) fn read<T: for<'de> Deserialize<'de>>(
     document: &[u8],
     met: &Met,
@@ -45,18 +45,18 @@ fn mismatch(text: &[u8], expected: &dyn Expected) -> JsonError {
     de::Error::invalid_type(found, expected)
 }
 
-/// Where a value is that is read.
+/// The position of a value that is read.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'p> {
     pub(super) path: &'p Path<'p>,
-    /// How many values are around it.
+    /// The number of enclosing values.
     depth: usize,
-    /// Takes the ambiguities.
+    /// Collects the ambiguities.
     pub(super) met: &'p Met,
 }
 
 impl<'p> Place<'p> {
-    /// The place of a value in this one, at `path`.
+    /// Returns the place of a value that is contained in this one, with path `path`.
     pub(super) fn part<'q>(self, path: &'q Path<'q>) -> Place<'q>
     where
         'p: 'q,
@@ -69,16 +69,16 @@ impl<'p> Place<'p> {
     }
 }
 
-/// Deserializes one place.
+/// Deserializes one value.
 pub(super) struct Reader<'a, 'p> {
-    /// What is decoded into it, one after the other.
+    /// The texts that are decoded into the value, one after the other.
     pub(super) texts: Vec<&'a [u8]>,
     pub(super) place: Place<'p>,
 }
 
 impl<'a> Reader<'a, '_> {
-    /// Refuses a text that is neither of this kind nor null: Go decodes all of them, and one type error is
-    /// enough to refuse the document.
+    /// Returns an error if a text is neither of this kind nor null. Go decodes all texts and rejects the
+    /// document after any type error.
     fn only(&self, wanted: Kind, expected: &dyn Expected) -> Result<(), JsonError> {
         let other = |text: &&&[u8]| !matches!(kind(text), Kind::Null) && kind(text) != wanted;
         match self.texts.iter().find(other) {
@@ -87,14 +87,14 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    /// The last text that is not null. Go's `null` leaves a scalar as it is.
+    /// Returns the last text that is not null. In Go, `null` does not change a scalar.
     fn scalar(&self, wanted: Kind, expected: &dyn Expected) -> Result<Option<&'a [u8]>, JsonError> {
         self.only(wanted, expected)?;
         let last = self.texts.iter().rfind(|text| kind(text) != Kind::Null);
         Ok(last.copied())
     }
 
-    /// The texts since the list or map was last emptied, which is what `null` does.
+    /// Returns the texts after the last `null`, which empties a list or map.
     fn since_null(&self) -> &[&'a [u8]] {
         let last = self.texts.rsplit(|text| kind(text) == Kind::Null).next();
         last.unwrap_or_default()
@@ -105,7 +105,7 @@ impl<'a> Reader<'a, '_> {
         let mut last = 0;
         for text in &self.texts {
             if kind(text) != Kind::Null {
-                // `strconv.ParseInt`, which takes neither a fraction nor an exponent.
+                // Like `strconv.ParseInt`, which accepts neither a fraction nor an exponent.
                 let number: Option<i64> = as_str(text).parse().ok();
                 last = number.ok_or_else(|| mismatch(text, &visitor))?;
             }
@@ -140,7 +140,7 @@ impl<'a> Reader<'a, '_> {
         visitor.visit_str(&decoded.text)
     }
 
-    /// Refuses a value with parts where the parts would be too deep.
+    /// Returns an error if the parts of this value would exceed the depth limit.
     fn check_depth(&self) -> Result<(), JsonError> {
         if self.place.depth == MAX_DEPTH {
             let path = self.place.path.to_string();
@@ -150,18 +150,18 @@ impl<'a> Reader<'a, '_> {
     }
 }
 
-/// The text of a number or word, which is ASCII.
+/// Returns the text of a number or a literal, which is ASCII.
 fn as_str(text: &[u8]) -> &str {
     std::str::from_utf8(text).unwrap_or_default()
 }
 
-/// A number as a float64, unless it is out of range.
+/// Parses a number as a float64. Returns `None` if it is out of range.
 fn finite(text: &[u8]) -> Option<f64> {
     let number: f64 = as_str(text).parse().ok()?;
     number.is_finite().then_some(number)
 }
 
-/// Methods of [`Deserializer`] that are one method of [`Reader`].
+/// Forwards methods of [`Deserializer`] to a method of [`Reader`].
 macro_rules! forward {
     ($to:ident: $($method:ident)*) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
@@ -173,8 +173,8 @@ macro_rules! forward {
 impl<'de> Deserializer<'de> for Reader<'_, '_> {
     type Error = JsonError;
 
-    /// A value that is taken as it comes, as Go decodes into an `interface{}`: the last one counts, and
-    /// nothing is merged.
+    /// Reads a value of arbitrary type, like Go for an `interface{}`: the last text is used, and nothing
+    /// is merged.
     fn deserialize_any<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, JsonError> {
         let Some(text) = self.texts.last().copied() else {
             return visitor.visit_unit();
@@ -203,8 +203,8 @@ impl<'de> Deserializer<'de> for Reader<'_, '_> {
     forward! { float: deserialize_f32 deserialize_f64 }
     forward! { string: deserialize_char deserialize_str deserialize_string deserialize_identifier }
 
-    /// `null` sets a pointer, a list and a map to nil, and leaves a string, a number and a bool as they
-    /// are. The JSON type of the other texts tells which of these the place is.
+    /// In Go, `null` sets a pointer, a list or a map to nil, and does not change a string, a number or a
+    /// bool. The JSON type of the other texts determines which of these applies.
     fn deserialize_option<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, JsonError> {
         let is_null = |text: &&[u8]| kind(text) == Kind::Null;
         let Some(last) = self.texts.iter().rfind(|text| !is_null(text)).copied() else {
@@ -242,8 +242,8 @@ impl<'de> Deserializer<'de> for Reader<'_, '_> {
         visitor.visit_newtype_struct(self)
     }
 
-    /// The elements of the last array. Go decodes each into the element that an earlier array left at its
-    /// place, unless the list was emptied since.
+    /// Reads the elements of the last array. Go decodes each element into the one that an earlier array
+    /// left at its index, unless the list was emptied in between.
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
         self.only(Kind::Array, &visitor)?;
         self.check_depth()?;
@@ -277,8 +277,8 @@ impl<'de> Deserializer<'de> for Reader<'_, '_> {
         self.deserialize_seq(visitor)
     }
 
-    /// The entries of all objects. A key that occurs twice is handed on twice: maps keep the last value,
-    /// and the first is decoded and thrown away, as in Go.
+    /// Reads the entries of all objects. A key that occurs twice is passed on twice: maps keep the last
+    /// value. As in Go, the first value is decoded and discarded.
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
         self.only(Kind::Object, &visitor)?;
         self.check_depth()?;
@@ -313,7 +313,7 @@ impl<'de> Deserializer<'de> for Reader<'_, '_> {
                     spellings.add(value, (!matched.exact).then_some(key));
                 }
             }
-            // What differs between objects that are merged is the ambiguity of their own name.
+            // A difference between merged objects is an ambiguity of the member that contains them.
             for (name, spellings) in names.iter().zip(spellings) {
                 if let Some(kind) = spellings.ambiguity() {
                     self.place

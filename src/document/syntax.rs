@@ -1,22 +1,23 @@
-//! JSON's grammar (RFC 8259): a check of a whole document, as Go makes it before it decodes anything
+//! The JSON grammar (RFC 8259). Like Go, this checks a whole document before anything is decoded
 //! (`checkValid` in `encoding/json/scanner.go`).
 //!
-//! Nothing here recurses, so a hostile document costs time in proportion to its length and one byte for
-//! each open bracket.
+//! The check does not recurse. Its time is proportional to the length of the document, and its memory is
+//! one byte for each open bracket, even for hostile documents.
 
 use super::JsonError;
 use super::values::is_space;
 
-/// How deep arrays and objects may nest: Go's limit (`maxNestingDepth` in `encoding/json/scanner.go`).
+/// The maximum nesting depth of arrays and objects: Go's limit (`maxNestingDepth` in
+/// `encoding/json/scanner.go`).
 const MAX_NESTING: usize = 10_000;
 
-/// Checks that `bytes` is one JSON value between optional white space.
+/// Checks that `bytes` is a single JSON value with optional white space around it.
 ///
-/// What a string holds need not be UTF-8, and surrogates need not be paired: Go replaces both when it
-/// reads the string.
+/// Strings need not be valid UTF-8, and surrogates need not be paired: Go replaces both when it decodes
+/// a string.
 pub(super) fn check(bytes: &[u8]) -> Result<(), JsonError> {
     let mut cursor = Cursor { bytes, at: 0 };
-    // The brackets that close what is open, the innermost last.
+    // The closing brackets of all open arrays and objects, innermost last.
     let mut open: Vec<u8> = Vec::new();
     'value: loop {
         cursor.skip_space();
@@ -71,7 +72,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), JsonError> {
     }
 }
 
-/// A place in a document that is being checked.
+/// A position in a document that is being checked.
 struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -94,7 +95,7 @@ impl Cursor<'_> {
         }
     }
 
-    /// The error about the byte that `next` returned last.
+    /// Returns the error about the byte that `next` returned last.
     fn error(&self, problem: &'static str) -> JsonError {
         JsonError::Syntax {
             offset: self.at.saturating_sub(1),
@@ -109,7 +110,7 @@ impl Cursor<'_> {
         }
     }
 
-    /// A member's name and the colon after it.
+    /// Checks a member's name and the colon after it.
     fn name(&mut self) -> Result<(), JsonError> {
         match self.next() {
             Some(b'"') => self.string()?,
@@ -124,7 +125,7 @@ impl Cursor<'_> {
         }
     }
 
-    /// The rest of a string, after its first quote.
+    /// Checks the rest of a string, after its opening quote.
     fn string(&mut self) -> Result<(), JsonError> {
         loop {
             match self.next() {
@@ -150,7 +151,7 @@ impl Cursor<'_> {
         }
     }
 
-    /// The rest of a number, after its first byte.
+    /// Checks the rest of a number, after its first byte.
     fn number(&mut self, first: u8) -> Result<(), JsonError> {
         let mut leading = first;
         if first == b'-' {
@@ -189,7 +190,7 @@ impl Cursor<'_> {
         }
     }
 
-    /// The rest of `true`, `false` or `null`.
+    /// Checks the rest of `true`, `false` or `null`.
     fn literal(&mut self, rest: &[u8]) -> Result<(), JsonError> {
         for &wanted in rest {
             match self.next() {

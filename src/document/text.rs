@@ -1,18 +1,18 @@
-//! What the strings of a checked document hold (`unquoteBytes` in Go's `encoding/json/decode.go`).
+//! Decoding of the strings in a checked document (`unquoteBytes` in Go's `encoding/json/decode.go`).
 
 use std::borrow::Cow;
 use std::str;
 
-/// What a string holds.
+/// A decoded string.
 #[derive(Debug)]
 pub(super) struct Text<'a> {
-    /// Its characters.
+    /// The characters.
     pub(super) text: Cow<'a, str>,
-    /// Whether U+FFFD stands for bytes that are not UTF-8 or for a surrogate without its other half.
+    /// Whether bytes that are not UTF-8, or unpaired surrogates, were replaced with U+FFFD.
     pub(super) replaced: bool,
 }
 
-/// Decodes a string with its quotes.
+/// Decodes a string, which includes its quotes.
 pub(super) fn decode(quoted: &[u8]) -> Text<'_> {
     let inner = quoted.strip_prefix(b"\"").unwrap_or(quoted);
     let inner = inner.strip_suffix(b"\"").unwrap_or(inner);
@@ -48,8 +48,8 @@ struct Decoder {
 }
 
 impl Decoder {
-    /// Bytes without an escape. Go replaces each byte that is not part of valid UTF-8, where Rust's lossy
-    /// conversion replaces a sequence that is cut short as one.
+    /// Decodes bytes without escapes. Go replaces each byte that is not part of valid UTF-8, whereas
+    /// Rust's lossy conversion replaces a truncated sequence as a whole.
     fn plain(&mut self, bytes: &[u8]) {
         for chunk in bytes.utf8_chunks() {
             self.text.push_str(chunk.valid());
@@ -59,7 +59,7 @@ impl Decoder {
         }
     }
 
-    /// Decodes the escape that `bytes` begins with. Returns its length.
+    /// Decodes the escape at the start of `bytes`. Returns its length.
     fn escape(&mut self, bytes: &[u8]) -> usize {
         let plain = match bytes.get(1) {
             Some(b'u') => return self.unicode(bytes),
@@ -75,7 +75,7 @@ impl Decoder {
         2
     }
 
-    /// `\uXXXX`, or two of them that are one character.
+    /// Decodes `\uXXXX`, or two of them that are a surrogate pair.
     fn unicode(&mut self, bytes: &[u8]) -> usize {
         let first = code_unit(bytes);
         if let Some(decoded) = first.and_then(char::from_u32) {
@@ -102,7 +102,7 @@ impl Decoder {
     }
 }
 
-/// The number of a `\uXXXX` that `bytes` begins with.
+/// Returns the code unit of the `\uXXXX` at the start of `bytes`.
 fn code_unit(bytes: &[u8]) -> Option<u32> {
     let digits = bytes.strip_prefix(b"\\u")?.get(..4)?;
     u32::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()

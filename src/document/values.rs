@@ -1,11 +1,11 @@
-//! The values in the text of a checked document, found without a tree: each is the text that it has in the
-//! document, and its first byte tells its type.
+//! Access to the values in the text of a checked document, without building a tree. A value is
+//! represented by its text in the document; the first byte determines its type.
 //!
-//! The document is checked, so each bracket, comma and colon is where it belongs.
+//! Because the document was checked, brackets, commas and colons need no further checks.
 
 use memchr::memchr2;
 
-/// What a value is.
+/// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Null,
@@ -16,7 +16,7 @@ pub(super) enum Kind {
     Object,
 }
 
-/// What the value of a checked document is.
+/// Returns the type of a value in a checked document.
 pub(super) fn kind(text: &[u8]) -> Kind {
     match text.first() {
         Some(b'{') => Kind::Object,
@@ -24,17 +24,17 @@ pub(super) fn kind(text: &[u8]) -> Kind {
         Some(b'"') => Kind::String,
         Some(b't' | b'f') => Kind::Bool,
         Some(b'-' | b'0'..=b'9') => Kind::Number,
-        // `n`: the document is checked.
+        // This must be `n`, because the document was checked.
         _ => Kind::Null,
     }
 }
 
-/// Whether a byte is white space between tokens.
+/// Returns whether a byte is white space between tokens.
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// The text of a checked document without the white space around it.
+/// Returns the text of a checked document without surrounding white space.
 pub(super) fn trim(bytes: &[u8]) -> &[u8] {
     let start = bytes.iter().position(|&byte| !is_space(byte));
     let rest = bytes.get(start.unwrap_or_default()..).unwrap_or_default();
@@ -42,14 +42,14 @@ pub(super) fn trim(bytes: &[u8]) -> &[u8] {
     rest.get(..end.map_or(0, |end| end + 1)).unwrap_or_default()
 }
 
-/// The elements of an array of a checked document: the text of each.
+/// Iterates over the elements of an array in a checked document, and yields the text of each.
 #[derive(Debug)]
 pub(super) struct Elements<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Elements<'a> {
-    /// `array` begins with its bracket.
+    /// `array` starts with the opening bracket.
     pub(super) fn new(array: &'a [u8]) -> Self {
         Self {
             rest: array.get(1..).unwrap_or_default(),
@@ -66,14 +66,15 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
-/// The members of an object of a checked document: the text of each name, in quotes, and of each value.
+/// Iterates over the members of an object in a checked document, and yields the texts of each name (in
+/// quotes) and value.
 #[derive(Debug)]
 pub(super) struct Members<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Members<'a> {
-    /// `object` begins with its bracket.
+    /// `object` starts with the opening bracket.
     pub(super) fn new(object: &'a [u8]) -> Self {
         Self {
             rest: object.get(1..).unwrap_or_default(),
@@ -102,7 +103,7 @@ fn skip_separators(rest: &mut &[u8]) {
     }
 }
 
-/// Takes the value that `rest` begins with; `None` at a closing bracket.
+/// Takes the value at the start of `rest`. Returns `None` at a closing bracket.
 fn take_value<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let len = match rest.first()? {
         b'}' | b']' => return None,
@@ -118,7 +119,7 @@ fn take_value<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(value)
 }
 
-/// The length of the string that `bytes` begins with, quotes included.
+/// Returns the length of the string at the start of `bytes`, including quotes.
 fn string_len(bytes: &[u8]) -> usize {
     let mut at = 1;
     while let Some(next) = memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
@@ -131,7 +132,7 @@ fn string_len(bytes: &[u8]) -> usize {
     bytes.len()
 }
 
-/// The length of the array or object that `bytes` begins with.
+/// Returns the length of the array or object at the start of `bytes`.
 fn nested_len(bytes: &[u8]) -> usize {
     let mut depth = 0_usize;
     let mut at = 0;
@@ -155,8 +156,8 @@ fn nested_len(bytes: &[u8]) -> usize {
     bytes.len()
 }
 
-/// Whether two values of checked documents are the same but for white space and, in plain strings,
-/// escapes.
+/// Returns whether two values of checked documents are equal, apart from white space and, in plain
+/// strings, escapes.
 pub(super) fn same_value(one: &[u8], other: &[u8]) -> bool {
     if one == other {
         return true;
@@ -167,7 +168,7 @@ pub(super) fn same_value(one: &[u8], other: &[u8]) -> bool {
     without_space(one).eq(without_space(other))
 }
 
-/// The bytes of a value without the white space between its tokens.
+/// Returns the bytes of a value without white space between its tokens.
 fn without_space(value: &[u8]) -> impl Iterator<Item = u8> + '_ {
     let (mut in_string, mut escaped) = (false, false);
     value.iter().copied().filter(move |&byte| {

@@ -1,4 +1,5 @@
-//! What the archive itself gets wrong, and what in the image stands where something of imgfs would be.
+//! Findings about the archive itself, and about files and attributes of the image that collide with
+//! imgfs's own.
 
 use super::draft::Drafts;
 use super::finding::{Id, Level};
@@ -6,16 +7,16 @@ use crate::launch::image::Image;
 use crate::layer::{Problem, ProblemKind};
 use crate::tree::NodeId;
 
-/// What a sidecar's name adds to that of its executable.
+/// The suffix that a sidecar's name adds to the name of its executable.
 const SUFFIX: &[u8] = b".arch";
 
-/// The tar type of a volume label of GNU tar, which makes no file for any reader.
+/// The tar type of GNU tar's volume label, for which no reader creates a file.
 const VOLUME_LABEL: u8 = b'V';
 
 /// The prefix of imgfs's own attributes.
 const PREFIX: &[u8] = b"user.imgfs.";
 
-/// Tells of the layers' problems and of what is shadowed.
+/// Reports the problems of the layers, and shadowed sidecars and attributes.
 pub fn check(image: &Image<'_>, drafts: &mut Drafts) {
     for problem in &image.declared.problems {
         let Some((id, hint)) = of(problem) else {
@@ -38,7 +39,8 @@ pub fn check(image: &Image<'_>, drafts: &mut Drafts) {
     shadows(image, drafts);
 }
 
-/// The id of a problem, and what mends it. Those without an id are in the log alone.
+/// Returns the finding id of a problem, and the hint how to fix it. Problems without an id appear only
+/// in the log.
 fn of(problem: &Problem) -> Option<(Id, &'static str)> {
     Some(match problem.kind {
         ProblemKind::Ambiguous(_) => (

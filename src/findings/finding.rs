@@ -1,22 +1,22 @@
-//! What one finding is: its id, how much it weighs, where it is, why, and what mends it.
+//! A finding: its id, severity, location, reason, and hint how to fix it.
 
 use std::fmt;
 
 use crate::tree::NodeId;
 
-/// How much a finding weighs.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
-    /// Good to know.
+    /// For information only.
     Info,
-    /// Something will go wrong if it is used.
+    /// Something fails if it is used.
     Warn,
-    /// What the image is for will not run.
+    /// The main program of the image does not run.
     Fail,
 }
 
 impl Level {
-    /// The word for it, as in `/.imgfs/findings.tsv`.
+    /// Returns the name of the level, as in `/.imgfs/findings.tsv`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Info => "info",
@@ -25,7 +25,7 @@ impl Level {
         }
     }
 
-    /// The level of that name.
+    /// Returns the level with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         let all = [Self::Info, Self::Warn, Self::Fail];
         all.into_iter().find(|level| level.name() == name)
@@ -38,20 +38,20 @@ impl fmt::Display for Level {
     }
 }
 
-/// Declares the ids with their words, so that none can be forgotten in one of the lists.
+/// Declares the ids with their names in one place, so that no list can miss one.
 macro_rules! ids {
     ($($(#[$doc:meta])* $id:ident = $name:literal,)*) => {
-        /// What was found. The words are stable: scripts and `--ignore` go by them.
+        /// The kinds of findings. The names are stable: scripts and `--ignore` rely on them.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Id {
             $($(#[$doc])* $id,)*
         }
 
         impl Id {
-            /// All of them.
+            /// All ids.
             pub const ALL: &[Self] = &[$(Self::$id),*];
 
-            /// The stable word for it.
+            /// Returns the stable name of the id.
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$id => $name,)*
@@ -62,76 +62,77 @@ macro_rules! ids {
 }
 
 ids! {
-    /// An executable's machine is not that of the image: `exec format error`.
+    /// The machine of an executable differs from that of the image: `exec format error`.
     ArchMismatch = "arch-mismatch",
-    /// Index, config and the bulk of the executables disagree about the platform.
+    /// The index, the config and most of the executables disagree about the platform.
     ConfigMismatch = "config-mismatch",
-    /// Layers bring executables of different machines.
+    /// Layers contain executables for different machines.
     MixedArchitectures = "mixed-architectures",
-    /// An executable's operating system is not that of the image.
+    /// The operating system of an executable differs from that of the image.
     WrongOs = "wrong-os",
-    /// An executable wants a newer processor than the image declares.
+    /// An executable requires a newer processor than the image declares.
     VariantTooNew = "variant-too-new",
     /// The loader that an executable names is not in the image.
     MissingLoader = "missing-loader",
-    /// A library that is needed is not where the loader looks.
+    /// A needed library is not in any place where the loader looks.
     MissingLibrary = "missing-library",
-    /// A symbol version is needed that the library does not define.
+    /// An executable needs a symbol version that the library does not define.
     GlibcTooOld = "glibc-too-old",
-    /// Something built for one C library meets another.
+    /// A file built for one C library meets another.
     LibcMismatch = "libc-mismatch",
-    /// A symbol is needed that nothing exports.
+    /// An executable needs a symbol that no library exports.
     MissingSymbol = "missing-symbol",
     /// The interpreter that a script names is not in the image.
     MissingInterpreter = "missing-interpreter",
-    /// What the image starts is not in it.
+    /// The program that the image starts is not in the image.
     MissingEntrypoint = "missing-entrypoint",
-    /// The config's user may not execute what the image starts: execute bits, search permission.
+    /// The config's user may not execute the program that the image starts: execute bits, search
+    /// permission.
     PermissionDenied = "permission-denied",
-    /// The kernel executes no such file: no `#!`, empty, a page of HTML.
+    /// The kernel cannot execute the file: no `#!`, empty, a page of HTML.
     ExecFormatError = "exec-format-error",
-    /// A script of the start ends with an error of its own.
+    /// A script that the image starts ends with an error of its own.
     EarlyExit = "early-exit",
-    /// What the HEALTHCHECK starts cannot be started.
+    /// The program of the HEALTHCHECK cannot be started.
     BrokenHealthcheck = "broken-healthcheck",
-    /// A file's claims about its platform disagree with its header.
+    /// A file's claims about its platform contradict its header.
     IdentityMismatch = "identity-mismatch",
-    /// Users are looked up by name, and what that needs is not there.
+    /// Users are looked up by name, and the files needed for that are missing.
     UserLookup = "user-lookup",
     /// TLS is used, and there are no root certificates.
     NoCaCertificates = "no-ca-certificates",
     /// Time zones are used, and there is no zoneinfo.
     NoTimezoneData = "no-timezone-data",
-    /// A Go toolchain that was built for another platform.
+    /// A Go toolchain built for another platform.
     ForeignToolchain = "foreign-toolchain",
     /// A Go build cache that holds archives of several platforms.
     MixedBuildCache = "mixed-build-cache",
-    /// This host can run it only by emulation.
+    /// This host can run the image only with emulation.
     NeedsEmulation = "needs-emulation",
     /// A whiteout that names nothing.
     BadWhiteout = "bad-whiteout",
     /// The same path more than once in a layer.
     DuplicateEntry = "duplicate-entry",
-    /// A path that climbs out of the root.
+    /// A path that leads out of the root.
     EscapingPath = "escaping-path",
-    /// Bytes of a layer that another reader understands differently.
+    /// Part of an archive or a document that other readers interpret differently.
     AmbiguousArchive = "ambiguous-archive",
-    /// Bytes that are not those of their digest.
+    /// Bytes that do not match their digest.
     DigestMismatch = "digest-mismatch",
-    /// A media type that claims another compression than the bytes have.
+    /// A media type whose compression differs from that of the bytes.
     MediaTypeMismatch = "media-type-mismatch",
     /// An executable that is shorter than its headers say.
     TruncatedBinary = "truncated-binary",
-    /// The image ships a file where the sidecar of an executable would be.
+    /// The image ships a file with the path of an executable's sidecar.
     ShadowedSidecar = "shadowed-sidecar",
     /// The image ships attributes under `user.imgfs.`.
     ShadowedXattr = "shadowed-xattr",
-    /// The headers of an ELF file tell one reader something else than another.
+    /// The headers of an ELF file mean different things to different readers.
     ContradictoryHeaders = "contradictory-headers",
 }
 
 impl Id {
-    /// The id of that name.
+    /// Returns the id with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|id| id.name() == name)
     }
@@ -143,38 +144,38 @@ impl fmt::Display for Id {
     }
 }
 
-/// One thing that was found.
+/// One finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What it is.
+    /// The kind of finding.
     pub id: Id,
-    /// How much it weighs.
+    /// The severity.
     pub level: Level,
-    /// Path in the image, from `/`; empty where the finding is about the image as a whole.
+    /// Path in the image, starting with `/`; empty if the finding concerns the whole image.
     pub path: Box<[u8]>,
-    /// The node it is about, if any: all names of a file share its findings.
+    /// The node that it concerns, if any. All names of a file share its findings.
     pub node: Option<NodeId>,
-    /// The layer that brought it, from 0.
+    /// The layer that the file comes from, from 0.
     pub layer: Option<u32>,
-    /// Why, in one line: what was found and what was expected.
+    /// The reason, in one line: what was found and what was expected.
     pub detail: String,
-    /// What mends it, in one line.
+    /// How to fix it, in one line.
     pub hint: String,
 }
 
-/// What became of the interpreter that an executable names.
+/// The state of the interpreter that an executable names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum InterpreterStatus {
-    /// It is there and can be started.
+    /// It is in the image and can be started.
     Ok,
-    /// It is not in the image, or is no executable.
+    /// It is not in the image, or is not an executable.
     Missing,
-    /// It is there, and made for another machine.
+    /// It is in the image but built for another machine.
     WrongArch,
 }
 
 impl InterpreterStatus {
-    /// The word for it, the value of `INTERPRETER_STATUS`.
+    /// Returns the name of the status, the value of `INTERPRETER_STATUS`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",

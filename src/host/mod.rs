@@ -6,7 +6,7 @@
 mod binfmt;
 mod fuse;
 mod machine;
-mod room;
+mod space;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub use binfmt::{Binfmt, Fault, Flags, Handler, Rule, Support};
 pub use fuse::User;
 pub use machine::ARCHES;
-pub use room::Room;
+pub use space::FreeSpace;
 
 /// The result of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,7 +48,7 @@ pub struct Check {
     /// What was found, for people.
     pub found: String,
     /// The command that fixes the problem, if something is lacking.
-    pub mend: Option<String>,
+    pub fix: Option<String>,
     /// What was found, for programs: names and values.
     pub details: Vec<(&'static str, String)>,
 }
@@ -59,7 +59,7 @@ impl Check {
             what: what.into(),
             status,
             found: found.into(),
-            mend: None,
+            fix: None,
             details: Vec::new(),
         }
     }
@@ -68,9 +68,9 @@ impl Check {
         Self::new(what, Status::Ok, found)
     }
 
-    fn lacking(what: impl Into<String>, found: impl Into<String>, mend: impl Into<String>) -> Self {
+    fn lacking(what: impl Into<String>, found: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
-            mend: Some(mend.into()),
+            fix: Some(fix.into()),
             ..Self::new(what, Status::Lacking, found)
         }
     }
@@ -118,8 +118,8 @@ impl Host {
             Ok(binfmt) => checks.extend(binfmt::checks(self, &binfmt).into_iter().map(Ok)),
             Err(error) => checks.push(Err(error)),
         }
-        checks.push(Ok(room::page_size()));
-        checks.extend(room::checks(self));
+        checks.push(Ok(space::page_size()));
+        checks.extend(space::checks(self));
         checks
     }
 

@@ -1,9 +1,9 @@
-//! An archive: the files of an image in one tar, itself plain, gzip, zstd or xz.
+//! An image archive: a tar with the files of an image, either plain or compressed with gzip, zstd or xz.
 //!
-//! A plain tar on disk is only skimmed: headers are read and contents are seeked over. A compressed
-//! one is decoded once, which makes its spans; its members are then read through them. Spans and
-//! members are kept in the cache under the identity of the file. An archive that comes through a pipe
-//! is first written to a file without a name.
+//! A plain tar on disk is skimmed: its headers are read, and the contents of members are skipped by
+//! seeking. A compressed archive is decoded once to find its spans, through which members are then read.
+//! The spans and the list of members are kept in the cache under the identity of the file. An archive
+//! from a pipe is first written to an unnamed temporary file.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
@@ -19,30 +19,32 @@ use crate::blob::{
 };
 use crate::cache::{CacheFile, Key, Kind, temporary_dir};
 
-/// The section of an archive's members, after those of its spans.
+/// The id of the section with the archive's members. It follows the sections of the spans.
 const MEMBERS: u32 = 3;
 
-/// More files than this are no image archive: those have a few for each layer.
+/// The maximum number of members. Image archives have only a few files for each layer.
 const MAX_MEMBERS: usize = 100_000;
 
-/// Documents of an image are no longer than this, and all together no longer than that.
+/// The maximum length in bytes of a single document of a compressed archive that is kept with the list
+/// of members, and of all of them together.
 const DOCUMENT_LEN: u64 = 64 << 10;
 const DOCUMENTS_LEN: u64 = 4 << 20;
 
-/// Links in an archive that lead to links; `docker save` writes one level.
+/// The maximum number of links that are followed for one path. `docker save` writes one level of links.
 const MAX_LINKS: usize = 8;
 
 /// An opened archive.
 pub(crate) struct Archive {
     source: Arc<dyn ReadAt>,
     members: Members,
-    /// Paths that several members have. The last of them counts, for most readers.
+    /// Paths that occur more than once. Most readers use the last member with the path.
     twice: BTreeSet<String>,
-    /// Why what follows the members cannot be read. An archive that is known from the cache has none.
+    /// Why the part after the listed members cannot be read. Always `None` if the archive was found in
+    /// the cache.
     damage: Option<ImageError>,
 }
 
-/// What was read of an archive.
+/// The result of reading an archive.
 #[derive(Default)]
 struct Listing {
     members: Members,
@@ -55,16 +57,17 @@ enum Member {
     File {
         at: u64,
         size: u64,
-        /// Its bytes, if it is a document in a compressed archive: reading it there would decode
-        /// what is around it.
+        /// The content, kept for documents in a compressed archive: reading it from there would decode
+        /// the data around it.
         bytes: Option<Vec<u8>>,
     },
-    /// To another path of the archive: old `docker save` writes each shared layer once.
+    /// A link to another path of the archive: old versions of `docker save` write each shared layer
+    /// once.
     Link(String),
 }
 
 impl Archive {
-    /// Reads an archive from a stream that cannot seek.
+    /// Reads an archive from a stream that is not seekable.
     pub(crate) fn from_stream(
         reference: &Reference,
         mut stream: impl Read,
@@ -164,7 +167,7 @@ impl Archive {
             let entries = tar.entries().map_err(failed)?;
             collect(image, entries, u64::MAX, DOCUMENTS_LEN)?
         };
-        // There are no spans of what cannot be decoded to its end.
+        // The spans of an archive that cannot be decoded to its end are incomplete.
         if let Some(damage) = listing.damage {
             return Err(damage);
         }
@@ -173,7 +176,7 @@ impl Archive {
         let mut write = || -> io::Result<_> {
             writer.section(MEMBERS)?;
             writer.append(&postcard::to_allocvec(&listed).map_err(io::Error::other)?)?;
-            // A file that may have changed while it was read is not found again.
+            // If the file changed while it was read, the result is not kept.
             let identity = source.place().map(|place| place.file);
             let same = place.filter(|place| identity == Some(place.file));
             Ok((same, identity))
@@ -196,17 +199,17 @@ impl Archive {
         })
     }
 
-    /// Why what follows the members cannot be read, once.
+    /// Takes the error that explains why the part after the listed members cannot be read.
     pub(crate) fn take_damage(&mut self) -> Option<ImageError> {
         self.damage.take()
     }
 
-    /// The paths that several members have.
+    /// Returns the paths that occur more than once.
     pub(crate) fn twice(&self) -> &BTreeSet<String> {
         &self.twice
     }
 
-    /// The member of that path.
+    /// Returns the member with this path.
     pub(crate) fn get(&self, path: &str) -> Option<Arc<dyn ReadAt>> {
         Some(match self.follow(path)?.1 {
             Member::File {
@@ -215,12 +218,12 @@ impl Archive {
             Member::File { at, size, .. } => {
                 Arc::new(Section::new(self.source.clone(), *at, *size))
             }
-            // Links were followed.
+            // `follow` has resolved all links.
             Member::Link(_) => return None,
         })
     }
 
-    /// The path of the file that a path leads to.
+    /// Returns the path of the file that a path leads to after links.
     pub(crate) fn real(&self, path: &str) -> Option<&str> {
         Some(self.follow(path)?.0)
     }
@@ -236,7 +239,7 @@ impl Archive {
         None
     }
 
-    /// The members: path, and the length of what is a file and not a link.
+    /// Returns the path of each member, and its length if it is a file and not a link.
     pub(crate) fn members(&self) -> impl Iterator<Item = (&str, Option<u64>)> {
         let size = |member: &Member| match member {
             Member::File { size, .. } => Some(*size),
@@ -248,8 +251,9 @@ impl Archive {
 
 type Members = HashMap<String, Member>;
 
-/// Notes where each member lies in an archive of `len` bytes, and keeps as many bytes of documents. What
-/// is known of an archive that is damaged comes with the damage.
+/// Records the location of each member in an archive of `len` bytes, and keeps up to `documents` bytes
+/// of documents. If the archive is damaged, returns the members before the damage together with the
+/// error.
 fn collect<R: Read>(
     image: &str,
     entries: tar::Entries<'_, R>,
@@ -300,7 +304,8 @@ fn collect<R: Read>(
         } else if kind.is_symlink() || kind.is_hard_link() {
             let target = entry.link_name_bytes().unwrap_or_default();
             let target = std::str::from_utf8(&target).unwrap_or_default();
-            // A symbolic link is relative to its directory, a hard link to the archive's root.
+            // A symbolic link is relative to its directory; a hard link is relative to the root of the
+            // archive.
             let dir = match path.rsplit_once('/') {
                 Some((dir, _)) if kind.is_symlink() => format!("{dir}/"),
                 _ => String::new(),
@@ -325,7 +330,8 @@ fn collect<R: Read>(
     Ok(listing)
 }
 
-/// What an error of the tar reader means: compressed data may be at fault, or the file may end.
+/// Converts an error of the tar reader to one that names the cause: the compressed data, or a file that
+/// is cut off or not an archive at all.
 fn broken(image: &str, error: io::Error, last: &str, first: bool) -> ImageError {
     let image = image.to_owned();
     let error = match BlobError::from_io(error) {
@@ -344,7 +350,8 @@ fn broken(image: &str, error: io::Error, last: &str, first: bool) -> ImageError 
     }
 }
 
-/// A path as a key: without `.`, `..` resolved. `None` if it leads outside.
+/// Normalizes a path for use as a key: removes `.` and resolves `..`. Returns `None` if the path leads
+/// out of the archive.
 pub(crate) fn clean(path: &str) -> Option<String> {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {

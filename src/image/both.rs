@@ -1,16 +1,17 @@
-//! An archive that is an OCI layout and a docker-archive at once, as Docker writes since version 25.
+//! An archive that is both an OCI layout and a docker-archive. Docker writes such archives since version
+//! 25.
 //!
-//! The layout is preferred, since its blobs have digests. `manifest.json` is used where the layout has
-//! less: for images that it did not pull, Docker writes an OCI manifest without layers. It is also used,
-//! with a note, if the layout cannot be read; and an unusable `manifest.json` is noted beside a layout
-//! that can.
+//! The layout is preferred, because its blobs have digests. `manifest.json` is used if the layout has no
+//! layers: for images that Docker did not pull, it writes an OCI manifest without layers. It is also
+//! used, with a warning, if the layout cannot be read. If the layout is used and `manifest.json` cannot
+//! be read, there is a warning too.
 
 use super::docker_archive;
 use super::files::Files;
 use super::oci_layout;
 use super::{Image, ImageError, Offer, Platform, Reference};
 
-/// Opens an image, as [`super::open`] does.
+/// Opens an image, like [`super::open`].
 pub(super) fn open(
     reference: &Reference,
     files: &Files,
@@ -37,7 +38,7 @@ pub(super) fn open(
     }
 }
 
-/// Opens an image for each of its platforms, as [`super::open_all`] does.
+/// Opens an image for each of its platforms, like [`super::open_all`].
 pub(super) fn open_all(reference: &Reference, files: &Files) -> Result<Vec<Offer>, ImageError> {
     let docker = || docker_archive::open_all(reference, files);
     let has_layers = |offer: &Offer| offer.1.as_ref().is_ok_and(|i| !i.layers.is_empty());
@@ -65,8 +66,8 @@ pub(super) fn open_all(reference: &Reference, files: &Files) -> Result<Vec<Offer
     }
 }
 
-/// Whether `manifest.json` is to be used, because the layout has no image with layers, or none that can
-/// be read.
+/// Returns whether `manifest.json` has to be used, because the layout cannot be read or has no image
+/// with layers.
 pub(super) fn prefers_docker(reference: &Reference, files: &Files) -> bool {
     let docker = docker_archive::items(reference, files);
     let has_layers = docker.is_ok_and(|list| {
@@ -76,7 +77,8 @@ pub(super) fn prefers_docker(reference: &Reference, files: &Files) -> bool {
     has_layers && oci_layout::is_hollow(reference, files).unwrap_or(true)
 }
 
-/// Notes that the layout was not used. That it has another choice of images is not worth a note.
+/// Adds a warning that the layout was not used. There is no warning if the layout merely lacks the name
+/// or the platform.
 fn note_unusable_layout(error: &ImageError, image: &mut Image) {
     let is_choice = matches!(
         error,

@@ -1,5 +1,6 @@
-//! All that an archive or a layout holds, to copy it: descriptors of its images, and blobs by their
-//! digests. A docker-archive has no OCI manifests, so they are made here, the same from the same archive.
+//! Everything in an archive or a layout that is needed to copy it: descriptors of its images, and blobs
+//! by digest. A docker-archive has no OCI manifests, so they are generated. The same archive always
+//! gives the same manifests.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,42 +14,42 @@ use crate::blob::{Bytes, Codec, Digest, Hasher, ReadAt, unpack};
 use crate::oci::{CONTAINERD_NAME, Nature, REF_NAME, annotation};
 use crate::store::short;
 
-/// What a reference leads to.
+/// The images that a reference leads to.
 pub struct Contents {
-    /// The images: each with the descriptor of its manifest or index, and its names.
+    /// The images, each with the descriptor of its manifest or index and its names.
     pub images: Vec<Content>,
-    /// What is not an image, or not one that imgfs can show.
+    /// Entries that are not images, or not images that imgfs can read.
     pub skipped: Vec<Skipped>,
-    /// Why other images cannot be read.
+    /// Why the remaining images cannot be read.
     pub failed: Vec<ImageError>,
     reference: Reference,
     files: Files,
-    /// Blobs that do not lie under their digests.
+    /// Generated documents, and blobs that are not stored under their digests.
     made: HashMap<Digest, Arc<dyn ReadAt>>,
 }
 
-/// Something that is not copied.
+/// An entry that is not copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
-    /// Its name, else its digest.
+    /// Its name, or its digest if it has no name.
     pub name: String,
-    /// Why, for people: `an attestation`.
+    /// The reason, for messages: `an attestation`.
     pub why: String,
 }
 
-/// One image of several.
+/// One image.
 pub struct Content {
-    /// Its manifest, or its index.
+    /// The descriptor of its manifest or index.
     pub descriptor: Descriptor,
-    /// What it is called, in full or by a tag alone. Often nothing.
+    /// Its names, each either full or only a tag. Often empty.
     pub names: Vec<String>,
 }
 
-/// What there is to be copied. With a name, only that image.
+/// Lists the images to copy. If the reference has a name, the result has only that image.
 ///
 /// # Errors
-/// If there is no image of that name, or the list of images cannot be read. What is wrong with one image
-/// of several is part of the result.
+/// If there is no image with that name, or the list of images cannot be read. Errors in one of several
+/// images are part of the result.
 pub fn contents(reference: &Reference, caches: &Caches<'_>) -> Result<Contents, ImageError> {
     let files = Files::open(reference, caches)?;
     match kind(reference, &files)? {
@@ -97,7 +98,8 @@ fn layout(reference: &Reference, files: Files) -> Result<Contents, ImageError> {
     Ok(contents)
 }
 
-/// What a layout calls an image. containerd's name says more where the other is its tag alone.
+/// Returns the name of an entry of a layout. containerd's full name is preferred if the other one is
+/// only its tag.
 fn name_of(descriptor: &Descriptor) -> Option<&str> {
     let named = |key| annotation(descriptor.annotations(), key);
     match (named(REF_NAME), named(CONTAINERD_NAME)) {
@@ -129,10 +131,10 @@ fn docker(reference: &Reference, files: Files) -> Result<Contents, ImageError> {
 }
 
 impl Contents {
-    /// The blob of a digest, if it is there.
+    /// Returns the blob with this digest, or `None` if it is not in the image.
     ///
     /// # Errors
-    /// If it cannot be opened.
+    /// If the blob cannot be opened.
     pub fn blob(&self, digest: &Digest) -> Result<Option<Arc<dyn ReadAt>>, ImageError> {
         if let Some(blob) = self.made.get(digest) {
             return Ok(Some(blob.clone()));
@@ -143,7 +145,7 @@ impl Contents {
         }
     }
 
-    /// Makes a manifest for an image that has none.
+    /// Generates a manifest for an image of a docker-archive, and returns its descriptor.
     fn manifest_of(&mut self, image: Image) -> Result<Descriptor, ImageError> {
         let name = image.name.clone();
         let io = |error| ImageError::Io {
@@ -157,7 +159,7 @@ impl Contents {
             let codec = Codec::sniff(head.get(..n).unwrap_or_default());
             let mut codec = codec.unwrap_or(Codec::Plain);
             let mut source = layer.source;
-            // No media type says xz, and of those who read the store few know it.
+            // There is no media type for xz, and few programs that read the store support it.
             if codec == Codec::Xz {
                 let unpacked = unpack(source).map_err(|error| io(error.into()))?;
                 (codec, source) = (Codec::Plain, Arc::new(unpacked));

@@ -1,6 +1,6 @@
-//! docker-archive: what `docker save`, `podman save` and `skopeo copy` to `docker-archive:` write.
-//! `manifest.json` lists the images, each with a config and layers by path
-//! (moby image/spec/v1.2.md, "Combined Image JSON + Filesystem Changeset Format").
+//! docker-archive, the format that `docker save`, `podman save` and `skopeo copy` to `docker-archive:`
+//! write. `manifest.json` lists the images, each with a config and layers by path (moby
+//! image/spec/v1.2.md, "Combined Image JSON + Filesystem Changeset Format").
 
 use serde::Deserialize;
 
@@ -9,7 +9,7 @@ use super::{Config, Documents, Image, ImageError, LayerBlob, Offer, Platform, Re
 use crate::oci;
 use crate::store::short;
 
-/// One image of `manifest.json`.
+/// One image in `manifest.json`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Item {
@@ -35,13 +35,13 @@ pub(crate) fn open_all(reference: &Reference, files: &Files) -> Result<Vec<Offer
     Ok(vec![(image.platform.clone(), Ok(image))])
 }
 
-/// `manifest.json`.
+/// The parsed `manifest.json`.
 pub(crate) struct List {
-    /// The document.
+    /// The document, byte for byte.
     pub bytes: Vec<u8>,
     /// The images that it lists.
     pub items: Vec<Item>,
-    /// Where two readers of it see different images, for people.
+    /// Parts of the document in which two readers see different images, for messages.
     pub ambiguities: Vec<String>,
 }
 
@@ -63,8 +63,8 @@ pub(crate) fn items(reference: &Reference, files: &Files) -> Result<List, ImageE
     })
 }
 
-/// Reads the documents of one image. `manifest` is all of `manifest.json`, and `ambiguities` what is
-/// ambiguous in that.
+/// Reads the documents of one image. `manifest` is the whole `manifest.json`, and `ambiguities` are
+/// those found in it.
 pub(crate) fn read(
     reference: &Reference,
     files: &Files,
@@ -130,7 +130,7 @@ pub(crate) fn read(
     })
 }
 
-/// The item that a reference names.
+/// Returns the item that a reference names.
 pub(crate) fn choose<'a>(reference: &Reference, items: &'a [Item]) -> Result<&'a Item, ImageError> {
     let names = || -> Vec<String> {
         let named = |(i, item): (usize, &Item)| {

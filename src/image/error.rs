@@ -1,5 +1,4 @@
-//! Why an image could not be opened. Each message names the image, what is wrong with it, and the
-//! way out.
+//! Errors of opening an image. Each message names the image, the problem, and how to solve it.
 
 use std::io;
 
@@ -7,7 +6,7 @@ use super::Platform;
 use crate::blob::{BlobError, program};
 use crate::store::StoreError;
 
-/// Why an image could not be opened.
+/// An error of opening an image.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     /// The file or directory could not be read.
@@ -15,11 +14,11 @@ pub enum ImageError {
     Io {
         /// The image.
         image: String,
-        /// What the system says.
+        /// The error of the operating system.
         #[source]
         error: io::Error,
     },
-    /// It is something else.
+    /// The file or directory is not an image.
     #[error(
         "{image} is not a container image: {detail} (make one with `docker save` or `skopeo copy`)"
     )]
@@ -29,42 +28,42 @@ pub enum ImageError {
         /// What is missing or wrong.
         detail: String,
     },
-    /// The archive ends early.
+    /// The archive is cut off or damaged.
     #[error("{image} is incomplete: {detail}; copy or save it again")]
     Incomplete {
         /// The image.
         image: String,
-        /// Where it ends.
+        /// Where the archive ends.
         detail: String,
     },
-    /// The archive itself is compressed, and that went wrong.
+    /// The archive itself is compressed and cannot be decompressed.
     #[error("{image}: the archive cannot be decompressed: {error}{}", pipe(error))]
     Archive {
         /// The image.
         image: String,
-        /// What went wrong.
+        /// The error of the decoder.
         #[source]
         error: BlobError,
     },
-    /// A document is not what it should be.
+    /// A document is invalid.
     #[error("{image}: {document} {detail}; copy or build the image again")]
     Document {
         /// The image.
         image: String,
-        /// Which document.
+        /// The name of the document.
         document: String,
-        /// What is wrong with it.
+        /// The problem, as the rest of a sentence that begins with the name of the document.
         detail: String,
     },
-    /// A blob is not there.
+    /// A blob is missing.
     #[error("{image}: blob {blob} is missing; the image is incomplete, copy or pull it again")]
     MissingBlob {
         /// The image.
         image: String,
-        /// Its digest or path.
+        /// Digest or path of the blob.
         blob: String,
     },
-    /// Several images, and nothing says which.
+    /// There are several images, and the reference does not choose one.
     #[error("{image} holds {} images; choose one:{}", names.len(), lines(names))]
     Ambiguous {
         /// The image.
@@ -72,7 +71,7 @@ pub enum ImageError {
         /// References that choose one.
         names: Vec<String>,
     },
-    /// No image of that name.
+    /// There is no image with this name.
     #[error(
         "{image}: there is no image {wanted:?} in it; choose one of:{}",
         lines(names)
@@ -80,12 +79,12 @@ pub enum ImageError {
     NoSuchName {
         /// The image.
         image: String,
-        /// The name asked for.
+        /// The requested name.
         wanted: String,
-        /// The names that exist.
+        /// The existing names.
         names: Vec<String>,
     },
-    /// No image of that platform.
+    /// There is no image for this platform.
     #[error(
         "{image} has no image for {wanted}; choose one with --platform:{}",
         lines(platforms)
@@ -93,20 +92,20 @@ pub enum ImageError {
     NoSuchPlatform {
         /// The image.
         image: String,
-        /// The platform asked for.
+        /// The requested platform.
         wanted: Platform,
-        /// The platforms that exist.
+        /// The existing platforms.
         platforms: Vec<String>,
     },
-    /// The manifest's config is not that of an image.
+    /// The config that the manifest refers to is not that of an image.
     #[error("{image}: it is an artifact ({media_type}), not a container image; name another one")]
     NoConfig {
         /// The image.
         image: String,
-        /// The media type of its config.
+        /// The media type of the config.
         media_type: String,
     },
-    /// A layer is not a tar archive, by its media type.
+    /// A layer is not a tar archive, according to its media type.
     #[error(
         "{image}: layer {number} is {media_type}, which imgfs does not read{}",
         if *encrypted { "; decrypt it: skopeo copy --decryption-key KEY" } else { "" }
@@ -118,29 +117,29 @@ pub enum ImageError {
         number: usize,
         /// The media type of the layer.
         media_type: String,
-        /// Whether it is encrypted.
+        /// Whether the layer is encrypted.
         encrypted: bool,
     },
-    /// It is not in the store.
+    /// The image is not in the store.
     #[error("there is no image {name:?} in the store; pull it: imgfs pull {name}")]
     NotStored {
-        /// The name.
+        /// The requested name.
         name: String,
     },
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Something that imgfs does not do yet.
+    /// The image needs a feature that imgfs does not have.
     #[error("{image}: {detail}")]
     Unsupported {
         /// The image.
         image: String,
-        /// What, and what to do instead.
+        /// The feature, and what to do instead.
         detail: String,
     },
 }
 
-/// One name a line, each indented.
+/// Formats each name on an indented line of its own.
 fn lines(names: &[String]) -> String {
     match names {
         [] => " nothing with a name".to_owned(),
@@ -148,7 +147,7 @@ fn lines(names: &[String]) -> String {
     }
 }
 
-/// How an archive that imgfs does not decompress can be read all the same.
+/// Returns a hint how to read an archive in a compression format that imgfs does not support.
 fn pipe(error: &BlobError) -> String {
     let program = match error {
         BlobError::Unsupported(name) => program(name),

@@ -1,4 +1,4 @@
-//! The files that an image consists of, whether they lie in a directory or in an archive.
+//! The files of an image, either in a directory or in an archive.
 
 use std::fs::File;
 use std::io;
@@ -14,13 +14,13 @@ use crate::store::{Lock, Store};
 /// The files of an image.
 pub(crate) enum Files {
     Directory(PathBuf),
-    /// A directory as well, whose blobs are locked while somebody has them open.
+    /// The store, which is a directory too. Its blobs are locked while they are open.
     Store(Store),
     Archive(Archive),
 }
 
 impl Files {
-    /// Opens what a reference points to.
+    /// Opens the directory or archive that a reference points to.
     pub(crate) fn open(reference: &Reference, caches: &Caches<'_>) -> Result<Self, ImageError> {
         let mut files = Self::open_damaged(reference, caches)?;
         match files.take_damage() {
@@ -29,7 +29,8 @@ impl Files {
         }
     }
 
-    /// The same for who looks at what is left of an archive that is cut off.
+    /// Like [`Files::open`], but succeeds for an archive that is cut off, with the members before the
+    /// damage.
     pub(crate) fn open_damaged(
         reference: &Reference,
         caches: &Caches<'_>,
@@ -74,13 +75,13 @@ impl Files {
             let source = FileSource::new(file).map_err(io)?;
             Archive::open(reference, Arc::new(source), caches)?
         } else {
-            // A pipe, as from `<(docker save app)`.
+            // A pipe, for instance from `<(docker save app)`.
             Archive::from_stream(reference, file, caches)?
         };
         Ok(Self::Archive(archive))
     }
 
-    /// Why what follows the members of an archive cannot be read, once.
+    /// Takes the error that explains why the part after the members of an archive cannot be read.
     pub(crate) fn take_damage(&mut self) -> Option<ImageError> {
         match self {
             Self::Directory(_) | Self::Store(_) => None,
@@ -88,7 +89,7 @@ impl Files {
         }
     }
 
-    /// The paths that several members of an archive have.
+    /// Returns the paths that occur more than once in an archive.
     pub(crate) fn twice(&self) -> Vec<&str> {
         match self {
             Self::Directory(_) | Self::Store(_) => Vec::new(),
@@ -96,8 +97,8 @@ impl Files {
         }
     }
 
-    /// Adds to `ambiguities` if several members of an archive have a path: docker takes the last of them,
-    /// podman and skopeo the first.
+    /// Adds a note to `ambiguities` if a path occurs more than once in an archive: docker uses the last
+    /// member, podman and skopeo the first.
     pub(crate) fn note_twice(&self, path: &str, ambiguities: &mut Vec<String>) {
         if let Self::Archive(archive) = self
             && clean(path).is_some_and(|path| archive.twice().contains(&path))
@@ -108,7 +109,7 @@ impl Files {
         }
     }
 
-    /// Lets nobody take anything out of the store until all is open that is wanted.
+    /// Keeps other processes from removing anything from the store until the returned lock is dropped.
     pub(crate) fn hold(&self) -> Result<Option<Lock>, ImageError> {
         match self {
             Self::Store(store) => Ok(Some(store.hold()?)),
@@ -116,7 +117,7 @@ impl Files {
         }
     }
 
-    /// Whether there is a file of that path.
+    /// Returns whether there is a file with this path.
     pub(crate) fn contains(&self, path: &str) -> bool {
         match self {
             Self::Directory(dir) => dir.join(path).is_file(),
@@ -125,7 +126,7 @@ impl Files {
         }
     }
 
-    /// The file of that path, if there is one. Paths come from documents and are not trusted.
+    /// Opens the file with this path, if there is one. Paths come from documents and are not trusted.
     pub(crate) fn get(
         &self,
         reference: &Reference,
@@ -141,7 +142,7 @@ impl Files {
         }
         let path_in_dir = dir.join(path);
         let open = || {
-            // A pipe of that name would hang whoever opens it.
+            // Opening a named pipe would block.
             if !std::fs::metadata(&path_in_dir)?.is_file() {
                 return Err(io::ErrorKind::NotFound.into());
             }
@@ -157,7 +158,7 @@ impl Files {
         }
     }
 
-    /// A document's bytes.
+    /// Reads a document.
     pub(crate) fn document(
         &self,
         reference: &Reference,
@@ -175,7 +176,7 @@ impl Files {
         })
     }
 
-    /// The blob of a digest (OCI image-layout.md, "Blobs").
+    /// Opens the blob with this digest (OCI image-layout.md, "Blobs").
     pub(crate) fn blob(
         &self,
         reference: &Reference,
@@ -191,7 +192,7 @@ impl Files {
         })
     }
 
-    /// A document that a descriptor names, checked against its digest.
+    /// Reads the document with this digest, and checks the digest.
     pub(crate) fn verified(
         &self,
         reference: &Reference,
@@ -210,7 +211,7 @@ impl Files {
     }
 }
 
-/// A blob of the store, which nobody takes away while it is open.
+/// Opens a blob of the store and holds a lease on it, so that it is not removed while it is open.
 fn locked(
     reference: &Reference,
     store: &Store,
@@ -232,7 +233,7 @@ fn not_stored(reference: &Reference) -> ImageError {
     }
 }
 
-/// Where the blob of a digest is.
+/// Returns the path of the blob with this digest.
 pub(crate) fn blob_path(digest: &Digest) -> String {
     format!("blobs/{}/{}", digest.algorithm(), digest.hex())
 }

@@ -1,9 +1,10 @@
-//! An image is a manifest that names a config and layers by digest (OCI image-spec, manifest.md),
-//! packed in one of several ways. This room finds out which image is meant, reads its documents,
-//! and says where the layers' bytes are; it never looks into a layer.
+//! Images: a manifest that names a config and layers by digest (OCI image-spec, manifest.md), packed in
+//! one of several ways. This module finds the requested image, reads its documents, and locates the
+//! bytes of its layers. It does not read the layers.
 //!
-//! [`Reference`] is what the user typed. [`open`] turns it into an [`Image`]: kind sniffed,
-//! container opened, image and platform chosen, documents verified against their digests.
+//! A [`Reference`] is the image name that the user typed. [`open`] turns it into an [`Image`]: it
+//! detects the format, opens the container, chooses an image and a platform, and verifies the documents
+//! against their digests.
 
 mod archive;
 mod both;
@@ -30,30 +31,31 @@ use crate::cache::CacheDir;
 pub use crate::oci::{Platform, PlatformError};
 use files::Files;
 
-/// One image of one platform, its layers not read yet.
+/// One image for one platform. Its layers are not read yet.
 pub struct Image {
-    /// The reference it was opened by, for messages.
+    /// The reference by which it was opened, for messages.
     pub name: String,
-    /// The name it has in its archive, if it has one.
+    /// The name of the image in its archive, if it has one.
     pub tag: Option<String>,
-    /// The platform that its config declares.
+    /// The platform that the config declares.
     pub platform: Platform,
-    /// The platform that its descriptor in the index names, if it has one.
+    /// The platform in the image's descriptor in the index, if there is one.
     pub index_platform: Option<Platform>,
     /// The documents as shipped.
     pub documents: Documents,
-    /// What of the config is used.
+    /// The parts of the config that imgfs uses.
     pub config: Config,
-    /// The layers, the lowest first.
+    /// The layers, lowest first.
     pub layers: Vec<LayerBlob>,
-    /// What is odd about it but stops nothing, for people.
+    /// Irregularities that do not prevent reading the image, for messages.
     pub warnings: Vec<String>,
-    /// Where two readers of its documents see different images, for people.
+    /// Parts of the documents in which two readers see different images, for messages.
     pub ambiguities: Vec<String>,
 }
 
 impl Image {
-    /// The same, if it serves a platform that may be wanted.
+    /// Returns the image if it suits the wanted platform. It always does if none is wanted or if its own
+    /// is unknown.
     fn on(self, platform: Option<&Platform>) -> Result<Self, ImageError> {
         match platform {
             Some(_) if self.platform.is_unknown() => Ok(self),
@@ -74,50 +76,51 @@ impl Image {
 pub struct Documents {
     /// `index.json`, if the image came through one.
     pub index: Option<Vec<u8>>,
-    /// The manifest: that of the image, or `manifest.json` of a docker-archive.
+    /// The manifest of the image, or the `manifest.json` of a docker-archive.
     pub manifest: Vec<u8>,
     /// The config.
     pub config: Vec<u8>,
 }
 
-/// A layer's blob, where it lies and what it must be.
+/// A layer's blob: its location and its expected properties.
 pub struct LayerBlob {
-    /// Its stored bytes.
+    /// The stored bytes.
     pub source: Arc<dyn ReadAt>,
-    /// Digest of the stored bytes, where the image gives one.
+    /// Digest of the stored bytes, if the image gives one.
     pub digest: Option<Digest>,
-    /// Digest of the decoded bytes by the config.
+    /// Digest of the decoded bytes, from the config.
     pub diff_id: Option<Digest>,
-    /// Length of the stored bytes by the descriptor.
+    /// Length of the stored bytes, from the descriptor.
     pub size: Option<u64>,
-    /// Media type by the descriptor.
+    /// Media type, from the descriptor.
     pub media_type: Option<String>,
-    /// The line of the config's history that made it (`created_by`).
+    /// The line of the config's history (`created_by`) for this layer.
     pub created_by: Option<String>,
-    /// How to name it in messages.
+    /// The name of the layer in messages.
     pub name: String,
 }
 
 impl LayerBlob {
-    /// The digest that identifies the layer: of its stored bytes if there is one, else its diff_id.
+    /// Returns the digest that identifies the layer: the digest of its stored bytes if there is one,
+    /// otherwise its diff_id.
     pub fn id(&self) -> Option<&Digest> {
         self.digest.as_ref().or(self.diff_id.as_ref())
     }
 }
 
-/// What archives that are themselves compressed are read through.
+/// The caches through which compressed archives are read.
 pub struct Caches<'a> {
     /// Decoded spans in memory.
     pub spans: Arc<SpanCache>,
-    /// What is kept between mounts.
+    /// The cache on disk, which is kept between mounts.
     pub disk: &'a CacheDir,
 }
 
-/// Opens the image that a reference names. `platform` chooses from an index; without it, the
-/// host's.
+/// Opens the image that a reference names. `platform` selects an image from an index; the default is the
+/// host's platform.
 ///
 /// # Errors
-/// If there is no such image, it is not one, or several could be meant.
+/// If there is no such image, if it is not an image, or if the reference is ambiguous.
 pub fn open(
     reference: &Reference,
     platform: Option<&Platform>,
@@ -132,14 +135,14 @@ pub fn open(
     }
 }
 
-/// A platform of an image, and the image for it if it can be opened.
+/// A platform of an image, and the image for it or the reason why it cannot be opened.
 pub type Offer = (Platform, Result<Image, ImageError>);
 
-/// Opens the image that a reference names for each platform that it is there for. Attestations are
-/// none. Standard input can be read only once, so they are opened together.
+/// Opens the image that a reference names for each of its platforms. Attestations are left out. All
+/// platforms are opened together because standard input can be read only once.
 ///
 /// # Errors
-/// As [`open`], where it is not about one platform among several.
+/// Like [`open`], except that an error with one of several platforms is part of the result.
 pub fn open_all(reference: &Reference, caches: &Caches<'_>) -> Result<Vec<Offer>, ImageError> {
     let files = Files::open(reference, caches)?;
     let _held = files.hold()?;
@@ -150,10 +153,10 @@ pub fn open_all(reference: &Reference, caches: &Caches<'_>) -> Result<Vec<Offer>
     }
 }
 
-/// The descriptor and the digest of the manifest that a layout has for a platform.
+/// Returns the descriptor and the digest of the manifest in a layout for a platform.
 ///
 /// # Errors
-/// If there is none.
+/// If there is none, or the documents cannot be read.
 pub(crate) fn manifest_of(
     reference: &Reference,
     platform: &Platform,
@@ -162,20 +165,20 @@ pub(crate) fn manifest_of(
     oci_layout::manifest_of(reference, &files, platform)
 }
 
-/// Whether an image of a layout is there for a platform.
+/// Returns whether a layout has an image for a platform, and it can be opened.
 pub fn has_platform(reference: &Reference, platform: &Platform) -> bool {
     without_caches(|caches| open(reference, Some(platform), caches)).is_ok()
 }
 
-/// The images of a layout, one for each platform. See [`open_all`].
+/// Opens the images of a layout, one for each platform, like [`open_all`] but without caches.
 ///
 /// # Errors
-/// As that.
+/// See [`open_all`].
 pub fn platforms(reference: &Reference) -> Result<Vec<Offer>, ImageError> {
     without_caches(|caches| open_all(reference, caches))
 }
 
-/// What only reads documents of a directory decodes nothing.
+/// Calls `run` with empty caches. Reading the documents of a directory decodes nothing.
 fn without_caches<T>(run: impl FnOnce(&Caches<'_>) -> T) -> T {
     let disk = CacheDir::none();
     run(&Caches {

@@ -1,4 +1,4 @@
-//! What a user types to name an image. The words are those of containers-transports(5).
+//! References: the image names that users type, in the syntax of containers-transports(5).
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,52 +6,52 @@ use std::str::FromStr;
 
 use crate::store::{Named, Store};
 
-/// An image as the user names it.
+/// An image name as typed by the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
-    /// How it is packed, or how to find out.
+    /// The format of the image, if the reference says so.
     pub transport: Transport,
-    /// The file or directory; that of the store for an image in it. Empty for standard input and for
-    /// an image of a registry.
+    /// The path of the file or directory; for an image in the store, the directory of the store. Empty
+    /// for standard input and for an image in a registry.
     pub path: PathBuf,
-    /// Which of several images in it.
+    /// Selects one of several images.
     pub name: Option<String>,
     text: String,
 }
 
-/// How an image is packed.
+/// Where an image is and how it is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// A path; the kind is told by what is there.
+    /// A path. The format is detected.
     Sniffed,
-    /// `docker-archive:PATH[:REF]`: what `docker save` writes.
+    /// `docker-archive:PATH[:REF]`: an archive that `docker save` writes.
     DockerArchive,
-    /// `oci-archive:PATH[:REF]`: an image layout in a tar.
+    /// `oci-archive:PATH[:REF]`: an image layout in a tar archive.
     OciArchive,
     /// `oci:DIR[:REF]`: an image layout in a directory.
     Oci,
     /// `-`: an archive on standard input.
     Stdin,
-    /// `docker://HOST/NAME[:TAG|@DIGEST]`: an image of a registry. It is opened out of the store, into
-    /// which it has to be pulled.
+    /// `docker://HOST/NAME[:TAG|@DIGEST]`: an image in a registry. It has to be pulled into the store
+    /// first, and is opened from there.
     Docker,
-    /// An image of the store, by its name there.
+    /// An image in the store, by its name there.
     Store,
 }
 
-/// Why a reference cannot be understood.
+/// An error in a reference.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReferenceError {
-    /// Nothing was given.
+    /// The reference is empty.
     #[error(
         "an image is needed: a path, docker-archive:PATH, oci-archive:PATH, oci:DIR, docker://NAME, \
          a name in the store, or -"
     )]
     Empty,
-    /// `docker:` without the slashes.
+    /// `docker:` without slashes.
     #[error("{0}: write docker://NAME for an image of a registry")]
     Slashes(String),
-    /// A transport that is not read.
+    /// A transport that imgfs does not read.
     #[error(
         "{0} images are not read directly; copy it first: skopeo copy {1} oci-archive:image.tar"
     )]
@@ -91,7 +91,7 @@ impl FromStr for Reference {
                 return Err(ReferenceError::Transport(other.to_owned(), text.to_owned()));
             }
             _ if text == "-" => (Transport::Stdin, ""),
-            // A bare path may hold colons itself.
+            // A path without a transport may contain colons.
             _ => (Transport::Sniffed, text),
         };
         let (path, name) = match transport {
@@ -114,7 +114,8 @@ impl FromStr for Reference {
 }
 
 impl Reference {
-    /// An image of the store in a directory, by its name or digest. `text` is what the user typed.
+    /// Creates a reference to an image in the store at `store`, by its name or digest. `text` is what
+    /// the user typed.
     pub fn in_store(store: &Path, name: &str, text: &str) -> Self {
         Self {
             transport: Transport::Store,
@@ -124,13 +125,13 @@ impl Reference {
         }
     }
 
-    /// An image that was found in a store.
+    /// Creates a reference to an image that was found in a store.
     pub fn to_stored(store: &Store, image: &Named) -> Self {
         let name = image.shown();
         Self::in_store(store.path(), &name, &name)
     }
 
-    /// As the user typed it.
+    /// Returns the reference as the user typed it.
     pub fn text(&self) -> &str {
         &self.text
     }

@@ -1,5 +1,5 @@
-//! What one reader of a tar archive understands differently than another, so that an image depends on
-//! what reads it. `docs/archives.md` has the table of these differences; `tests/tar_readers.rs`
+//! Ambiguities: parts of a tar archive that readers interpret differently, so that the resulting image
+//! depends on the reader. `docs/archives.md` has the table of these differences; `tests/tar_readers.rs`
 //! checks it against Go's `archive/tar`, GNU tar and libarchive.
 
 use std::fmt;
@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use super::problem::printable;
 
-/// The kinds of differences between readers. Offsets are bytes of the decoded layer if nothing else is
-/// said.
+/// The kinds of differences between readers. Offsets are byte positions in the decoded layer unless the
+/// field says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ambiguity {
     /// Zeros after the last gzip member. gzip(1) ignores them, Go's `compress/gzip` fails.
     ZerosAfterGzip {
-        /// Where they begin, in bytes of the stored blob.
+        /// Where the zeros begin, in bytes of the stored blob.
         at: u64,
     },
-    /// One block of zeros with a header behind it.
+    /// A single block of zeros with a header after it.
     LoneZeroBlock {
         /// Where the zeros are.
         at: u64,
@@ -27,7 +27,7 @@ pub enum Ambiguity {
         /// Where the header is.
         at: u64,
     },
-    /// A record of a global PAX header would change this entry.
+    /// A global PAX header has a record that would change this entry.
     GlobalRecord {
         /// The key of the record.
         key: Box<[u8]>,
@@ -39,14 +39,14 @@ pub enum Ambiguity {
         /// The name of the field.
         field: String,
     },
-    /// A GNU long name, or long link name, and a PAX record that says something else.
+    /// A GNU long name, or long link name, and a PAX record with another value.
     TwoNames {
-        /// The name by the PAX record.
+        /// The value of the PAX record.
         pax: Box<[u8]>,
     },
-    /// An extended header that does not stand directly before its entry.
+    /// An extended header that is not directly before its entry.
     LostHeader,
-    /// A size in the header of an entry that has no data.
+    /// A header of an entry without data that gives a size.
     SizeWithoutData {
         /// The size, in bytes.
         size: u64,
@@ -60,41 +60,42 @@ pub enum Ambiguity {
     },
     /// A GNU long name, or long link name, that is empty.
     EmptyLongName,
-    /// A PAX record without a value, which says that the header's field counts.
+    /// A PAX record without a value: the header's field applies instead.
     EmptyRecord {
         /// The key of the record.
         key: Box<[u8]>,
     },
     /// A plus sign before a number in a PAX header.
     PlusSign,
-    /// A PAX record of a sparse file or of a device number that only some readers apply.
+    /// A PAX record of a sparse file, or for a device number, that only some readers apply.
     PartialRecord {
         /// The key of the record.
         key: Box<[u8]>,
     },
-    /// A map of a sparse file that GNU tar reads differently: a piece before the last one ends inside a
-    /// block, or the last one ends before the file does.
+    /// A map of a sparse file that GNU tar reads differently: a piece other than the last ends inside a
+    /// block, or the last piece ends before the end of the file.
     SparseMap,
-    /// A directory as incremental backups of GNU tar have it.
+    /// A directory entry of the type that GNU tar writes in incremental backups.
     DumpDirectory,
-    /// A magic number that is almost the one of ustar, and a prefix.
+    /// A magic number that is almost that of ustar, with ustar fields (a prefix or a device number) in
+    /// use.
     OddMagic,
-    /// An owner or a device number that does not fit 32 bits.
+    /// An owner or a device number that does not fit in 32 bits.
     WideNumber {
         /// The name of the field.
         field: String,
-        /// Its value.
+        /// The value of the field.
         value: i64,
     },
 }
 
 impl Ambiguity {
-    /// The kind, so that only the first entries of each kind are reported.
+    /// Returns the variant without its data. Used to report only the first entries of each kind.
     pub(crate) fn kind(&self) -> std::mem::Discriminant<Self> {
         std::mem::discriminant(self)
     }
 
-    /// Length of the texts in it, in bytes.
+    /// Returns the total length of the texts in this value, in bytes.
     pub(crate) fn text_len(&self) -> usize {
         match self {
             Self::GlobalRecord { key: text }
@@ -108,7 +109,7 @@ impl Ambiguity {
     }
 }
 
-/// What each reader sees, in one line.
+/// Describes in one line what each reader sees.
 impl fmt::Display for Ambiguity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -207,7 +208,7 @@ impl fmt::Display for Ambiguity {
     }
 }
 
-/// The beginning of a text that an archive chooses.
+/// Returns the beginning of a text that the archive's author controls, at most 200 bytes, for printing.
 fn short(text: &[u8]) -> String {
     printable(text.get(..200).unwrap_or(text))
 }

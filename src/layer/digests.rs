@@ -1,8 +1,8 @@
-//! The SHA-256 of each file of a layer, in a file of the cache: made in one pass over the decoded layer,
-//! in the order in which it lies there, when somebody first asks for many of them.
+//! The SHA-256 of each file of a layer, stored in a cache file. All digests are computed in one pass
+//! over the decoded layer, in the order of the files' data, when many of them are first requested.
 //!
-//! There is one section: 32 bytes for each entry, under its number. Zeros stand for what has no digest:
-//! a directory, a whiteout's target, a file whose holes are too long to be hashed.
+//! The file has one section: 32 bytes for each entry, indexed by entry number. Zeros mean that the entry
+//! has no digest: it is not a regular file, or its holes are too long to hash.
 
 use std::io;
 
@@ -13,20 +13,21 @@ use crate::cache::{CacheDir, Key, Kind, Part, Unpublished};
 const DIGESTS: u32 = 1;
 const LEN: usize = 32;
 
-/// So much is hashed at a time, in bytes.
+/// The number of bytes hashed at a time.
 const STEP: usize = 1 << 20;
 
-/// Holes are zeros that have to be hashed like all bytes, and a hostile one is as long as its author
-/// likes. A file with more of them has no digest, in bytes.
+/// Holes are hashed as zeros, and a hostile archive can claim holes of any length. A file with more
+/// bytes of holes than this has no digest.
 pub const HOLES_LIMIT: u64 = 16 << 30;
-/// Nor has one where all holes of the layer before it are already as long.
+/// After the holes of the layer's files exceed this number of bytes in total, no further file has a
+/// digest.
 const ALL_HOLES_LIMIT: u64 = 64 << 30;
 
 /// The digests of a layer's files.
 #[derive(Clone, Debug)]
 pub struct Digests(Part);
 
-/// What has to be hashed, and where it lies.
+/// One file to hash, and where its data is.
 struct Job {
     number: u64,
     size: u64,
@@ -56,16 +57,16 @@ impl Job {
 }
 
 impl Digests {
-    /// Those of a layer, if they are in the cache.
+    /// Loads the digests of a layer from the cache, if they are there.
     pub fn load(cache: &CacheDir, layer: &Digest) -> Option<Self> {
         let file = cache.load(&Key::digests(&layer.to_string()))?;
         Some(Self(file.part(DIGESTS)))
     }
 
-    /// Hashes all files of a layer.
+    /// Computes the digests of all files of a layer.
     ///
     /// # Errors
-    /// If the layer cannot be read, or the file not be written.
+    /// If the layer cannot be read, or the cache file cannot be written.
     pub fn compute(
         index: &LayerIndex,
         data: &SpanReader,
@@ -82,7 +83,8 @@ impl Digests {
             }
         }
         jobs.sort_by_key(Job::start);
-        // The entries are in memory already when an index is made; so is this, 32 bytes each.
+        // All entries are held in memory while an index is built, so 32 bytes for each are affordable
+        // here.
         let mut digests = vec![0; usize::try_from(count).unwrap_or(0).saturating_mul(LEN)];
         let mut holes = 0_u64;
         for job in &jobs {
@@ -104,7 +106,7 @@ impl Digests {
         Ok((Self(unpublished.file.part(DIGESTS)), unpublished))
     }
 
-    /// The digest of the file that is entry `number`; `None` if it has none.
+    /// Returns the digest of the file with entry number `number`, or `None` if it has none.
     pub fn get(&self, number: u32) -> Option<Digest> {
         let bytes = self.0.record::<LEN>(number.into())?;
         let hex = bytes.iter().map(|byte| format!("{byte:02x}"));
@@ -112,18 +114,18 @@ impl Digests {
         (*bytes != [0; LEN]).then(|| text.parse().ok()).flatten()
     }
 
-    /// Whether its file was found damaged.
+    /// Returns whether the cache file was found to be damaged.
     pub fn is_damaged(&self) -> bool {
         self.0.file().is_damaged()
     }
 
-    /// Whether it was found damaged and nobody has asked this before.
+    /// Returns whether the cache file was found to be damaged, but returns `true` only once.
     pub fn take_damage(&self) -> bool {
         self.0.file().take_damage()
     }
 }
 
-/// The digest of a file, its holes read as zeros.
+/// Computes the digest of a file, with holes read as zeros.
 fn hash(job: &Job, data: &SpanReader) -> io::Result<Digest> {
     let mut hasher = Hasher::sha256();
     match &job.data {
@@ -163,7 +165,7 @@ fn zeros(hasher: &mut Hasher, mut len: u64) {
     }
 }
 
-/// The bytes that a SHA-256 has in hex.
+/// Returns the raw bytes of a SHA-256 digest.
 fn raw(digest: &Digest) -> [u8; LEN] {
     let mut bytes = [0; LEN];
     for (byte, pair) in bytes.iter_mut().zip(digest.hex().as_bytes().chunks(2)) {

@@ -1,45 +1,45 @@
-//! One entry of a layer, as the tar stream has it.
+//! One entry of a layer, as recorded in the tar stream.
 
 use serde::{Deserialize, Serialize};
 
 use crate::inspect::Format;
 
-/// One entry of a layer: a file, a directory, a whiteout… under its tar name.
+/// One entry of a layer (a file, a directory, a whiteout, …) under its tar name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Path as written, not cleaned: it may be absolute, or climb with `..`.
+    /// Path as written in the archive, not normalized: it may be absolute or contain `..`.
     #[serde(with = "serde_bytes")]
     pub path: Box<[u8]>,
-    /// What it is.
+    /// Type of the entry.
     pub kind: EntryKind,
     /// Permission bits with setuid, setgid and sticky (`07777`).
     pub mode: u16,
-    /// Owner.
+    /// User id of the owner.
     pub uid: u32,
-    /// Group.
+    /// Group id of the owner.
     pub gid: u32,
     /// Time of last modification.
     pub mtime: Mtime,
-    /// Length in bytes, holes included. 0 for all but regular files.
+    /// Length in bytes, including holes. 0 for everything but regular files.
     pub size: u64,
-    /// Extended attributes, in the order of the archive.
+    /// Extended attributes, in archive order.
     pub xattrs: Vec<Xattr>,
-    /// Where the bytes of a regular file lie.
+    /// Location of a regular file's data.
     pub data: Data,
-    /// The format of the file, if it is an executable. Its facts are in the index.
+    /// The executable format of the file, if it is an executable. Its facts are in the index.
     pub format: Option<Format>,
 }
 
-/// The types of tar entries that make something in a file system.
+/// The types of tar entries that create something in a file system.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EntryKind {
     /// A regular file.
     Regular,
     /// A directory.
     Directory,
-    /// A symbolic link and its target, as written.
+    /// A symbolic link, with its target as written.
     Symlink(#[serde(with = "serde_bytes")] Box<[u8]>),
-    /// Another name for the file at this path of the archive.
+    /// A hard link: another name for the file at this path of the archive.
     HardLink(#[serde(with = "serde_bytes")] Box<[u8]>),
     /// A character device: major, minor.
     CharDevice(u32, u32),
@@ -49,12 +49,12 @@ pub enum EntryKind {
     Fifo,
 }
 
-/// A time: seconds since the epoch, negative before it, and nanoseconds after that second.
+/// A timestamp: seconds since the epoch (negative before it) plus nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Mtime {
     /// Seconds since 1970-01-01 UTC.
     pub sec: i64,
-    /// Nanoseconds, below 1,000,000,000.
+    /// Nanoseconds after that second, below 1,000,000,000.
     pub nsec: u32,
 }
 
@@ -69,19 +69,19 @@ pub struct Xattr {
     pub value: Box<[u8]>,
 }
 
-/// Where the bytes of a file lie in the decoded layer.
+/// The location of a file's data in the decoded layer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Data {
-    /// Nowhere: not a regular file, or an empty one.
+    /// No data: not a regular file, or an empty one.
     #[default]
     None,
-    /// In one piece, from this offset on.
+    /// Contiguous data that starts at this offset.
     Whole(u64),
-    /// In pieces with holes between them, in order.
+    /// Pieces with holes between them, in order.
     Sparse(Box<[Extent]>),
 }
 
-/// One piece of a sparse file.
+/// One stored piece of a sparse file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extent {
     /// Offset in the file, in bytes.
@@ -93,7 +93,7 @@ pub struct Extent {
 }
 
 impl Entry {
-    /// Bytes that are stored, holes left out.
+    /// Returns the number of bytes stored in the layer, without holes.
     pub fn stored_size(&self) -> u64 {
         match &self.data {
             Data::None => 0,

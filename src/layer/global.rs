@@ -1,7 +1,7 @@
-//! Global PAX headers: records that hold for all entries after them (POSIX.1-2017, pax, type `g`).
+//! Global PAX headers: records that apply to all entries after them (POSIX.1-2017, pax, type `g`).
 //!
-//! Go's `archive/tar` does not apply them, so no program that runs images does. Neither does imgfs, but
-//! an entry that they would change is reported: GNU tar applies them.
+//! Go's `archive/tar` does not apply them, so no program that runs images does, and neither does imgfs.
+//! GNU tar does apply them, so an entry that they would change is reported.
 
 use std::collections::BTreeMap;
 
@@ -10,25 +10,26 @@ use super::entry::Mtime;
 use super::member::Member;
 use super::pax::{Pax, decimal};
 
-/// So many bytes of records are kept, since each is looked up for each entry. `git archive` writes one
-/// comment. An entry after more than that is reported without being looked at.
+/// The maximum number of bytes of records that are kept. The limit exists because each record is looked
+/// up for each entry; `git archive`, for instance, writes a single comment. If there are more, the next
+/// entry is reported without a comparison.
 const MAX_KEPT: usize = 4 << 10;
 
-/// The keys that change an entry. Those that begin with `SCHILY.xattr.` do so too.
+/// The keys that change an entry, besides those that begin with `SCHILY.xattr.`.
 const KEYS: [&[u8]; 6] = [b"path", b"linkpath", b"size", b"uid", b"gid", b"mtime"];
 
-/// The records of all global headers so far that can change an entry.
+/// The records of all global headers read so far that can change an entry.
 #[derive(Debug, Default)]
 pub(crate) struct Global {
     records: BTreeMap<Box<[u8]>, Pax>,
     bytes: usize,
-    /// The key of a record for which there was no room.
+    /// The key of a record that did not fit within [`MAX_KEPT`].
     beyond: Option<Box<[u8]>>,
     told: bool,
 }
 
 impl Global {
-    /// Takes in a later header.
+    /// Adds the records of another global header.
     pub(crate) fn add(&mut self, pax: &Pax) {
         for (key, value) in pax.records() {
             let matters = KEYS.contains(&key) || key.starts_with(b"SCHILY.xattr.");
@@ -44,8 +45,8 @@ impl Global {
         }
     }
 
-    /// The first record that would change this entry, which has these records of its own. Only the first
-    /// such entry of a layer is reported.
+    /// Returns the first record that would change this entry. `own` are the entry's own PAX records,
+    /// which take precedence. Only the first such entry of a layer is reported.
     pub(crate) fn changes(&mut self, member: &Member, own: &Pax) -> Option<Ambiguity> {
         if self.told || (self.records.is_empty() && self.beyond.is_none()) {
             return None;
@@ -64,7 +65,7 @@ impl Global {
     }
 }
 
-/// Whether an entry already is what a record says.
+/// Returns whether an entry already has the value that a record gives.
 fn is(member: &Member, key: &[u8], value: &[u8], record: &Pax) -> bool {
     match key {
         b"path" => member.path == value,

@@ -1,16 +1,16 @@
 //! One 512-byte tar header block (POSIX.1-2017, pax, "ustar Interchange Format"; GNU tar manual,
 //! "Basic Tar Format").
 //!
-//! A block is read by the rules of Go's `archive/tar` (`reader.go`, `readHeader`): it is refused if
-//! any number in it is malformed, also one that nobody needs.
+//! Blocks are read by the rules of Go's `archive/tar` (`reader.go`, `readHeader`): a block is rejected
+//! if any number in it is malformed, even one that is not used.
 
 use super::ambiguity::Ambiguity;
 use super::number::{begins_with_nuls, number, octal};
 
-/// Size of a block, the unit of tar.
+/// Size of a tar block, in bytes.
 pub(crate) const BLOCK: usize = 512;
 
-/// A header block whose checksum is right, and its numbers.
+/// A header block with a valid checksum, and its decoded numbers.
 pub(crate) struct Header {
     block: [u8; BLOCK],
     flavour: Flavour,
@@ -19,34 +19,35 @@ pub(crate) struct Header {
     pub gid: i64,
     pub size: i64,
     pub mtime: i64,
-    /// Major and minor number. A V7 header has none: they are 0.
+    /// Major and minor number; both 0 in a V7 header, which has no such fields.
     pub device: (i64, i64),
-    /// A GNU header whose times are a path: Go before 1.8 wrote the ustar prefix there.
+    /// Set for a GNU header whose time fields are not numbers: Go before 1.8 wrote the ustar prefix
+    /// there.
     prefix_for_times: bool,
-    /// The first numeric field in which NULs stand before the digits.
+    /// The name of the first numeric field that has NULs before its digits.
     leading_nuls: Option<&'static str>,
 }
 
-/// Why a block is no header.
+/// Why a block is not a header.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum BadHeader {
-    /// Its checksum is wrong.
+    /// The checksum is wrong.
     Checksum,
-    /// The field of this name is no number.
+    /// The field of this name is not a number.
     Field(&'static str),
 }
 
-/// Which family a header belongs to; it decides what the bytes after offset 257 mean.
+/// The header format. It decides the meaning of the bytes from offset 257 on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flavour {
     V7,
     Ustar,
     Gnu,
-    /// Jörg Schilling's star: a shorter prefix, then times.
+    /// Jörg Schilling's star: a shorter prefix, followed by times.
     Star,
 }
 
-/// Name, offset and length of the numeric fields that every header has.
+/// Name, offset and length of the numeric fields that all formats have.
 const NUMBERS: [(&str, usize, usize); 5] = [
     ("mode", 100, 8),
     ("uid", 108, 8),
@@ -56,7 +57,7 @@ const NUMBERS: [(&str, usize, usize); 5] = [
 ];
 
 impl Header {
-    /// Reads a block.
+    /// Parses a header block.
     pub(crate) fn new(block: [u8; BLOCK]) -> Result<Self, BadHeader> {
         if !checksum_is_right(&block) {
             return Err(BadHeader::Checksum);
@@ -114,7 +115,7 @@ impl Header {
     }
 
     fn field(&self, at: usize, len: usize) -> &[u8] {
-        // Every caller names a field inside the block.
+        // All callers pass a range inside the block.
         self.block.get(at..at + len).unwrap_or_default()
     }
 
@@ -122,12 +123,12 @@ impl Header {
         self.field(156, 1).first().copied().unwrap_or_default()
     }
 
-    /// Whether it is a GNU header, the only kind that has a map of a sparse file.
+    /// Returns whether this is a GNU header, the only format with a sparse map in the header.
     pub(crate) fn is_gnu(&self) -> bool {
         self.flavour == Flavour::Gnu
     }
 
-    /// The name, with the prefix if there is one.
+    /// Returns the name, preceded by the prefix if there is one.
     pub(crate) fn name(&self) -> Vec<u8> {
         let prefix = match self.flavour {
             Flavour::Ustar => text(self.field(345, 155)),
@@ -142,8 +143,9 @@ impl Header {
         [prefix, b"/", name].concat()
     }
 
-    /// The ustar prefix in a GNU header, as Go before 1.8 wrote it in rare cases. Go still reads it if
-    /// the times that belong there are no numbers and it is ASCII (golang.org/issue/12594).
+    /// Returns the ustar prefix in a GNU header, which Go before 1.8 wrote in rare cases. Like Go, this
+    /// reads it only if the time fields at that place are not numbers and the prefix is ASCII
+    /// (golang.org/issue/12594).
     fn misplaced_prefix(&self) -> &[u8] {
         let prefix = text(self.field(345, 155));
         match self.prefix_for_times && prefix.is_ascii() {
@@ -156,13 +158,14 @@ impl Header {
         text(self.field(157, 100))
     }
 
-    /// GNU sparse: the four pieces of the map in the header, whether more follow, the real size.
+    /// Returns the GNU sparse fields: the four pieces of the map in the header, whether extension blocks
+    /// follow, and the real size of the file.
     pub(crate) fn sparse(&self) -> (&[u8], bool, Option<i64>) {
         let more = self.field(482, 1) != [0];
         (self.field(386, 4 * 24), more, number(self.field(483, 12)))
     }
 
-    /// What another reader understands differently.
+    /// Returns a part of the header that other readers interpret differently, if there is one.
     pub(crate) fn ambiguity(&self) -> Option<Ambiguity> {
         if self.is_gnu() && !self.misplaced_prefix().is_empty() {
             return Some(Ambiguity::MisplacedPrefix);
@@ -179,8 +182,9 @@ impl Header {
     }
 }
 
-/// Whether a block is a tar header by its checksum, the sum of its bytes with its own field as
-/// spaces. Some old tars added signed bytes.
+/// Returns whether the checksum of a block is that of a tar header: the sum of its bytes, with the
+/// checksum field counted as spaces. Some old tar programs added signed bytes, so that sum is accepted
+/// too.
 pub(crate) fn checksum_is_right(block: &[u8; BLOCK]) -> bool {
     let Some(want) = block.get(148..156).and_then(octal) else {
         return false;
@@ -204,7 +208,7 @@ fn flavour(block: &[u8; BLOCK]) -> Flavour {
     }
 }
 
-/// A text field ends at its first NUL or where it is full.
+/// Returns the text of a field, which ends at its first NUL or at the end of the field.
 fn text(field: &[u8]) -> &[u8] {
     field.split(|&b| b == 0).next().unwrap_or_default()
 }
@@ -236,7 +240,7 @@ mod tests {
             Header::new(*header.as_bytes()).unwrap().name(),
             long.as_bytes()
         );
-        // GNU keeps atime where ustar has its prefix.
+        // GNU stores atime where ustar stores its prefix.
         let mut header = tar::Header::new_gnu();
         header.set_path("f").unwrap();
         header.as_gnu_mut().unwrap().set_atime(1_700_000_000);
@@ -246,7 +250,7 @@ mod tests {
         assert_eq!(header.ambiguity(), None);
     }
 
-    /// golang.org/issue/12594: Go 1.7 and older wrote a prefix behind GNU's magic.
+    /// golang.org/issue/12594: Go 1.7 and older wrote a prefix in headers with GNU's magic number.
     #[test]
     fn a_prefix_in_a_gnu_header_counts_where_it_cannot_be_times() {
         let block = |prefix: &[u8]| {

@@ -1,9 +1,9 @@
-//! A layer's index: what the one pass over it has learned, in a file of the cache.
+//! A layer's index: everything learned in the one pass over the layer, stored in a cache file.
 //!
-//! The spans of the blob are in it, written while the pass ran; the entries in the order of the tar
-//! stream; each executable's facts under the number of its entry; and what is wrong with the layer.
-//! The stream itself is never read from the front again. Only the few numbers of [`Meta`] are read
-//! when an index is opened; all else is read where it is, when it is asked for.
+//! The file holds the spans of the blob (written during the pass), the entries in tar stream order, the
+//! facts of each executable under the number of its entry, and the problems found in the layer. With an
+//! index, the tar stream never has to be read from the front again. Opening an index reads only the few
+//! numbers of [`Meta`]; everything else is read in place on demand.
 
 use std::io;
 use std::sync::Arc;
@@ -16,18 +16,18 @@ use crate::blob::{Codec, Digest, PassResult, SpanTable};
 use crate::cache::{CacheDir, CacheFile, Key, Unpublished};
 use crate::inspect::Binary;
 
-// The sections. 1 and 2 are those of the spans.
+// Section ids. 1 and 2 are used for the spans.
 const META: u32 = 3;
 const ENTRIES: u32 = 4;
 const BINARIES: u32 = 6;
 const PROBLEMS: u32 = 8;
 
-/// Entries are read all together, so their blocks are large.
+/// Block size for entries: large, because entries are read all together.
 const ENTRY_BLOCK: usize = 64 << 10;
-/// Facts are read one by one, so theirs are small.
+/// Block size for facts: small, because facts are read one by one.
 const BINARY_BLOCK: usize = 16 << 10;
 
-/// What an index says of its layer as a whole.
+/// Properties of the layer as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Meta {
     codec: u8,
@@ -37,10 +37,10 @@ struct Meta {
     entries: u64,
 }
 
-/// A problem without the number of the layer, which differs from image to image.
+/// A problem's path and kind, without the layer number, which differs between images.
 type Noted = (serde_bytes::ByteBuf, ProblemKind);
 
-/// A layer that has been read.
+/// The index of a scanned layer.
 #[derive(Clone, Debug)]
 pub struct LayerIndex {
     file: Arc<CacheFile>,
@@ -51,7 +51,7 @@ pub struct LayerIndex {
     binaries: Packed<Binary>,
 }
 
-/// Collects what a pass learns.
+/// Collects the results of a pass.
 pub(super) struct IndexWriter {
     entries: PackedWriter<Entry>,
     binaries: PackedWriter<Binary>,
@@ -75,7 +75,7 @@ impl IndexWriter {
         }
     }
 
-    /// How many entries and problems there are so far.
+    /// Returns the number of entries and problems so far.
     pub(super) fn count(&self) -> u64 {
         self.entry_count + self.problem_count
     }
@@ -96,10 +96,10 @@ impl IndexWriter {
         Ok(())
     }
 
-    /// Writes what was collected into the file that a pass has begun.
+    /// Writes the collected data into the cache file that the pass started.
     pub(super) fn finish(self, pass: PassResult) -> io::Result<(LayerIndex, Unpublished)> {
         let mut writer = pass.writer;
-        // A pass over a layer hashes its bytes.
+        // The pass over a layer always hashes the stored bytes.
         let digest = pass.digest.ok_or_else(invalid)?;
         let meta = Meta {
             codec: codec_number(pass.codec),
@@ -129,7 +129,7 @@ fn codec_number(codec: Codec) -> u8 {
 }
 
 impl LayerIndex {
-    /// The index of the layer whose blob has that digest, if there is one in the cache.
+    /// Loads the index of the layer whose blob has this digest, if it is in the cache.
     pub fn load(cache: &CacheDir, digest: &Digest) -> Option<Self> {
         let key = Key::layer(&digest.to_string());
         let index = Self::of(cache.load(&key)?).ok();
@@ -161,43 +161,43 @@ impl LayerIndex {
         })
     }
 
-    /// The compression that the blob has.
+    /// Returns the compression of the blob.
     pub fn codec(&self) -> Codec {
         self.codec
     }
 
-    /// Length of the blob as stored, in bytes.
+    /// Returns the length of the blob as stored, in bytes.
     pub fn stored_size(&self) -> u64 {
         self.meta.stored_size
     }
 
-    /// Digest of the blob as stored, which was verified.
+    /// Returns the verified digest of the blob as stored.
     pub fn digest(&self) -> &Digest {
         &self.digest
     }
 
-    /// Digest of the decoded layer, if it was computed.
+    /// Returns the digest of the decoded layer, if it was computed.
     pub fn diff_id(&self) -> Option<&Digest> {
         self.diff_id.as_ref()
     }
 
-    /// How to read the decoded bytes.
+    /// Returns the table of spans, which gives access to the decoded bytes.
     pub fn spans(&self) -> SpanTable {
         SpanTable::of(&self.file)
     }
 
-    /// How many entries there are.
+    /// Returns the number of entries.
     pub fn entry_count(&self) -> u64 {
         self.meta.entries
     }
 
-    /// The entries as shipped, whiteouts among them, in the order of the stream.
+    /// Returns the entries as shipped, including whiteouts, in the order of the stream.
     pub fn entries(&self) -> impl Iterator<Item = io::Result<Entry>> {
         let list = Packed::new(self.file.part(ENTRIES), self.file.part(ENTRIES + 1));
         list.into_iter().map(|entry| entry.map(|(_, entry)| entry))
     }
 
-    /// The facts of the executable that is entry `number`.
+    /// Returns the facts of the executable with entry number `number`.
     ///
     /// # Errors
     /// If the index is damaged.
@@ -205,7 +205,7 @@ impl LayerIndex {
         self.binaries.find(number.into())
     }
 
-    /// What is wrong with the entries, in an image in which this is layer `number`.
+    /// Returns the problems found in the layer. `number` is the layer's number in the image at hand.
     ///
     /// # Errors
     /// If the index is damaged.
@@ -220,12 +220,12 @@ impl LayerIndex {
         list.into_iter().map(|noted| noted.map(problem)).collect()
     }
 
-    /// Whether its file was found damaged.
+    /// Returns whether the cache file was found to be damaged.
     pub fn is_damaged(&self) -> bool {
         self.file.is_damaged()
     }
 
-    /// If its file was found damaged, takes it out of the cache, once, and says so.
+    /// Removes the cache file if it was found to be damaged. Returns `true` only once.
     pub fn forget_damaged(&self, cache: &CacheDir) -> bool {
         let damaged = self.file.take_damage();
         if damaged {

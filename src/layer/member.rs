@@ -1,7 +1,7 @@
-//! An entry of a tar stream, put together from its header and the extended headers before it.
+//! An entry of a tar stream, assembled from its header and the extended headers before it.
 //!
-//! What overrides what is decided as in Go's `archive/tar` (`reader.go`, `next` and `mergePAX`), which
-//! reads layers for Docker, containerd, Podman and BuildKit.
+//! The precedence of the headers is that of Go's `archive/tar` (`reader.go`, `next` and `mergePAX`),
+//! which reads layers for Docker, containerd, Podman and BuildKit.
 
 use super::ambiguity::Ambiguity;
 use super::entry::{Data, Mtime, Xattr};
@@ -9,7 +9,7 @@ use super::header::Header;
 use super::pax::Pax;
 use super::sparse;
 
-/// An entry.
+/// An entry of a tar stream, with all its headers applied.
 pub(crate) struct Member {
     pub path: Vec<u8>,
     pub type_flag: u8,
@@ -18,7 +18,7 @@ pub(crate) struct Member {
     pub uid: u32,
     pub gid: u32,
     pub mtime: Mtime,
-    /// Length of the file, holes included.
+    /// Length of the file, including holes.
     pub size: u64,
     pub device: (u32, u32),
     pub xattrs: Vec<Xattr>,
@@ -26,7 +26,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// Bytes of memory that it takes to keep it, roughly.
+    /// Returns roughly how many bytes of memory this entry takes.
     pub(crate) fn weight(&self) -> u64 {
         let xattrs = self
             .xattrs
@@ -44,16 +44,16 @@ impl Member {
 pub(crate) struct Headers {
     pub header: Header,
     pub pax: Pax,
-    /// The GNU long name. An empty one does not count.
+    /// The GNU long name. An empty one is ignored.
     pub long_path: Option<Vec<u8>>,
-    /// The GNU long link name. An empty one does not count.
+    /// The GNU long link name. An empty one is ignored.
     pub long_link: Option<Vec<u8>>,
-    /// A PAX header stands somewhere before, for this entry or another.
+    /// Set if a PAX header was found before this entry, for this entry or an earlier one.
     pub is_pax_archive: bool,
 }
 
 impl Headers {
-    /// The name, the link target and the type of the entry.
+    /// Returns the name, the link target and the type of the entry.
     fn names(&self) -> (Vec<u8>, Vec<u8>, u8) {
         let choose = |long: &Option<Vec<u8>>, key: &[u8], own: &dyn Fn() -> Vec<u8>| match long {
             Some(long) if !long.is_empty() => long.clone(),
@@ -64,13 +64,13 @@ impl Headers {
             self.header.link_name().to_vec()
         });
         let type_flag = match self.header.type_flag() {
-            // V7 had no type for directories, only a slash after the name.
+            // V7 has no type flag for directories, only a slash at the end of the name.
             0 if path.ends_with(b"/") => b'5',
-            // POSIX has contiguous files read as regular ones.
+            // POSIX allows contiguous files to be read as regular ones.
             0 | b'7' => b'0',
             flag => flag,
         };
-        // The real name; `path` then names a directory that never existed.
+        // This is the real name; `path` names a directory that never existed.
         if let Some(name) = self.pax.get(b"GNU.sparse.name")
             && type_flag != b'S'
             && matches!(sparse::from_pax(&self.pax), Ok(Some(_)))
@@ -80,15 +80,15 @@ impl Headers {
         (path, link, type_flag)
     }
 
-    /// The path of the entry, for messages about what is wrong with it.
+    /// Returns the path of the entry, for error messages.
     pub(crate) fn path(&self) -> Vec<u8> {
         self.names().0
     }
 
-    /// The entry without its data, and the length of its data as stored.
+    /// Returns the entry without its data, and the length of its data as stored.
     ///
     /// # Errors
-    /// The name of the field that is malformed.
+    /// Returns the name of a malformed field.
     pub(crate) fn member(&self) -> Result<(Member, u64), &'static str> {
         let header = &self.header;
         let (path, link, type_flag) = self.names();
@@ -117,20 +117,20 @@ impl Headers {
             b'3' | b'4' => header.device,
             _ => (0, 0),
         };
-        // Links, devices, directories and pipes have no data, whatever their size field says (POSIX,
+        // Links, devices, directories and pipes have no data, even if their size field is not 0 (POSIX,
         // ustar).
         let stored = if has_data { size } else { 0 };
         let member = Member {
             path,
             type_flag,
             link,
-            // Only the permission bits: the type is in the flag.
+            // Only the permission bits. The type is in the type flag.
             mode: (header.mode & 0o7777) as u16,
             uid: id(uid),
             gid: id(gid),
             mtime: mtime.ok_or("mtime")?,
             size: 0,
-            // The lower 32 bits, as the programs that unpack layers take them (moby, system.Mkdev).
+            // The lower 32 bits, as in the programs that unpack layers (moby, system.Mkdev).
             device: (major as u32, minor as u32),
             xattrs: self.pax.xattrs(),
             data: Data::None,
@@ -138,7 +138,8 @@ impl Headers {
         Ok((member, stored.try_into().unwrap_or_default()))
     }
 
-    /// The first record that GNU tar or libarchive apply to this entry and Go's `archive/tar` does not.
+    /// Returns the first record that GNU tar or libarchive applies to this entry and Go's `archive/tar`
+    /// does not.
     fn partial_record(&self, member: &Member) -> Option<Ambiguity> {
         let pax = &self.pax;
         let is_sparse = || match member.type_flag {
@@ -169,7 +170,8 @@ impl Headers {
         Some(Ambiguity::PartialRecord { key })
     }
 
-    /// What other readers understand differently. `member` is what [`Self::member`] has returned.
+    /// Adds everything that other readers interpret differently to `told`. `member` is the result of
+    /// [`Self::member`].
     pub(crate) fn ambiguities(&self, member: &Member, told: &mut Vec<Ambiguity>) {
         told.extend(self.header.ambiguity());
         for (long, key) in [
@@ -194,7 +196,8 @@ impl Headers {
                 told.push(Ambiguity::SlashAfterFile)
             }
             b'D' => told.push(Ambiguity::DumpDirectory),
-            // No reader expects data of a directory. libarchive expects data of a hard link in PAX archives.
+            // No reader expects data after a directory. libarchive expects data after a hard link in PAX
+            // archives.
             b'1' if !self.is_pax_archive => {}
             b'1'..=b'4' | b'6' => {
                 let size = self.pax.number(b"size").flatten();
@@ -222,8 +225,8 @@ impl Headers {
     }
 }
 
-/// A user or a group as lchown(2) takes it from Go's programs: the lower 32 bits, and -1 leaves the file
-/// to root, who unpacks it.
+/// Converts a user or group id to what Go's programs pass to lchown(2): the lower 32 bits. For -1,
+/// lchown does not change the owner, so the file belongs to root, which unpacks the layer.
 fn id(value: i64) -> u32 {
     match value as u32 {
         u32::MAX => 0,

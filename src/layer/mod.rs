@@ -1,10 +1,10 @@
-//! A layer is a tar stream that says what changed against the layers below it
-//! (OCI image-spec, layer.md). This room reads one, once, and keeps what was learned.
+//! Layers: tar streams that record changes relative to the layers below (OCI image-spec, layer.md). This
+//! module reads a layer once and keeps the results.
 //!
-//! [`scan()`] makes the one pass: it decodes the blob, reads the tar headers, notes where each file's
-//! bytes lie, and decodes every executable while it streams past. The result is a [`LayerIndex`]:
-//! the entries as shipped, whiteouts among them under their tar names. What they mean together with
-//! other layers is decided elsewhere.
+//! [`scan()`] makes the only pass: it decodes the blob, reads the tar headers, records where each file's
+//! data is, and decodes each executable as it streams past. The result is a [`LayerIndex`] of the
+//! entries as shipped. It includes whiteouts, under their tar names. Combining layers is the task of
+//! another module.
 
 mod ambiguity;
 mod digests;

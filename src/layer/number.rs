@@ -1,8 +1,8 @@
-//! The numbers in tar headers, read by the rules of Go's `archive/tar` (`strconv.go`, `parseNumeric`
-//! and `parseOctal`).
+//! Numbers in tar headers, read by the rules of Go's `archive/tar` (`strconv.go`, `parseNumeric` and
+//! `parseOctal`).
 
-/// A numeric field: octal digits, or base 256 if the top bit of the first byte is set. An empty field
-/// is 0. `None` if it is neither, or does not fit 64 bits.
+/// Parses a numeric field: base 256 if the top bit of the first byte is set, otherwise octal digits. An
+/// empty field is 0. Returns `None` if the field is malformed or does not fit in 64 bits.
 pub(crate) fn number(field: &[u8]) -> Option<i64> {
     match field.first() {
         Some(first) if first & 0x80 != 0 => base256(field),
@@ -10,8 +10,8 @@ pub(crate) fn number(field: &[u8]) -> Option<i64> {
     }
 }
 
-/// Octal digits. Spaces and NULs around them are dropped; a NUL after the first digit ends the number.
-/// `None` if there is any other byte.
+/// Parses octal digits. Spaces and NULs around them are ignored; a NUL after the first digit ends the
+/// number. Returns `None` if there is any other byte.
 pub(crate) fn octal(field: &[u8]) -> Option<i64> {
     let is_blank = |&b: &u8| b == b' ' || b == 0;
     let start = field
@@ -33,12 +33,12 @@ pub(crate) fn octal(field: &[u8]) -> Option<i64> {
     Some(value)
 }
 
-/// Whether NULs stand before the digits of an octal field. Some readers take such a field for 0.
+/// Returns whether an octal field has NULs before its digits. Some readers interpret such a field as 0.
 pub(crate) fn begins_with_nuls(field: &[u8]) -> bool {
     field.first() == Some(&0) && octal(field) != Some(0)
 }
 
-/// Big-endian two's complement, without the marker bit (GNU tar manual, "Extensions").
+/// Parses a big-endian two's complement number, without the marker bit (GNU tar manual, "Extensions").
 fn base256(field: &[u8]) -> Option<i64> {
     let (&first, rest) = field.split_first()?;
     let negative = first & 0x40 != 0;
@@ -68,7 +68,7 @@ mod tests {
         assert_eq!(number(&huge), None, "88 bits do not fit");
     }
 
-    /// What `parseOctal` of Go 1.19 returns for these fields.
+    /// The results of `parseOctal` in Go 1.19 for these fields.
     #[test]
     fn blanks_in_octal_fields() {
         assert_eq!(number(b"\0\0\x30755 \0"), Some(0o755));

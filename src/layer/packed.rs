@@ -1,11 +1,11 @@
-//! A sorted list of numbered values in a file of the cache: small blocks, each compressed alone, and a
-//! directory of blocks, so that one value is found without reading the others.
+//! A sorted list of numbered values in a cache file. Values are stored in small blocks, each compressed
+//! on its own, with a directory of blocks, so that a lookup reads a single block.
 //!
-//! A number and a value's bytes are in postcard's wire format (postcard.jamesmunns.com/wire-format), one
-//! pair after the other; a value's bytes are its own postcard encoding, so that those which are not
-//! asked for are passed over. A block is a zstd frame of some pairs. A record of the directory is 24
-//! bytes: the number of the block's first value (u64), where the block is (u64), and its length (u32)
-//! compressed and (u32) decompressed.
+//! Each value is stored as a pair of its number and its bytes in postcard's wire format
+//! (postcard.jamesmunns.com/wire-format). The bytes are the value's own postcard encoding, so that
+//! values can be skipped without decoding. A block is a zstd frame of several pairs. A directory record
+//! has 24 bytes: the number of the block's first value (u64), the block's offset (u64), and its
+//! compressed (u32) and decompressed (u32) length.
 
 use std::io;
 use std::marker::PhantomData;
@@ -19,19 +19,19 @@ use serde::de::DeserializeOwned;
 
 use crate::cache::{Part, Writer};
 
-/// Length of a record of the directory.
+/// Length of a directory record, in bytes.
 const RECORD_LEN: usize = 24;
 
-/// How hard blocks are compressed. They are written once and are small.
+/// The zstd compression level. Blocks are small and written once.
 const LEVEL: i32 = 6;
 
-/// No block is longer than this: a value is a tar entry, whose headers have bounds.
+/// The maximum length of a decompressed block. A value is a tar entry, whose headers have size limits.
 const MAX_BLOCK: usize = 256 << 20;
 
-/// So many decompressed blocks of a list are kept.
+/// The number of decompressed blocks that are kept for each list.
 const RECENT: NonZeroUsize = NonZeroUsize::new(32).expect("it is not 0");
 
-/// Collects values.
+/// Collects values and writes them as blocks.
 pub(super) struct PackedWriter<T> {
     blocks: Vec<u8>,
     directory: Vec<u8>,
@@ -39,7 +39,7 @@ pub(super) struct PackedWriter<T> {
     value: Vec<u8>,
     /// Number of the block's first value.
     first: u64,
-    /// A block is closed at the first value after so many bytes.
+    /// A block is closed after the value with which it reaches this number of bytes.
     block_len: usize,
     compressor: Option<zstd::bulk::Compressor<'static>>,
     values: PhantomData<T>,
@@ -63,7 +63,7 @@ impl<T: Serialize> PackedWriter<T> {
         }
     }
 
-    /// Adds a value. Numbers must rise.
+    /// Adds a value. Numbers must be in increasing order.
     pub(super) fn push(&mut self, number: u64, value: &T) -> io::Result<()> {
         if self.block.is_empty() {
             self.first = number;
@@ -102,7 +102,7 @@ impl<T: Serialize> PackedWriter<T> {
         Ok(())
     }
 
-    /// Writes the blocks as section `id` and their directory as the one after it.
+    /// Writes the blocks as section `id` and their directory as section `id + 1`.
     pub(super) fn finish(mut self, id: u32, writer: &mut Writer) -> io::Result<()> {
         self.close()?;
         writer.section(id)?;
@@ -113,17 +113,17 @@ impl<T: Serialize> PackedWriter<T> {
     }
 }
 
-/// A list of values, read block by block.
+/// A list of values, read one block at a time.
 #[derive(Clone, Debug)]
 pub(super) struct Packed<T> {
     blocks: Part,
     directory: Part,
-    /// Blocks that were asked for last: what is listed together is mostly together here too.
+    /// The most recently used blocks. Files that are listed together are mostly in the same block.
     recent: Arc<Mutex<LruCache<u64, Arc<[u8]>>>>,
     values: PhantomData<T>,
 }
 
-/// One record of the directory.
+/// One directory record.
 struct Block {
     first: u64,
     at: u64,
@@ -158,7 +158,7 @@ impl<T: DeserializeOwned> Packed<T> {
         record.and_then(read).ok_or_else(|| self.damaged())
     }
 
-    /// Marks the file as damaged.
+    /// Marks the file as damaged and returns the error to report.
     fn damaged(&self) -> io::Error {
         self.blocks.file().set_damaged();
         invalid()
@@ -178,7 +178,8 @@ impl<T: DeserializeOwned> Packed<T> {
         Ok(bytes)
     }
 
-    /// The next pair of a block, its value not decoded, and what follows it.
+    /// Splits the next pair off a block. Returns the number, the undecoded value, and the remaining
+    /// bytes.
     fn pair<'a>(&self, bytes: &'a [u8]) -> io::Result<(u64, &'a [u8], &'a [u8])> {
         let read = postcard::take_from_bytes::<(u64, &serde_bytes::Bytes)>(bytes);
         let ((number, value), rest) = read.map_err(|_| self.damaged())?;
@@ -189,12 +190,12 @@ impl<T: DeserializeOwned> Packed<T> {
         postcard::from_bytes(bytes).map_err(|_| self.damaged())
     }
 
-    /// The values of one block.
+    /// Returns the values of one block.
     fn values(&self, number: u64) -> io::Result<Vec<(u64, T)>> {
         let block = self.block(number)?;
         let mut bytes = block.as_slice();
         let mut values = Vec::new();
-        // A number takes a byte at least, so this ends.
+        // A number takes at least one byte, so the loop terminates.
         while !bytes.is_empty() {
             let (number, value, rest) = self.pair(bytes)?;
             values.push((number, self.value(value)?));
@@ -203,7 +204,7 @@ impl<T: DeserializeOwned> Packed<T> {
         Ok(values)
     }
 
-    /// All values in order.
+    /// Iterates over all values in order.
     pub(super) fn into_iter(self) -> impl Iterator<Item = io::Result<(u64, T)>> {
         let blocks = (0..self.count()).map(move |number| self.values(number));
         blocks.flat_map(|block| match block {
@@ -212,7 +213,7 @@ impl<T: DeserializeOwned> Packed<T> {
         })
     }
 
-    /// The value of that number.
+    /// Returns the value with this number, if there is one.
     pub(super) fn find(&self, number: u64) -> io::Result<Option<T>> {
         let (mut from, mut to) = (0, self.count());
         while from < to {
@@ -237,7 +238,7 @@ impl<T: DeserializeOwned> Packed<T> {
         Ok(None)
     }
 
-    /// A block, decompressed now or not long ago.
+    /// Returns a decompressed block, from the recent blocks if it is among them.
     fn recent_block(&self, number: u64) -> io::Result<Arc<[u8]>> {
         let lock = || self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(block) = lock().get(&number) {

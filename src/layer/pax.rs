@@ -1,5 +1,5 @@
-//! PAX extended headers: records of a key and a value that override a header's fields and carry
-//! what it has no field for (POSIX.1-2017, pax, "pax Extended Header").
+//! PAX extended headers: key-value records that override fields of the tar header and add values that it
+//! has no field for (POSIX.1-2017, pax, "pax Extended Header").
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,20 +12,20 @@ type Records = Vec<(Vec<u8>, Vec<u8>)>;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pax {
     records: Records,
-    /// A number has a plus sign.
+    /// Set if a number has a plus sign.
     plus_sign: bool,
 }
 
-/// The keys that override a field of the header.
+/// The keys that override a field of the tar header.
 const FIELDS: [&[u8]; 6] = [b"path", b"linkpath", b"size", b"uid", b"gid", b"mtime"];
 
-/// Where GNU sparse 0.0 has the map: a record for each number.
+/// The keys of the map in GNU sparse 0.0, which has one record for each number.
 const SPARSE_OFFSET: &[u8] = b"GNU.sparse.offset";
 const SPARSE_LEN: &[u8] = b"GNU.sparse.numbytes";
 
 impl Pax {
-    /// Parses records `LENGTH KEY=VALUE\n`. `None` if one is malformed by the rules of Go's
-    /// `archive/tar` (`parsePAX`, `parsePAXRecord`, `validPAXRecord`).
+    /// Parses records of the form `LENGTH KEY=VALUE\n`. Returns `None` if one is malformed by the rules
+    /// of Go's `archive/tar` (`parsePAX`, `parsePAXRecord`, `validPAXRecord`).
     pub(crate) fn parse(mut bytes: &[u8]) -> Option<Self> {
         let mut records = Vec::new();
         let mut pieces = 0_usize;
@@ -64,7 +64,7 @@ impl Pax {
         Some(Self { records, plus_sign })
     }
 
-    /// A header of one record.
+    /// Creates a header with one record.
     pub(crate) fn of(key: &[u8], value: &[u8]) -> Self {
         Self {
             records: vec![(key.to_vec(), value.to_vec())],
@@ -72,18 +72,18 @@ impl Pax {
         }
     }
 
-    /// The last value of a key. An empty value means that there is none (POSIX, same section).
+    /// Returns the last value of a key. An empty value cancels earlier ones (POSIX, same section).
     pub(crate) fn get(&self, key: &[u8]) -> Option<&[u8]> {
         let (_, value) = self.records.iter().rfind(|(k, _)| k == key)?;
         Some(value.as_slice()).filter(|value| !value.is_empty())
     }
 
-    /// All records, in order.
+    /// Returns all records, in order.
     pub(crate) fn records(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.records.iter().map(|(k, v)| (&**k, &**v))
     }
 
-    /// The numbers of the map of GNU sparse 0.0, offsets and lengths by turns.
+    /// Returns the numbers of a GNU sparse 0.0 map: offsets and lengths alternate.
     pub(crate) fn sparse_numbers(&self) -> impl Iterator<Item = &[u8]> {
         let is_number = |key: &[u8]| key == SPARSE_OFFSET || key == SPARSE_LEN;
         self.records()
@@ -91,18 +91,19 @@ impl Pax {
             .map(|(_, value)| value)
     }
 
-    /// A whole number. `Some(None)` if it is there and is none.
+    /// Returns the value of a key as a whole number. `Some(None)` means that the value is not a number.
     pub(crate) fn number(&self, key: &[u8]) -> Option<Option<i64>> {
         Some(decimal(self.get(key)?))
     }
 
-    /// A time. `Some(None)` if it is there and is none.
+    /// Returns the value of a key as a time. `Some(None)` means that the value is not a time.
     pub(crate) fn time(&self, key: &[u8]) -> Option<Option<Mtime>> {
         let text = self.get(key)?;
         Some(std::str::from_utf8(text).ok().and_then(parse_time))
     }
 
-    /// What another reader understands differently about the form of these records.
+    /// Returns a property of the records' form that other readers interpret differently, if there is
+    /// one.
     pub(crate) fn ambiguity(&self) -> Option<Ambiguity> {
         if self.plus_sign {
             return Some(Ambiguity::PlusSign);
@@ -115,7 +116,7 @@ impl Pax {
         Some(Ambiguity::EmptyRecord { key })
     }
 
-    /// The first attribute that is there in libarchive's form alone.
+    /// Returns the first extended attribute that exists only in libarchive's form.
     pub(crate) fn libarchive_xattr(&self) -> Option<Ambiguity> {
         let prefix = b"LIBARCHIVE.xattr.";
         if !self.records().any(|(key, _)| key.starts_with(prefix)) {
@@ -132,12 +133,12 @@ impl Pax {
         })
     }
 
-    /// Extended attributes in the two forms that tars write: `SCHILY.xattr.NAME` with the bytes
-    /// as they are (star, GNU tar, Docker), and `LIBARCHIVE.xattr.NAME` with an URL-encoded name
-    /// and a base64 value (bsdtar, which writes both; the first form then counts).
+    /// Returns the extended attributes from both forms that tar programs write: `SCHILY.xattr.NAME` with
+    /// the raw value (star, GNU tar, Docker), and `LIBARCHIVE.xattr.NAME` with a URL-encoded name and a
+    /// base64 value (bsdtar). bsdtar writes both; the first form then takes precedence.
     pub(crate) fn xattrs(&self) -> Vec<Xattr> {
         let mut xattrs: Vec<Xattr> = Vec::new();
-        // A header may hold very many.
+        // Lookup by name stays fast if a header has very many attributes.
         let mut known: HashMap<Box<[u8]>, usize> = HashMap::new();
         let mut set = |name: Vec<u8>, value: Vec<u8>, replace: bool| {
             let (name, value) = (name.into_boxed_slice(), value.into_boxed_slice());
@@ -167,12 +168,12 @@ impl Pax {
     }
 }
 
-/// A decimal number with an optional sign, as Go's `strconv.ParseInt` reads it.
+/// Parses a decimal number with an optional sign, like Go's `strconv.ParseInt`.
 pub(crate) fn decimal(text: &[u8]) -> Option<i64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// `SECONDS[.FRACTION]`, possibly negative; digits below a nanosecond are cut off.
+/// Parses `SECONDS[.FRACTION]`, possibly negative. Digits below a nanosecond are ignored.
 fn parse_time(text: &str) -> Option<Mtime> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let mut sec: i64 = whole.parse().ok()?;
@@ -185,14 +186,14 @@ fn parse_time(text: &str) -> Option<Mtime> {
         nsec = nsec * 10 + u32::from(digit);
     }
     if whole.starts_with('-') && nsec > 0 {
-        // Go's time.Unix wraps as well.
+        // Go's time.Unix wraps too.
         sec = sec.wrapping_sub(1);
         nsec = 1_000_000_000 - nsec;
     }
     Some(Mtime { sec, nsec })
 }
 
-/// base64 (RFC 4648, section 4); libarchive leaves the padding out.
+/// Decodes base64 (RFC 4648, section 4), with or without padding: libarchive omits it.
 fn base64(text: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
     let (mut bits, mut count) = (0_u32, 0);
@@ -282,7 +283,8 @@ mod tests {
     }
 
     fn record(key: &str, value: &[u8]) -> Vec<u8> {
-        // Short enough that the length has two digits.
+        // The record must be long enough for its length to have two digits, and short enough for no
+        // more.
         let len = key.len() + value.len() + 5;
         [format!("{len} {key}=").as_bytes(), value, b"\n"].concat()
     }
@@ -332,7 +334,7 @@ mod tests {
         let pax = Pax::parse(&many).unwrap();
         let started = std::time::Instant::now();
         assert_eq!(pax.xattrs().len(), 40_000);
-        // Quadratic time would be minutes.
+        // An algorithm of quadratic time would take minutes.
         assert!(started.elapsed() < std::time::Duration::from_secs(5));
     }
 }

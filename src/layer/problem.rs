@@ -1,5 +1,5 @@
-//! What an archive gets wrong. A problem never stops a mount and is never silently mended: it is
-//! kept, with the path it concerns, for the log and the findings.
+//! Problems in an archive. A problem never stops a mount and is never corrected silently: it is
+//! recorded, with the path that it concerns, for the log and the findings.
 
 use std::fmt;
 
@@ -7,53 +7,53 @@ use serde::{Deserialize, Serialize};
 
 use super::ambiguity::Ambiguity;
 
-/// Something wrong with one entry of one layer.
+/// A problem with one entry of a layer, or with a layer as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// Number of the layer, from 0, as in the manifest.
     pub layer: usize,
-    /// Path as the archive has it; empty where the layer as a whole is meant.
+    /// Path as written in the archive; empty if the problem concerns the whole layer.
     pub path: Box<[u8]>,
-    /// What is wrong.
+    /// The kind of problem.
     pub kind: ProblemKind,
 }
 
 /// The kinds of problems.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProblemKind {
-    /// `.wh.` and nothing, `.` or `..` after it, or something below a whiteout.
+    /// A whiteout with an empty name, `.` or `..` after `.wh.`, or an entry below a whiteout.
     BadWhiteout,
-    /// The same path twice in one layer; the later one counts.
+    /// The same path more than once in one layer. The last entry is used.
     DuplicateEntry,
-    /// A path that climbs out of the root; it was clamped there.
+    /// A path that leads out of the root. It is kept inside the root.
     EscapingPath,
-    /// A media type that claims another compression than the bytes have.
+    /// A media type whose compression differs from that of the bytes.
     MediaType {
-        /// What the media type says.
+        /// The compression by the media type.
         claimed: String,
-        /// What the bytes are.
+        /// The compression that the bytes have.
         found: String,
     },
-    /// A file whose first bytes are those of an executable that then ends too early.
+    /// A file that begins like an executable but ends inside its header.
     TruncatedBinary,
-    /// A hard link whose target is not there; it was left out.
+    /// A hard link whose target does not exist. It is left out.
     DanglingHardLink(Box<[u8]>),
-    /// Below something that is not a directory; that was replaced by one.
+    /// An entry below something that is not a directory, which is replaced by a directory.
     ParentNotDirectory,
-    /// Symbolic links in its parents go in circles; it was left out.
+    /// A path with a symbolic link loop in its parents. It is left out.
     SymlinkLoop,
-    /// A tar type that makes nothing in a file system; it was left out.
+    /// A tar type that creates nothing in a file system. The entry is left out.
     UnknownType(u8),
-    /// A name over 255 bytes or a path over 4096, which no file system holds; it was left out.
+    /// A name over 255 bytes or a path over 4096 bytes, which no file system supports. It is left out.
     NameTooLong,
-    /// A file at the place of the virtual `/.imgfs`, which hides it.
+    /// An entry with the path of the virtual `/.imgfs`, which hides it.
     ReservedName,
-    /// Another reader of the layer sees something else.
+    /// An entry, or the layer as a whole, that other readers interpret differently.
     Ambiguous(Ambiguity),
 }
 
 impl ProblemKind {
-    /// The stable word for it, as in `/.imgfs/findings.tsv`.
+    /// Returns the stable name of the kind, as in `/.imgfs/findings.tsv`.
     pub fn id(&self) -> &'static str {
         match self {
             Self::BadWhiteout => "bad-whiteout",
@@ -82,7 +82,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// What is wrong, without where.
+/// Describes the problem without its location.
 impl fmt::Display for ProblemKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -119,7 +119,7 @@ impl fmt::Display for ProblemKind {
     }
 }
 
-/// A path for people: control characters, backslashes and what is not UTF-8 as `\xNN`.
+/// Returns a path in printable form, with control characters, backslashes and invalid UTF-8 as `\xNN`.
 pub fn printable(path: &[u8]) -> String {
     let mut text = String::with_capacity(path.len());
     for chunk in path.utf8_chunks() {

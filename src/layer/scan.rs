@@ -1,8 +1,8 @@
 //! The one pass over a layer.
 //!
-//! Tar headers become entries; the bytes of most files are skipped as they stream by. Of each
-//! regular file the first 64 KiB are looked at, and if they begin like an executable, all of it is
-//! kept, in memory up to [`MEMORY_LIMIT`] and in a temporary file beyond, and decoded on the spot.
+//! Tar headers become entries, and the bytes of most files are skipped as they stream past. The first 64
+//! KiB of each regular file are examined. If they begin like an executable, the whole file is kept, in
+//! memory up to [`MEMORY_LIMIT`] and in a temporary file beyond it, and decoded at once.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -22,39 +22,40 @@ use crate::blob::{BlobError, Digest, Pass, ReadAt};
 use crate::cache::{CacheDir, Kind, Unpublished, temporary_dir};
 use crate::inspect::{self, Binary, Candidate};
 
-/// Executables up to this many bytes are decoded from memory. Two layers are read at a time, so
-/// twice this bounds the memory of the first pass.
+/// The maximum size in bytes of an executable that is decoded from memory. Two layers are read at a
+/// time, so this memory of the first pass is limited to twice this size.
 const MEMORY_LIMIT: u64 = 32 << 20;
 
-/// Of a larger one only so much is looked at. Only holes make a file that large.
+/// The maximum number of bytes of a larger file that are examined. Only holes can make a file that
+/// large.
 const SPOOL_LIMIT: u64 = 1 << 40;
 
-/// Of each kind of ambiguity, so many entries of a layer are reported: some tools write a whole layer in a
-/// way that readers understand differently.
+/// The maximum number of entries of a layer that are reported for each kind of ambiguity. Some tools
+/// write a whole layer in a way that readers interpret differently.
 const TOLD_LIMIT: u32 = 10;
 
 /// A layer to be read.
 pub struct LayerInput {
-    /// Its bytes as stored.
+    /// The bytes as stored.
     pub source: Arc<dyn ReadAt>,
-    /// The digest of the stored bytes, where the image gives one.
+    /// The digest of the stored bytes, if the image gives one.
     pub digest: Option<Digest>,
-    /// The digest of the decoded bytes (diff_id), where that is to be checked.
+    /// The expected digest of the decoded bytes (diff_id), if it is to be checked.
     pub diff_id: Option<Digest>,
-    /// Length of the stored bytes by the descriptor.
+    /// Length of the stored bytes according to the descriptor.
     pub size: Option<u64>,
 }
 
 /// Why a layer could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LayerError {
-    /// Its blob is not what it should be.
+    /// The blob cannot be read or decoded, or its size or digest is wrong.
     #[error(transparent)]
     Blob(#[from] BlobError),
-    /// Its tar stream is malformed.
+    /// The tar stream is malformed.
     #[error(transparent)]
     Tar(TarError),
-    /// What was learned of it cannot be written down.
+    /// The index cannot be written.
     #[error(
         "cannot write its index: {0}; free some space, or name another directory with --cache-dir or \
          TMPDIR"
@@ -62,19 +63,20 @@ pub enum LayerError {
     Index(#[source] io::Error),
 }
 
-/// A layer that has been read.
+/// A layer that has been scanned.
 pub struct Scanned {
-    /// What it holds.
+    /// The index of the layer.
     pub index: LayerIndex,
-    /// The file that the index is in, to be published.
+    /// The cache file with the index, not published yet.
     pub file: Unpublished,
 }
 
-/// Reads a layer from front to back and writes its index. `progress` is told how many stored bytes
-/// are read, now and then.
+/// Reads a layer from front to back and writes its index. Calls `progress` from time to time with the
+/// number of stored bytes read so far.
 ///
 /// # Errors
-/// If the blob's bytes cannot be read or decoded, are not those of its digest, or are not tar.
+/// If the blob cannot be read or decoded, does not match its digests or its size, or is not a tar
+/// stream, or if the index cannot be written.
 pub fn scan(
     input: &LayerInput,
     cache: &CacheDir,
@@ -115,8 +117,8 @@ pub fn scan(
 }
 
 thread_local! {
-    /// What executables are decoded from. A thread that reads several layers, one after the other,
-    /// keeps it: memory that is taken anew has to be made by the kernel, page by page.
+    /// The buffer from which executables are decoded. It is kept for each thread, because a thread may
+    /// read several layers and the kernel has to populate newly allocated memory page by page.
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
@@ -156,12 +158,12 @@ fn read_entries(
     Ok(())
 }
 
-/// The better of two errors: if the blob is not the one that its digest names, that is the cause.
+/// Chooses the more helpful of two errors: if the blob does not match its digest, that is the cause.
 fn explain(pass: Pass, error: TarError) -> LayerError {
     let io = match error {
         TarError::Io(io) => io,
         other => {
-            // The digest has the last word on whether these bytes are the layer at all.
+            // A digest mismatch explains why the bytes are not a valid tar stream.
             return match pass.finish() {
                 Err(cause @ BlobError::Digest { .. }) => cause.into(),
                 _ => LayerError::Tar(other),
@@ -176,13 +178,13 @@ fn explain(pass: Pass, error: TarError) -> LayerError {
 
 type Rejected = (Vec<u8>, ProblemKind);
 
-/// A file that begins like an executable and ends in its header.
+/// The error for a file that begins like an executable and ends inside its header.
 #[derive(Debug, PartialEq, Eq)]
 struct Truncated;
 
 type Found = Result<Option<Binary>, Truncated>;
 
-/// Makes the entry of a tar member, or says why it makes none.
+/// Converts a tar member to an entry, or returns the problem for which it is left out.
 fn entry(
     tar: &mut TarReader<Pass>,
     member: Member,
@@ -218,8 +220,8 @@ fn entry(
     Ok(Ok((entry, found)))
 }
 
-/// Decodes the current file if it is an executable. Its bytes go into `head`, whose memory serves one
-/// file after the other: taking it anew for each would cost more than decoding.
+/// Decodes the current file if it is an executable. Its bytes are read into `head`, whose memory is
+/// reused between files: allocating it for each file would cost more than the decoding.
 fn examine(
     tar: &mut TarReader<Pass>,
     data: &Data,
@@ -227,14 +229,14 @@ fn examine(
     head: &mut Vec<u8>,
 ) -> io::Result<Found> {
     let mut content = Content::new(tar, data, size);
-    // Sizes are claims, but these are small.
+    // A size is only claimed by the archive, but at most `MEMORY_LIMIT` is used here.
     let whole = usize::try_from(size.min(MEMORY_LIMIT)).unwrap_or_default();
     head.clear();
     content.append_to(head, inspect::HEAD_LEN)?;
     let binary = match inspect::detect(head) {
         None if head.starts_with(b"\x7fELF") => return Ok(Err(Truncated)),
         None => return Ok(Ok(None)),
-        // A script is told by its first line.
+        // The first line is enough to recognize a script.
         Some(Candidate::Script) => inspect::inspect(head),
         Some(_) if size <= MEMORY_LIMIT => {
             head.reserve_exact(whole.saturating_sub(head.len()));
@@ -252,7 +254,7 @@ fn examine(
     Ok(Ok(binary))
 }
 
-/// The bytes of the current file as a reader of it would see them, holes as zeros.
+/// The content of the current file as a program would read it, with holes as zeros.
 struct Content<'a> {
     tar: &'a mut TarReader<Pass>,
     extents: &'a [super::entry::Extent],
@@ -276,7 +278,7 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// Adds at most `limit` bytes to a buffer.
+    /// Appends at most `limit` bytes to a buffer.
     fn append_to(&mut self, buf: &mut Vec<u8>, limit: usize) -> io::Result<()> {
         if self.sparse {
             self.take(limit as u64).read_to_end(buf)?;
@@ -285,8 +287,8 @@ impl<'a> Content<'a> {
         self.tar.append_to(buf, limit)
     }
 
-    /// Writes what follows the first `done` bytes to where it belongs in a file. Holes stay holes: a
-    /// small archive may claim any number of them.
+    /// Writes the content after the first `done` bytes to its place in a file. Holes are not written,
+    /// because a small archive may claim holes of any length.
     fn write_rest(&mut self, file: &File, done: u64) -> io::Result<()> {
         let mut buf = vec![0; 256 << 10];
         self.position = done;
@@ -307,7 +309,8 @@ impl<'a> Content<'a> {
         Ok(())
     }
 
-    /// Whether the bytes from here on are in the archive, and up to where that is so.
+    /// Returns whether the bytes at the current position are stored in the archive, and where this range
+    /// ends.
     fn stretch(&mut self) -> (bool, u64) {
         if !self.sparse {
             return (true, self.size);

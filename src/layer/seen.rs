@@ -1,9 +1,9 @@
-//! Digests that were verified in files outside, so that an image that nobody has written to since is
-//! not hashed again.
+//! Digests of ranges of external files that were verified before, so that an image that has not been
+//! written to since then is not hashed again.
 //!
-//! For each file that was read there is a small file of the cache, kept under the identity of the
-//! file: a list of stretches and the digest of each. A file that changes gets another identity, and
-//! is unknown again.
+//! For each file there is a small cache file, stored under the identity of the file. It lists ranges of
+//! the file with the digest of each. A file that changes gets a new identity, for which no digests are
+//! known.
 
 use std::collections::BTreeMap;
 use std::collections::hash_map::{Entry as Slot, HashMap};
@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::blob::{Digest, Place};
 use crate::cache::{CacheDir, Identity, Key, Kind};
 
-/// The one section.
+/// The id of the only section.
 const STRETCHES: u32 = 1;
 
-/// A stretch of a file: decoded how often, where, how long.
+/// A range of a file: how many times it was decoded, its offset and its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Stretch {
     depth: u8,
@@ -27,12 +27,12 @@ struct Stretch {
 
 type Stretches = BTreeMap<Stretch, String>;
 
-/// What is known of files outside.
+/// The known digests of external files.
 #[derive(Debug)]
 pub struct Seen<'a> {
     cache: &'a CacheDir,
     files: HashMap<Identity, Stretches>,
-    /// Files of which more is known than stands in the cache.
+    /// Files with digests that are not yet in the cache.
     new: Vec<Identity>,
 }
 
@@ -45,7 +45,7 @@ fn stretch(place: &Place) -> Stretch {
 }
 
 impl<'a> Seen<'a> {
-    /// What stands in a cache.
+    /// Creates the collection of digests that a cache has.
     pub fn new(cache: &'a CacheDir) -> Self {
         Self {
             cache,
@@ -68,24 +68,25 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// The digest of the bytes at a place, if they were verified and the file is still the same.
+    /// Returns the digest of the bytes at a place, if they were verified and the file has not changed
+    /// since.
     pub fn digest(&mut self, place: &Place) -> Option<Digest> {
         let text = self.file(&place.file).get(&stretch(place))?;
         text.parse().ok()
     }
 
-    /// Remembers what the bytes at a place hash to. They were read after the place was taken, and
-    /// the file had settled by then.
+    /// Records the digest of the bytes at a place. The bytes must have been read after the place was
+    /// determined, and the file must no longer have been changing at that time.
     pub fn add(&mut self, place: &Place, digest: &Digest) {
         let file = self.file(&place.file);
         file.insert(stretch(place), digest.to_string());
         self.new.push(place.file);
     }
 
-    /// Writes down what was added.
+    /// Writes the added digests to the cache.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If a cache file cannot be written.
     pub fn save(mut self) -> io::Result<()> {
         self.new.sort_by_key(|file| (file.dev, file.ino));
         self.new.dedup();

@@ -1,5 +1,5 @@
-//! Sparse files: a map says which stretches of the file are stored; the rest are holes. GNU tar
-//! has written the map in four ways, and layers hold them all (GNU tar manual, "Storing Sparse
+//! Sparse files: a map lists the ranges of the file that are stored; the rest are holes. GNU tar has
+//! written the map in four formats, and layers contain all of them (GNU tar manual, "Storing Sparse
 //! Files").
 
 use super::entry::Extent;
@@ -7,23 +7,24 @@ use super::header::{BLOCK, Header};
 use super::number::number;
 use super::pax::{Pax, decimal};
 
-/// A map has at most so many pieces: they are kept in memory. The largest real maps have some thousands.
+/// The maximum number of pieces in a map, which is held in memory. The largest real maps have some
+/// thousands.
 pub(crate) const MAX_PIECES: usize = 1 << 20;
 
-/// One stored stretch: offset in the file and length, in bytes.
+/// One stored piece: offset in the file and length, in bytes.
 pub(crate) type Piece = (u64, u64);
 
-/// Where the map of a sparse entry is found.
+/// The location of a sparse entry's map.
 pub(crate) enum Map {
-    /// Complete already (PAX 0.0 and 0.1, old GNU without extension blocks).
+    /// The map is complete (PAX 0.0 and 0.1, old GNU without extension blocks).
     Known(Vec<Piece>),
     /// Extension blocks follow the header (old GNU).
     Blocks(Vec<Piece>),
-    /// At the start of the data, as decimal lines (PAX 1.0).
+    /// The map is at the start of the data, as decimal lines (PAX 1.0).
     Data,
 }
 
-/// The map in an old GNU header (type `S`), and the file's real size.
+/// Returns the map in an old GNU header (type `S`), and the real size of the file.
 pub(crate) fn from_header(header: &Header) -> Option<(Map, u64)> {
     let (pieces, more, size) = header.sparse();
     let map = pieces_in(pieces)?;
@@ -38,13 +39,13 @@ pub(crate) fn from_header(header: &Header) -> Option<(Map, u64)> {
 /// Why a map cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadMap {
-    /// It is malformed, or contradicts the size of the file.
+    /// The map is malformed, or contradicts the size of the file.
     Malformed,
-    /// It has more than [`MAX_PIECES`] pieces.
+    /// The map has more than [`MAX_PIECES`] pieces.
     TooLong,
 }
 
-/// Adds the pieces in an extension block to a map, and tells whether another block follows.
+/// Adds the pieces in an extension block to a map, and returns whether another block follows.
 pub(crate) fn from_block(block: &[u8], map: &mut Vec<Piece>) -> Result<bool, BadMap> {
     let pieces = block.get(..21 * 24).and_then(pieces_in);
     map.extend(pieces.ok_or(BadMap::Malformed)?);
@@ -67,8 +68,9 @@ fn pieces_in(field: &[u8]) -> Option<Vec<Piece>> {
     Some(pieces)
 }
 
-/// The map that PAX records give, and the file's real size, if they give one. `Ok(None)` if they give
-/// no map, or one of a version that nobody knows (Go's `archive/tar`, `readGNUSparsePAXHeaders`).
+/// Returns the map in PAX records, and the real size of the file if they give one. Returns `Ok(None)` if
+/// the records have no map, or one of an unknown version (Go's `archive/tar`,
+/// `readGNUSparsePAXHeaders`).
 pub(crate) fn from_pax(pax: &Pax) -> Result<Option<(Map, Option<u64>)>, BadMap> {
     let text = |key| pax.get(key).unwrap_or_default();
     let listed = pax.sparse_numbers().next().is_some();
@@ -94,7 +96,7 @@ pub(crate) fn from_pax(pax: &Pax) -> Result<Option<(Map, Option<u64>)>, BadMap> 
         .flatten()
         .ok_or(BadMap::Malformed)?;
     let pieces = match text(b"GNU.sparse.map") {
-        // The records of 0.0 are more than one of 0.1.
+        // A map in 0.0 records takes precedence over one in a 0.1 record.
         _ if listed => pairs(pax.sparse_numbers())?,
         b"" => Vec::new(),
         map => pairs(map.split(|&b| b == b','))?,
@@ -121,7 +123,7 @@ fn unsigned(text: &[u8]) -> Option<u64> {
     u64::try_from(decimal(text)?).ok()
 }
 
-/// Reads the map of PAX 1.0 as its bytes arrive, a block at a time.
+/// Parses the map of PAX 1.0 incrementally, one block at a time.
 #[derive(Default)]
 pub(crate) struct DataMap {
     line: Vec<u8>,
@@ -130,11 +132,12 @@ pub(crate) struct DataMap {
 }
 
 impl DataMap {
-    /// Takes in a block. `Ok(true)` when the map is complete; `Err` if it is malformed.
+    /// Parses a block. Returns `Ok(true)` if the map is complete, and `Err` if it is malformed or too
+    /// long.
     pub(crate) fn block(&mut self, block: &[u8]) -> Result<bool, BadMap> {
         for &byte in block {
             if byte != b'\n' {
-                // 19 digits hold the largest number; zeros may stand before them.
+                // The largest number has 19 digits, but zeros may precede it.
                 if self.line.len() >= 512 {
                     return Err(BadMap::Malformed);
                 }
@@ -161,7 +164,7 @@ impl DataMap {
         Ok(false)
     }
 
-    /// The map.
+    /// Returns the map.
     pub(crate) fn pieces(&self) -> Vec<Piece> {
         self.numbers
             .chunks_exact(2)
@@ -170,8 +173,9 @@ impl DataMap {
     }
 }
 
-/// Places the pieces in the layer: their bytes lie one after the other from `at` on, `stored`
-/// bytes in all. `None` if they overlap, reach beyond `size`, or are not as long as what is stored.
+/// Computes where the pieces are in the layer: their bytes follow each other from `at` on, `stored`
+/// bytes in total. Returns `None` if the pieces overlap, are out of order, extend beyond `size`, or do
+/// not add up to `stored`.
 pub(crate) fn extents(map: &[Piece], size: u64, stored: u64, at: u64) -> Option<Box<[Extent]>> {
     let mut extents = Vec::with_capacity(map.len());
     let (mut end, mut used) = (0_u64, 0_u64);
@@ -192,8 +196,8 @@ pub(crate) fn extents(map: &[Piece], size: u64, stored: u64, at: u64) -> Option<
     (used == stored).then(|| extents.into_boxed_slice())
 }
 
-/// Whether GNU tar reads another file by this map: it looks for each piece at the start of a block, and
-/// ends the file where the last piece ends.
+/// Returns whether GNU tar would read a different file from this map: it expects each piece at the start
+/// of a block, and ends the file where the last piece ends.
 pub(crate) fn is_odd(map: &[Piece], size: u64) -> bool {
     let end = map
         .last()
@@ -223,7 +227,7 @@ mod tests {
             extents(&[(u64::MAX, 2)], u64::MAX, 2, 0).is_none(),
             "overflow"
         );
-        // GNU tar ends a map with an empty piece at the file's end.
+        // GNU tar ends a map with an empty piece at the end of the file.
         let placed = extents(&[(4, 2), (9, 0)], 9, 2, 512).unwrap();
         assert_eq!(placed.len(), 1);
         assert_eq!(placed[0].at, 512);

@@ -1,12 +1,12 @@
-//! Reads a tar stream from front to back and says where in it each file's bytes lie.
+//! A reader of tar streams that records where each file's data is in the stream.
 //!
-//! The `tar` crate reads archives well; layers need more: the offsets of all pieces of a sparse
-//! file in any of GNU's four forms, xattrs byte for byte, nanoseconds, what other readers understand
-//! differently, and errors with the offset of the header that is wrong. So headers are read here;
-//! archives that merely contain blobs are left to the crate.
+//! The `tar` crate reads archives well, but layers need more: the offsets of all pieces of a sparse file
+//! in all four GNU formats, xattrs byte for byte, nanoseconds, ambiguities, and errors with the offset
+//! of the malformed header. So this module parses headers itself. The crate is used for archives that
+//! merely contain blobs.
 //!
-//! The rules are those of Go's `archive/tar`, as of Go 1.19: it reads layers for Docker, containerd,
-//! Podman and BuildKit. `docs/archives.md` lists where this reader differs.
+//! The rules are those of Go's `archive/tar` as of Go 1.19, which reads layers for Docker, containerd,
+//! Podman and BuildKit. `docs/archives.md` lists the differences between it and this reader.
 
 use std::io::{self, BufRead, Read};
 
@@ -20,25 +20,25 @@ use super::problem::printable;
 use super::sparse::{self, BadMap, DataMap, Map};
 use super::tar_error::{MAX_META, TarError};
 
-/// A tar stream.
+/// A reader of a tar stream.
 pub(crate) struct TarReader<R> {
     reader: R,
     offset: u64,
-    /// Bytes of the current entry that are not read yet, and padding after them.
+    /// Unread bytes of the current entry, and the length of the padding after them.
     left: u64,
     padding: u64,
     global: Global,
-    /// The path of the current entry, for messages.
+    /// The path of the current entry, for error messages.
     path: Vec<u8>,
-    /// What other readers understand differently about the current entry.
+    /// Parts of the current entry that other readers interpret differently.
     told: Vec<Ambiguity>,
-    /// There was a PAX header.
+    /// Set once a PAX header was read.
     has_pax: bool,
-    /// Two blocks of zeros have ended the archive.
+    /// Set if two blocks of zeros have ended the archive.
     ended: bool,
 }
 
-/// What stands before an entry's header.
+/// Extended headers, and ambiguities, found before an entry's header.
 #[derive(Default)]
 struct Pending {
     pax: Option<Pax>,
@@ -68,7 +68,7 @@ impl<R: BufRead> TarReader<R> {
         }
     }
 
-    /// The reader below, to ask for its progress or to finish it.
+    /// Returns the underlying reader, for instance to ask for its progress.
     pub(crate) fn get_ref(&self) -> &R {
         &self.reader
     }
@@ -77,19 +77,19 @@ impl<R: BufRead> TarReader<R> {
         self.reader
     }
 
-    /// The next entry, what is left of the one before skipped. `None` at the end.
+    /// Skips the rest of the current entry and returns the next one, or `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Member>, TarError> {
         let mut pending = Pending::default();
         loop {
             self.skip()?;
             let mut at = self.offset;
-            // As in Go's archive/tar, a stream may end wherever a header could stand.
+            // As in Go's archive/tar, the stream may end at any place where a header could begin.
             let Some(mut block) = self.block()? else {
                 return Ok(None);
             };
             if is_zero(&block) {
-                // Two blocks of zeros end a tar. One alone is passed over, so that nothing after it
-                // stays hidden.
+                // Two blocks of zeros end a tar stream. A single one is skipped, so that nothing after
+                // it stays hidden.
                 match self.block()? {
                     Some(next) if !is_zero(&next) => block = next,
                     Some(_) => {
@@ -114,7 +114,8 @@ impl<R: BufRead> TarReader<R> {
                 b'g' => {
                     let pax = self.pax(&header, at)?;
                     self.global.add(&pax);
-                    // Go's archive/tar returns it as an entry, which takes what stood before.
+                    // Go's archive/tar returns a global header as an entry, to which the extended
+                    // headers before it then belong.
                     let lost = pending.is_extended();
                     let told = std::mem::take(&mut pending.told);
                     pending = Pending {
@@ -163,14 +164,13 @@ impl<R: BufRead> TarReader<R> {
         Ok(member)
     }
 
-    /// Takes what other readers understand differently about the entry that [`Self::next`] returned
-    /// last.
+    /// Takes the ambiguities of the entry that [`Self::next`] returned last.
     pub(crate) fn take_ambiguities(&mut self) -> Vec<Ambiguity> {
         std::mem::take(&mut self.told)
     }
 
-    /// Reads what stands after the two blocks of zeros that end an archive, and returns where the
-    /// first tar header in it is. Call it after [`Self::next`] has returned `None`.
+    /// Reads the bytes after the two blocks of zeros that end an archive, and returns the offset of the
+    /// first tar header among them. Call it after [`Self::next`] has returned `None`.
     pub(crate) fn header_after_end(&mut self) -> Result<Option<u64>, TarError> {
         if !self.ended {
             return Ok(None);
@@ -178,7 +178,7 @@ impl<R: BufRead> TarReader<R> {
         let mut block = [0; BLOCK];
         loop {
             let chunk = self.reader.fill_buf()?;
-            // Mostly, there are zeros up to a multiple of 10 KiB, and no need to copy them.
+            // The usual content is zeros up to a multiple of 10 KiB, which need not be copied.
             let whole = chunk.len() - chunk.len() % BLOCK;
             if let Some(zeros) = chunk.get(..whole).filter(|zeros| !zeros.is_empty())
                 && is_zero(zeros)
@@ -202,7 +202,7 @@ impl<R: BufRead> TarReader<R> {
         }
     }
 
-    /// Where a regular file's bytes lie, and its size.
+    /// Returns the location of a regular file's data, and the size of the file.
     fn place(
         &mut self,
         header: &Header,
@@ -234,7 +234,7 @@ impl<R: BufRead> TarReader<R> {
         let pieces = match map {
             Map::Known(pieces) => pieces,
             Map::Blocks(mut pieces) => {
-                // Extension blocks are not counted in the size field.
+                // The size field does not include the extension blocks.
                 loop {
                     let block = self.block()?.ok_or_else(|| self.truncated())?;
                     if !sparse::from_block(&block, &mut pieces).map_err(|e| bad(self, e))? {
@@ -245,7 +245,7 @@ impl<R: BufRead> TarReader<R> {
             Map::Data => {
                 let mut map = DataMap::default();
                 loop {
-                    // The map is part of the data, and counted in the size field.
+                    // The map is part of the data, and the size field includes it.
                     self.left = self
                         .left
                         .checked_sub(BLOCK as u64)
@@ -271,7 +271,7 @@ impl<R: BufRead> TarReader<R> {
         Pax::parse(&bytes).ok_or_else(|| self.field("PAX header", at))
     }
 
-    /// The data of an extended header or a long name.
+    /// Returns the data of an extended header or a long name.
     fn meta(&mut self, header: &Header, at: u64) -> Result<Vec<u8>, TarError> {
         self.path = header.name();
         let size = u64::try_from(header.size).map_err(|_| self.field("size", at))?;
@@ -289,20 +289,20 @@ impl<R: BufRead> TarReader<R> {
         Ok(bytes)
     }
 
-    /// Skips what is left of the current entry.
+    /// Skips the rest of the current entry.
     fn skip(&mut self) -> Result<(), TarError> {
         let mut left = self.left + self.padding;
         while left > 0 {
             let chunk = self.reader.fill_buf()?.len() as u64;
             if chunk == 0 {
-                // The last entry's padding may be missing; its data may not.
+                // The padding of the last entry may be missing; its data may not.
                 if left <= self.padding {
                     break;
                 }
                 return Err(self.truncated());
             }
             let n = chunk.min(left);
-            // `n` is at most the length of a buffer.
+            // `n` is at most the length of a buffer, so it fits a usize.
             self.reader.consume(n as usize);
             self.offset += n;
             left -= n;
@@ -312,7 +312,7 @@ impl<R: BufRead> TarReader<R> {
         Ok(())
     }
 
-    /// The next block; `None` at the end of the stream.
+    /// Returns the next block, or `None` at the end of the stream.
     fn block(&mut self) -> Result<Option<[u8; BLOCK]>, TarError> {
         let mut block = [0; BLOCK];
         let mut filled = 0;
@@ -346,7 +346,7 @@ impl<R: BufRead> TarReader<R> {
 }
 
 impl<R: BufRead> TarReader<R> {
-    /// Adds stored bytes of the current entry to a buffer, at most `limit`.
+    /// Appends stored bytes of the current entry to a buffer, at most `limit`.
     pub(crate) fn append_to(&mut self, buf: &mut Vec<u8>, limit: usize) -> io::Result<()> {
         let mut want = limit.min(usize::try_from(self.left).unwrap_or(usize::MAX));
         while want > 0 {
@@ -386,7 +386,7 @@ fn is_zero(block: &[u8]) -> bool {
     block.iter().all(|&b| b == 0)
 }
 
-/// The name field of a block that is no header, for a message.
+/// Returns the name field of a block that is not a valid header, for an error message.
 fn name_in(block: &[u8; BLOCK]) -> Vec<u8> {
     until_nul(block.get(..100).unwrap_or_default().to_vec())
 }
@@ -402,7 +402,7 @@ fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// A header block of a type, and its data padded.
+    /// Builds a header block of a given type, followed by its padded data.
     pub(crate) fn raw(name: &str, flag: u8, data: &[u8]) -> Vec<u8> {
         let mut header = tar::Header::new_ustar();
         header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
@@ -452,7 +452,7 @@ mod tests {
         assert_eq!(members[0].0.data, Data::Whole(4 * 512 + 512));
     }
 
-    /// The ambiguities of all entries of a stream.
+    /// Returns the ambiguities of all entries of a stream.
     fn ambiguities(stream: &[u8]) -> Vec<Ambiguity> {
         let mut reader = TarReader::new(stream);
         let mut told = Vec::new();
@@ -479,7 +479,7 @@ mod tests {
         assert_eq!(files(b"9 uid=12\n", b"9 uid=13\n"), []);
         assert_eq!(files(b"8 uid=0\n11 mtime=1\n", b""), []);
         assert_eq!(files(b"14 comment=ab\n", b""), []);
-        // So many records are not compared with each entry.
+        // This many bytes of records are not compared with each entry.
         let attribute = format!("SCHILY.xattr.user.a={}", "v".repeat(5000));
         let record = format!("{} {attribute}\n", attribute.len() + 6);
         let found = files(record.as_bytes(), record.as_bytes());

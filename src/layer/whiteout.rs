@@ -1,15 +1,16 @@
-//! Whiteouts: names in a layer that take something away (OCI image-spec, layer.md, "Whiteouts").
+//! Whiteouts: names in a layer that remove files of lower layers (OCI image-spec, layer.md,
+//! "Whiteouts").
 
-/// What every whiteout's name begins with.
+/// The prefix of every whiteout's name.
 pub const WHITEOUT_PREFIX: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
-/// aufs kept its own bookkeeping (`.wh..wh.aufs`, `.wh..wh.plnk`, `.wh..wh.orph`) under this.
+/// The prefix of aufs's own bookkeeping files (`.wh..wh.aufs`, `.wh..wh.plnk`, `.wh..wh.orph`).
 const AUFS_PREFIX: &[u8] = b".wh..wh.";
-/// The directory in the root of a layer in which aufs kept files that have several names. Hard links of
-/// the same layer may lead to what is in it.
+/// The directory in the root of a layer in which aufs kept files with several names. Hard links of the
+/// same layer may point to its files.
 pub const AUFS_LINKS: &[u8] = b".wh..wh.plnk";
 
-/// What a name of a path means in a layer.
+/// The meaning of a path component in a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Marker<'a> {
     /// An ordinary name.
@@ -18,13 +19,13 @@ pub enum Marker<'a> {
     Whiteout(&'a [u8]),
     /// Hides all siblings of lower layers.
     Opaque,
-    /// Left over from aufs; it and all below it mean nothing.
+    /// A leftover of aufs. It and everything below it is ignored.
     Aufs,
-    /// A whiteout of nothing, of `.` or of `..`: to be reported, never obeyed.
+    /// A whiteout with an empty name, `.` or `..`. It is reported and has no effect.
     Bad,
 }
 
-/// Tells what a single name means.
+/// Returns the meaning of a single path component.
 pub fn marker(name: &[u8]) -> Marker<'_> {
     if name == OPAQUE {
         return Marker::Opaque;

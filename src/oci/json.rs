@@ -1,22 +1,22 @@
-//! Documents read as Go's `encoding/json` reads them, with errors for people.
+//! Parsing of JSON documents by the rules of Go's `encoding/json`, with error texts for messages.
 
 use serde::de::DeserializeOwned;
 
 use crate::document::{self, Document};
 
-/// Reads a document, and where other readers see something else in it.
+/// Parses a document, and finds the parts of it that other readers interpret differently.
 ///
 /// # Errors
-/// If it is not JSON, or does not have the form of a `T`: why, for people.
+/// If it is not JSON, or does not have the form of a `T`. The error is a text for messages.
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<Document<T>, String> {
     document::read(bytes).map_err(|error| format!("cannot be parsed: {error}"))
 }
 
-/// Reads a document, see [`read()`]. `name` is that of the document in `ambiguities`, where the places are
-/// added at which other readers see something else.
+/// Parses a document, like [`read()`], and adds descriptions of its ambiguous parts, which other readers
+/// interpret differently, to `ambiguities`. They refer to the document as `name`.
 ///
 /// # Errors
-/// As that.
+/// See [`read()`].
 pub(crate) fn read_into<T: DeserializeOwned>(
     name: &str,
     bytes: &[u8],
@@ -28,10 +28,10 @@ pub(crate) fn read_into<T: DeserializeOwned>(
     Ok(document.value)
 }
 
-/// Reads a document, see [`read()`].
+/// Parses a document, like [`read()`], without its ambiguities.
 ///
 /// # Errors
-/// As that.
+/// See [`read()`].
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     Ok(read(bytes)?.value)
 }

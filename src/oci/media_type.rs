@@ -1,7 +1,7 @@
-//! Media types of the OCI image-spec (media-types.md) and of Docker's schema 2 (distribution,
-//! manifest-v2-2.md), and those that tools give to other things that they keep beside images.
+//! Media types of the OCI image-spec (media-types.md), of Docker's schema 2 (distribution,
+//! manifest-v2-2.md), and of other objects that tools store next to images.
 
-/// Whether a media type is that of an index, which Docker calls a manifest list.
+/// Returns whether a media type is that of an index, which Docker calls a manifest list.
 pub(crate) fn is_index(media_type: &str) -> bool {
     matches!(
         media_type,
@@ -10,7 +10,7 @@ pub(crate) fn is_index(media_type: &str) -> bool {
     )
 }
 
-/// Whether a media type is that of the manifest of one platform.
+/// Returns whether a media type is that of a manifest for one platform.
 pub(crate) fn is_manifest(media_type: &str) -> bool {
     matches!(
         media_type,
@@ -19,7 +19,7 @@ pub(crate) fn is_manifest(media_type: &str) -> bool {
     )
 }
 
-/// Whether a media type may be that of an image's config. Some registries store configs as
+/// Returns whether a media type may be that of an image's config. Some registries store configs as
 /// `application/octet-stream`.
 pub(crate) fn is_config(media_type: &str) -> bool {
     media_type.starts_with("application/vnd.oci.image.config.")
@@ -27,21 +27,21 @@ pub(crate) fn is_config(media_type: &str) -> bool {
         || media_type == "application/octet-stream"
 }
 
-/// What the media type of a layer says about its format.
+/// The format of a layer, according to its media type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LayerFormat {
-    /// A tar archive, compressed or not, or a type too general to exclude one.
+    /// A tar archive, compressed or not, or a media type so general that it may be one.
     Tar,
-    /// Encrypted by ocicrypt: the media type ends in `+encrypted`.
+    /// A layer encrypted with ocicrypt: the media type ends in `+encrypted`.
     Encrypted,
-    /// Another format of file systems: squashfs, a nydus blob.
+    /// Another file system format: squashfs, a nydus blob.
     FileSystem,
     /// Not a layer at all: a signature, an SBOM, a chart.
     Other,
 }
 
 impl LayerFormat {
-    /// Tells the format from the media type.
+    /// Returns the format for a media type.
     pub(crate) fn of(media_type: &str) -> Self {
         if media_type.ends_with("+encrypted") {
             return Self::Encrypted;

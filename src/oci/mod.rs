@@ -1,9 +1,10 @@
-//! The documents of the OCI image-spec: descriptors, indexes and manifests, as images, the store and
-//! transfers read them. Docker's schema 2 has the same documents under other media types.
+//! The documents of the OCI image-spec: descriptors, indexes and manifests. Images, the store and
+//! transfers read them with this module. Docker's schema 2 has the same documents with other media
+//! types.
 //!
-//! [`walk`] follows an index to the manifests that it lists, [`Nature`] tells a container image from what
-//! accompanies one, and [`Platform`] chooses between images. Nothing here opens a file: the documents'
-//! bytes come from the caller.
+//! [`walk()`] follows an index to the manifests that it lists, [`Nature`] distinguishes container images
+//! from other objects, and [`Platform`] chooses between images. This module opens no files: the caller
+//! provides the bytes of the documents.
 
 mod descriptor;
 mod json;
@@ -23,16 +24,16 @@ pub(crate) use walk::{Listed, WalkError, walk};
 
 /// The name of an image in a layout (annotations.md, "Pre-Defined Annotation Keys").
 pub(crate) const REF_NAME: &str = "org.opencontainers.image.ref.name";
-/// The annotation that containerd and Docker take an image's full name from.
+/// The annotation with an image's full name that containerd and Docker use.
 pub(crate) const CONTAINERD_NAME: &str = "io.containerd.image.name";
 /// The annotation that marks an attestation manifest (BuildKit, attestation-storage.md).
 pub(crate) const REFERENCE_TYPE: &str = "vnd.docker.reference.type";
-/// The annotation of an attestation that names the manifest it is about (same document).
+/// The annotation with the digest of the manifest that an attestation is about (same document).
 pub(crate) const REFERENCE_DIGEST: &str = "vnd.docker.reference.digest";
 
-/// The longest document that is read, in bytes. Real manifests and configs have some kilobytes.
+/// The maximum length of a document, in bytes. Real manifests and configs have some kilobytes.
 pub(crate) const MAX_DOCUMENT: u64 = 16 << 20;
-/// How deeply indexes may be nested. Real images nest them once.
+/// The maximum nesting depth of indexes. Real images have one nested level.
 pub(crate) const MAX_DEPTH: usize = 4;
-/// How many manifests all indexes of an image together may list.
+/// The maximum number of manifests in all indexes of an image together.
 pub(crate) const MAX_MANIFESTS: usize = 4096;

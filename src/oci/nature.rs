@@ -1,25 +1,28 @@
-//! Container images, and what is kept beside them in the same layout: signatures, attestations, SBOMs,
-//! charts. All of them are manifests (OCI image-spec, manifest.md, "Guidelines for Artifact Usage").
+//! The nature of a manifest: a container image, or another object in the same layout, such as a
+//! signature, an attestation, an SBOM or a chart. All of them are manifests (OCI image-spec,
+//! manifest.md, "Guidelines for Artifact Usage").
 
 use oci_spec::image::{Descriptor, ImageManifest};
 
 use super::{LayerFormat, is_attestation, is_config};
 
-/// What a manifest describes.
+/// The nature of a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Nature {
     /// A container image.
     Image,
-    /// A container image about another one: it has a `subject`.
+    /// A container image that refers to another one: it has a `subject`.
     Referrer,
-    /// A container image with a layer that is not a tar archive: the media type of the first such layer.
+    /// A container image with a layer that is not a tar archive. The value is the media type of the
+    /// first such layer.
     Unreadable(String),
-    /// Something else: what it is, for people.
+    /// Anything else, with a description for messages.
     Artifact(String),
 }
 
 impl Nature {
-    /// What the descriptor alone tells; `None` if the manifest has to be read.
+    /// Returns the nature if the descriptor alone determines it, or `None` if the manifest has to be
+    /// read.
     pub(crate) fn of_descriptor(descriptor: &Descriptor) -> Option<Self> {
         if is_attestation(descriptor) {
             return Some(Self::Artifact("an attestation".to_owned()));
@@ -28,7 +31,7 @@ impl Nature {
         artifact_type.and_then(|kind| artifact(kind.as_ref()))
     }
 
-    /// What a manifest is, by its config and its layers.
+    /// Returns the nature of a manifest, based on its `artifactType`, its config and its layers.
     pub(crate) fn of_manifest(manifest: &ImageManifest) -> Self {
         let artifact_type = manifest.artifact_type().as_ref();
         if let Some(nature) = artifact_type.and_then(|kind| artifact(kind.as_ref())) {
@@ -37,8 +40,8 @@ impl Nature {
         Self::of_content(manifest)
     }
 
-    /// What a manifest is if its `artifactType` is not asked: some tools write one into the manifests of
-    /// images.
+    /// Like [`Nature::of_manifest`], but ignores `artifactType`, because some tools set it in the
+    /// manifests of images.
     pub(crate) fn of_content(manifest: &ImageManifest) -> Self {
         if let Some(nature) = artifact(manifest.config().media_type().as_ref()) {
             return nature;
@@ -51,7 +54,7 @@ impl Nature {
         match strange.as_slice() {
             [] if manifest.subject().is_some() => Self::Referrer,
             [] => Self::Image,
-            // Signatures of cosign have the config of an image.
+            // Signatures of cosign have the config media type of an image.
             [first, ..] if all && strange.iter().all(|m| is_other(m)) => {
                 Self::Artifact(format!("an artifact ({first})"))
             }
@@ -60,8 +63,8 @@ impl Nature {
     }
 }
 
-/// An artifact of that type, unless the type is that of an image's config: descriptors may carry it as
-/// their `artifactType` (descriptor.md).
+/// Returns an artifact of this type, or `None` if the type is that of an image's config: descriptors may
+/// have it as their `artifactType` (descriptor.md).
 fn artifact(media_type: &str) -> Option<Nature> {
     let is_artifact = !media_type.is_empty() && !is_config(media_type);
     is_artifact.then(|| Nature::Artifact(format!("an artifact ({media_type})")))

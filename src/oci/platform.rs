@@ -1,21 +1,21 @@
-//! Platforms: operating system, machine and variant, in the words of the OCI image-spec
-//! (image-index.md, "platform"), which are Go's.
+//! Platforms: operating system, architecture and variant, with the names of the OCI image-spec
+//! (image-index.md, "platform"), which are those of Go.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// `linux/arm64` or `linux/arm/v7`.
+/// A platform, for example `linux/arm64` or `linux/arm/v7`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Platform {
-    /// GOOS.
+    /// The operating system (GOOS).
     pub os: String,
-    /// GOARCH.
+    /// The architecture (GOARCH).
     pub arch: String,
-    /// CPU variant: `v7`, `v8`.
+    /// The CPU variant: `v7`, `v8`.
     pub variant: Option<String>,
 }
 
-/// Why a string is no platform.
+/// The error for a string that is not a platform.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is not a platform; write OS/ARCH[/VARIANT], for example linux/arm64 or linux/arm/v7"
@@ -23,7 +23,8 @@ pub struct Platform {
 pub struct PlatformError(String);
 
 impl Platform {
-    /// The host's, in Go's names. Always linux, since that is where imgfs runs images of.
+    /// Returns the platform of the host, in Go's names. The operating system is always `linux`, the one
+    /// that imgfs runs on.
     pub fn host() -> Self {
         let arch = match std::env::consts::ARCH {
             "x86_64" => "amd64",
@@ -43,14 +44,14 @@ impl Platform {
         }
     }
 
-    /// Whether neither system nor machine is named. Docker and Podman take such an image for one of the
-    /// host.
+    /// Returns whether the platform has neither operating system nor architecture. Docker and Podman
+    /// assume that such an image is for the host.
     pub fn is_unknown(&self) -> bool {
         self.os.is_empty() && self.arch.is_empty()
     }
 
-    /// How well an image of platform `offered` serves this one; the higher the better, `None` if it
-    /// does not. A variant that is not given means the usual one: v7 for arm, v8 for arm64.
+    /// Returns how well an image for platform `offered` suits this one (higher is better), or `None` if
+    /// it does not. A missing variant means the usual one: v7 for arm, v8 for arm64, v1 for amd64.
     pub fn accepts(&self, offered: &Self) -> Option<u8> {
         if self.os != offered.os || self.arch != offered.arch {
             return None;
@@ -66,11 +67,11 @@ impl Platform {
         if wanted == offered_variant {
             return Some(u8::MAX);
         }
-        // Within arm and amd64 a newer machine runs what was built for an older one.
+        // Within arm and amd64, a newer CPU runs programs for an older variant.
         let level = |v: &str| v.strip_prefix('v').and_then(|n| n.parse::<u8>().ok());
         match (level(&wanted), level(&offered_variant)) {
             (Some(wanted), Some(offered)) if offered < wanted && offered < u8::MAX => Some(offered),
-            // Asked for without a variant, any will do rather than none.
+            // If no variant was requested, any variant is better than none.
             _ if self.variant.is_none() => Some(0),
             _ => None,
         }
@@ -91,7 +92,7 @@ impl FromStr for Platform {
             [os, arch, variant] => (os, arch, Some(variant.to_owned())),
             _ => return Err(error()),
         };
-        // What uname and Rust call the machines is understood too, as by docker.
+        // Like docker, accept the architecture names of uname and Rust too.
         let arch = match arch {
             "x86_64" | "x86-64" => "amd64",
             "aarch64" => "arm64",

@@ -1,4 +1,4 @@
-//! The way from the entries of an index to manifests: an index may list further indexes.
+//! Traversal of indexes down to their manifests. An index may list further indexes.
 
 use std::collections::HashSet;
 
@@ -12,49 +12,50 @@ use crate::blob::Digest;
 /// A manifest that an index leads to.
 #[derive(Clone, Debug)]
 pub(crate) struct Listed {
-    /// The descriptor that names it.
+    /// The descriptor that refers to it.
     pub descriptor: Descriptor,
-    /// The names that annotations give it or an index on the way to it, the outermost first.
+    /// The names in the annotations of the manifest and of the indexes that lead to it, outermost first.
     pub names: Vec<String>,
-    /// The number of the root that it was reached from.
+    /// The number of the root that leads to it.
     pub root: usize,
 }
 
-/// What was found on the way.
+/// The result of a traversal.
 #[derive(Debug, Default)]
 pub(crate) struct Walk {
-    /// The manifests, in the order of the documents.
+    /// The manifests, in document order.
     pub manifests: Vec<Listed>,
-    /// The indexes that were read, as they came.
+    /// The indexes that were read, byte for byte.
     pub indexes: Vec<(Digest, Vec<u8>)>,
-    /// Indexes that are not there. An image that was copied in part lists more than it has.
+    /// Missing indexes. An image that was copied partially may list more than it contains.
     pub missing: Vec<Digest>,
-    /// Where two readers of these indexes see different images, for people.
+    /// Parts of these indexes in which two readers see different images, for messages.
     pub ambiguities: Vec<String>,
 }
 
-/// Why the way ended early.
+/// Why a traversal failed.
 #[derive(Debug)]
 pub(crate) enum WalkError<E> {
     /// A document could not be fetched.
     Fetch(E),
-    /// A document is not an index, or there are too many of them.
+    /// A document is not an index, or a limit is exceeded.
     Document {
-        /// Which document.
+        /// The name of the document.
         document: String,
-        /// What is wrong with it, for people.
+        /// The problem, for messages.
         detail: String,
     },
 }
 
-/// Returns the bytes of a document, checked against its digest, or `None` if it is not there.
+/// A function that returns the bytes of a document, verified against its digest, or `None` if it is
+/// missing.
 pub(crate) type Fetch<'a, E> = dyn FnMut(&Digest) -> Result<Option<Vec<u8>>, E> + 'a;
 
-/// Follows `roots` to the manifests that they lead to.
+/// Follows `roots` to all manifests that they lead to.
 ///
 /// # Errors
-/// If `fetch` fails, a document that is an index cannot be read, indexes are nested more than
-/// [`MAX_DEPTH`] deep, or they list more than [`MAX_MANIFESTS`] manifests.
+/// If `fetch` fails, if a document that is an index cannot be parsed, if indexes are nested more than
+/// [`MAX_DEPTH`] deep, or if they list more than [`MAX_MANIFESTS`] manifests.
 pub(crate) fn walk<E>(
     roots: &[Descriptor],
     fetch: &mut Fetch<'_, E>,
@@ -65,7 +66,7 @@ pub(crate) fn walk<E>(
     let mut pending: Vec<(Listed, usize)> = roots
         .map(|(root, descriptor)| (listed(descriptor, &[], root), 0))
         .collect();
-    // The last one is taken first, and the order of the documents is kept.
+    // Entries are taken from the end, so the reversal keeps document order.
     pending.reverse();
     while let Some((entry, depth)) = pending.pop() {
         if found.manifests.len() + pending.len() > MAX_MANIFESTS || depth > MAX_DEPTH {
@@ -113,13 +114,14 @@ fn listed(descriptor: &Descriptor, outer: &[String], root: usize) -> Listed {
     }
 }
 
-/// Whether a document of that media type may be an index: it says so, or says nothing.
+/// Returns whether a document with this media type may be an index: the type is that of an index or too
+/// general to exclude one.
 fn may_be_index(media_type: &str) -> bool {
     let vague = ["", "application/json", "application/octet-stream"];
     is_index(media_type) || vague.contains(&media_type)
 }
 
-/// Whether a document has the form of an index.
+/// Returns whether a document has the form of an index.
 fn lists_manifests(bytes: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Shape {
@@ -142,7 +144,7 @@ mod tests {
     const INDEX: &str = "application/vnd.oci.image.index.v1+json";
     const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
-    /// Documents in memory, by their digests.
+    /// Documents in memory, by digest.
     #[derive(Default)]
     struct Documents(HashMap<String, Vec<u8>>);
 
@@ -205,7 +207,7 @@ mod tests {
         let index = documents.index("application/octet-stream", &json!([manifest]));
         let walk = documents.walk(&[&index]).unwrap();
         assert_eq!(walk.manifests[0].descriptor.media_type().as_ref(), MANIFEST);
-        // What says that it is something else is not opened.
+        // A document that declares another media type is not opened.
         let other = json!({"mediaType": "application/xml", "digest": index["digest"], "size": 1});
         assert_eq!(documents.walk(&[&other]).unwrap().indexes.len(), 0);
     }
@@ -229,7 +231,7 @@ mod tests {
         }
         let refused = |error| matches!(error, WalkError::Document { detail, .. } if detail.contains("more manifests"));
         assert!(refused(documents.walk(&[&root]).unwrap_err()));
-        // Indexes that list an index a thousand times each would list a billion manifests.
+        // Three levels of indexes with a thousand entries each would list a billion manifests.
         let mut root = documents.put(MANIFEST, b"a");
         for _ in 0..3 {
             root = documents.index(INDEX, &json!(vec![root; 1000]));

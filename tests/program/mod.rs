@@ -313,7 +313,7 @@ pub fn assert_says(text: &str, words: &[&str]) {
 }
 
 /// Phrases that name a solution.
-const WAYS_OUT: [&str; 13] = [
+const WAYS_OUT: [&str; 14] = [
     "again",
     "docker save",
     "skopeo copy",
@@ -323,9 +323,10 @@ const WAYS_OUT: [&str; 13] = [
     "modprobe fuse",
     "--platform",
     "it has:",
-    "; compress it ",
     "; use ",
     "; write ",
+    "; compress it with ",
+    "; decrypt it",
     "build",
 ];
 

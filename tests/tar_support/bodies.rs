@@ -1,4 +1,4 @@
-//! Sparse files, types and sizes, and the ends of archives.
+//! Features: sparse files, types and sizes, and the ends of archives.
 
 use super::generate::Feature;
 use super::make::{Archive, Format, Header, SIZE};
@@ -290,7 +290,7 @@ pub const FEATURES: &[Feature] = &[
     }),
 ];
 
-/// What ends an archive.
+/// Features at the end of an archive.
 pub const ENDS: &[Feature] = &[
     ("no end", |_, a| {
         a.file("one", "1");
@@ -379,7 +379,7 @@ fn old(
         header.put(at, text.as_bytes());
     }
     if garbage > 0 {
-        // An empty place in the map ends it, whatever follows.
+        // An empty slot ends the map. Later slots are ignored.
         header.0[386 + 24] = 0;
     }
     header.0[482] = u8::from(!rest.is_empty());
@@ -402,7 +402,7 @@ fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|n| (n % 251) as u8 + 1).collect()
 }
 
-/// A sparse file with these records, `map` in the data, and so many bytes after it.
+/// Appends a sparse file with these records, `map` at the start of its data, and `data` bytes after it.
 fn sparse(a: &mut Archive, records: &[(&str, &str)], map: &[u8], data: usize) {
     let mut body = map.to_vec();
     body.resize(map.len().next_multiple_of(512), 0);
@@ -424,7 +424,7 @@ fn one(a: &mut Archive, size: &str, map: &str, data: usize) {
     sparse(a, &records, map.as_bytes(), data);
 }
 
-/// An entry of a type without data that has a size, and its data if `data`.
+/// Appends an entry of a type without data, with a nonzero size, and with data if `data` is set.
 fn size(a: &mut Archive, flag: u8, data: bool) {
     a.file("target", "content of the target");
     let mut header = Header::new(Format::Ustar, flag, "entry").link("target");

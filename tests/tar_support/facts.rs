@@ -1,40 +1,40 @@
-//! What a reader finds in an archive, in a form that can be compared.
+//! The facts that a reader finds in an archive, in a form that can be compared.
 
 use std::collections::BTreeSet;
 
-/// What a reader makes of an archive.
+/// The result of reading an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reading {
-    /// It reports an error, and says this. A container engine then refuses the whole layer.
+    /// The error that the reader reports. A container engine then rejects the whole layer.
     Refused(String),
-    /// The entries, and the SHA-256 of the contents of all regular files, one after the other.
+    /// The entries, and the SHA-256 of the concatenated contents of all regular files.
     Read(Vec<Entry>, String),
 }
 
-/// An entry. Of what its type does not have, nothing is kept.
+/// An entry. Fields that its type does not use are cleared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The type flag. Regular files are `0`, in whatever form they are stored.
+    /// The type flag. Regular files have `0`, regardless of how they are stored.
     pub flag: u8,
-    /// The path, without slashes at its end.
+    /// The path, without trailing slashes.
     pub name: Vec<u8>,
     /// The target of a link.
     pub link: Vec<u8>,
     /// Length of a regular file.
     pub size: i64,
     pub mode: u32,
-    /// Owner and group as lchown(2) takes them: 32 bits, where -1 leaves them to root.
+    /// Owner and group as lchown(2) sets them: 32 bits, where -1 keeps root.
     pub owner: (u32, u32),
     /// Seconds and nanoseconds.
     pub mtime: (i64, u32),
     /// Major and minor number of a device.
     pub device: (u32, u32),
-    /// Extended attributes in hex, `x,NAME=VALUE,…`; `None` if the reader does not tell.
+    /// Extended attributes in hex, `x,NAME=VALUE,…`; `None` if the reader does not report them.
     pub xattrs: Option<String>,
 }
 
 impl Entry {
-    /// Drops what the type does not have.
+    /// Clears the fields that the type does not use.
     pub fn clean(mut self) -> Self {
         while self.name.ends_with(b"/") {
             self.name.pop();
@@ -56,7 +56,7 @@ impl Entry {
     }
 }
 
-/// An id of 64 bits as lchown(2) takes it.
+/// Converts a 64-bit id to what lchown(2) sets.
 pub fn id(value: i64) -> u32 {
     match value as u32 {
         u32::MAX => 0,
@@ -64,7 +64,7 @@ pub fn id(value: i64) -> u32 {
     }
 }
 
-/// Parses what oracle.go and libarchive.py print.
+/// Parses the output of oracle.go and libarchive.py.
 pub fn parse(output: &str) -> Vec<(String, Reading)> {
     let mut readings = Vec::new();
     let mut entries = Vec::new();
@@ -108,7 +108,7 @@ fn entry(line: &str) -> Entry {
     else {
         panic!("{line}");
     };
-    // Numbers that the library has as unsigned are printed so.
+    // libarchive.py prints numbers as unsigned if they are unsigned in the library.
     let number = |text: &str| text.parse::<i128>().unwrap() as i64;
     Entry {
         flag: number(flag) as u8,
@@ -133,7 +133,7 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What two readers disagree about; nothing if they agree.
+/// Returns the fields in which two readers disagree. Empty if they agree.
 pub fn differences(a: &Reading, b: &Reading) -> BTreeSet<&'static str> {
     let ((a, content_a), (b, content_b)) = match (a, b) {
         (Reading::Refused(_), Reading::Refused(_)) => return BTreeSet::new(),
@@ -161,7 +161,7 @@ pub fn differences(a: &Reading, b: &Reading) -> BTreeSet<&'static str> {
         ];
         found.extend(fields.iter().filter(|(_, differ)| *differ).map(|f| f.0));
     }
-    // Contents that are too large are not read.
+    // Contents that are too large were not read.
     let small = |entries: &[Entry]| entries.iter().all(|e| e.size <= 1 << 20);
     if found.is_empty() && small(a) && content_a != content_b {
         found.insert("content");

@@ -1,12 +1,12 @@
-//! The archives that the readers get: each has one feature or two, drawn from a seed.
+//! Generates the archives for the readers. Each has one or two features, chosen with a seeded generator.
 
 use super::make::Archive;
 use super::{bodies, names, numbers};
 
-/// A feature: its name, and what appends it to an archive.
+/// A feature: its name, and a function that appends it to an archive.
 pub type Feature = (&'static str, fn(&mut Rng, &mut Archive));
 
-/// A generator of numbers (SplitMix64).
+/// A random number generator (SplitMix64).
 pub struct Rng(pub u64);
 
 impl Rng {
@@ -30,7 +30,7 @@ impl Rng {
         (0..len).map(|_| self.below(limit) as u8).collect()
     }
 
-    /// A path of letters.
+    /// Returns a random path.
     pub fn name(&mut self) -> String {
         (0..1 + self.below(3))
             .map(|_| *self.choose(&["dir", "sub", "file", "name", "ä"]))
@@ -38,20 +38,20 @@ impl Rng {
             .join("/")
     }
 
-    /// At most so many bytes of content.
+    /// Returns fewer than `limit` random bytes.
     pub fn data(&mut self, limit: u64) -> Vec<u8> {
         let len = self.below(limit) as usize;
         self.bytes(len, 256)
     }
 }
 
-/// An archive and the features that it has.
+/// An archive and its features.
 pub struct Case {
     pub features: Vec<&'static str>,
     pub archive: Archive,
 }
 
-/// Each feature alone `rounds` times, and as many archives again of two features.
+/// Returns `rounds` archives for each feature alone, and as many archives with two features.
 pub fn cases(seed: u64, rounds: usize) -> Vec<Case> {
     let inner = [numbers::FEATURES, names::FEATURES, bodies::FEATURES].concat();
     let mut rng = Rng(seed);
@@ -62,7 +62,7 @@ pub fn cases(seed: u64, rounds: usize) -> Vec<Case> {
         }
         for end in bodies::ENDS {
             let before = *rng.choose(&inner);
-            // Once alone, then after other features.
+            // In the first round alone, later after another feature.
             let before = if round == 0 { vec![] } else { vec![before] };
             cases.push(case(&mut rng, &before, Some(*end)));
         }

@@ -1,4 +1,4 @@
-//! GNU tar as a reader: what it lists and the contents that it extracts to its standard output.
+//! GNU tar as a reader: its listing, and the contents that it extracts to standard output.
 
 use std::io::Read;
 use std::path::Path;
@@ -8,7 +8,7 @@ use imgfs::blob::Hasher;
 
 use super::facts::{Entry, Reading, id};
 
-/// More content than this is not read: a sparse file may claim any size.
+/// The maximum length of the contents that are read. A sparse file may claim any size.
 const CONTENT_LIMIT: u64 = 4 << 20;
 
 /// Reads an archive.
@@ -75,7 +75,7 @@ fn entry(line: &str) -> Entry {
     let (uid, gid) = word().split_once('/').unwrap();
     let size = word();
     let date = word();
-    // A time that is too far away is shown in seconds.
+    // A time that is too far away is printed as a number of seconds.
     let mtime = match date.get(1..).is_some_and(|date| date.contains('-')) {
         true => time(date, word()),
         false => seconds(date),
@@ -117,7 +117,7 @@ fn entry(line: &str) -> Entry {
     .clean()
 }
 
-/// The bits of `rwsr-xr-t`.
+/// Parses permissions like `rwsr-xr-t`.
 fn permissions(text: &[u8]) -> u32 {
     let mut mode = 0;
     for (at, (&c, set)) in text.iter().zip(b"rwxrwxrwx").enumerate() {
@@ -136,14 +136,14 @@ fn permissions(text: &[u8]) -> u32 {
     mode
 }
 
-/// Seconds since 1970, with a fraction or without.
+/// Parses seconds since 1970, with or without a fraction.
 fn seconds(text: &str) -> (i64, u32) {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let nsec = format!("{fraction:0<9}").parse().unwrap();
     (whole.parse().unwrap(), nsec)
 }
 
-/// A date and a time of day, in UTC.
+/// Parses a date and a time of day, in UTC.
 fn time(date: &str, time: &str) -> (i64, u32) {
     let (time, fraction) = time.split_once('.').unwrap_or((time, ""));
     let numbers = |text: &str, by: char| -> Vec<i64> {
@@ -155,7 +155,7 @@ fn time(date: &str, time: &str) -> (i64, u32) {
     let [second, minute, hour] = numbers(time, ':')[..] else {
         panic!("{time}");
     };
-    // Days since 1970 in the Gregorian calendar, by years that begin in March.
+    // Days since 1970 in the Gregorian calendar, with years that begin in March.
     let (y, m) = if month > 2 {
         (year, month - 3)
     } else {
@@ -168,7 +168,7 @@ fn time(date: &str, time: &str) -> (i64, u32) {
     (sec, format!("{fraction:0<9}").parse().unwrap())
 }
 
-/// Undoes `--quoting-style=escape`.
+/// Reverses `--quoting-style=escape`.
 fn unescape(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();

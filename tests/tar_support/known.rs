@@ -1,15 +1,15 @@
-//! The differences between the readers that are known, each with its reason. `docs/archives.md` has the same
+//! The known differences between the readers, each with its reason. `docs/archives.md` has the same
 //! table.
 
-/// A kind of archive that the readers understand differently.
+/// A kind of archive that readers interpret differently.
 pub struct Known {
-    /// The words for it in `docs/archives.md`.
+    /// The title of the kind in `docs/archives.md`.
     pub title: &'static str,
     /// The features that archives of this kind have.
     pub features: &'static [&'static str],
     /// The readers that may differ from Go's.
     pub readers: &'static [&'static str],
-    /// Whether imgfs reports `ambiguous-archive` where the readers show different images.
+    /// Whether imgfs reports `ambiguous-archive` if the readers show different images.
     pub finding: bool,
 }
 

@@ -1,6 +1,6 @@
-"""Reads archives with libarchive and prints what it finds, in the form that facts.rs parses.
+"""Reads archives with libarchive and prints the results, in the form that facts.rs parses.
 
-The names of the archives come from standard input, one a line.
+The names of the archives come from standard input, one per line.
 """
 
 import ctypes
@@ -46,7 +46,7 @@ minor = declare("archive_entry_rdevminor", ctypes.c_uint64, c_void_p)
 xattr_reset = declare("archive_entry_xattr_reset", c_int, c_void_p)
 xattr_next = declare("archive_entry_xattr_next", c_int, c_void_p, c_void_p, c_void_p, c_void_p)
 
-# From archive.h. A warning leaves the entry usable; what can be retried is an error here.
+# From archive.h. After a warning the entry is usable; the status "retry" is treated as an error.
 END, OK, WARN = 1, 0, -20
 
 
@@ -66,13 +66,13 @@ def xattrs(entry):
     xattr_reset(entry)
     while xattr_next(entry, byref(name), byref(value), byref(size)) == OK:
         text = ctypes.string_at(value, size.value) if size.value else b""
-        # What is set last on a file that is extracted.
+        # If a name occurs twice, the last value is kept, as when a file is extracted.
         found[name.value.hex()] = text.hex()
     return ",".join(["x"] + sorted(f"{name}={text}" for name, text in found.items()))
 
 
 def content(archive, size):
-    """The bytes of the current entry, with zeros for its holes."""
+    """Returns the bytes of the current entry, with zeros for its holes."""
     data = bytearray()
     block, length, offset = c_void_p(), c_size_t(), c_int64()
     while check(archive, data_block(archive, byref(block), byref(length), byref(offset))) != END:

@@ -1,10 +1,10 @@
-//! Makes archives byte by byte, wrong ones too.
+//! Builds archives byte by byte, including invalid ones.
 
 /// A tar header that can be changed before its checksum is written.
 #[derive(Clone)]
 pub struct Header(pub [u8; 512]);
 
-/// Which magic number a header has.
+/// The format of a header, which determines its magic number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     V7,
@@ -71,7 +71,7 @@ impl Header {
         self.fill(field, digits.as_bytes());
     }
 
-    /// The value of a numeric field as it was made.
+    /// Returns the value of a numeric field.
     pub fn value(&self, (at, len): Field) -> u64 {
         let text = std::str::from_utf8(&self.0[at..at + len]).unwrap();
         u64::from_str_radix(text.trim_matches(['\0', ' ']), 8).unwrap_or(0)
@@ -96,30 +96,30 @@ impl Header {
     }
 }
 
-/// An archive in the making.
+/// An archive under construction.
 #[derive(Clone, Default)]
 pub struct Archive {
     pub bytes: Vec<u8>,
-    /// How many headers are in it.
+    /// The number of headers in it.
     pub headers: usize,
 }
 
 impl Archive {
-    /// Appends a header as it is.
+    /// Appends a header without changes.
     pub fn raw(&mut self, header: Header) -> &mut Self {
         self.bytes.extend(header.0);
         self.headers += 1;
         self
     }
 
-    /// Appends data and fills its last block.
+    /// Appends data, padded to a full block.
     pub fn data(&mut self, data: &[u8]) -> &mut Self {
         self.bytes.extend(data);
         self.bytes.resize(self.bytes.len().next_multiple_of(512), 0);
         self
     }
 
-    /// Appends a header and its data; writes the size and the checksum.
+    /// Appends a header and its data. Sets the size and the checksum.
     pub fn entry(&mut self, mut header: Header, data: &[u8]) -> &mut Self {
         if !data.is_empty() {
             header.octal(SIZE, data.len() as u64);
@@ -131,7 +131,7 @@ impl Archive {
         self.entry(Header::new(Format::Ustar, b'0', name), data.as_bytes())
     }
 
-    /// A PAX header, `x` or `g`.
+    /// Appends a PAX header of type `x` or `g`.
     pub fn pax(&mut self, flag: u8, records: &[(&str, &str)]) -> &mut Self {
         let records = records
             .iter()
@@ -140,7 +140,7 @@ impl Archive {
         self.entry(Header::new(Format::Ustar, flag, "pax/header"), &records)
     }
 
-    /// A GNU long name (`L`) or long link name (`K`).
+    /// Appends a GNU long name (`L`) or long link name (`K`).
     pub fn long(&mut self, flag: u8, text: &str) -> &mut Self {
         let header = Header::new(Format::Gnu, flag, "././@LongLink");
         self.entry(header, &[text.as_bytes(), b"\0"].concat())
@@ -151,7 +151,7 @@ impl Archive {
         self
     }
 
-    /// Ends it as tar(1) does.
+    /// Ends the archive like tar(1).
     pub fn end(&mut self) -> Self {
         self.zeros(2);
         self.bytes

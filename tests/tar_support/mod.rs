@@ -23,13 +23,13 @@ use imgfs::layer::{self, Data, EntryKind, LayerInput, ProblemKind};
 use crate::common::run;
 use facts::{Entry, Reading, hex};
 
-/// What each reader makes of an archive.
+/// The results of all readers for one archive.
 pub struct Readings {
     pub go: Reading,
     pub gnu: Reading,
     pub libarchive: Reading,
     pub imgfs: Reading,
-    /// What imgfs says that other readers see differently, in its words.
+    /// The ambiguities that imgfs reports, as text.
     pub ambiguous: Vec<String>,
 }
 
@@ -58,7 +58,7 @@ pub fn build_oracle(dir: &Path) -> PathBuf {
     program
 }
 
-/// Reads archives with all four, in the same order.
+/// Reads archives with all four readers. The results are in the order of the archives.
 pub fn read_all(archives: &[Vec<u8>]) -> Vec<Readings> {
     let dir = tempfile::tempdir().unwrap();
     let write = |(number, bytes): (usize, &Vec<u8>)| {
@@ -98,7 +98,7 @@ pub fn go(files: &[PathBuf]) -> Vec<Reading> {
     program(&mut Command::new(build_oracle(dir.path())), files)
 }
 
-/// Gives a program the names of all archives, and parses what it prints.
+/// Passes the names of all archives to a program, and parses its output.
 fn program(command: &mut Command, files: &[PathBuf]) -> Vec<Reading> {
     let mut child = command
         .stdin(Stdio::piped())

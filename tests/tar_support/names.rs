@@ -1,4 +1,4 @@
-//! Names in all places that they can have, and PAX records.
+//! Features: names in all possible places, and PAX records.
 
 use super::generate::Feature;
 use super::make::{Archive, Format, Header, SIZE};

@@ -1,4 +1,4 @@
-//! Headers with odd numbers, checksums, magics and changed bytes.
+//! Features: headers with unusual numbers, checksums and magic numbers, and with changed bytes.
 
 use super::generate::{Feature, Rng};
 use super::make::{
@@ -95,7 +95,7 @@ fn octal(value: u64) -> Vec<u8> {
     format!("{value:o}").into()
 }
 
-/// A header of a random format, and data of the length in its size field.
+/// Returns a header of a random format, and data of the length in its size field.
 fn header(r: &mut Rng) -> (Header, Vec<u8>) {
     let flag = *r.choose(b"0000235");
     let format = *r.choose(&Format::ALL);
@@ -128,7 +128,8 @@ fn field(r: &mut Rng, header: &Header) -> Field {
     *r.choose(&fields[..known])
 }
 
-/// Writes a number in another form; `form` gets its value and a small number.
+/// Appends an entry with a number in another form. `form` gets the number and a small random number (1
+/// or 2).
 fn number(r: &mut Rng, a: &mut Archive, form: &dyn Fn(u64, usize) -> Vec<u8>) {
     let (mut header, data) = header(r);
     let field = field(r, &header);
@@ -177,7 +178,7 @@ fn checksum(r: &mut Rng, a: &mut Archive) {
     a.raw(header).data(&data);
 }
 
-/// Changes a byte of a good header, and corrects the checksum.
+/// Appends an entry with one byte of its header changed and the checksum corrected.
 fn changed(r: &mut Rng, a: &mut Archive, from: u64, to: u64) {
     let (mut header, data) = header(r);
     let at = (from + r.below(to - from)) as usize;

@@ -1,7 +1,7 @@
-// Reads archives with archive/tar and prints what it finds, in the form that facts.rs parses.
+// Reads archives with archive/tar and prints the results, in the form that facts.rs parses.
 //
-// The names of the archives come from standard input, one a line. For each, the program prints the
-// name, a line for each entry, and how reading ended.
+// The names of the archives come from standard input, one per line. For each archive, the program prints
+// its name, a line for each entry, and the final status.
 package main
 
 import (
@@ -40,8 +40,8 @@ func main() {
 	}
 }
 
-// readFile reads an archive, which is compressed if its name ends with ".gz". Container engines also read
-// what follows the archive, for its digest.
+// readFile reads an archive, which is compressed if its name ends with ".gz". Like container engines, it
+// also reads the bytes after the end of the archive, which are part of the digest.
 func readFile(name string, data []byte, out io.Writer, content io.Writer) error {
 	var r io.Reader = bytes.NewReader(data)
 	if strings.HasSuffix(name, ".gz") {
@@ -57,10 +57,10 @@ func readFile(name string, data []byte, out io.Writer, content io.Writer) error 
 	return err
 }
 
-// read prints the entries of an archive. The contents of regular files go to content, one after the
-// other.
+// read prints the entries of an archive, and writes the contents of regular files to content, one after
+// the other.
 func read(r io.Reader, out io.Writer, content io.Writer) error {
-	// A stream, as from a registry: without Seek.
+	// A stream without Seek, like one from a registry.
 	tr := tar.NewReader(struct{ io.Reader }{r})
 	for {
 		h, err := tr.Next()

@@ -1,6 +1,7 @@
-//! The bits of deflate data, which come in bytes, the lowest bit of each first (RFC 1951, 3.1.1).
+//! The bits of deflate data. They are packed into bytes from the lowest bit of each byte on (RFC
+//! 1951, 3.1.1).
 
-/// The bytes that a call was given, and how many of them are used.
+/// The input of one call, and the number of its bytes that are used.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Source<'a> {
     pub bytes: &'a [u8],
@@ -12,7 +13,7 @@ impl<'a> Source<'a> {
         Self { bytes, used: 0 }
     }
 
-    /// The bytes that are not used.
+    /// Returns the bytes that are not used.
     pub(super) fn left(&self) -> &'a [u8] {
         self.bytes.get(self.used..).unwrap_or_default()
     }
@@ -24,22 +25,22 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Bits that were taken from the bytes and are not used yet.
+/// Bits that were taken from the input and are not used yet.
 ///
-/// They are taken a byte at a time and only as many as are needed. So between two symbols there are fewer
-/// than eight, and what is not used of the bytes is just what follows. Only while the end of a symbol
-/// is still to come there are more: at most 55, for with 48 the longest is there (a length and its
-/// distance: 15 + 5 + 15 + 13 bits).
+/// They are taken a byte at a time, and only as many as are needed. So between two symbols there are
+/// fewer than eight, and the bytes that are not used are exactly the ones that follow. There are more
+/// only in the middle of a symbol: at most 55, since 48 are enough for the longest one (a length and
+/// its distance: 15 + 5 + 15 + 13 bits).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bits {
-    /// The next bit is the lowest. Those that are not there are 0.
+    /// The next bit is the lowest. Bits at and above `count` are 0.
     pub buf: u64,
-    /// How many are there.
+    /// The number of bits.
     pub count: u32,
 }
 
 impl Bits {
-    /// Takes one byte more; false if there is none.
+    /// Takes one more byte from the input. Returns false if there is none.
     pub(super) fn pull(&mut self, source: &mut Source<'_>) -> bool {
         debug_assert!(self.count <= 56);
         let Some(byte) = source.next() else {
@@ -50,7 +51,7 @@ impl Bits {
         true
     }
 
-    /// The next `n` bits, at most 32, which stay; `None` if they are not all there.
+    /// Returns the next `n` bits, at most 32, without using them. `None` if more input is needed.
     pub(super) fn peek(&mut self, n: u32, source: &mut Source<'_>) -> Option<u32> {
         while self.count < n {
             if !self.pull(source) {
@@ -60,21 +61,22 @@ impl Bits {
         Some((self.buf & !(u64::MAX << n)) as u32)
     }
 
-    /// Uses `n` bits, which must be there.
+    /// Uses `n` bits, which must have been taken.
     pub(super) fn drop(&mut self, n: u32) {
         debug_assert!(n <= self.count);
         self.buf >>= n;
         self.count -= n;
     }
 
-    /// The next `n` bits, at most 32; `None`, and nothing is used, if they are not all there.
+    /// Uses and returns the next `n` bits, at most 32. `None` if more input is needed; then no bit is
+    /// used.
     pub(super) fn take(&mut self, n: u32, source: &mut Source<'_>) -> Option<u32> {
         let bits = self.peek(n, source)?;
         self.drop(n);
         Some(bits)
     }
 
-    /// Uses what is left of the last byte.
+    /// Uses the remaining bits of the last byte.
     pub(super) fn align(&mut self) {
         self.drop(self.count % 8);
     }

@@ -1,28 +1,31 @@
-//! The codes of a block: how long each symbol's code is says all (RFC 1951, 3.2.2).
+//! The prefix codes of a block. A code is defined by the lengths of its symbols' codes (RFC 1951,
+//! 3.2.2).
 //!
-//! A code is looked up by the next bits of the data in a table of [`Entry`], which has an entry for
-//! each value of so many bits as most codes are long. Longer ones lead from there to a second table
-//! behind the first.
+//! The next bits of the data are looked up in a table of [`Entry`]. The first table has an entry for
+//! each value of as many bits as most codes have. For longer codes, this entry leads to a second
+//! table, which lies behind the first.
 
 use super::Invalid;
 use super::bits::{Bits, Source};
 use super::entry::Entry;
 
-/// Longest code in bits (RFC 1951, 3.2.7).
+/// The maximum length of a code, in bits (RFC 1951, 3.2.7).
 const MAX_LEN: usize = 15;
 
-/// Most symbols that a code has: the known one of literals and lengths (RFC 1951, 3.2.6).
+/// The maximum number of symbols of a code: those of the fixed code of literals and lengths (RFC
+/// 1951, 3.2.6).
 const MAX_SYMBOLS: usize = 288;
 
-/// How many codes there are of each length; of none at 0.
+/// The number of codes of each length. The number at index 0 is 0.
 type Counts = [u32; MAX_LEN + 1];
 
-/// What is done with a code that is not whole: of which not all sequences of bits begin with a symbol.
+/// How an incomplete code is treated: a code in which some sequences of bits do not begin with a
+/// symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Partial {
     Refused,
-    /// Taken as zlib does, with no symbol or one, of one bit: what writes a block without or with one
-    /// distance writes such a code.
+    /// Accepted as in zlib, if it has no symbol, or one symbol of one bit. Encoders write such a code
+    /// for a block that has no distance or one.
     Taken,
 }
 
@@ -30,48 +33,49 @@ pub(super) enum Partial {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found {
     pub entry: Entry,
-    /// The length or distance.
+    /// The length or distance that it means.
     pub value: usize,
-    /// How many bits it takes, with those behind its code.
+    /// The number of bits of its code and its extra bits.
     pub bits: u32,
 }
 
 /// A table with `LEN` entries, of which the first 2^`ROOT` are the first table. `LEN` is a power of
-/// two and leaves room for all second tables that codes of the alphabet can need (zlib's enough.c).
+/// two and leaves room for all second tables that the symbols can need (see zlib's enough.c).
 pub(super) struct Table<const ROOT: u32, const LEN: usize>(Box<[Entry; LEN]>);
 
-/// Of literals and lengths: 288 symbols need 2,342 entries at most.
+/// Table of literals and lengths: 288 symbols need at most 2,342 entries.
 pub(super) type Litlen = Table<11, 4096>;
-/// Of distances: 32 symbols need 402.
+/// Table of distances: 32 symbols need at most 402 entries.
 pub(super) type Distance = Table<8, 512>;
-/// Of the lengths of codes, themselves of at most 7 bits.
+/// Table of the code of code lengths, whose codes have at most 7 bits.
 pub(super) type Lengths = Table<7, 128>;
 
 impl<const ROOT: u32, const LEN: usize> Table<ROOT, LEN> {
-    /// Memory that one takes, in bytes.
+    /// Memory of a table, in bytes.
     pub(super) const FOOTPRINT: usize = size_of::<[Entry; LEN]>();
 
-    /// How many bits the first table tells apart.
+    /// The number of bits that are looked up in the first table.
     pub(super) const ROOT: u32 = ROOT;
 
     pub(super) fn new() -> Self {
         Self(Box::new([Entry::NONE; LEN]))
     }
 
-    /// What the next bits say, if their code is no longer than the first table's.
+    /// Looks up the next bits in the first table.
     #[inline(always)]
     pub(super) fn first(&self, buf: u64) -> Entry {
         self.at(buf as usize & ((1 << ROOT) - 1))
     }
 
-    /// What they say if that is a link. Its own bits must have been used.
+    /// Looks up the next bits in the second table that `link` leads to. The bits of the first table
+    /// must have been used.
     #[inline(always)]
     pub(super) fn second(&self, link: Entry, buf: u64) -> Entry {
         self.at(link.place(buf))
     }
 
-    /// The symbol that begins `skip` bits from the next one on; `None` if it is not all there. No bit is
-    /// used.
+    /// Finds the symbol that begins after `skip` unused bits. Returns `None` if more input is needed.
+    /// No bit is used.
     pub(super) fn find(
         &self,
         bits: &mut Bits,
@@ -79,8 +83,8 @@ impl<const ROOT: u32, const LEN: usize> Table<ROOT, LEN> {
         source: &mut Source<'_>,
     ) -> Option<Found> {
         loop {
-            // Bits that are not there are taken for 0. That may find another symbol, but none that is
-            // short enough to be there.
+            // Missing bits are taken as 0. This can lead to a wrong entry, but only to one with more
+            // bits than there are.
             let mut buf = bits.buf >> skip;
             let mut entry = self.first(buf);
             let mut before = skip;
@@ -104,15 +108,15 @@ impl<const ROOT: u32, const LEN: usize> Table<ROOT, LEN> {
 
     #[inline(always)]
     fn at(&self, place: usize) -> Entry {
-        // The mask changes no place that a table has: it spares a check.
+        // The mask does not change a valid index. It saves a bounds check.
         self.0[place & (LEN - 1)]
     }
 
-    /// Makes the table of a code with these lengths, 0 for symbols that have none. `entry` says what a
-    /// symbol means.
+    /// Builds the table of a code from the lengths of its symbols' codes, which are 0 for symbols
+    /// that are not used. `entry` returns the meaning of a symbol.
     ///
     /// # Errors
-    /// If there is no such code, or one that is not whole.
+    /// If no code has these lengths, or if the code is incomplete and not accepted.
     pub(super) fn build(
         &mut self,
         lens: &[u8],
@@ -137,7 +141,7 @@ impl<const ROOT: u32, const LEN: usize> Table<ROOT, LEN> {
         if room > 0 && (longest > 1 || partial == Partial::Refused) {
             return Err(Invalid("a code has too few symbols"));
         }
-        // The symbols by length, and by number within one: the order of their codes.
+        // The symbols sorted by length, then by number. This is the order of their codes.
         let mut sorted = [0_u16; MAX_SYMBOLS];
         let mut places = [0_u32; MAX_LEN + 1];
         for len in 1..MAX_LEN {
@@ -158,7 +162,7 @@ impl<const ROOT: u32, const LEN: usize> Table<ROOT, LEN> {
         Ok(())
     }
 
-    /// Fills the tables. `symbols` come in the order of their codes.
+    /// Fills the tables. `symbols` are in the order of their codes.
     fn fill(
         &mut self,
         symbols: &[u16],
@@ -167,8 +171,8 @@ impl<const ROOT: u32, const LEN: usize> Table<ROOT, LEN> {
         entry: impl Fn(usize) -> Entry,
     ) {
         let mut symbols = symbols.iter().map(|&symbol| usize::from(symbol));
-        // Bits of a code come the highest first, so its place is it reversed, and a table for codes of
-        // one bit more is this one twice.
+        // The highest bit of a code comes first, so the index of a code is its bits reversed, and the
+        // table for codes of one more bit consists of two copies of this table.
         let entries = &mut self.0[..];
         let mut code = 0;
         let mut size = 1;
@@ -181,7 +185,7 @@ impl<const ROOT: u32, const LEN: usize> Table<ROOT, LEN> {
                 code = following(code, size);
             }
         }
-        // Longer codes: those that begin alike share a second table.
+        // Longer codes: those with the same first bits share a second table.
         let mut prefix = usize::MAX;
         let (mut start, mut end) = (0, size);
         for (len, &count) in (1..=longest).zip(&counts[1..]).skip(ROOT as usize) {
@@ -204,9 +208,9 @@ impl<const ROOT: u32, const LEN: usize> Table<ROOT, LEN> {
         }
     }
 
-    /// How many bits tell the place in the second table of the next code, which has `more` bits than the
-    /// first table's: as many as it takes until the `left` codes of this length, and those that are
-    /// longer, fill it.
+    /// Returns the number of bits that are looked up in the second table of the next code, which has
+    /// `more` bits beyond the first table. The table is just large enough to be filled by the `left`
+    /// remaining codes of this length and by longer ones.
     fn width(counts: &Counts, more: u32, left: u32) -> u32 {
         let mut width = more;
         let mut used = left;
@@ -220,7 +224,8 @@ impl<const ROOT: u32, const LEN: usize> Table<ROOT, LEN> {
     }
 }
 
-/// Sets an entry. Of a code that is whole, or that [`Table::build`] lets pass, all lie inside.
+/// Sets an entry. For a complete code, or one that [`Table::build`] accepts, every index is in the
+/// table.
 fn set(entries: &mut [Entry], place: usize, entry: Entry) {
     debug_assert!(place < entries.len());
     if let Some(at) = entries.get_mut(place) {
@@ -228,8 +233,8 @@ fn set(entries: &mut [Entry], place: usize, entry: Entry) {
     }
 }
 
-/// The code after a reversed one, both with as many bits as `size`, a power of two, is long; any after
-/// the last.
+/// Returns the code after a reversed one. `size` is 2 to the power of their length. After the last
+/// code, the result has no meaning.
 fn following(code: usize, size: usize) -> usize {
     match code ^ (size - 1) {
         0 => 0,

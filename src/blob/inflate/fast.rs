@@ -1,10 +1,13 @@
-//! Symbols one after the other while there are plenty of input and room: nearly all of a layer.
+//! The fast loop of the decoder, which runs while plenty of input and room for output are left. It
+//! decodes nearly all of a layer.
 //!
-//! Bits are taken eight bytes at a time, more than are needed. One filling, of at least 56 bits, is
-//! enough for two literals of the first table, a length and a look at its distance (2 * 11 + 20 + 8), or
-//! for three literals and a look at what follows; another for the distance and such a look (28 + 11).
-//! What the processor waits for is one look after the other, each of which needs the bits that the one
-//! before leaves. So the next symbol is always looked up before anything is done with this one.
+//! Bits are taken eight bytes at a time, which is more than are needed. One refill, which gives at
+//! least 56 bits, is enough for two literals of the first table, a length, and the lookup of its
+//! distance (2 * 11 + 20 + 8), or for three literals and the lookup of the next symbol. Another
+//! refill is enough for the distance and that lookup (28 + 11).
+//!
+//! The processor mostly waits for the chain of lookups, since each needs the bits that the one before
+//! leaves. So the next symbol is always looked up before the current one is written.
 
 use super::Invalid;
 use super::bits::{Bits, Source};
@@ -13,29 +16,30 @@ use super::entry::Entry;
 use super::head::Codes;
 use super::output::{LONGEST, Output, Tail};
 
-/// So many bytes of input one turn may look at.
+/// The maximum number of input bytes that one turn of the loop looks at.
 const INPUT: usize = 2 * size_of::<u64>();
 
-/// So many bytes of output one turn may add: literals and a copy.
+/// The maximum number of output bytes that one turn of the loop adds: literals and a copy.
 const OUTPUT: usize = 4 + LONGEST;
 
-/// A symbol that is none.
+/// The error for a symbol without a meaning.
 pub(super) const UNKNOWN: Invalid = Invalid("a code that has no meaning");
-/// A symbol that is no distance.
+/// The error for a symbol that is not a distance.
 pub(super) const NO_DISTANCE: Invalid = Invalid("a code that is not a distance");
 
-/// Why it has ended.
+/// Why decoding has stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
-    /// Input or room is no longer plenty.
+    /// Little input or room for output is left.
     Buffer,
-    /// The block is at its end.
+    /// The block has ended.
     Block,
 }
 
-/// Decodes as far as it can. Between symbols fewer than eight bits are left, here as elsewhere.
+/// Decodes symbols as long as plenty of input and room for output are left. Afterwards fewer than
+/// eight bits are left, as everywhere between symbols.
 ///
-/// Shifts by what is in a register take one step instead of three with BMI2.
+/// With BMI2, a shift by the value of a register takes one step instead of three.
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code)]
 pub(super) fn decode(
@@ -55,7 +59,7 @@ pub(super) fn decode(
     }
 
     if is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2") {
-        // SAFETY: the processor has what the function needs.
+        // SAFETY: the processor has the features that the function requires.
         return unsafe { with_bmi2(bits, source, output, codes) };
     }
     turns(bits, source, output, codes)
@@ -64,8 +68,8 @@ pub(super) fn decode(
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) use turns as decode;
 
-/// The same for any processor. What changes at each symbol is in values of this function's own, so that it
-/// can be in registers.
+/// The loop for any processor. The values that change with each symbol are local variables, so that
+/// they can be kept in registers.
 #[inline(always)]
 pub(super) fn turns(
     bits: &mut Bits,
@@ -82,7 +86,7 @@ pub(super) fn turns(
     let ended = symbols(&mut reservoir, &mut tail, codes);
     let at = tail.at;
     output.reached(at);
-    // Whole bytes that were taken too early go back.
+    // Whole bytes that were taken too early are given back.
     let count = reservoir.count & 63;
     source.used = source.bytes.len() - reservoir.left.len() - (count / 8) as usize;
     bits.count = count % 8;
@@ -90,12 +94,13 @@ pub(super) fn turns(
     ended
 }
 
-/// Bits that are taken as many as fit.
+/// Bits that are taken from the input as many at a time as fit.
 struct Reservoir<'a> {
     left: &'a [u8],
-    /// The next bit is the lowest. Of those above `count` some are there already.
+    /// The next bit is the lowest. The bits above `count` may already hold the start of the input
+    /// that follows.
     buf: u64,
-    /// Its lowest six bits count; what is above them means nothing.
+    /// Only the lowest six bits are valid.
     count: u32,
 }
 
@@ -104,13 +109,13 @@ impl Reservoir<'_> {
         self.left.len() >= INPUT
     }
 
-    /// Then there are at least 56.
+    /// Refills to at least 56 bits.
     #[inline(always)]
     fn fill(&mut self) {
-        // There are as many: each turn begins by looking.
+        // There are always eight bytes, since each turn begins with a check.
         if let Some(next) = self.left.first_chunk::<8>() {
             self.buf |= u64::from_le_bytes(*next) << (self.count & 63);
-            // At most 7 of at least 8.
+            // The index is at most 7, and there are at least 8 bytes.
             self.left = &self.left[7 - ((self.count / 8) as usize & 7)..];
             self.count |= 56;
         }
@@ -122,7 +127,7 @@ impl Reservoir<'_> {
         self.count = self.count.wrapping_sub(n);
     }
 
-    /// Uses the bits of an entry, and tells what length or distance it means.
+    /// Uses the bits of an entry and returns its length or distance.
     #[inline(always)]
     fn value(&mut self, entry: Entry) -> usize {
         let value = entry.value(self.buf);
@@ -131,8 +136,8 @@ impl Reservoir<'_> {
     }
 }
 
-/// Uses a literal, and tells the next entry: it is looked up before the byte is written, since that is
-/// what all else waits for.
+/// Uses a literal and returns the next entry. The entry is looked up before the byte is written,
+/// since everything else waits for it.
 #[inline(always)]
 fn push(literal: Entry, bits: &mut Reservoir<'_>, tail: &mut Tail<'_>, codes: &Codes) -> Entry {
     bits.drop(literal.bits_and_more());
@@ -147,7 +152,7 @@ fn symbols(bits: &mut Reservoir<'_>, tail: &mut Tail<'_>, codes: &Codes) -> Resu
         return Ok(Ended::Buffer);
     }
     bits.fill();
-    // Of the next symbol, whose bits are not used yet.
+    // The entry of the next symbol, whose bits are not used yet.
     let mut entry = codes.litlen.first(bits.buf);
     while bits.is_plenty() && tail.has_room(OUTPUT) {
         bits.fill();

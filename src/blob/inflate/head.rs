@@ -1,22 +1,23 @@
-//! What a block begins with: its type, and the lengths of its codes (RFC 1951, 3.2.3, 3.2.6, 3.2.7).
+//! The start of a block: its type and the lengths of its codes (RFC 1951, 3.2.3, 3.2.6, 3.2.7).
 
 use super::Invalid;
 use super::bits::{Bits, Source};
 use super::code::{Distance, Lengths, Litlen, Partial};
 use super::entry::Entry;
 
-/// How the data of a block is written.
+/// How the data of a block are encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// As it is.
+    /// Not compressed.
     Stored,
-    /// With the codes that RFC 1951 names.
+    /// With the fixed codes of RFC 1951.
     Fixed,
-    /// With codes of its own.
+    /// With codes that the block defines.
     Dynamic,
 }
 
-/// The three bits before a block: whether it is the last, and its kind.
+/// Reads the three bits at the start of a block: whether it is the last, and its kind. `None` if more
+/// input is needed.
 pub(super) fn kind(
     bits: &mut Bits,
     source: &mut Source<'_>,
@@ -33,7 +34,7 @@ pub(super) fn kind(
     Ok(Some((value & 1 == 1, kind)))
 }
 
-/// The length of a stored block, in bytes, behind which they begin.
+/// Reads the length of a stored block in bytes. Its bytes follow. `None` if more input is needed.
 pub(super) fn stored(bits: &mut Bits, source: &mut Source<'_>) -> Result<Option<u16>, Invalid> {
     let Some(value) = bits.take(32, source) else {
         return Ok(None);
@@ -45,7 +46,7 @@ pub(super) fn stored(bits: &mut Bits, source: &mut Source<'_>) -> Result<Option<
     Ok(Some(len))
 }
 
-/// First length of each code from 257 on, and how many bits are added (RFC 1951, 3.2.5).
+/// The first length and the number of extra bits of each symbol from 257 on (RFC 1951, 3.2.5).
 const LENGTHS: [(u16, u32); 29] = [
     (3, 0),
     (4, 0),
@@ -81,7 +82,7 @@ const LENGTHS: [(u16, u32); 29] = [
 /// The symbol that ends a block.
 const END_OF_BLOCK: usize = 256;
 
-/// What a symbol of literals and lengths means.
+/// Returns the meaning of a symbol of the code of literals and lengths.
 fn litlen(symbol: usize) -> Entry {
     match (u8::try_from(symbol), symbol) {
         (Ok(byte), _) => Entry::literal(byte),
@@ -93,8 +94,8 @@ fn litlen(symbol: usize) -> Entry {
     }
 }
 
-/// What a symbol of distances means: the first four are distances, and of the others each two
-/// have one bit more.
+/// Returns the meaning of a symbol of the code of distances. The first four are the distances 1 to 4.
+/// After these, the number of extra bits grows by one with every second symbol.
 fn distance(symbol: usize) -> Entry {
     match symbol as u16 {
         distance @ 0..=3 => Entry::base(distance + 1, 0),
@@ -110,12 +111,12 @@ fn distance(symbol: usize) -> Entry {
 pub(super) struct Codes {
     pub litlen: Litlen,
     pub distance: Distance,
-    /// They are those of RFC 1951, 3.2.6.
+    /// Whether they are the fixed codes of RFC 1951, 3.2.6.
     fixed: bool,
 }
 
 impl Codes {
-    /// Memory that they take, in bytes.
+    /// Memory of the codes, in bytes.
     pub(super) const FOOTPRINT: usize = Litlen::FOOTPRINT + Distance::FOOTPRINT;
 
     pub(super) fn new() -> Self {
@@ -126,7 +127,7 @@ impl Codes {
         }
     }
 
-    /// Makes them those that a block has which brings none.
+    /// Sets the fixed codes.
     pub(super) fn fix(&mut self) -> Result<(), Invalid> {
         if !self.fixed {
             let mut lens = [8; 288];
@@ -149,22 +150,24 @@ impl Codes {
     }
 }
 
-/// Most symbols of literals and lengths, and of distances, that a block may list (zlib's limits; RFC
-/// 1951 has 286 and 30 that mean something).
+/// The maximum number of symbols of literals and lengths, and of distances, that a block may list.
+/// These are zlib's limits; RFC 1951 gives a meaning to 286 and 30.
 const MAX_LITLENS: u32 = 286;
 const MAX_DISTANCES: u32 = 30;
 
-/// In which order the lengths of the codes of lengths come (RFC 1951, 3.2.7).
+/// The order in which the lengths of the code of code lengths are stored (RFC 1951, 3.2.7).
 const ORDER: [u8; 19] = [
     16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
 ];
 
-/// The lengths of a block's codes while they are read. They are run-length encoded, as one sequence,
-/// with a code whose lengths come first.
+/// Reads the lengths of a block's codes.
+///
+/// The lengths of both codes are one run-length encoded sequence. It is written in a code of its own,
+/// the code of code lengths, whose lengths come first.
 pub(super) struct Head {
     stage: Stage,
     litlens: usize,
-    /// Of both codes together.
+    /// The number of lengths of both codes together.
     all: usize,
     table: Lengths,
     lens: [u8; (MAX_LITLENS + MAX_DISTANCES) as usize],
@@ -173,13 +176,13 @@ pub(super) struct Head {
 #[derive(Clone, Copy)]
 enum Stage {
     Counts,
-    /// So many lengths of the code of lengths are to come, and so many are there.
+    /// Reads the lengths of the code of code lengths: `of` in all, of which `have` were read.
     Lengths {
         of: u32,
         have: u32,
         lens: [u8; 19],
     },
-    /// So many lengths are there.
+    /// Reads the lengths of both codes, of which `have` were read.
     Codes {
         have: usize,
     },
@@ -196,12 +199,12 @@ impl Head {
         }
     }
 
-    /// Begins another one.
+    /// Starts with another block.
     pub(super) fn restart(&mut self) {
         self.stage = Stage::Counts;
     }
 
-    /// Goes on with the bits that are there; `None` if more are needed.
+    /// Reads the bits that are available. Returns `None` if more input is needed.
     pub(super) fn read(
         &mut self,
         bits: &mut Bits,
@@ -231,7 +234,7 @@ impl Head {
                     let Some(len) = bits.take(3, source) else {
                         return Ok(None);
                     };
-                    // There are at most 19: 4 and the value of four bits.
+                    // `have` is below 19, since `of` is at most 4 plus the value of four bits.
                     let place = ORDER.get(*have as usize).copied().unwrap_or_default();
                     if let Some(at) = lens.get_mut(usize::from(place)) {
                         *at = len as u8;
@@ -274,7 +277,7 @@ impl Head {
     }
 }
 
-/// The next length, none for the one before, and how many times it comes.
+/// Reads the next run: its length, or `None` to repeat the one before, and how many times it occurs.
 fn run(table: &Lengths, bits: &mut Bits, source: &mut Source<'_>) -> Option<(Option<u8>, usize)> {
     let found = table.find(bits, 0, source)?;
     let (len, least, extra) = match found.value {

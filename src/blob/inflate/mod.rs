@@ -1,14 +1,15 @@
-//! A decoder of deflate data (RFC 1951) that can stop before a block, tell all that is needed to
-//! begin there again, and begin there.
+//! A decoder of deflate data (RFC 1951) that can stop before a block, return all state that is needed
+//! to begin there again, and begin there.
 //!
-//! [`Inflater`] is fed bytes in pieces of any size and decodes into a buffer of its own, which holds the
-//! window too (`output.rs`). Where there are plenty of both, symbols are decoded in a loop that takes
-//! more bits than it needs (`fast.rs`); near the end of either, one at a time and bit by bit, so that
-//! it can stop after each. Both look symbols up in the same tables (`code.rs`), which `head.rs` makes of
-//! what a block begins with.
+//! [`Inflater`] takes input in pieces of any size and decodes into a buffer of its own, which also
+//! holds the window (`output.rs`). While plenty of input and room for output are left, symbols are
+//! decoded in a loop that takes more bits than it needs (`fast.rs`). Near the end of either, they are
+//! decoded one at a time and bit by bit, so that decoding can stop after each. Both ways use the same
+//! tables (`code.rs`), which `head.rs` builds from the start of a block.
 //!
-//! It is ours since no library does all three: stop at blocks, as seek points want; need no `unsafe`;
-//! be as fast as a first mount should be, of which it is the larger part (`docs/architecture.md`).
+//! imgfs has its own decoder since no library meets three requirements at once: it can stop at
+//! blocks, for seek points; it needs no `unsafe`; and it is fast, since decoding is most of the time
+//! of a first mount (`docs/architecture.md`).
 
 mod bits;
 mod code;
@@ -24,69 +25,69 @@ use fast::Ended;
 use head::{Codes, Head, Kind};
 use output::{LONGEST, Output};
 
-/// Longest window of deflate, in bytes (RFC 1951, section 2).
+/// The maximum length of the window of deflate, in bytes (RFC 1951, section 2).
 pub(crate) const WINDOW_LEN: usize = 32 * 1024;
 
-/// What is wrong with deflate data.
+/// An error in deflate data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Invalid(pub(super) &'static str);
 
-/// Up to where [`Inflater::step`] goes.
+/// Where [`Inflater::step`] stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Until {
-    /// The next block, if neither input nor room runs out before.
+    /// At the next block, unless the input or the room for output runs out before.
     Block,
-    /// Until one of them runs out.
+    /// When the input or the room for output runs out.
     Buffer,
 }
 
-/// How far one call of [`Inflater::step`] came.
+/// The result of one call of [`Inflater::step`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
-    /// Bytes of input that are used up.
+    /// Bytes of input that were used.
     pub consumed: usize,
     /// Bytes of output that were added.
     pub produced: usize,
-    /// Where the decoder stands now.
+    /// Why decoding has stopped.
     pub stop: Stop,
 }
 
 /// Why [`Inflater::step`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// Input or room ran out.
+    /// The input or the room for output ran out.
     Buffer,
-    /// Before a block: decoding could start again here. `bits` bits of the last byte consumed, the
-    /// highest, belong to what follows.
+    /// Before a block, where decoding could begin again. The highest `bits` bits of the last byte
+    /// consumed belong to that block.
     Block { bits: u8 },
-    /// The data has ended. What is left of the last byte means nothing.
+    /// The data has ended. The remaining bits of the last byte have no meaning.
     End,
 }
 
-/// Where in the data it is.
+/// The position in the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Before a block.
     Between,
     /// Before the length of a stored block.
     StoredLen,
-    /// So many bytes of a stored block are to come.
+    /// In a stored block: the number of bytes that are missing.
     Stored(u16),
-    /// Before or in the codes of a block.
+    /// Before or in the lengths of a block's codes.
     Head,
     /// Before a symbol.
     Symbols,
-    /// Behind a block.
+    /// After a block.
     Behind,
-    /// Behind the last block.
+    /// After the last block.
     End,
 }
 
 /// A deflate decoder.
 pub(crate) struct Inflater {
     state: State,
-    /// The block is the last.
+    /// Whether the block is the last.
     last: bool,
     bits: Bits,
     head: Head,
@@ -95,10 +96,10 @@ pub(crate) struct Inflater {
 }
 
 impl Inflater {
-    /// Memory that one takes, in bytes, more or less.
+    /// Approximate memory of a decoder, in bytes.
     pub(crate) const FOOTPRINT: usize = Output::FOOTPRINT + Codes::FOOTPRINT;
 
-    /// A decoder at the start of deflate data.
+    /// Creates a decoder at the start of deflate data.
     pub(crate) fn new() -> Self {
         Self {
             state: State::Between,
@@ -110,15 +111,16 @@ impl Inflater {
         }
     }
 
-    /// Begins with other data. What nobody has taken stays.
+    /// Begins with other data. Output that has not been taken stays.
     pub(crate) fn restart(&mut self) {
         self.state = State::Between;
         self.bits = Bits::default();
         self.output.forget();
     }
 
-    /// Begins before a block inside of other data: `bits` bits of the byte before it, the highest, belong
-    /// to it, and `window` is the output before it. Nothing that was decoded before may be left.
+    /// Begins before a block in the middle of other data. The highest `bits` bits of `byte`, the byte
+    /// before the block, belong to it, and `window` is the output before it. All earlier output must
+    /// have been taken.
     pub(crate) fn resume(&mut self, bits: u8, byte: u8, window: &[u8]) {
         self.restart();
         if let 1..8 = bits {
@@ -130,30 +132,31 @@ impl Inflater {
         self.take(self.ready().len());
     }
 
-    /// Output that nobody has taken.
+    /// Returns the output that has not been taken.
     pub(crate) fn ready(&self) -> &[u8] {
         self.output.ready()
     }
 
-    /// How many bytes can be added to it.
+    /// Returns how many bytes of output there is room for.
     pub(crate) fn room(&self) -> usize {
         self.output.room()
     }
 
-    /// Takes so many bytes of it. Only when all are taken there is room again.
+    /// Takes `n` bytes of the output. Room is made only when all output is taken.
     pub(crate) fn take(&mut self, n: usize) {
         self.output.take(n);
     }
 
-    /// The output that what follows may refer to.
+    /// Returns the output that the next symbols may refer to.
     pub(crate) fn window(&self) -> &[u8] {
         self.output.window()
     }
 
-    /// Decodes until input or room runs out, the data ends, or, if that is wanted, a block begins.
+    /// Decodes until the input or the room for output runs out, the data ends, or (with
+    /// [`Until::Block`]) a block begins.
     ///
     /// # Errors
-    /// If it is no deflate data; no further call makes sense then.
+    /// If the input is not valid deflate data. The decoder must not be called again then.
     pub(crate) fn step(&mut self, input: &[u8], until: Until) -> Result<Step, Invalid> {
         let mut source = Source::new(input);
         let room = self.output.room();
@@ -203,7 +206,7 @@ impl Inflater {
                     }
                     self.output.append(left.get(..n).unwrap_or_default());
                     source.used += n;
-                    // No more than `len`.
+                    // `n` is at most `len`.
                     self.state = State::Stored(len - n as u16);
                 }
                 State::Head => {
@@ -221,7 +224,7 @@ impl Inflater {
                 State::Behind => {
                     self.state = State::Between;
                     if until == Until::Block {
-                        // Fewer than eight.
+                        // There are fewer than eight.
                         let bits = self.bits.count as u8;
                         return Ok(Stop::Block { bits });
                     }
@@ -231,17 +234,18 @@ impl Inflater {
         }
     }
 
-    /// Decodes symbols until input or room runs out or the block ends.
+    /// Decodes symbols until the input or the room for output runs out, or the block ends.
     fn symbols(&mut self, source: &mut Source<'_>) -> Result<Ended, Invalid> {
         loop {
-            // With more bits than that it is in the middle of a symbol.
+            // With eight or more bits, decoding has stopped in the middle of a symbol.
             if self.bits.count < 8 {
                 let (bits, output) = (&mut self.bits, &mut self.output);
                 if fast::decode(bits, source, output, &self.codes)? == Ended::Block {
                     return Ok(Ended::Block);
                 }
             }
-            // One more; then perhaps a new piece of input is plenty.
+            // Decodes one symbol that the fast loop cannot decode. Afterwards the fast loop may be
+            // able to go on.
             match self.symbol(source)? {
                 Some(Ended::Buffer) => {}
                 Some(Ended::Block) => return Ok(Ended::Block),
@@ -250,7 +254,7 @@ impl Inflater {
         }
     }
 
-    /// Decodes one symbol, if all of it is there and there is room for it.
+    /// Decodes one symbol. Returns `None` if more input or more room for output is needed.
     fn symbol(&mut self, source: &mut Source<'_>) -> Result<Option<Ended>, Invalid> {
         if self.output.room() < LONGEST {
             return Ok(None);

@@ -1,33 +1,33 @@
-//! What was decoded last: the bytes that nobody has taken yet, and before them the window, so that
-//! what refers to bytes before it finds them in one row.
+//! The buffer of decoded bytes: those that have not been taken, and before them the window. Both lie
+//! next to each other, so that copies find the bytes that they refer to in one slice.
 
 use super::{Invalid, WINDOW_LEN};
 
-/// How many bytes the window and what nobody has taken have together: so many that the window is moved
-/// seldom, and so few that they stay in the processor's cache.
+/// Length of the window and the bytes that have not been taken, in bytes. The window is moved seldom
+/// with this length, and the buffer still fits into the processor's cache.
 const SIZE: usize = 256 * 1024;
 
-/// A copy may write so many bytes more than it has: they are written again later.
+/// A copy may write up to this many bytes more than its length. They are overwritten later.
 const SLACK: usize = 64;
 
 type Buffer = [u8; SIZE + SLACK];
 
-/// Longest copy, in bytes (RFC 1951, 3.2.5).
+/// The maximum length of a copy, in bytes (RFC 1951, 3.2.5).
 pub(super) const LONGEST: usize = 258;
 
 /// A buffer of decoded bytes.
 pub(super) struct Output {
     buf: Box<Buffer>,
-    /// Nothing before this may be referred to.
+    /// Bytes before this must not be referred to.
     begin: usize,
-    /// The first byte that nobody has taken.
+    /// The first byte that has not been taken.
     from: usize,
-    /// Behind the last byte.
+    /// The end of the decoded bytes.
     at: usize,
 }
 
 impl Output {
-    /// Memory that one takes, in bytes.
+    /// Memory of a buffer, in bytes.
     pub(super) const FOOTPRINT: usize = size_of::<Buffer>();
 
     pub(super) fn new() -> Self {
@@ -39,17 +39,17 @@ impl Output {
         }
     }
 
-    /// How many bytes can be added.
+    /// Returns how many bytes can be added.
     pub(super) fn room(&self) -> usize {
         SIZE - self.at
     }
 
-    /// What nobody has taken.
+    /// Returns the bytes that have not been taken.
     pub(super) fn ready(&self) -> &[u8] {
         self.buf.get(self.from..self.at).unwrap_or_default()
     }
 
-    /// Takes so many bytes of it.
+    /// Takes `n` of these bytes.
     pub(super) fn take(&mut self, n: usize) {
         self.from = (self.from + n).min(self.at);
         let kept = self.window().len();
@@ -59,18 +59,18 @@ impl Output {
         }
     }
 
-    /// What may be referred to.
+    /// Returns the bytes that may be referred to.
     pub(super) fn window(&self) -> &[u8] {
         let from = self.begin.max(self.at.saturating_sub(WINDOW_LEN));
         self.buf.get(from..self.at).unwrap_or_default()
     }
 
-    /// Nothing that is there may be referred to any more.
+    /// Empties the window: bytes added later must not refer to those decoded before.
     pub(super) fn forget(&mut self) {
         self.begin = self.at;
     }
 
-    /// Adds bytes, at most as many as there is room for.
+    /// Adds bytes, for which there must be room.
     pub(super) fn append(&mut self, bytes: &[u8]) {
         debug_assert!(bytes.len() <= self.room());
         let to = self.buf.get_mut(self.at..self.at + bytes.len());
@@ -80,8 +80,8 @@ impl Output {
         }
     }
 
-    /// Adds `len` bytes, at most as many as there is room for, that repeat those from `distance` before
-    /// the end on.
+    /// Adds `len` bytes, for which there must be room. They are a copy of the bytes that begin
+    /// `distance` bytes before the end, and may overlap with them.
     pub(super) fn repeat(&mut self, distance: usize, len: usize) -> Result<(), Invalid> {
         let mut tail = self.tail();
         tail.check(distance)?;
@@ -90,7 +90,7 @@ impl Output {
         Ok(())
     }
 
-    /// The same for who adds much.
+    /// Returns a view for adding many bytes. Pass its end to [`Output::reached`] afterwards.
     #[inline(always)]
     pub(super) fn tail(&mut self) -> Tail<'_> {
         Tail {
@@ -100,13 +100,13 @@ impl Output {
         }
     }
 
-    /// The end is where it was got to.
+    /// Sets the end to the one of a [`Tail`].
     pub(super) fn reached(&mut self, at: usize) {
         self.at = at.clamp(self.at, SIZE);
     }
 }
 
-/// An [`Output`] whose numbers can be kept in registers.
+/// The end of an [`Output`], with positions that can be kept in registers.
 pub(super) struct Tail<'a> {
     buf: &'a mut Buffer,
     begin: usize,
@@ -114,18 +114,18 @@ pub(super) struct Tail<'a> {
 }
 
 impl Tail<'_> {
-    /// Whether so many bytes can be added.
+    /// Returns whether `len` bytes can be added.
     #[inline(always)]
     pub(super) fn has_room(&self, len: usize) -> bool {
         self.at <= SIZE - len
     }
 
-    /// The `N` bytes at a place, at most as many as the slack.
+    /// Returns the `N` bytes at `place`. `N` is at most [`SLACK`].
     #[inline(always)]
     fn chunk<const N: usize>(&mut self, place: usize) -> &mut [u8; N] {
         const { assert!(N <= SLACK && SIZE.is_power_of_two()) };
-        // Places are below the size as long as there is room. The mask changes none: it tells the
-        // compiler, which then need not check, and never panics.
+        // While there is room, `place` is below `SIZE`, and the mask does not change it. It shows the
+        // compiler that the range is in the buffer, so that there is no check and no panic.
         let place = place & (SIZE - 1);
         self.buf[place..place + N].first_chunk_mut().unwrap()
     }
@@ -137,7 +137,7 @@ impl Tail<'_> {
         self.at += 1;
     }
 
-    /// Whether there is something at that distance.
+    /// Checks that a copy from `distance` bytes before the end begins in the window.
     #[inline(always)]
     pub(super) fn check(&self, distance: usize) -> Result<(), Invalid> {
         match distance <= self.at - self.begin {
@@ -146,14 +146,15 @@ impl Tail<'_> {
         }
     }
 
-    /// Adds `len` bytes, for which there must be room, that repeat those from `distance` before the end
-    /// on, which must be there.
+    /// Adds `len` bytes, for which there must be room. They are a copy of the bytes that begin
+    /// `distance` bytes before the end, which must have been [checked](Self::check).
     #[inline(always)]
     pub(super) fn repeat(&mut self, distance: usize, len: usize) {
         let from = self.at - distance;
         let end = self.at + len;
         if distance >= 16 {
-            // Most are shorter than two chunks, which cost less than to ask whether one is enough.
+            // Most copies are shorter than two chunks. Copying both costs less than a check whether
+            // one is enough.
             let at = self.at;
             *self.chunk::<16>(at) = *self.chunk(from);
             *self.chunk::<16>(at + 16) = *self.chunk(from + 16);
@@ -166,7 +167,7 @@ impl Tail<'_> {
                 to += 16;
             }
         } else {
-            // What is written is repeated with the rest, so the distance doubles each time.
+            // Each step copies the bytes that were just written too, so the distance doubles.
             let mut to = self.at;
             while to < end && to - from < 8 {
                 *self.chunk::<8>(to) = *self.chunk(from);
@@ -177,7 +178,8 @@ impl Tail<'_> {
         self.at = end;
     }
 
-    /// Copies from at least `N` bytes before `to` until it is at `end`, or a little behind.
+    /// Copies chunks of `N` bytes until `to` reaches `end` or passes it. `from` must be at least `N`
+    /// bytes before `to`.
     #[inline(always)]
     fn copy<const N: usize>(&mut self, mut from: usize, mut to: usize, end: usize) {
         while to < end {

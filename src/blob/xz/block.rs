@@ -1,4 +1,4 @@
-//! The data of a block, while they are decoded, and what has to be right about their lengths.
+//! The data of a block while it is decoded, and the checks of its lengths.
 
 use super::check::Check;
 use super::filters::{Chain, Progress};
@@ -8,11 +8,11 @@ use super::header::{BlockHeader, Fault};
 pub(super) struct Block {
     header: BlockHeader,
     chain: Chain,
-    /// How many stored bytes of data there were.
+    /// The number of stored bytes of data so far.
     stored: u64,
-    /// How many they decoded to.
+    /// The number of decoded bytes so far.
     decoded: u64,
-    /// Computes the check, where somebody wants to know.
+    /// Computes the check. `None` if it is not compared.
     check: Option<Check>,
 }
 
@@ -27,7 +27,7 @@ impl Block {
         })
     }
 
-    /// Decodes until input or room runs out, or the data ends.
+    /// Decodes until the input or the room for output runs out, or the data ends.
     pub(super) fn step(&mut self, input: &[u8], out: &mut [u8]) -> Result<Progress, Fault> {
         let progress = self.chain.step(input, out)?;
         if let Some(check) = &mut self.check {
@@ -45,14 +45,14 @@ impl Block {
         Ok(progress)
     }
 
-    /// How many zeros follow the data: up to a multiple of four bytes.
+    /// Returns the number of zeros after the data, which is padded to a multiple of four bytes.
     pub(super) fn padding(&self) -> usize {
-        // The header's length is such a multiple; less than four fits.
+        // The length of the header is a multiple of four. The result is less than four, so it fits.
         (self.stored.wrapping_neg() % 4) as usize
     }
 
-    /// Compares the check with the field that follows the padding. Gives the lengths that the index has
-    /// of it: stored with header and check but without padding, and decoded.
+    /// Compares the check with the field that follows the padding. Returns the two lengths that the
+    /// index has for the block: stored, with header and check but without padding, and decoded.
     pub(super) fn finish(self, field: &[u8]) -> Result<(u64, u64), Fault> {
         if let Some(check) = self.check {
             check.compare(field)?;
@@ -61,7 +61,7 @@ impl Block {
         Ok((around + self.stored, self.decoded))
     }
 
-    /// Memory that it takes at most, in bytes.
+    /// Returns the maximum memory that it takes, in bytes.
     pub(super) fn footprint(&self) -> usize {
         self.chain.footprint()
     }

@@ -1,10 +1,10 @@
-//! The integrity check at the end of a block, which is one of four (The .xz File Format, 3.4).
+//! The integrity check at the end of a block. There are four types (The .xz File Format, 3.4).
 
 use super::crc64::Crc64;
 use super::header::Fault;
 use crate::blob::Hasher;
 
-/// Which check the blocks of a stream have.
+/// The type of the check in the blocks of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CheckKind {
     None,
@@ -14,8 +14,8 @@ pub(super) enum CheckKind {
 }
 
 impl CheckKind {
-    /// The check of that number in the flags of a stream (2.1.1.2). Twelve more numbers are reserved,
-    /// and nothing writes them.
+    /// Returns the check with that number in the flags of a stream (2.1.1.2). Twelve other numbers
+    /// are reserved and not in use.
     pub(super) fn of(id: u8) -> Result<Self, Fault> {
         match id {
             0x00 => Ok(Self::None),
@@ -26,7 +26,7 @@ impl CheckKind {
         }
     }
 
-    /// Its number.
+    /// Returns the number of the check.
     pub(super) fn id(self) -> u8 {
         match self {
             Self::None => 0x00,
@@ -36,7 +36,7 @@ impl CheckKind {
         }
     }
 
-    /// Length of the field, in bytes.
+    /// Returns the length of the field, in bytes.
     pub(super) fn len(self) -> usize {
         match self {
             Self::None => 0,
@@ -46,7 +46,7 @@ impl CheckKind {
         }
     }
 
-    /// What computes it.
+    /// Begins to compute the check.
     pub(super) fn begin(self) -> Check {
         match self {
             Self::None => Check::None,
@@ -76,7 +76,7 @@ impl Check {
         }
     }
 
-    /// Compares it with the field of a block.
+    /// Compares the check with the field of a block.
     pub(super) fn compare(self, field: &[u8]) -> Result<(), Fault> {
         let same = match self {
             Self::None => field.is_empty(),

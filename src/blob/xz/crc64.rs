@@ -1,5 +1,5 @@
-//! The CRC-64 of xz files: that of ECMA-182, reflected (The .xz File Format, 6). Eight bytes are
-//! looked up at a time, in eight tables ("slicing by eight").
+//! The CRC-64 of xz files, with the reflected polynomial of ECMA-182 (The .xz File Format, 6). Eight
+//! bytes are looked up at a time, in eight tables ("slicing by eight").
 
 /// The reflected polynomial.
 const POLYNOMIAL: u64 = 0xc96c_5795_d787_0f42;
@@ -33,7 +33,7 @@ const fn tables() -> [[u64; 256]; 8] {
     tables
 }
 
-/// Computes the checksum of bytes as they stream by.
+/// Computes the checksum of bytes that arrive in pieces.
 pub(super) struct Crc64(u64);
 
 impl Crc64 {
@@ -64,7 +64,7 @@ impl Crc64 {
         }
     }
 
-    /// The checksum of all bytes taken in.
+    /// Returns the checksum of all bytes taken in.
     pub(super) fn finish(&self) -> u64 {
         !self.0
     }

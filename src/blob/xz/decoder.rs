@@ -1,5 +1,7 @@
-//! The decoder of an xz file: what it is given in pieces of any size, it takes apart into streams and
-//! blocks. It tells of each block before it begins, since decoding can begin there again.
+//! The decoder of an xz file.
+//!
+//! It takes input in pieces of any size, and separates it into streams and blocks. It stops before
+//! each block, since decoding can begin again there.
 
 use super::block::Block;
 use super::check::CheckKind;
@@ -9,35 +11,35 @@ use super::index::{Index, Records};
 /// A decoder somewhere in an xz file.
 pub(super) struct Decoder {
     at: At,
-    /// The bytes of a field of fixed length that are there so far.
+    /// The bytes of a field of fixed length that were read so far.
     field: Vec<u8>,
-    /// The check of the blocks of this stream.
+    /// The check of the blocks in this stream.
     check: CheckKind,
     /// Whether checks are compared.
     is_checked: bool,
-    /// The blocks of this stream so far, where they are compared with the index.
+    /// The blocks of this stream so far, if they are compared with the index.
     records: Option<Records>,
 }
 
-/// Where in the file it is.
+/// The position in the file.
 enum At {
     StreamHeader,
     /// Before a block or the index.
     Between,
     BlockHeader,
     Data(Box<Block>),
-    /// So many zeros follow the data of a block, then its check.
+    /// After the data of a block: the number of zeros that follow, before the check.
     BlockEnd(Box<Block>, usize),
     Index(Box<Index>),
-    /// After an index of that length.
+    /// After an index of that length, in bytes.
     Footer(u64),
-    /// After a stream: so many zeros were there.
+    /// After a stream: the number of zeros so far.
     StreamPadding(u64),
-    /// It has failed.
+    /// After an error.
     Failed,
 }
 
-/// What a step has done.
+/// The result of a step.
 pub(super) struct Step {
     /// Stored bytes that were used.
     pub consumed: usize,
@@ -46,17 +48,17 @@ pub(super) struct Step {
     pub stop: Stop,
 }
 
-/// Why a step has ended.
+/// Why a step has stopped.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// It should be called again, perhaps with more input or room.
+    /// The step should be repeated, if necessary with more input or room for output.
     Buffer,
-    /// A block begins, in a stream with the check of that number.
+    /// Before a block, in a stream whose check has that number.
     Block { check: u8 },
 }
 
 impl Decoder {
-    /// One that begins with the header of a stream, and compares all checks.
+    /// Creates a decoder that begins at the header of a stream and compares all checks.
     pub(super) fn checked() -> Self {
         Self {
             is_checked: true,
@@ -64,7 +66,8 @@ impl Decoder {
         }
     }
 
-    /// One that begins with the header of a stream. Whoever uses its bytes checks them in another way.
+    /// Creates a decoder that begins at the header of a stream and compares no checks: the caller
+    /// checks the bytes in another way.
     pub(super) fn unchecked() -> Self {
         Self {
             at: At::StreamHeader,
@@ -75,7 +78,8 @@ impl Decoder {
         }
     }
 
-    /// One that begins with the header of a block, in a stream with the check of that number.
+    /// Creates a decoder that begins at the header of a block, in a stream whose check has that
+    /// number.
     pub(super) fn at_block(check: u8) -> Result<Self, Fault> {
         Ok(Self {
             at: At::Between,
@@ -84,7 +88,7 @@ impl Decoder {
         })
     }
 
-    /// Whether the file may end here.
+    /// Returns whether the file may end here.
     pub(super) fn may_end(&self) -> Result<bool, Fault> {
         match self.at {
             At::StreamPadding(len) if len.is_multiple_of(4) => Ok(true),
@@ -93,8 +97,8 @@ impl Decoder {
         }
     }
 
-    /// Decodes until input or room runs out, or a block begins. Without progress it has to be given
-    /// more of what has run out.
+    /// Decodes until the input or the room for output runs out, or a block begins. If a step makes no
+    /// progress, the next one needs more input or room.
     pub(super) fn step(&mut self, input: &[u8], out: &mut [u8]) -> Result<Step, Fault> {
         let (mut consumed, mut produced) = (0, 0);
         loop {
@@ -121,7 +125,7 @@ impl Decoder {
         })
     }
 
-    /// Takes the next field, or as much of it as there is.
+    /// Reads the next field, or as much of it as there is.
     fn advance(
         &mut self,
         input: &[u8],
@@ -129,7 +133,7 @@ impl Decoder {
         consumed: &mut usize,
         produced: &mut usize,
     ) -> Result<Stop, Fault> {
-        // What fails leaves nothing to go on with.
+        // After an error the decoder cannot be used again.
         match std::mem::replace(&mut self.at, At::Failed) {
             At::StreamHeader => {
                 *consumed += self.gather(input, STREAM_HEADER_LEN);
@@ -222,7 +226,7 @@ impl Decoder {
         Ok(Stop::Buffer)
     }
 
-    /// Ends a block if padding and check are there.
+    /// Ends a block if its padding and check were read.
     fn end_block(&mut self, block: Box<Block>, padding: usize) -> Result<At, Fault> {
         let Some(field) = self.whole(padding + self.check.len()) else {
             return Ok(At::BlockEnd(block, padding));
@@ -238,7 +242,7 @@ impl Decoder {
         Ok(At::Between)
     }
 
-    /// Takes what is missing of a field of `len` bytes; says how much that was.
+    /// Reads the missing bytes of a field of `len` bytes. Returns how many were read.
     fn gather(&mut self, input: &[u8], len: usize) -> usize {
         let missing = len.saturating_sub(self.field.len());
         let now = input.get(..missing).unwrap_or(input);
@@ -246,12 +250,12 @@ impl Decoder {
         now.len()
     }
 
-    /// The field, if all of its `len` bytes are there.
+    /// Returns the field if all of its `len` bytes were read.
     fn whole(&mut self, len: usize) -> Option<Vec<u8>> {
         (self.field.len() >= len).then(|| std::mem::take(&mut self.field))
     }
 
-    /// Memory that it takes at most in this block, in bytes.
+    /// Returns the maximum memory that it takes in this block, in bytes.
     pub(super) fn footprint(&self) -> usize {
         match &self.at {
             At::Data(block) | At::BlockEnd(block, _) => block.footprint(),
@@ -260,7 +264,7 @@ impl Decoder {
     }
 }
 
-/// A field that was gathered as that long.
+/// Converts a field that was read with this length.
 fn field_of(field: &[u8]) -> Result<&[u8; STREAM_HEADER_LEN], Fault> {
     let wrong = |_| Fault::damaged("a field of the wrong length");
     field.try_into().map_err(wrong)

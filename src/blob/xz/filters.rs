@@ -1,35 +1,35 @@
-//! LZMA2 and the filters that follow it in decoding: delta, and the converters of addresses in machine
-//! code ("BCJ").
+//! LZMA2, and the filters that are applied after it when decoding: delta, and the filters that
+//! convert addresses in machine code ("BCJ").
 
 use lzma_rust2::filter::StreamFilter;
 use lzma_rust2::{Action, Lzma2Stream, Status};
 
 use super::header::{BlockHeader, Fault};
 
-/// So many bytes go through the filters at a time.
+/// The number of bytes that go through the filters at a time.
 const PIECE_LEN: usize = 16 << 10;
 
-/// What decodes the data of a block.
+/// Decodes the data of a block.
 pub(super) struct Chain {
     lzma2: Lzma2Stream,
     /// The filters in the order of decoding. Most blocks have none.
     stages: Vec<Stage>,
-    /// What comes out of LZMA2, where there are filters.
+    /// The output of LZMA2, if there are filters.
     piece: Vec<u8>,
-    /// What has come out of the last filter, and how much of it was taken.
+    /// The output of the last filter, and how much of it was taken.
     ready: Vec<u8>,
     taken: usize,
-    /// LZMA2 has ended.
+    /// Whether LZMA2 has ended.
     ended: bool,
 }
 
-/// A filter, and the bytes that it cannot settle before it sees what follows them.
+/// A filter, and the bytes that it cannot convert before it has seen the bytes after them.
 struct Stage {
     filter: StreamFilter,
     bytes: Vec<u8>,
 }
 
-/// How far the data of a block was decoded.
+/// The progress of one step.
 pub(super) struct Progress {
     pub consumed: usize,
     pub produced: usize,
@@ -59,7 +59,7 @@ impl Chain {
         })
     }
 
-    /// Decodes until input or room runs out, or the data ends.
+    /// Decodes until the input or the room for output runs out, or the data ends.
     pub(super) fn step(&mut self, input: &[u8], out: &mut [u8]) -> Result<Progress, Fault> {
         if self.stages.is_empty() {
             return decode(&mut self.lzma2, input, out);
@@ -84,7 +84,7 @@ impl Chain {
         })
     }
 
-    /// Sends the first `len` bytes of the piece through the filters.
+    /// Sends the first `len` bytes of `piece` through the filters.
     fn filter(&mut self, len: usize) {
         self.taken = 0;
         self.ready.clear();
@@ -93,13 +93,13 @@ impl Chain {
         for Stage { filter, bytes } in &mut self.stages {
             bytes.append(&mut self.ready);
             let settled = filter.decode(bytes).min(bytes.len());
-            // Nothing follows the end, so what is left there stays as it is.
+            // At the end of the data, the bytes that are left are not converted.
             let settled = if self.ended { bytes.len() } else { settled };
             self.ready.extend(bytes.drain(..settled));
         }
     }
 
-    /// Memory that it takes at most, in bytes.
+    /// Returns the maximum memory that it takes, in bytes.
     pub(super) fn footprint(&self) -> usize {
         let kib = self.lzma2.memory_usage().unwrap_or(u32::MAX);
         kib as usize * 1024 + (2 + self.stages.len()) * self.piece.len()

@@ -1,12 +1,11 @@
-//! The headers of an xz file: of a stream, its footer, and of a block (The .xz File Format, 2.1 and
-//! 3.1).
+//! The header and footer of a stream, and the header of a block (The .xz File Format, 2.1 and 3.1).
 
 use lzma_rust2::{FilterConfig, FilterType};
 
 use super::check::CheckKind;
 use super::number;
 
-/// Length of a stream's header and of its footer, in bytes.
+/// Length of a stream's header, and of its footer, in bytes.
 pub(super) const STREAM_HEADER_LEN: usize = 12;
 
 /// The first bytes of a stream.
@@ -15,19 +14,20 @@ pub(crate) const MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
 /// The last bytes of a stream.
 const FOOTER_MAGIC: [u8; 2] = *b"YZ";
 
-/// Blocks that need a larger dictionary are not decoded: a header of twelve bytes could otherwise ask
-/// for 4 GiB. `xz -9` needs 64 MiB; zstd's limit is as large (`ZSTD_WINDOWLOG_LIMIT_DEFAULT`).
+/// The maximum length of a dictionary, in bytes. Blocks that need a larger one are not decoded, since
+/// a header of twelve bytes could otherwise ask for 4 GiB. `xz -9` needs 64 MiB. zstd's limit is as
+/// large (`ZSTD_WINDOWLOG_LIMIT_DEFAULT`).
 pub(crate) const MAX_DICTIONARY: u64 = 128 << 20;
 
-/// Filters in a block, LZMA2 among them.
+/// The maximum number of filters in a block, including LZMA2.
 const MAX_FILTERS: usize = 4;
 
 /// Why an xz file cannot be decoded.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// It is not as the format has it, or not what its checks say.
+    /// It violates the format, or a check does not match.
     Damaged(String),
-    /// A block needs a dictionary of so many bytes, more than [`MAX_DICTIONARY`].
+    /// A block needs a dictionary of this many bytes, more than [`MAX_DICTIONARY`].
     Dictionary(u64),
 }
 
@@ -37,7 +37,8 @@ impl Fault {
     }
 }
 
-/// The last four bytes of a field, and what comes before them, if they are its CRC-32.
+/// Checks that the last four bytes of a field are the CRC-32 of the bytes before them. Returns those
+/// bytes.
 fn checked<'a>(field: &'a [u8], what: &str) -> Result<&'a [u8], Fault> {
     match field.split_last_chunk() {
         Some((bytes, crc)) if crc32fast::hash(bytes) == u32::from_le_bytes(*crc) => Ok(bytes),
@@ -45,7 +46,7 @@ fn checked<'a>(field: &'a [u8], what: &str) -> Result<&'a [u8], Fault> {
     }
 }
 
-/// The check that the flags of a stream name.
+/// Returns the check that the flags of a stream name.
 fn flags(flags: &[u8]) -> Result<CheckKind, Fault> {
     match flags {
         [0, id @ 0..16] => CheckKind::of(*id),
@@ -53,7 +54,7 @@ fn flags(flags: &[u8]) -> Result<CheckKind, Fault> {
     }
 }
 
-/// Reads the header of a stream: what check its blocks have.
+/// Reads the header of a stream. Returns the check of its blocks.
 pub(super) fn stream_header(field: &[u8; STREAM_HEADER_LEN]) -> Result<CheckKind, Fault> {
     let Some(rest) = field.strip_prefix(&MAGIC) else {
         return Err(Fault::damaged("this is not an xz stream header"));
@@ -61,7 +62,8 @@ pub(super) fn stream_header(field: &[u8; STREAM_HEADER_LEN]) -> Result<CheckKind
     flags(checked(rest, "a stream header")?)
 }
 
-/// Reads the footer of a stream: the length of its index in bytes, and what check its blocks have.
+/// Reads the footer of a stream. Returns the length of its index in bytes, and the check of its
+/// blocks.
 pub(super) fn stream_footer(field: &[u8; STREAM_HEADER_LEN]) -> Result<(u64, CheckKind), Fault> {
     let damaged = || Fault::damaged("this is not an xz stream footer");
     let [c0, c1, c2, c3, s0, s1, s2, s3, f0, f1, magic @ ..] = *field;
@@ -75,14 +77,14 @@ pub(super) fn stream_footer(field: &[u8; STREAM_HEADER_LEN]) -> Result<(u64, Che
     Ok(((size + 1) * 4, flags(&[f0, f1])?))
 }
 
-/// What the header of a block says.
+/// The contents of a block's header.
 #[derive(Debug)]
 pub(super) struct BlockHeader {
     /// Length of the header itself, in bytes.
     pub len: usize,
-    /// How many stored bytes follow it, if it says.
+    /// The number of stored bytes after the header, if the header states it.
     pub stored: Option<u64>,
-    /// How many bytes they decode to, if it says.
+    /// The number of bytes that they decode to, if the header states it.
     pub decoded: Option<u64>,
     /// The filters before LZMA2, in the order in which they were applied.
     pub filters: Vec<FilterConfig>,
@@ -91,12 +93,12 @@ pub(super) struct BlockHeader {
 }
 
 impl BlockHeader {
-    /// Length of a header that begins with that byte.
+    /// Returns the length of a header that begins with that byte.
     pub(super) fn len_of(first: u8) -> usize {
         (usize::from(first) + 1) * 4
     }
 
-    /// Reads a header, which is as long as its first byte says.
+    /// Reads a header. `field` has the length that its first byte states.
     pub(super) fn parse(field: &[u8]) -> Result<Self, Fault> {
         let damaged = || Fault::damaged("a block header is invalid");
         let unknown = || Fault::damaged("a block header with unknown flags");
@@ -139,16 +141,16 @@ impl BlockHeader {
             stored,
             decoded,
             filters,
-            // Not above the limit, which fits.
+            // The limit fits a `u32`.
             dictionary: dictionary as u32,
         })
     }
 }
 
-/// The number of LZMA2 (5.3.1).
+/// The id of LZMA2 (5.3.1).
 const LZMA2: u64 = 0x21;
 
-/// Takes the number and the properties of a filter from the front of `bytes`.
+/// Takes the id and the properties of a filter from the front of `bytes`.
 fn filter<'a>(bytes: &mut &'a [u8]) -> Option<(u64, &'a [u8])> {
     let id = number::take(bytes)?;
     let len = number::take(bytes)?;
@@ -157,7 +159,7 @@ fn filter<'a>(bytes: &mut &'a [u8]) -> Option<(u64, &'a [u8])> {
     Some((id, properties))
 }
 
-/// Length of a dictionary in bytes (5.3.1): 2 or 3 times a power of two.
+/// Returns the length of a dictionary in bytes (5.3.1): 2 or 3 times a power of two.
 fn dictionary(bits: u8) -> Option<u64> {
     match bits {
         0..40 => Some(u64::from(2 | (bits & 1)) << (bits / 2 + 11)),
@@ -166,11 +168,11 @@ fn dictionary(bits: u8) -> Option<u64> {
     }
 }
 
-/// A filter that is not the last (5.3.2 and 5.3.3).
+/// Returns the configuration of a filter that is not the last (5.3.2 and 5.3.3).
 fn config(id: u64, properties: &[u8]) -> Result<FilterConfig, Fault> {
     let unknown = || Fault::Damaged(format!("an unknown filter, {id:#x}"));
     let kind = FilterType::try_from(id).map_err(|()| unknown())?;
-    // The addresses in the code of an architecture are aligned, and so is where it begins.
+    // Instructions are aligned in most architectures, and the start offset must be aligned like them.
     let alignment = match kind {
         FilterType::Delta => {
             return match properties {

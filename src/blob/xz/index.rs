@@ -1,11 +1,11 @@
-//! The index at the end of a stream: the lengths of its blocks (The .xz File Format, 4). It is
-//! compared with the blocks that were decoded; to find them nobody needs it.
+//! The index at the end of a stream, which lists the lengths of its blocks (The .xz File Format, 4).
+//! It is compared with the blocks that were decoded. It is not needed to find them.
 
 use super::header::Fault;
 use super::number::{Digit, Number};
 use crate::blob::Hasher;
 
-/// Lengths of blocks. They may be many, so only their number and a digest are kept.
+/// The lengths of blocks. There may be many, so only their number and a digest are kept.
 pub(super) struct Records {
     count: u64,
     hasher: Hasher,
@@ -29,27 +29,28 @@ impl Records {
     }
 }
 
-/// An index whose bytes arrive in pieces.
+/// An index that is read in pieces.
 pub(super) struct Index {
     at: At,
     number: Number,
     crc: crc32fast::Hasher,
-    /// How many bytes of it there were.
+    /// The number of bytes read so far.
     len: u64,
     records: Records,
 }
 
-/// Where in the index it is.
+/// The position in the index.
 enum At {
-    /// The byte that tells an index from a block.
+    /// The byte that distinguishes an index from a block.
     Indicator,
     Count,
-    /// The first length of a record; so many records are left.
+    /// The first length of a record. The value is the number of records that are left.
     Stored(u64),
-    /// The second one, after the first.
+    /// The second length of a record. The values are the number of records that are left, and the
+    /// first length.
     Decoded(u64, u64),
     Padding,
-    /// So many bytes of the checksum are there.
+    /// The checksum. The values are its bytes so far, and their number.
     Crc(u32, u32),
 }
 
@@ -64,7 +65,7 @@ impl Index {
         }
     }
 
-    /// Takes in some bytes; says how many belong to it, and whether it has ended.
+    /// Takes in bytes. Returns how many belong to the index, and whether it has ended.
     pub(super) fn step(&mut self, input: &[u8]) -> Result<(usize, bool), Fault> {
         for (used, byte) in input.iter().enumerate() {
             if self.push(*byte)? {
@@ -74,7 +75,7 @@ impl Index {
         Ok((input.len(), false))
     }
 
-    /// Takes in a byte; says whether it was the last.
+    /// Takes in a byte. Returns whether it was the last.
     fn push(&mut self, byte: u8) -> Result<bool, Fault> {
         self.len += 1;
         if !matches!(self.at, At::Crc(..)) {
@@ -126,7 +127,7 @@ impl Index {
         }
     }
 
-    /// So many records are left.
+    /// Goes on where `left` records are left.
     fn after(&mut self, left: u64) {
         match left {
             0 => self.pad(),
@@ -134,7 +135,7 @@ impl Index {
         }
     }
 
-    /// Zeros follow up to a multiple of four bytes.
+    /// Goes on with padding up to a multiple of four bytes, and then the checksum.
     fn pad(&mut self) {
         self.at = match self.len.is_multiple_of(4) {
             true => At::Crc(0, 0),
@@ -142,7 +143,8 @@ impl Index {
         };
     }
 
-    /// Its length in bytes, and whether it lists those blocks, if somebody wants to know.
+    /// Returns the length of the index in bytes. Fails if `blocks` is given and the index lists other
+    /// blocks.
     pub(super) fn finish(self, blocks: Option<Records>) -> Result<u64, Fault> {
         match blocks.is_none_or(|blocks| blocks.same(self.records)) {
             true => Ok(self.len),

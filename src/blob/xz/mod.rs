@@ -1,14 +1,14 @@
 //! xz by blocks ([The .xz File Format](https://tukaani.org/xz/xz-file-format.txt), version 1.2.1).
 //!
 //! An xz file is one or several streams, with zeros between them. A stream is a header, blocks, an
-//! index of the blocks, and a footer. A block can be decoded alone, so its start is a seek point;
-//! small blocks are gathered into one span. What `xz` writes with one thread is a single block, which
+//! index of the blocks, and a footer. A block can be decoded on its own, so its start is a seek
+//! point. Small blocks are gathered into one span. `xz` with one thread writes a single block, which
 //! can only be decoded from its start, like a zstd file of one frame.
 //!
-//! The container is read here; LZMA2 and the filters are those of the `lzma-rust2` crate. It is pure
-//! Rust without `unsafe`, and what it needs is bytes in and bytes out, where liblzma's bindings tell
-//! nothing of where a block begins. The stream's own checks are verified in the first pass; later
-//! reads are verified by the checksums of the spans.
+//! The container is read here. LZMA2 and the filters are those of the `lzma-rust2` crate, which is
+//! pure Rust without `unsafe`, and takes and returns bytes in memory. liblzma's bindings do not
+//! report where a block begins. The stream's own checks are verified in the first pass. Later reads
+//! are verified by the checksums of the spans.
 
 mod block;
 mod check;
@@ -33,15 +33,15 @@ use super::error::invalid;
 use super::input::Input;
 use super::spans::Origin;
 
-/// Decoded bytes are handed on in pieces of at most this size, the length of a piece that is written
-/// aside.
+/// The maximum length of the pieces in which decoded bytes are handed on, in bytes. It is the length
+/// of a span within another span.
 const OUTPUT_LEN: usize = 256 * 1024;
 
 /// The first pass over xz bytes.
 pub(super) struct XzPass {
     decoder: Decoder,
     out: Box<[u8]>,
-    /// How many bytes of it are ready.
+    /// The number of bytes of `out` that are ready.
     filled: usize,
     done: bool,
 }
@@ -56,19 +56,19 @@ impl XzPass {
         }
     }
 
-    /// The bytes that are ready.
+    /// Returns the bytes that are ready.
     pub(super) fn ready(&self) -> &[u8] {
         self.out.get(..self.filled).unwrap_or_default()
     }
 
-    /// Lets go of the bytes that are ready and makes the next ones; none at the end.
+    /// Discards the bytes that are ready and decodes the next ones. At the end there are none.
     pub(super) fn advance(
         &mut self,
         input: &mut Input,
         spans: &mut impl Cut,
     ) -> Result<(), BlobError> {
         self.filled = 0;
-        // Half full is enough: small blocks would otherwise be handed on as crumbs.
+        // Half full is enough. Without this loop, small blocks would be handed on in small pieces.
         while !self.done && self.filled < OUTPUT_LEN / 2 {
             self.step(input, spans)?;
         }
@@ -109,7 +109,7 @@ impl XzPass {
     }
 }
 
-/// Decodes what follows the start of a stream or a block, as far as it is asked to.
+/// Decodes from the start of a stream or a block on, as far as bytes are requested.
 pub(super) struct XzStream {
     decoder: Decoder,
     ahead: Ahead,
@@ -124,14 +124,14 @@ impl XzStream {
         }
     }
 
-    /// Begins at the header of a block, in a stream whose flags name the check of that number.
+    /// Begins at the header of a block, in a stream whose check has that number.
     pub(super) fn at_block(at: u64, check: u8) -> io::Result<Self> {
         let decoder = Decoder::at_block(check).map_err(io_error)?;
         let ahead = Ahead::new(at);
         Ok(Self { decoder, ahead })
     }
 
-    /// Fills `out` with the bytes that come next.
+    /// Fills `out` with the next bytes.
     pub(super) fn fill(&mut self, source: &dyn ReadAt, out: &mut [u8]) -> io::Result<()> {
         let mut done = 0;
         while done < out.len() {
@@ -148,8 +148,8 @@ impl XzStream {
         Ok(())
     }
 
-    /// Memory that it takes at most in the block that it is in, in bytes: mostly the dictionary, whose
-    /// length the block chooses.
+    /// Returns the maximum memory that it takes in the current block, in bytes: mostly the
+    /// dictionary, whose length the block chooses.
     pub(super) fn footprint(&self) -> usize {
         self.decoder.footprint() + self.ahead.footprint()
     }

@@ -1,17 +1,17 @@
-//! The variable-length integers of an xz file (The .xz File Format, 1.2): seven bits a byte, the
-//! lowest first, in at most nine bytes.
+//! The variable-length integers of an xz file (The .xz File Format, 1.2): seven bits in a byte, from
+//! the lowest on, in at most nine bytes.
 
-/// What a byte says of a number.
+/// The result of one byte of a number.
 pub(super) enum Digit {
     /// More bytes follow.
     More,
-    /// The number is whole.
+    /// The number is complete.
     Whole(u64),
-    /// No number is written like that.
+    /// The bytes are not a valid number.
     Invalid,
 }
 
-/// A number whose bytes arrive one by one.
+/// A number that is read byte by byte.
 #[derive(Default)]
 pub(super) struct Number {
     value: u64,
@@ -19,9 +19,9 @@ pub(super) struct Number {
 }
 
 impl Number {
-    /// Takes in the next byte. After a whole number the next one begins.
+    /// Takes in the next byte. After a complete number, the next number begins.
     pub(super) fn push(&mut self, byte: u8) -> Digit {
-        // A last byte of zero would be another way to write the same number.
+        // A last byte of zero would be a longer form of the same number.
         if self.bits > 56 || (byte == 0 && self.bits > 0) {
             return Digit::Invalid;
         }
@@ -35,7 +35,7 @@ impl Number {
     }
 }
 
-/// Takes a number from the front of `bytes`. `None` if there is none.
+/// Takes a number from the front of `bytes`. Returns `None` if there is no valid one.
 pub(super) fn take(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = Number::default();
     loop {

@@ -1,5 +1,5 @@
-//! Random documents, read by Go's `encoding/json` and by [`read`](crate::document::read). Each difference
-//! has to be one of a list, which `docs/documents.md` explains.
+//! Compares Go's `encoding/json` and [`read`](crate::document::read) on random documents. Each
+//! difference must be of a known kind, which `docs/documents.md` explains.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -19,23 +19,24 @@ const DOCUMENTS: u64 = 30_000;
 /// Why imgfs reads a document differently from Go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Reason {
-    /// imgfs refuses a digest that is absent or not well-formed; for Go it is any string.
+    /// imgfs rejects a digest that is absent or malformed; for Go, it is an arbitrary string.
     Digest,
-    /// imgfs refuses a number below zero, and a schema version over 32 bits.
+    /// imgfs rejects a negative number, and a schema version over 32 bits.
     NumberRange,
-    /// Go's bytes may be a list of numbers; for imgfs `data` is a string.
+    /// In Go, bytes may be written as a list of numbers; for imgfs, `data` is a string.
     DataList,
-    /// imgfs stops at 128 levels in a value that it takes as it comes.
+    /// imgfs supports only 128 levels in a value of arbitrary type.
     TooDeep,
     /// Go decodes a member that imgfs does not read.
     UnreadMember,
-    /// Go refuses a date that is not RFC 3339.
+    /// Go rejects a date that is not in RFC 3339 format.
     Date,
-    /// Go refuses `data` that is not base64.
+    /// Go rejects `data` that is not base64.
     Base64,
-    /// Go decodes a value that a later one of the same name replaces.
+    /// Go decodes a value that is then replaced by a later one of the same name.
     ReplacedValue,
-    /// `null` after a value of the same name, where a string is a pointer in Go or a struct is none.
+    /// `null` after a value of the same name, where Go has a pointer to a string, or a struct without a
+    /// pointer.
     NullAfterValue,
 }
 
@@ -75,7 +76,7 @@ fn documents_are_read_as_go_reads_them() {
         ambiguous += usize::from(ours.as_ref().is_ok_and(|(_, met)| !met.is_empty()));
         let go = match answer.split_once(' ') {
             Some(("ok", facts)) => {
-                // Null if it nests deeper than `serde_json` reads.
+                // Null if the facts are nested more deeply than `serde_json` supports.
                 Ok(serde_json::from_str::<Value>(facts).unwrap_or_default())
             }
             Some(("error", problem)) => Err(problem),
@@ -108,14 +109,16 @@ fn documents_are_read_as_go_reads_them() {
         "{} unexplained:\n{shown}",
         unexplained.len()
     );
-    // Neither side of the comparison is rare, and each difference in the list exists.
+    // Accepted, rejected, ambiguous and unambiguous documents are all frequent, and all listed
+    // differences occur.
     assert!(accepted > 10_000 && refused > 5_000 && ambiguous > 1_000 && agreed > 10_000);
     for reason in ALL {
         assert!(differences.contains_key(&reason), "{reason:?}");
     }
 }
 
-/// Numbers are equal as float64, which is what Go reads where the type does not say more.
+/// Returns whether two values are equal. Numbers are compared as float64, which Go uses for values of
+/// arbitrary type.
 fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),
@@ -132,7 +135,8 @@ fn same(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// Whether facts are the same but for what a last `null` does to `created`, `data` and `config`.
+/// Returns whether facts are equal, except for the effect of a last `null` on `created`, `data` and
+/// `config`.
 fn same_but_null(go: &Value, ours: &Value) -> bool {
     match (go, ours) {
         (Value::Array(go), Value::Array(ours)) => {
@@ -150,7 +154,7 @@ fn same_but_null(go: &Value, ours: &Value) -> bool {
     }
 }
 
-/// Whether all parts of a value are empty.
+/// Returns whether all parts of a value are empty.
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Array(array) => array.is_empty(),
@@ -201,7 +205,7 @@ fn reason(go: &Result<Value, &str>, ours: &Ours) -> Option<Reason> {
     }
 }
 
-/// Documents that chance does not make.
+/// Returns documents that the generator does not produce.
 fn fixed_cases() -> Vec<(&'static str, Vec<u8>)> {
     let nested = |depth: usize| [vec![b'['; depth], vec![b']'; depth]].concat();
     let unknown = |depth| [b"{\"unknown\":".as_slice(), &nested(depth), b"}"].concat();
@@ -276,7 +280,7 @@ fn fixed_cases() -> Vec<(&'static str, Vec<u8>)> {
     cases
 }
 
-/// The answers of the program in Go, a line each.
+/// Returns the answers of the Go program, one line for each document.
 fn ask_go(cases: &[(&str, Vec<u8>)]) -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("main.go"), include_str!("oracle.go")).unwrap();

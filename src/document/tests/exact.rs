@@ -1,12 +1,12 @@
-//! A reader that is not Go's: it takes names as they are written and, of a name that occurs twice, the last
-//! value. Python and jq read like this.
+//! A reader that does not follow Go's rules: names must match exactly, and if a name occurs twice, the
+//! last value is used. Python and jq read documents like this.
 
 use serde_json::Value;
 
 use super::generator::{DOCUMENTS, Shape};
 
-/// The document as such a reader sees it, without the members that it does not know. `None` if `serde_json`
-/// refuses it.
+/// Returns the document as such a reader sees it, without unknown members, or `None` if `serde_json`
+/// rejects it.
 pub(super) fn as_exact_reader(kind: &str, bytes: &[u8]) -> Option<Vec<u8>> {
     let mut value: Value = serde_json::from_slice(bytes).ok()?;
     let (_, shape) = DOCUMENTS.iter().find(|(name, _)| *name == kind)?;

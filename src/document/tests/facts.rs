@@ -1,4 +1,4 @@
-//! What is read of a document, in the form that the program in Go prints.
+//! The facts that imgfs reads from a document, in the form that the Go program prints.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -44,7 +44,7 @@ struct Marker {
 
 type Facts = Result<(Value, Vec<Ambiguity>), JsonError>;
 
-/// Reads a document of the kind and gives its facts.
+/// Reads a document of this kind and returns its facts.
 pub(super) fn facts(kind: &str, bytes: &[u8]) -> Facts {
     match kind {
         "index" => of(bytes, of_index),

@@ -1,8 +1,8 @@
-//! Makes random documents of images: valid ones, and mutations of them.
+//! A generator of random documents of images: valid ones, and mutations of them.
 
 use Shape::{Bool, Date, Digest, Integer, List, Map, Object, Text};
 
-/// What a value has to be.
+/// The type of a value.
 #[derive(Clone, Copy)]
 pub(super) enum Shape {
     Text,
@@ -44,7 +44,7 @@ const HISTORY: Shape = Object(&[
     ("empty_layer", Bool),
 ]);
 
-/// The documents, by the names that the program in Go knows them by.
+/// The kinds of documents, with the names that the Go program uses.
 pub(super) const DOCUMENTS: &[(&str, Shape)] = &[
     (
         "index",
@@ -143,7 +143,7 @@ const TEXT_PIECES: &[&[u8]] = &[
     b"{",
     b"],",
 ];
-/// Pieces that are replaced or refused.
+/// Pieces of text that readers replace or reject.
 const ODD_PIECES: &[&[u8]] = &[
     b"\\ud800",
     b"\\udc00x",
@@ -246,7 +246,7 @@ const ODD_DIGESTS: &[&str] = &[
     "\"a\"",
 ];
 
-/// A generator of documents: the same seed gives the same document.
+/// A generator of documents. The same seed gives the same document.
 pub(super) struct Generator {
     state: u64,
     /// One value in this many is mutated.
@@ -261,7 +261,7 @@ impl Generator {
             rarity: 0,
             text: Vec::new(),
         };
-        // The first numbers of seeds that are close are close, too.
+        // Seeds that are close have similar first numbers, so skip some.
         for _ in 0..8 {
             generator.next(2);
         }
@@ -286,7 +286,7 @@ impl Generator {
         self.next(self.rarity) == 0
     }
 
-    /// The name of a kind of document, and one of the kind.
+    /// Returns the name of a kind of document, and a document of this kind.
     pub(super) fn document(&mut self) -> (&'static str, Vec<u8>) {
         let (name, shape) = self.pick(DOCUMENTS);
         self.space();
@@ -434,7 +434,7 @@ impl Generator {
         self.push("}");
     }
 
-    /// Writes a member of the object whose members begin at `start`. Returns where it begins.
+    /// Writes a member of the object whose members begin at `start`. Returns the offset of the member.
     fn member(&mut self, start: usize, name: &str, shape: Shape) -> usize {
         self.push(if self.text.len() > start { "," } else { "" });
         self.space();

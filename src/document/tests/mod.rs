@@ -1,4 +1,4 @@
-//! Tests: rules of Go one by one, and random documents that a program in Go reads too.
+//! Tests of Go's rules one by one, and a comparison with a Go program on random documents.
 
 mod differential;
 mod exact;

@@ -1,7 +1,7 @@
-// Reads documents as Go's encoding/json does and prints what it read.
+// Reads documents with Go's encoding/json and prints the results.
 //
-// Standard input: for each document a line "KIND LENGTH", then LENGTH bytes and a newline. Standard output:
-// for each document a line "ok FACTS" (one JSON value) or "error TEXT".
+// Standard input has, for each document, a line "KIND LENGTH", then LENGTH bytes and a newline. Standard
+// output has, for each document, a line "ok FACTS" (one JSON value) or "error TEXT".
 //
 // The structs are those of the OCI image-spec (specs-go) and of moby (image, api/types/container), with the
 // fields that imgfs reads and their neighbours. Facts leave out the difference between nil and empty.
@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// A time that keeps its text. It is refused where time.Time is.
+// A time that keeps its text. It is rejected if time.Time rejects it.
 type date string
 
 func (d *date) UnmarshalJSON(text []byte) error {

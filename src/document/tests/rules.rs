@@ -1,4 +1,4 @@
-//! Each rule of Go by itself, with values that follow from `encoding/json`'s documentation.
+//! Tests of single rules of Go. The expected values follow from the documentation of `encoding/json`.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -221,6 +221,7 @@ fn hostile_documents_cost_time_in_proportion_to_their_length() {
             assert!(document.ambiguities.len() <= 32);
         }
     }
-    // A second or two without optimisation; anything quadratic takes minutes to hours.
+    // This takes a second or two without optimization. A quadratic algorithm would take minutes to
+    // hours.
     assert!(start.elapsed() < Duration::from_secs(60));
 }

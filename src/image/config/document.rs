@@ -1,5 +1,5 @@
-//! The members of a config document that are used (OCI image-spec, config.md, "Properties"; moby,
-//! `api/types/container.Config`). Every member may be missing or null.
+//! The members of a config document that imgfs uses (OCI image-spec, config.md, "Properties"; moby,
+//! `api/types/container.Config`). Each member may be missing or null.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(super) struct Document {
     pub history: Vec<Line>,
 }
 
-/// Its `rootfs`.
+/// The member `rootfs`.
 #[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(default)]
 pub(super) struct RootFs {
@@ -30,7 +30,7 @@ pub(super) struct RootFs {
     pub diff_ids: Vec<String>,
 }
 
-/// A line of its `history`.
+/// A line of the member `history`.
 #[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(default)]
 pub(super) struct Line {
@@ -53,7 +53,7 @@ impl Line {
     }
 }
 
-/// Its `config`: what a container starts.
+/// The member `config`: the process that a container starts, and its environment.
 #[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(default, rename_all = "PascalCase")]
 pub(super) struct Container {
@@ -65,15 +65,15 @@ pub(super) struct Container {
     working_dir: String,
 }
 
-/// The members that Docker adds. Other readers do not know them, so that what is wrong with them stops
-/// nothing.
+/// The members that only Docker defines. Other readers ignore them, so an error in them is not an error
+/// of the document.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct DockerDocument {
     pub config: DockerContainer,
 }
 
-/// What Docker adds to `config`.
+/// Docker's additions to the member `config`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(super) struct DockerContainer {
@@ -89,7 +89,7 @@ struct Healthcheck {
 }
 
 impl Container {
-    /// What a container starts.
+    /// Returns what a container starts.
     pub(super) fn start(self, docker: &DockerContainer) -> Start {
         let some = |text: String| Some(text).filter(|text| !text.is_empty());
         Start {
@@ -116,7 +116,8 @@ impl DockerContainer {
                 };
                 [shell, command].concat()
             }
-            // NONE, and an empty list, which inherits a check that is in no config.
+            // `NONE`, or an empty list, which inherits the check of a base image that is not in the
+            // config.
             _ => Vec::new(),
         }
     }

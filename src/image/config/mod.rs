@@ -1,5 +1,5 @@
-//! An image's config: platform, history, diff_ids (OCI image-spec, config.md; Docker's is the same
-//! document).
+//! The config of an image: platform, history, diff_ids (OCI image-spec, config.md). Docker uses the same
+//! document.
 
 mod document;
 
@@ -7,77 +7,79 @@ use crate::blob::Digest;
 use crate::oci::{self, Platform};
 use document::{DockerDocument, Document, Line};
 
-/// Whether a time is one: Go writes the zero value of `time.Time` where there is none.
+/// Returns whether a time is set. Go writes the zero value of `time.Time` for a missing time.
 fn is_set(time: &str) -> bool {
     !time.starts_with("0001-01-01T00:00:00")
 }
 
-/// What imgfs uses of a config.
+/// The parts of a config that imgfs uses.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The platform that it declares.
+    /// The declared platform.
     pub platform: Platform,
-    /// When it was made, as RFC 3339 writes it.
+    /// The creation time in RFC 3339 format.
     pub created: Option<String>,
-    /// Digests of the decoded layers, the lowest first.
+    /// Digests of the decoded layers, lowest layer first.
     pub diff_ids: Vec<Digest>,
-    /// The history, the oldest line first.
+    /// The history, oldest line first.
     pub history: Vec<HistoryEntry>,
-    /// What is started when a container is, and as whom.
+    /// The process that a container starts, and its user.
     pub start: Start,
 }
 
-/// What a container of an image starts unless told otherwise (config.md, "config").
+/// The default process of a container (config.md, "config").
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Start {
-    /// The program and its first arguments.
+    /// The program, and its first arguments.
     pub entrypoint: Vec<String>,
-    /// The arguments that follow, or the program where there is no entrypoint.
+    /// The remaining arguments, or the program if there is no entrypoint.
     pub cmd: Vec<String>,
-    /// The environment, each `NAME=value`.
+    /// The environment, as `NAME=value` strings.
     pub env: Vec<String>,
-    /// `USER[:GROUP]`, by name or number; `None` is root.
+    /// `USER[:GROUP]`, by name or number. `None` means root.
     pub user: Option<String>,
-    /// The working directory; `None` is `/`.
+    /// The working directory. `None` means `/`.
     pub working_dir: Option<String>,
-    /// The command that tells whether the container is healthy, as an argument list; empty if there is
-    /// none. Docker's key `Healthcheck`, which OCI's config.md reserves; a `CMD-SHELL` check has the shell
-    /// of the config before it.
+    /// The command that checks whether the container is healthy, as an argument list; empty if there is
+    /// none. This is Docker's key `Healthcheck`, which OCI's config.md reserves. A `CMD-SHELL` check is
+    /// prefixed with the config's shell.
     pub healthcheck: Vec<String>,
-    /// Directories that a volume is mounted on.
+    /// Mount points of volumes.
     pub volumes: Vec<String>,
 }
 
 /// One line of the history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEntry {
-    /// The command that made it.
+    /// The command that created this layer or setting.
     pub created_by: Option<String>,
-    /// When that was, as RFC 3339 writes it.
+    /// The time of creation, in RFC 3339 format.
     pub created: Option<String>,
-    /// Who made it.
+    /// The author.
     pub author: Option<String>,
-    /// What was said of it.
+    /// The comment.
     pub comment: Option<String>,
-    /// Whether it made no layer.
+    /// Whether this line created no layer.
     pub empty_layer: bool,
 }
 
 impl Config {
-    /// Parses a config document. Docker and Podman accept one that names neither system nor machine, and
-    /// so does this; a document that has nothing of a config is refused.
+    /// Parses a config document. Like Docker and Podman, accepts a document that names neither an
+    /// operating system nor an architecture. Rejects a document that has none of the members of a
+    /// config.
     ///
     /// # Errors
-    /// What is wrong with it, for people.
+    /// Returns a description of the problem, for messages.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         Self::read("", bytes, &mut Vec::new())
     }
 
-    /// Parses a config document, see [`Config::parse`]. `name` is that of the document in `ambiguities`,
-    /// where the places are added at which other readers see something else.
+    /// Parses a config document, like [`Config::parse`], and adds descriptions of its ambiguous parts,
+    /// which other readers interpret differently, to `ambiguities`. They refer to the document as
+    /// `name`.
     ///
     /// # Errors
-    /// What is wrong with it, for people.
+    /// Returns a description of the problem, for messages.
     pub(crate) fn read(
         name: &str,
         bytes: &[u8],
@@ -109,8 +111,9 @@ impl Config {
         })
     }
 
-    /// The history line of each of `count` layers: lines that made no layer are left out. A history
-    /// of the wrong length says nothing certain, so then there are none.
+    /// Returns the history line (`created_by`) of each of `count` layers. Lines that created no layer
+    /// are skipped. If the history has a different number of layers, all results are `None`, because the
+    /// lines cannot be assigned.
     pub fn created_by(&self, count: usize) -> Vec<Option<String>> {
         let made: Vec<_> = self.history.iter().filter(|h| !h.empty_layer).collect();
         if made.len() != count {
@@ -119,7 +122,7 @@ impl Config {
         made.into_iter().map(|h| h.created_by.clone()).collect()
     }
 
-    /// Whether there is a history that does not fit `count` layers.
+    /// Returns whether there is a history whose number of layers is not `count`.
     pub fn history_mismatch(&self, count: usize) -> bool {
         let made = self.history.iter().filter(|h| !h.empty_layer).count();
         !self.history.is_empty() && made != count

@@ -9,18 +9,18 @@ use crate::image::files::Files;
 use crate::image::{ImageError, Reference};
 use crate::oci::{self, Listed, Nature, WalkError};
 
-/// Manifests that could be the one that is meant.
+/// The manifests from which one is chosen.
 pub(super) struct Candidates {
     pub manifests: Vec<Listed>,
-    /// Where two readers of the indexes on the way see different images, for people.
+    /// Parts of the indexes in which two readers see different images, for messages.
     pub ambiguities: Vec<String>,
-    /// An index that is not there.
+    /// The digest of an index that is missing.
     missing: Option<String>,
 }
 
 impl Candidates {
-    /// Gathers the manifests that `roots` lead to, each once for each of its roots. Attestations are left
-    /// out.
+    /// Collects the manifests that `roots` lead to, each at most once for each of its roots and
+    /// platforms. Attestations are left out.
     pub(super) fn collect(
         reference: &Reference,
         files: &Files,
@@ -41,7 +41,7 @@ impl Candidates {
         let mut seen = HashSet::new();
         let mut manifests = walk.manifests;
         manifests.retain(|m| !oci::is_attestation(&m.descriptor));
-        // Two entries for one manifest are one image, unless they name two platforms.
+        // Two entries for the same manifest are one image, unless they name two platforms.
         manifests.retain(|m| {
             let platform = oci::declared_platform(&m.descriptor).map(|p| p.to_string());
             seen.insert((m.root, m.descriptor.digest().to_string(), platform))
@@ -53,10 +53,11 @@ impl Candidates {
         })
     }
 
-    /// What they are together: an image if there is one among them.
+    /// Returns the nature of the candidates as a whole: an image if at least one of them is an image.
     ///
     /// # Errors
-    /// If none is there, or the only one cannot be read.
+    /// If everything that the roots lead to is missing, or if there is no image and a manifest cannot be
+    /// read.
     pub(super) fn nature(self, reference: &Reference, files: &Files) -> Result<Nature, ImageError> {
         let mut natures = Vec::new();
         let mut failed = None;
@@ -85,18 +86,18 @@ impl Candidates {
         }
     }
 
-    /// A document that is not there: an index, or the first of the manifests.
+    /// Returns the digest of a missing document: an index, or else the first manifest.
     fn first_missing(&self) -> Option<String> {
         let manifest = self.manifests.first();
         let manifest = manifest.map(|m| m.descriptor.digest().to_string());
         self.missing.clone().or(manifest)
     }
 
-    /// The container images among them. Where there is only one manifest, it is returned as it is: reading
-    /// it tells more than that it is no image.
+    /// Keeps only the container images. A single manifest is kept unchecked: opening it later gives a
+    /// more precise error than that it is not an image.
     ///
     /// # Errors
-    /// If there is none, with what there is instead.
+    /// If there is no image. The error says what there is instead.
     pub(super) fn images(self, reference: &Reference, files: &Files) -> Result<Self, ImageError> {
         let image = reference.to_string();
         if self.manifests.is_empty() {
@@ -116,7 +117,7 @@ impl Candidates {
         let mut failed = None;
         for candidate in self.manifests {
             match nature_of(reference, files, &candidate.descriptor) {
-                // A manifest that is not there may be one of several platforms that was not copied.
+                // A missing manifest may belong to a platform that was not copied.
                 Ok(Some(Nature::Image) | None) => images.push(candidate),
                 Ok(Some(Nature::Referrer)) => referrers.push(candidate),
                 Ok(Some(Nature::Unreadable(_))) => unreadable.push(candidate),
@@ -128,7 +129,8 @@ impl Candidates {
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
-        // An image is preferred to one that is about it, and both to one that cannot be read.
+        // An image is preferred to one that refers to another image, and both to one that cannot be
+        // read.
         let mut tiers = [images, referrers, unreadable].into_iter();
         let found = tiers.find(|tier| !tier.is_empty());
         if let Some(error) = failed.filter(|_| found.is_none()) {
@@ -147,7 +149,7 @@ impl Candidates {
     }
 }
 
-/// What a manifest is; `None` if it is not there.
+/// Returns the nature of a manifest, or `None` if it is missing.
 pub(super) fn nature_of(
     reference: &Reference,
     files: &Files,
@@ -173,7 +175,7 @@ pub(super) fn nature_of(
     Ok(Some(Nature::of_manifest(&manifest)))
 }
 
-/// Whether the media type is too general to exclude a manifest.
+/// Returns whether the media type is so general that the blob may be a manifest.
 fn may_be_manifest(descriptor: &Descriptor) -> bool {
     let general = ["", "application/json", "application/octet-stream"];
     general.contains(&descriptor.media_type().as_ref())

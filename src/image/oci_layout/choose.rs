@@ -1,4 +1,4 @@
-//! Which manifest of a layout is meant: by name, then by platform.
+//! The choice of a manifest in a layout: by name, then by platform.
 
 use oci_spec::image::Descriptor;
 
@@ -10,10 +10,10 @@ use crate::image::{ImageError, Platform, Reference};
 use crate::oci::{Listed, names};
 use crate::store::short;
 
-/// The manifests of the one image that a reference means: those of its platforms.
+/// Returns the manifests of the one image that a reference means, one for each of its platforms.
 ///
 /// # Errors
-/// If there is no such image, or several could be meant.
+/// If there is no such image, or if the reference is ambiguous.
 pub(super) fn choose_images(
     reference: &Reference,
     files: &Files,
@@ -25,15 +25,16 @@ pub(super) fn choose_images(
         images.manifests = only_one(reference, images.manifests)?;
         return Ok(images);
     };
-    // What is wrong with one image of a layout does not concern another.
+    // Only the named entries are read, so that errors in other images of the layout do not matter.
     let named = named_roots(reference, files, roots, wanted)?;
     Candidates::collect(reference, files, &named)?.images(reference, files)
 }
 
-/// The entries of `index.json` with a name, else the manifests in their indexes with it.
+/// Returns the entries of `index.json` with a name, or if there are none, the manifests with that name
+/// in nested indexes.
 ///
 /// # Errors
-/// If there is none.
+/// If nothing has that name, or if an index cannot be read.
 pub(super) fn named_roots(
     reference: &Reference,
     files: &Files,
@@ -68,14 +69,14 @@ pub(super) fn named_roots(
     }
 }
 
-/// Whether an image of that digest, with those names, is the one that is wanted.
+/// Returns whether an image with this digest and these names is the wanted one.
 fn means(wanted: &str, digest: &str, names: &[String]) -> bool {
     digest == wanted || names.iter().any(|name| short(name) == short(wanted))
 }
 
-/// Refuses several images. `skopeo copy --all` writes one entry, and an index may be written flat: these
-/// are one image of several platforms. Entries with names of their own are several images, unless they
-/// all name the same manifest.
+/// Returns an error if there are several images. Entries with equal names, or without names, count as
+/// one image for several platforms: `skopeo copy --all` writes one entry, and an index may be written
+/// flat. Entries with different names are several images, unless all have the same manifest.
 fn only_one(reference: &Reference, images: Vec<Listed>) -> Result<Vec<Listed>, ImageError> {
     let mut roots: Vec<(usize, &[String])> = images
         .iter()
@@ -107,7 +108,7 @@ fn only_one(reference: &Reference, images: Vec<Listed>) -> Result<Vec<Listed>, I
     Ok(images)
 }
 
-/// The names of images, their digests where they have none, each once.
+/// Returns the names of images without duplicates. An image without a name is listed by its digest.
 fn listed_names(images: &[Listed]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for image in images {
@@ -120,17 +121,17 @@ fn listed_names(images: &[Listed]) -> Vec<String> {
     names
 }
 
-/// The manifest of the platform that is wanted, and whether there was no choice.
+/// Returns the manifest for the wanted platform, and whether it was the only one.
 ///
 /// # Errors
-/// If there is none of that platform.
+/// If there is no manifest for that platform.
 pub(super) fn choose_platform(
     reference: &Reference,
     files: &Files,
     mut images: Vec<Listed>,
     platform: Option<&Platform>,
 ) -> Result<(Listed, bool), ImageError> {
-    // An index may list platforms that were not copied with it.
+    // An index may list platforms that were not copied.
     let is_here = |image: &Listed| {
         digest_of(reference, &image.descriptor)
             .is_ok_and(|digest| files.contains(&blob_path(&digest)))

@@ -1,8 +1,8 @@
-//! OCI image layout (OCI image-spec, image-layout.md): `index.json` names manifests or further
-//! indexes, blobs lie under their digests. A directory and an archive are read alike.
+//! OCI image layout (OCI image-spec, image-layout.md): `index.json` lists manifests or further indexes,
+//! and blobs are stored under their digests. Directories and archives are read in the same way.
 //!
-//! `candidates.rs` gathers the manifests that `index.json` leads to, `choose.rs` decides which of them is
-//! meant, and `read.rs` reads its documents.
+//! `candidates.rs` collects the manifests that `index.json` leads to, `choose.rs` decides which of them
+//! is meant, and `read.rs` reads its documents.
 
 mod candidates;
 mod choose;
@@ -31,15 +31,15 @@ pub(crate) fn open(
     let manifests = std::mem::take(&mut found.manifests);
     let (chosen, single) = choose_platform(reference, files, manifests, platform)?;
     let image = found.read(reference, files, &chosen)?;
-    // Where there was a choice, the index has said what it is for.
+    // If there were several manifests, the platform was already checked by `choose_platform`.
     match single {
         true => image.on(platform),
         false => Ok(image),
     }
 }
 
-/// Opens an image of a layout for each of its platforms, in the order of its index. One that cannot
-/// be opened hides none of the others.
+/// Opens an image of a layout for each of its platforms, in index order. An image that cannot be opened
+/// does not affect the others.
 pub(crate) fn open_all(reference: &Reference, files: &Files) -> Result<Vec<Offer>, ImageError> {
     let mut found = find(reference, files)?;
     if found.manifests.len() == 1
@@ -69,10 +69,10 @@ pub(crate) fn open_all(reference: &Reference, files: &Files) -> Result<Vec<Offer
     Ok(offers)
 }
 
-/// Whether a layout has no image with layers.
+/// Returns whether no image of a layout has layers.
 ///
 /// # Errors
-/// If its documents cannot be read.
+/// If `index.json` or a nested index cannot be read.
 pub(crate) fn is_hollow(reference: &Reference, files: &Files) -> Result<bool, ImageError> {
     let root = root(reference, files)?;
     let candidates = Candidates::collect(reference, files, root.parsed.manifests())?;
@@ -83,7 +83,7 @@ pub(crate) fn is_hollow(reference: &Reference, files: &Files) -> Result<bool, Im
     Ok(!images.any(has_layers))
 }
 
-/// The descriptor of the manifest that a layout has for a platform.
+/// Returns the descriptor and the digest of the manifest in a layout for a platform.
 pub(crate) fn manifest_of(
     reference: &Reference,
     files: &Files,
@@ -95,11 +95,11 @@ pub(crate) fn manifest_of(
     Ok((chosen.descriptor, digest))
 }
 
-/// The entries of `index.json`. With a name, those that have it; else, the manifests in their indexes that
-/// have it.
+/// Returns the entries of `index.json`. If the reference has a name, returns the entries with that name,
+/// or if there are none, the manifests with that name in nested indexes.
 ///
 /// # Errors
-/// If none has the name, or a document cannot be read.
+/// If nothing has that name, or if a document cannot be read.
 pub(crate) fn roots(reference: &Reference, files: &Files) -> Result<Vec<Descriptor>, ImageError> {
     let parsed = root(reference, files)?.parsed;
     match &reference.name {
@@ -108,10 +108,10 @@ pub(crate) fn roots(reference: &Reference, files: &Files) -> Result<Vec<Descript
     }
 }
 
-/// What an entry of `index.json` is: see [`oci::Nature`]. An index with one image is an image.
+/// Returns the nature of an entry of `index.json`. An index that leads to an image is an image.
 ///
 /// # Errors
-/// If a document of it is missing or cannot be read.
+/// If a document that the entry leads to is missing or cannot be read.
 pub(crate) fn nature(
     reference: &Reference,
     files: &Files,
@@ -121,16 +121,16 @@ pub(crate) fn nature(
     candidates.nature(reference, files)
 }
 
-/// `index.json`, and the manifests of the image that is meant.
+/// `index.json`, and the manifests of the image that a reference means.
 struct Meant {
     index: Vec<u8>,
     manifests: Vec<Listed>,
-    /// Where two readers of the indexes see different images, for people.
+    /// Parts of the indexes in which two readers see different images, for messages.
     ambiguities: Vec<String>,
 }
 
 impl Meant {
-    /// Opens one of its manifests.
+    /// Opens one of the manifests.
     fn read(
         &self,
         reference: &Reference,
@@ -148,7 +148,7 @@ fn find(reference: &Reference, files: &Files) -> Result<Meant, ImageError> {
     let mut ambiguities = root.ambiguities;
     files.note_twice("index.json", &mut ambiguities);
     let meant = if let (Files::Store(store), Some(name)) = (files, &reference.name) {
-        // The store has its own rule for what a name means.
+        // Names in the store have rules of their own.
         let descriptor = store.find(name)?.descriptor;
         let candidates = Candidates::collect(reference, files, &[descriptor])?;
         candidates.images(reference, files)?
@@ -163,7 +163,7 @@ fn find(reference: &Reference, files: &Files) -> Result<Meant, ImageError> {
     })
 }
 
-/// `index.json`.
+/// The parsed `index.json`, its bytes, and the ambiguities in it.
 pub(crate) struct Root {
     pub bytes: Vec<u8>,
     pub parsed: ImageIndex,
@@ -173,7 +173,7 @@ pub(crate) struct Root {
 /// Reads `index.json`.
 ///
 /// # Errors
-/// If it is not there, or is not an index.
+/// If it is missing, or not an index.
 pub(crate) fn root(reference: &Reference, files: &Files) -> Result<Root, ImageError> {
     let bytes = files.document(reference, "index.json")?;
     let mut ambiguities = Vec::new();
@@ -185,7 +185,8 @@ pub(crate) fn root(reference: &Reference, files: &Files) -> Result<Root, ImageEr
     })
 }
 
-/// Reads a document of the image. Where other readers see something else in it is added to `ambiguities`.
+/// Parses a document of the image, and adds the ambiguous parts of it, which other readers interpret
+/// differently, to `ambiguities`.
 pub(super) fn parse<T: DeserializeOwned>(
     reference: &Reference,
     name: &str,

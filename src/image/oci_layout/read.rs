@@ -1,4 +1,4 @@
-//! The documents of one manifest, and where its layers are.
+//! Reads the documents of one manifest, and locates its layers.
 
 use oci_spec::image::{Descriptor, ImageManifest};
 
@@ -10,7 +10,7 @@ use crate::oci::{self, LayerFormat, Listed, Nature, is_config};
 /// Reads the documents of one manifest.
 ///
 /// # Errors
-/// If one is missing or damaged, or they are not those of a container image.
+/// If a document is missing or invalid, or is not that of a container image.
 pub(super) fn read(
     reference: &Reference,
     files: &Files,
@@ -59,7 +59,7 @@ pub(super) fn read(
     })
 }
 
-/// Refuses a manifest whose layers are not those of an image, by their media types.
+/// Returns an error if the layers, by their media types, are not those of an image that can be read.
 fn refuse_artifact(reference: &Reference, manifest: &ImageManifest) -> Result<(), ImageError> {
     let image = reference.to_string();
     match Nature::of_content(manifest) {
@@ -132,8 +132,8 @@ fn layers(
     Ok(layers)
 }
 
-/// The platform of a manifest: its descriptor names it, else its config does. `None` if neither does, or
-/// it is not an image.
+/// Returns the platform of a manifest, from its descriptor or else from its config. Returns `None` if it
+/// is not an image.
 pub(super) fn platform_of(
     reference: &Reference,
     files: &Files,

@@ -1,4 +1,5 @@
-//! Which of the manifests in a layout are checked: all, unless a name or a platform chooses.
+//! The choice of the manifests in a layout that are checked: all, unless a name or a platform selects
+//! some.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +8,7 @@ use crate::image::{ImageError, Platform, Reference};
 use crate::store::short;
 
 impl Layout {
-    /// Leaves what the name of a reference means, in the words of a mount.
+    /// Selects only the entries that the name of a reference means, by the same rules as for a mount.
     pub(super) fn choose_name(
         &mut self,
         reference: &Reference,
@@ -36,8 +37,8 @@ impl Layout {
         Ok(())
     }
 
-    /// Leaves the manifests that serve a platform best, and what is said about them. Of which platform
-    /// one is that cannot be read is not known, so it stays.
+    /// Selects only the manifests that match a platform best, and the attestations about them. A
+    /// manifest that cannot be read stays selected, because its platform is unknown.
     pub(super) fn choose_platform(
         &mut self,
         reference: &Reference,
@@ -90,7 +91,7 @@ impl Layout {
         Ok(())
     }
 
-    /// The platform of a manifest: its descriptor says it, else its config does.
+    /// Returns the platform of a manifest, from its descriptor or else from its config.
     pub(super) fn platform(&self, entry: &Entry) -> Option<Platform> {
         if let Some(platform) = &entry.link.platform {
             return Some(platform.clone());
@@ -103,12 +104,13 @@ impl Layout {
         self.manifest_of(entry).is_some_and(|m| m.image.is_none())
     }
 
-    /// The manifest that an entry refers to, if it could be read.
+    /// Returns the manifest that an entry refers to, if it could be read.
     pub(super) fn manifest_of(&self, entry: &Entry) -> Option<&super::layout::Manifest> {
         self.documents.get(entry.to?)?.manifest.as_ref()
     }
 
-    /// Leaves these entries of those that are selected, all that they lead to, and the way to them.
+    /// Restricts the selection to these entries, all entries that they lead to, and the entries on the
+    /// paths from the root to them.
     fn select(&mut self, chosen: Vec<usize>) {
         let mut wanted: HashSet<usize> = chosen.iter().copied().collect();
         let mut pending = chosen.clone();
@@ -133,7 +135,7 @@ impl Layout {
             let Some(from) = self.entries.get(number).map(|e| e.from) else {
                 continue;
             };
-            // All who refer to a document are dealt with at once.
+            // All entries that refer to a document are handled together.
             if way.insert(from) {
                 let referrers = referrers.get(&from).into_iter().flatten();
                 for &referrer in referrers {

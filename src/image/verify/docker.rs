@@ -1,5 +1,5 @@
-//! docker-archive: everything that `manifest.json` leads to. Its layers have no digest but that of their
-//! uncompressed bytes, in the config; the config has one where its name is one.
+//! docker-archive: checks everything that `manifest.json` leads to. Layers have no digest except that of
+//! their uncompressed bytes, in the config. The config has a digest if its name is one.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -53,7 +53,7 @@ impl Docker {
         }
     }
 
-    /// Leaves the image that the name of a reference means.
+    /// Selects only the image that the name of a reference means.
     pub(super) fn choose_name(&mut self, reference: &Reference) -> Result<(), ImageError> {
         let chosen = choose(reference, &self.items)?;
         let is_chosen = |item: &Item| std::ptr::eq(item, chosen);
@@ -61,7 +61,7 @@ impl Docker {
         Ok(())
     }
 
-    /// Leaves the images for a platform. One whose config cannot be read stays.
+    /// Selects only the images for a platform. An image whose config cannot be read stays selected.
     pub(super) fn choose_platform(
         &mut self,
         reference: &Reference,
@@ -87,7 +87,7 @@ impl Docker {
         })
     }
 
-    /// Notes all that the images refer to: it is not unreferenced.
+    /// Marks all files that the images refer to as used, so that they are not reported as unreferenced.
     pub(super) fn mark(&self, reader: &mut Reader<'_>) {
         reader.mark("repositories");
         for layer in self
@@ -101,7 +101,7 @@ impl Docker {
         reader.legacy = true;
     }
 
-    /// Turns what is selected into checks.
+    /// Adds checks of everything that is selected to the plan.
     pub(super) fn tell(&self, reader: &mut Reader<'_>, plan: &mut Plan) {
         plan.push(self.manifest.clone());
         let images = self.items.iter().zip(&self.configs).zip(&self.selected);
@@ -128,7 +128,8 @@ impl Docker {
                     number: Some(number),
                     ..part(Thing::Layer, path)
                 },
-                // The same file whatever it is called.
+                // A normalized path, so that a file is read only once even if its path is written in
+                // several ways.
                 path: Some(clean(path).unwrap_or_else(|| path.clone())),
                 expected: Expected {
                     digest: blob(path),
@@ -154,15 +155,15 @@ fn read_config(reader: &mut Reader<'_>, path: &str) -> ConfigRead {
     }
 }
 
-/// The digest that a path under `blobs` is.
+/// Returns the digest in a path of the form `blobs/ALGORITHM/HEX`.
 fn blob(path: &str) -> Option<Digest> {
     let path = clean(path)?;
     let (algorithm, hex) = path.strip_prefix("blobs/")?.split_once('/')?;
     format!("{algorithm}:{hex}").parse().ok()
 }
 
-/// The digest that the name of a config is: `blobs/sha256/HEX`, `HEX.json` of docker and podman,
-/// `sha256:HEX` of go-containerregistry.
+/// Returns the digest in the name of a config: `blobs/sha256/HEX`, `HEX.json` (docker and podman), or
+/// `sha256:HEX` (go-containerregistry).
 fn named(path: &str) -> Option<Digest> {
     let name = path.rsplit('/').next().unwrap_or_default();
     let hex = |name: &str| format!("sha256:{name}").parse().ok();

@@ -1,10 +1,10 @@
-//! OCI image layout: everything that `index.json` leads to, whatever is wrong on the way.
+//! OCI image layout: reads everything that `index.json` leads to, and continues after errors.
 //!
-//! First all documents are read, each once, into [`Layout`]: a document knows what it refers to, and each
-//! reference is an entry of its own, since two may say different things of the same blob. Then entries are
-//! selected (`choose.rs`), and those that are become checks (`tell.rs`). A document that does not match its digest is still
-//! followed: what it refers to may be sound. That also means that an index may lead to itself; since each
-//! document is followed once, nothing comes of it but the mismatch.
+//! First, all documents are read into [`Layout`], each only once. A document records its references as
+//! separate entries, because two references may make different claims about the same blob. Then entries
+//! are selected (`choose.rs`), and the selected ones become checks (`tell.rs`). References in a document
+//! that does not match its digest are followed as well, because the blobs may be intact. An index may
+//! therefore lead to itself. This does no harm, because each document is followed only once.
 
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -23,34 +23,34 @@ use crate::image::files::blob_path;
 use crate::oci::{self, MAX_DEPTH, Nature, is_config, is_index, is_manifest};
 use crate::store::original_of;
 
-/// The version of the layout in `oci-layout` (OCI image-spec, image-layout.md).
+/// The layout version in `oci-layout` (OCI image-spec, image-layout.md).
 const VERSION: &str = "1.0.0";
 
 /// All documents of a layout.
 pub(super) struct Layout {
-    /// `oci-layout`.
+    /// The check of `oci-layout`.
     pub marker: Check,
     pub entries: Vec<Entry>,
-    /// The first one is `index.json`.
+    /// The documents. The first one is `index.json`.
     pub documents: Vec<Read>,
     by_path: HashMap<String, usize>,
     configs: HashMap<String, Rc<ConfigRead>>,
 }
 
-/// A reference to a document.
+/// A reference from one document to another.
 pub(super) struct Entry {
     pub link: Link,
     pub role: Role,
-    /// The document that refers to it.
+    /// The number of the document that contains the reference.
     pub from: usize,
-    /// The document that it refers to, if it is one.
+    /// The number of the document that it refers to, if it was read.
     pub to: Option<usize>,
-    /// It may be missing.
+    /// Whether the blob may be missing.
     pub optional: bool,
     pub selected: bool,
 }
 
-/// What a reference takes a blob for.
+/// The kind of blob that a reference expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Index,
@@ -64,18 +64,18 @@ pub(super) struct Read {
     pub size: Option<u64>,
     pub digest: Option<Digest>,
     pub problems: Vec<Problem>,
-    /// The media type that it gives itself.
+    /// The media type that the document declares for itself.
     pub media_type: Option<String>,
-    /// What it refers to, by number.
+    /// The numbers of the entries for its references.
     pub entries: Vec<usize>,
     pub manifest: Option<Manifest>,
     depth: usize,
 }
 
-/// What a manifest refers to.
+/// The references of a manifest.
 pub(super) struct Manifest {
     pub config: Link,
-    /// Its config, if it is that of an image.
+    /// The config, if it is that of an image.
     pub image: Option<Rc<ConfigRead>>,
     pub layers: Vec<Link>,
 }
@@ -87,7 +87,7 @@ pub(super) struct ConfigRead {
     pub summary: Result<Summary, Problem>,
 }
 
-/// The member that tells a layout (image-layout.md, "oci-layout file").
+/// The content of the `oci-layout` file (image-layout.md, "oci-layout file").
 #[derive(Deserialize)]
 struct Marker {
     #[serde(rename = "imageLayoutVersion")]
@@ -107,14 +107,14 @@ impl Layout {
         let document = reader.document("index.json", None, ProblemId::MissingFile);
         let mut pending = VecDeque::new();
         layout.index(reader, document, 0, &mut pending);
-        // Breadth first: what lies nearer is followed before what is nested deeply.
+        // Breadth first, so that documents near the root are followed before deeply nested ones.
         while let Some(number) = pending.pop_front() {
             layout.follow(reader, number, &mut pending);
         }
         layout
     }
 
-    /// Takes in an index that was read, and gives its number.
+    /// Adds an index that was read, and returns its number.
     fn index(
         &mut self,
         reader: &mut Reader<'_>,
@@ -132,7 +132,7 @@ impl Layout {
             }
             reader.spend(index.manifests().len() + 1)?;
             let mut links = links(index.manifests());
-            // The store's entries for images of Docker name two forms of them.
+            // An entry of the store for a Docker image names two forms of the image.
             if depth == 0 && reader.is_store() {
                 let originals = index.manifests().iter().filter_map(original_of);
                 links.extend(originals.map(|original| (Link::new(&original), false)));
@@ -179,7 +179,7 @@ impl Layout {
         number
     }
 
-    /// The config of an image. Several manifests may have the same.
+    /// Reads the config of an image, unless another manifest with the same config was read before.
     fn config(&mut self, reader: &mut Reader<'_>, link: &Link) -> Option<Rc<ConfigRead>> {
         let path = link.path().filter(|_| is_config(&link.media_type))?;
         if let Some(known) = self.configs.get(&path) {
@@ -188,7 +188,7 @@ impl Layout {
         let named = link.digest.as_ref().ok();
         let document = reader.document(&path, named, ProblemId::MissingBlob);
         let summary = document.bytes.and_then(|bytes| summarise(reader, &bytes));
-        // Registries take anything as a config, of that type.
+        // Registries accept anything as a config with this media type.
         let vague = link.media_type == "application/octet-stream";
         let is_bad = |problem: &Problem| problem.id == ProblemId::BadDocument;
         if vague && summary.as_ref().is_err_and(is_bad) {
@@ -208,7 +208,7 @@ impl Layout {
         self.documents.len() - 1
     }
 
-    /// Notes what a document refers to, or why that is not known.
+    /// Records the references of a document, or the problem because of which they are unknown.
     fn refer(
         &mut self,
         from: usize,
@@ -238,7 +238,7 @@ impl Layout {
         }
     }
 
-    /// Reads what an entry refers to, unless that is known.
+    /// Reads the document that an entry refers to, unless it was read before.
     fn follow(&mut self, reader: &mut Reader<'_>, number: usize, pending: &mut VecDeque<usize>) {
         let Some(entry) = self.entries.get(number) else {
             return;
@@ -249,7 +249,7 @@ impl Layout {
         let Some(named) = named.filter(|_| role != Role::Opaque) else {
             return;
         };
-        // What one takes for an index and the other for a manifest is read as both.
+        // A blob that one entry expects to be an index and another a manifest is read as both.
         let key = format!("{} {named}", role == Role::Index);
         let to = match self.by_path.get(&key) {
             Some(known) => *known,
@@ -269,7 +269,8 @@ impl Layout {
         }
     }
 
-    /// Notes all that the documents refer to, whether or not it is selected: it is not unreferenced.
+    /// Marks all blobs that the documents refer to as used, so that they are not reported as
+    /// unreferenced. This includes entries that are not selected.
     pub(super) fn mark(&self, reader: &mut Reader<'_>) {
         let entries = self.entries.iter().map(|e| &e.link);
         let manifests = self.documents.iter().filter_map(|d| d.manifest.as_ref());
@@ -314,8 +315,8 @@ impl Read {
     }
 }
 
-/// The links of a document, and whether what they lead to may be missing: who copies the platforms of an
-/// image need not copy what is said about them.
+/// Returns the links of a document, and for each whether its blob may be missing. Attestations may be
+/// missing, because tools that copy the platforms of an image need not copy them.
 fn links(descriptors: &[Descriptor]) -> Vec<(Link, bool)> {
     let links = descriptors.iter().map(Link::new);
     links
@@ -331,7 +332,7 @@ pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         .map_err(|detail| Problem::because(ProblemId::BadDocument, format!("it {detail}")))
 }
 
-/// What layers are compared with of a config.
+/// Returns the parts of a config with which layers are compared.
 pub(super) fn summarise(reader: &mut Reader<'_>, bytes: &[u8]) -> Result<Summary, Problem> {
     let config = Config::parse(bytes)
         .map_err(|detail| Problem::because(ProblemId::BadDocument, format!("it {detail}")))?;

@@ -1,4 +1,4 @@
-//! What a descriptor says of the blob that it refers to (OCI image-spec, descriptor.md).
+//! References to blobs, as recorded in descriptors (OCI image-spec, descriptor.md).
 
 use oci_spec::image::Descriptor;
 
@@ -12,17 +12,18 @@ use crate::oci::{self, REFERENCE_TYPE, annotation, declared_platform};
 #[derive(Debug)]
 pub(super) struct Link {
     pub media_type: String,
-    /// The digest, or what stands in its place.
+    /// The digest, or its text if it is not a valid digest.
     pub digest: Result<Digest, String>,
     pub size: u64,
     pub platform: Option<Platform>,
-    /// Names that its annotations give it.
+    /// The names in its annotations.
     pub names: Vec<String>,
-    /// It marks something that is said about an image: the digest of that, if it is given.
+    /// Set if it refers to an attestation, with the digest of the image that it is about if that is
+    /// given.
     pub attests: Option<Option<String>>,
-    /// Where else the blob is: it need not be here.
+    /// A URL from which the blob can be fetched. If there is one, the blob may be missing.
     pub elsewhere: Option<String>,
-    /// What is wrong with the copy that it carries.
+    /// The problem with the copy of the blob in the descriptor, if there is one.
     data: Option<Problem>,
 }
 
@@ -44,7 +45,7 @@ impl Link {
         }
     }
 
-    /// The digest as it stands there.
+    /// Returns the digest as written.
     pub(super) fn name(&self) -> String {
         match &self.digest {
             Ok(digest) => digest.to_string(),
@@ -52,12 +53,12 @@ impl Link {
         }
     }
 
-    /// Where the blob has to be.
+    /// Returns the path where the blob has to be.
     pub(super) fn path(&self) -> Option<String> {
         Some(blob_path(self.digest.as_ref().ok()?))
     }
 
-    /// What is wrong with the reference itself.
+    /// Returns the problems with the reference itself.
     pub(super) fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if self.digest.is_err() {
@@ -70,7 +71,7 @@ impl Link {
     }
 }
 
-/// A descriptor may carry the blob with it, and who reads that one must not get another one.
+/// Checks the copy of the blob in a descriptor, which readers may use instead of the blob.
 fn check_data(data: &str, digest: &Digest) -> Option<Problem> {
     let detail = match decode_base64(data) {
         None => "the copy in the descriptor is not base64",
@@ -82,10 +83,10 @@ fn check_data(data: &str, digest: &Digest) -> Option<Problem> {
     Some(Problem::because(ProblemId::DataMismatch, detail))
 }
 
-/// RFC 4648, section 4, with its padding.
+/// Decodes base64 with padding (RFC 4648, section 4).
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');
-    // At most two bytes of padding, which make whole groups of four.
+    // There are at most two bytes of padding, which complete the last group of four.
     if !text.len().is_multiple_of(4) || text.len() - digits.len() > 2 {
         return None;
     }
@@ -100,7 +101,7 @@ fn decode_base64(text: &str) -> Option<Vec<u8>> {
             b'/' => 63,
             _ => return None,
         };
-        // Never more than 14 bits are held.
+        // At most 14 bits are kept.
         held = (held << 6 | u32::from(value)) & 0x3fff;
         bits += 6;
         if bits >= 8 {

@@ -1,11 +1,12 @@
-//! Whether an image is what it says: everything that a reference leads to, read to its end and compared
-//! with what refers to it. Unlike [`super::open`], which stops at the first thing that is wrong, this
-//! goes on, and looks at every platform. Nothing is written, and nothing that was learned before is
-//! trusted.
+//! Verification of images: reads everything that a reference leads to completely, and compares it with
+//! the claims of the documents that refer to it. Unlike [`super::open`], which stops at the first error,
+//! this continues and checks all platforms. It writes nothing, and does not trust results of earlier
+//! runs.
 //!
-//! [`verify`] reads all documents first (`layout.rs`, `docker.rs`), through `reader.rs`, which knows why a
-//! file cannot be read and which files were asked for. They become a plan of checks (`plan.rs`); those of blobs
-//! wait until each blob was read once. The [`Report`] has all checks in a fixed order.
+//! [`verify`] first reads all documents (`layout.rs`, `docker.rs`) through `reader.rs`, which records
+//! why a file cannot be read and which files were requested. The documents are converted to a plan of
+//! checks (`plan.rs`). The checks of blobs are completed after each blob was read once. The [`Report`]
+//! lists all checks in a fixed order.
 
 mod choose;
 mod docker;
@@ -29,27 +30,27 @@ use layout::Layout;
 use plan::Plan;
 use reader::{Reader, Stray};
 
-/// Memory for what is decoded of an archive that is compressed itself, in bytes.
+/// Memory for decoded data of compressed archives, in bytes.
 const SPANS: usize = 64 << 20;
 
-/// How far the blobs are read. Told from several threads.
+/// The progress of reading blobs. Reported from several threads.
 #[derive(Clone, Copy, Debug)]
 pub enum Step<'a> {
-    /// These have to be read, so many bytes each.
+    /// The sizes in bytes of all blobs that will be read.
     Start(&'a [u64]),
-    /// So many bytes of one are read.
+    /// This many bytes of one blob have been read.
     At {
-        /// Its number in the list.
+        /// The index of the blob in the list.
         blob: usize,
-        /// How many bytes.
+        /// The number of bytes.
         position: u64,
     },
 }
 
-/// Checks an image: all of it, or what the name in `reference` and `platform` choose.
+/// Checks a whole image, or the parts that `platform` and the name in `reference` select.
 ///
 /// # Errors
-/// If there is no such image. What is wrong with one is part of the report.
+/// If there is no such image. Problems of an image are part of the report.
 pub fn verify(
     reference: &Reference,
     platform: Option<&Platform>,
@@ -84,7 +85,7 @@ pub fn verify(
     };
     let mut plan = Plan::default();
     if !(oci && wants_oci || docker && wants_docker) {
-        // What is missing may have been behind the damage.
+        // The missing file may be in the damaged part.
         let checks = damage.map(|check| vec![check]);
         return checks
             .map(|checks| Report { checks })
@@ -104,7 +105,7 @@ pub fn verify(
         .map(|docker| choose_in_docker(docker, reference, platform));
     let tells = |says: &Option<Result<(), ImageError>>| says.as_ref().is_some_and(Result::is_ok);
     let (tell_oci, tell_docker) = (tells(&oci_says), tells(&docker_says));
-    // Of an archive that is both, either may have what is wanted.
+    // If the archive has both formats, the wanted image may be in only one of them.
     if !tell_oci && !tell_docker {
         oci_says.or(docker_says).unwrap_or(Ok(()))?;
     }
@@ -122,7 +123,7 @@ pub fn verify(
     }
     drop((layout, docker));
     let mut checks = plan.run(&files, progress);
-    // The store has more than the one image, and files of its own.
+    // The store contains other images, and files of its own.
     if reference.transport != Transport::Store {
         checks.extend(strays(&reader));
     }
@@ -158,7 +159,7 @@ fn no_image(reference: &Reference) -> ImageError {
     }
 }
 
-/// What is wrong with an archive, if that is why it cannot be opened.
+/// Returns a check with the damage of an archive, if that is why it cannot be opened.
 fn damage(reference: &Reference, error: &ImageError) -> Option<Check> {
     let detail = match error {
         ImageError::Incomplete { detail, .. } => detail.clone(),
@@ -178,7 +179,7 @@ fn damage(reference: &Reference, error: &ImageError) -> Option<Check> {
     Some(check)
 }
 
-/// A member that is in an archive more than once: two readers may see two images.
+/// Creates the check of a path that occurs more than once in an archive: two readers may see two images.
 fn twice(path: &str) -> Check {
     let mut check = Check::new(Thing::File, path);
     let detail = "it is in the archive more than once; the last one was checked";
@@ -187,9 +188,9 @@ fn twice(path: &str) -> Check {
     check
 }
 
-/// What nothing refers to.
+/// Returns the files that nothing refers to.
 fn strays(reader: &Reader<'_>) -> Vec<Check> {
-    // Where something was not followed, that is not known.
+    // If some references were not followed, it is unknown which files are referenced.
     if reader.cut {
         return Vec::new();
     }

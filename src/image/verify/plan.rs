@@ -1,5 +1,6 @@
-//! What is to be checked, in the order in which it is told, and the blobs that have to be read for it:
-//! each once, however many refer to it, as many at a time as there are processors.
+//! The plan: all checks in the order of the report, and the blobs that have to be read for them. Each
+//! blob is read once, even if several entries refer to it. As many blobs are read in parallel as there
+//! are processors.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,7 +12,7 @@ use crate::image::files::Files;
 use crate::image::{Config, Platform};
 use crate::workers::in_parallel;
 
-/// What is to be checked.
+/// The checks and the blobs to read.
 #[derive(Default)]
 pub(super) struct Plan {
     checks: Vec<Check>,
@@ -28,7 +29,7 @@ struct Pending {
     expected: Expected,
 }
 
-/// What a blob has to be.
+/// The expected properties of a blob.
 #[derive(Default)]
 pub(super) struct Expected {
     pub size: Option<u64>,
@@ -37,7 +38,7 @@ pub(super) struct Expected {
     pub codec: Option<Codec>,
 }
 
-/// A blob to be read.
+/// A blob to read.
 struct Job {
     path: String,
     size: u64,
@@ -45,31 +46,31 @@ struct Job {
     diff_ids: Vec<Digest>,
 }
 
-/// The checks of an image's layers, and of its config.
+/// The checks of an image's layers and of its config.
 struct Layers {
     config: usize,
     layers: Vec<usize>,
     diff_ids: Vec<Digest>,
 }
 
-/// A layer of an image that is planned.
+/// A planned layer of an image.
 pub(super) struct Layer {
     pub check: Check,
-    /// Where its blob has to be; `None` if that cannot be told or it is not wanted.
+    /// The path of its blob. `None` if it is unknown or if the blob is not to be read.
     pub path: Option<String>,
     pub expected: Expected,
-    /// What is encrypted decodes to nothing.
+    /// Whether the diff_id cannot be checked, for instance because the layer is encrypted.
     pub opaque: bool,
-    /// Why it may be missing, if it may.
+    /// If the blob may be missing, the reason.
     pub elsewhere: Option<String>,
 }
 
-/// What layers are compared with of a config.
+/// The parts of a config with which layers are compared.
 #[derive(Debug)]
 pub(super) struct Summary {
     pub platform: Platform,
     pub diff_ids: Vec<Digest>,
-    /// How many lines of its history made a layer, if it has a history.
+    /// The number of history lines that created a layer, if there is a history.
     pub made: Option<usize>,
 }
 
@@ -85,18 +86,18 @@ impl Summary {
 }
 
 impl Plan {
-    /// Something that is checked already; gives its number.
+    /// Adds a completed check and returns its number.
     pub(super) fn push(&mut self, check: Check) -> usize {
         self.checks.push(check);
         self.checks.len() - 1
     }
 
-    /// The same for what may be.
+    /// Adds several completed checks.
     pub(super) fn extend(&mut self, checks: impl IntoIterator<Item = Check>) {
         self.checks.extend(checks);
     }
 
-    /// Something whose blob has to be read.
+    /// Adds a check for which a blob has to be read, and returns its number.
     pub(super) fn blob(&mut self, reader: &mut Reader<'_>, layer: Layer) -> usize {
         let Layer {
             mut check,
@@ -132,7 +133,7 @@ impl Plan {
         });
         if let (Some(job), Some(diff_id)) = (self.jobs.get_mut(job), &expected.diff_id) {
             let known = job.diff_ids.iter();
-            // One of each algorithm is enough to make a digest like it.
+            // One digest of each algorithm is enough: only the algorithm is used.
             if known.clone().all(|d| d.algorithm() != diff_id.algorithm()) {
                 job.diff_ids.push(diff_id.clone());
             }
@@ -146,7 +147,7 @@ impl Plan {
         check
     }
 
-    /// An image: its config, then its layers.
+    /// Adds the checks of an image: first its config, then its layers.
     pub(super) fn image(
         &mut self,
         reader: &mut Reader<'_>,
@@ -182,12 +183,12 @@ impl Plan {
         });
     }
 
-    /// Reads the blobs and finishes the checks.
+    /// Reads the blobs and completes the checks.
     pub(super) fn run(mut self, files: &Files, progress: &(dyn Fn(Step<'_>) + Sync)) -> Vec<Check> {
         let sizes: Vec<u64> = self.jobs.iter().map(|job| job.size).collect();
         progress(Step::Start(&sizes));
         let mut jobs: Vec<(usize, Job)> = self.jobs.drain(..).enumerate().collect();
-        // The largest first, so that none is left over at the end.
+        // Largest first, so that no thread starts with a large blob at the end.
         jobs.sort_by_key(|(_, job)| std::cmp::Reverse(job.size));
         let mut results = in_parallel(jobs, |(number, job)| {
             let mut at = |position| {
@@ -226,7 +227,7 @@ fn read(files: &Files, job: &Job, progress: &mut dyn FnMut(u64)) -> Result<Exami
     examined.map_err(|error| Problem::because(ProblemId::Unreadable, error.to_string()))
 }
 
-/// Compares a blob with what it has to be.
+/// Compares a blob with its expected properties.
 fn settle(check: &mut Check, expected: &Expected, found: &Result<Examined, Problem>) {
     let found = match found {
         Ok(found) => found,
@@ -276,8 +277,8 @@ fn settle(check: &mut Check, expected: &Expected, found: &Result<Examined, Probl
 }
 
 impl Layers {
-    /// Whether the layers are sound and the config describes none of them. With a single one it could
-    /// be either's fault.
+    /// Returns whether all layers are intact but the config has none of their diff_ids. With a single
+    /// layer, the error could be in either of them, so the result is `false`.
     fn is_of_another(&self, checks: &[Check]) -> bool {
         let layers = self.layers.iter().filter_map(|&n| checks.get(n));
         let decoded: Vec<(&Check, &Digest)> = layers

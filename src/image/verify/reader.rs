@@ -1,5 +1,5 @@
-//! The files of an image for who looks at each of them whatever the others are: why one cannot be read is
-//! part of the answer, and which were asked for is noted.
+//! Access to the files of an image for verification: if a file cannot be read, the reason is reported as
+//! a problem, and all requested files are recorded.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -15,32 +15,32 @@ use crate::image::archive::{Archive, clean};
 use crate::image::files::{Files, is_inside};
 use crate::oci::MAX_DOCUMENT;
 
-/// More files than this are not listed.
+/// The maximum number of files that are listed.
 const MAX_FILES: usize = 100_000;
 
-/// Descriptors, diff_ids and names of layers that are kept in memory, all documents together. The
-/// largest registries' images have some hundreds.
+/// The maximum number of descriptors, diff_ids and layer names of all documents together, which are held
+/// in memory. The images with the most references in registries have some hundreds.
 const MAX_REFERENCES: usize = 300_000;
 
 /// The files of an image.
 pub(super) struct Reader<'a> {
     files: &'a Files,
-    /// Paths of what something refers to.
+    /// Paths of referenced files.
     used: BTreeSet<Vec<u8>>,
     left: usize,
-    /// Whether something was not followed.
+    /// Whether some references were not followed.
     pub cut: bool,
-    /// Whether `json` and `VERSION` beside a layer belong to it, as in archives of old.
+    /// Whether `json` and `VERSION` next to a layer belong to it, as in archives of old Docker versions.
     pub legacy: bool,
 }
 
-/// What is at the place of a document.
+/// The result of reading a document.
 pub(super) struct Document {
-    /// Its length, if it is there.
+    /// Its length, if it exists.
     pub size: Option<u64>,
     /// Its digest, if it can be read.
     pub digest: Option<Digest>,
-    /// Its bytes, or why they are not to be had.
+    /// Its bytes, or the problem with it.
     pub bytes: Result<Vec<u8>, Problem>,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Document {
 pub(super) struct Stray {
     pub path: Vec<u8>,
     pub size: Option<u64>,
-    /// What it is, if it is not a plain file.
+    /// The kind of file, if it is not a regular file.
     pub what: Option<&'static str>,
 }
 
@@ -63,7 +63,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Notes that so many references are kept.
+    /// Counts references against the limit, and returns a problem if it is exceeded.
     pub(super) fn spend(&mut self, references: usize) -> Result<(), Problem> {
         match self.left.checked_sub(references) {
             Some(left) => self.left = left,
@@ -75,13 +75,13 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Something is not followed; so what it refers to is not known.
+    /// Records that some references are not followed, and returns the problem.
     pub(super) fn too_much(&mut self, detail: &str) -> Problem {
         self.cut = true;
         Problem::because(ProblemId::TooMuch, detail)
     }
 
-    /// Whether the image is in the store.
+    /// Returns whether the image is in the store.
     pub(super) fn is_store(&self) -> bool {
         matches!(self.files, Files::Store(_))
     }
@@ -90,10 +90,10 @@ impl<'a> Reader<'a> {
         self.files.contains(path)
     }
 
-    /// Notes that something refers to a file.
+    /// Marks a file as referenced.
     pub(super) fn mark(&mut self, path: &str) {
         self.used.extend(clean(path).map(String::into_bytes));
-        // Where a link leads belongs to it.
+        // The target of a link is referenced too.
         self.used.extend(self.real(path));
     }
 
@@ -105,7 +105,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Opens a file that something refers to. `missing` is the problem if it is not there.
+    /// Marks a file as referenced and opens it. `missing` is the kind of problem if it does not exist.
     pub(super) fn find(
         &mut self,
         path: &str,
@@ -115,7 +115,7 @@ impl<'a> Reader<'a> {
         look(self.files, path).map_err(|absent| absent.problem(missing))
     }
 
-    /// Reads a document; its digest is made like `named`.
+    /// Reads a document. Its digest is computed with the algorithm of `named`, or SHA-256.
     pub(super) fn document(
         &mut self,
         path: &str,
@@ -163,7 +163,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The files that nothing refers to, in the order of their paths, and whether those are all.
+    /// Returns the unreferenced files in the order of their paths, and whether the list is complete.
     pub(super) fn strays(&self) -> (Vec<Stray>, bool) {
         let (mut files, all) = match self.files {
             Files::Archive(archive) => (members(archive), true),
@@ -181,7 +181,7 @@ impl<'a> Reader<'a> {
         }
         let link = file.size.is_none();
         let path = std::str::from_utf8(&file.path).unwrap_or_default();
-        // Other names of what is used, as in archives of old.
+        // A link to a referenced file, as in archives of old Docker versions.
         if link
             && self
                 .real(path)
@@ -196,21 +196,21 @@ impl<'a> Reader<'a> {
         {
             return self.used.contains(&layer);
         }
-        // A directory that is a link, with what is used in it.
+        // A link to a directory that contains referenced files.
         let below = [&*file.path, b"/"].concat();
         let next = self.used.range(below.clone()..).next();
         link && next.is_some_and(|next| next.starts_with(&below))
     }
 }
 
-/// Where a path in a directory leads to in it.
+/// Resolves a path in a directory, and returns it relative to the directory.
 fn real(dir: &Path, path: &str) -> Option<Vec<u8>> {
     let real = fs::canonicalize(dir.join(path)).ok()?;
     let real = real.strip_prefix(fs::canonicalize(dir).ok()?).ok()?;
     Some(real.as_os_str().as_bytes().to_vec())
 }
 
-/// Why there is nothing to be read at some place.
+/// Why there is no readable file at a path.
 pub(super) enum Absent {
     Missing,
     NotAFile(String),
@@ -227,7 +227,7 @@ impl Absent {
     }
 }
 
-/// Opens a file of an image. What lies outside is not part of it, whatever leads there.
+/// Opens a file of an image. Files outside the image are not opened, even if a link points to them.
 pub(super) fn look(files: &Files, path: &str) -> Result<Arc<dyn ReadAt>, Absent> {
     let dir = match files {
         Files::Archive(archive) => return archive.get(path).ok_or(Absent::Missing),
@@ -252,7 +252,7 @@ pub(super) fn look(files: &Files, path: &str) -> Result<Arc<dyn ReadAt>, Absent>
         return Err(outside());
     }
     let kind = fs::metadata(&real).map_err(absent)?.file_type();
-    // A pipe would hang whoever opens it.
+    // Opening a named pipe would block.
     if let Some(what) = special(kind) {
         return Err(Absent::NotAFile(format!("it is {what}")));
     }
@@ -261,7 +261,7 @@ pub(super) fn look(files: &Files, path: &str) -> Result<Arc<dyn ReadAt>, Absent>
     Ok(Arc::new(source))
 }
 
-/// What something is that is not a plain file.
+/// Returns what kind of file this is, if it is not a regular file.
 fn special(kind: fs::FileType) -> Option<&'static str> {
     match kind {
         _ if kind.is_file() => None,
@@ -283,7 +283,8 @@ fn members(archive: &Archive) -> Vec<Stray> {
     members.map(stray).collect()
 }
 
-/// All below a directory that is not a directory itself. Links are not followed.
+/// Lists all files below a directory, without directories, and returns whether the list is complete.
+/// Links are not followed.
 fn walk(root: &Path) -> (Vec<Stray>, bool) {
     let mut found = Vec::new();
     let mut pending = vec![PathBuf::new()];

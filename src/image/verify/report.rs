@@ -1,47 +1,47 @@
-//! What was checked, and what is wrong with it.
+//! The report: all checks, and the problems found.
 
 use std::fmt;
 
 use crate::blob::Digest;
 use crate::image::Platform;
 
-/// What was found out about an image.
+/// The result of verifying an image.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// All that was checked, in the order in which one thing refers to the next; then what nothing
-    /// refers to, in the order of paths.
+    /// All checks. Each thing comes before the things that it refers to; unreferenced files come last,
+    /// in the order of their paths.
     pub checks: Vec<Check>,
 }
 
-/// One thing that was checked. A blob that several images share is checked for each of them.
+/// The check of one thing. A blob that several images share has a check for each of them.
 #[derive(Clone, Debug)]
 pub struct Check {
-    /// What it is, by what refers to it.
+    /// The kind of thing, according to the reference to it.
     pub thing: Thing,
-    /// Which of the layers it is, from 0.
+    /// The number of a layer, from 0.
     pub number: Option<usize>,
-    /// Its digest by what refers to it, or its path in the image.
+    /// Its digest according to the reference to it, or its path in the image.
     pub name: Vec<u8>,
     /// The name of the image that it belongs to.
     pub image: Option<String>,
     /// The platform of that image.
     pub platform: Option<Platform>,
-    /// Length of what is there, in bytes.
+    /// The actual length, in bytes.
     pub size: Option<u64>,
-    /// Digest of what is there.
+    /// The digest of the actual bytes.
     pub digest: Option<Digest>,
-    /// Digest of what that decodes to, where it was looked at.
+    /// The digest of the decoded bytes, if they were checked.
     pub diff_id: Option<Digest>,
-    /// Why it is there or is not, where that is no fault.
+    /// A note that is not a problem.
     pub note: Option<Note>,
-    /// What is wrong with it.
+    /// The problems found.
     pub problems: Vec<Problem>,
 }
 
-/// What a thing is.
+/// The kinds of things that are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Thing {
-    /// The archive as such.
+    /// The archive as a whole.
     Archive,
     /// `oci-layout`.
     Layout,
@@ -49,102 +49,102 @@ pub enum Thing {
     Index,
     /// The manifest of an image or of something else, or `manifest.json` of a docker-archive.
     Manifest,
-    /// A manifest that says something about an image.
+    /// A manifest with statements about an image.
     Attestation,
     /// The config of an image.
     Config,
     /// A layer of an image.
     Layer,
-    /// What belongs to something that is no image.
+    /// A blob that belongs to something other than an image.
     Blob,
-    /// A file of any other kind.
+    /// Any other file.
     File,
 }
 
-/// What is worth saying and no fault.
+/// A remark that is not a problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
     /// Nothing refers to it.
     Unreferenced(String),
-    /// It may be missing, and is.
+    /// It is missing, which is allowed.
     Absent(String),
-    /// It is there, with a peculiarity.
+    /// It exists, with a peculiarity.
     Remark(String),
 }
 
-/// How a check came out.
+/// The outcome of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// It is what it should be.
+    /// It has no problems.
     Ok,
-    /// It is not.
+    /// It has at least one problem.
     Bad,
-    /// Nothing refers to it, so nothing says what it should be.
+    /// Nothing refers to it, so there is nothing to compare it with.
     Unreferenced,
-    /// It may be missing, and is.
+    /// It is missing, which is allowed.
     Absent,
 }
 
-/// What is wrong with a thing.
+/// A problem with a thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// What kind of problem it is.
+    /// The kind of problem.
     pub id: ProblemId,
-    /// What should be there.
+    /// The expected value.
     pub expected: Option<String>,
-    /// What is there.
+    /// The actual value.
     pub found: Option<String>,
-    /// The rest, for people.
+    /// Further details, for messages.
     pub detail: Option<String>,
 }
 
 /// The kinds of problems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProblemId {
-    /// The archive ends early, or is damaged.
+    /// The archive is cut off or damaged.
     DamagedArchive,
-    /// The archive has several files of one name.
+    /// The archive has several files with the same path.
     DuplicateFile,
-    /// A file that has to be there is not.
+    /// A required file is missing.
     MissingFile,
-    /// A blob that a descriptor names is not there.
+    /// A blob that a descriptor names is missing.
     MissingBlob,
-    /// There is something else in its place: a pipe, a directory, a link that leads out of the image.
+    /// Something else is in its place: a pipe, a directory, a link that leads out of the image.
     NotAFile,
-    /// The system cannot read it.
+    /// The operating system cannot read it.
     Unreadable,
-    /// A descriptor names no digest that can be checked.
+    /// A descriptor has no valid digest.
     BadDigest,
-    /// It is not as long as the descriptor says.
+    /// Its length differs from that in the descriptor.
     SizeMismatch,
-    /// Its bytes are not those of the digest.
+    /// Its bytes do not match the digest.
     DigestMismatch,
-    /// A layer does not decode to what the config says.
+    /// The decoded bytes of a layer do not match the diff_id in the config.
     DiffIdMismatch,
     /// A layer cannot be decoded.
     Undecodable,
-    /// A layer is not a tar archive, by its media type: imgfs shows nothing of the image.
+    /// The media type of a layer is not that of a tar archive. imgfs cannot show the image.
     UnknownLayerFormat,
-    /// A media type is not that of what is there.
+    /// A media type does not match the actual format.
     MediaTypeMismatch,
     /// The index and the config name different platforms.
     PlatformMismatch,
-    /// There are not as many layers as diff_ids.
+    /// The number of layers differs from the number of diff_ids.
     LayerCountMismatch,
-    /// There are not as many layers as lines of the history that made one.
+    /// The number of layers differs from the number of history lines that created a layer.
     HistoryMismatch,
-    /// The config describes none of the layers.
+    /// The config has the diff_id of none of the layers.
     ConfigMismatch,
-    /// The copy that a descriptor carries with it is another one.
+    /// The copy of a blob in its descriptor differs from the blob.
     DataMismatch,
-    /// A document cannot be understood.
+    /// A document cannot be parsed.
     BadDocument,
-    /// There is more than any image has, and not all of it was looked at.
+    /// The image exceeds a limit, and was not checked completely.
     TooMuch,
 }
 
 impl Report {
-    /// How many checks came out in this way.
+    /// Returns the number of checks with this status.
     pub fn count(&self, status: Status) -> usize {
         self.checks.iter().filter(|c| c.status() == status).count()
     }
@@ -166,7 +166,7 @@ impl Check {
         }
     }
 
-    /// How it came out.
+    /// Returns the outcome.
     pub fn status(&self) -> Status {
         match &self.note {
             _ if !self.problems.is_empty() => Status::Bad,
@@ -176,7 +176,7 @@ impl Check {
         }
     }
 
-    /// Compares the thing with what a descriptor says of it.
+    /// Compares the thing with the size and the digest in a descriptor.
     pub(super) fn compare(&mut self, size: Option<u64>, digest: Option<&Digest>) {
         if let (Some(expected), Some(found)) = (size, self.size)
             && expected != found
@@ -242,7 +242,7 @@ impl fmt::Display for Problem {
 }
 
 impl ProblemId {
-    /// The name by which programs know it.
+    /// Returns the stable name, for programs.
     pub fn name(self) -> &'static str {
         match self {
             Self::DamagedArchive => "damaged-archive",
@@ -270,7 +270,7 @@ impl ProblemId {
 }
 
 impl Thing {
-    /// Its name in lines and in JSON.
+    /// Returns the name, as in text and JSON output.
     pub fn name(self) -> &'static str {
         match self {
             Self::Archive => "archive",
@@ -287,7 +287,7 @@ impl Thing {
 }
 
 impl Status {
-    /// Its name in JSON.
+    /// Returns the name, as in JSON output.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -299,7 +299,7 @@ impl Status {
 }
 
 impl Note {
-    /// The sentence.
+    /// Returns the text of the note.
     pub fn text(&self) -> &str {
         match self {
             Self::Unreferenced(text) | Self::Absent(text) | Self::Remark(text) => text,

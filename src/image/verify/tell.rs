@@ -1,4 +1,4 @@
-//! What was read of a layout as checks, in the order in which one thing refers to the next.
+//! Converts the documents of a layout to checks. Each thing comes before the things that it refers to.
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -12,14 +12,15 @@ use crate::blob::Codec;
 use crate::image::Platform;
 use crate::oci::{LayerFormat, is_index};
 
-/// Where a check stands.
+/// The layout, and what else is known about the archive.
 struct Context<'a> {
     layout: &'a Layout,
-    /// In the same archive, `manifest.json` says what the image is.
+    /// Whether the archive also has a `manifest.json`, which describes the image.
     docker: bool,
 }
 
-/// Turns what is selected of a layout into checks. `docker` says that there is a `manifest.json` too.
+/// Adds checks of the selected parts of a layout to the plan. `docker` means that there is also a
+/// `manifest.json`.
 pub(super) fn tell(layout: &Layout, reader: &mut Reader<'_>, plan: &mut Plan, docker: bool) {
     plan.push(layout.marker.clone());
     let context = Context { layout, docker };
@@ -28,8 +29,8 @@ pub(super) fn tell(layout: &Layout, reader: &mut Reader<'_>, plan: &mut Plan, do
         plan.push(context.root(index));
         pending.extend(index.entries.iter().rev().map(|&n| (n, None)));
     }
-    // An attestation is not checked as an image is. So a document that is told as one is told again if
-    // it is referred to as the other.
+    // Attestations and images are checked differently, so a document that is referred to as both gets
+    // checks as both.
     let mut told: HashSet<(usize, bool)> = HashSet::new();
     while let Some((number, name)) = pending.pop() {
         let Some(entry) = layout.entries.get(number).filter(|e| e.selected) else {
@@ -65,7 +66,7 @@ impl Context<'_> {
         check
     }
 
-    /// What an entry refers to.
+    /// Adds a check of the blob that an entry refers to.
     fn entry(
         &self,
         entry: &Entry,
@@ -133,12 +134,13 @@ impl Context<'_> {
         plan.push(check);
     }
 
-    /// Docker 25 and later write a manifest without layers for images that they did not pull.
+    /// Returns whether a manifest has no layers because the image is described in `manifest.json`:
+    /// Docker 25 and later write such manifests for images that they did not pull.
     fn is_hollow(&self, manifest: &Manifest) -> bool {
         self.docker && manifest.layers.is_empty() && manifest.image.is_some()
     }
 
-    /// What a manifest refers to.
+    /// Adds checks of the blobs that a manifest refers to.
     fn parts(
         &self,
         entry: &Entry,
@@ -194,7 +196,7 @@ fn of_link(thing: Thing, link: &Link) -> Check {
     check
 }
 
-/// A blob of which only size and digest are known.
+/// Creates the check of a blob of which only the size and the digest are known.
 fn opaque(check: Check, link: &Link) -> Layer {
     let elsewhere = link.elsewhere.as_ref();
     Layer {
@@ -228,7 +230,7 @@ fn config_platform(manifest: &Manifest) -> Option<&Platform> {
     Some(&summary.ok()?.platform)
 }
 
-/// Whether two platforms may be the same: a variant that one leaves out contradicts nothing.
+/// Returns whether two platforms may be equal. A missing variant is compatible with any variant.
 fn agree(a: &Platform, b: &Platform) -> bool {
     let variants = a.variant.as_ref().zip(b.variant.as_ref());
     a.os == b.os && a.arch == b.arch && variants.is_none_or(|(a, b)| a == b)

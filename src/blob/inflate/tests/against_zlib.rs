@@ -1,4 +1,4 @@
-//! The same bytes and the same verdict as zlib.
+//! Compares the decoder with zlib: the same bytes, and the same errors.
 
 use std::io::Write;
 
@@ -8,7 +8,7 @@ use proptest::sample::Index;
 
 use super::*;
 
-/// Compresses as raw deflate.
+/// Compresses bytes as raw deflate data.
 fn deflate(bytes: &[u8], level: u32) -> Vec<u8> {
     let compress = Compress::new(Compression::new(level), false);
     let mut encoder = flate2::write::ZlibEncoder::new_with_compress(Vec::new(), compress);
@@ -16,7 +16,8 @@ fn deflate(bytes: &[u8], level: u32) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// What zlib makes of raw deflate data: its bytes and how many it uses, or none if it is no such data.
+/// Decodes raw deflate data with zlib. Returns the bytes and how much input was used, or `None` if
+/// the data is invalid or ends early.
 fn zlib(data: &[u8]) -> Option<(Vec<u8>, usize)> {
     let mut zlib = Decompress::new(false);
     let mut out = Vec::with_capacity(1 << 16);
@@ -34,7 +35,7 @@ fn zlib(data: &[u8]) -> Option<(Vec<u8>, usize)> {
     }
 }
 
-/// Bytes in which there is something to find: runs, text, noise, and repetitions of all these.
+/// Compressible bytes: runs, text, noise, and repetitions of all these.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let part = prop_oneof![
         (any::<u8>(), 1..2000_usize).prop_map(|(byte, n)| vec![byte; n]),
@@ -62,7 +63,7 @@ proptest! {
         pieces in prop::collection::vec(prop_oneof![1..20_usize, 1..5000_usize], 1..20),
     ) {
         let data = deflate(&bytes, level);
-        // What follows is not touched.
+        // Bytes after the data are not used.
         let longer = [&data[..], b"behind"].concat();
         let mut pieces = pieces.into_iter().cycle();
         let (out, used) = inflate(&longer, || pieces.next().unwrap()).unwrap();
@@ -89,7 +90,8 @@ proptest! {
         prop_assert!(inflate(&data, || piece).ok() == zlib(&data));
     }
 
-    /// Most noise is refused in the head of a block, so half of it begins as a block with known codes.
+    /// Most noise is invalid in the head of a block, so half of it begins as a block with fixed
+    /// codes.
     #[test]
     fn the_same_verdict_on_noise(
         mut data in prop::collection::vec(any::<u8>(), 0..3000),
@@ -102,7 +104,7 @@ proptest! {
         prop_assert!(inflate(&data, || piece).ok() == zlib(&data));
     }
 
-    /// Before each block the window and the bits of the last byte are all that is needed to go on.
+    /// Before each block, the window and the bits of the last byte are enough to begin again.
     #[test]
     fn a_restart_before_every_block(
         bytes in bytes(),
@@ -110,7 +112,7 @@ proptest! {
         more in bytes(),
         piece in 1..5000_usize,
     ) {
-        // An empty block between the two, at least.
+        // At least an empty block lies between the two.
         let mut compress = Compress::new(Compression::new(level), false);
         let mut data = Vec::with_capacity(2 * (bytes.len() + more.len()) + 1000);
         let (sync, end) = (flate2::FlushCompress::Partial, flate2::FlushCompress::Finish);
@@ -135,7 +137,7 @@ proptest! {
                 let mut rest = Vec::new();
                 drain(&mut other, &data[at..], &mut || piece, Until::Buffer, &mut rest).unwrap();
                 prop_assert!(rest == all[out.len()..]);
-                // A wrong number of bits would show.
+                // With a wrong number of bits, the second decoder would fail.
                 step.stop = Stop::Buffer;
             }
             if step.stop == Stop::End {
@@ -147,7 +149,7 @@ proptest! {
     }
 }
 
-/// Much more than the buffer holds.
+/// Decodes much more than the buffer holds.
 #[test]
 fn megabytes_of_every_level() {
     let mut seed = 1_u64;

@@ -1,12 +1,12 @@
-//! A small encoder of deflate data with codes of any shape, by RFC 1951, 3.2.
+//! A small encoder of deflate data with codes of any shape, as in RFC 1951, 3.2.
 
 use std::ops::RangeInclusive;
 
-/// What a symbol or two of a block mean.
+/// A literal or a copy, which are one or two symbols in a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Op {
     Literal(u8),
-    /// As many bytes as the first says again, from as far back as the second says.
+    /// Length and distance, in bytes.
     Copy(usize, usize),
 }
 
@@ -17,15 +17,15 @@ pub(super) struct Lens {
     pub distances: Vec<u8>,
 }
 
-/// Bits, the first the lowest of the first byte.
+/// Writes bits from the lowest bit of each byte on.
 #[derive(Default)]
 pub(super) struct Writer {
     bytes: Vec<u8>,
-    /// How many bits of the last byte are used.
+    /// The number of bits of the last byte that are used.
     used: u32,
 }
 
-/// The lengths of copies that each symbol from 257 on stands for (the table of RFC 1951, 3.2.5).
+/// The lengths of copies of each symbol from 257 on (the table of RFC 1951, 3.2.5).
 fn lengths() -> Vec<RangeInclusive<usize>> {
     let mut ranges = vec![];
     let mut first = 3;
@@ -34,13 +34,13 @@ fn lengths() -> Vec<RangeInclusive<usize>> {
         ranges.push(first..=first + (1 << extra) - 1);
         first += 1 << extra;
     }
-    // 284 with all bits set would be 258, which has a symbol of its own.
+    // Symbol 284 with all extra bits set would be 258, which has a symbol of its own.
     ranges[27] = 227..=257;
     ranges.push(258..=258);
     ranges
 }
 
-/// The distances that each symbol stands for.
+/// The distances of each symbol.
 fn distances() -> Vec<RangeInclusive<usize>> {
     let mut ranges = vec![];
     let mut first = 1;
@@ -53,17 +53,17 @@ fn distances() -> Vec<RangeInclusive<usize>> {
     ranges
 }
 
-/// The symbol of a value, what is added to its first value, and how many bits that takes.
+/// Returns the symbol of a value, the value of its extra bits, and their number.
 fn symbol(ranges: &[RangeInclusive<usize>], value: usize) -> (usize, u32, u32) {
     let symbol = ranges.iter().position(|range| range.contains(&value));
-    let symbol = symbol.expect("a value that has a symbol");
+    let symbol = symbol.expect("every value has a symbol");
     let (first, last) = (*ranges[symbol].start(), *ranges[symbol].end());
-    // The range of 284 is one short of a power of two.
+    // The range of symbol 284 is one value short of a power of two.
     let extra = (last - first + 1).next_power_of_two().ilog2();
     (symbol, (value - first) as u32, extra)
 }
 
-/// The codes of these lengths: the algorithm of RFC 1951, 3.2.2, step by step.
+/// Returns the codes with these lengths, by the algorithm of RFC 1951, 3.2.2.
 fn codes(lens: &[u8]) -> Vec<u32> {
     let mut next = [0_u32; 17];
     for len in 1..=15 {
@@ -86,20 +86,20 @@ impl Writer {
                 self.bytes.push(0);
                 self.used = 0;
             }
-            let last = self.bytes.last_mut().expect("one was pushed");
+            let last = self.bytes.last_mut().expect("a byte was pushed");
             *last |= ((value >> bit & 1) as u8) << self.used;
             self.used += 1;
         }
     }
 
-    /// A code, of which the highest bit comes first.
+    /// Writes a code, from its highest bit on.
     fn code(&mut self, code: u32, len: u8) {
         for bit in (0..len).rev() {
             self.bits(code >> bit & 1, 1);
         }
     }
 
-    /// The head of a block with its own codes: each length is written with four bits.
+    /// Writes the head of a block with its own codes. Each length is written with four bits.
     fn head(&mut self, lens: &Lens) {
         self.bits(2, 2);
         self.bits(lens.litlens.len() as u32 - 257, 5);
@@ -115,14 +115,15 @@ impl Writer {
         }
     }
 
-    /// A block with codes of its own. What has no code is left out; what was written is told.
+    /// Writes a block with its own codes. Operations whose symbols have no code are left out. Returns
+    /// the operations that were written.
     pub(super) fn block(&mut self, last: bool, lens: &Lens, ops: &[Op]) -> Vec<Op> {
         self.bits(last.into(), 1);
         self.head(lens);
         self.body(lens, ops)
     }
 
-    /// A block with the codes of RFC 1951, 3.2.6.
+    /// Writes a block with the fixed codes of RFC 1951, 3.2.6.
     pub(super) fn fixed(&mut self, last: bool, ops: &[Op]) -> Vec<Op> {
         self.bits(last.into(), 1);
         self.bits(1, 2);
@@ -165,12 +166,12 @@ impl Writer {
         written
     }
 
-    /// A stored block.
+    /// Writes a stored block.
     pub(super) fn stored(&mut self, last: bool, bytes: &[u8]) {
         self.bits(last.into(), 1);
         self.bits(0, 2);
         self.used = 8;
-        let len = u16::try_from(bytes.len()).expect("no more than 64 KiB");
+        let len = u16::try_from(bytes.len()).expect("a stored block is shorter than 64 KiB");
         self.bytes.extend(len.to_le_bytes());
         self.bytes.extend((!len).to_le_bytes());
         self.bytes.extend(bytes);
@@ -181,7 +182,8 @@ impl Writer {
     }
 }
 
-/// What operations make of the bytes before; `None` where a copy would begin before the first.
+/// Applies operations to the bytes in `out`. Returns `None` if a copy would begin before the first
+/// byte.
 pub(super) fn apply(ops: &[Op], out: &mut Vec<u8>) -> Option<()> {
     for &op in ops {
         match op {

@@ -1,4 +1,4 @@
-//! The decoder against zlib and against streams that a small encoder writes by the RFC.
+//! Tests of the decoder against zlib, and with streams that a small encoder writes.
 
 mod against_zlib;
 mod encoder;
@@ -6,8 +6,8 @@ mod written;
 
 use super::{Inflater, Invalid, Step, Stop, Until};
 
-/// Decodes all of `data`, fed in pieces whose lengths `piece` tells; all its bytes and the number of
-/// bytes that it uses.
+/// Decodes all of `data` in pieces whose lengths `piece` returns. Returns the decoded bytes and the
+/// number of bytes used.
 fn inflate(data: &[u8], mut piece: impl FnMut() -> usize) -> Result<(Vec<u8>, usize), Wrong> {
     let mut inflater = Inflater::new();
     let mut out = Vec::new();
@@ -15,11 +15,11 @@ fn inflate(data: &[u8], mut piece: impl FnMut() -> usize) -> Result<(Vec<u8>, us
     Ok((out, used))
 }
 
-/// Why data could not be decoded.
+/// Why data cannot be decoded.
 #[derive(Debug, PartialEq, Eq)]
 enum Wrong {
     Invalid(Invalid),
-    /// It ends too early.
+    /// The data ends early.
     Short,
 }
 
@@ -29,8 +29,8 @@ impl From<Invalid> for Wrong {
     }
 }
 
-/// Decodes to the end of the data, or, if that is wanted, to the next block. Tells how many bytes were
-/// used.
+/// Decodes to the end of the data or, with [`Until::Block`], to the next block. Returns how many
+/// bytes were used.
 fn drain(
     inflater: &mut Inflater,
     data: &[u8],
@@ -49,7 +49,7 @@ fn drain(
         used += consumed;
         let ready = inflater.ready();
         out.extend_from_slice(&ready[ready.len() - produced..]);
-        // Now and then nobody takes what is there.
+        // Sometimes the output is not taken.
         if stop != Stop::Buffer || inflater.room() < 1000 || !out.len().is_multiple_of(3) {
             inflater.take(inflater.ready().len());
         }

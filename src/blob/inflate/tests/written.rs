@@ -1,12 +1,12 @@
-//! Streams of our own: blocks of every kind, with codes of every shape.
+//! Streams that the tests write themselves: blocks of every kind, with codes of every shape.
 
 use proptest::prelude::*;
 
 use super::encoder::{Lens, Op, Writer, apply};
 use super::*;
 
-/// Lengths of a code that is whole, of as many symbols as there are choices, and one more: each choice
-/// makes two of one. No code is longer than 15 bits.
+/// Returns the lengths of a complete code with at most one symbol more than there are choices. Each
+/// choice replaces a code by two that are one bit longer. No code is longer than 15 bits.
 fn whole(choices: &[prop::sample::Index]) -> Vec<u8> {
     let mut lens = vec![0_u8];
     for choice in choices {
@@ -19,7 +19,7 @@ fn whole(choices: &[prop::sample::Index]) -> Vec<u8> {
     lens
 }
 
-/// Gives lengths to some of `count` symbols, the last of them for sure.
+/// Assigns the lengths to some of `count` symbols, always including the last.
 fn spread(lens: &[u8], count: usize, places: &[prop::sample::Index]) -> Vec<u8> {
     let mut all = vec![0; count];
     let mut free: Vec<usize> = (0..count - 1).collect();
@@ -35,7 +35,7 @@ fn spread(lens: &[u8], count: usize, places: &[prop::sample::Index]) -> Vec<u8> 
 }
 
 prop_compose! {
-    /// Codes of a block. The symbol of its end has one.
+    /// The lengths of a block's codes. The symbol that ends the block always has a code.
     fn lens()(
         litlens in prop::collection::vec(any::<prop::sample::Index>(), 1..285),
         places in prop::collection::vec(any::<prop::sample::Index>(), 300),
@@ -44,7 +44,7 @@ prop_compose! {
     ) -> Lens {
         let all = spread(&whole(&litlens), 286, &places);
         let (end, mut litlens) = (all[285], all);
-        // The end of a block for sure, wherever the last symbol's length came from.
+        // The end of the block always has a code, which the last symbol had before.
         litlens[285] = litlens[256];
         litlens[256] = end;
         let whole = whole(&dists[..dists.len().min(count - 1)]);
@@ -65,7 +65,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// The operations that go no further back than to the first byte, from `before` bytes on.
+/// Keeps the operations that copy from no earlier than the first byte, after `before` bytes.
 fn possible(ops: Vec<Op>, mut before: usize) -> Vec<Op> {
     let keep = |op: &Op| match *op {
         Op::Literal(_) => {
@@ -82,8 +82,8 @@ fn possible(ops: Vec<Op>, mut before: usize) -> Vec<Op> {
 }
 
 proptest! {
-    /// Blocks with codes of all shapes, and between them blocks with the known ones, say what was
-    /// written, however they are cut.
+    /// Blocks with codes of all shapes, and between them blocks with fixed codes, decode to the bytes
+    /// that were written, in pieces of any size.
     #[test]
     fn codes_of_every_shape(
         blocks in prop::collection::vec((lens(), prop::collection::vec(op(), 0..400)), 1..4),
@@ -98,7 +98,8 @@ proptest! {
             let fixed = possible(ops.clone(), expected.len());
             prop_assert_eq!(&writer.fixed(false, &fixed), &fixed);
             prop_assert_eq!(apply(&fixed, &mut expected), Some(()));
-            // What has no code is left out, so what can be referred to is known only then.
+            // Operations without a code are left out, so only then is it known which copies are
+            // possible.
             let coded = writer_knows(&lens, ops);
             let ops = possible(coded, expected.len());
             let written = writer.block(nth + 1 == count, &lens, &ops);
@@ -115,12 +116,12 @@ proptest! {
     }
 }
 
-/// The operations that these codes can say.
+/// Returns the operations that these codes can express.
 fn writer_knows(lens: &Lens, ops: Vec<Op>) -> Vec<Op> {
     Writer::default().block(true, lens, &ops)
 }
 
-/// A stored block and one behind it, and what they decode to.
+/// Returns a stored block and a block after it, and the bytes that they decode to.
 fn after(bytes: Vec<u8>, lens: &Lens, ops: &[Op]) -> (Vec<u8>, Vec<u8>) {
     let mut writer = Writer::default();
     writer.stored(false, &bytes);
@@ -133,7 +134,7 @@ fn after(bytes: Vec<u8>, lens: &Lens, ops: &[Op]) -> (Vec<u8>, Vec<u8>) {
 #[test]
 fn the_longest_copies_from_furthest_back() {
     let mut litlens = vec![8; 286];
-    // 226 codes of 8 bits, 60 of 9.
+    // 226 codes of 8 bits, and 60 of 9 bits.
     litlens[..60].fill(9);
     let lens = Lens {
         litlens,
@@ -154,11 +155,10 @@ fn the_longest_copies_from_furthest_back() {
     }
 }
 
-/// Two literals, a length and a distance that are as many bits as there can be, where a piece ends
-/// anywhere in them.
+/// Two literals, a length and a distance with the most bits possible, where a piece can end anywhere.
 #[test]
 fn the_longest_symbols() {
-    // One symbol of each length, two of the greatest.
+    // One symbol of each length, and two of the greatest length.
     let chain: Vec<u8> = (1..=15).chain([15]).collect();
     let mut litlens = vec![0; 286];
     litlens[256] = 1;
@@ -184,7 +184,7 @@ fn the_longest_symbols() {
     }
 }
 
-/// What comes before the first byte cannot be copied: not of what another member left, either.
+/// Bytes before the first one cannot be copied, not even those of an earlier member.
 #[test]
 fn copies_from_before_the_first_byte_are_refused() {
     let lens = Lens {
@@ -229,7 +229,7 @@ fn what_is_no_deflate_data_is_told() {
     };
     let invalid = |what| Err(Wrong::Invalid(Invalid(what)));
     assert_eq!(block(&lens(&[1, 1], &[1, 1])), Ok(vec![]));
-    // As zlib has it: a code with one symbol, of one bit, and one with none are taken.
+    // As in zlib, a code with one symbol of one bit and a code without symbols are accepted.
     assert_eq!(block(&lens(&[1], &[1])), Ok(vec![]));
     assert_eq!(block(&lens(&[1], &[0])), Ok(vec![]));
     let few = invalid("a code has too few symbols");
@@ -257,22 +257,23 @@ fn what_is_no_deflate_data_is_told() {
     let many = invalid("a block lists too many symbols");
     assert_eq!(bits(&[(5, 3), (30, 5), (0, 9)]), many);
     assert_eq!(bits(&[(5, 3), (0, 5), (30, 5), (0, 4)]), many);
-    // The code of lengths has to be whole, also if it has one symbol, or none.
+    // The code of code lengths must be complete, even with one symbol or none.
     assert_eq!(bits(&[(5, 3), (0, 14), (1 << 9, 12), (0, 32)]), few);
     assert_eq!(bits(&[(5, 3), (0, 14), (0, 12), (0, 32)]), few);
-    // The code of lengths: 16 and 17 with one bit each; the first of them has nothing to repeat.
+    // The code of code lengths has 16 and 17 with one bit each. The first one has nothing to repeat.
     let repeats = [(5, 3), (0, 14), (1, 3), (1, 3), (0, 6), (0, 9)];
     assert_eq!(
         bits(&repeats),
         invalid("a block repeats a code length before the first one")
     );
-    // 17, eleven zeros each time, until there are too many.
+    // 17 repeats ten zeros each time, until there are too many lengths.
     let zeros: Vec<(u32, u32)> = [(5, 3), (0, 14), (1, 3), (1, 3), (0, 6)]
         .into_iter()
         .chain([(0b1111, 4); 30])
         .collect();
     assert_eq!(bits(&zeros), invalid("a block has too many lengths"));
-    // Fixed codes: 286 is no length, 30 no distance, the end of the block is seven zeros.
+    // Fixed codes: 286 is not a length, 30 is not a distance, and seven zeros are the end of the
+    // block.
     assert_eq!(bits(&[(3, 3), (0, 7)]), Ok(vec![]));
     let nothing = invalid("a code that has no meaning");
     assert_eq!(bits(&[(3, 3), (0b0110_0011, 8), (0, 32)]), nothing);
@@ -281,7 +282,7 @@ fn what_is_no_deflate_data_is_told() {
         bits(&[(3, 3), (0b100_0000, 7), (0b0_1111, 5), (0, 32)]),
         nowhere
     );
-    // The same where there is plenty of input, in the loop that takes it eight bytes at a time.
+    // The same checks with plenty of input, so that the fast loop runs.
     let zeros = [(0, 32); 9];
     let more = |head: &[(u32, u32)]| bits(&[head, &zeros].concat());
     assert_eq!(more(&[(3, 3), (0b0110_0011, 8)]), nothing);

@@ -71,10 +71,11 @@ fn nothing_takes_long_or_ends_the_process() {
     for script in scripts {
         for dialect in [Dialect::Bash, Dialect::Dash] {
             let taken = seconds(&script, dialect);
-            // Tests are built without optimization and share the machine.
+            // What takes quadratic time takes minutes. Tests are built without optimization and share the
+            // machine with others.
             let shown: String = script.chars().take(60).collect();
             eprintln!("{taken:?} {dialect:?} {shown:?}");
-            assert!(taken < Duration::from_secs(8), "{taken:?}: {shown:?}");
+            assert!(taken < Duration::from_secs(60), "{taken:?}: {shown:?}");
         }
     }
 }

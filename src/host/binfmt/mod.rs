@@ -359,7 +359,7 @@ fn write(what: &str, file: &str) -> String {
     format!("echo {what} > {DIR}/{file}")
 }
 
-fn mend(handler: &Handler, fault: Fault) -> String {
+fn fix_command(handler: &Handler, fault: Fault) -> String {
     let registered = || {
         let line = handler.registration()?;
         let remove = write("-1", &handler.name);
@@ -428,7 +428,7 @@ fn arch_check(host: &Host, binfmt: &Binfmt, arch: &str) -> Check {
         }
         Support::Broken(handler, fault) => {
             let found = format!("{}: {}", of(handler), fault.describe());
-            let check = Check::lacking(what, found, mend(handler, fault));
+            let check = Check::lacking(what, found, fix_command(handler, fault));
             (check, Some(handler))
         }
         Support::None => {

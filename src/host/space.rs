@@ -13,7 +13,7 @@ const LEAST: u64 = 256 << 20;
 
 /// The free space at a directory that exists or can be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Room {
+pub struct FreeSpace {
     /// The directory itself, or its nearest existing ancestor.
     pub dir: PathBuf,
     /// The number of bytes that this user may still write there.
@@ -22,7 +22,7 @@ pub struct Room {
     pub writable: bool,
 }
 
-impl Room {
+impl FreeSpace {
     /// Determines the free space at `path`, which need not exist.
     ///
     /// # Errors
@@ -70,8 +70,8 @@ pub(super) fn checks(host: &Host) -> Vec<Result<Check, LookError>> {
         ))];
     };
     let shown = path.display();
-    let room = match Room::at(path) {
-        Ok(room) => room,
+    let space = match FreeSpace::at(path) {
+        Ok(space) => space,
         Err(error) => {
             let what = shown.to_string();
             return vec![Err(LookError { what, error })];
@@ -83,29 +83,29 @@ pub(super) fn checks(host: &Host) -> Vec<Result<Check, LookError>> {
             error.to_string(),
             format!("chown -R \"$(id -u)\" {shown}; chmod -R go-w {shown}"),
         ),
-        Ok(_) if !room.writable => Check::lacking(
+        Ok(_) if !space.writable => Check::lacking(
             DIR,
-            format!("you have no permission to write to {}", room.dir.display()),
+            format!("you have no permission to write to {}", space.dir.display()),
             "export IMGFS_CACHE_DIR=\"$HOME/imgfs-cache\"",
         ),
         Ok(Some(_)) => Check::ok(DIR, shown.to_string()),
         Ok(None) => Check::ok(DIR, format!("{shown}, created when it is needed")),
     };
     let dir = dir.detail("path", path.to_string_lossy());
-    vec![Ok(dir), Ok(space(&room, host.cache_limit))]
+    vec![Ok(dir), Ok(space_check(&space, host.cache_limit))]
 }
 
-fn space(room: &Room, limit: u64) -> Check {
+fn space_check(space: &FreeSpace, limit: u64) -> Check {
     const WHAT: &str = "cache space";
     let mib = |bytes: u64| bytes >> 20;
-    let (dir, free) = (room.dir.display(), mib(room.free));
-    let check = match room.free {
+    let (dir, free) = (space.dir.display(), mib(space.free));
+    let check = match space.free {
         0..LEAST => Check::lacking(
             WHAT,
             format!("{free} MiB free in {dir}: too little to keep anything"),
             "imgfs cache clear",
         ),
-        _ if room.free < limit => Check::new(
+        _ if space.free < limit => Check::new(
             WHAT,
             Status::Note,
             format!(
@@ -116,7 +116,7 @@ fn space(room: &Room, limit: u64) -> Check {
         ),
         _ => Check::ok(WHAT, format!("{free} MiB free in {dir}")),
     };
-    check.detail("free", room.free.to_string())
+    check.detail("free", space.free.to_string())
 }
 
 #[cfg(test)]
@@ -124,23 +124,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn room_for_what_is_not_there_yet() {
+    fn space_below_a_directory_that_is_missing() {
         let dir = tempfile::tempdir().unwrap();
-        let room = Room::at(&dir.path().join("not/yet")).unwrap();
-        assert_eq!(room.dir, dir.path());
-        assert!(room.writable && room.free > 0);
+        let space = FreeSpace::at(&dir.path().join("not/yet")).unwrap();
+        assert_eq!(space.dir, dir.path());
+        assert!(space.writable && space.free > 0);
     }
 
     #[test]
     fn too_little_and_less_than_the_limit() {
         let status = |free| {
-            let room = Room {
+            let space = FreeSpace {
                 dir: "/c".into(),
                 free,
                 writable: true,
             };
-            let check = space(&room, 4 << 30);
-            assert_eq!(check.mend.is_some(), check.status == Status::Lacking);
+            let check = space_check(&space, 4 << 30);
+            assert_eq!(check.fix.is_some(), check.status == Status::Lacking);
             check.status
         };
         assert_eq!(status(LEAST - 1), Status::Lacking);
