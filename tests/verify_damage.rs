@@ -124,7 +124,7 @@ fn a_wrong_size() {
     assert_eq!(line["found"], size.to_string());
     // No file is that long.
     let tweak = |what: &str, value: &mut Value| match what {
-        "manifest" => value["config"]["size"] = (1u64 << 63).into(),
+        "manifest" => value["config"]["size"] = i64::MAX.into(),
         "entry" => value["size"] = 0.into(),
         _ => (),
     };
