@@ -19,6 +19,14 @@ pub(crate) fn is_manifest(media_type: &str) -> bool {
     )
 }
 
+/// Returns whether a media type is too general to tell an index from a manifest.
+pub(crate) fn is_general(media_type: &str) -> bool {
+    matches!(
+        media_type,
+        "" | "application/json" | "application/octet-stream"
+    )
+}
+
 /// Returns whether a media type may be that of an image's config. Some registries store configs as
 /// `application/octet-stream`.
 pub(crate) fn is_config(media_type: &str) -> bool {

@@ -17,7 +17,7 @@ pub(crate) use descriptor::{
     about, annotation, declared_platform, digest_of, is_attestation, names,
 };
 pub(crate) use json::{parse, read_into};
-pub(crate) use media_type::{LayerFormat, is_config, is_index, is_manifest};
+pub(crate) use media_type::{LayerFormat, is_config, is_general, is_index, is_manifest};
 pub(crate) use nature::Nature;
 pub use platform::{Platform, PlatformError};
 pub(crate) use walk::{Listed, WalkError, walk};

@@ -6,7 +6,9 @@ use oci_spec::image::{Descriptor, ImageIndex};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{MAX_DEPTH, MAX_MANIFESTS, digest_of, is_index, is_manifest, names, parse, read_into};
+use super::{
+    MAX_DEPTH, MAX_MANIFESTS, digest_of, is_general, is_index, is_manifest, names, parse, read_into,
+};
 use crate::blob::Digest;
 
 /// A manifest that an index leads to.
@@ -76,7 +78,7 @@ pub(crate) fn walk<E>(
             });
         }
         let media_type = entry.descriptor.media_type().as_ref();
-        if is_manifest(media_type) || !may_be_index(media_type) {
+        if is_manifest(media_type) || !(is_index(media_type) || is_general(media_type)) {
             found.manifests.push(entry);
             continue;
         }
@@ -112,13 +114,6 @@ fn listed(descriptor: &Descriptor, outer: &[String], root: usize) -> Listed {
         names: all,
         root,
     }
-}
-
-/// Returns whether a document with this media type may be an index: the type is that of an index or too
-/// general to exclude one.
-fn may_be_index(media_type: &str) -> bool {
-    let vague = ["", "application/json", "application/octet-stream"];
-    is_index(media_type) || vague.contains(&media_type)
 }
 
 /// Returns whether a document has the form of an index.

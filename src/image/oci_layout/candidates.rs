@@ -158,7 +158,8 @@ pub(super) fn nature_of(
     if let Some(nature) = Nature::of_descriptor(descriptor) {
         return Ok(Some(nature));
     }
-    if !oci::is_manifest(descriptor.media_type().as_ref()) && !may_be_manifest(descriptor) {
+    let media_type = descriptor.media_type().as_ref();
+    if !oci::is_manifest(media_type) && !oci::is_general(media_type) {
         let what = format!("an artifact ({})", descriptor.media_type());
         return Ok(Some(Nature::Artifact(what)));
     }
@@ -173,10 +174,4 @@ pub(super) fn nature_of(
         detail,
     })?;
     Ok(Some(Nature::of_manifest(&manifest)))
-}
-
-/// Returns whether the media type is so general that the blob may be a manifest.
-fn may_be_manifest(descriptor: &Descriptor) -> bool {
-    let general = ["", "application/json", "application/octet-stream"];
-    general.contains(&descriptor.media_type().as_ref())
 }
