@@ -90,7 +90,7 @@ fn a_docker_archive_keeps_its_image_id_and_layers() {
     assert_eq!(imgfs(&again, ["load", str(&archive)]), said);
 }
 
-/// No media type of a layer says xz, and few who read a layout know it: such layers are stored plain.
+/// No media type names xz, and few programs that read layouts know it: such layers are stored plain.
 #[test]
 fn xz_layers_of_a_docker_archive_are_stored_plain() {
     let place = Place::new();

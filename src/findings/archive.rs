@@ -32,7 +32,7 @@ pub fn check(image: &Image<'_>, drafts: &mut Drafts) {
     }
     for ambiguity in &image.declared.ambiguities {
         let hint =
-            "two readers see two images: save or build it again, and do not trust who made it";
+            "two readers see two images: save or build it again, and do not trust its origin";
         let text = (ambiguity.clone(), hint.to_owned());
         drafts.image(Id::AmbiguousArchive, Level::Warn, b"", None, text);
     }
@@ -62,7 +62,7 @@ fn of(problem: &Problem) -> Option<(Id, &'static str)> {
         ),
         ProblemKind::EscapingPath => (
             Id::EscapingPath,
-            "no path of a layer may lead out of its root: do not trust who made it",
+            "no path of a layer may lead out of its root: do not trust its origin",
         ),
         ProblemKind::MediaType { .. } => (
             Id::MediaTypeMismatch,
