@@ -1,6 +1,6 @@
 //! Merging, by hand: small stacks of layers, each with the files that the OCI image-spec (layer.md)
 //! prescribes, read through a real mount. The deciding sentence is above each case; "spec" is layer.md,
-//! "imgfs" is a rule of imgfs where the spec has none (docs/architecture.md, "Merging").
+//! "imgfs" is a rule of imgfs where the spec has none (docs/architecture/merge.md).
 
 mod common;
 
