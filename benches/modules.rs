@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use imgfs::blob::{Pass, ReadAt, SpanCache, SpanReader, SpanTable};
-use imgfs::cache::{CacheDir, Key, Kind, Writer};
+use imgfs::cache::{CacheDir, CacheKey, CacheKind, Writer};
 use imgfs::layer::{Data, Entry, EntryKind, LayerInput, Mtime, scan};
 use imgfs::open::{self, OpenOptions};
 use imgfs::tree::{Merger, Tree};
@@ -81,12 +81,16 @@ fn input(stored: &[u8]) -> LayerInput {
 }
 
 fn writer() -> Writer {
-    CacheDir::none().create(Kind::Layer).expect("disk space")
+    CacheDir::none()
+        .create(CacheKind::Layer)
+        .expect("disk space")
 }
 
 fn spans(pass: Pass) -> SpanTable {
     let writer = pass.finish().expect("the pass finishes").writer;
-    let file = writer.finish(&Key::layer("sha256:00")).expect("disk space");
+    let file = writer
+        .finish(&CacheKey::layer("sha256:00"))
+        .expect("disk space");
     SpanTable::of(&file.file)
 }
 
@@ -181,8 +185,8 @@ fn merged(layers: &[Vec<Entry>]) -> Tree {
     for entries in layers {
         merger.apply(Vec::new(), entries).expect("not too much");
     }
-    let writer = CacheDir::none().create(Kind::Tree).expect("a file");
-    let key = Key::tree(std::iter::empty());
+    let writer = CacheDir::none().create(CacheKind::Tree).expect("a file");
+    let key = CacheKey::tree(std::iter::empty());
     let written = merger.finish(writer, &key).expect("disk space");
     Tree::open(&written.file).expect("a tree")
 }

@@ -22,9 +22,9 @@ impl Pending {
 }
 
 /// Keeps one job counted until it is dropped.
-struct OnItsWay(Arc<Pending>);
+struct RunningJob(Arc<Pending>);
 
-impl Drop for OnItsWay {
+impl Drop for RunningJob {
     fn drop(&mut self) {
         *self.0.lock() -= 1;
         self.0.less.notify_all();
@@ -38,10 +38,10 @@ impl Background {
     /// If the thread cannot be created. The job is then dropped.
     pub(crate) fn run(&self, name: &str, job: impl FnOnce() + Send + 'static) -> io::Result<()> {
         *self.0.lock() += 1;
-        let on_its_way = OnItsWay(self.0.clone());
+        let running = RunningJob(self.0.clone());
         let job = move || {
             job();
-            drop(on_its_way);
+            drop(running);
         };
         let named = std::thread::Builder::new().name(name.to_owned());
         named.spawn(job).map(drop)
@@ -68,7 +68,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     #[test]
-    fn what_is_on_its_way_is_waited_for_also_if_it_panics() {
+    fn what_is_running_is_waited_for_also_if_it_panics() {
         let background = Background::default();
         assert!(background.wait(Duration::ZERO));
         let (free, held) = channel::<()>();

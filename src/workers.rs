@@ -122,12 +122,12 @@ pub(crate) fn in_parallel<J: Send, R: Send>(
     run: impl Fn(J) -> (bool, R) + Sync,
 ) -> Vec<R> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    so_many_at_a_time(threads, jobs, run)
+    with_threads(threads, jobs, run)
 }
 
 /// Like [`in_parallel`], but with a given number of threads: for jobs that wait more than they
 /// compute.
-pub(crate) fn so_many_at_a_time<J: Send, R: Send>(
+pub(crate) fn with_threads<J: Send, R: Send>(
     threads: usize,
     jobs: Vec<J>,
     run: impl Fn(J) -> (bool, R) + Sync,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use imgfs::blob::{Pass, ReadAt, SpanCache, SpanReader, SpanTable};
-use imgfs::cache::{CacheDir, Key, Kind};
+use imgfs::cache::{CacheDir, CacheKey, CacheKind};
 
 const MIB: usize = 1 << 20;
 
@@ -61,9 +61,9 @@ fn blob(plain: Vec<u8>, stored: Vec<u8>, dir: CacheDir) -> Blob {
         bytes: stored,
         read,
     });
-    let writer = dir.create(Kind::Layer).unwrap();
+    let writer = dir.create(CacheKind::Layer).unwrap();
     let pass = Pass::new(source.clone(), None, None, writer).unwrap();
-    let key = Key::layer("sha256:00");
+    let key = CacheKey::layer("sha256:00");
     let written = pass.finish().unwrap().writer.finish(&key).unwrap();
     let table = SpanTable::of(&written.file);
     assert_eq!(table.size(), plain.len() as u64);
@@ -105,11 +105,11 @@ impl Blob {
     }
 }
 
-/// Returns the cache files of spans that were written aside.
-fn asides(dir: &CacheDir) -> Vec<std::path::PathBuf> {
+/// Returns the cache files of spans in side files.
+fn side_files(dir: &CacheDir) -> Vec<std::path::PathBuf> {
     let files = dir.list().unwrap().into_iter();
-    let asides = files.filter(|file| file.kind == Kind::Aside);
-    asides.map(|file| file.path).collect()
+    let side_files = files.filter(|file| file.kind == CacheKind::SideFile);
+    side_files.map(|file| file.path).collect()
 }
 
 /// Waits for background jobs.
@@ -140,7 +140,7 @@ fn nothing_is_written_before_it_is_read_and_what_is_near_the_start_costs_little(
     let (_cache, reader) = blob.open(0);
     blob.check(&reader, 9 * MIB, 1000);
     assert!(
-        asides(&blob.dir).is_empty(),
+        side_files(&blob.dir).is_empty(),
         "not all of it was decoded yet"
     );
 }
@@ -166,10 +166,10 @@ fn many_readers_decode_it_once_and_the_next_mount_not_at_all() {
         }
     });
     wait_for("all is decoded and published", || {
-        asides(&blob.dir).len() == 1
+        side_files(&blob.dir).len() == 1
     });
-    assert!(cache.wait_until_kept(Duration::from_secs(60)));
-    // Before the stretch there is a span that can be decoded alone, 5 MiB of the 64.
+    assert!(cache.wait_until_published(Duration::from_secs(60)));
+    // Before the span run there is a span that can be decoded alone, 5 MiB of the 64.
     let first = blob.read();
     assert!(first >= blob.stored(), "{first}");
     drop((reader, cache));
@@ -202,11 +202,11 @@ fn what_is_damaged_on_disk_is_made_again_and_never_shown() {
         for at in (0..27 * MIB).step_by(MIB - 7) {
             blob.check(&reader, at, MIB - 7);
         }
-        wait_for("it is published", || !asides(&blob.dir).is_empty());
-        assert!(cache.wait_until_kept(Duration::from_secs(60)));
+        wait_for("it is published", || !side_files(&blob.dir).is_empty());
+        assert!(cache.wait_until_published(Duration::from_secs(60)));
     };
     read_all();
-    let path = asides(&blob.dir).remove(0);
+    let path = side_files(&blob.dir).remove(0);
     let good = std::fs::read(&path).unwrap();
     for at in [200, good.len() / 2, good.len() - 10] {
         let mut bad = good.clone();
@@ -280,7 +280,7 @@ fn a_byte_that_decodes_to_another_is_never_shown() {
 }
 
 #[test]
-fn short_stretches_make_no_files() {
+fn short_span_runs_make_no_side_files() {
     let temp = tempfile::tempdir().unwrap();
     let plain = sample(60 * MIB);
     let frames = plain.chunks(12 * MIB);
@@ -300,8 +300,8 @@ fn short_stretches_make_no_files() {
     for at in (0..59 * MIB).rev().step_by(5 * MIB + 1) {
         blob.check(&reader, at, 50_000);
     }
-    assert!(cache.wait_until_kept(Duration::from_secs(60)));
-    assert!(asides(&blob.dir).is_empty());
+    assert!(cache.wait_until_published(Duration::from_secs(60)));
+    assert!(side_files(&blob.dir).is_empty());
 }
 
 /// Windows of 128 MiB, as `zstd --long=27` makes them: only a few such decoders may be kept suspended.

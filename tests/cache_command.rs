@@ -12,7 +12,7 @@ use std::process::{Command, Output};
 use std::sync::Barrier;
 use std::time::{Duration, SystemTime};
 
-use imgfs::cache::{CacheDir, Key, Kind, State};
+use imgfs::cache::{CacheDir, CacheKey, CacheKind, FileState};
 use program::{Place, assert_says, fail, output, stderr, str, succeed};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::mount::{MountFlags, mount};
@@ -30,7 +30,7 @@ fn digest(n: u8) -> String {
 }
 
 /// Writes a file of at least that many bytes.
-fn write(dir: &CacheDir, key: &Key, len: usize) {
+fn write(dir: &CacheDir, key: &CacheKey, len: usize) {
     let mut writer = dir.create(key.kind()).unwrap();
     writer.section(1).unwrap();
     writer.append(&vec![7; len]).unwrap();
@@ -49,10 +49,10 @@ impl Cache {
         let dir = CacheDir::open(&place.join("cache/imgfs")).unwrap();
         let cache = Self { place, dir };
         for n in 1..=3 {
-            write(&cache.dir, &Key::layer(&digest(n)), 100_000);
+            write(&cache.dir, &CacheKey::layer(&digest(n)), 100_000);
             set_used(&cache.layer(n), u32::from(n) * DAY);
         }
-        let tree = Key::tree([digest(1), digest(2)].iter().map(String::as_str));
+        let tree = CacheKey::tree([digest(1), digest(2)].iter().map(String::as_str));
         write(&cache.dir, &tree, 10);
         cache
     }
@@ -376,7 +376,7 @@ fn a_mount_without_memory_for_spans_reads_the_same() {
 fn what_is_no_file_is_neither_followed_nor_waited_for() {
     let cache = Cache::new();
     let victim = cache.place.file("victim", "precious");
-    let key = Key::layer(&digest(9));
+    let key = CacheKey::layer(&digest(9));
     let path = cache.layer(9);
     let pipe = || mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
     let plants: [&dyn Fn(); 4] = [
@@ -418,7 +418,7 @@ fn what_is_no_file_is_neither_followed_nor_waited_for() {
 fn writers_at_once_leave_one_good_file() {
     const WRITERS: u8 = 8;
     let cache = Cache::new();
-    let key = Key::layer(&digest(77));
+    let key = CacheKey::layer(&digest(77));
     let start = Barrier::new(2 * usize::from(WRITERS));
     std::thread::scope(|scope| {
         for _ in 0..WRITERS {
@@ -428,7 +428,7 @@ fn writers_at_once_leave_one_good_file() {
                 start.wait();
                 for _ in 0..20 {
                     write(&dir, &key, 200_000);
-                    dir.clone().with_limit(1 << 30).make_room().unwrap();
+                    dir.clone().with_limit(1 << 30).evict().unwrap();
                 }
             });
             scope.spawn(|| {
@@ -446,7 +446,7 @@ fn writers_at_once_leave_one_good_file() {
     assert_eq!(cache.count(), 5);
     assert!(cache.dir.strays().unwrap().is_empty());
     let mut files = cache.dir.list().unwrap().into_iter();
-    assert!(files.all(|file| matches!(file.verify(), State::Sound)));
+    assert!(files.all(|file| matches!(file.verify(), FileState::Sound)));
 }
 
 /// A writer that dies leaves a file that is never used, and that is removed after a day.
@@ -454,12 +454,12 @@ fn writers_at_once_leave_one_good_file() {
 fn what_a_killed_writer_leaves_is_cleaned_up() {
     let cache = Cache::new();
     let begin = || {
-        let mut writer = cache.dir.create(Kind::Layer).unwrap();
+        let mut writer = cache.dir.create(CacheKind::Layer).unwrap();
         writer.section(1).unwrap();
         writer.append(&[7; 100_000]).unwrap();
         writer
     };
-    let key = Key::layer(&digest(9));
+    let key = CacheKey::layer(&digest(9));
     drop(begin());
     drop(begin().finish(&key).unwrap());
     assert!(
@@ -474,7 +474,7 @@ fn what_a_killed_writer_leaves_is_cleaned_up() {
     assert!(cache.dir.load(&key).is_none());
     let left = cache.dir.strays().unwrap();
     set_used(&left[0].path, 2 * DAY);
-    cache.dir.clone().with_limit(u64::MAX).make_room().unwrap();
+    cache.dir.clone().with_limit(u64::MAX).evict().unwrap();
     assert!(!left[0].path.exists() && left[1].path.exists());
     cache.run(&["clear"]);
     assert!(!left[1].path.exists());
@@ -485,21 +485,16 @@ fn the_least_recently_used_are_removed_first() {
     let cache = Cache::new();
     let size = fs::metadata(cache.layer(1)).unwrap().len();
     // A use makes the oldest of them the most recently used.
-    assert!(cache.dir.load(&Key::layer(&digest(3))).is_some());
+    assert!(cache.dir.load(&CacheKey::layer(&digest(3))).is_some());
     cache
         .dir
         .clone()
         .with_limit(2 * size + 1000)
-        .make_room()
+        .evict()
         .unwrap();
     let left = [1, 2, 3].map(|n| cache.layer(n).exists());
     assert_eq!(left, [true, false, true]);
-    cache
-        .dir
-        .clone()
-        .with_limit(size + 1000)
-        .make_room()
-        .unwrap();
+    cache.dir.clone().with_limit(size + 1000).evict().unwrap();
     let left = [1, 2, 3].map(|n| cache.layer(n).exists());
     assert_eq!(left, [false, false, true]);
 }
@@ -508,8 +503,8 @@ fn the_least_recently_used_are_removed_first() {
 #[test]
 fn a_file_that_is_cleared_while_it_is_written_is_still_read() {
     let cache = Cache::new();
-    let key = Key::layer(&digest(9));
-    let mut writer = cache.dir.create(Kind::Layer).unwrap();
+    let key = CacheKey::layer(&digest(9));
+    let mut writer = cache.dir.create(CacheKind::Layer).unwrap();
     writer.section(1).unwrap();
     writer.append(&[7; 1000]).unwrap();
     cache.run(&["clear"]);
@@ -520,7 +515,7 @@ fn a_file_that_is_cleared_while_it_is_written_is_still_read() {
     assert_eq!(cache.count(), 0);
     assert_eq!(file.part(1).get(999, 2), [7, 8]);
     // The same for the whole directory.
-    let mut writer = cache.dir.create(Kind::Layer).unwrap();
+    let mut writer = cache.dir.create(CacheKind::Layer).unwrap();
     writer.section(1).unwrap();
     fs::remove_dir_all(cache.place.join("cache/imgfs")).unwrap();
     writer.finish(&key).unwrap().publish().unwrap();
@@ -536,14 +531,14 @@ fn a_full_disk_is_left() {
     fs::create_dir(&disk).unwrap();
     mount("none", &disk, "tmpfs", MountFlags::empty(), c"size=512k").unwrap();
     let dir = CacheDir::open(&disk.join("cache")).unwrap();
-    let key = Key::layer(&digest(1));
+    let key = CacheKey::layer(&digest(1));
     write(&dir, &key, 100_000);
-    let mut writer = dir.create(Kind::Layer).unwrap();
+    let mut writer = dir.create(CacheKind::Layer).unwrap();
     writer.section(1).unwrap();
     for i in 0..500_000_u32 {
         writer.append(&i.to_le_bytes()).unwrap();
     }
-    let new = writer.finish(&Key::layer(&digest(2))).unwrap();
+    let new = writer.finish(&CacheKey::layer(&digest(2))).unwrap();
     let file = new.file.clone();
     assert!(file.verify());
     let part = file.part(1);
@@ -558,7 +553,7 @@ fn a_full_disk_is_left() {
     let fill = fs::write(disk.join("fill"), vec![0; 1 << 20]);
     assert!(fill.is_err());
     let dir = CacheDir::open(&disk.join("cache")).unwrap();
-    write(&dir, &Key::layer(&digest(3)), 200_000);
+    write(&dir, &CacheKey::layer(&digest(3)), 200_000);
     assert!(dir.load(&key).is_some());
 }
 
@@ -570,12 +565,12 @@ fn a_read_only_cache_is_used() {
     fs::create_dir(&disk).unwrap();
     mount("none", &disk, "tmpfs", MountFlags::empty(), None).unwrap();
     let path = disk.join("cache");
-    let key = Key::layer(&digest(1));
+    let key = CacheKey::layer(&digest(1));
     write(&CacheDir::open(&path).unwrap(), &key, 1000);
     rustix::mount::mount_remount(&disk, MountFlags::RDONLY, "").unwrap();
     let dir = CacheDir::open(&path).unwrap();
     assert!(dir.load(&key).is_some());
-    write(&dir, &Key::layer(&digest(2)), 1000);
+    write(&dir, &CacheKey::layer(&digest(2)), 1000);
     assert_eq!(dir.list().unwrap().len(), 1);
     let options = ["--cache-dir", str(&path)];
     place.mount(&options, place.image());

@@ -138,7 +138,7 @@ fn a_broken_platform_does_not_cost_the_others_their_layers() {
     assert_eq!(sizes, [&stored(0), &own(1), &own(2)]);
     for (_, opened) in &all[1..] {
         let opened = opened.as_ref().unwrap();
-        assert!(opened.wait_until_kept(std::time::Duration::from_secs(60)));
+        assert!(opened.wait_until_published(std::time::Duration::from_secs(60)));
     }
     let digest = sha256(&image(0).layers[0].0).parse().unwrap();
     assert!(LayerIndex::load(&cache, &digest).is_some());

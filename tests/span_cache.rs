@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use imgfs::blob::{Pass, ReadAt, SpanCache, SpanReader, SpanTable};
-use imgfs::cache::{CacheDir, Key, Kind};
+use imgfs::cache::{CacheDir, CacheKey, CacheKind};
 
 const MIB: usize = 1 << 20;
 
@@ -76,9 +76,9 @@ fn blob(len: usize, budget: usize) -> Blob {
         reads: AtomicUsize::new(0),
         begun: Mutex::default(),
     });
-    let writer = CacheDir::none().create(Kind::Layer).unwrap();
+    let writer = CacheDir::none().create(CacheKind::Layer).unwrap();
     let pass = Pass::new(source.clone(), None, None, writer).unwrap();
-    let key = Key::layer("sha256:00");
+    let key = CacheKey::layer("sha256:00");
     let written = pass.finish().unwrap().writer.finish(&key).unwrap();
     let spans = SpanTable::of(&written.file);
     source.watching.store(true, Ordering::SeqCst);

@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{Layer, OciImage, oci_dir, open_image};
-use imgfs::cache::{CacheDir, CacheFile, Key, Kind};
+use imgfs::cache::{CacheDir, CacheFile, CacheKey, CacheKind};
 use imgfs::open::OpenImage;
 use imgfs::tree::Tree;
 use imgfs::view::{ImageFs, Sidecars, ViewError};
@@ -132,12 +132,12 @@ fn sections(file: &Arc<CacheFile>) -> Vec<Vec<u8>> {
 }
 
 fn written(sections: &[Vec<u8>], dir: &CacheDir) -> imgfs::cache::Unpublished {
-    let mut writer = dir.create(Kind::Tree).unwrap();
+    let mut writer = dir.create(CacheKind::Tree).unwrap();
     for (id, section) in (1..).zip(sections) {
         writer.section(id).unwrap();
         writer.append(section).unwrap();
     }
-    writer.finish(&Key::tree(["t"].into_iter())).unwrap()
+    writer.finish(&CacheKey::tree(["t"].into_iter())).unwrap()
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_damaged_tree_answers_rightly_or_not_at_all() {
     let (_dir, mut image) = varied(3000);
     let temp = tempfile::tempdir().unwrap();
     let dir = CacheDir::open(temp.path()).unwrap();
-    let key = Key::tree(["t"].into_iter());
+    let key = CacheKey::tree(["t"].into_iter());
     let new = written(&sections(image.tree.file()), &dir);
     new.publish().unwrap();
     let good;

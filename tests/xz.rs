@@ -13,7 +13,7 @@ use common::{run_xz, xz};
 use imgfs::blob::{
     BlobError, Bytes, Codec, Pass, ReadAt, SpanCache, SpanReader, SpanTable, examine,
 };
-use imgfs::cache::{CacheDir, Key, Kind};
+use imgfs::cache::{CacheDir, CacheKey, CacheKind};
 
 const MIB: usize = 1 << 20;
 
@@ -75,14 +75,18 @@ fn open(stored: &[u8]) -> Result<Opened, BlobError> {
         bytes: stored.to_vec(),
         read: AtomicU64::new(0),
     });
-    let writer = CacheDir::none().create(Kind::Layer).unwrap();
+    let writer = CacheDir::none().create(CacheKind::Layer).unwrap();
     let mut pass = Pass::new(source.clone(), None, None, writer)?;
     let mut decoded = Vec::new();
     pass.read_to_end(&mut decoded)
         .map_err(|error| BlobError::from_io(error).unwrap())?;
     let result = pass.finish()?;
     assert_eq!(result.codec, Codec::Xz);
-    let file = result.writer.finish(&Key::layer("sha256:00")).unwrap().file;
+    let file = result
+        .writer
+        .finish(&CacheKey::layer("sha256:00"))
+        .unwrap()
+        .file;
     Ok(Opened {
         source,
         table: SpanTable::of(&file),

@@ -1,14 +1,14 @@
 //! The decoder of a first pass, for any codec.
 
-use super::cut::Cut;
 use super::gzip::GzipPass;
-use super::input::Input;
+use super::input::PassInput;
 use super::plain::PlainPass;
+use super::span_builder::SpanSink;
 use super::xz::XzPass;
 use super::zstd::ZstdPass;
 use super::{BlobError, Codec};
 
-/// Decodes an [`Input`] from front to back.
+/// Decodes an [`PassInput`] from front to back.
 pub(super) enum CodecPass {
     Plain(PlainPass),
     Gzip(Box<GzipPass>),
@@ -29,8 +29,8 @@ impl CodecPass {
     /// Discards the bytes that are ready and decodes the next ones. At the end there are none.
     pub(super) fn advance(
         &mut self,
-        input: &mut Input,
-        spans: &mut impl Cut,
+        input: &mut PassInput,
+        spans: &mut impl SpanSink,
     ) -> Result<(), BlobError> {
         match self {
             Self::Plain(plain) => plain.advance(input, spans),
@@ -50,7 +50,7 @@ impl CodecPass {
     }
 
     /// Returns the bytes that are ready. Those of an uncompressed blob are borrowed from the input.
-    pub(super) fn ready<'a>(&'a self, input: &'a Input) -> &'a [u8] {
+    pub(super) fn ready<'a>(&'a self, input: &'a PassInput) -> &'a [u8] {
         match self {
             Self::Plain(plain) => plain.ready(input),
             Self::Gzip(gzip) => gzip.ready(),

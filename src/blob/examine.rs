@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use super::codec_pass::CodecPass;
-use super::cut::Uncut;
-use super::input::Input;
+use super::input::PassInput;
+use super::span_builder::NoSpans;
 use super::{BlobError, Codec, Digest, Hasher, ReadAt};
 
 /// The digests and the compression of a blob.
@@ -39,7 +39,7 @@ pub fn examine(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Examined, BlobError> {
     let hasher = named.map_or_else(Hasher::sha256, Hasher::like);
-    let mut input = Input::new(source, Some(hasher));
+    let mut input = PassInput::new(source, Some(hasher));
     let codec = Codec::sniff(input.peek(super::codec::MAGIC_LEN)?);
     let stored = named.map_or("sha256", Digest::algorithm);
     let mut hashers = Hashers::like(diff_ids);
@@ -104,13 +104,13 @@ impl Hashers {
 /// Decodes the whole blob.
 fn decode(
     codec: Codec,
-    input: &mut Input,
+    input: &mut PassInput,
     hashers: &mut Hashers,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), BlobError> {
     let mut decoder = CodecPass::new(codec);
     loop {
-        decoder.advance(input, &mut Uncut)?;
+        decoder.advance(input, &mut NoSpans)?;
         let ready = decoder.ready(input);
         if ready.is_empty() {
             return Ok(());

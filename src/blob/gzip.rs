@@ -11,12 +11,12 @@ use std::io;
 use super::BlobError;
 use super::Codec;
 use super::ReadAt;
-use super::ahead::Ahead;
-use super::cut::Cut;
+use super::gzip_member::GzipMember;
 use super::inflate::{Stop, Until};
-use super::input::Input;
-use super::member::Member;
-use super::spans::Origin;
+use super::input::PassInput;
+use super::span_builder::SpanSink;
+use super::spans::SpanOrigin;
+use super::stored_buffer::StoredBuffer;
 
 /// Decoded bytes are handed on once there are this many. Otherwise a decoder that stops at each block
 /// would hand on small pieces. The buffer has room for twice as many.
@@ -24,7 +24,7 @@ const ENOUGH: usize = 112 * 1024;
 
 /// The first pass over gzip bytes.
 pub(crate) struct GzipPass {
-    member: Member,
+    member: GzipMember,
     /// No member is open: the next bytes are a header, padding, or the end.
     between: bool,
     members: u64,
@@ -36,7 +36,7 @@ pub(crate) struct GzipPass {
 impl GzipPass {
     pub(crate) fn new() -> Self {
         Self {
-            member: Member::checked(),
+            member: GzipMember::checked(),
             between: true,
             members: 0,
             zeros_after: None,
@@ -58,8 +58,8 @@ impl GzipPass {
     /// Discards the bytes that are ready and decodes the next ones. At the end there are none.
     pub(crate) fn advance(
         &mut self,
-        input: &mut Input,
-        spans: &mut impl Cut,
+        input: &mut PassInput,
+        spans: &mut impl SpanSink,
     ) -> Result<(), BlobError> {
         self.member.take(self.ready().len());
         while !self.done && self.ready().len() < ENOUGH {
@@ -68,7 +68,7 @@ impl GzipPass {
         Ok(())
     }
 
-    fn step(&mut self, input: &mut Input, spans: &mut impl Cut) -> Result<(), BlobError> {
+    fn step(&mut self, input: &mut PassInput, spans: &mut impl SpanSink) -> Result<(), BlobError> {
         if self.between && !self.next_member(input, spans)? {
             self.done = true;
             return Ok(());
@@ -95,7 +95,7 @@ impl GzipPass {
             Stop::Block { bits } if spans.wants_point() => {
                 let at = input.position();
                 spans
-                    .point_with(Origin::GzipBlock { at, bits }, self.member.window())
+                    .point_with(SpanOrigin::GzipBlock { at, bits }, self.member.window())
                     .map_err(BlobError::Spool)?;
             }
             Stop::Block { .. } | Stop::Buffer => {}
@@ -104,7 +104,11 @@ impl GzipPass {
     }
 
     /// Goes to the next member. Returns false at the end of the data.
-    fn next_member(&mut self, input: &mut Input, spans: &mut impl Cut) -> Result<bool, BlobError> {
+    fn next_member(
+        &mut self,
+        input: &mut PassInput,
+        spans: &mut impl SpanSink,
+    ) -> Result<bool, BlobError> {
         let at = input.position();
         match input.peek(2)? {
             [0x1f, 0x8b, ..] => {}
@@ -123,7 +127,7 @@ impl GzipPass {
         if self.members > 0 {
             self.member.restart();
             if spans.wants_point() {
-                spans.point(Origin::GzipMember { at });
+                spans.point(SpanOrigin::GzipMember { at });
             }
         }
         self.members += 1;
@@ -134,16 +138,16 @@ impl GzipPass {
 
 /// Decodes from a seek point on, as far as bytes are requested.
 pub(crate) struct GzipStream {
-    member: Member,
-    ahead: Ahead,
+    member: GzipMember,
+    stored: StoredBuffer,
 }
 
 impl GzipStream {
     /// Begins at the start of a member.
     pub(crate) fn at_member(at: u64) -> Self {
         Self {
-            member: Member::unchecked(),
-            ahead: Ahead::new(at),
+            member: GzipMember::unchecked(),
+            stored: StoredBuffer::new(at),
         }
     }
 
@@ -161,8 +165,8 @@ impl GzipStream {
             source.read_exact_at(&mut before, last)?;
         }
         Ok(Self {
-            member: Member::resumed(bits, before[0], window),
-            ahead: Ahead::new(at),
+            member: GzipMember::resumed(bits, before[0], window),
+            stored: StoredBuffer::new(at),
         })
     }
 
@@ -177,12 +181,12 @@ impl GzipStream {
                 return Ok(());
             }
             out = later;
-            let from = self.ahead.fill(source)?;
+            let from = self.stored.fill(source)?;
             if from.is_empty() {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             let step = self.member.step(from, Until::Buffer)?;
-            self.ahead.consume(step.consumed);
+            self.stored.consume(step.consumed);
             if step.stop == Stop::End {
                 self.member.restart();
             }
@@ -191,6 +195,6 @@ impl GzipStream {
 
     /// Returns the memory that it takes, in bytes.
     pub(crate) fn footprint(&self) -> usize {
-        Member::FOOTPRINT + self.ahead.footprint()
+        GzipMember::FOOTPRINT + self.stored.footprint()
     }
 }

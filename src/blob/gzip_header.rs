@@ -16,7 +16,7 @@ const RESERVED: u8 = 0b1110_0000;
 
 /// A header that is being read.
 #[derive(Default)]
-pub(super) struct Header {
+pub(super) struct GzipHeaderParser {
     field: Field,
     flags: u8,
     /// The checksum of all bytes before the checksum field.
@@ -43,7 +43,7 @@ impl Default for Field {
     }
 }
 
-impl Header {
+impl GzipHeaderParser {
     /// Reads bytes of the header. Returns how many were used, and whether the header has ended.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use super::{BlobError, Codec, Digest, Hasher, ReadAt};
 const INPUT_LEN: usize = 256 * 1024;
 
 /// A buffer of the stored bytes of a blob, which are hashed as they are read.
-pub(crate) struct Input {
+pub(crate) struct PassInput {
     source: Arc<dyn ReadAt>,
     buf: Box<[u8]>,
     used: usize,
@@ -19,7 +19,7 @@ pub(crate) struct Input {
     hasher: Option<Hasher>,
 }
 
-impl Input {
+impl PassInput {
     /// Starts at the first byte. If there is a hasher, it is given all bytes.
     pub(crate) fn new(source: Arc<dyn ReadAt>, hasher: Option<Hasher>) -> Self {
         Self {
@@ -37,7 +37,7 @@ impl Input {
         self.peek(1)
     }
 
-    /// Like [`Input::fill`], but returns at least `n` bytes (at most [`INPUT_LEN`]) unless the source
+    /// Like [`PassInput::fill`], but returns at least `n` bytes (at most [`INPUT_LEN`]) unless the source
     /// ends before.
     pub(crate) fn peek(&mut self, n: usize) -> Result<&[u8], BlobError> {
         if self.filled - self.used < n {

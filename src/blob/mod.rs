@@ -16,37 +16,36 @@
 //! No other layer decompresses blobs. Bytes come from a [`ReadAt`], which may itself be a
 //! [`SpanReader`]: that is how a gzip layer in a gzip archive is read.
 
-mod ahead;
-mod aside;
+mod access_pattern;
 mod buffer;
-mod cache;
 mod codec;
 mod codec_pass;
-mod cut;
-mod decoders;
 mod digest;
 mod error;
 mod examine;
 mod gzip;
 mod gzip_header;
+mod gzip_member;
 mod inflate;
 mod input;
-mod member;
 mod pass;
 mod plain;
 mod prefetch;
 mod publish;
 mod reader;
-mod restart;
+mod run_decoder;
+mod side_file;
 mod source;
+mod span_builder;
+mod span_cache;
+mod span_decoder;
 mod spans;
-mod stream;
+mod stored_buffer;
 mod unpack;
 mod verify;
 mod xz;
 mod zstd;
 
-pub use cache::{CacheStats, SpanCache};
 pub use codec::Codec;
 pub(crate) use codec::program;
 pub use digest::{Digest, DigestError, Hasher};
@@ -54,7 +53,8 @@ pub use error::BlobError;
 pub use examine::{Examined, examine};
 pub use pass::{Pass, PassResult};
 pub use reader::{SpanReader, SpanSlice};
-pub use source::{Bytes, FileSource, Place, ReadAt, Section, SequentialReader, read_all};
+pub use source::{Bytes, FileRange, FileSource, ReadAt, SequentialReader, SourcePart, read_all};
+pub use span_cache::{CacheStats, SpanCache};
 pub use spans::{Span, SpanTable};
 pub use unpack::unpack;
 pub use verify::verify;

@@ -4,9 +4,9 @@ use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 
 use super::codec_pass::CodecPass;
-use super::cut::SpanBuilder;
-use super::input::Input;
-use super::spans::Origin;
+use super::input::PassInput;
+use super::span_builder::SpanBuilder;
+use super::spans::SpanOrigin;
 use super::{BlobError, Codec, Digest, Hasher, ReadAt};
 use crate::cache::Writer;
 
@@ -15,7 +15,7 @@ use crate::cache::Writer;
 /// Read the decoded bytes, then call [`Pass::finish`], which checks the digests.
 pub struct Pass {
     codec: Codec,
-    input: Input,
+    input: PassInput,
     decoder: CodecPass,
     spans: SpanBuilder,
     /// The number of the decoder's ready bytes that are used.
@@ -86,14 +86,14 @@ impl Pass {
         hasher: Option<Hasher>,
         writer: Writer,
     ) -> Result<Self, BlobError> {
-        let mut input = Input::new(source, hasher);
+        let mut input = PassInput::new(source, hasher);
         let head = input.peek(super::codec::MAGIC_LEN)?;
         let codec = Codec::sniff(head).map_err(BlobError::Unsupported)?;
         let origin = match codec {
-            Codec::Plain => Origin::Plain { at: 0 },
-            Codec::Gzip => Origin::GzipMember { at: 0 },
-            Codec::Zstd => Origin::ZstdFrame { at: 0 },
-            Codec::Xz => Origin::XzStream { at: 0 },
+            Codec::Plain => SpanOrigin::Plain { at: 0 },
+            Codec::Gzip => SpanOrigin::GzipMember { at: 0 },
+            Codec::Zstd => SpanOrigin::ZstdFrame { at: 0 },
+            Codec::Xz => SpanOrigin::XzStream { at: 0 },
         };
         Ok(Self {
             codec,

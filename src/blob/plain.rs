@@ -4,9 +4,9 @@
 use std::io;
 
 use super::BlobError;
-use super::cut::Cut;
-use super::input::Input;
-use super::spans::{Origin, PIECE_LEN};
+use super::input::PassInput;
+use super::span_builder::SpanSink;
+use super::spans::{PIECE_LEN, SpanOrigin};
 
 /// The first pass over plain bytes.
 #[derive(Default)]
@@ -19,7 +19,7 @@ pub(crate) struct PlainPass {
 
 impl PlainPass {
     /// Returns the bytes that are ready.
-    pub(crate) fn ready<'a>(&self, input: &'a Input) -> &'a [u8] {
+    pub(crate) fn ready<'a>(&self, input: &'a PassInput) -> &'a [u8] {
         input.buffered().get(..self.lent).unwrap_or_default()
     }
 
@@ -27,15 +27,15 @@ impl PlainPass {
     /// until the next call. At the end there are none.
     pub(crate) fn advance(
         &mut self,
-        input: &mut Input,
-        spans: &mut impl Cut,
+        input: &mut PassInput,
+        spans: &mut impl SpanSink,
     ) -> Result<(), BlobError> {
         input.consume(self.lent);
         self.lent = 0;
         let at = self.at;
         let inside = at % u64::from(PIECE_LEN);
         if inside == 0 && at > 0 {
-            spans.point(Origin::Plain { at });
+            spans.point(SpanOrigin::Plain { at });
         }
         let chunk = input.fill()?;
         // A chunk never crosses the end of a span. The length of a span fits a `usize`.

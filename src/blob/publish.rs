@@ -32,7 +32,7 @@ impl Publisher {
             tracing::warn!("the uncompressed copy of part of a layer is not cached: {error}")
         };
         let publish = move || {
-            let published = file.publish().and_then(|()| disk.make_room());
+            let published = file.publish().and_then(|()| disk.evict());
             published.unwrap_or_else(unkept);
         };
         let begun = self.background.run("publisher", publish);

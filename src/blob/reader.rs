@@ -5,18 +5,18 @@ use std::io;
 use std::ops::{Deref, Range};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::aside::Aside;
+use super::access_pattern::AccessPattern;
 use super::buffer::SpanBytes;
-use super::cache::Key;
-use super::restart::Restart;
-use super::spans::Origin;
-use super::stream::Streams;
-use super::{Place, ReadAt, SpanCache, SpanTable};
+use super::side_file::SideFiles;
+use super::span_cache::SpanKey;
+use super::span_decoder::SpanDecoder;
+use super::spans::SpanOrigin;
+use super::{FileRange, ReadAt, SpanCache, SpanTable};
 
 /// The maximum number of bytes that are decoded ahead of a reader. A small cache reduces it.
 const AHEAD: usize = 8 << 20;
 
-/// The number of spans of a stretch that one background job decodes, before other jobs get their
+/// The number of spans of a span run that one background job decodes, before other jobs get their
 /// turn.
 const FINISHED_AT_ONCE: u64 = 32;
 
@@ -33,8 +33,8 @@ struct Blob {
     cache: Arc<SpanCache>,
     /// This blob's number in the cache.
     id: u32,
-    streams: Mutex<Streams>,
-    aside: Aside,
+    access: Mutex<AccessPattern>,
+    side_files: SideFiles,
 }
 
 /// Bytes of one decoded span, without a copy.
@@ -65,59 +65,59 @@ impl SpanSlice {
 
 /// The position of a span in the decoded blob.
 #[derive(Clone, Copy)]
-struct Found {
+struct SpanPosition {
     number: u32,
     start: u64,
     len: usize,
-    /// The number of the head, if the span lies in a stretch.
+    /// The number of the head, if the span lies in a span run.
     head: Option<u64>,
 }
 
 impl Blob {
-    fn find(&self, offset: u64) -> Option<Found> {
+    fn find(&self, offset: u64) -> Option<SpanPosition> {
         let (number, span) = self.table.find(offset)?;
-        Some(Found {
+        Some(SpanPosition {
             number: u32::try_from(number).ok()?,
             start: span.start,
             len: span.len as usize,
             head: match span.origin {
-                Origin::Within { head } => Some(head),
+                SpanOrigin::Within { head } => Some(head),
                 _ => None,
             },
         })
     }
 
-    fn key(&self, place: Found) -> Key {
+    fn key(&self, place: SpanPosition) -> SpanKey {
         (self.id, place.number)
     }
 
     /// Fills `out`, which is as long as the span, with the bytes of the span with that number.
     fn decode(&self, number: u32, out: &mut [u8]) -> io::Result<()> {
         let span = self.table.span(number.into()).ok_or_else(damaged)?;
-        if let Origin::Within { head } = span.origin {
-            return self.aside.read(head, number.into(), out);
+        if let SpanOrigin::Within { head } = span.origin {
+            return self.side_files.read(head, number.into(), out);
         }
         let source = &*self.source;
-        Restart::new(source, &self.table, &span)?.fill(source, out)?;
+        SpanDecoder::new(source, &self.table, &span)?.fill(source, out)?;
         if crc32fast::hash(out) != span.crc {
             return Err(changed());
         }
         Ok(())
     }
 
-    fn span(self: &Arc<Self>, place: Found) -> io::Result<SpanBytes> {
+    fn span(self: &Arc<Self>, place: SpanPosition) -> io::Result<SpanBytes> {
         let bytes = self.cache.get(self.key(place), place.len, |out| {
             self.decode(place.number, out)
         })?;
         if let Some(head) = place.head
-            && self.aside.wants_finishing(head)
+            && self.side_files.wants_finishing(head)
         {
             self.finish(head);
         }
         Ok(bytes)
     }
 
-    /// Decodes the rest of a stretch in the background and writes it to the side file, for later
+    /// Decodes the rest of a span run in the background and writes it to the side file, for later
     /// reads and the next mount. It is done a few spans at a time, between other jobs that decode
     /// ahead.
     fn finish(self: &Arc<Self>, head: u64) {
@@ -125,13 +125,13 @@ impl Blob {
         let pushed = self.cache.prefetcher.push(move || {
             // The image may have been closed meanwhile.
             if let Some(blob) = blob.upgrade()
-                && blob.aside.go_on(head, FINISHED_AT_ONCE)
+                && blob.side_files.go_on(head, FINISHED_AT_ONCE)
             {
                 blob.finish(head);
             }
         });
         if !pushed {
-            self.aside.stop_finishing(head);
+            self.side_files.stop_finishing(head);
         }
     }
 
@@ -139,8 +139,8 @@ impl Blob {
     fn note(self: &Arc<Self>, offset: u64, len: usize) {
         let limit = self.cache.prefetch_limit().min(AHEAD) as u64;
         let wanted = {
-            let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-            streams.note(offset, len as u64, limit)
+            let mut access = self.access.lock().unwrap_or_else(PoisonError::into_inner);
+            access.note(offset, len as u64, limit)
         };
         let Some((mut at, to)) = wanted else {
             return;
@@ -153,10 +153,10 @@ impl Blob {
             if place.start <= offset || self.cache.has(self.key(place)) {
                 continue;
             }
-            // In a stretch, only spans that are in the side file are decoded ahead: others need all
+            // In a span run, only spans that are in the side file are decoded ahead: others need all
             // spans before them.
             if let Some(head) = place.head
-                && !self.aside.has(head, place.number.into())
+                && !self.side_files.has(head, place.number.into())
             {
                 return;
             }
@@ -176,7 +176,7 @@ impl Blob {
     }
 }
 
-impl Found {
+impl SpanPosition {
     /// Returns the range of the span's bytes that holds the `len` bytes from `offset` on, cut off at
     /// the end of the span.
     fn range(self, offset: u64, len: usize) -> Range<usize> {
@@ -192,15 +192,15 @@ impl SpanReader {
     /// made.
     pub fn new(source: Arc<dyn ReadAt>, table: SpanTable, cache: Arc<SpanCache>) -> Self {
         let id = cache.register();
-        let aside = cache.aside(source.clone(), table.clone());
+        let side_files = cache.side_files(source.clone(), table.clone());
         Self {
             blob: Arc::new(Blob {
                 source,
                 table,
                 cache,
                 id,
-                streams: Mutex::default(),
-                aside,
+                access: Mutex::default(),
+                side_files,
             }),
         }
     }
@@ -237,7 +237,7 @@ impl SpanReader {
     /// cache.
     pub fn around(&self, offset: u64) -> Option<(u64, SpanSlice)> {
         let place = self.blob.find(offset)?;
-        let bytes = self.blob.cache.glance(self.blob.key(place))?;
+        let bytes = self.blob.cache.peek_quietly(self.blob.key(place))?;
         let range = 0..place.len;
         Some((place.start, SpanSlice { bytes, range }))
     }
@@ -263,9 +263,9 @@ impl ReadAt for SpanReader {
         self.blob.table.size()
     }
 
-    fn place(&self) -> Option<Place> {
-        let stored = self.blob.source.place()?;
-        Some(Place {
+    fn file_range(&self) -> Option<FileRange> {
+        let stored = self.blob.source.file_range()?;
+        Some(FileRange {
             depth: stored.depth.checked_add(1)?,
             at: 0,
             len: self.size(),
@@ -293,7 +293,7 @@ mod tests {
     use super::super::source::tests::Memory;
     use super::super::{BlobError, Codec, Hasher, Pass, PassResult};
     use super::*;
-    use crate::cache::{CacheDir, Key, Kind, Writer};
+    use crate::cache::{CacheDir, CacheKey, CacheKind, Writer};
 
     /// Bytes that compress a little, with runs of zeros that give long matches.
     fn sample(len: usize) -> Vec<u8> {
@@ -326,11 +326,11 @@ mod tests {
     }
 
     fn writer() -> Writer {
-        CacheDir::none().create(Kind::Layer).unwrap()
+        CacheDir::none().create(CacheKind::Layer).unwrap()
     }
 
     fn table(result: PassResult) -> SpanTable {
-        let key = Key::layer("sha256:00");
+        let key = CacheKey::layer("sha256:00");
         SpanTable::of(&result.writer.finish(&key).unwrap().file)
     }
 
@@ -393,7 +393,7 @@ mod tests {
         let (_, _, reader) = open(stored).unwrap();
         let table = &reader.blob.table;
         let origins = (0..table.count()).filter_map(|n| Some(table.span(n)?.origin));
-        let blocks = origins.filter(|origin| matches!(origin, Origin::GzipBlock { .. }));
+        let blocks = origins.filter(|origin| matches!(origin, SpanOrigin::GzipBlock { .. }));
         assert_eq!((table.count(), blocks.count()), (4, 3));
     }
 

@@ -21,7 +21,7 @@ pub trait ReadAt: Send + Sync {
 
     /// Returns where the bytes are on disk, with the current state of the file. `None` if they are
     /// not in a file.
-    fn place(&self) -> Option<Place> {
+    fn file_range(&self) -> Option<FileRange> {
         None
     }
 
@@ -47,7 +47,7 @@ pub trait ReadAt: Send + Sync {
 
 /// A range of bytes of a file on disk, in one state of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct FileRange {
     /// The file and its state.
     pub file: Identity,
     /// The number of times that the file is decoded to get the bytes: 0 for bytes of the file itself.
@@ -85,8 +85,8 @@ impl ReadAt for FileSource {
         self.file.read_at(buf, offset)
     }
 
-    fn place(&self) -> Option<Place> {
-        Some(Place {
+    fn file_range(&self) -> Option<FileRange> {
+        Some(FileRange {
             file: Identity::of(&self.file).ok()?,
             depth: 0,
             at: 0,
@@ -113,13 +113,13 @@ impl ReadAt for Bytes {
 
 /// A part of another source, for example one member of an archive.
 #[derive(Clone)]
-pub struct Section {
+pub struct SourcePart {
     inner: Arc<dyn ReadAt>,
     start: u64,
     size: u64,
 }
 
-impl Section {
+impl SourcePart {
     /// Returns the `size` bytes of `inner` from `start` on, cut off at the end of `inner`.
     pub fn new(inner: Arc<dyn ReadAt>, start: u64, size: u64) -> Self {
         let size = size.min(inner.size().saturating_sub(start));
@@ -127,7 +127,7 @@ impl Section {
     }
 }
 
-impl ReadAt for Section {
+impl ReadAt for SourcePart {
     fn size(&self) -> u64 {
         self.size
     }
@@ -141,12 +141,12 @@ impl ReadAt for Section {
         }
     }
 
-    fn place(&self) -> Option<Place> {
-        let place = self.inner.place()?;
-        Some(Place {
-            at: place.at.checked_add(self.start)?,
+    fn file_range(&self) -> Option<FileRange> {
+        let range = self.inner.file_range()?;
+        Some(FileRange {
+            at: range.at.checked_add(self.start)?,
             len: self.size,
-            ..place
+            ..range
         })
     }
 }
@@ -224,7 +224,7 @@ pub(crate) mod tests {
     #[test]
     fn a_section_ends_where_its_source_ends() {
         let whole: Arc<dyn ReadAt> = Arc::new(Memory(b"0123456789".to_vec()));
-        let section = Section::new(whole, 6, 100);
+        let section = SourcePart::new(whole, 6, 100);
         assert_eq!(section.size(), 4);
         let mut buf = [0; 8];
         assert_eq!(section.read_at(&mut buf, 1).unwrap(), 3);

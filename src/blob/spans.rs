@@ -11,8 +11,8 @@
 //! A span reaches from one such place to the next. If the data has none for [`SPAN_LIMIT`] bytes (a
 //! zstd layer of a single frame, a large xz block, a gzip block of nothing but zeros), the bytes that
 //! follow are cut into spans of [`PIECE_LEN`] that lie *within* the span before them, its head. To
-//! read one of these, all bytes from the head on are decoded, once (`aside.rs`). Head and spans
-//! together are a stretch. So no span is larger than the limit, in any blob.
+//! read one of these, all bytes from the head on are decoded, once (`side_file.rs`). Head and spans
+//! together are a span run. So no span is larger than the limit, in any blob.
 //!
 //! The spans of a blob are two sections of a file of the cache: the records, which have a fixed
 //! length and are searched in place, and the windows that they point to, each a zstd frame.
@@ -23,7 +23,7 @@ use std::sync::Arc;
 use crate::cache::{CacheFile, Part};
 
 /// The section of windows.
-pub(super) const SIDE: u32 = 1;
+pub(super) const WINDOWS: u32 = 1;
 /// The section of records.
 pub(super) const SPANS: u32 = 2;
 
@@ -53,27 +53,27 @@ pub struct Span {
     /// CRC-32 of the decoded bytes, from the verified pass.
     pub(super) crc: u32,
     /// Where its bytes come from.
-    pub(super) origin: Origin,
-    /// The position of its window in [`SIDE`], if it has one.
-    pub(super) side: Side,
+    pub(super) origin: SpanOrigin,
+    /// The position of its window in [`WINDOWS`], if it has one.
+    pub(super) window: WindowRange,
 }
 
-/// A range of bytes of [`SIDE`].
+/// A range of bytes of [`WINDOWS`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Side {
+pub(super) struct WindowRange {
     pub at: u64,
     pub len: u32,
 }
 
 /// Where to start decoding to get a span. Offsets are in the stored blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
+pub(crate) enum SpanOrigin {
     /// The bytes are not compressed.
     Plain { at: u64 },
     /// The start of a gzip member.
     GzipMember { at: u64 },
     /// A block boundary inside a gzip member: the next byte to read, and how many bits of the byte
-    /// before it are still unread. The window is in [`SIDE`].
+    /// before it are still unread. The window is in [`WINDOWS`].
     GzipBlock { at: u64, bits: u8 },
     /// The start of a zstd frame.
     ZstdFrame { at: u64 },
@@ -89,13 +89,13 @@ pub(crate) enum Origin {
 impl Span {
     pub(super) fn record(&self) -> [u8; RECORD_LEN] {
         let (kind, bits, at) = match self.origin {
-            Origin::Plain { at } => (0, 0, at),
-            Origin::GzipMember { at } => (1, 0, at),
-            Origin::GzipBlock { at, bits } => (2, bits, at),
-            Origin::ZstdFrame { at } => (3, 0, at),
-            Origin::Within { head } => (4, 0, head),
-            Origin::XzStream { at } => (5, 0, at),
-            Origin::XzBlock { at, check } => (6, check, at),
+            SpanOrigin::Plain { at } => (0, 0, at),
+            SpanOrigin::GzipMember { at } => (1, 0, at),
+            SpanOrigin::GzipBlock { at, bits } => (2, bits, at),
+            SpanOrigin::ZstdFrame { at } => (3, 0, at),
+            SpanOrigin::Within { head } => (4, 0, head),
+            SpanOrigin::XzStream { at } => (5, 0, at),
+            SpanOrigin::XzBlock { at, check } => (6, check, at),
         };
         let mut record = [0; RECORD_LEN];
         let fields: [&[u8]; 7] = [
@@ -103,9 +103,9 @@ impl Span {
             &self.len.to_le_bytes(),
             &self.crc.to_le_bytes(),
             &[kind, bits, 0, 0],
-            &self.side.len.to_le_bytes(),
+            &self.window.len.to_le_bytes(),
             &at.to_le_bytes(),
-            &self.side.at.to_le_bytes(),
+            &self.window.at.to_le_bytes(),
         ];
         for (to, from) in record.iter_mut().zip(fields.into_iter().flatten()) {
             *to = *from;
@@ -119,13 +119,13 @@ impl Span {
         let u64_at = |at: usize| Some(u64::from_le_bytes(*record.get(at..)?.first_chunk()?));
         let at = u64_at(24)?;
         let origin = match (record.get(16)?, record.get(17)?) {
-            (0, 0) => Origin::Plain { at },
-            (1, 0) => Origin::GzipMember { at },
-            (2, bits @ 0..8) => Origin::GzipBlock { at, bits: *bits },
-            (3, 0) => Origin::ZstdFrame { at },
-            (4, 0) => Origin::Within { head: at },
-            (5, 0) => Origin::XzStream { at },
-            (6, check @ 0..16) => Origin::XzBlock { at, check: *check },
+            (0, 0) => SpanOrigin::Plain { at },
+            (1, 0) => SpanOrigin::GzipMember { at },
+            (2, bits @ 0..8) => SpanOrigin::GzipBlock { at, bits: *bits },
+            (3, 0) => SpanOrigin::ZstdFrame { at },
+            (4, 0) => SpanOrigin::Within { head: at },
+            (5, 0) => SpanOrigin::XzStream { at },
+            (6, check @ 0..16) => SpanOrigin::XzBlock { at, check: *check },
             _ => return None,
         };
         let span = Self {
@@ -133,7 +133,7 @@ impl Span {
             len: u32_at(8)?,
             crc: u32_at(12)?,
             origin,
-            side: Side {
+            window: WindowRange {
                 at: u64_at(32)?,
                 len: u32_at(20)?,
             },
@@ -148,7 +148,7 @@ impl Span {
 #[derive(Clone, Debug)]
 pub struct SpanTable {
     records: Part,
-    side: Part,
+    windows: Part,
 }
 
 impl SpanTable {
@@ -156,7 +156,7 @@ impl SpanTable {
     pub fn of(file: &Arc<CacheFile>) -> Self {
         Self {
             records: file.part(SPANS),
-            side: file.part(SIDE),
+            windows: file.part(WINDOWS),
         }
     }
 
@@ -206,7 +206,7 @@ impl SpanTable {
 
     /// Returns the window of a span of gzip, which has at most `len` bytes.
     pub(super) fn window(&self, span: &Span, len: usize) -> io::Result<Vec<u8>> {
-        let frame = self.side.get(span.side.at, span.side.len.into());
+        let frame = self.windows.get(span.window.at, span.window.len.into());
         ::zstd::bulk::decompress(frame, len)
     }
 
@@ -223,20 +223,20 @@ mod tests {
     #[test]
     fn records_read_back_and_nonsense_is_refused() {
         for origin in [
-            Origin::Plain { at: 7 },
-            Origin::GzipMember { at: u64::MAX },
-            Origin::GzipBlock { at: 9, bits: 7 },
-            Origin::ZstdFrame { at: 1 << 40 },
-            Origin::Within { head: 12 },
-            Origin::XzStream { at: 24 },
-            Origin::XzBlock { at: 36, check: 10 },
+            SpanOrigin::Plain { at: 7 },
+            SpanOrigin::GzipMember { at: u64::MAX },
+            SpanOrigin::GzipBlock { at: 9, bits: 7 },
+            SpanOrigin::ZstdFrame { at: 1 << 40 },
+            SpanOrigin::Within { head: 12 },
+            SpanOrigin::XzStream { at: 24 },
+            SpanOrigin::XzBlock { at: 36, check: 10 },
         ] {
             let span = Span {
                 start: 1 << 50,
                 len: SPAN_LIMIT,
                 crc: 0xdead_beef,
                 origin,
-                side: Side { at: 3, len: 5 },
+                window: WindowRange { at: 3, len: 5 },
             };
             let record = span.record();
             assert_eq!(Span::parse(&record), Some(span));

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::codec_pass::CodecPass;
-use super::cut::Uncut;
-use super::input::Input;
+use super::input::PassInput;
+use super::span_builder::NoSpans;
 use super::{BlobError, Codec, FileSource, ReadAt};
 use crate::cache::temporary_dir;
 
@@ -14,13 +14,13 @@ use crate::cache::temporary_dir;
 /// # Errors
 /// If the blob cannot be read or decoded, or the file cannot be written.
 pub fn unpack(source: Arc<dyn ReadAt>) -> Result<FileSource, BlobError> {
-    let mut input = Input::new(source, None);
+    let mut input = PassInput::new(source, None);
     let head = input.peek(super::codec::MAGIC_LEN)?;
     let codec = Codec::sniff(head).map_err(BlobError::Unsupported)?;
     let mut file = tempfile::tempfile_in(temporary_dir()).map_err(BlobError::Spool)?;
     let mut decoder = CodecPass::new(codec);
     loop {
-        decoder.advance(&mut input, &mut Uncut)?;
+        decoder.advance(&mut input, &mut NoSpans)?;
         match decoder.ready(&input) {
             [] => break,
             ready => file.write_all(ready).map_err(BlobError::Spool)?,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::input::Input;
+use super::input::PassInput;
 use super::{BlobError, Digest, Hasher, ReadAt};
 
 /// Reads a blob to its end and checks its digest. `progress` is called with the number of bytes read
@@ -15,7 +15,7 @@ pub fn verify(
     expected: &Digest,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), BlobError> {
-    let mut input = Input::new(source, Some(Hasher::like(expected)));
+    let mut input = PassInput::new(source, Some(Hasher::like(expected)));
     input.drain(progress)?;
     match input.digest() {
         Some(actual) if actual != *expected => Err(BlobError::Digest {

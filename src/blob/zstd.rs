@@ -10,11 +10,11 @@ use zstd::zstd_safe::{DCtx, InBuffer, OutBuffer, ResetDirective, get_error_name}
 use super::BlobError;
 use super::Codec;
 use super::ReadAt;
-use super::ahead::Ahead;
-use super::cut::Cut;
 use super::error::invalid;
-use super::input::Input;
-use super::spans::Origin;
+use super::input::PassInput;
+use super::span_builder::SpanSink;
+use super::spans::SpanOrigin;
+use super::stored_buffer::StoredBuffer;
 
 /// The maximum length of the pieces in which decoded bytes are handed on, in bytes. It is the length
 /// of a span within another span.
@@ -56,8 +56,8 @@ impl ZstdPass {
     /// Discards the bytes that are ready and decodes the next ones. At the end there are none.
     pub(crate) fn advance(
         &mut self,
-        input: &mut Input,
-        spans: &mut impl Cut,
+        input: &mut PassInput,
+        spans: &mut impl SpanSink,
     ) -> Result<(), BlobError> {
         self.filled = 0;
         // Half full is enough. Without this loop, small frames would be handed on in small pieces.
@@ -72,7 +72,11 @@ impl ZstdPass {
     }
 
     /// Decodes until the buffer is full or a frame ends. Returns the number of bytes in the buffer.
-    fn fill(&mut self, input: &mut Input, spans: &mut impl Cut) -> Result<usize, BlobError> {
+    fn fill(
+        &mut self,
+        input: &mut PassInput,
+        spans: &mut impl SpanSink,
+    ) -> Result<usize, BlobError> {
         let before = self.filled;
         let mut filled = before;
         loop {
@@ -93,7 +97,7 @@ impl ZstdPass {
             }
             let chunk = input.fill()?;
             if self.between && spans.wants_point() {
-                spans.point(Origin::ZstdFrame { at });
+                spans.point(SpanOrigin::ZstdFrame { at });
             }
             let room = self.out.get_mut(filled..).unwrap_or_default();
             let (consumed, produced, left) = advance(&mut self.context, chunk, room)
@@ -162,7 +166,7 @@ fn advance(
 /// Decodes from the start of a frame on, as far as bytes are requested.
 pub(crate) struct ZstdStream {
     context: DCtx<'static>,
-    ahead: Ahead,
+    stored: StoredBuffer,
 }
 
 impl ZstdStream {
@@ -172,15 +176,15 @@ impl ZstdStream {
         context
             .reset(ResetDirective::SessionOnly)
             .map_err(|code| io::Error::other(get_error_name(code)))?;
-        let ahead = Ahead::new(at);
-        Ok(Self { context, ahead })
+        let stored = StoredBuffer::new(at);
+        Ok(Self { context, stored })
     }
 
     /// Fills `out` with the next bytes.
     pub(crate) fn fill(&mut self, source: &dyn ReadAt, out: &mut [u8]) -> io::Result<()> {
         let mut done = 0;
         while done < out.len() {
-            let from = self.ahead.fill(source)?;
+            let from = self.stored.fill(source)?;
             let ended = from.is_empty();
             let to = out.get_mut(done..).unwrap_or_default();
             let (consumed, produced, _) = advance(&mut self.context, from, to)?;
@@ -188,7 +192,7 @@ impl ZstdStream {
             if ended && produced == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            self.ahead.consume(consumed);
+            self.stored.consume(consumed);
             done += produced;
         }
         Ok(())
@@ -196,6 +200,6 @@ impl ZstdStream {
 
     /// Returns the memory that it takes, in bytes: mostly the window, whose length the frame chooses.
     pub(crate) fn footprint(&self) -> usize {
-        self.context.sizeof() + self.ahead.footprint()
+        self.context.sizeof() + self.stored.footprint()
     }
 }

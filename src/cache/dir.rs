@@ -8,10 +8,10 @@ use std::time::SystemTime;
 
 use super::fault::Fault;
 use super::file::CacheFile;
-use super::key::{Key, Kind};
-use super::own::{discard, open_file, temporary_file};
+use super::key::{CacheKey, CacheKind};
 use super::root::Root;
-use super::writer::{Place, UNFINISHED, Writer};
+use super::user_file::{discard, open_file, temporary_file};
+use super::writer::{Destination, UNFINISHED, Writer};
 use crate::private::{self, about, check_dir};
 
 /// Files of other layout versions are in sibling directories, and are not touched.
@@ -106,13 +106,13 @@ impl CacheDir {
         self.root.as_ref().map(|root| root.path.as_path())
     }
 
-    pub(super) fn file_path(&self, key: &Key) -> Option<PathBuf> {
+    pub(super) fn file_path(&self, key: &CacheKey) -> Option<PathBuf> {
         Some(self.root.as_ref()?.file_path(key))
     }
 
     /// Returns the file with this key and marks it as used, or `None` if there is no usable one. Removes
     /// a file that is damaged or cannot be trusted.
-    pub fn load(&self, key: &Key) -> Option<Arc<CacheFile>> {
+    pub fn load(&self, key: &CacheKey) -> Option<Arc<CacheFile>> {
         let path = self.file_path(key)?;
         match load_file(&path, key) {
             Ok(file) => return Some(Arc::new(file)),
@@ -132,7 +132,7 @@ impl CacheDir {
     }
 
     /// Removes the file with this key, because it was found to be damaged.
-    pub fn remove(&self, key: &Key) {
+    pub fn remove(&self, key: &CacheKey) {
         if let Some(path) = self.file_path(key) {
             let _ = fs::remove_file(path);
         }
@@ -142,35 +142,35 @@ impl CacheDir {
     ///
     /// # Errors
     /// If no temporary file can be created either.
-    pub fn create(&self, kind: Kind) -> io::Result<Writer> {
+    pub fn create(&self, kind: CacheKind) -> io::Result<Writer> {
         if let Some(root) = &self.root {
             let dir = root.path.join(kind.name());
             match create_unfinished(root, &dir) {
-                Ok((file, place)) => return Ok(Writer::new(file, Some(place), kind)),
-                Err(error) => root.say_unkept(&about(&dir)(error)),
+                Ok((file, destination)) => return Ok(Writer::new(file, Some(destination), kind)),
+                Err(error) => root.warn_not_cached(&about(&dir)(error)),
             }
         }
         Ok(Writer::new(temporary_file()?, None, kind))
     }
 }
 
-fn create_unfinished(root: &Arc<Root>, dir: &Path) -> io::Result<(File, Place)> {
+fn create_unfinished(root: &Arc<Root>, dir: &Path) -> io::Result<(File, Destination)> {
     let named = tempfile::Builder::new()
         .prefix(UNFINISHED)
         .tempfile_in(dir)?;
     let (file, temporary) = named.into_parts();
     let root = root.clone();
-    Ok((file, Place { temporary, root }))
+    Ok((file, Destination { temporary, root }))
 }
 
 /// The directory, its layout directory, and the directory of each kind, outermost first.
 fn dirs(path: &Path, root: &Path) -> Vec<PathBuf> {
     let mut dirs = vec![path.to_owned(), root.to_owned()];
-    dirs.extend(Kind::ALL.iter().map(|kind| root.join(kind.name())));
+    dirs.extend(CacheKind::ALL.iter().map(|kind| root.join(kind.name())));
     dirs
 }
 
-fn load_file(path: &Path, key: &Key) -> Result<CacheFile, Fault> {
+fn load_file(path: &Path, key: &CacheKey) -> Result<CacheFile, Fault> {
     let file = open_file(path)?;
     let opened = CacheFile::open(&file, key)?;
     // Sets the time of last use. If that fails, the file is merely evicted earlier.
@@ -196,7 +196,7 @@ mod tests {
         fs::remove_dir(dir.path().unwrap().join("tree")).unwrap();
         let dir = CacheDir::existing(&path).unwrap().unwrap();
         assert!(dir.list().unwrap().is_empty());
-        dir.clone().with_limit(0).make_room().unwrap();
+        dir.clone().with_limit(0).evict().unwrap();
         fs::remove_dir_all(path.join(LAYOUT)).unwrap();
         assert!(CacheDir::existing(&path).unwrap().is_none());
         assert!(

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use memmap2::Mmap;
 
 use super::fault::Fault;
-use super::format::{BLOCK, HEADER_LEN, Header, MAKER, SECTION_LEN, Section, u32_at};
-use super::key::Key;
+use super::format::{BLOCK, FileHeader, HEADER_LEN, MAKER, SECTION_LEN, SectionRecord, u32_at};
+use super::key::CacheKey;
 use super::map::map;
 
 /// A file with a valid header. Each block is checked on first access.
@@ -19,7 +19,7 @@ pub struct CacheFile {
     map: Mmap,
     /// The open file, for reads that bypass the mapping.
     handle: File,
-    sections: Vec<Section>,
+    sections: Vec<SectionRecord>,
     key_hash: [u8; 32],
     /// The offset of the blocks' checksums.
     sums: usize,
@@ -28,13 +28,13 @@ pub struct CacheFile {
     /// One bit for each block that has been checked.
     checked: Box<[AtomicU64]>,
     damaged: AtomicBool,
-    /// Whether [`CacheFile::take_damage`] has already reported the damage.
-    taken: AtomicBool,
+    /// Whether [`CacheFile::report_damage_once`] has already reported the damage.
+    reported: AtomicBool,
 }
 
 impl CacheFile {
     /// Maps a file and checks that its header is valid and matches `key`.
-    pub(super) fn open(file: &File, key: &Key) -> Result<Self, Fault> {
+    pub(super) fn open(file: &File, key: &CacheKey) -> Result<Self, Fault> {
         let opened = Self::of_any(file)?;
         let header = opened.header()?;
         if header.kind != key.kind().number() || header.key != key.hash() {
@@ -63,7 +63,7 @@ impl CacheFile {
         let records = header.sections as usize * SECTION_LEN;
         let mut sections = Vec::new();
         for record in tail.get(..records).unwrap_or_default().chunks(SECTION_LEN) {
-            sections.push(Section::parse(record, header.directory)?);
+            sections.push(SectionRecord::parse(record, header.directory)?);
         }
         let blocks = header.directory.div_ceil(BLOCK);
         Ok(Self {
@@ -73,7 +73,7 @@ impl CacheFile {
                 .map(|_| AtomicU64::new(0))
                 .collect(),
             damaged: AtomicBool::new(false),
-            taken: AtomicBool::new(false),
+            reported: AtomicBool::new(false),
             sections,
             key_hash: header.key,
             map,
@@ -81,20 +81,20 @@ impl CacheFile {
         })
     }
 
-    fn parse(map: &Mmap) -> Result<Header, Fault> {
+    fn parse(map: &Mmap) -> Result<FileHeader, Fault> {
         let bytes = map.first_chunk().ok_or(Fault::Damaged("it is too short"))?;
-        Header::parse(bytes, map.len() as u64)
+        FileHeader::parse(bytes, map.len() as u64)
     }
 
     /// Returns the parsed header.
-    pub(super) fn header(&self) -> Result<Header, Fault> {
+    pub(super) fn header(&self) -> Result<FileHeader, Fault> {
         Self::parse(&self.map)
     }
 
     /// Returns the key of the side file that belongs to the blob whose spans are in this file: the
     /// decoded data that can only be reached by decoding from span number `head` on.
-    pub fn aside(&self, head: u64) -> Key {
-        Key::aside(&self.key_hash, head)
+    pub fn side_file_key(&self, head: u64) -> CacheKey {
+        CacheKey::side_file(&self.key_hash, head)
     }
 
     /// The length of the file in bytes.
@@ -111,8 +111,8 @@ impl CacheFile {
     /// Returns true once, at the first call after a block was found damaged. That caller must
     /// remove the file from the cache. Later calls return false, because the next file of that name
     /// may be sound.
-    pub fn take_damage(&self) -> bool {
-        self.is_damaged() && !self.taken.swap(true, Ordering::Relaxed)
+    pub fn report_damage_once(&self) -> bool {
+        self.is_damaged() && !self.reported.swap(true, Ordering::Relaxed)
     }
 
     /// Marks the file as damaged: its contents are inconsistent although the checksums match.
@@ -241,16 +241,16 @@ impl Part {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{CacheDir, Kind};
+    use super::super::{CacheDir, CacheKind};
     use super::*;
 
-    fn key() -> Key {
-        Key::layer("sha256:00")
+    fn key() -> CacheKey {
+        CacheKey::layer("sha256:00")
     }
 
     /// A file with three sections: small, several blocks long, and empty.
     fn written(dir: &CacheDir) -> super::super::Unpublished {
-        let mut writer = dir.create(Kind::Layer).unwrap();
+        let mut writer = dir.create(CacheKind::Layer).unwrap();
         writer.section(1).unwrap();
         assert_eq!(writer.append(b"one").unwrap(), 0);
         assert_eq!(writer.append(b"two").unwrap(), 3);
@@ -320,7 +320,7 @@ mod tests {
             assert!(dir.load(&key()).is_none(), "{len} bytes");
             assert!(!path.exists());
         }
-        let other = Key::layer("sha256:11");
+        let other = CacheKey::layer("sha256:11");
         std::fs::write(dir.file_path(&other).unwrap(), &good).unwrap();
         assert!(dir.load(&other).is_none(), "the key is in the header");
         std::fs::write(&path, &good).unwrap();

@@ -40,7 +40,7 @@ pub(super) const MAX_SECTIONS: u32 = 64;
 
 /// The fields of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Header {
+pub(super) struct FileHeader {
     /// The number of the file's kind.
     pub kind: u32,
     /// The length of the file in bytes.
@@ -59,7 +59,7 @@ pub(super) struct Header {
 
 /// A section record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Section {
+pub(super) struct SectionRecord {
     /// The id of the section.
     pub id: u32,
     /// The offset of the section in the file.
@@ -80,7 +80,7 @@ pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     bytes.map_or(0, |b| u64::from_le_bytes(*b))
 }
 
-impl Header {
+impl FileHeader {
     pub(super) fn bytes(&self) -> [u8; HEADER_LEN] {
         let mut text = Vec::with_capacity(HEADER_LEN);
         text.extend_from_slice(&MAGIC);
@@ -147,7 +147,7 @@ impl Header {
     }
 }
 
-impl Section {
+impl SectionRecord {
     pub(super) fn bytes(&self) -> [u8; SECTION_LEN] {
         let mut record = [0; SECTION_LEN];
         let (id, rest) = record.split_at_mut(8);
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_header_reads_back_and_every_flipped_bit_is_seen() {
-        let header = Header {
+        let header = FileHeader {
             kind: 7,
             len: 128 + 100 + 2 * 24 + 4,
             directory: 128 + 100,
@@ -189,18 +189,18 @@ mod tests {
             maker: MAKER,
         };
         let bytes = header.bytes();
-        assert_eq!(Header::parse(&bytes, header.len).unwrap(), header);
-        assert!(Header::parse(&bytes, header.len + 1).is_err());
+        assert_eq!(FileHeader::parse(&bytes, header.len).unwrap(), header);
+        assert!(FileHeader::parse(&bytes, header.len + 1).is_err());
         for bit in 0..HEADER_LEN * 8 {
             let mut bad = bytes;
             bad[bit / 8] ^= 1 << (bit % 8);
-            assert!(Header::parse(&bad, header.len).is_err(), "bit {bit}");
+            assert!(FileHeader::parse(&bad, header.len).is_err(), "bit {bit}");
         }
     }
 
     #[test]
     fn sections_outside_the_file_are_refused() {
-        let section = |at, len| Section { id: 1, at, len };
+        let section = |at, len| SectionRecord { id: 1, at, len };
         for (good, s) in [
             (true, section(128, 72)),
             (true, section(200, 0)),
@@ -208,7 +208,7 @@ mod tests {
             (false, section(128, 73)),
             (false, section(u64::MAX, 2)),
         ] {
-            assert_eq!(Section::parse(&s.bytes(), 200).is_ok(), good, "{s:?}");
+            assert_eq!(SectionRecord::parse(&s.bytes(), 200).is_ok(), good, "{s:?}");
         }
     }
 }

@@ -6,7 +6,7 @@ use super::Identity;
 
 /// What a cache file contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
+pub enum CacheKind {
     /// The index of one layer.
     Layer,
     /// The tree that a sequence of layers merges into.
@@ -14,22 +14,22 @@ pub enum Kind {
     /// The spans and members of a compressed archive.
     Archive,
     /// The digests verified so far of blobs in a file outside the cache.
-    Seen,
+    VerifiedDigests,
     /// Decoded data of a layer or archive that can only be reached by decoding from an earlier seek
     /// point, stored in blocks.
-    Aside,
+    SideFile,
     /// The digests of a layer's files.
-    Digests,
+    FileDigests,
 }
 
-impl Kind {
+impl CacheKind {
     pub(super) const ALL: [Self; 6] = [
         Self::Layer,
         Self::Tree,
         Self::Archive,
-        Self::Seen,
-        Self::Aside,
-        Self::Digests,
+        Self::VerifiedDigests,
+        Self::SideFile,
+        Self::FileDigests,
     ];
 
     /// The number of the kind in the header.
@@ -38,9 +38,9 @@ impl Kind {
             Self::Layer => 1,
             Self::Tree => 2,
             Self::Archive => 3,
-            Self::Seen => 4,
-            Self::Aside => 5,
-            Self::Digests => 6,
+            Self::VerifiedDigests => 4,
+            Self::SideFile => 5,
+            Self::FileDigests => 6,
         }
     }
 
@@ -50,26 +50,26 @@ impl Kind {
             Self::Layer => "layer",
             Self::Tree => "tree",
             Self::Archive => "archive",
-            Self::Seen => "seen",
-            Self::Aside => "aside",
-            Self::Digests => "digests",
+            Self::VerifiedDigests => "seen",
+            Self::SideFile => "aside",
+            Self::FileDigests => "digests",
         }
     }
 }
 
 /// The key of a cache file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
-    kind: Kind,
+pub struct CacheKey {
+    kind: CacheKind,
     text: String,
 }
 
-impl Key {
+impl CacheKey {
     /// The key of a layer's index, from the verified digest of the layer's blob.
     pub fn layer(digest: &str) -> Self {
         let text = digest.to_owned();
         Self {
-            kind: Kind::Layer,
+            kind: CacheKind::Layer,
             text,
         }
     }
@@ -82,7 +82,7 @@ impl Key {
             text.push('\n');
         }
         Self {
-            kind: Kind::Tree,
+            kind: CacheKind::Tree,
             text,
         }
     }
@@ -91,41 +91,41 @@ impl Key {
     pub fn archive(file: &Identity) -> Self {
         let text = file.text();
         Self {
-            kind: Kind::Archive,
+            kind: CacheKind::Archive,
             text,
         }
     }
 
     /// The key of the digests verified in a file.
-    pub fn seen(file: &Identity) -> Self {
+    pub fn verified_digests(file: &Identity) -> Self {
         let text = file.text();
         Self {
-            kind: Kind::Seen,
+            kind: CacheKind::VerifiedDigests,
             text,
         }
     }
 
     /// The key of the digests of a layer's files, from the verified digest of the layer's blob.
-    pub fn digests(layer: &str) -> Self {
+    pub fn file_digests(layer: &str) -> Self {
         let text = layer.to_owned();
         Self {
-            kind: Kind::Digests,
+            kind: CacheKind::FileDigests,
             text,
         }
     }
 
     /// The key of a blob's side file, with the data decoded from span number `head` on. `hash` is
     /// the hash of the key of the file that contains the blob's spans.
-    pub(super) fn aside(hash: &[u8; 32], head: u64) -> Self {
+    pub(super) fn side_file(hash: &[u8; 32], head: u64) -> Self {
         let text = format!("{} {head}", hex(hash));
         Self {
-            kind: Kind::Aside,
+            kind: CacheKind::SideFile,
             text,
         }
     }
 
     /// The kind of file that this key identifies.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> CacheKind {
         self.kind
     }
 
@@ -137,7 +137,7 @@ impl Key {
     pub(super) fn file_name(&self) -> String {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b':';
         let is_digest = self.text.len() <= 200 && self.text.bytes().all(plain);
-        if self.kind == Kind::Layer && is_digest && self.text.matches(':').count() == 1 {
+        if self.kind == CacheKind::Layer && is_digest && self.text.matches(':').count() == 1 {
             return self.text.replace(':', "-");
         }
         hex(&self.hash())
@@ -145,17 +145,18 @@ impl Key {
 }
 
 /// The name to show to users: the file name, with the colon of a layer's digest restored.
-pub(super) fn shown_name(kind: Kind, file_name: &str) -> String {
+pub(super) fn shown_name(kind: CacheKind, file_name: &str) -> String {
     match kind {
-        Kind::Layer => file_name.replacen('-', ":", 1),
+        CacheKind::Layer => file_name.replacen('-', ":", 1),
         _ => file_name.to_owned(),
     }
 }
 
 /// Whether a file whose header has this key hash has the right file name.
-pub(super) fn is_name_of(kind: Kind, file_name: &str, hash: &[u8; 32]) -> bool {
+pub(super) fn is_name_of(kind: CacheKind, file_name: &str, hash: &[u8; 32]) -> bool {
     hex(hash) == file_name
-        || (kind == Kind::Layer && Key::layer(&shown_name(kind, file_name)).hash() == *hash)
+        || (kind == CacheKind::Layer
+            && CacheKey::layer(&shown_name(kind, file_name)).hash() == *hash)
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -176,15 +177,15 @@ mod tests {
             (".new-1", None),
             ("", None),
         ] {
-            let key = Key::layer(text);
+            let key = CacheKey::layer(text);
             let found = key.file_name();
             assert_eq!(found, name.unwrap_or_else(|| hex(&key.hash())));
-            assert!(is_name_of(Kind::Layer, &found, &key.hash()));
-            assert!(!is_name_of(Kind::Layer, &found, &[0; 32]));
+            assert!(is_name_of(CacheKind::Layer, &found, &key.hash()));
+            assert!(!is_name_of(CacheKind::Layer, &found, &[0; 32]));
         }
-        let key = Key::tree(["a", "b"].into_iter());
-        assert!(is_name_of(Kind::Tree, &key.file_name(), &key.hash()));
-        assert_ne!(key, Key::tree(["ab"].into_iter()));
-        assert_eq!(shown_name(Kind::Layer, "sha256-0a"), "sha256:0a");
+        let key = CacheKey::tree(["a", "b"].into_iter());
+        assert!(is_name_of(CacheKind::Tree, &key.file_name(), &key.hash()));
+        assert_ne!(key, CacheKey::tree(["ab"].into_iter()));
+        assert_eq!(shown_name(CacheKind::Layer, "sha256-0a"), "sha256:0a");
     }
 }

@@ -9,8 +9,8 @@ use super::dir::CacheDir;
 use super::fault::Fault;
 use super::file::CacheFile;
 use super::format::MAKER;
-use super::key::{Kind, is_name_of, shown_name};
-use super::own::{discard, open_file};
+use super::key::{CacheKind, is_name_of, shown_name};
+use super::user_file::{discard, open_file};
 use super::writer::UNFINISHED;
 use crate::private::about;
 
@@ -19,9 +19,9 @@ const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A cache file.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct ListedFile {
     /// What the file contains.
-    pub kind: Kind,
+    pub kind: CacheKind,
     /// Its name: a layer's digest, else a hash.
     pub name: String,
     /// Its path.
@@ -47,7 +47,7 @@ pub struct Stray {
 
 /// Whether a cache file can be used.
 #[derive(Debug)]
-pub enum State {
+pub enum FileState {
     /// All its checksums match.
     Sound,
     /// All its checksums match, but another version of the program made it. This version would make
@@ -73,8 +73,8 @@ pub struct Removed {
     pub failed: Vec<io::Error>,
 }
 
-enum Found {
-    File(Listed),
+enum DirEntryKind {
+    File(ListedFile),
     Stray(Stray),
 }
 
@@ -83,12 +83,12 @@ impl CacheDir {
     ///
     /// # Errors
     /// If the directory cannot be read.
-    pub fn list(&self) -> io::Result<Vec<Listed>> {
+    pub fn list(&self) -> io::Result<Vec<ListedFile>> {
         let found = self.walk()?.into_iter();
         let mut files: Vec<_> = found
             .filter_map(|found| match found {
-                Found::File(file) => Some(file),
-                Found::Stray(_) => None,
+                DirEntryKind::File(file) => Some(file),
+                DirEntryKind::Stray(_) => None,
             })
             .collect();
         files.sort_by(|a, b| b.used.cmp(&a.used).then_with(|| a.path.cmp(&b.path)));
@@ -103,20 +103,20 @@ impl CacheDir {
         let found = self.walk()?.into_iter();
         let mut strays: Vec<_> = found
             .filter_map(|found| match found {
-                Found::File(_) => None,
-                Found::Stray(stray) => Some(stray),
+                DirEntryKind::File(_) => None,
+                DirEntryKind::Stray(stray) => Some(stray),
             })
             .collect();
         strays.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(strays)
     }
 
-    fn walk(&self) -> io::Result<Vec<Found>> {
+    fn walk(&self) -> io::Result<Vec<DirEntryKind>> {
         let mut found = Vec::new();
         let Some(root) = self.path() else {
             return Ok(found);
         };
-        for kind in Kind::ALL {
+        for kind in CacheKind::ALL {
             let dir = root.join(kind.name());
             let entries = match fs::read_dir(&dir) {
                 // The whole cache has been deleted.
@@ -140,7 +140,7 @@ impl CacheDir {
     ///
     /// # Errors
     /// If the directory cannot be read.
-    pub fn make_room(&self) -> io::Result<()> {
+    pub fn evict(&self) -> io::Result<()> {
         for stray in self.strays()? {
             if stray.is_abandoned() {
                 let _ = fs::remove_file(&stray.path);
@@ -196,19 +196,19 @@ impl CacheDir {
     }
 }
 
-fn classify(kind: Kind, entry: &DirEntry, meta: &Metadata) -> Found {
+fn classify(kind: CacheKind, entry: &DirEntry, meta: &Metadata) -> DirEntryKind {
     let changed = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
     let path = entry.path();
     let is_file = meta.is_file();
     match entry.file_name().into_string() {
-        Ok(name) if is_file && !name.starts_with(UNFINISHED) => Found::File(Listed {
+        Ok(name) if is_file && !name.starts_with(UNFINISHED) => DirEntryKind::File(ListedFile {
             kind,
             name: shown_name(kind, &name),
             path,
             size: meta.len(),
             used: changed,
         }),
-        name => Found::Stray(Stray {
+        name => DirEntryKind::Stray(Stray {
             path,
             // Removing a directory frees no space worth counting.
             size: if is_file { meta.len() } else { 0 },
@@ -256,14 +256,14 @@ impl Removed {
     }
 }
 
-impl Listed {
+impl ListedFile {
     /// Reads and checks the whole file. Does not update its time of last use.
-    pub fn verify(&self) -> State {
+    pub fn verify(&self) -> FileState {
         match self.check() {
-            Ok(()) => State::Sound,
-            Err(Fault::Stale) => State::Stale,
-            Err(fault) if fault.is_missing() => State::Gone,
-            Err(fault) => State::Bad(fault.into()),
+            Ok(()) => FileState::Sound,
+            Err(Fault::Stale) => FileState::Stale,
+            Err(fault) if fault.is_missing() => FileState::Gone,
+            Err(fault) => FileState::Bad(fault.into()),
         }
     }
 
@@ -295,13 +295,13 @@ impl Listed {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Key;
+    use super::super::CacheKey;
     use super::*;
     use std::os::unix::fs::symlink;
 
     fn write(dir: &CacheDir, name: &str, len: usize, age: u64) {
-        let key = Key::layer(name);
-        let mut writer = dir.create(Kind::Layer).unwrap();
+        let key = CacheKey::layer(name);
+        let mut writer = dir.create(CacheKind::Layer).unwrap();
         writer.section(1).unwrap();
         writer.append(&vec![7; len]).unwrap();
         writer.finish(&key).unwrap().publish().unwrap();
@@ -322,13 +322,13 @@ mod tests {
         write(&dir, "x:b", 1000, 20);
         write(&dir, "x:c", 1000, 10);
         // Loading a file makes it the most recently used.
-        let held = dir.load(&Key::layer("x:a")).unwrap();
-        dir.clone().with_limit(2500).make_room().unwrap();
+        let held = dir.load(&CacheKey::layer("x:a")).unwrap();
+        dir.clone().with_limit(2500).evict().unwrap();
         assert_eq!(names(&dir), ["x:a", "x:c"]);
         write(&dir, "x:huge", 5000, 0);
-        dir.clone().with_limit(2500).make_room().unwrap();
+        dir.clone().with_limit(2500).evict().unwrap();
         assert_eq!(names(&dir), ["x:a", "x:c"], "it evicts no other file");
-        dir.clone().with_limit(0).make_room().unwrap();
+        dir.clone().with_limit(0).evict().unwrap();
         assert!(names(&dir).is_empty());
         assert!(
             held.verify(),
@@ -342,20 +342,20 @@ mod tests {
         let dir = CacheDir::open(temp.path()).unwrap();
         write(&dir, "x:a", 100_000, 1);
         let listed = dir.list().unwrap().remove(0);
-        assert!(matches!(listed.verify(), State::Sound));
+        assert!(matches!(listed.verify(), FileState::Sound));
         let good = fs::read(&listed.path).unwrap();
         let mut bytes = good.clone();
         bytes[90_000] ^= 1;
         fs::write(&listed.path, &bytes).unwrap();
-        assert!(matches!(listed.verify(), State::Bad(_)));
-        let other = Listed {
+        assert!(matches!(listed.verify(), FileState::Bad(_)));
+        let other = ListedFile {
             path: listed.path.with_file_name("x-b"),
             ..listed.clone()
         };
-        assert!(matches!(other.verify(), State::Gone));
+        assert!(matches!(other.verify(), FileState::Gone));
         fs::write(&other.path, &good).unwrap();
         assert!(
-            matches!(other.verify(), State::Bad(_)),
+            matches!(other.verify(), FileState::Bad(_)),
             "the file belongs to another layer"
         );
         assert_eq!(dir.clear().unwrap(), 2 * listed.size);
@@ -367,14 +367,14 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let dir = CacheDir::open(temp.path()).unwrap();
         write(&dir, "x:a", 1000, 1);
-        let path = dir.file_path(&Key::layer("x:a")).unwrap();
+        let path = dir.file_path(&CacheKey::layer("x:a")).unwrap();
         let mut bytes = fs::read(&path).unwrap();
         bytes[72] ^= 1;
         let crc = crc32fast::hash(&bytes[..124]);
         bytes[124..128].copy_from_slice(&crc.to_le_bytes());
         fs::write(&path, &bytes).unwrap();
-        assert!(matches!(dir.list().unwrap()[0].verify(), State::Stale));
-        assert!(dir.load(&Key::layer("x:a")).is_none());
+        assert!(matches!(dir.list().unwrap()[0].verify(), FileState::Stale));
+        assert!(dir.load(&CacheKey::layer("x:a")).is_none());
         assert!(path.exists());
     }
 
@@ -388,7 +388,7 @@ mod tests {
         assert_eq!((removed.files, removed.kept), (1, 1));
         assert_eq!(names(&dir), ["x:new"]);
         // A time in the future, as after the clock was wrong.
-        let path = dir.file_path(&Key::layer("x:new")).unwrap();
+        let path = dir.file_path(&CacheKey::layer("x:new")).unwrap();
         let file = fs::File::open(path).unwrap();
         let ahead = SystemTime::now() + 3 * ABANDONED;
         file.set_modified(ahead).unwrap();
@@ -413,7 +413,7 @@ mod tests {
         let fresh = left(".new-a", now);
         let old = left(".new-b", now - 2 * ABANDONED);
         let ahead = left(".new-c", now + 2 * ABANDONED);
-        dir.clone().with_limit(u64::MAX).make_room().unwrap();
+        dir.clone().with_limit(u64::MAX).evict().unwrap();
         assert!(fresh.exists() && !old.exists() && !ahead.exists());
         assert!(names(&dir).is_empty());
         assert_eq!(dir.clear().unwrap(), 4);
@@ -428,7 +428,7 @@ mod tests {
         let dir = CacheDir::open(temp.path()).unwrap();
         let victim = temp.path().join("victim");
         fs::write(&victim, "precious").unwrap();
-        let key = Key::layer("x:a");
+        let key = CacheKey::layer("x:a");
         let path = dir.file_path(&key).unwrap();
         let pipe = || {
             use rustix::fs::{CWD, FileType, Mode, mknodat};

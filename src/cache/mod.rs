@@ -24,14 +24,14 @@ mod identity;
 mod key;
 mod list;
 mod map;
-mod own;
 mod root;
+mod user_file;
 mod writer;
 
 pub use dir::CacheDir;
 pub use file::{CacheFile, Part};
 pub use identity::Identity;
-pub use key::{Key, Kind};
-pub use list::{Listed, Removed, State, Stray};
-pub use own::temporary_dir;
+pub use key::{CacheKey, CacheKind};
+pub use list::{FileState, ListedFile, Removed, Stray};
+pub use user_file::temporary_dir;
 pub use writer::{Unpublished, Writer};

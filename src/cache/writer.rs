@@ -10,10 +10,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::file::CacheFile;
-use super::format::{BLOCK, HEADER_LEN, Header, MAKER, Section};
-use super::key::{Key, Kind};
-use super::own::{temporary_dir, temporary_file};
+use super::format::{BLOCK, FileHeader, HEADER_LEN, MAKER, SectionRecord};
+use super::key::{CacheKey, CacheKind};
 use super::root::Root;
+use super::user_file::{temporary_dir, temporary_file};
 use crate::private::about;
 use tempfile::TempPath;
 
@@ -24,7 +24,7 @@ pub(super) const UNFINISHED: &str = ".new-";
 const ALIGN: u64 = 8;
 
 /// The temporary path of a file until it is complete, and the directory that it is then moved to.
-pub(super) struct Place {
+pub(super) struct Destination {
     pub temporary: TempPath,
     pub root: Arc<Root>,
 }
@@ -32,14 +32,14 @@ pub(super) struct Place {
 /// A cache file that is being written.
 pub struct Writer {
     file: File,
-    place: Option<Place>,
-    kind: Kind,
+    destination: Option<Destination>,
+    kind: CacheKind,
     /// Bytes not written yet: the last block, from its start or from the end of the header.
     pending: Vec<u8>,
     /// The file offset of `pending`.
     written: u64,
     sums: Vec<u32>,
-    sections: Vec<Section>,
+    sections: Vec<SectionRecord>,
 }
 
 /// A file that is complete and readable but not yet visible to others.
@@ -52,11 +52,11 @@ pub struct Unpublished {
 }
 
 impl Writer {
-    /// Starts a file. Without a place it is unnamed and vanishes when it is closed.
-    pub(super) fn new(file: File, place: Option<Place>, kind: Kind) -> Self {
+    /// Starts a file. Without a destination it is unnamed and vanishes when it is closed.
+    pub(super) fn new(file: File, destination: Option<Destination>, kind: CacheKind) -> Self {
         Self {
             file,
-            place,
+            destination,
             kind,
             pending: Vec::with_capacity(BLOCK as usize),
             written: HEADER_LEN as u64,
@@ -77,7 +77,7 @@ impl Writer {
         let padding = self.position().wrapping_neg() % ALIGN;
         self.close();
         self.take(&[0; ALIGN as usize][..padding as usize])?;
-        self.sections.push(Section {
+        self.sections.push(SectionRecord {
             id,
             at: self.position(),
             len: 0,
@@ -140,8 +140,10 @@ impl Writer {
         let Err(error) = self.file.write_all_at(bytes, self.written) else {
             return Ok(());
         };
-        if let Some(place) = self.place.take() {
-            place.root.say_unkept(&about(&place.temporary)(error));
+        if let Some(destination) = self.destination.take() {
+            destination
+                .root
+                .warn_not_cached(&about(&destination.temporary)(error));
             self.file = self.copy().map_err(about(&temporary_dir()))?;
         }
         // Retries even if the file already was a temporary one: harmless, and it saves a branch.
@@ -151,8 +153,8 @@ impl Writer {
 
     /// Adds the location of the file to an error.
     fn about_file(&self, error: io::Error) -> io::Error {
-        match &self.place {
-            Some(place) => about(&place.temporary)(error),
+        match &self.destination {
+            Some(destination) => about(&destination.temporary)(error),
             None => about(&temporary_dir())(error),
         }
     }
@@ -181,7 +183,7 @@ impl Writer {
     ///
     /// # Errors
     /// If it cannot be written or mapped, or `key` is of another kind.
-    pub fn finish(mut self, key: &Key) -> io::Result<Unpublished> {
+    pub fn finish(mut self, key: &CacheKey) -> io::Result<Unpublished> {
         self.close();
         // If the file has no data after the header, its only block is empty and still has a
         // checksum.
@@ -197,7 +199,7 @@ impl Writer {
             tail.extend_from_slice(&sum.to_le_bytes());
         }
         self.write_next(&tail)?;
-        let header = Header {
+        let header = FileHeader {
             kind: self.kind.number(),
             len: directory + tail.len() as u64,
             directory,
@@ -210,9 +212,9 @@ impl Writer {
         let header_at_start = self.file.write_all_at(&header.bytes(), 0);
         header_at_start.map_err(|error| self.about_file(error))?;
         let file = CacheFile::open(&self.file, key)?;
-        let names = self.place.map(|place| {
-            let target = place.root.file_path(key);
-            (place.temporary, target)
+        let names = self.destination.map(|destination| {
+            let target = destination.root.file_path(key);
+            (destination.temporary, target)
         });
         Ok(Unpublished {
             file: Arc::new(file),

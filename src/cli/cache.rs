@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use indicatif::{HumanBytes, HumanDuration};
 
-use imgfs::cache::{CacheDir, Listed, State};
+use imgfs::cache::{CacheDir, FileState, ListedFile};
 
 use super::args::{CacheArgs, CacheCommand, CacheDirArg, CacheShowArgs, DEFAULT_LIMIT, KeepArgs};
 use super::pipe::closed;
@@ -146,7 +146,7 @@ fn write_table(cache: &CacheDir, path: &Path) -> anyhow::Result<()> {
     Ok(write().or_else(closed)?)
 }
 
-fn write_json(listed: &[Listed]) -> io::Result<()> {
+fn write_json(listed: &[ListedFile]) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     for file in listed {
         let object = serde_json::json!({
@@ -201,10 +201,10 @@ fn verify(cache: &CacheDir, path: &Path) -> anyhow::Result<ExitCode> {
     };
     for file in cache.list()? {
         match file.verify() {
-            State::Sound => sound += 1,
-            State::Stale => stale += 1,
-            State::Gone => {}
-            State::Bad(reason) => tell(&file.path, &reason, file.remove()),
+            FileState::Sound => sound += 1,
+            FileState::Stale => stale += 1,
+            FileState::Gone => {}
+            FileState::Bad(reason) => tell(&file.path, &reason, file.remove()),
         }
     }
     for stray in cache.strays()? {

@@ -96,6 +96,6 @@ impl Deref for Source {
 
 impl Drop for Source {
     fn drop(&mut self) {
-        self.image().wait_until_kept(KEEPING);
+        self.image().wait_until_published(KEEPING);
     }
 }

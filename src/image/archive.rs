@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Caches, ImageError, Reference};
 use crate::blob::{
-    BlobError, Bytes, Codec, FileSource, Pass, ReadAt, Section, SequentialReader, SpanReader,
+    BlobError, Bytes, Codec, FileSource, Pass, ReadAt, SequentialReader, SourcePart, SpanReader,
     SpanTable,
 };
-use crate::cache::{CacheFile, Key, Kind, temporary_dir};
+use crate::cache::{CacheFile, CacheKey, CacheKind, temporary_dir};
 
 /// The id of the section with the archive's members. It follows the sections of the spans.
 const MEMBERS: u32 = 3;
@@ -146,9 +146,9 @@ impl Archive {
             let spans = SpanTable::of(file);
             Arc::new(SpanReader::new(source, spans, caches.spans.clone()))
         };
-        let place = source.place().filter(|place| place.file.is_settled());
+        let place = source.file_range().filter(|place| place.file.is_settled());
         if let Some(place) = &place
-            && let Some(file) = caches.disk.load(&Key::archive(&place.file))
+            && let Some(file) = caches.disk.load(&CacheKey::archive(&place.file))
         {
             let part = file.part(MEMBERS);
             if let Ok((members, twice)) = postcard::from_bytes(part.get(0, part.len())) {
@@ -160,7 +160,7 @@ impl Archive {
                 });
             }
         }
-        let writer = caches.disk.create(Kind::Archive).map_err(failed)?;
+        let writer = caches.disk.create(CacheKind::Archive).map_err(failed)?;
         let mut pass = Pass::over_archive(source.clone(), writer).map_err(archive)?;
         let listing = {
             let mut tar = tar::Archive::new(&mut pass);
@@ -177,12 +177,12 @@ impl Archive {
             writer.section(MEMBERS)?;
             writer.append(&postcard::to_allocvec(&listed).map_err(io::Error::other)?)?;
             // If the file changed while it was read, the result is not kept.
-            let identity = source.place().map(|place| place.file);
+            let identity = source.file_range().map(|place| place.file);
             let same = place.filter(|place| identity == Some(place.file));
             Ok((same, identity))
         };
         let (same, identity) = write().map_err(failed)?;
-        let key = Key::archive(&identity.unwrap_or_default());
+        let key = CacheKey::archive(&identity.unwrap_or_default());
         let unpublished = writer.finish(&key).map_err(failed)?;
         let source = reader(source, &unpublished.file);
         if same.is_some()
@@ -200,7 +200,7 @@ impl Archive {
     }
 
     /// Takes the error that explains why the part after the listed members cannot be read.
-    pub(crate) fn take_damage(&mut self) -> Option<ImageError> {
+    pub(crate) fn report_damage_once(&mut self) -> Option<ImageError> {
         self.damage.take()
     }
 
@@ -216,7 +216,7 @@ impl Archive {
                 bytes: Some(bytes), ..
             } => Arc::new(Bytes(bytes.as_slice().into())),
             Member::File { at, size, .. } => {
-                Arc::new(Section::new(self.source.clone(), *at, *size))
+                Arc::new(SourcePart::new(self.source.clone(), *at, *size))
             }
             // `follow` has resolved all links.
             Member::Link(_) => return None,

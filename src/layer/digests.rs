@@ -8,7 +8,7 @@ use std::io;
 
 use super::{Data, EntryKind, LayerIndex};
 use crate::blob::{Digest, Hasher, SpanReader};
-use crate::cache::{CacheDir, Key, Kind, Part, Unpublished};
+use crate::cache::{CacheDir, CacheKey, CacheKind, Part, Unpublished};
 
 const DIGESTS: u32 = 1;
 const LEN: usize = 32;
@@ -59,7 +59,7 @@ impl Job {
 impl Digests {
     /// Loads the digests of a layer from the cache, if they are there.
     pub fn load(cache: &CacheDir, layer: &Digest) -> Option<Self> {
-        let file = cache.load(&Key::digests(&layer.to_string()))?;
+        let file = cache.load(&CacheKey::file_digests(&layer.to_string()))?;
         Some(Self(file.part(DIGESTS)))
     }
 
@@ -99,10 +99,10 @@ impl Digests {
                 place.copy_from_slice(&raw(&digest));
             }
         }
-        let mut writer = cache.create(Kind::Digests)?;
+        let mut writer = cache.create(CacheKind::FileDigests)?;
         writer.section(DIGESTS)?;
         writer.append(&digests)?;
-        let unpublished = writer.finish(&Key::digests(&index.digest().to_string()))?;
+        let unpublished = writer.finish(&CacheKey::file_digests(&index.digest().to_string()))?;
         Ok((Self(unpublished.file.part(DIGESTS)), unpublished))
     }
 
@@ -120,8 +120,8 @@ impl Digests {
     }
 
     /// Returns whether the cache file was found to be damaged, but returns `true` only once.
-    pub fn take_damage(&self) -> bool {
-        self.0.file().take_damage()
+    pub fn report_damage_once(&self) -> bool {
+        self.0.file().report_damage_once()
     }
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::packed::{Packed, PackedWriter};
 use super::{Entry, Problem, ProblemKind};
 use crate::blob::{Codec, Digest, PassResult, SpanTable};
-use crate::cache::{CacheDir, CacheFile, Key, Unpublished};
+use crate::cache::{CacheDir, CacheFile, CacheKey, Unpublished};
 use crate::inspect::Binary;
 
 // Section ids. 1 and 2 are used for the spans.
@@ -108,7 +108,7 @@ impl IndexWriter {
             diff_id: pass.diff_id.map(|digest| digest.to_string()),
             entries: self.entry_count,
         };
-        let key = Key::layer(&meta.digest);
+        let key = CacheKey::layer(&meta.digest);
         writer.section(META)?;
         writer.append(&postcard::to_allocvec(&meta).map_err(io::Error::other)?)?;
         self.entries.finish(ENTRIES, &mut writer)?;
@@ -131,7 +131,7 @@ fn codec_number(codec: Codec) -> u8 {
 impl LayerIndex {
     /// Loads the index of the layer whose blob has this digest, if it is in the cache.
     pub fn load(cache: &CacheDir, digest: &Digest) -> Option<Self> {
-        let key = Key::layer(&digest.to_string());
+        let key = CacheKey::layer(&digest.to_string());
         let index = Self::of(cache.load(&key)?).ok();
         let index = index.filter(|index| index.digest == *digest);
         if index.is_none() {
@@ -227,9 +227,9 @@ impl LayerIndex {
 
     /// Removes the cache file if it was found to be damaged. Returns `true` only once.
     pub fn forget_damaged(&self, cache: &CacheDir) -> bool {
-        let damaged = self.file.take_damage();
+        let damaged = self.file.report_damage_once();
         if damaged {
-            cache.remove(&Key::layer(&self.meta.digest));
+            cache.remove(&CacheKey::layer(&self.meta.digest));
         }
         damaged
     }

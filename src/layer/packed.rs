@@ -253,18 +253,18 @@ impl<T: DeserializeOwned> Packed<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cache::{CacheDir, Key, Kind};
+    use crate::cache::{CacheDir, CacheKey, CacheKind};
 
     #[test]
     fn every_value_is_found_and_no_other() {
-        let mut writer = CacheDir::none().create(Kind::Layer).unwrap();
+        let mut writer = CacheDir::none().create(CacheKind::Layer).unwrap();
         let mut list = PackedWriter::new(100);
         let text = |n: u64| "x".repeat((n % 90) as usize);
         for n in 0..1000 {
             list.push(n * 3, &text(n)).unwrap();
         }
         list.finish(7, &mut writer).unwrap();
-        let file = writer.finish(&Key::layer("sha256:00")).unwrap().file;
+        let file = writer.finish(&CacheKey::layer("sha256:00")).unwrap().file;
         let list: Packed<String> = Packed::new(file.part(7), file.part(8));
         let all: Vec<(u64, String)> = list.clone().into_iter().map(Result::unwrap).collect();
         assert_eq!(all, (0..1000).map(|n| (n * 3, text(n))).collect::<Vec<_>>());
@@ -284,14 +284,14 @@ mod tests {
             (&b"x"[..], [0, 900, 8 | 100 << 32]),
             (&b"x"[..], [0, 0, 1 | (u64::from(u32::MAX) << 32)]),
         ] {
-            let mut writer = CacheDir::none().create(Kind::Layer).unwrap();
+            let mut writer = CacheDir::none().create(CacheKind::Layer).unwrap();
             writer.section(7).unwrap();
             writer.append(blocks).unwrap();
             writer.section(8).unwrap();
             for word in directory {
                 writer.append(&u64::to_le_bytes(word)).unwrap();
             }
-            let file = writer.finish(&Key::layer("sha256:00")).unwrap().file;
+            let file = writer.finish(&CacheKey::layer("sha256:00")).unwrap().file;
             let list: Packed<String> = Packed::new(file.part(7), file.part(8));
             assert!(list.find(5).is_err());
             assert!(file.is_damaged());

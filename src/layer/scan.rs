@@ -19,7 +19,7 @@ use super::problem::ProblemKind;
 use super::tar::TarReader;
 use super::tar_error::{MAX_ENTRIES, MAX_WEIGHT, TarError};
 use crate::blob::{BlobError, Digest, Pass, ReadAt};
-use crate::cache::{CacheDir, Kind, Unpublished, temporary_dir};
+use crate::cache::{CacheDir, CacheKind, Unpublished, temporary_dir};
 use crate::inspect::{self, Binary, Candidate};
 
 /// The maximum size in bytes of an executable that is decoded from memory. Two layers are read at a
@@ -92,7 +92,7 @@ pub fn scan(
         input.source.clone(),
         input.digest.clone(),
         input.diff_id.clone(),
-        cache.create(Kind::Layer).map_err(LayerError::Index)?,
+        cache.create(CacheKind::Layer).map_err(LayerError::Index)?,
     )?;
     let mut tar = TarReader::new(pass);
     let mut index = IndexWriter::new();
@@ -293,7 +293,7 @@ impl<'a> Content<'a> {
         let mut buf = vec![0; 256 << 10];
         self.position = done;
         while self.position < self.size.min(SPOOL_LIMIT) {
-            let (stored, end) = self.stretch();
+            let (stored, end) = self.current_range();
             if !stored {
                 self.position = end;
                 continue;
@@ -311,7 +311,7 @@ impl<'a> Content<'a> {
 
     /// Returns whether the bytes at the current position are stored in the archive, and where this range
     /// ends.
-    fn stretch(&mut self) -> (bool, u64) {
+    fn current_range(&mut self) -> (bool, u64) {
         if !self.sparse {
             return (true, self.size);
         }
@@ -333,7 +333,7 @@ impl Read for Content<'_> {
         if !self.sparse {
             return self.tar.read(buf);
         }
-        let (stored, end) = self.stretch();
+        let (stored, end) = self.current_range();
         let room = usize::try_from(end.saturating_sub(self.position)).unwrap_or(usize::MAX);
         let n = room.min(buf.len());
         let Some(room) = buf.get_mut(..n) else {

@@ -11,36 +11,36 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use crate::blob::{Digest, Place};
-use crate::cache::{CacheDir, Identity, Key, Kind};
+use crate::blob::{Digest, FileRange};
+use crate::cache::{CacheDir, CacheKey, CacheKind, Identity};
 
 /// The id of the only section.
-const STRETCHES: u32 = 1;
+const RANGES: u32 = 1;
 
 /// A range of a file: how many times it was decoded, its offset and its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Stretch {
+struct RangeKey {
     depth: u8,
     at: u64,
     len: u64,
 }
 
-type Stretches = BTreeMap<Stretch, String>;
+type RangeDigests = BTreeMap<RangeKey, String>;
 
 /// The known digests of external files.
 #[derive(Debug)]
 pub struct Seen<'a> {
     cache: &'a CacheDir,
-    files: HashMap<Identity, Stretches>,
+    files: HashMap<Identity, RangeDigests>,
     /// Files with digests that are not yet in the cache.
     new: Vec<Identity>,
 }
 
-fn stretch(place: &Place) -> Stretch {
-    Stretch {
-        depth: place.depth,
-        at: place.at,
-        len: place.len,
+fn range_key(range: &FileRange) -> RangeKey {
+    RangeKey {
+        depth: range.depth,
+        at: range.at,
+        len: range.len,
     }
 }
 
@@ -54,13 +54,13 @@ impl<'a> Seen<'a> {
         }
     }
 
-    fn file(&mut self, identity: &Identity) -> &mut Stretches {
+    fn file(&mut self, identity: &Identity) -> &mut RangeDigests {
         match self.files.entry(*identity) {
             Slot::Occupied(known) => known.into_mut(),
             Slot::Vacant(slot) => {
-                let file = self.cache.load(&Key::seen(identity));
+                let file = self.cache.load(&CacheKey::verified_digests(identity));
                 let read = file.and_then(|file| {
-                    let part = file.part(STRETCHES);
+                    let part = file.part(RANGES);
                     postcard::from_bytes(part.get(0, part.len())).ok()
                 });
                 slot.insert(read.unwrap_or_default())
@@ -68,19 +68,19 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// Returns the digest of the bytes at a place, if they were verified and the file has not changed
+    /// Returns the digest of a range of bytes, if they were verified and the file has not changed
     /// since.
-    pub fn digest(&mut self, place: &Place) -> Option<Digest> {
-        let text = self.file(&place.file).get(&stretch(place))?;
+    pub fn digest(&mut self, range: &FileRange) -> Option<Digest> {
+        let text = self.file(&range.file).get(&range_key(range))?;
         text.parse().ok()
     }
 
-    /// Records the digest of the bytes at a place. The bytes must have been read after the place was
+    /// Records the digest of a range of bytes. The bytes must have been read after the range was
     /// determined, and the file must no longer have been changing at that time.
-    pub fn add(&mut self, place: &Place, digest: &Digest) {
-        let file = self.file(&place.file);
-        file.insert(stretch(place), digest.to_string());
-        self.new.push(place.file);
+    pub fn add(&mut self, range: &FileRange, digest: &Digest) {
+        let file = self.file(&range.file);
+        file.insert(range_key(range), digest.to_string());
+        self.new.push(range.file);
     }
 
     /// Writes the added digests to the cache.
@@ -91,13 +91,15 @@ impl<'a> Seen<'a> {
         self.new.sort_by_key(|file| (file.dev, file.ino));
         self.new.dedup();
         for identity in &self.new {
-            let Some(stretches) = self.files.get(identity) else {
+            let Some(digests) = self.files.get(identity) else {
                 continue;
             };
-            let mut writer = self.cache.create(Kind::Seen)?;
-            writer.section(STRETCHES)?;
-            writer.append(&postcard::to_allocvec(stretches).map_err(io::Error::other)?)?;
-            writer.finish(&Key::seen(identity))?.publish()?;
+            let mut writer = self.cache.create(CacheKind::VerifiedDigests)?;
+            writer.section(RANGES)?;
+            writer.append(&postcard::to_allocvec(digests).map_err(io::Error::other)?)?;
+            writer
+                .finish(&CacheKey::verified_digests(identity))?
+                .publish()?;
         }
         Ok(())
     }
@@ -118,7 +120,7 @@ mod tests {
             mtime: (5, 6),
             ctime: (7, 8),
         };
-        let place = |at| Place {
+        let place = |at| FileRange {
             file,
             depth: 0,
             at,
@@ -138,7 +140,7 @@ mod tests {
         }
         assert_eq!(seen.digest(&place(5)), None);
         assert_eq!(
-            seen.digest(&Place {
+            seen.digest(&FileRange {
                 depth: 1,
                 ..place(0)
             }),
@@ -158,7 +160,7 @@ mod tests {
             Identity { dev: 2, ..file },
         ] {
             assert_eq!(
-                seen.digest(&Place {
+                seen.digest(&FileRange {
                     file: other,
                     ..place(0)
                 }),

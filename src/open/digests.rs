@@ -8,7 +8,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::{OpenImage, OpenLayer};
 use crate::blob::{Digest, Hasher};
-use crate::cache::{CacheDir, Key};
+use crate::cache::{CacheDir, CacheKey};
 use crate::layer::{Digests, HOLES_LIMIT};
 use crate::tree::{Kind, NodeId, Tree};
 use crate::workers::in_parallel;
@@ -33,9 +33,9 @@ pub(super) struct LayerDigests {
 impl LayerDigests {
     /// Removes the digests from the cache if they were found damaged.
     pub(super) fn forget_damaged(&self, cache: &CacheDir, layer: &Digest) {
-        if self.all.get().is_some_and(Digests::take_damage) {
+        if self.all.get().is_some_and(Digests::report_damage_once) {
             tracing::error!("the digests of layer {layer} are damaged");
-            cache.remove(&Key::digests(&layer.to_string()));
+            cache.remove(&CacheKey::file_digests(&layer.to_string()));
         }
     }
 }
@@ -104,7 +104,7 @@ impl OpenImage {
         let (all, file) = Digests::compute(&layer.index, &layer.data, &self.cache)?;
         let cache = self.cache.clone();
         let keep = move || {
-            if let Err(error) = file.publish().and_then(|()| cache.make_room()) {
+            if let Err(error) = file.publish().and_then(|()| cache.evict()) {
                 tracing::warn!("the digests of a layer are not cached: {error}");
             }
         };

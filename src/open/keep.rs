@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::background::Background;
-use crate::blob::{Digest, Place};
+use crate::blob::{Digest, FileRange};
 use crate::cache::{CacheDir, Unpublished};
 use crate::layer::Seen;
 
@@ -16,7 +16,7 @@ pub(super) struct Learned {
     /// The file that contains its index, if the index is new.
     pub file: Option<Unpublished>,
     /// The place of the bytes when they were hashed, if it can be recognized later.
-    pub place: Option<Place>,
+    pub place: Option<FileRange>,
 }
 
 /// What is to be written to the cache for an image.
@@ -60,7 +60,7 @@ impl Keep {
                 tree.publish()?;
             }
             seen.save()?;
-            self.cache.make_room()
+            self.cache.evict()
         };
         if let Err(error) = rest() {
             tracing::warn!("not all indexes of the image are cached: {error}");
@@ -81,7 +81,7 @@ mod tests {
     fn images_that_are_kept_at_once_lose_nothing_of_each_other() {
         let temp = tempfile::tempdir().unwrap();
         let cache = CacheDir::open(temp.path()).unwrap();
-        let place = |at| Place {
+        let place = |at| FileRange {
             file: Identity {
                 dev: 1,
                 ino: 2,

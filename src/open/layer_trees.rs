@@ -7,7 +7,7 @@ use std::io;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::OpenImage;
-use crate::cache::{Key, Kind};
+use crate::cache::{CacheKey, CacheKind};
 use crate::tree::{Merger, RemovalIndex, Removals, Tree, TreeError};
 
 /// A tree made on first use, or the error message if that failed.
@@ -63,8 +63,8 @@ impl OpenImage {
             let mut merger = Merger::alone(number);
             merger.layer(&layer.index)?;
             // The file is never published, so this key is never looked up.
-            let key = Key::tree(["alone"].into_iter());
-            let file = merger.finish(self.cache.create(Kind::Tree)?, &key)?;
+            let key = CacheKey::tree(["alone"].into_iter());
+            let file = merger.finish(self.cache.create(CacheKind::Tree)?, &key)?;
             Ok(Tree::open(&file.file)?)
         });
         made.map(Some)
@@ -82,8 +82,8 @@ impl OpenImage {
             for layer in &self.layers {
                 merger.layer(&layer.index)?;
             }
-            let key = Key::tree(["hidden"].into_iter());
-            let file = merger.finish_hidden(self.cache.create(Kind::Tree)?, &key)?;
+            let key = CacheKey::tree(["hidden"].into_iter());
+            let file = merger.finish_hidden(self.cache.create(CacheKind::Tree)?, &key)?;
             Ok(Tree::open(&file.file)?)
         })
     }

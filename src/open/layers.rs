@@ -109,7 +109,10 @@ pub(super) fn read_all(
 }
 
 fn plan(blob: &LayerBlob, cache: &CacheDir, seen: &mut Seen<'_>) -> Work {
-    let known = blob.source.place().and_then(|place| seen.digest(&place));
+    let known = blob
+        .source
+        .file_range()
+        .and_then(|place| seen.digest(&place));
     let Some(digest) = blob.digest.clone().or_else(|| known.clone()) else {
         return Work::Scan;
     };
@@ -139,7 +142,10 @@ fn do_one(
         index,
         digests: Arc::default(),
     };
-    let before = blob.source.place().filter(|place| place.file.is_settled());
+    let before = blob
+        .source
+        .file_range()
+        .filter(|place| place.file.is_settled());
     let (index, file) = match work {
         Work::Shared(layer) => return Ok((*layer, None)),
         Work::Known(index) => return Ok((read(index), None)),
@@ -165,7 +171,7 @@ fn do_one(
         }
     };
     // A file that was modified in the meantime is not remembered.
-    let place = before.filter(|place| blob.source.place() == Some(*place));
+    let place = before.filter(|place| blob.source.file_range() == Some(*place));
     let learned = Learned {
         digest: index.digest().clone(),
         file,

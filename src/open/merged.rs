@@ -2,7 +2,7 @@
 
 use super::keep::Keep;
 use super::layers::ReadLayer;
-use crate::cache::{Key, Kind};
+use crate::cache::{CacheKey, CacheKind};
 use crate::tree::{Merger, Tree, TreeError};
 
 /// Merges layers, lowest first, into a tree.
@@ -12,7 +12,7 @@ pub(super) fn tree(layers: &[ReadLayer], keep: &mut Keep) -> Result<Tree, TreeEr
         .iter()
         .map(|layer| layer.index.digest().to_string())
         .collect();
-    let key = Key::tree(digests.iter().map(String::as_str));
+    let key = CacheKey::tree(digests.iter().map(String::as_str));
     if let Some(file) = cache.load(&key) {
         match Tree::open(&file) {
             Ok(tree) => return Ok(tree),
@@ -23,7 +23,7 @@ pub(super) fn tree(layers: &[ReadLayer], keep: &mut Keep) -> Result<Tree, TreeEr
     for layer in layers {
         merger.layer(&layer.index)?;
     }
-    let file = merger.finish(cache.create(Kind::Tree)?, &key)?;
+    let file = merger.finish(cache.create(CacheKind::Tree)?, &key)?;
     let tree = Tree::open(&file.file)?;
     keep.tree = Some(file);
     Ok(tree)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::background::Background;
 use crate::blob::{Digest, ReadAt, SpanCache, SpanReader};
-use crate::cache::{CacheDir, Key};
+use crate::cache::{CacheDir, CacheKey};
 use crate::findings::Findings;
 use crate::image::{Config, Documents, ImageError, Platform};
 use crate::inspect::Binary;
@@ -144,12 +144,12 @@ pub struct OpenLayer {
 impl OpenImage {
     /// Waits until everything learned about the image has been written to the cache. Returns false
     /// if that takes longer than `timeout`. If the process exits before that, the results are lost.
-    pub fn wait_until_kept(&self, timeout: Duration) -> bool {
+    pub fn wait_until_published(&self, timeout: Duration) -> bool {
         let begun = Instant::now();
         self.background.wait(timeout)
             && self
                 .spans
-                .wait_until_kept(timeout.saturating_sub(begun.elapsed()))
+                .wait_until_published(timeout.saturating_sub(begun.elapsed()))
     }
 
     /// Removes cache files that were found damaged, so that the next mount recreates them. Call
@@ -163,7 +163,7 @@ impl OpenImage {
                 .digests
                 .forget_damaged(&self.cache, layer.index.digest());
         }
-        if self.tree.take_damage() {
+        if self.tree.report_damage_once() {
             tracing::error!("the merged tree is damaged");
             let digests: Vec<String> = self
                 .layers
@@ -171,7 +171,7 @@ impl OpenImage {
                 .map(|l| l.index.digest().to_string())
                 .collect();
             self.cache
-                .remove(&Key::tree(digests.iter().map(String::as_str)));
+                .remove(&CacheKey::tree(digests.iter().map(String::as_str)));
         }
     }
 

@@ -236,7 +236,7 @@ fn is_sound(
 ) -> Result<bool, TransferError> {
     let source = source_of(lease)?;
     let mut seen = Seen::new(bring.cache);
-    let place = source.place();
+    let place = source.file_range();
     if place.and_then(|place| seen.digest(&place)).as_ref() == Some(&blob.digest) {
         return Ok(true);
     }
@@ -271,7 +271,7 @@ fn keep(bring: &Bring<'_>, blob: &Blob, lease: &Lease, scanned: Option<Scanned>)
 fn remember(bring: &Bring<'_>, blob: &Blob, lease: &Lease) {
     let remembered = source_of(lease).map(|source| {
         let mut seen = Seen::new(bring.cache);
-        if let Some(place) = source.place() {
+        if let Some(place) = source.file_range() {
             seen.add(&place, &blob.digest);
         }
         seen.save()

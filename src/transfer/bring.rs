@@ -19,7 +19,7 @@ use crate::cache::CacheDir;
 use crate::image::Skipped;
 use crate::oci::is_attestation;
 use crate::store::{Lease, Store};
-use crate::workers::so_many_at_a_time;
+use crate::workers::with_threads;
 
 /// The parameters of a transfer into the store.
 pub(super) struct Bring<'a> {
@@ -116,7 +116,7 @@ impl Bring<'_> {
         let mut jobs: Vec<(usize, Blob)> = blobs.into_iter().enumerate().collect();
         // The largest layers first, so that no large layer is left for the end.
         jobs.sort_by_key(|(_, blob)| std::cmp::Reverse(blob.size));
-        so_many_at_a_time(self.threads, jobs, |(number, blob)| {
+        with_threads(self.threads, jobs, |(number, blob)| {
             match arrive::arrive(self, &blob, number, &given_up) {
                 Ok((lease, bytes)) => {
                     self.progress.done(number);

@@ -1,6 +1,6 @@
 //! `imgfs prune`: removes unreferenced blobs from the store, and their entries from the cache.
 
-use crate::cache::{CacheDir, Key};
+use crate::cache::{CacheDir, CacheKey};
 use crate::store::{Pruned, Store, StoreError, Taken};
 
 /// Removes the blobs that no image in the store refers to, and the cache entries of those blobs.
@@ -22,15 +22,15 @@ pub fn prune(store: &Store, cache: &CacheDir, dry_run: bool) -> Result<Pruned, S
 /// read again at the next mount.
 fn forget(taken: &Taken, cache: &CacheDir) {
     if let Some(file) = &taken.file {
-        cache.remove(&Key::seen(file));
+        cache.remove(&CacheKey::verified_digests(file));
     }
     if let Some(digest) = &taken.digest {
         let digest = digest.to_string();
-        cache.remove(&Key::layer(&digest));
-        cache.remove(&Key::digests(&digest));
+        cache.remove(&CacheKey::layer(&digest));
+        cache.remove(&CacheKey::file_digests(&digest));
     }
     if let Some(layers) = &taken.layers {
         let layers: Vec<String> = layers.iter().map(ToString::to_string).collect();
-        cache.remove(&Key::tree(layers.iter().map(String::as_str)));
+        cache.remove(&CacheKey::tree(layers.iter().map(String::as_str)));
     }
 }

@@ -273,7 +273,7 @@ fn docker(saved: &Saved<'_>, archive: &mut Archive<'_>) -> Result<(), TransferEr
                 SequentialReader::new(Arc::new(source)),
             )?;
         }
-        opened.wait_until_kept(std::time::Duration::from_secs(60));
+        opened.wait_until_published(std::time::Duration::from_secs(60));
         items.push(json!({"Config": path, "RepoTags": tags(&image), "Layers": layers}));
     }
     let items = serde_json::to_vec(&items).map_err(|e| written(e.into()))?;

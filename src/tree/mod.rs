@@ -115,8 +115,8 @@ impl Tree {
     }
 
     /// Returns whether the file was found damaged, but only once: later calls return false.
-    pub fn take_damage(&self) -> bool {
-        self.file().take_damage()
+    pub fn report_damage_once(&self) -> bool {
+        self.file().report_damage_once()
     }
 
     /// Returns whether the file was found damaged. Check this after other calls and before you trust

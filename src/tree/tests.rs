@@ -1,7 +1,7 @@
 //! Layers made by hand, merged, and read back.
 
 use super::*;
-use crate::cache::{self, CacheDir, Key};
+use crate::cache::{CacheDir, CacheKey, CacheKind};
 use crate::inspect::Format;
 use crate::layer::{Data as LayerData, Entry, EntryKind, Mtime};
 
@@ -33,9 +33,9 @@ fn merge(layers: Vec<Vec<Entry>>) -> Tree {
     for entries in layers {
         merger.apply(Vec::new(), &entries).unwrap();
     }
-    let key = Key::tree(std::iter::empty());
+    let key = CacheKey::tree(std::iter::empty());
     let written = merger
-        .finish(CacheDir::none().create(cache::Kind::Tree).unwrap(), &key)
+        .finish(CacheDir::none().create(CacheKind::Tree).unwrap(), &key)
         .unwrap();
     Tree::open(&written.file).unwrap()
 }

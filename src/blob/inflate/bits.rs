@@ -3,12 +3,12 @@
 
 /// The input of one call, and the number of its bytes that are used.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Source<'a> {
+pub(super) struct InputBytes<'a> {
     pub bytes: &'a [u8],
     pub used: usize,
 }
 
-impl<'a> Source<'a> {
+impl<'a> InputBytes<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, used: 0 }
     }
@@ -41,7 +41,7 @@ pub(super) struct Bits {
 
 impl Bits {
     /// Takes one more byte from the input. Returns false if there is none.
-    pub(super) fn pull(&mut self, source: &mut Source<'_>) -> bool {
+    pub(super) fn pull(&mut self, source: &mut InputBytes<'_>) -> bool {
         debug_assert!(self.count <= 56);
         let Some(byte) = source.next() else {
             return false;
@@ -52,7 +52,7 @@ impl Bits {
     }
 
     /// Returns the next `n` bits, at most 32, without using them. `None` if more input is needed.
-    pub(super) fn peek(&mut self, n: u32, source: &mut Source<'_>) -> Option<u32> {
+    pub(super) fn peek(&mut self, n: u32, source: &mut InputBytes<'_>) -> Option<u32> {
         while self.count < n {
             if !self.pull(source) {
                 return None;
@@ -70,7 +70,7 @@ impl Bits {
 
     /// Uses and returns the next `n` bits, at most 32. `None` if more input is needed; then no bit is
     /// used.
-    pub(super) fn take(&mut self, n: u32, source: &mut Source<'_>) -> Option<u32> {
+    pub(super) fn take(&mut self, n: u32, source: &mut InputBytes<'_>) -> Option<u32> {
         let bits = self.peek(n, source)?;
         self.drop(n);
         Some(bits)

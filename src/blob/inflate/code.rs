@@ -1,13 +1,13 @@
 //! The prefix codes of a block. A code is defined by the lengths of its symbols' codes (RFC 1951,
 //! 3.2.2).
 //!
-//! The next bits of the data are looked up in a table of [`Entry`]. The first table has an entry for
+//! The next bits of the data are looked up in a table of [`TableEntry`]. The first table has an entry for
 //! each value of as many bits as most codes have. For longer codes, this entry leads to a second
 //! table, which lies behind the first.
 
 use super::Invalid;
-use super::bits::{Bits, Source};
-use super::entry::Entry;
+use super::bits::{Bits, InputBytes};
+use super::entry::TableEntry;
 
 /// The maximum length of a code, in bits (RFC 1951, 3.2.7).
 const MAX_LEN: usize = 15;
@@ -31,8 +31,8 @@ pub(super) enum Partial {
 
 /// A symbol that was found in the data.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Found {
-    pub entry: Entry,
+pub(super) struct Symbol {
+    pub entry: TableEntry,
     /// The length or distance that it means.
     pub value: usize,
     /// The number of bits of its code and its extra bits.
@@ -41,7 +41,7 @@ pub(super) struct Found {
 
 /// A table with `LEN` entries, of which the first 2^`ROOT` are the first table. `LEN` is a power of
 /// two and leaves room for all second tables that the symbols can need (see zlib's enough.c).
-pub(super) struct Table<const ROOT: u32, const LEN: usize>(Box<[Entry; LEN]>);
+pub(super) struct Table<const ROOT: u32, const LEN: usize>(Box<[TableEntry; LEN]>);
 
 /// Table of literals and lengths: 288 symbols need at most 2,342 entries.
 pub(super) type Litlen = Table<11, 4096>;
@@ -52,25 +52,25 @@ pub(super) type Lengths = Table<7, 128>;
 
 impl<const ROOT: u32, const LEN: usize> Table<ROOT, LEN> {
     /// Memory of a table, in bytes.
-    pub(super) const FOOTPRINT: usize = size_of::<[Entry; LEN]>();
+    pub(super) const FOOTPRINT: usize = size_of::<[TableEntry; LEN]>();
 
     /// The number of bits that are looked up in the first table.
     pub(super) const ROOT: u32 = ROOT;
 
     pub(super) fn new() -> Self {
-        Self(Box::new([Entry::NONE; LEN]))
+        Self(Box::new([TableEntry::NONE; LEN]))
     }
 
     /// Looks up the next bits in the first table.
     #[inline(always)]
-    pub(super) fn first(&self, buf: u64) -> Entry {
+    pub(super) fn first(&self, buf: u64) -> TableEntry {
         self.at(buf as usize & ((1 << ROOT) - 1))
     }
 
     /// Looks up the next bits in the second table that `link` leads to. The bits of the first table
     /// must have been used.
     #[inline(always)]
-    pub(super) fn second(&self, link: Entry, buf: u64) -> Entry {
+    pub(super) fn second(&self, link: TableEntry, buf: u64) -> TableEntry {
         self.at(link.place(buf))
     }
 
@@ -80,8 +80,8 @@ impl<const ROOT: u32, const LEN: usize> Table<ROOT, LEN> {
         &self,
         bits: &mut Bits,
         skip: u32,
-        source: &mut Source<'_>,
-    ) -> Option<Found> {
+        source: &mut InputBytes<'_>,
+    ) -> Option<Symbol> {
         loop {
             // Missing bits are taken as 0. This can lead to a wrong entry, but only to one with more
             // bits than there are.
@@ -94,7 +94,7 @@ impl<const ROOT: u32, const LEN: usize> Table<ROOT, LEN> {
                 entry = self.second(entry, buf);
             }
             if before + entry.bits() <= bits.count {
-                return Some(Found {
+                return Some(Symbol {
                     entry,
                     value: entry.value(buf),
                     bits: before + entry.bits() - skip,
@@ -107,7 +107,7 @@ impl<const ROOT: u32, const LEN: usize> Table<ROOT, LEN> {
     }
 
     #[inline(always)]
-    fn at(&self, place: usize) -> Entry {
+    fn at(&self, place: usize) -> TableEntry {
         // The mask does not change a valid index. It saves a bounds check.
         self.0[place & (LEN - 1)]
     }
@@ -121,7 +121,7 @@ impl<const ROOT: u32, const LEN: usize> Table<ROOT, LEN> {
         &mut self,
         lens: &[u8],
         partial: Partial,
-        entry: impl Fn(usize) -> Entry,
+        entry: impl Fn(usize) -> TableEntry,
     ) -> Result<(), Invalid> {
         let mut counts: Counts = [0; MAX_LEN + 1];
         for &len in lens {
@@ -168,7 +168,7 @@ impl<const ROOT: u32, const LEN: usize> Table<ROOT, LEN> {
         symbols: &[u16],
         counts: &Counts,
         longest: u32,
-        entry: impl Fn(usize) -> Entry,
+        entry: impl Fn(usize) -> TableEntry,
     ) {
         let mut symbols = symbols.iter().map(|&symbol| usize::from(symbol));
         // The highest bit of a code comes first, so the index of a code is its bits reversed, and the
@@ -176,7 +176,7 @@ impl<const ROOT: u32, const LEN: usize> Table<ROOT, LEN> {
         let entries = &mut self.0[..];
         let mut code = 0;
         let mut size = 1;
-        set(entries, 0, Entry::NONE);
+        set(entries, 0, TableEntry::NONE);
         for (len, &count) in (1..).zip(&counts[1..]).take(ROOT as usize) {
             entries.copy_within(..size, size);
             size *= 2;
@@ -196,7 +196,7 @@ impl<const ROOT: u32, const LEN: usize> Table<ROOT, LEN> {
                     start = end;
                     let width = Self::width(counts, more, count - nth as u32);
                     end += 1 << width;
-                    let link = Entry::link(start as u32, ROOT, width);
+                    let link = TableEntry::link(start as u32, ROOT, width);
                     set(entries, prefix, link);
                 }
                 let first = start + (code >> ROOT);
@@ -226,7 +226,7 @@ impl<const ROOT: u32, const LEN: usize> Table<ROOT, LEN> {
 
 /// Sets an entry. For a complete code, or one that [`Table::build`] accepts, every index is in the
 /// table.
-fn set(entries: &mut [Entry], place: usize, entry: Entry) {
+fn set(entries: &mut [TableEntry], place: usize, entry: TableEntry) {
     debug_assert!(place < entries.len());
     if let Some(at) = entries.get_mut(place) {
         *at = entry;

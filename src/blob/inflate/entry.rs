@@ -12,14 +12,14 @@
 /// bits 16-31  the literal, or the base of the length or distance; of a link, where the second table begins
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Entry(u32);
+pub(super) struct TableEntry(u32);
 
 const LINK: u32 = 1 << 12;
 const END: u32 = 1 << 13;
 const OTHER: u32 = 1 << 14;
 const LITERAL: u32 = 1 << 15;
 
-impl Entry {
+impl TableEntry {
     /// The entry for bits that no code begins with. One bit is enough to know it.
     pub(super) const NONE: Self = Self(OTHER | 1);
 
@@ -75,7 +75,7 @@ impl Entry {
         self.0 & 0xff
     }
 
-    /// Returns a number whose lowest eight bits are [`Entry::bits`], for callers that use no others.
+    /// Returns a number whose lowest eight bits are [`TableEntry::bits`], for callers that use no others.
     pub(super) fn bits_and_more(self) -> u32 {
         self.0
     }

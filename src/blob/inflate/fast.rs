@@ -10,9 +10,9 @@
 //! leaves. So the next symbol is always looked up before the current one is written.
 
 use super::Invalid;
-use super::bits::{Bits, Source};
+use super::bits::{Bits, InputBytes};
 use super::code::{Distance, Litlen};
-use super::entry::Entry;
+use super::entry::TableEntry;
 use super::head::Codes;
 use super::output::{LONGEST, Output, Tail};
 
@@ -44,14 +44,14 @@ pub(super) enum Ended {
 #[allow(unsafe_code)]
 pub(super) fn decode(
     bits: &mut Bits,
-    source: &mut Source<'_>,
+    source: &mut InputBytes<'_>,
     output: &mut Output,
     codes: &Codes,
 ) -> Result<Ended, Invalid> {
     #[target_feature(enable = "bmi1,bmi2")]
     fn with_bmi2(
         bits: &mut Bits,
-        source: &mut Source<'_>,
+        source: &mut InputBytes<'_>,
         output: &mut Output,
         codes: &Codes,
     ) -> Result<Ended, Invalid> {
@@ -73,7 +73,7 @@ pub(super) use turns as decode;
 #[inline(always)]
 pub(super) fn turns(
     bits: &mut Bits,
-    source: &mut Source<'_>,
+    source: &mut InputBytes<'_>,
     output: &mut Output,
     codes: &Codes,
 ) -> Result<Ended, Invalid> {
@@ -129,7 +129,7 @@ impl Reservoir<'_> {
 
     /// Uses the bits of an entry and returns its length or distance.
     #[inline(always)]
-    fn value(&mut self, entry: Entry) -> usize {
+    fn value(&mut self, entry: TableEntry) -> usize {
         let value = entry.value(self.buf);
         self.drop(entry.bits_and_more());
         value
@@ -139,7 +139,12 @@ impl Reservoir<'_> {
 /// Uses a literal and returns the next entry. The entry is looked up before the byte is written,
 /// since everything else waits for it.
 #[inline(always)]
-fn push(literal: Entry, bits: &mut Reservoir<'_>, tail: &mut Tail<'_>, codes: &Codes) -> Entry {
+fn push(
+    literal: TableEntry,
+    bits: &mut Reservoir<'_>,
+    tail: &mut Tail<'_>,
+    codes: &Codes,
+) -> TableEntry {
     bits.drop(literal.bits_and_more());
     let next = codes.litlen.first(bits.buf);
     tail.push(literal.byte());

@@ -1,13 +1,13 @@
 //! The start of a block: its type and the lengths of its codes (RFC 1951, 3.2.3, 3.2.6, 3.2.7).
 
 use super::Invalid;
-use super::bits::{Bits, Source};
+use super::bits::{Bits, InputBytes};
 use super::code::{Distance, Lengths, Litlen, Partial};
-use super::entry::Entry;
+use super::entry::TableEntry;
 
 /// How the data of a block are encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum BlockKind {
     /// Not compressed.
     Stored,
     /// With the fixed codes of RFC 1951.
@@ -20,22 +20,22 @@ pub(super) enum Kind {
 /// input is needed.
 pub(super) fn kind(
     bits: &mut Bits,
-    source: &mut Source<'_>,
-) -> Result<Option<(bool, Kind)>, Invalid> {
+    source: &mut InputBytes<'_>,
+) -> Result<Option<(bool, BlockKind)>, Invalid> {
     let Some(value) = bits.take(3, source) else {
         return Ok(None);
     };
     let kind = match value >> 1 {
-        0 => Kind::Stored,
-        1 => Kind::Fixed,
-        2 => Kind::Dynamic,
+        0 => BlockKind::Stored,
+        1 => BlockKind::Fixed,
+        2 => BlockKind::Dynamic,
         _ => return Err(Invalid("a block of an unknown type")),
     };
     Ok(Some((value & 1 == 1, kind)))
 }
 
 /// Reads the length of a stored block in bytes. Its bytes follow. `None` if more input is needed.
-pub(super) fn stored(bits: &mut Bits, source: &mut Source<'_>) -> Result<Option<u16>, Invalid> {
+pub(super) fn stored(bits: &mut Bits, source: &mut InputBytes<'_>) -> Result<Option<u16>, Invalid> {
     let Some(value) = bits.take(32, source) else {
         return Ok(None);
     };
@@ -83,27 +83,27 @@ const LENGTHS: [(u16, u32); 29] = [
 const END_OF_BLOCK: usize = 256;
 
 /// Returns the meaning of a symbol of the code of literals and lengths.
-fn litlen(symbol: usize) -> Entry {
+fn litlen(symbol: usize) -> TableEntry {
     match (u8::try_from(symbol), symbol) {
-        (Ok(byte), _) => Entry::literal(byte),
-        (_, END_OF_BLOCK) => Entry::END_OF_BLOCK,
+        (Ok(byte), _) => TableEntry::literal(byte),
+        (_, END_OF_BLOCK) => TableEntry::END_OF_BLOCK,
         _ => match LENGTHS.get(symbol - 257) {
-            Some(&(base, extra)) => Entry::base(base, extra),
-            None => Entry::UNKNOWN,
+            Some(&(base, extra)) => TableEntry::base(base, extra),
+            None => TableEntry::UNKNOWN,
         },
     }
 }
 
 /// Returns the meaning of a symbol of the code of distances. The first four are the distances 1 to 4.
 /// After these, the number of extra bits grows by one with every second symbol.
-fn distance(symbol: usize) -> Entry {
+fn distance(symbol: usize) -> TableEntry {
     match symbol as u16 {
-        distance @ 0..=3 => Entry::base(distance + 1, 0),
+        distance @ 0..=3 => TableEntry::base(distance + 1, 0),
         symbol @ 4..=29 => {
             let extra = symbol / 2 - 1;
-            Entry::base(((2 + symbol % 2) << extra) + 1, extra.into())
+            TableEntry::base(((2 + symbol % 2) << extra) + 1, extra.into())
         }
-        _ => Entry::UNKNOWN,
+        _ => TableEntry::UNKNOWN,
     }
 }
 
@@ -208,7 +208,7 @@ impl Head {
     pub(super) fn read(
         &mut self,
         bits: &mut Bits,
-        source: &mut Source<'_>,
+        source: &mut InputBytes<'_>,
         codes: &mut Codes,
     ) -> Result<Option<()>, Invalid> {
         loop {
@@ -242,7 +242,7 @@ impl Head {
                     *have += 1;
                 }
                 Stage::Lengths { lens, .. } => {
-                    let symbol = |symbol| Entry::base(symbol as u16, 0);
+                    let symbol = |symbol| TableEntry::base(symbol as u16, 0);
                     self.table.build(lens, Partial::Refused, symbol)?;
                     self.stage = Stage::Codes { have: 0 };
                 }
@@ -278,7 +278,11 @@ impl Head {
 }
 
 /// Reads the next run: its length, or `None` to repeat the one before, and how many times it occurs.
-fn run(table: &Lengths, bits: &mut Bits, source: &mut Source<'_>) -> Option<(Option<u8>, usize)> {
+fn run(
+    table: &Lengths,
+    bits: &mut Bits,
+    source: &mut InputBytes<'_>,
+) -> Option<(Option<u8>, usize)> {
     let found = table.find(bits, 0, source)?;
     let (len, least, extra) = match found.value {
         len @ 0..=15 => (Some(len as u8), 1, 0),

@@ -20,9 +20,9 @@ mod output;
 #[cfg(test)]
 mod tests;
 
-use bits::{Bits, Source};
+use bits::{Bits, InputBytes};
 use fast::Ended;
-use head::{Codes, Head, Kind};
+use head::{BlockKind, Codes, Head};
 use output::{LONGEST, Output};
 
 /// The maximum length of the window of deflate, in bytes (RFC 1951, section 2).
@@ -158,7 +158,7 @@ impl Inflater {
     /// # Errors
     /// If the input is not valid deflate data. The decoder must not be called again then.
     pub(crate) fn step(&mut self, input: &[u8], until: Until) -> Result<Step, Invalid> {
-        let mut source = Source::new(input);
+        let mut source = InputBytes::new(input);
         let room = self.output.room();
         let stop = self.advance(&mut source, until)?;
         Ok(Step {
@@ -168,7 +168,7 @@ impl Inflater {
         })
     }
 
-    fn advance(&mut self, source: &mut Source<'_>, until: Until) -> Result<Stop, Invalid> {
+    fn advance(&mut self, source: &mut InputBytes<'_>, until: Until) -> Result<Stop, Invalid> {
         loop {
             match self.state {
                 State::Between => {
@@ -177,15 +177,15 @@ impl Inflater {
                     };
                     self.last = last;
                     self.state = match kind {
-                        Kind::Stored => {
+                        BlockKind::Stored => {
                             self.bits.align();
                             State::StoredLen
                         }
-                        Kind::Fixed => {
+                        BlockKind::Fixed => {
                             self.codes.fix()?;
                             State::Symbols
                         }
-                        Kind::Dynamic => {
+                        BlockKind::Dynamic => {
                             self.head.restart();
                             State::Head
                         }
@@ -235,7 +235,7 @@ impl Inflater {
     }
 
     /// Decodes symbols until the input or the room for output runs out, or the block ends.
-    fn symbols(&mut self, source: &mut Source<'_>) -> Result<Ended, Invalid> {
+    fn symbols(&mut self, source: &mut InputBytes<'_>) -> Result<Ended, Invalid> {
         loop {
             // With eight or more bits, decoding has stopped in the middle of a symbol.
             if self.bits.count < 8 {
@@ -255,7 +255,7 @@ impl Inflater {
     }
 
     /// Decodes one symbol. Returns `None` if more input or more room for output is needed.
-    fn symbol(&mut self, source: &mut Source<'_>) -> Result<Option<Ended>, Invalid> {
+    fn symbol(&mut self, source: &mut InputBytes<'_>) -> Result<Option<Ended>, Invalid> {
         if self.output.room() < LONGEST {
             return Ok(None);
         }

@@ -6,11 +6,11 @@
 use super::block::Block;
 use super::check::CheckKind;
 use super::header::{BlockHeader, Fault, MAGIC, STREAM_HEADER_LEN, stream_footer, stream_header};
-use super::index::{Index, Records};
+use super::index::{Records, StreamIndex};
 
 /// A decoder somewhere in an xz file.
 pub(super) struct Decoder {
-    at: At,
+    state: DecoderState,
     /// The bytes of a field of fixed length that were read so far.
     field: Vec<u8>,
     /// The check of the blocks in this stream.
@@ -22,7 +22,7 @@ pub(super) struct Decoder {
 }
 
 /// The position in the file.
-enum At {
+enum DecoderState {
     StreamHeader,
     /// Before a block or the index.
     Between,
@@ -30,7 +30,7 @@ enum At {
     Data(Box<Block>),
     /// After the data of a block: the number of zeros that follow, before the check.
     BlockEnd(Box<Block>, usize),
-    Index(Box<Index>),
+    Index(Box<StreamIndex>),
     /// After an index of that length, in bytes.
     Footer(u64),
     /// After a stream: the number of zeros so far.
@@ -70,7 +70,7 @@ impl Decoder {
     /// checks the bytes in another way.
     pub(super) fn unchecked() -> Self {
         Self {
-            at: At::StreamHeader,
+            state: DecoderState::StreamHeader,
             field: Vec::new(),
             check: CheckKind::None,
             is_checked: false,
@@ -82,7 +82,7 @@ impl Decoder {
     /// number.
     pub(super) fn at_block(check: u8) -> Result<Self, Fault> {
         Ok(Self {
-            at: At::Between,
+            state: DecoderState::Between,
             check: CheckKind::of(check)?,
             ..Self::unchecked()
         })
@@ -90,9 +90,9 @@ impl Decoder {
 
     /// Returns whether the file may end here.
     pub(super) fn may_end(&self) -> Result<bool, Fault> {
-        match self.at {
-            At::StreamPadding(len) if len.is_multiple_of(4) => Ok(true),
-            At::StreamPadding(_) => Err(odd_padding()),
+        match self.state {
+            DecoderState::StreamPadding(len) if len.is_multiple_of(4) => Ok(true),
+            DecoderState::StreamPadding(_) => Err(odd_padding()),
             _ => Ok(false),
         }
     }
@@ -104,7 +104,7 @@ impl Decoder {
         loop {
             let rest = input.get(consumed..).unwrap_or_default();
             let room = out.get_mut(produced..).unwrap_or_default();
-            let in_block = matches!(self.at, At::Data(_));
+            let in_block = matches!(self.state, DecoderState::Data(_));
             if (rest.is_empty() && !in_block) || (in_block && room.is_empty()) {
                 break;
             }
@@ -134,102 +134,102 @@ impl Decoder {
         produced: &mut usize,
     ) -> Result<Stop, Fault> {
         // After an error the decoder cannot be used again.
-        match std::mem::replace(&mut self.at, At::Failed) {
-            At::StreamHeader => {
+        match std::mem::replace(&mut self.state, DecoderState::Failed) {
+            DecoderState::StreamHeader => {
                 *consumed += self.gather(input, STREAM_HEADER_LEN);
                 if !self.field.iter().zip(&MAGIC).all(|(is, must)| is == must) {
                     return Err(Fault::damaged(
                         "the data after a stream is not another stream",
                     ));
                 }
-                self.at = match self.whole(STREAM_HEADER_LEN) {
+                self.state = match self.whole(STREAM_HEADER_LEN) {
                     Some(field) => {
                         self.check = stream_header(field_of(&field)?)?;
                         self.records = self.is_checked.then(Records::new);
-                        At::Between
+                        DecoderState::Between
                     }
-                    None => At::StreamHeader,
+                    None => DecoderState::StreamHeader,
                 };
             }
-            At::Between => match input.first() {
-                Some(0) => self.at = At::Index(Box::new(Index::new())),
+            DecoderState::Between => match input.first() {
+                Some(0) => self.state = DecoderState::Index(Box::new(StreamIndex::new())),
                 Some(_) => {
-                    self.at = At::BlockHeader;
+                    self.state = DecoderState::BlockHeader;
                     let check = self.check.id();
                     return Ok(Stop::Block { check });
                 }
-                None => self.at = At::Between,
+                None => self.state = DecoderState::Between,
             },
-            At::BlockHeader => {
+            DecoderState::BlockHeader => {
                 let first = self.field.first().or(input.first());
                 let len = first.map_or(1, |first| BlockHeader::len_of(*first));
                 *consumed += self.gather(input, len);
-                self.at = match self.whole(len) {
+                self.state = match self.whole(len) {
                     Some(field) => {
                         let header = BlockHeader::parse(&field)?;
                         let check = self.is_checked.then(|| self.check.begin());
-                        At::Data(Box::new(Block::new(header, check)?))
+                        DecoderState::Data(Box::new(Block::new(header, check)?))
                     }
-                    None => At::BlockHeader,
+                    None => DecoderState::BlockHeader,
                 };
             }
-            At::Data(mut block) => {
+            DecoderState::Data(mut block) => {
                 let progress = block.step(input, out)?;
                 *consumed += progress.consumed;
                 *produced += progress.produced;
-                self.at = match progress.ended {
+                self.state = match progress.ended {
                     true => {
                         let padding = block.padding();
                         self.end_block(block, padding)?
                     }
-                    false => At::Data(block),
+                    false => DecoderState::Data(block),
                 };
             }
-            At::BlockEnd(block, padding) => {
+            DecoderState::BlockEnd(block, padding) => {
                 *consumed += self.gather(input, padding + self.check.len());
-                self.at = self.end_block(block, padding)?;
+                self.state = self.end_block(block, padding)?;
             }
-            At::Index(mut index) => {
+            DecoderState::Index(mut index) => {
                 let (used, ended) = index.step(input)?;
                 *consumed += used;
-                self.at = match ended {
-                    true => At::Footer(index.finish(self.records.take())?),
-                    false => At::Index(index),
+                self.state = match ended {
+                    true => DecoderState::Footer(index.finish(self.records.take())?),
+                    false => DecoderState::Index(index),
                 };
             }
-            At::Footer(index) => {
+            DecoderState::Footer(index) => {
                 *consumed += self.gather(input, STREAM_HEADER_LEN);
-                self.at = match self.whole(STREAM_HEADER_LEN) {
+                self.state = match self.whole(STREAM_HEADER_LEN) {
                     Some(field) => {
                         if stream_footer(field_of(&field)?)? != (index, self.check) {
                             let detail =
                                 "the footer of a stream does not match its header and index";
                             return Err(Fault::damaged(detail));
                         }
-                        At::StreamPadding(0)
+                        DecoderState::StreamPadding(0)
                     }
-                    None => At::Footer(index),
+                    None => DecoderState::Footer(index),
                 };
             }
-            At::StreamPadding(len) => {
+            DecoderState::StreamPadding(len) => {
                 let zeros = input.iter().take_while(|byte| **byte == 0).count();
                 *consumed += zeros;
                 let len = len.saturating_add(zeros as u64);
-                self.at = match zeros == input.len() {
-                    true => At::StreamPadding(len),
-                    false if len.is_multiple_of(4) => At::StreamHeader,
+                self.state = match zeros == input.len() {
+                    true => DecoderState::StreamPadding(len),
+                    false if len.is_multiple_of(4) => DecoderState::StreamHeader,
                     false => return Err(odd_padding()),
                 };
             }
-            At::Failed => return Err(Fault::damaged("the decoder has failed before")),
+            DecoderState::Failed => return Err(Fault::damaged("the decoder has failed before")),
         }
         Ok(Stop::Buffer)
     }
 
     /// Ends a block if its padding and check were read.
-    fn end_block(&mut self, block: Box<Block>, padding: usize) -> Result<At, Fault> {
+    fn end_block(&mut self, block: Box<Block>, padding: usize) -> Result<DecoderState, Fault> {
         let Some(field) = self.whole(padding + self.check.len()) else {
-            return Ok(At::BlockEnd(block, padding));
+            return Ok(DecoderState::BlockEnd(block, padding));
         };
         let (zeros, check) = field.split_at_checked(padding).unwrap_or_default();
         if zeros.iter().any(|byte| *byte != 0) {
@@ -239,7 +239,7 @@ impl Decoder {
         if let Some(records) = &mut self.records {
             records.push(stored, decoded);
         }
-        Ok(At::Between)
+        Ok(DecoderState::Between)
     }
 
     /// Reads the missing bytes of a field of `len` bytes. Returns how many were read.
@@ -257,8 +257,8 @@ impl Decoder {
 
     /// Returns the maximum memory that it takes in this block, in bytes.
     pub(super) fn footprint(&self) -> usize {
-        match &self.at {
-            At::Data(block) | At::BlockEnd(block, _) => block.footprint(),
+        match &self.state {
+            DecoderState::Data(block) | DecoderState::BlockEnd(block, _) => block.footprint(),
             _ => 0,
         }
     }

@@ -30,8 +30,8 @@ impl Records {
 }
 
 /// An index that is read in pieces.
-pub(super) struct Index {
-    at: At,
+pub(super) struct StreamIndex {
+    state: IndexState,
     number: Number,
     crc: crc32fast::Hasher,
     /// The number of bytes read so far.
@@ -40,7 +40,7 @@ pub(super) struct Index {
 }
 
 /// The position in the index.
-enum At {
+enum IndexState {
     /// The byte that distinguishes an index from a block.
     Indicator,
     Count,
@@ -54,10 +54,10 @@ enum At {
     Crc(u32, u32),
 }
 
-impl Index {
+impl StreamIndex {
     pub(super) fn new() -> Self {
         Self {
-            at: At::Indicator,
+            state: IndexState::Indicator,
             number: Number::default(),
             crc: crc32fast::Hasher::new(),
             len: 0,
@@ -78,36 +78,36 @@ impl Index {
     /// Takes in a byte. Returns whether it was the last.
     fn push(&mut self, byte: u8) -> Result<bool, Fault> {
         self.len += 1;
-        if !matches!(self.at, At::Crc(..)) {
+        if !matches!(self.state, IndexState::Crc(..)) {
             self.crc.update(&[byte]);
         }
-        match self.at {
-            At::Indicator => self.at = At::Count,
-            At::Count => {
+        match self.state {
+            IndexState::Indicator => self.state = IndexState::Count,
+            IndexState::Count => {
                 if let Some(count) = self.digit(byte)? {
                     self.after(count);
                 }
             }
-            At::Stored(left) => {
+            IndexState::Stored(left) => {
                 if let Some(stored) = self.digit(byte)? {
-                    self.at = At::Decoded(left, stored);
+                    self.state = IndexState::Decoded(left, stored);
                 }
             }
-            At::Decoded(left, stored) => {
+            IndexState::Decoded(left, stored) => {
                 if let Some(decoded) = self.digit(byte)? {
                     self.records.push(stored, decoded);
                     self.after(left.saturating_sub(1));
                 }
             }
-            At::Padding => {
+            IndexState::Padding => {
                 if byte != 0 {
                     return Err(Fault::damaged("the index of a stream is invalid"));
                 }
                 self.pad();
             }
-            At::Crc(value, have) => {
+            IndexState::Crc(value, have) => {
                 let value = value | u32::from(byte) << (8 * have);
-                self.at = At::Crc(value, have + 1);
+                self.state = IndexState::Crc(value, have + 1);
                 if have == 3 {
                     return match value == self.crc.clone().finalize() {
                         true => Ok(true),
@@ -131,15 +131,15 @@ impl Index {
     fn after(&mut self, left: u64) {
         match left {
             0 => self.pad(),
-            left => self.at = At::Stored(left),
+            left => self.state = IndexState::Stored(left),
         }
     }
 
     /// Goes on with padding up to a multiple of four bytes, and then the checksum.
     fn pad(&mut self) {
-        self.at = match self.len.is_multiple_of(4) {
-            true => At::Crc(0, 0),
-            false => At::Padding,
+        self.state = match self.len.is_multiple_of(4) {
+            true => IndexState::Crc(0, 0),
+            false => IndexState::Padding,
         };
     }
 

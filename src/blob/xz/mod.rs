@@ -27,11 +27,11 @@ pub(super) use self::header::{MAGIC, MAX_DICTIONARY};
 use super::BlobError;
 use super::Codec;
 use super::ReadAt;
-use super::ahead::Ahead;
-use super::cut::Cut;
 use super::error::invalid;
-use super::input::Input;
-use super::spans::Origin;
+use super::input::PassInput;
+use super::span_builder::SpanSink;
+use super::spans::SpanOrigin;
+use super::stored_buffer::StoredBuffer;
 
 /// The maximum length of the pieces in which decoded bytes are handed on, in bytes. It is the length
 /// of a span within another span.
@@ -64,8 +64,8 @@ impl XzPass {
     /// Discards the bytes that are ready and decodes the next ones. At the end there are none.
     pub(super) fn advance(
         &mut self,
-        input: &mut Input,
-        spans: &mut impl Cut,
+        input: &mut PassInput,
+        spans: &mut impl SpanSink,
     ) -> Result<(), BlobError> {
         self.filled = 0;
         // Half full is enough. Without this loop, small blocks would be handed on in small pieces.
@@ -75,7 +75,7 @@ impl XzPass {
         Ok(())
     }
 
-    fn step(&mut self, input: &mut Input, spans: &mut impl Cut) -> Result<(), BlobError> {
+    fn step(&mut self, input: &mut PassInput, spans: &mut impl SpanSink) -> Result<(), BlobError> {
         let at = input.position();
         let fault = |fault| match fault {
             Fault::Damaged(detail) => BlobError::corrupt(Codec::Xz, at, detail),
@@ -103,7 +103,7 @@ impl XzPass {
             && spans.wants_point()
         {
             let at = input.position();
-            spans.point(Origin::XzBlock { at, check });
+            spans.point(SpanOrigin::XzBlock { at, check });
         }
         Ok(())
     }
@@ -112,7 +112,7 @@ impl XzPass {
 /// Decodes from the start of a stream or a block on, as far as bytes are requested.
 pub(super) struct XzStream {
     decoder: Decoder,
-    ahead: Ahead,
+    stored: StoredBuffer,
 }
 
 impl XzStream {
@@ -120,29 +120,29 @@ impl XzStream {
     pub(super) fn at_stream(at: u64) -> Self {
         Self {
             decoder: Decoder::unchecked(),
-            ahead: Ahead::new(at),
+            stored: StoredBuffer::new(at),
         }
     }
 
     /// Begins at the header of a block, in a stream whose check has that number.
     pub(super) fn at_block(at: u64, check: u8) -> io::Result<Self> {
         let decoder = Decoder::at_block(check).map_err(io_error)?;
-        let ahead = Ahead::new(at);
-        Ok(Self { decoder, ahead })
+        let stored = StoredBuffer::new(at);
+        Ok(Self { decoder, stored })
     }
 
     /// Fills `out` with the next bytes.
     pub(super) fn fill(&mut self, source: &dyn ReadAt, out: &mut [u8]) -> io::Result<()> {
         let mut done = 0;
         while done < out.len() {
-            let from = self.ahead.fill(source)?;
+            let from = self.stored.fill(source)?;
             let ended = from.is_empty();
             let to = out.get_mut(done..).unwrap_or_default();
             let step = self.decoder.step(from, to).map_err(io_error)?;
             if ended && step.produced == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            self.ahead.consume(step.consumed);
+            self.stored.consume(step.consumed);
             done += step.produced;
         }
         Ok(())
@@ -151,7 +151,7 @@ impl XzStream {
     /// Returns the maximum memory that it takes in the current block, in bytes: mostly the
     /// dictionary, whose length the block chooses.
     pub(super) fn footprint(&self) -> usize {
-        self.decoder.footprint() + self.ahead.footprint()
+        self.decoder.footprint() + self.stored.footprint()
     }
 }
 

@@ -169,6 +169,6 @@ fn row(
         found: list.into_iter().map(|f| Found::new(f, &layers)).collect(),
         ..Row::default()
     };
-    image.wait_until_kept(source::KEEPING);
+    image.wait_until_published(source::KEEPING);
     Ok(row)
 }

@@ -111,10 +111,10 @@ fn serve(
             }
             // Returns early on a second signal, or when the last open file is closed.
             let _ = endings.recv_timeout(GRACE);
-            wait_until_kept(&images, GRACE);
+            wait_until_published(&images, GRACE);
         }
         Ok(Ending::Unmounted) | Err(_) => {
-            wait_until_kept(&images, source::KEEPING);
+            wait_until_published(&images, source::KEEPING);
         }
     }
     tracing::info!("{} is unmounted", path.display());
@@ -122,10 +122,10 @@ fn serve(
 }
 
 /// Waits until the indexes of all images are written to the cache, at most `timeout` in total.
-fn wait_until_kept(images: &[Arc<OpenImage>], timeout: Duration) {
+fn wait_until_published(images: &[Arc<OpenImage>], timeout: Duration) {
     let until = Instant::now() + timeout;
     for image in images {
-        image.wait_until_kept(until.saturating_duration_since(Instant::now()));
+        image.wait_until_published(until.saturating_duration_since(Instant::now()));
     }
 }
 

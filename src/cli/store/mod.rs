@@ -202,7 +202,7 @@ fn warm(store: &Store, image: &Named, wanted: &Wanted, cache: &CacheDir) {
     };
     let warmed = |opened: Result<OpenImage, OpenError>| match opened {
         Ok(image) => {
-            image.wait_until_kept(KEEPING);
+            image.wait_until_published(KEEPING);
         }
         Err(error) => say(error),
     };

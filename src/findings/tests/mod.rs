@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::io;
 
 use super::*;
-use crate::cache::{self, CacheDir, Key};
+use crate::cache::{CacheDir, CacheKey, CacheKind};
 use crate::image::Start;
 use crate::inspect::{
     Binary, Contradiction, Endian, FactSource, Format, GoBuild, Kind, Libc, Linkage, Sourced,
@@ -225,8 +225,10 @@ impl World {
         for entries in &self.layers {
             merger.apply(Vec::new(), entries).unwrap();
         }
-        let file = CacheDir::none().create(cache::Kind::Tree).unwrap();
-        let written = merger.finish(file, &Key::tree(std::iter::empty())).unwrap();
+        let file = CacheDir::none().create(CacheKind::Tree).unwrap();
+        let written = merger
+            .finish(file, &CacheKey::tree(std::iter::empty()))
+            .unwrap();
         let tree = Tree::open(&written.file).unwrap();
         let facts = Facts {
             tree: &tree,

@@ -21,7 +21,7 @@ use super::grow::{Growing, ROOT};
 use super::hidden::{How, Recorder};
 use super::names::Names;
 use super::path::clean_into;
-use crate::cache::{Key, Unpublished, Writer};
+use crate::cache::{CacheKey, Unpublished, Writer};
 use crate::layer::{Entry, EntryKind, LayerIndex, Problem, ProblemKind};
 use plnk::{Plnk, is_plnk};
 use walk::{MAX_NAME, MAX_PATH, Stop};
@@ -169,7 +169,7 @@ impl Merger {
     ///
     /// # Errors
     /// Returns an error if the file cannot be written.
-    pub fn finish(self, writer: Writer, key: &Key) -> Result<Unpublished, TreeError> {
+    pub fn finish(self, writer: Writer, key: &CacheKey) -> Result<Unpublished, TreeError> {
         let nothing_more = |_: &Names, _: &mut Writer| Ok(());
         let tree = self.tree;
         let writer = tree.freeze(self.layer, &self.problems, writer, nothing_more)?;
@@ -181,7 +181,7 @@ impl Merger {
     ///
     /// # Errors
     /// Returns an error if the file cannot be written.
-    pub fn finish_hidden(self, writer: Writer, key: &Key) -> Result<Unpublished, TreeError> {
+    pub fn finish_hidden(self, writer: Writer, key: &CacheKey) -> Result<Unpublished, TreeError> {
         let recorder = self.recorder.unwrap_or_else(Recorder::new);
         let writer = recorder.freeze(self.layer, writer)?;
         Ok(writer.finish(key)?)

@@ -4,13 +4,13 @@ use std::io;
 
 use super::gzip::GzipStream;
 use super::inflate::WINDOW_LEN;
-use super::spans::{Origin, Span, SpanTable};
+use super::spans::{Span, SpanOrigin, SpanTable};
 use super::xz::XzStream;
 use super::zstd::ZstdStream;
 use super::{ReadAt, plain};
 
 /// A decoder that has begun at the start of a span, and can go on after its end.
-pub(super) enum Restart {
+pub(super) enum SpanDecoder {
     /// Plain bytes, which need no decoder: the offset of the next byte.
     Plain(u64),
     Gzip(Box<GzipStream>),
@@ -18,24 +18,24 @@ pub(super) enum Restart {
     Xz(Box<XzStream>),
 }
 
-impl Restart {
+impl SpanDecoder {
     /// Begins at the first byte of a span.
     ///
     /// # Errors
     /// `InvalidInput` if decoding cannot begin at this span.
     pub(super) fn new(source: &dyn ReadAt, table: &SpanTable, span: &Span) -> io::Result<Self> {
         Ok(match span.origin {
-            Origin::Plain { at } => Self::Plain(at),
-            Origin::GzipMember { at } => Self::Gzip(Box::new(GzipStream::at_member(at))),
-            Origin::GzipBlock { at, bits } => {
+            SpanOrigin::Plain { at } => Self::Plain(at),
+            SpanOrigin::GzipMember { at } => Self::Gzip(Box::new(GzipStream::at_member(at))),
+            SpanOrigin::GzipBlock { at, bits } => {
                 let window = table.window(span, WINDOW_LEN)?;
                 let stream = GzipStream::at_block(source, at, bits, &window)?;
                 Self::Gzip(Box::new(stream))
             }
-            Origin::ZstdFrame { at } => Self::Zstd(ZstdStream::at_frame(at)?),
-            Origin::XzStream { at } => Self::Xz(Box::new(XzStream::at_stream(at))),
-            Origin::XzBlock { at, check } => Self::Xz(Box::new(XzStream::at_block(at, check)?)),
-            Origin::Within { .. } => return Err(io::ErrorKind::InvalidInput.into()),
+            SpanOrigin::ZstdFrame { at } => Self::Zstd(ZstdStream::at_frame(at)?),
+            SpanOrigin::XzStream { at } => Self::Xz(Box::new(XzStream::at_stream(at))),
+            SpanOrigin::XzBlock { at, check } => Self::Xz(Box::new(XzStream::at_block(at, check)?)),
+            SpanOrigin::Within { .. } => return Err(io::ErrorKind::InvalidInput.into()),
         })
     }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lz4::block::{CompressionMode, compress_bound, compress_to_buffer};
 
-use super::restart::Restart;
+use super::span_decoder::SpanDecoder;
 use super::spans::{PIECE_LEN, Span, SpanTable};
 use super::{ReadAt, reader};
 
@@ -20,51 +20,51 @@ const LIMIT: usize = 72 << 20;
 
 /// The memory that kept decoders have reserved.
 #[derive(Debug, Default)]
-pub(super) struct Shelf {
+pub(super) struct DecoderBudget {
     held: AtomicUsize,
 }
 
-/// A decoder in the middle of a stretch.
-pub(super) struct Decoder {
-    restart: Restart,
+/// A decoder in the middle of a span run.
+pub(super) struct RunDecoder {
+    decoder: SpanDecoder,
     /// The index of the span that it decodes next. The span after the head has index 0.
     pub next: u64,
     bytes: Vec<u8>,
     block: Vec<u8>,
     block_len: usize,
-    shelf: Arc<Shelf>,
+    budget: Arc<DecoderBudget>,
     /// The memory that it has reserved, if the limit allowed it.
     reserved: Option<usize>,
 }
 
-impl Decoder {
+impl RunDecoder {
     /// Begins after the span numbered `head`.
     pub(super) fn new(
         source: &dyn ReadAt,
         table: &SpanTable,
         head: u64,
-        shelf: &Arc<Shelf>,
+        budget: &Arc<DecoderBudget>,
     ) -> io::Result<Self> {
         let span = table.span(head).ok_or(io::ErrorKind::InvalidData)?;
-        let mut restart = Restart::new(source, table, &span)?;
+        let mut decoder = SpanDecoder::new(source, table, &span)?;
         let mut passed = vec![0; span.len as usize];
-        restart.fill(source, &mut passed)?;
-        Ok(Self::around(restart, shelf))
+        decoder.fill(source, &mut passed)?;
+        Ok(Self::around(decoder, budget))
     }
 
     /// Reserves memory for the decoder if the limit allows it.
-    fn around(restart: Restart, shelf: &Arc<Shelf>) -> Self {
-        let bytes = restart.footprint() + 2 * PIECE_LEN as usize;
+    fn around(decoder: SpanDecoder, budget: &Arc<DecoderBudget>) -> Self {
+        let bytes = decoder.footprint() + 2 * PIECE_LEN as usize;
         let add = |held: usize| held.checked_add(bytes).filter(|sum| *sum <= LIMIT);
         let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
-        let reserved = shelf.held.fetch_update(set, fetch, add);
+        let reserved = budget.held.fetch_update(set, fetch, add);
         Self {
-            restart,
+            decoder,
             next: 0,
             bytes: Vec::new(),
             block: Vec::new(),
             block_len: 0,
-            shelf: shelf.clone(),
+            budget: budget.clone(),
             reserved: reserved.is_ok().then_some(bytes),
         }
     }
@@ -77,7 +77,7 @@ impl Decoder {
     /// Decodes the next span.
     pub(super) fn decode(&mut self, source: &dyn ReadAt, span: &Span) -> io::Result<&[u8]> {
         self.bytes.resize(span.len as usize, 0);
-        self.restart.fill(source, &mut self.bytes)?;
+        self.decoder.fill(source, &mut self.bytes)?;
         if crc32fast::hash(&self.bytes) != span.crc {
             return Err(reader::changed());
         }
@@ -97,10 +97,10 @@ impl Decoder {
     }
 }
 
-impl Drop for Decoder {
+impl Drop for RunDecoder {
     fn drop(&mut self) {
         if let Some(bytes) = self.reserved {
-            self.shelf.held.fetch_sub(bytes, Ordering::Relaxed);
+            self.budget.held.fetch_sub(bytes, Ordering::Relaxed);
         }
     }
 }
@@ -111,16 +111,16 @@ mod tests {
 
     #[test]
     fn one_for_which_there_is_no_room_does_not_wait() {
-        let shelf = Arc::new(Shelf::default());
-        let new = || Decoder::around(Restart::Plain(0), &shelf);
+        let budget = Arc::new(DecoderBudget::default());
+        let new = || RunDecoder::around(SpanDecoder::Plain(0), &budget);
         let mut waiting: Vec<_> = (0..LIMIT / (2 * PIECE_LEN as usize))
             .map(|_| new())
             .collect();
-        assert!(waiting.iter().all(Decoder::may_wait));
+        assert!(waiting.iter().all(RunDecoder::may_wait));
         assert!(!new().may_wait());
         waiting.pop();
         assert!(new().may_wait());
         drop(waiting);
-        assert_eq!(shelf.held.load(Ordering::Relaxed), 0);
+        assert_eq!(budget.held.load(Ordering::Relaxed), 0);
     }
 }

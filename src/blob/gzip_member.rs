@@ -2,45 +2,45 @@
 
 use std::io;
 
-use super::cut::Cut;
 use super::error::invalid;
-use super::gzip_header::Header;
+use super::gzip_header::GzipHeaderParser;
 use super::inflate::{Inflater, Step, Stop, Until};
+use super::span_builder::SpanSink;
 
 /// CRC-32 and length at the end of a member.
 const TRAILER_LEN: usize = 8;
 
 /// A member that is being decoded. Its input can arrive in pieces of any size.
-pub(super) struct Member {
-    at: At,
+pub(super) struct GzipMember {
+    state: MemberState,
     inflater: Inflater,
     /// What the trailer is compared with. `None` if it is not compared.
-    check: Option<Check>,
+    check: Option<TrailerCheck>,
 }
 
 /// The position in the member.
-enum At {
-    Header(Header),
+enum MemberState {
+    Header(GzipHeaderParser),
     Data,
     /// The bytes of the trailer that were read, and their number.
     Trailer([u8; TRAILER_LEN], usize),
 }
 
 #[derive(Default)]
-struct Check {
+struct TrailerCheck {
     crc: crc32fast::Hasher,
     /// Modulo 2^32.
     size: u32,
 }
 
-impl Member {
+impl GzipMember {
     /// Approximate memory of a member's decoder, in bytes.
     pub(super) const FOOTPRINT: usize = Inflater::FOOTPRINT;
 
     /// Begins at the header of a member. The trailer is compared.
     pub(super) fn checked() -> Self {
         Self {
-            check: Some(Check::default()),
+            check: Some(TrailerCheck::default()),
             ..Self::unchecked()
         }
     }
@@ -49,7 +49,7 @@ impl Member {
     /// another way.
     pub(super) fn unchecked() -> Self {
         Self {
-            at: At::Header(Header::default()),
+            state: MemberState::Header(GzipHeaderParser::default()),
             inflater: Inflater::new(),
             check: None,
         }
@@ -58,16 +58,16 @@ impl Member {
     /// Begins before a block, like [`Inflater::resume`].
     pub(super) fn resumed(bits: u8, byte: u8, window: &[u8]) -> Self {
         let mut member = Self::unchecked();
-        member.at = At::Data;
+        member.state = MemberState::Data;
         member.inflater.resume(bits, byte, window);
         member
     }
 
     /// Begins at the header of the next member. Output that has not been taken stays.
     pub(super) fn restart(&mut self) {
-        self.at = At::Header(Header::default());
+        self.state = MemberState::Header(GzipHeaderParser::default());
         self.inflater.restart();
-        self.check = self.check.as_ref().map(|_| Check::default());
+        self.check = self.check.as_ref().map(|_| TrailerCheck::default());
     }
 
     /// Decodes until the input or the room for output runs out, the member ends, or (with
@@ -77,27 +77,27 @@ impl Member {
     /// # Errors
     /// If the bytes are not a gzip member, or do not match its trailer.
     pub(super) fn step(&mut self, input: &[u8], until: Until) -> io::Result<Step> {
-        match &mut self.at {
-            At::Header(header) => {
+        match &mut self.state {
+            MemberState::Header(header) => {
                 let (consumed, ended) = header.step(input)?;
                 if ended {
-                    self.at = At::Data;
+                    self.state = MemberState::Data;
                 }
                 Ok(buffer(consumed))
             }
-            At::Data => {
+            MemberState::Data => {
                 let step = self.inflater.step(input, until);
                 let step = step.map_err(|e| invalid(&e.to_string()))?;
                 match step.stop {
                     Stop::End => {
-                        self.at = At::Trailer([0; TRAILER_LEN], 0);
+                        self.state = MemberState::Trailer([0; TRAILER_LEN], 0);
                         let stop = Stop::Buffer;
                         Ok(Step { stop, ..step })
                     }
                     _ => Ok(step),
                 }
             }
-            At::Trailer(trailer, have) => {
+            MemberState::Trailer(trailer, have) => {
                 let (_, missing) = trailer.split_at_mut((*have).min(TRAILER_LEN));
                 let n = missing.len().min(input.len());
                 for (to, byte) in missing.iter_mut().zip(input) {
@@ -118,7 +118,7 @@ impl Member {
 
     /// Adds the last `n` decoded bytes, which the last step produced, to the checksums and to
     /// `spans`.
-    pub(super) fn account(&mut self, n: usize, spans: &mut impl Cut) {
+    pub(super) fn account(&mut self, n: usize, spans: &mut impl SpanSink) {
         let ready = self.inflater.ready();
         let new = ready.get(ready.len().saturating_sub(n)..);
         let new = new.unwrap_or_default();
@@ -160,7 +160,7 @@ fn buffer(consumed: usize) -> Step {
     }
 }
 
-impl Check {
+impl TrailerCheck {
     fn compare(&self, trailer: &[u8; TRAILER_LEN]) -> io::Result<()> {
         let [a, b, c, d, size @ ..] = *trailer;
         if self.crc.clone().finalize() != u32::from_le_bytes([a, b, c, d]) {
@@ -177,19 +177,19 @@ impl Check {
 mod tests {
     use std::io::Write;
 
-    use super::super::cut::Uncut;
     use super::super::gzip_header::{FCOMMENT, FEXTRA, FHCRC, FNAME};
+    use super::super::span_builder::NoSpans;
     use super::*;
 
     /// Decodes a member in pieces of `piece` bytes. Returns its bytes, and how much input was used.
     fn decode(bytes: &[u8], piece: usize) -> io::Result<(Vec<u8>, usize)> {
-        let mut member = Member::checked();
+        let mut member = GzipMember::checked();
         let (mut out, mut used) = (Vec::new(), 0);
         while used < bytes.len() {
             let end = bytes.len().min(used + piece);
             let step = member.step(&bytes[used..end], Until::Buffer)?;
             used += step.consumed;
-            member.account(step.produced, &mut Uncut);
+            member.account(step.produced, &mut NoSpans);
             out.extend_from_slice(member.ready());
             member.take(member.ready().len());
             if step.stop == Stop::End {
@@ -302,12 +302,12 @@ mod tests {
     #[test]
     fn each_member_has_its_own_checksum() {
         let both = [member(0, b""), member(FNAME, b"b\0")].concat();
-        let mut member = Member::checked();
+        let mut member = GzipMember::checked();
         let (mut used, mut ends) = (0, 0);
         while used < both.len() {
             let step = member.step(&both[used..], Until::Buffer).unwrap();
             used += step.consumed;
-            member.account(step.produced, &mut Uncut);
+            member.account(step.produced, &mut NoSpans);
             if step.stop == Stop::End {
                 ends += 1;
                 member.restart();

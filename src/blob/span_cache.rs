@@ -1,7 +1,7 @@
 //! Decoded spans in memory, shared by all blobs of a mount and bounded by a budget of bytes.
 //!
 //! If several threads ask for the same span, one decodes it, and the others wait for that one only. A
-//! span that is being decoded is a [`Flight`]. Its memory is reserved in the budget before decoding
+//! span that is being decoded is a [`PendingSpan`]. Its memory is reserved in the budget before decoding
 //! begins, so that spans that are decoded at the same time are counted too. No lock of the cache is
 //! held while a span is decoded, and [`SpanCache::peek`] never waits for a decoder.
 
@@ -13,43 +13,43 @@ use std::time::Duration;
 
 use lru::LruCache;
 
-use super::aside::Aside;
 use super::buffer::{Buffer, Buffers, SpanBytes, footprint};
-use super::decoders::Shelf;
 use super::prefetch::Prefetcher;
 use super::publish::Publisher;
+use super::run_decoder::DecoderBudget;
+use super::side_file::SideFiles;
 use super::{ReadAt, SpanTable};
 use crate::cache::CacheDir;
 
 /// The number of a blob and the number of a span in it.
-pub(crate) type Key = (u32, u32);
+pub(crate) type SpanKey = (u32, u32);
 
 /// A least-recently-used cache of decoded spans.
 pub struct SpanCache {
-    state: Mutex<State>,
+    state: Mutex<CacheState>,
     budget: usize,
     buffers: Arc<Buffers>,
     counts: Counts,
     publisher: Arc<Publisher>,
-    shelf: Arc<Shelf>,
+    decoder_budget: Arc<DecoderBudget>,
     pub(super) prefetcher: Prefetcher,
 }
 
-struct State {
-    spans: LruCache<Key, SpanBytes>,
-    flights: HashMap<Key, Arc<Flight>>,
+struct CacheState {
+    spans: LruCache<SpanKey, SpanBytes>,
+    pending: HashMap<SpanKey, Arc<PendingSpan>>,
     /// Memory of `spans`, in bytes.
-    held: usize,
-    /// Memory reserved for `flights`, in bytes.
-    flying: usize,
+    cached_bytes: usize,
+    /// Memory reserved for `pending`, in bytes.
+    pending_bytes: usize,
     next_blob: u32,
 }
 
 /// A span that is being decoded, and its result for the threads that wait for it.
 #[derive(Default)]
-struct Flight {
-    landed: Mutex<Option<Result<SpanBytes, Failure>>>,
-    landing: Condvar,
+struct PendingSpan {
+    result: Mutex<Option<Result<SpanBytes, Failure>>>,
+    completed: Condvar,
 }
 
 /// An error that several threads receive.
@@ -89,18 +89,18 @@ impl SpanCache {
     /// stays). Side files are written to `disk`.
     pub fn new(budget: usize, disk: CacheDir) -> Self {
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(CacheState {
                 spans: LruCache::unbounded(),
-                flights: HashMap::new(),
-                held: 0,
-                flying: 0,
+                pending: HashMap::new(),
+                cached_bytes: 0,
+                pending_bytes: 0,
                 next_blob: 0,
             }),
             budget,
             buffers: Arc::default(),
             counts: Counts::default(),
             publisher: Arc::new(Publisher::new(disk)),
-            shelf: Arc::default(),
+            decoder_budget: Arc::default(),
             prefetcher: Prefetcher::default(),
         }
     }
@@ -114,18 +114,23 @@ impl SpanCache {
     }
 
     /// Returns the side files of a blob.
-    pub(super) fn aside(&self, source: Arc<dyn ReadAt>, table: SpanTable) -> Aside {
-        Aside::new(source, table, self.publisher.clone(), self.shelf.clone())
+    pub(super) fn side_files(&self, source: Arc<dyn ReadAt>, table: SpanTable) -> SideFiles {
+        SideFiles::new(
+            source,
+            table,
+            self.publisher.clone(),
+            self.decoder_budget.clone(),
+        )
     }
 
     /// Waits until all complete side files are published on disk. Returns false if that takes longer
     /// than `timeout`.
-    pub fn wait_until_kept(&self, timeout: Duration) -> bool {
+    pub fn wait_until_published(&self, timeout: Duration) -> bool {
         self.publisher.wait(timeout)
     }
 
     /// Returns the span of that key if it is in the cache. Never waits for a decoder.
-    pub(crate) fn peek(&self, key: Key) -> Option<SpanBytes> {
+    pub(crate) fn peek(&self, key: SpanKey) -> Option<SpanBytes> {
         let found = lock(&self.state).spans.get(&key).cloned();
         let hit = u64::from(found.is_some());
         self.counts.hits.fetch_add(hit, Ordering::Relaxed);
@@ -133,21 +138,21 @@ impl SpanCache {
     }
 
     /// Like [`SpanCache::peek`], but counts no hit and does not update recency.
-    pub(crate) fn glance(&self, key: Key) -> Option<SpanBytes> {
+    pub(crate) fn peek_quietly(&self, key: SpanKey) -> Option<SpanBytes> {
         lock(&self.state).spans.peek(&key).cloned()
     }
 
     /// Returns whether the span of that key is in the cache or is being decoded.
-    pub(crate) fn has(&self, key: Key) -> bool {
+    pub(crate) fn has(&self, key: SpanKey) -> bool {
         let state = lock(&self.state);
-        state.spans.contains(&key) || state.flights.contains_key(&key)
+        state.spans.contains(&key) || state.pending.contains_key(&key)
     }
 
     /// Returns the span of that key, which has `len` bytes. If it is not in the cache, `decode` fills
     /// it.
     pub(crate) fn get(
         &self,
-        key: Key,
+        key: SpanKey,
         len: usize,
         decode: impl FnOnce(&mut [u8]) -> io::Result<()>,
     ) -> io::Result<SpanBytes> {
@@ -157,9 +162,9 @@ impl SpanCache {
             self.counts.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(bytes);
         }
-        if let Some(flight) = state.flights.get(&key).cloned() {
+        if let Some(span) = state.pending.get(&key).cloned() {
             drop(state);
-            return flight.wait();
+            return span.wait();
         }
         let begun = self.begin(state, key, len);
         self.counts.decoded.fetch_add(1, Ordering::Relaxed);
@@ -170,14 +175,14 @@ impl SpanCache {
     /// would then take more than a quarter of the budget, since that would evict spans in use.
     pub(crate) fn prefetch(
         &self,
-        key: Key,
+        key: SpanKey,
         len: usize,
         decode: impl FnOnce(&mut [u8]) -> io::Result<()>,
     ) {
         let state = lock(&self.state);
         if state.spans.contains(&key)
-            || state.flights.contains_key(&key)
-            || state.flying + footprint(len) > self.prefetch_limit()
+            || state.pending.contains_key(&key)
+            || state.pending_bytes + footprint(len) > self.prefetch_limit()
         {
             return;
         }
@@ -193,26 +198,31 @@ impl SpanCache {
         self.budget / 4
     }
 
-    fn begin(&self, mut state: MutexGuard<'_, State>, key: Key, len: usize) -> Begun<'_> {
-        let flight = Arc::new(Flight::default());
+    fn begin(
+        &self,
+        mut state: MutexGuard<'_, CacheState>,
+        key: SpanKey,
+        len: usize,
+    ) -> DecodeGuard<'_> {
+        let span = Arc::new(PendingSpan::default());
         let room = footprint(len);
-        state.flights.insert(key, flight.clone());
-        state.flying += room;
+        state.pending.insert(key, span.clone());
+        state.pending_bytes += room;
         let gone = state.evict(self.budget);
         drop(state);
         drop(gone);
-        Begun {
+        DecodeGuard {
             cache: self,
             key,
             room,
-            flight,
+            span,
         }
     }
 
     /// Returns the memory of the spans held now and of those that are being decoded, in bytes.
     pub fn bytes(&self) -> usize {
         let state = lock(&self.state);
-        state.held + state.flying
+        state.cached_bytes + state.pending_bytes
     }
 
     /// Returns the counts since the cache was created.
@@ -226,16 +236,16 @@ impl SpanCache {
     }
 }
 
-impl State {
+impl CacheState {
     /// Removes the least recently used spans until the rest fits the budget. The caller should drop
     /// the removed spans after it has released the lock.
     fn evict(&mut self, budget: usize) -> Vec<SpanBytes> {
         let mut gone = Vec::new();
-        while self.held + self.flying > budget {
+        while self.cached_bytes + self.pending_bytes > budget {
             let Some((_, bytes)) = self.spans.pop_lru() else {
                 break;
             };
-            self.held -= bytes.footprint();
+            self.cached_bytes -= bytes.footprint();
             gone.push(bytes);
         }
         gone
@@ -243,14 +253,14 @@ impl State {
 }
 
 /// A decode that this thread has started. Its result reaches the waiting threads even on panic.
-struct Begun<'a> {
+struct DecodeGuard<'a> {
     cache: &'a SpanCache,
-    key: Key,
+    key: SpanKey,
     room: usize,
-    flight: Arc<Flight>,
+    span: Arc<PendingSpan>,
 }
 
-impl Begun<'_> {
+impl DecodeGuard<'_> {
     fn run(
         self,
         len: usize,
@@ -263,13 +273,13 @@ impl Begun<'_> {
         });
         match decoded {
             Ok(bytes) => {
-                self.land(Ok(bytes.clone()));
+                self.complete(Ok(bytes.clone()));
                 Ok(bytes)
             }
             Err(error) => {
                 // The threads that wait now get the error. It is not kept: a later reader tries
                 // again.
-                self.land(Err(Failure {
+                self.complete(Err(Failure {
                     kind: error.kind(),
                     text: error.to_string().into(),
                 }));
@@ -278,32 +288,32 @@ impl Begun<'_> {
         }
     }
 
-    fn land(&self, result: Result<SpanBytes, Failure>) {
+    fn complete(&self, result: Result<SpanBytes, Failure>) {
         let mut gone = Vec::new();
         {
             let mut state = lock(&self.cache.state);
-            if state.flights.remove(&self.key).is_some() {
-                state.flying -= self.room;
+            if state.pending.remove(&self.key).is_some() {
+                state.pending_bytes -= self.room;
             }
             if let Ok(bytes) = &result {
-                state.held += bytes.footprint();
+                state.cached_bytes += bytes.footprint();
                 // Other spans are evicted to make room, but never this one.
                 gone = state.evict(self.cache.budget);
                 state.spans.put(self.key, bytes.clone());
             }
         }
         drop(gone);
-        let mut landed = lock(&self.flight.landed);
-        landed.get_or_insert(result);
-        self.flight.landing.notify_all();
+        let mut shared = lock(&self.span.result);
+        shared.get_or_insert(result);
+        self.span.completed.notify_all();
     }
 }
 
-impl Drop for Begun<'_> {
+impl Drop for DecodeGuard<'_> {
     fn drop(&mut self) {
         // Without a result, the decoder has panicked.
-        if lock(&self.flight.landed).is_none() {
-            self.land(Err(Failure {
+        if lock(&self.span.result).is_none() {
+            self.complete(Err(Failure {
                 kind: io::ErrorKind::Other,
                 text: "the decoder panicked".into(),
             }));
@@ -311,16 +321,16 @@ impl Drop for Begun<'_> {
     }
 }
 
-impl Flight {
+impl PendingSpan {
     fn wait(&self) -> io::Result<SpanBytes> {
-        let mut landed = lock(&self.landed);
+        let mut result = lock(&self.result);
         loop {
-            match &*landed {
+            match &*result {
                 Some(Ok(bytes)) => return Ok(bytes.clone()),
                 Some(Err(f)) => return Err(io::Error::new(f.kind, &*f.text)),
                 None => {
-                    let waited = self.landing.wait(landed);
-                    landed = waited.unwrap_or_else(PoisonError::into_inner);
+                    let waited = self.completed.wait(result);
+                    result = waited.unwrap_or_else(PoisonError::into_inner);
                 }
             }
         }

@@ -10,7 +10,7 @@ use zstd::zstd_safe::compress_bound;
 
 use super::inflate::WINDOW_LEN;
 use super::spans::{
-    Origin, PIECE_LEN, RECORD_LEN, SIDE, SPAN_LIMIT, SPAN_TARGET, SPANS, Side, Span,
+    PIECE_LEN, RECORD_LEN, SPAN_LIMIT, SPAN_TARGET, SPANS, Span, SpanOrigin, WINDOWS, WindowRange,
 };
 use crate::cache::Writer;
 
@@ -19,7 +19,7 @@ use crate::cache::Writer;
 const WINDOW_LEVEL: i32 = 1;
 
 /// Receives the output of a decoder, and the places where decoding can begin again (seek points).
-pub(super) trait Cut {
+pub(super) trait SpanSink {
     /// Returns whether a seek point is worth keeping here or within the next `bytes` bytes.
     fn wants_point_within(&self, bytes: usize) -> bool;
 
@@ -29,10 +29,10 @@ pub(super) trait Cut {
     }
 
     /// Reports that decoding can begin again here, at `origin`.
-    fn point(&mut self, origin: Origin);
+    fn point(&mut self, origin: SpanOrigin);
 
-    /// Like [`Cut::point`], but for a place that needs the output before it, `window`.
-    fn point_with(&mut self, origin: Origin, window: &[u8]) -> io::Result<()>;
+    /// Like [`SpanSink::point`], but for a place that needs the output before it, `window`.
+    fn point_with(&mut self, origin: SpanOrigin, window: &[u8]) -> io::Result<()>;
 
     /// Takes in decoded bytes. If there is a second checksum, `other`, it is combined from those of
     /// the spans, so that each byte is read only once.
@@ -40,16 +40,16 @@ pub(super) trait Cut {
 }
 
 /// Keeps no spans, for a blob that is read only once.
-pub(super) struct Uncut;
+pub(super) struct NoSpans;
 
-impl Cut for Uncut {
+impl SpanSink for NoSpans {
     fn wants_point_within(&self, _: usize) -> bool {
         false
     }
 
-    fn point(&mut self, _: Origin) {}
+    fn point(&mut self, _: SpanOrigin) {}
 
-    fn point_with(&mut self, _: Origin, _: &[u8]) -> io::Result<()> {
+    fn point_with(&mut self, _: SpanOrigin, _: &[u8]) -> io::Result<()> {
         Ok(())
     }
 
@@ -77,25 +77,25 @@ struct OpenSpan {
     start: u64,
     len: u32,
     crc: crc32fast::Hasher,
-    origin: Origin,
-    side: Side,
+    origin: SpanOrigin,
+    window: WindowRange,
 }
 
 impl OpenSpan {
-    fn new(start: u64, origin: Origin, side: Side) -> Self {
+    fn new(start: u64, origin: SpanOrigin, window: WindowRange) -> Self {
         Self {
             start,
             len: 0,
             crc: crc32fast::Hasher::new(),
             origin,
-            side,
+            window,
         }
     }
 
     /// Returns the length at which the span ends, whether or not decoding can begin again there.
     fn limit(&self) -> u32 {
         match self.origin {
-            Origin::Plain { .. } | Origin::Within { .. } => PIECE_LEN,
+            SpanOrigin::Plain { .. } | SpanOrigin::Within { .. } => PIECE_LEN,
             _ => SPAN_LIMIT,
         }
     }
@@ -103,12 +103,12 @@ impl OpenSpan {
 
 impl SpanBuilder {
     /// Starts the section of windows, and a first span that begins at `origin`.
-    pub(super) fn new(origin: Origin, mut writer: Writer) -> io::Result<Self> {
-        writer.section(SIDE)?;
+    pub(super) fn new(origin: SpanOrigin, mut writer: Writer) -> io::Result<Self> {
+        writer.section(WINDOWS)?;
         Ok(Self {
             writer,
             records: Vec::new(),
-            open: Some(OpenSpan::new(0, origin, Side::default())),
+            open: Some(OpenSpan::new(0, origin, WindowRange::default())),
             size: 0,
             head: 0,
             windows: None,
@@ -121,7 +121,7 @@ impl SpanBuilder {
         let Some(open) = self.open.take().filter(|open| open.len > 0) else {
             return;
         };
-        if !matches!(open.origin, Origin::Within { .. }) {
+        if !matches!(open.origin, SpanOrigin::Within { .. }) {
             self.head = (self.records.len() / RECORD_LEN) as u64;
         }
         let span = Span {
@@ -129,7 +129,7 @@ impl SpanBuilder {
             len: open.len,
             crc: open.crc.finalize(),
             origin: open.origin,
-            side: open.side,
+            window: open.window,
         };
         self.records.extend_from_slice(&span.record());
     }
@@ -144,22 +144,24 @@ impl SpanBuilder {
     }
 }
 
-impl Cut for SpanBuilder {
+impl SpanSink for SpanBuilder {
     fn wants_point_within(&self, bytes: usize) -> bool {
         match &self.open {
-            Some(open) if matches!(open.origin, Origin::Within { .. }) => open.len > 0 || bytes > 0,
+            Some(open) if matches!(open.origin, SpanOrigin::Within { .. }) => {
+                open.len > 0 || bytes > 0
+            }
             Some(open) => (open.len as usize).saturating_add(bytes) >= SPAN_TARGET as usize,
             None => true,
         }
     }
 
     /// Closes the open span and begins the next one.
-    fn point(&mut self, origin: Origin) {
+    fn point(&mut self, origin: SpanOrigin) {
         self.close();
-        self.open = Some(OpenSpan::new(self.size, origin, Side::default()));
+        self.open = Some(OpenSpan::new(self.size, origin, WindowRange::default()));
     }
 
-    fn point_with(&mut self, origin: Origin, window: &[u8]) -> io::Result<()> {
+    fn point_with(&mut self, origin: SpanOrigin, window: &[u8]) -> io::Result<()> {
         debug_assert!(window.len() <= WINDOW_LEN);
         self.close();
         let windows = match &mut self.windows {
@@ -169,18 +171,18 @@ impl Cut for SpanBuilder {
         self.frame.clear();
         self.frame.reserve(compress_bound(window.len()));
         windows.compress_to_buffer(window, &mut self.frame)?;
-        let side = Side {
+        let window = WindowRange {
             at: self.writer.append(&self.frame)?,
             len: u32::try_from(self.frame.len()).map_err(|_| io::ErrorKind::FileTooLarge)?,
         };
-        self.open = Some(OpenSpan::new(self.size, origin, side));
+        self.open = Some(OpenSpan::new(self.size, origin, window));
         Ok(())
     }
 
     fn bytes(&mut self, mut bytes: &[u8], mut other: Option<&mut crc32fast::Hasher>) {
         while !bytes.is_empty() {
             let (size, head) = (self.size, self.head);
-            let new = || OpenSpan::new(size, Origin::Within { head }, Side::default());
+            let new = || OpenSpan::new(size, SpanOrigin::Within { head }, WindowRange::default());
             let open = self.open.get_or_insert_with(new);
             let limit = open.limit();
             let room = limit.saturating_sub(open.len) as usize;

@@ -1,6 +1,6 @@
 //! A buffer of stored bytes for a decoder that begins at any place in a blob.
 //!
-//! Unlike [`Input`](super::input::Input), which serves the first pass, it can begin at any offset,
+//! Unlike [`PassInput`](super::input::PassInput), which serves the first pass, it can begin at any offset,
 //! hashes nothing, and can be used again after the source has returned an error.
 
 use std::io;
@@ -11,7 +11,7 @@ use super::ReadAt;
 const LEN: usize = 64 * 1024;
 
 /// A buffer of stored bytes that are read from a source.
-pub(super) struct Ahead {
+pub(super) struct StoredBuffer {
     buf: Box<[u8]>,
     used: usize,
     filled: usize,
@@ -19,7 +19,7 @@ pub(super) struct Ahead {
     at: u64,
 }
 
-impl Ahead {
+impl StoredBuffer {
     /// Begins at offset `at`.
     pub(super) fn new(at: u64) -> Self {
         Self {
@@ -59,17 +59,17 @@ mod tests {
     #[test]
     fn bytes_come_from_where_it_began_to_the_end() {
         let source = Memory((0..200_000_u32).map(|n| (n / 1000) as u8).collect());
-        let mut ahead = Ahead::new(1000);
-        assert_eq!(ahead.fill(&source).unwrap().len(), LEN);
-        ahead.consume(1000);
-        assert_eq!(ahead.fill(&source).unwrap()[0], 2);
-        assert_eq!(ahead.fill(&source).unwrap().len(), LEN - 1000);
-        ahead.consume(usize::MAX / 2);
-        assert_eq!(ahead.fill(&source).unwrap()[0], 66);
+        let mut stored = StoredBuffer::new(1000);
+        assert_eq!(stored.fill(&source).unwrap().len(), LEN);
+        stored.consume(1000);
+        assert_eq!(stored.fill(&source).unwrap()[0], 2);
+        assert_eq!(stored.fill(&source).unwrap().len(), LEN - 1000);
+        stored.consume(usize::MAX / 2);
+        assert_eq!(stored.fill(&source).unwrap()[0], 66);
         let mut rest = 1000 + LEN;
-        while let n @ 1.. = ahead.fill(&source).unwrap().len() {
+        while let n @ 1.. = stored.fill(&source).unwrap().len() {
             rest += n;
-            ahead.consume(n);
+            stored.consume(n);
         }
         assert_eq!(rest, 200_000);
     }

@@ -25,7 +25,7 @@ const STEPS: u32 = 3;
 
 /// A sequential reader.
 #[derive(Clone, Copy, Default)]
-struct Stream {
+struct Reader {
     /// The offset at which it stopped.
     end: u64,
     /// The number of bytes that it has read without a jump.
@@ -39,12 +39,12 @@ struct Stream {
 
 /// The last readers of one blob.
 #[derive(Default)]
-pub(crate) struct Streams {
-    readers: [Stream; READERS],
+pub(crate) struct AccessPattern {
+    readers: [Reader; READERS],
     clock: u64,
 }
 
-impl Streams {
+impl AccessPattern {
     /// Records a read. If its reader is sequential, returns the range that it will read next, as
     /// start and end. The range was not returned before, and ends at most `limit` bytes after the
     /// reader's position.
@@ -52,7 +52,7 @@ impl Streams {
         self.clock += 1;
         let clock = self.clock;
         let end = offset.saturating_add(len);
-        let near = |s: &&mut Stream| {
+        let near = |s: &&mut Reader| {
             s.seen > 0
                 && offset <= s.end.saturating_add(GAP)
                 && offset.saturating_add(BACK) >= s.end
@@ -63,9 +63,9 @@ impl Streams {
             .iter_mut()
             .filter(near)
             .min_by_key(|s| s.end.abs_diff(offset));
-        let Some(stream) = found else {
+        let Some(reader) = found else {
             let oldest = self.readers.iter_mut().min_by_key(|s| s.seen)?;
-            *oldest = Stream {
+            *oldest = Reader {
                 end,
                 run: len,
                 steps: 1,
@@ -74,24 +74,24 @@ impl Streams {
             };
             return None;
         };
-        stream.seen = clock;
-        if end <= stream.end {
+        reader.seen = clock;
+        if end <= reader.end {
             // A read of bytes that were read before, or that fills a gap, is not a step forward.
             return None;
         }
         // Skipped bytes do not count: a random read may begin near a reader by chance.
-        stream.run = stream.run.saturating_add(len.min(end - stream.end));
-        stream.steps = stream.steps.saturating_add(1);
-        stream.end = end;
-        if stream.run < TRUSTED || stream.steps < STEPS {
+        reader.run = reader.run.saturating_add(len.min(end - reader.end));
+        reader.steps = reader.steps.saturating_add(1);
+        reader.end = end;
+        if reader.run < TRUSTED || reader.steps < STEPS {
             return None;
         }
-        let from = stream.ahead.max(end);
-        let to = end.saturating_add(stream.run.min(limit));
+        let from = reader.ahead.max(end);
+        let to = end.saturating_add(reader.run.min(limit));
         if to <= from {
             return None;
         }
-        stream.ahead = to;
+        reader.ahead = to;
         Some((from, to))
     }
 }
@@ -104,11 +104,11 @@ mod tests {
 
     #[test]
     fn who_goes_forward_is_served_ahead_and_never_twice() {
-        let mut streams = Streams::default();
+        let mut access = AccessPattern::default();
         let mut asked = 0;
         let mut last = 0;
         for n in 0..100 {
-            if let Some((from, to)) = streams.note(n << 17, 1 << 17, LIMIT) {
+            if let Some((from, to)) = access.note(n << 17, 1 << 17, LIMIT) {
                 assert!(from >= last, "no byte is requested twice");
                 assert!(
                     from >= (n + 1) << 17,
@@ -124,22 +124,22 @@ mod tests {
 
     #[test]
     fn small_files_one_after_the_other_are_a_stream() {
-        let mut streams = Streams::default();
+        let mut access = AccessPattern::default();
         let mut asked = false;
         for n in 0..40 {
-            asked |= streams.note(n * 5120 + 512, 4000, LIMIT).is_some();
+            asked |= access.note(n * 5120 + 512, 4000, LIMIT).is_some();
         }
         assert!(asked);
     }
 
     #[test]
     fn several_readers_are_told_apart() {
-        let mut streams = Streams::default();
+        let mut access = AccessPattern::default();
         let mut asked = [0; 4];
         for n in 0..20 {
             for (reader, asked) in asked.iter_mut().enumerate() {
                 let offset = (reader as u64) << 30 | n << 17;
-                *asked += u32::from(streams.note(offset, 1 << 17, LIMIT).is_some());
+                *asked += u32::from(access.note(offset, 1 << 17, LIMIT).is_some());
             }
         }
         assert!(asked.iter().all(|n| *n > 10), "{asked:?}");
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn who_jumps_is_not_served() {
-        let mut streams = Streams::default();
+        let mut access = AccessPattern::default();
         let mut asked = 0;
         let mut place = 1_u64;
         for _ in 0..10_000 {
@@ -155,25 +155,25 @@ mod tests {
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1);
             let offset = (place >> 33) % (256 << 20);
-            asked += u32::from(streams.note(offset & !4095, 4096, LIMIT).is_some());
+            asked += u32::from(access.note(offset & !4095, 4096, LIMIT).is_some());
         }
         assert!(asked < 20, "{asked}");
     }
 
     #[test]
     fn who_reads_the_same_again_is_not_served() {
-        let mut streams = Streams::default();
+        let mut access = AccessPattern::default();
         for _ in 0..1000 {
-            assert_eq!(streams.note(1 << 20, 1 << 17, LIMIT), None);
+            assert_eq!(access.note(1 << 20, 1 << 17, LIMIT), None);
         }
     }
 
     #[test]
     fn offsets_at_the_end_of_numbers_do_not_overflow() {
-        let mut streams = Streams::default();
+        let mut access = AccessPattern::default();
         for offset in [u64::MAX, u64::MAX - 1, 0, u64::MAX - (1 << 18)] {
-            let _ = streams.note(offset, u64::MAX, u64::MAX);
-            let _ = streams.note(offset, 1, LIMIT);
+            let _ = access.note(offset, u64::MAX, u64::MAX);
+            let _ = access.note(offset, 1, LIMIT);
         }
     }
 }
