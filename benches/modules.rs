@@ -13,7 +13,7 @@ use std::sync::Arc;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use imgfs::blob::{Pass, ReadAt, SpanCache, SpanReader, SpanTable};
 use imgfs::cache::{CacheDir, CacheKey, CacheKind, Writer};
-use imgfs::layer::{Data, Entry, EntryKind, LayerInput, Mtime, scan};
+use imgfs::layer::{Data, EntryKind, LayerEntry, LayerInput, Mtime, scan};
 use imgfs::open::{self, OpenOptions};
 use imgfs::tree::{Merger, Tree};
 use imgfs::view::{ImageFs, Sidecars};
@@ -125,12 +125,12 @@ fn decode_and_scan(c: &mut Criterion) {
 
 /// Returns layers that add `entries` files in total, in directories of 50. Each layer has its own
 /// directories. As in a real image, layers also replace, remove and link some files of the layers below.
-fn layers(number: usize, entries: usize) -> Vec<Vec<Entry>> {
+fn layers(number: usize, entries: usize) -> Vec<Vec<LayerEntry>> {
     let each = entries / number;
     let layer = |layer: usize| {
         let entry = |path: String, kind| {
             let size = u64::from(kind == EntryKind::Regular) * 3000;
-            Entry {
+            LayerEntry {
                 path: path.into_bytes().into(),
                 kind,
                 mode: 0o644,
@@ -180,7 +180,7 @@ fn layers(number: usize, entries: usize) -> Vec<Vec<Entry>> {
     (0..number).map(layer).collect()
 }
 
-fn merged(layers: &[Vec<Entry>]) -> Tree {
+fn merged(layers: &[Vec<LayerEntry>]) -> Tree {
     let mut merger = Merger::new();
     for entries in layers {
         merger.apply(Vec::new(), entries).expect("not too much");

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use common::{Layer, OciImage, write_index};
 use imgfs::launch::Evidence;
-use imgfs::tree::How;
+use imgfs::tree::RemovalKind;
 use program::{Place, output};
 use serde_json::json;
 
@@ -230,23 +230,16 @@ fn removed_files_are_found_by_name() {
     let found = image.removed_named(b"libssl.so.3").unwrap();
     let found: Vec<_> = found
         .iter()
-        .map(|r| {
-            (
-                str::from_utf8(&r.path).unwrap(),
-                r.brought_by,
-                r.layer,
-                r.how,
-            )
-        })
+        .map(|r| (str::from_utf8(&r.path).unwrap(), r.added_by, r.layer, r.how))
         .collect();
     let expected = [
-        ("/usr/lib/libssl.so.3", 3, 4, How::Whiteout),
-        ("/usr/lib/old/libssl.so.3", 1, 2, How::Whiteout),
+        ("/usr/lib/libssl.so.3", 3, 4, RemovalKind::Whiteout),
+        ("/usr/lib/old/libssl.so.3", 1, 2, RemovalKind::Whiteout),
     ];
     assert_eq!(found, expected);
     assert!(image.removed_named(b"libssl.so.1").unwrap().is_empty());
     // An existing file was not removed, though a layer replaced it.
     assert_eq!(image.removed(b"/opt/libssl.so.3").unwrap(), None);
     let removed = image.removed(b"/usr/lib/libssl.so.3").unwrap().unwrap();
-    assert_eq!((removed.brought_by, removed.layer), (3, 4));
+    assert_eq!((removed.added_by, removed.layer), (3, 4));
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 use common::{Layer, Mounted, run};
-use imgfs::view::{How, ImageFs, Sidecars};
+use imgfs::view::{ImageFs, RemovalKind, Sidecars};
 use merge_support::{layout, mount_layout, same, tree_of, umoci};
 
 /// Returns a layer with a directory and a link to it.
@@ -35,7 +35,7 @@ fn as_umoci(layers: Vec<Layer>) -> Mounted {
 }
 
 /// Returns the files that layers hide: path, layer that hides it, and how.
-fn hidden(mounted: &Mounted) -> Vec<(String, u32, How)> {
+fn hidden(mounted: &Mounted) -> Vec<(String, u32, RemovalKind)> {
     let view = ImageFs::new(mounted.image.clone(), Sidecars::Off);
     let names = view.hidden().unwrap().into_iter();
     names
@@ -54,7 +54,7 @@ fn an_opaque_directory_in_place_of_a_link_leaves_the_target_of_the_link_alone() 
     ]);
     assert_eq!(m.names("link"), ["new"]);
     assert_eq!(m.names("t"), ["a", "other", "sub"]);
-    let replaced = ("/link".to_owned(), 1, How::Replaced);
+    let replaced = ("/link".to_owned(), 1, RemovalKind::Replaced);
     assert_eq!(hidden(&m), [replaced]);
 }
 

@@ -94,9 +94,9 @@ fn listings_go_on_where_they_stopped_and_lead_up() {
 fn answers_are_those_of_each_image() {
     let view = view();
     for (name, alone) in view.members() {
-        assert!(view.may_take_long(at(&view, name)), "before its findings");
+        assert!(view.may_block(at(&view, name)), "before its findings");
         alone.image().findings().unwrap();
-        assert!(!view.may_take_long(at(&view, name)));
+        assert!(!view.may_block(at(&view, name)));
         for path in [
             "usr/bin/app",
             "usr/bin/app.arch",
@@ -119,10 +119,10 @@ fn answers_are_those_of_each_image() {
             assert_eq!(view.readlink(here).ok(), alone.readlink(there).ok());
         }
         let status = at(&view, &format!("{name}/.imgfs/status"));
-        assert!(view.changes(status));
+        assert!(view.is_volatile(status));
         let app = at(&view, &format!("{name}/usr/bin/app"));
-        assert!(!view.changes(app) && !view.may_take_long(app));
-        assert!(view.may_take_long(at(&view, &format!("{name}/.imgfs/layers/0"))));
+        assert!(!view.is_volatile(app) && !view.may_block(app));
+        assert!(view.may_block(at(&view, &format!("{name}/.imgfs/layers/0"))));
     }
 }
 
@@ -139,16 +139,16 @@ fn reads_go_to_the_right_image_and_to_what_is_at_hand() {
     }
     let offset = 3_000_000;
     let big = NAMES.map(|name| at(&view, &format!("{name}/usr/share/big")));
-    assert!(view.read_at_hand(big[0], offset, 10).unwrap().is_none());
-    assert!(view.around(big[1], offset).is_none());
+    assert!(view.try_read(big[0], offset, 10).unwrap().is_none());
+    assert!(view.decoded_around(big[1], offset).is_none());
     let bytes = view.read(big[0], offset, 10).unwrap();
     let wanted = text(1, BIG);
     assert_eq!(&*bytes, &wanted[3_000_000..3_000_010]);
     // Decoded for one platform, it is available to all.
     for ino in big {
-        let bytes = view.read_at_hand(ino, offset, 10).unwrap().unwrap();
+        let bytes = view.try_read(ino, offset, 10).unwrap().unwrap();
         assert_eq!(&*bytes, &wanted[3_000_000..3_000_010]);
-        let (from, around) = view.around(ino, offset).unwrap();
+        let (from, around) = view.decoded_around(ino, offset).unwrap();
         let from = usize::try_from(from).unwrap();
         assert!((from..from + around.len()).contains(&3_000_000));
         assert!(*around == wanted[from..from + around.len()]);
@@ -163,7 +163,7 @@ fn the_root_is_a_directory_and_nothing_else() {
     };
     is(view.read(1, 0, 1).err().unwrap(), ViewError::IsDirectory);
     is(
-        view.read_at_hand(1, 0, 1).err().unwrap(),
+        view.try_read(1, 0, 1).err().unwrap(),
         ViewError::IsDirectory,
     );
     is(view.readlink(1).err().unwrap(), ViewError::WrongType);
@@ -177,8 +177,8 @@ fn the_root_is_a_directory_and_nothing_else() {
         ViewError::NoAttribute,
     );
     assert!(view.listxattr(1).unwrap().is_empty());
-    assert!(view.around(1, 0).is_none());
-    assert!(!view.changes(1) && !view.may_take_long(1));
+    assert!(view.decoded_around(1, 0).is_none());
+    assert!(!view.is_volatile(1) && !view.may_block(1));
     let attr = view.getattr(1).unwrap();
     assert_eq!(
         (attr.kind, attr.mode, attr.nlink),
@@ -220,8 +220,8 @@ fn numbers_that_stand_for_nothing() {
         gone(view.list(ino, 0, &mut |_, _| true).err());
         assert!(view.getxattr(ino, b"user.x").is_err());
         assert!(view.readlink(ino).is_err());
-        assert!(view.around(ino, 0).is_none());
-        assert!(!view.changes(ino));
+        assert!(view.decoded_around(ino, 0).is_none());
+        assert!(!view.is_volatile(ino));
     }
 }
 

@@ -4,7 +4,7 @@
 use super::draft::Drafts;
 use super::finding::{Id, Level};
 use crate::launch::image::Image;
-use crate::layer::{Problem, ProblemKind};
+use crate::layer::{LayerProblem, ProblemKind};
 use crate::tree::NodeId;
 
 /// The suffix that a sidecar's name adds to the name of its executable.
@@ -41,7 +41,7 @@ pub fn check(image: &Image<'_>, drafts: &mut Drafts) {
 
 /// Returns the finding id of a problem, and the hint how to fix it. Problems without an id appear only
 /// in the log.
-fn of(problem: &Problem) -> Option<(Id, &'static str)> {
+fn of(problem: &LayerProblem) -> Option<(Id, &'static str)> {
     Some(match problem.kind {
         ProblemKind::Ambiguous(_) => (
             Id::AmbiguousArchive,

@@ -8,7 +8,7 @@ use std::io;
 use super::finding::Level;
 use crate::launch::image::Image;
 use crate::layer::printable;
-use crate::tree::{How, Removed};
+use crate::tree::{RemovalKind, Removed};
 
 /// The maximum number of characters of a history line that are shown. `RUN` lines contain whole
 /// scripts.
@@ -67,8 +67,8 @@ pub(crate) fn sentence(image: &Image<'_>, removed: &Removed, asked: &[u8]) -> St
         false => printable(&removed.path),
     };
     let verb = match removed.how {
-        How::Replaced => "replaced",
-        How::Whiteout | How::Opaque => "removed",
+        RemovalKind::Replaced => "replaced",
+        RemovalKind::Whiteout | RemovalKind::Opaque => "removed",
     };
     let number = removed.layer;
     let line = image.declared.created_by.get(number as usize);

@@ -19,11 +19,11 @@ use fuser::{
     ReplyStatfs, ReplyXattr, Request,
 };
 
-use super::attr::{file_attr, file_type, nothing, unknown};
+use super::attr::{file_attr, file_type, negative_entry, placeholder_attr};
 use super::capabilities::{Granted, negotiate};
 use super::errno::errno;
-use super::pages::Pages;
-use crate::view::{Counter, MAX_NAME, Stats, View, ViewError, is_long_question};
+use super::page_store::PageStore;
+use crate::view::{Counter, MAX_NAME, Stats, View, ViewError, reads_file_bytes};
 use crate::workers::Workers;
 
 /// An image never changes while it is mounted, so the kernel may cache its data without limit.
@@ -32,7 +32,7 @@ const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 pub(super) struct Adapter<V> {
     view: Arc<V>,
     granted: Granted,
-    pages: Arc<Pages>,
+    pages: Arc<PageStore>,
     readers: Workers,
 }
 
@@ -41,7 +41,7 @@ impl<V: View> Adapter<V> {
     ///
     /// # Errors
     /// Returns an error if the system cannot create the threads.
-    pub(super) fn new(view: Arc<V>, pages: Arc<Pages>, readers: usize) -> io::Result<Self> {
+    pub(super) fn new(view: Arc<V>, pages: Arc<PageStore>, readers: usize) -> io::Result<Self> {
         Ok(Self {
             view,
             granted: Granted::default(),
@@ -53,7 +53,7 @@ impl<V: View> Adapter<V> {
     /// Answers a request for an inode: on this thread if nothing has to be waited for, otherwise on a
     /// reader thread.
     fn answer(&self, ino: INodeNo, run: impl FnOnce(&V) + Send + 'static) {
-        self.answer_or_wait(self.view.may_take_long(ino.0), run);
+        self.answer_or_wait(self.view.may_block(ino.0), run);
     }
 
     fn answer_or_wait(&self, long: bool, run: impl FnOnce(&V) + Send + 'static) {
@@ -67,18 +67,18 @@ impl<V: View> Adapter<V> {
 }
 
 /// Runs and counts one operation of the view.
-fn ask<V: View, T>(
+fn run_counted<V: View, T>(
     view: &V,
     operation: Counter,
     ino: INodeNo,
     run: impl FnOnce(&V) -> Result<T, ViewError>,
 ) -> Result<T, Errno> {
     view.requests().count(operation);
-    contained(view, operation, ino, run)
+    run_catching(view, operation, ino, run)
 }
 
 /// Runs one operation of the view. Logs an I/O error or a panic. Returns an errno for any error.
-fn contained<V: View, T>(
+fn run_catching<V: View, T>(
     view: &V,
     operation: Counter,
     ino: INodeNo,
@@ -132,7 +132,7 @@ impl<V: View> Filesystem for Adapter<V> {
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let name = name.to_owned();
         self.answer(parent, move |view| {
-            let found = ask(view, Counter::Lookup, parent, |v| {
+            let found = run_counted(view, Counter::Lookup, parent, |v| {
                 v.lookup(parent.0, name.as_bytes())
             });
             match found {
@@ -141,7 +141,7 @@ impl<V: View> Filesystem for Adapter<V> {
                     reply.entry(&ttl, &file_attr(&attr), Generation(0));
                 }
                 // Inode 0 with a time to live: the kernel caches that the name does not exist.
-                Err(Errno::ENOENT) => reply.entry(&FOREVER, &nothing(), Generation(0)),
+                Err(Errno::ENOENT) => reply.entry(&FOREVER, &negative_entry(), Generation(0)),
                 Err(error) => reply.error(error),
             }
         });
@@ -149,7 +149,7 @@ impl<V: View> Filesystem for Adapter<V> {
 
     fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
         self.answer(ino, move |view| {
-            match ask(view, Counter::Getattr, ino, |v| v.getattr(ino.0)) {
+            match run_counted(view, Counter::Getattr, ino, |v| v.getattr(ino.0)) {
                 Ok(attr) => reply.attr(&time_to_live(view, ino.0), &file_attr(&attr)),
                 Err(error) => reply.error(error),
             }
@@ -158,7 +158,7 @@ impl<V: View> Filesystem for Adapter<V> {
 
     fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {
         self.answer(ino, move |view| {
-            let target = ask(view, Counter::Readlink, ino, |v| {
+            let target = run_counted(view, Counter::Readlink, ino, |v| {
                 v.readlink(ino.0).map(<[u8]>::to_vec)
             });
             match target {
@@ -204,14 +204,14 @@ impl<V: View> Filesystem for Adapter<V> {
         reply: ReplyData,
     ) {
         let len = size as usize;
-        let at_hand = |v: &V| v.read_at_hand(ino.0, offset, len);
-        let at_hand = ask(&*self.view, Counter::Read, ino, at_hand);
+        let at_hand = |v: &V| v.try_read(ino.0, offset, len);
+        let at_hand = run_counted(&*self.view, Counter::Read, ino, at_hand);
         let Some(read) = at_hand.transpose() else {
             let (view, pages) = (self.view.clone(), self.pages.clone());
             view.requests().count(Counter::ReadWaits);
             self.readers.push(move || {
                 let read = |v: &V| v.read(ino.0, offset, len);
-                let read = contained(&*view, Counter::Read, ino, read);
+                let read = run_catching(&*view, Counter::Read, ino, read);
                 read_reply(&*view, read.as_deref().map_err(|e| *e), reply);
                 if read.is_ok() {
                     pages.after_read(&view, ino, offset, size);
@@ -231,7 +231,7 @@ impl<V: View> Filesystem for Adapter<V> {
         mut reply: ReplyDirectory,
     ) {
         self.answer(ino, move |view| {
-            let listed = ask(view, Counter::Readdir, ino, |v| {
+            let listed = run_counted(view, Counter::Readdir, ino, |v| {
                 v.list(ino.0, offset, &mut |next, entry| {
                     let name = OsStr::from_bytes(&entry.name);
                     !reply.add(INodeNo(entry.ino), next, file_type(entry.kind), name)
@@ -253,7 +253,7 @@ impl<V: View> Filesystem for Adapter<V> {
         mut reply: ReplyDirectoryPlus,
     ) {
         self.answer(ino, move |view| {
-            let listed = ask(view, Counter::Readdirplus, ino, |v| {
+            let listed = run_counted(view, Counter::Readdirplus, ino, |v| {
                 v.list(ino.0, offset, &mut |next, entry| {
                     let name = OsStr::from_bytes(&entry.name);
                     let ino = INodeNo(entry.ino);
@@ -264,7 +264,7 @@ impl<V: View> Filesystem for Adapter<V> {
                         // fails.
                         Err(error) => {
                             tracing::error!("readdirplus: {error}");
-                            (unknown(ino, entry.kind), Duration::ZERO)
+                            (placeholder_attr(ino, entry.kind), Duration::ZERO)
                         }
                     };
                     !reply.add(ino, next, name, &ttl, &attr, Generation(0))
@@ -278,7 +278,7 @@ impl<V: View> Filesystem for Adapter<V> {
     }
 
     fn statfs(&self, _: &Request, ino: INodeNo, reply: ReplyStatfs) {
-        match ask(&*self.view, Counter::Statfs, ino, |v| Ok(v.statfs())) {
+        match run_counted(&*self.view, Counter::Statfs, ino, |v| Ok(v.statfs())) {
             Ok(s) => reply.statfs(
                 s.blocks,
                 0,
@@ -295,9 +295,9 @@ impl<V: View> Filesystem for Adapter<V> {
 
     fn getxattr(&self, _: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
         let name = name.to_owned();
-        let long = self.view.may_take_long(ino.0) || is_long_question(name.as_bytes());
+        let long = self.view.may_block(ino.0) || reads_file_bytes(name.as_bytes());
         self.answer_or_wait(long, move |view| {
-            let value = ask(view, Counter::Getxattr, ino, |v| {
+            let value = run_counted(view, Counter::Getxattr, ino, |v| {
                 v.getxattr(ino.0, name.as_bytes())
             });
             xattr_reply(value, size, reply);
@@ -306,7 +306,7 @@ impl<V: View> Filesystem for Adapter<V> {
 
     fn listxattr(&self, _: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
         self.answer(ino, move |view| {
-            let names = ask(view, Counter::Listxattr, ino, |v| v.listxattr(ino.0));
+            let names = run_counted(view, Counter::Listxattr, ino, |v| v.listxattr(ino.0));
             xattr_reply(names, size, reply);
         });
     }
@@ -314,7 +314,7 @@ impl<V: View> Filesystem for Adapter<V> {
 
 /// How long the kernel may cache the attributes and name of an inode.
 fn time_to_live(view: &impl View, ino: u64) -> Duration {
-    match view.changes(ino) {
+    match view.is_volatile(ino) {
         true => Duration::ZERO,
         false => FOREVER,
     }

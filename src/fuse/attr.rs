@@ -56,12 +56,12 @@ fn system_time(time: Mtime) -> SystemTime {
 }
 
 /// The attributes in a lookup reply for a name that does not exist.
-pub(super) fn nothing() -> FileAttr {
-    unknown(INodeNo(0), view::FileType::Regular)
+pub(super) fn negative_entry() -> FileAttr {
+    placeholder_attr(INodeNo(0), view::FileType::Regular)
 }
 
 /// Placeholder attributes for an inode whose attributes cannot be read.
-pub(super) fn unknown(ino: INodeNo, kind: view::FileType) -> FileAttr {
+pub(super) fn placeholder_attr(ino: INodeNo, kind: view::FileType) -> FileAttr {
     FileAttr {
         ino,
         size: 0,

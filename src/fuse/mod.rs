@@ -7,12 +7,12 @@
 mod adapter;
 mod attr;
 mod capabilities;
-mod direct;
 mod errno;
 mod error;
+mod mount_syscall;
 mod mountinfo;
 mod options;
-mod pages;
+mod page_store;
 mod readahead;
 mod session;
 mod umount;

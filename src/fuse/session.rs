@@ -8,11 +8,11 @@ use fuser::{BackgroundSession, Config, MountOption, Session, SessionACL};
 use rustix::process::geteuid;
 
 use super::adapter::Adapter;
-use super::direct::mount_direct;
 use super::error::MountError;
+use super::mount_syscall::mount_direct;
 use super::mountinfo::{FS_TYPE, mounted_at};
 use super::options::MountOptions;
-use super::pages::Pages;
+use super::page_store::PageStore;
 use super::readahead;
 use super::umount::{UmountError, Unmounted, absolute, umount};
 use crate::view::View;
@@ -119,7 +119,7 @@ pub fn mount<V: View>(
     // More readers than processors, because some wait for data that others decode.
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let readers = (2 * processors).clamp(4, 16);
-    let pages = Arc::new(Pages::new().map_err(io)?);
+    let pages = Arc::new(PageStore::new().map_err(io)?);
     let adapter = Adapter::new(view, pages.clone(), readers).map_err(io)?;
     let config = config(options);
     let session = match mount_direct(&path, options) {

@@ -60,7 +60,7 @@ pub use user::{Credentials, UserError};
 
 use crate::image::{Platform, Start};
 use crate::inspect::{Binary, Symbols};
-use crate::layer::Problem;
+use crate::layer::LayerProblem;
 use crate::tree::{NodeId, Removed};
 
 /// Access to the parts of an image outside of its tree.
@@ -126,7 +126,7 @@ pub struct Declared {
     /// The history line of each layer, the lowest first.
     pub created_by: Vec<Option<String>>,
     /// The defects of the layers.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<LayerProblem>,
     /// Places where two readers of the documents see different images, described for people.
     pub ambiguities: Vec<String>,
 }

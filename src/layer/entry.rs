@@ -6,7 +6,7 @@ use crate::inspect::Format;
 
 /// One entry of a layer (a file, a directory, a whiteout, …) under its tar name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct LayerEntry {
     /// Path as written in the archive, not normalized: it may be absolute or contain `..`.
     #[serde(with = "serde_bytes")]
     pub path: Box<[u8]>,
@@ -92,7 +92,7 @@ pub struct Extent {
     pub at: u64,
 }
 
-impl Entry {
+impl LayerEntry {
     /// Returns the number of bytes stored in the layer, without holes.
     pub fn stored_size(&self) -> u64 {
         match &self.data {

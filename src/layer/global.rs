@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::ambiguity::Ambiguity;
 use super::entry::Mtime;
-use super::member::Member;
+use super::member::TarMember;
 use super::pax::{Pax, decimal};
 
 /// The maximum number of bytes of records that are kept. The limit exists because each record is looked
@@ -25,7 +25,7 @@ pub(crate) struct Global {
     bytes: usize,
     /// The key of a record that did not fit within [`MAX_KEPT`].
     beyond: Option<Box<[u8]>>,
-    told: bool,
+    is_reported: bool,
 }
 
 impl Global {
@@ -47,12 +47,12 @@ impl Global {
 
     /// Returns the first record that would change this entry. `own` are the entry's own PAX records,
     /// which take precedence. Only the first such entry of a layer is reported.
-    pub(crate) fn changes(&mut self, member: &Member, own: &Pax) -> Option<Ambiguity> {
-        if self.told || (self.records.is_empty() && self.beyond.is_none()) {
+    pub(crate) fn changes(&mut self, member: &TarMember, own: &Pax) -> Option<Ambiguity> {
+        if self.is_reported || (self.records.is_empty() && self.beyond.is_none()) {
             return None;
         }
         if let Some(key) = self.beyond.take() {
-            self.told = true;
+            self.is_reported = true;
             return Some(Ambiguity::GlobalRecord { key });
         }
         let found = self.records.iter().find_map(|(key, global)| {
@@ -60,13 +60,13 @@ impl Global {
             let changes = own.get(key).is_none() && !is(member, key, value, global);
             changes.then(|| Ambiguity::GlobalRecord { key: key.clone() })
         });
-        self.told = found.is_some();
+        self.is_reported = found.is_some();
         found
     }
 }
 
 /// Returns whether an entry already has the value that a record gives.
-fn is(member: &Member, key: &[u8], value: &[u8], record: &Pax) -> bool {
+fn is(member: &TarMember, key: &[u8], value: &[u8], record: &Pax) -> bool {
     match key {
         b"path" => member.path == value,
         b"linkpath" => !matches!(member.type_flag, b'1' | b'2') || member.link == value,

@@ -11,7 +11,7 @@ use super::number::{begins_with_nuls, number, octal};
 pub(crate) const BLOCK: usize = 512;
 
 /// A header block with a valid checksum, and its decoded numbers.
-pub(crate) struct Header {
+pub(crate) struct TarHeader {
     block: [u8; BLOCK],
     flavour: Flavour,
     pub mode: i64,
@@ -56,7 +56,7 @@ const NUMBERS: [(&str, usize, usize); 5] = [
     ("mtime", 136, 12),
 ];
 
-impl Header {
+impl TarHeader {
     /// Parses a header block.
     pub(crate) fn new(block: [u8; BLOCK]) -> Result<Self, BadHeader> {
         if !checksum_is_right(&block) {
@@ -244,9 +244,9 @@ mod tests {
         header.set_size(3);
         header.set_cksum();
         let mut block = *header.as_bytes();
-        assert_eq!(Header::new(block).unwrap().name(), b"a/b");
+        assert_eq!(TarHeader::new(block).unwrap().name(), b"a/b");
         block[0] = b'x';
-        assert_eq!(Header::new(block).err(), Some(BadHeader::Checksum));
+        assert_eq!(TarHeader::new(block).err(), Some(BadHeader::Checksum));
     }
 
     #[test]
@@ -257,7 +257,7 @@ mod tests {
         header.set_size(0);
         header.set_cksum();
         assert_eq!(
-            Header::new(*header.as_bytes()).unwrap().name(),
+            TarHeader::new(*header.as_bytes()).unwrap().name(),
             long.as_bytes()
         );
         // GNU stores atime where ustar stores its prefix.
@@ -265,7 +265,7 @@ mod tests {
         header.set_path("f").unwrap();
         header.as_gnu_mut().unwrap().set_atime(1_700_000_000);
         header.set_cksum();
-        let header = Header::new(*header.as_bytes()).unwrap();
+        let header = TarHeader::new(*header.as_bytes()).unwrap();
         assert_eq!(header.name(), b"f");
         assert_eq!(header.ambiguity(), None);
     }
@@ -278,7 +278,7 @@ mod tests {
             header.set_path("f").unwrap();
             header.as_mut_bytes()[345..345 + prefix.len()].copy_from_slice(prefix);
             header.set_cksum();
-            Header::new(*header.as_bytes()).unwrap()
+            TarHeader::new(*header.as_bytes()).unwrap()
         };
         assert_eq!(block(b"dir/sub").name(), b"dir/sub/f");
         assert_eq!(

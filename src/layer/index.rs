@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::packed::{Packed, PackedWriter};
-use super::{Entry, Problem, ProblemKind};
+use super::{LayerEntry, LayerProblem, ProblemKind};
 use crate::blob::{Codec, Digest, PassResult, SpanTable};
 use crate::cache::{CacheDir, CacheFile, CacheKey, Unpublished};
 use crate::inspect::Binary;
@@ -53,7 +53,7 @@ pub struct LayerIndex {
 
 /// Collects the results of a pass.
 pub(super) struct IndexWriter {
-    entries: PackedWriter<Entry>,
+    entries: PackedWriter<LayerEntry>,
     binaries: PackedWriter<Binary>,
     problems: PackedWriter<Noted>,
     entry_count: u64,
@@ -80,7 +80,7 @@ impl IndexWriter {
         self.entry_count + self.problem_count
     }
 
-    pub(super) fn entry(&mut self, entry: &Entry, binary: Option<&Binary>) -> io::Result<()> {
+    pub(super) fn entry(&mut self, entry: &LayerEntry, binary: Option<&Binary>) -> io::Result<()> {
         if let Some(binary) = binary {
             self.binaries.push(self.entry_count, binary)?;
         }
@@ -192,7 +192,7 @@ impl LayerIndex {
     }
 
     /// Returns the entries as shipped, including whiteouts, in the order of the stream.
-    pub fn entries(&self) -> impl Iterator<Item = io::Result<Entry>> {
+    pub fn entries(&self) -> impl Iterator<Item = io::Result<LayerEntry>> {
         let list = Packed::new(self.file.part(ENTRIES), self.file.part(ENTRIES + 1));
         list.into_iter().map(|entry| entry.map(|(_, entry)| entry))
     }
@@ -209,10 +209,10 @@ impl LayerIndex {
     ///
     /// # Errors
     /// If the index is damaged.
-    pub fn problems(&self, number: usize) -> io::Result<Vec<Problem>> {
+    pub fn problems(&self, number: usize) -> io::Result<Vec<LayerProblem>> {
         let list: Packed<Noted> =
             Packed::new(self.file.part(PROBLEMS), self.file.part(PROBLEMS + 1));
-        let problem = |(_, (path, kind)): (u64, Noted)| Problem {
+        let problem = |(_, (path, kind)): (u64, Noted)| LayerProblem {
             layer: number,
             path: path.into_vec().into(),
             kind,

@@ -5,12 +5,12 @@
 
 use super::ambiguity::Ambiguity;
 use super::entry::{Data, Mtime, Xattr};
-use super::header::Header;
+use super::header::TarHeader;
 use super::pax::Pax;
 use super::sparse;
 
 /// An entry of a tar stream, with all its headers applied.
-pub(crate) struct Member {
+pub(crate) struct TarMember {
     pub path: Vec<u8>,
     pub type_flag: u8,
     pub link: Vec<u8>,
@@ -25,7 +25,7 @@ pub(crate) struct Member {
     pub data: Data,
 }
 
-impl Member {
+impl TarMember {
     /// Returns roughly how many bytes of memory this entry takes.
     pub(crate) fn weight(&self) -> u64 {
         let xattrs = self
@@ -42,7 +42,7 @@ impl Member {
 
 /// The header of an entry, and the extended headers that belong to it.
 pub(crate) struct Headers {
-    pub header: Header,
+    pub header: TarHeader,
     pub pax: Pax,
     /// The GNU long name. An empty one is ignored.
     pub long_path: Option<Vec<u8>>,
@@ -89,7 +89,7 @@ impl Headers {
     ///
     /// # Errors
     /// Returns the name of a malformed field.
-    pub(crate) fn member(&self) -> Result<(Member, u64), &'static str> {
+    pub(crate) fn member(&self) -> Result<(TarMember, u64), &'static str> {
         let header = &self.header;
         let (path, link, type_flag) = self.names();
         if path.contains(&0) {
@@ -120,7 +120,7 @@ impl Headers {
         // Links, devices, directories and pipes have no data, even if their size field is not 0 (POSIX,
         // ustar).
         let stored = if has_data { size } else { 0 };
-        let member = Member {
+        let member = TarMember {
             path,
             type_flag,
             link,
@@ -140,7 +140,7 @@ impl Headers {
 
     /// Returns the first record that GNU tar or libarchive applies to this entry and Go's `archive/tar`
     /// does not.
-    fn partial_record(&self, member: &Member) -> Option<Ambiguity> {
+    fn partial_record(&self, member: &TarMember) -> Option<Ambiguity> {
         let pax = &self.pax;
         let is_sparse = || match member.type_flag {
             b'S' => true,
@@ -170,10 +170,10 @@ impl Headers {
         Some(Ambiguity::PartialRecord { key })
     }
 
-    /// Adds everything that other readers interpret differently to `told`. `member` is the result of
+    /// Adds everything that other readers interpret differently to `ambiguities`. `member` is the result of
     /// [`Self::member`].
-    pub(crate) fn ambiguities(&self, member: &Member, told: &mut Vec<Ambiguity>) {
-        told.extend(self.header.ambiguity());
+    pub(crate) fn ambiguities(&self, member: &TarMember, ambiguities: &mut Vec<Ambiguity>) {
+        ambiguities.extend(self.header.ambiguity());
         for (long, key) in [
             (&self.long_path, &b"path"[..]),
             (&self.long_link, b"linkpath"),
@@ -183,19 +183,19 @@ impl Headers {
             };
             match self.pax.get(key) {
                 Some(pax) if !long.is_empty() && pax != long => {
-                    told.push(Ambiguity::TwoNames { pax: pax.into() });
+                    ambiguities.push(Ambiguity::TwoNames { pax: pax.into() });
                 }
-                None if long.is_empty() => told.push(Ambiguity::EmptyLongName),
+                None if long.is_empty() => ambiguities.push(Ambiguity::EmptyLongName),
                 _ => {}
             }
         }
-        told.extend(self.pax.ambiguity());
-        told.extend(self.partial_record(member));
+        ambiguities.extend(self.pax.ambiguity());
+        ambiguities.extend(self.partial_record(member));
         match member.type_flag {
             b'0' if member.path.ends_with(b"/") && member.path.iter().any(|&b| b != b'/') => {
-                told.push(Ambiguity::SlashAfterFile)
+                ambiguities.push(Ambiguity::SlashAfterFile)
             }
-            b'D' => told.push(Ambiguity::DumpDirectory),
+            b'D' => ambiguities.push(Ambiguity::DumpDirectory),
             // No reader expects data after a directory. libarchive expects data after a hard link in PAX
             // archives.
             b'1' if !self.is_pax_archive => {}
@@ -203,12 +203,12 @@ impl Headers {
                 let size = self.pax.number(b"size").flatten();
                 let size = size.unwrap_or(self.header.size).try_into().unwrap_or(0);
                 if size > 0 {
-                    told.push(Ambiguity::SizeWithoutData { size });
+                    ambiguities.push(Ambiguity::SizeWithoutData { size });
                 }
             }
             _ => {}
         }
-        told.extend(self.pax.libarchive_xattr());
+        ambiguities.extend(self.pax.libarchive_xattr());
         let wide = |key: &[u8], field, name: &str| {
             let value = self.pax.number(key).flatten().unwrap_or(field);
             let field = name.to_owned();
@@ -216,11 +216,11 @@ impl Headers {
                 .is_err()
                 .then_some(Ambiguity::WideNumber { field, value })
         };
-        told.extend(wide(b"uid", self.header.uid, "uid"));
-        told.extend(wide(b"gid", self.header.gid, "gid"));
+        ambiguities.extend(wide(b"uid", self.header.uid, "uid"));
+        ambiguities.extend(wide(b"gid", self.header.gid, "gid"));
         if matches!(member.type_flag, b'3' | b'4') {
-            told.extend(wide(b"", self.header.device.0, "major device number"));
-            told.extend(wide(b"", self.header.device.1, "minor device number"));
+            ambiguities.extend(wide(b"", self.header.device.0, "major device number"));
+            ambiguities.extend(wide(b"", self.header.device.1, "minor device number"));
         }
     }
 }

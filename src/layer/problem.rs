@@ -9,7 +9,7 @@ use super::ambiguity::Ambiguity;
 
 /// A problem with one entry of a layer, or with a layer as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Problem {
+pub struct LayerProblem {
     /// Number of the layer, from 0, as in the manifest.
     pub layer: usize,
     /// Path as written in the archive; empty if the problem concerns the whole layer.
@@ -72,7 +72,7 @@ impl ProblemKind {
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for LayerProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: layer {}", self.kind.id(), self.layer)?;
         if !self.path.is_empty() {

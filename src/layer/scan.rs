@@ -12,9 +12,9 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use super::ambiguity::Ambiguity;
-use super::entry::{Data, Entry, EntryKind};
+use super::entry::{Data, EntryKind, LayerEntry};
 use super::index::{IndexWriter, LayerIndex};
-use super::member::Member;
+use super::member::TarMember;
 use super::problem::ProblemKind;
 use super::tar::TarReader;
 use super::tar_error::{MAX_ENTRIES, MAX_WEIGHT, TarError};
@@ -32,7 +32,7 @@ const SPOOL_LIMIT: u64 = 1 << 40;
 
 /// The maximum number of entries of a layer that are reported for each kind of ambiguity. Some tools
 /// write a whole layer in a way that readers interpret differently.
-const TOLD_LIMIT: u32 = 10;
+const MAX_REPORTED: u32 = 10;
 
 /// A layer to be read.
 pub struct LayerInput {
@@ -130,12 +130,12 @@ fn read_entries(
 ) -> Result<(), TarError> {
     let mut weight = 0;
     let mut scratch = SCRATCH.take();
-    let mut told = HashMap::new();
+    let mut reported = HashMap::new();
     while let Some(member) = tar.next()? {
         for ambiguity in tar.take_ambiguities() {
-            let times = told.entry(ambiguity.kind()).or_insert(0);
+            let times = reported.entry(ambiguity.kind()).or_insert(0);
             *times += 1;
-            if *times <= TOLD_LIMIT {
+            if *times <= MAX_REPORTED {
                 index.problem(&member.path, ProblemKind::Ambiguous(ambiguity))?;
             }
         }
@@ -182,14 +182,14 @@ type Rejected = (Vec<u8>, ProblemKind);
 #[derive(Debug, PartialEq, Eq)]
 struct Truncated;
 
-type Found = Result<Option<Binary>, Truncated>;
+type DecodedBinary = Result<Option<Binary>, Truncated>;
 
 /// Converts a tar member to an entry, or returns the problem for which it is left out.
 fn entry(
     tar: &mut TarReader<Pass>,
-    member: Member,
+    member: TarMember,
     scratch: &mut Vec<u8>,
-) -> io::Result<Result<(Entry, Found), Rejected>> {
+) -> io::Result<Result<(LayerEntry, DecodedBinary), Rejected>> {
     let (major, minor) = member.device;
     let kind = match member.type_flag {
         b'0' | b'S' => EntryKind::Regular,
@@ -205,7 +205,7 @@ fn entry(
         EntryKind::Regular => examine(tar, &member.data, member.size, scratch)?,
         _ => Ok(None),
     };
-    let entry = Entry {
+    let entry = LayerEntry {
         path: member.path.into(),
         kind,
         mode: member.mode,
@@ -227,7 +227,7 @@ fn examine(
     data: &Data,
     size: u64,
     head: &mut Vec<u8>,
-) -> io::Result<Found> {
+) -> io::Result<DecodedBinary> {
     let mut content = Content::new(tar, data, size);
     // A size is only claimed by the archive, but at most `MEMORY_LIMIT` is used here.
     let whole = usize::try_from(size.min(MEMORY_LIMIT)).unwrap_or_default();

@@ -3,7 +3,7 @@
 //! Files").
 
 use super::entry::Extent;
-use super::header::{BLOCK, Header};
+use super::header::{BLOCK, TarHeader};
 use super::number::number;
 use super::pax::{Pax, decimal};
 
@@ -15,7 +15,7 @@ pub(crate) const MAX_PIECES: usize = 1 << 20;
 pub(crate) type Piece = (u64, u64);
 
 /// The location of a sparse entry's map.
-pub(crate) enum Map {
+pub(crate) enum SparseMap {
     /// The map is complete (PAX 0.0 and 0.1, old GNU without extension blocks).
     Known(Vec<Piece>),
     /// Extension blocks follow the header (old GNU).
@@ -25,13 +25,13 @@ pub(crate) enum Map {
 }
 
 /// Returns the map in an old GNU header (type `S`), and the real size of the file.
-pub(crate) fn from_header(header: &Header) -> Option<(Map, u64)> {
+pub(crate) fn from_header(header: &TarHeader) -> Option<(SparseMap, u64)> {
     let (pieces, more, size) = header.sparse();
     let map = pieces_in(pieces)?;
     let map = if more {
-        Map::Blocks(map)
+        SparseMap::Blocks(map)
     } else {
-        Map::Known(map)
+        SparseMap::Known(map)
     };
     Some((map, u64::try_from(size?).ok()?))
 }
@@ -71,7 +71,7 @@ fn pieces_in(field: &[u8]) -> Option<Vec<Piece>> {
 /// Returns the map in PAX records, and the real size of the file if they give one. Returns `Ok(None)` if
 /// the records have no map, or one of an unknown version (Go's `archive/tar`,
 /// `readGNUSparsePAXHeaders`).
-pub(crate) fn from_pax(pax: &Pax) -> Result<Option<(Map, Option<u64>)>, BadMap> {
+pub(crate) fn from_pax(pax: &Pax) -> Result<Option<(SparseMap, Option<u64>)>, BadMap> {
     let text = |key| pax.get(key).unwrap_or_default();
     let listed = pax.sparse_numbers().next().is_some();
     let is_data = match (text(b"GNU.sparse.major"), text(b"GNU.sparse.minor")) {
@@ -89,7 +89,7 @@ pub(crate) fn from_pax(pax: &Pax) -> Result<Option<(Map, Option<u64>)>, BadMap> 
         ),
     };
     if is_data {
-        return Ok(Some((Map::Data, size)));
+        return Ok(Some((SparseMap::Data, size)));
     }
     let count = pax
         .number(b"GNU.sparse.numblocks")
@@ -102,7 +102,7 @@ pub(crate) fn from_pax(pax: &Pax) -> Result<Option<(Map, Option<u64>)>, BadMap> 
         map => pairs(map.split(|&b| b == b','))?,
     };
     match usize::try_from(count) {
-        Ok(count) if count == pieces.len() => Ok(Some((Map::Known(pieces), size))),
+        Ok(count) if count == pieces.len() => Ok(Some((SparseMap::Known(pieces), size))),
         _ => Err(BadMap::Malformed),
     }
 }

@@ -13,11 +13,11 @@ use std::io::{self, BufRead, Read};
 use super::ambiguity::Ambiguity;
 use super::entry::{Data, Extent};
 use super::global::Global;
-use super::header::{BLOCK, BadHeader, Header, checksum_is_right};
-use super::member::{Headers, Member};
+use super::header::{BLOCK, BadHeader, TarHeader, checksum_is_right};
+use super::member::{Headers, TarMember};
 use super::pax::Pax;
 use super::problem::printable;
-use super::sparse::{self, BadMap, DataMap, Map};
+use super::sparse::{self, BadMap, DataMap, SparseMap};
 use super::tar_error::{MAX_META, TarError};
 
 /// A reader of a tar stream.
@@ -31,7 +31,7 @@ pub(crate) struct TarReader<R> {
     /// The path of the current entry, for error messages.
     path: Vec<u8>,
     /// Parts of the current entry that other readers interpret differently.
-    told: Vec<Ambiguity>,
+    ambiguities: Vec<Ambiguity>,
     /// Set once a PAX header was read.
     has_pax: bool,
     /// Set if two blocks of zeros have ended the archive.
@@ -44,7 +44,7 @@ struct Pending {
     pax: Option<Pax>,
     long_path: Option<Vec<u8>>,
     long_link: Option<Vec<u8>>,
-    told: Vec<Ambiguity>,
+    ambiguities: Vec<Ambiguity>,
 }
 
 impl Pending {
@@ -62,7 +62,7 @@ impl<R: BufRead> TarReader<R> {
             padding: 0,
             global: Global::default(),
             path: Vec::new(),
-            told: Vec::new(),
+            ambiguities: Vec::new(),
             has_pax: false,
             ended: false,
         }
@@ -78,7 +78,7 @@ impl<R: BufRead> TarReader<R> {
     }
 
     /// Skips the rest of the current entry and returns the next one, or `None` at the end.
-    pub(crate) fn next(&mut self) -> Result<Option<Member>, TarError> {
+    pub(crate) fn next(&mut self) -> Result<Option<TarMember>, TarError> {
         let mut pending = Pending::default();
         loop {
             self.skip()?;
@@ -98,10 +98,10 @@ impl<R: BufRead> TarReader<R> {
                     }
                     None => return Ok(None),
                 }
-                pending.told.push(Ambiguity::LoneZeroBlock { at });
+                pending.ambiguities.push(Ambiguity::LoneZeroBlock { at });
                 at += BLOCK as u64;
             }
-            let header = match Header::new(block) {
+            let header = match TarHeader::new(block) {
                 Ok(header) => header,
                 Err(BadHeader::Checksum) => return Err(TarError::NotAHeader { at }),
                 Err(BadHeader::Field(field)) => {
@@ -117,13 +117,13 @@ impl<R: BufRead> TarReader<R> {
                     // Go's archive/tar returns a global header as an entry, to which the extended
                     // headers before it then belong.
                     let lost = pending.is_extended();
-                    let told = std::mem::take(&mut pending.told);
+                    let ambiguities = std::mem::take(&mut pending.ambiguities);
                     pending = Pending {
-                        told,
+                        ambiguities,
                         ..Pending::default()
                     };
                     if lost {
-                        pending.told.push(Ambiguity::LostHeader);
+                        pending.ambiguities.push(Ambiguity::LostHeader);
                     }
                 }
                 b'L' => pending.long_path = Some(until_nul(self.meta(&header, at)?)),
@@ -133,7 +133,12 @@ impl<R: BufRead> TarReader<R> {
         }
     }
 
-    fn member(&mut self, pending: Pending, header: Header, at: u64) -> Result<Member, TarError> {
+    fn member(
+        &mut self,
+        pending: Pending,
+        header: TarHeader,
+        at: u64,
+    ) -> Result<TarMember, TarError> {
         let headers = Headers {
             header,
             pax: pending.pax.unwrap_or_default(),
@@ -151,7 +156,7 @@ impl<R: BufRead> TarReader<R> {
         if member.type_flag == b'S' && !headers.header.is_gnu() {
             return Err(self.field("sparse map", at));
         }
-        self.told = pending.told;
+        self.ambiguities = pending.ambiguities;
         (member.data, member.size) = match member.type_flag {
             b'0' | b'S' => self.place(&headers.header, &headers.pax, member.type_flag, at)?,
             b'1'..=b'6' if !matches!(sparse::from_pax(&headers.pax), Ok(None)) => {
@@ -159,14 +164,15 @@ impl<R: BufRead> TarReader<R> {
             }
             _ => (Data::None, 0),
         };
-        headers.ambiguities(&member, &mut self.told);
-        self.told.extend(self.global.changes(&member, &headers.pax));
+        headers.ambiguities(&member, &mut self.ambiguities);
+        self.ambiguities
+            .extend(self.global.changes(&member, &headers.pax));
         Ok(member)
     }
 
     /// Takes the ambiguities of the entry that [`Self::next`] returned last.
     pub(crate) fn take_ambiguities(&mut self) -> Vec<Ambiguity> {
-        std::mem::take(&mut self.told)
+        std::mem::take(&mut self.ambiguities)
     }
 
     /// Reads the bytes after the two blocks of zeros that end an archive, and returns the offset of the
@@ -205,7 +211,7 @@ impl<R: BufRead> TarReader<R> {
     /// Returns the location of a regular file's data, and the size of the file.
     fn place(
         &mut self,
-        header: &Header,
+        header: &TarHeader,
         pax: &Pax,
         type_flag: u8,
         at: u64,
@@ -232,8 +238,8 @@ impl<R: BufRead> TarReader<R> {
         };
         let size = size.unwrap_or(self.left);
         let pieces = match map {
-            Map::Known(pieces) => pieces,
-            Map::Blocks(mut pieces) => {
+            SparseMap::Known(pieces) => pieces,
+            SparseMap::Blocks(mut pieces) => {
                 // The size field does not include the extension blocks.
                 loop {
                     let block = self.block()?.ok_or_else(|| self.truncated())?;
@@ -242,7 +248,7 @@ impl<R: BufRead> TarReader<R> {
                     }
                 }
             }
-            Map::Data => {
+            SparseMap::Data => {
                 let mut map = DataMap::default();
                 loop {
                     // The map is part of the data, and the size field includes it.
@@ -258,21 +264,21 @@ impl<R: BufRead> TarReader<R> {
             }
         };
         if sparse::is_odd(&pieces, size) {
-            self.told.push(Ambiguity::SparseMap);
+            self.ambiguities.push(Ambiguity::SparseMap);
         }
         let extents = sparse::extents(&pieces, size, self.left, self.offset);
         let extents: Box<[Extent]> = extents.ok_or_else(|| malformed(self))?;
         Ok((Data::Sparse(extents), size))
     }
 
-    fn pax(&mut self, header: &Header, at: u64) -> Result<Pax, TarError> {
+    fn pax(&mut self, header: &TarHeader, at: u64) -> Result<Pax, TarError> {
         self.has_pax = true;
         let bytes = self.meta(header, at)?;
         Pax::parse(&bytes).ok_or_else(|| self.field("PAX header", at))
     }
 
     /// Returns the data of an extended header or a long name.
-    fn meta(&mut self, header: &Header, at: u64) -> Result<Vec<u8>, TarError> {
+    fn meta(&mut self, header: &TarHeader, at: u64) -> Result<Vec<u8>, TarError> {
         self.path = header.name();
         let size = u64::try_from(header.size).map_err(|_| self.field("size", at))?;
         if size > MAX_META {
@@ -419,7 +425,7 @@ mod tests {
         bytes
     }
 
-    fn read(stream: &[u8]) -> Result<Vec<(Member, Vec<u8>)>, TarError> {
+    fn read(stream: &[u8]) -> Result<Vec<(TarMember, Vec<u8>)>, TarError> {
         let mut reader = TarReader::new(stream);
         let mut members = Vec::new();
         while let Some(member) = reader.next()? {
@@ -455,13 +461,13 @@ mod tests {
     /// Returns the ambiguities of all entries of a stream.
     fn ambiguities(stream: &[u8]) -> Vec<Ambiguity> {
         let mut reader = TarReader::new(stream);
-        let mut told = Vec::new();
+        let mut ambiguities = Vec::new();
         while reader.next().unwrap().is_some() {
-            told.extend(reader.take_ambiguities());
+            ambiguities.extend(reader.take_ambiguities());
         }
         let after = reader.header_after_end().unwrap();
-        told.extend(after.map(|at| Ambiguity::HeaderAfterEnd { at }));
-        told
+        ambiguities.extend(after.map(|at| Ambiguity::HeaderAfterEnd { at }));
+        ambiguities
     }
 
     #[test]

@@ -9,14 +9,14 @@
 
 use std::sync::Arc;
 
+use super::cache_update::{CacheUpdate, LayerResult};
 use super::digests::LayerDigests;
-use super::keep::{Keep, Learned};
-use super::shared::Shared;
+use super::shared_layers::SharedLayers;
 use super::{OpenError, Progress};
 use crate::blob::{self, Digest, SpanCache, SpanReader};
 use crate::cache::CacheDir;
 use crate::image::{Image, LayerBlob};
-use crate::layer::{self, LayerError, LayerIndex, LayerInput, Seen};
+use crate::layer::{self, LayerError, LayerIndex, LayerInput, VerifiedDigests};
 use crate::workers::in_parallel;
 
 /// A layer that has been read: its index and a reader for its bytes. Images share it.
@@ -42,22 +42,22 @@ enum Work {
 /// Reads all unknown layers in parallel, as many at a time as there are processors. The largest
 /// layers come first, so that no large layer is left for the end.
 ///
-/// What was learned about the layers is added to `keep`, even if one of them fails.
+/// What was learned about the layers is added to `update`, even if one of them fails.
 pub(super) fn read_all(
     image: &Image,
     spans: &Arc<SpanCache>,
-    keep: &mut Keep,
-    shared: &mut Shared,
+    update: &mut CacheUpdate,
+    shared: &mut SharedLayers,
     progress: &dyn Progress,
 ) -> Result<Vec<ReadLayer>, OpenError> {
     let blobs = &image.layers;
-    let cache = &keep.cache;
-    let mut seen = Seen::new(cache);
+    let cache = &update.cache;
+    let mut verified = VerifiedDigests::new(cache);
     let mut work = Vec::with_capacity(blobs.len());
     for blob in blobs {
         work.push(match shared.get(blob) {
             Some(layer) => Work::Shared(Box::new(layer)),
-            None => plan(blob, cache, &mut seen),
+            None => plan(blob, cache, &mut verified),
         });
     }
     let sizes: Vec<u64> = work
@@ -91,7 +91,7 @@ pub(super) fn read_all(
         match result {
             Ok((layer, learned)) => {
                 shared.put(blob, &layer);
-                keep.layers.extend(learned);
+                update.layers.extend(learned);
                 layers.push(layer);
             }
             Err(error) => bad = bad.or(Some((number, blob.name.clone(), error))),
@@ -108,11 +108,11 @@ pub(super) fn read_all(
     }
 }
 
-fn plan(blob: &LayerBlob, cache: &CacheDir, seen: &mut Seen<'_>) -> Work {
+fn plan(blob: &LayerBlob, cache: &CacheDir, verified: &mut VerifiedDigests<'_>) -> Work {
     let known = blob
         .source
         .file_range()
-        .and_then(|place| seen.digest(&place));
+        .and_then(|place| verified.digest(&place));
     let Some(digest) = blob.digest.clone().or_else(|| known.clone()) else {
         return Work::Scan;
     };
@@ -136,7 +136,7 @@ fn do_one(
     cache: &CacheDir,
     spans: &Arc<SpanCache>,
     progress: &mut dyn FnMut(u64),
-) -> Result<(ReadLayer, Option<Learned>), LayerError> {
+) -> Result<(ReadLayer, Option<LayerResult>), LayerError> {
     let read = |index: LayerIndex| ReadLayer {
         data: SpanReader::new(blob.source.clone(), index.spans(), spans.clone()),
         index,
@@ -172,7 +172,7 @@ fn do_one(
     };
     // A file that was modified in the meantime is not remembered.
     let place = before.filter(|place| blob.source.file_range() == Some(*place));
-    let learned = Learned {
+    let learned = LayerResult {
         digest: index.digest().clone(),
         file,
         place,

@@ -1,13 +1,13 @@
 //! The merged tree: loaded from the cache if these layers were merged before, else made.
 
-use super::keep::Keep;
+use super::cache_update::CacheUpdate;
 use super::layers::ReadLayer;
 use crate::cache::{CacheKey, CacheKind};
 use crate::tree::{Merger, Tree, TreeError};
 
 /// Merges layers, lowest first, into a tree.
-pub(super) fn tree(layers: &[ReadLayer], keep: &mut Keep) -> Result<Tree, TreeError> {
-    let cache = &keep.cache;
+pub(super) fn tree(layers: &[ReadLayer], update: &mut CacheUpdate) -> Result<Tree, TreeError> {
+    let cache = &update.cache;
     let digests: Vec<String> = layers
         .iter()
         .map(|layer| layer.index.digest().to_string())
@@ -25,6 +25,6 @@ pub(super) fn tree(layers: &[ReadLayer], keep: &mut Keep) -> Result<Tree, TreeEr
     }
     let file = merger.finish(cache.create(CacheKind::Tree)?, &key)?;
     let tree = Tree::open(&file.file)?;
-    keep.tree = Some(file);
+    update.tree = Some(file);
     Ok(tree)
 }

@@ -11,18 +11,18 @@ use crate::cache::{CacheDir, CacheKey};
 use crate::findings::Findings;
 use crate::image::{Config, Documents, ImageError, Platform};
 use crate::inspect::Binary;
-use crate::layer::{LayerError, LayerIndex, Problem};
+use crate::layer::{LayerError, LayerIndex, LayerProblem};
 use crate::tree::{NodeId, Tree, TreeError};
 
+mod cache_update;
 mod digests;
 mod evidence;
-mod keep;
 mod layer_trees;
 mod layers;
 mod merged;
 mod opening;
 mod read;
-mod shared;
+mod shared_layers;
 
 pub use evidence::begin_findings;
 pub use opening::{open, open_each};
@@ -117,7 +117,7 @@ pub struct OpenImage {
     /// The merged tree.
     pub tree: Tree,
     /// Defects of the layers.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<LayerProblem>,
     /// Warnings about the image as a whole.
     pub warnings: Vec<String>,
     /// Places where two parsers of its documents see different images, as text for users.

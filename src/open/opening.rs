@@ -2,16 +2,16 @@
 
 use std::sync::{Arc, Mutex, OnceLock};
 
-use super::keep::Keep;
+use super::cache_update::CacheUpdate;
 use super::layer_trees::LayerTrees;
 use super::layers::{self, ReadLayer};
-use super::shared::Shared;
+use super::shared_layers::SharedLayers;
 use super::{OpenError, OpenImage, OpenLayer, OpenOptions, Progress, merged};
 use crate::background::Background;
 use crate::blob::{Codec, Digest, SpanCache};
 use crate::cache::CacheDir;
 use crate::image::{self, Caches, Image, LayerBlob, Platform, Reference};
-use crate::layer::{Problem, ProblemKind};
+use crate::layer::{LayerProblem, ProblemKind};
 use crate::tree::Tree;
 
 /// Opens an image: reads its documents, reads each layer that is not yet known, and merges the
@@ -60,9 +60,9 @@ struct Opening<'a> {
     cache: &'a CacheDir,
     progress: &'a dyn Progress,
     spans: Arc<SpanCache>,
-    shared: Shared,
-    /// See [`Keep::turn`].
-    turn: Arc<Mutex<()>>,
+    shared: SharedLayers,
+    /// See [`CacheUpdate::write_lock`].
+    write_lock: Arc<Mutex<()>>,
 }
 
 impl<'a> Opening<'a> {
@@ -72,8 +72,8 @@ impl<'a> Opening<'a> {
             cache,
             progress,
             spans: Arc::new(SpanCache::new(options.cache_size, cache.clone())),
-            shared: Shared::default(),
-            turn: Arc::default(),
+            shared: SharedLayers::default(),
+            write_lock: Arc::default(),
         }
     }
 
@@ -91,20 +91,20 @@ impl<'a> Opening<'a> {
             .iter()
             .filter_map(|blob| blob.digest.clone())
             .collect();
-        let mut keep = Keep {
+        let mut update = CacheUpdate {
             cache: self.cache.clone(),
             layers: Vec::new(),
             tree: None,
-            turn: self.turn.clone(),
+            write_lock: self.write_lock.clone(),
         };
-        let read = self.read_and_merge(&image, &mut keep);
+        let read = self.read_and_merge(&image, &mut update);
         let opened = match read {
             Ok((layers, tree)) => {
-                keep.layers.extend(self.shared.take(&image.layers));
-                Ok(self.opened(image, layers, tree, keep))
+                update.layers.extend(self.shared.take(&image.layers));
+                Ok(self.opened(image, layers, tree, update))
             }
             Err(error) => {
-                self.shared.leave(keep.layers);
+                self.shared.leave(update.layers);
                 Err(error)
             }
         };
@@ -117,13 +117,13 @@ impl<'a> Opening<'a> {
     fn read_and_merge(
         &mut self,
         image: &Image,
-        keep: &mut Keep,
+        update: &mut CacheUpdate,
     ) -> Result<(Vec<ReadLayer>, Tree), OpenError> {
         let mut again = true;
         loop {
             let shared = &mut self.shared;
-            let layers = layers::read_all(image, &self.spans, keep, shared, self.progress)?;
-            let error = match merged::tree(&layers, keep) {
+            let layers = layers::read_all(image, &self.spans, update, shared, self.progress)?;
+            let error = match merged::tree(&layers, update) {
                 Ok(tree) => return Ok((layers, tree)),
                 Err(error) => error,
             };
@@ -141,7 +141,13 @@ impl<'a> Opening<'a> {
         }
     }
 
-    fn opened(&self, image: Image, layers: Vec<ReadLayer>, tree: Tree, keep: Keep) -> OpenImage {
+    fn opened(
+        &self,
+        image: Image,
+        layers: Vec<ReadLayer>,
+        tree: Tree,
+        update: CacheUpdate,
+    ) -> OpenImage {
         let mut open = Vec::with_capacity(layers.len());
         let mut problems = Vec::new();
         for (number, (blob, layer)) in image.layers.into_iter().zip(layers).enumerate() {
@@ -156,7 +162,7 @@ impl<'a> Opening<'a> {
         }
         problems.extend(tree.problems());
         let background = Background::default();
-        keep.begin(&background);
+        update.begin(&background);
         OpenImage {
             layer_trees: LayerTrees::new(open.len()),
             name: image.name,
@@ -177,10 +183,10 @@ impl<'a> Opening<'a> {
     }
 }
 
-fn media_type_problem(number: usize, blob: &LayerBlob, found: Codec) -> Option<Problem> {
+fn media_type_problem(number: usize, blob: &LayerBlob, found: Codec) -> Option<LayerProblem> {
     let media_type = blob.media_type.as_deref()?;
     let claimed = Codec::of_media_type(media_type)?;
-    (claimed != found).then(|| Problem {
+    (claimed != found).then(|| LayerProblem {
         layer: number,
         path: Box::default(),
         kind: ProblemKind::MediaType {

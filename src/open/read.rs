@@ -99,7 +99,7 @@ impl OpenImage {
 
     /// Like [`OpenImage::bytes`], but returns `None` if that would require decoding or waiting for
     /// another thread that decodes.
-    pub fn bytes_at_hand(
+    pub fn try_bytes(
         &self,
         tree: &Tree,
         node: NodeId,
@@ -120,7 +120,12 @@ impl OpenImage {
     /// Returns the part of a file that lies in the decoded span containing its byte at `offset`:
     /// the part's offset in the file, and its bytes. Returns `None` for files that are not stored
     /// in one piece.
-    pub fn around(&self, tree: &Tree, node: NodeId, offset: u64) -> Option<(u64, SpanSlice)> {
+    pub fn decoded_around(
+        &self,
+        tree: &Tree,
+        node: NodeId,
+        offset: u64,
+    ) -> Option<(u64, SpanSlice)> {
         let (layer, file) = self.file(tree, node)?;
         let Data::Whole(at) = tree.data(&file) else {
             return None;

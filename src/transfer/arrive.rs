@@ -14,7 +14,7 @@ use super::bring::Bring;
 use super::growing::{Ending, Growing};
 use super::origin::TIMES;
 use crate::blob::{self, BlobError, Digest, FileSource, ReadAt};
-use crate::layer::{self, LayerError, LayerIndex, LayerInput, Scanned, Seen};
+use crate::layer::{self, LayerError, LayerIndex, LayerInput, Scanned, VerifiedDigests};
 use crate::registry::RegistryError;
 use crate::store::{Arrival, Lease, StoreError, Wanted};
 
@@ -235,9 +235,9 @@ fn is_sound(
     number: usize,
 ) -> Result<bool, TransferError> {
     let source = source_of(lease)?;
-    let mut seen = Seen::new(bring.cache);
+    let mut verified = VerifiedDigests::new(bring.cache);
     let place = source.file_range();
-    if place.and_then(|place| seen.digest(&place)).as_ref() == Some(&blob.digest) {
+    if place.and_then(|place| verified.digest(&place)).as_ref() == Some(&blob.digest) {
         return Ok(true);
     }
     let mut progress = |n| bring.progress.advance(number, n);
@@ -270,11 +270,11 @@ fn keep(bring: &Bring<'_>, blob: &Blob, lease: &Lease, scanned: Option<Scanned>)
 /// settled: no other process had it open for writing, and its name is the digest of its content.
 fn remember(bring: &Bring<'_>, blob: &Blob, lease: &Lease) {
     let remembered = source_of(lease).map(|source| {
-        let mut seen = Seen::new(bring.cache);
+        let mut verified = VerifiedDigests::new(bring.cache);
         if let Some(place) = source.file_range() {
-            seen.add(&place, &blob.digest);
+            verified.add(&place, &blob.digest);
         }
-        seen.save()
+        verified.save()
     });
     if let Ok(Err(error)) = remembered {
         tracing::warn!(

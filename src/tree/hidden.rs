@@ -9,14 +9,14 @@
 use std::collections::HashMap;
 use std::io;
 
-use super::grow::{Growing, ROOT};
+use super::builder::{ROOT, TreeBuilder};
 use super::node::DentryId;
 use super::record::{HIDDEN, NONE};
 use crate::cache::Writer;
 
 /// How a layer's name was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum How {
+pub enum RemovalKind {
     /// By a whiteout of the name, or of a directory above it.
     Whiteout,
     /// By an opaque marker in a directory above it.
@@ -25,7 +25,7 @@ pub enum How {
     Replaced,
 }
 
-impl How {
+impl RemovalKind {
     /// The identifier used in output, such as `whiteout`.
     pub fn name(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ impl How {
 
 /// A hidden name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Taken {
+pub struct HiddenEntry {
     /// The entry in the tree of hidden names.
     pub name: DentryId,
     /// The layer that added the name.
@@ -59,12 +59,12 @@ pub struct Taken {
     /// The layer that removed it.
     pub by: u32,
     /// How it was removed.
-    pub how: How,
+    pub how: RemovalKind,
 }
 
 /// Builds the tree of hidden names.
-pub(super) struct Recorder {
-    tree: Growing,
+pub(super) struct HiddenTreeBuilder {
+    tree: TreeBuilder,
     /// For each layer, its directory in the root.
     roots: Vec<u32>,
     /// Maps a layer and a directory of the merged tree to the directory's copy in this tree.
@@ -73,12 +73,12 @@ pub(super) struct Recorder {
     files: HashMap<(u32, u32), u32>,
     /// Each hidden name: its slot (which also records the layer that added it), the layer that hid it,
     /// and how.
-    hidden: Vec<(u32, u32, How)>,
+    hidden: Vec<(u32, u32, RemovalKind)>,
 }
 
-impl Recorder {
+impl HiddenTreeBuilder {
     pub fn new() -> Self {
-        let mut tree = Growing::new();
+        let mut tree = TreeBuilder::new();
         tree.follow_links = false;
         Self {
             tree,
@@ -107,9 +107,16 @@ impl Recorder {
     }
 
     /// Records that layer `by` removes a name and everything below it, except what layer `by` itself
-    /// added. Stops early once this takes more than `room` additional bytes of memory.
-    pub fn hide(&mut self, merged: &Growing, slot: u32, by: u32, how: How, room: u64) {
-        let most = self.size().saturating_add(room);
+    /// added. Stops early once this takes more than `max_bytes` additional bytes of memory.
+    pub fn hide(
+        &mut self,
+        merged: &TreeBuilder,
+        slot: u32,
+        by: u32,
+        how: RemovalKind,
+        max_bytes: u64,
+    ) {
+        let most = self.size().saturating_add(max_bytes);
         let mut pending = vec![slot];
         while let Some(slot) = pending.pop() {
             let node = merged.names.node(slot);
@@ -126,7 +133,7 @@ impl Recorder {
         }
     }
 
-    fn add(&mut self, merged: &Growing, slot: u32, by: u32, how: How) {
+    fn add(&mut self, merged: &TreeBuilder, slot: u32, by: u32, how: RemovalKind) {
         let (layer, node) = (merged.names.layer(slot), merged.names.node(slot));
         let Some(parent) = self.directory(merged, layer, merged.names.dir(slot)) else {
             return;
@@ -147,7 +154,7 @@ impl Recorder {
         }
     }
 
-    fn adopt(&mut self, merged: &Growing, layer: u32, node: u32, parent: u32) -> u32 {
+    fn adopt(&mut self, merged: &TreeBuilder, layer: u32, node: u32, parent: u32) -> u32 {
         let here = self.tree.adopt(merged, node, parent);
         match merged.is_directory(node) {
             true => self.dirs.insert((layer, node), here),
@@ -157,7 +164,7 @@ impl Recorder {
     }
 
     /// The copy of a directory of the merged tree. Copies it and its ancestors if needed.
-    fn directory(&mut self, merged: &Growing, layer: u32, dir: u32) -> Option<u32> {
+    fn directory(&mut self, merged: &TreeBuilder, layer: u32, dir: u32) -> Option<u32> {
         let mut missing = Vec::new();
         let mut at = dir;
         let mut here = loop {
@@ -181,10 +188,10 @@ impl Recorder {
     }
 
     /// Writes the tree and the list of its hidden names.
-    pub fn freeze(self, layers: u32, writer: Writer) -> io::Result<Writer> {
+    pub fn write(self, layers: u32, writer: Writer) -> io::Result<Writer> {
         let hidden = self.hidden;
-        self.tree.freeze(layers, &[], writer, |names, writer| {
-            let numbers = |&(slot, by, how): &(u32, u32, How)| {
+        self.tree.write(layers, &[], writer, |names, writer| {
+            let numbers = |&(slot, by, how): &(u32, u32, RemovalKind)| {
                 [names.number(slot), names.layer(slot), by, how.number()]
             };
             let mut records: Vec<[u32; 4]> = hidden.iter().map(numbers).collect();

@@ -11,11 +11,10 @@
 //! Data from the file is checked when it is used. Invalid data is treated as absent and marks the
 //! file damaged ([`Tree::is_damaged`]).
 
-mod freeze;
-mod grow;
+mod builder;
 mod hidden;
 mod merge;
-mod names;
+mod name_table;
 mod node;
 mod path;
 mod record;
@@ -23,22 +22,25 @@ mod removed;
 mod resolve;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use hidden::{How, Taken};
+pub use hidden::{HiddenEntry, RemovalKind};
 pub use merge::Merger;
 pub use node::{Dentry, DentryId, Executable, Kind, Node, NodeId};
 pub use path::{clean_into, components};
 pub use removed::{RemovalIndex, Removals, Removed};
 
 use crate::cache::{CacheFile, Part};
-use crate::layer::{Extent, Problem};
-use node::Refers;
-use record::{DENTRY_LEN, EXTENT_LEN, HIDDEN_LEN, META_LEN, Meta, NODE_LEN, Name, u32_at, u64_at};
-use resolve::{Look, resolve};
+use crate::layer::{Extent, LayerProblem};
+use node::NodeData;
+use record::{
+    DENTRY_LEN, DentryRecord, EXTENT_LEN, HIDDEN_LEN, META_LEN, Meta, NODE_LEN, u32_at, u64_at,
+};
+use resolve::{TreeAccess, resolve};
 
 /// Size of the blocks that [`Tree::blocks`] counts, in bytes.
 pub const BLOCK: u32 = 4096;
@@ -149,7 +151,7 @@ impl Tree {
     }
 
     /// The problems found in the layers' entries, followed by those found while merging.
-    pub fn problems(&self) -> Vec<Problem> {
+    pub fn problems(&self) -> Vec<LayerProblem> {
         let bytes = self.problems.get(0, self.problems.len());
         self.sane(postcard::from_bytes(bytes).ok())
             .unwrap_or_default()
@@ -157,14 +159,14 @@ impl Tree {
 
     /// The hidden names, if this is a tree of hidden names ([`Merger::finish_hidden`]). Empty for any
     /// other tree.
-    pub fn hidden(&self) -> impl Iterator<Item = Taken> {
+    pub fn hidden(&self) -> impl Iterator<Item = HiddenEntry> {
         let numbers = 0..self.hidden.records::<HIDDEN_LEN>();
         numbers.map_while(|number| self.hidden_at(number))
     }
 
     /// How a name of a tree of hidden names was removed. Returns `None` if the name itself is not hidden
     /// and only leads to a hidden name.
-    pub fn taken(&self, id: DentryId) -> Option<Taken> {
+    pub fn taken(&self, id: DentryId) -> Option<HiddenEntry> {
         let entry = |number| {
             let record = self.hidden.record::<HIDDEN_LEN>(number)?;
             Some(u32_at(record, 0))
@@ -180,12 +182,12 @@ impl Tree {
         self.hidden_at(low).filter(|taken| taken.name == id)
     }
 
-    fn hidden_at(&self, number: u64) -> Option<Taken> {
+    fn hidden_at(&self, number: u64) -> Option<HiddenEntry> {
         let record = self.hidden.record::<HIDDEN_LEN>(number)?;
         let [entry, layer, by, how] = [0, 4, 8, 12].map(|field| u32_at(record, field));
         let sane = entry < self.meta.dentries && layer < by && by < self.meta.layers;
-        let how = How::of(how).filter(|_| sane);
-        Some(Taken {
+        let how = RemovalKind::of(how).filter(|_| sane);
+        Some(HiddenEntry {
             name: DentryId(entry),
             layer,
             by,
@@ -213,7 +215,7 @@ impl Tree {
     /// The target of a symbolic link.
     pub fn target(&self, id: NodeId) -> Option<&[u8]> {
         let node = self.node(id)?;
-        let Refers::Target(at) = node.refers else {
+        let NodeData::Target(at) = node.data else {
             return None;
         };
         Some(self.targets.get(at, node.size))
@@ -232,9 +234,9 @@ impl Tree {
 
     /// Where the bytes of a regular file are stored.
     pub fn data(&self, node: &Node) -> Data<'_> {
-        match node.refers {
-            Refers::Whole(at) => Data::Whole(at),
-            Refers::Sparse(first) => Data::Sparse(self.extents(first)),
+        match node.data {
+            NodeData::Whole(at) => Data::Whole(at),
+            NodeData::Sparse(first) => Data::Sparse(self.extents(first)),
             _ => Data::None,
         }
     }
@@ -273,7 +275,7 @@ impl Tree {
     /// The directory entry with a number.
     pub fn dentry(&self, id: DentryId) -> Option<Dentry<'_>> {
         let record = self.dentries.record(id.0.into())?;
-        let found = self.sane(Name::parse(record, &self.meta))?;
+        let found = self.sane(DentryRecord::parse(record, &self.meta))?;
         Some(Dentry {
             name: self.names.get(found.at.into(), found.len.into()),
             node: found.node,
@@ -289,9 +291,9 @@ impl Tree {
     }
 
     fn run(&self, dir: NodeId) -> Range<u32> {
-        match self.node(dir).map(|node| node.refers) {
+        match self.node(dir).map(|node| node.data) {
             // The sum is checked when the record is read.
-            Some(Refers::Entries(first, count)) => first..first.saturating_add(count),
+            Some(NodeData::Entries(first, count)) => first..first.saturating_add(count),
             _ => 0..0,
         }
     }
@@ -365,7 +367,7 @@ impl Tree {
     }
 }
 
-impl Look for Tree {
+impl TreeAccess for Tree {
     fn root(&self) -> u32 {
         Self::ROOT.0
     }

@@ -40,14 +40,14 @@ pub struct Node {
     /// The major and minor number of a device.
     pub device: (u32, u32),
     /// The other data that its record refers to.
-    pub(super) refers: Refers,
+    pub(super) data: NodeData,
     /// The offset of its extended attributes in their section.
     pub(super) xattrs: Option<u32>,
 }
 
 /// The data that a node's record refers to, by kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refers {
+pub(super) enum NodeData {
     /// Nothing: a device, a named pipe, an empty file.
     Nothing,
     /// A directory's entries: the number of the first, and their count.

@@ -4,8 +4,8 @@
 //! | section | contents |
 //! |---|---|
 //! | [`META`] | one [`Meta`], 32 bytes |
-//! | [`NODES`] | a [`Record`] of 64 bytes for each node, the root first |
-//! | [`DENTRIES`] | a [`Name`] of 20 bytes for each directory entry; the entries of one directory are one run, sorted by name; a run follows the entry that leads to its directory |
+//! | [`NODES`] | a [`NodeRecord`] of 64 bytes for each node, the root first |
+//! | [`DENTRIES`] | a [`DentryRecord`] of 20 bytes for each directory entry; the entries of one directory are one run, sorted by name; a run follows the entry that leads to its directory |
 //! | [`NAMES`] | the names, one after the other |
 //! | [`TARGETS`] | the targets of symbolic links, one after the other |
 //! | [`EXTENTS`] | records of three u64: for each sparse file, one with the number of its pieces, their total length, and 0; then the pieces: offset in the file, length, offset in the layer |
@@ -16,7 +16,7 @@
 //! Here, a record with an invalid number parses as `None`; [`Tree`](super::Tree) then marks the file
 //! damaged.
 
-use super::node::{DentryId, Executable, Kind, Node, NodeId, Refers};
+use super::node::{DentryId, Executable, Kind, Node, NodeData, NodeId};
 use crate::layer::Mtime;
 
 pub(super) const META: u32 = 1;
@@ -60,9 +60,9 @@ pub(super) fn u64_at(bytes: &[u8], offset: usize) -> u64 {
 }
 
 /// Concatenates numbers.
-struct Bytes<const N: usize>([u8; N], usize);
+struct RecordWriter<const N: usize>([u8; N], usize);
 
-impl<const N: usize> Bytes<N> {
+impl<const N: usize> RecordWriter<N> {
     fn new() -> Self {
         Self([0; N], 0)
     }
@@ -91,7 +91,7 @@ pub(super) struct Meta {
 
 impl Meta {
     pub fn bytes(&self) -> [u8; META_LEN] {
-        Bytes::new()
+        RecordWriter::new()
             .put(self.nodes.to_le_bytes())
             .put(self.dentries.to_le_bytes())
             .put(self.layers.to_le_bytes())
@@ -112,7 +112,7 @@ impl Meta {
 
 /// A node as in the file. Also used while the tree is growing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Record {
+pub(super) struct NodeRecord {
     /// Offset 0: the layer that it comes from.
     pub layer: u32,
     /// 4: the number of its entry in that layer; [`NONE`] if no entry describes it.
@@ -177,9 +177,9 @@ fn kind_of(number: u8) -> Option<Kind> {
     })
 }
 
-impl Record {
+impl NodeRecord {
     pub fn bytes(&self) -> [u8; NODE_LEN] {
-        Bytes::new()
+        RecordWriter::new()
             .put(self.layer.to_le_bytes())
             .put(self.entry.to_le_bytes())
             .put([kind_number(self.kind), self.flags])
@@ -222,7 +222,7 @@ impl Record {
 impl Node {
     /// Parses a record. Offsets into sections are checked when they are used.
     pub(super) fn parse(bytes: &[u8; NODE_LEN], id: NodeId, meta: &Meta) -> Option<Self> {
-        let r = Record::parse(bytes)?;
+        let r = NodeRecord::parse(bytes)?;
         let is_root = id.0 == 0;
         if r.layer >= meta.layers.max(1)
             || r.flags & !FLAGS != 0
@@ -234,7 +234,7 @@ impl Node {
             return None;
         }
         let name = (!is_root).then_some(DentryId(r.name));
-        let refers = match r.kind {
+        let data = match r.kind {
             Kind::Directory => {
                 let (first, count) = unpair(r.size);
                 // The entry of a directory must precede the entries in it. So no path is circular.
@@ -246,13 +246,13 @@ impl Node {
                 {
                     return None;
                 }
-                Refers::Entries(first, count)
+                NodeData::Entries(first, count)
             }
             Kind::Regular if r.size > i64::MAX as u64 => return None,
-            Kind::Regular if r.flags & SPARSE != 0 => Refers::Sparse(r.data),
-            Kind::Regular if r.size > 0 => Refers::Whole(r.data),
-            Kind::Symlink => Refers::Target(r.data),
-            _ => Refers::Nothing,
+            Kind::Regular if r.flags & SPARSE != 0 => NodeData::Sparse(r.data),
+            Kind::Regular if r.size > 0 => NodeData::Whole(r.data),
+            Kind::Symlink => NodeData::Target(r.data),
+            _ => NodeData::Nothing,
         };
         Some(Self {
             layer: r.layer,
@@ -273,7 +273,7 @@ impl Node {
                 Kind::CharDevice | Kind::BlockDevice => unpair(r.size),
                 _ => (0, 0),
             },
-            refers,
+            data,
             xattrs: (r.xattrs != NONE).then_some(r.xattrs),
         })
     }
@@ -281,7 +281,7 @@ impl Node {
 
 /// A directory entry as in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Name {
+pub(super) struct DentryRecord {
     /// Offset 0: where the name begins in [`NAMES`].
     pub at: u32,
     /// 4: the node that it leads to.
@@ -297,14 +297,14 @@ pub(super) struct Name {
     pub kind: Kind,
 }
 
-impl Name {
+impl DentryRecord {
     pub fn bytes(&self) -> [u8; DENTRY_LEN] {
         let executable = match self.executable {
             Executable::No => NONE,
             Executable::Unknown => UNKNOWN,
             Executable::At(id) => id.0,
         };
-        Bytes::new()
+        RecordWriter::new()
             .put(self.at.to_le_bytes())
             .put(self.node.0.to_le_bytes())
             .put(self.parent.0.to_le_bytes())
@@ -349,7 +349,7 @@ mod tests {
             blocks: 1 << 40,
         };
         assert_eq!(Meta::parse(&meta.bytes()), meta);
-        let record = Record {
+        let record = NodeRecord {
             layer: 2,
             entry: 0x0102_0304,
             kind: Kind::BlockDevice,
@@ -364,10 +364,10 @@ mod tests {
             data: 0x1122_3344_5566_7788,
             xattrs: NONE,
         };
-        assert_eq!(Record::parse(&record.bytes()), Some(record));
+        assert_eq!(NodeRecord::parse(&record.bytes()), Some(record));
         let node = Node::parse(&record.bytes(), NodeId(1), &meta).unwrap();
         assert_eq!((node.device, node.size), ((8, 9), 0));
-        let name = Name {
+        let name = DentryRecord {
             at: 77,
             node: NodeId(9),
             parent: NodeId(0),
@@ -375,7 +375,7 @@ mod tests {
             len: 255,
             kind: Kind::Symlink,
         };
-        assert_eq!(Name::parse(&name.bytes(), &meta), Some(name));
+        assert_eq!(DentryRecord::parse(&name.bytes(), &meta), Some(name));
     }
 
     #[test]
@@ -386,7 +386,7 @@ mod tests {
             layers: 1,
             blocks: 0,
         };
-        let good = Record {
+        let good = NodeRecord {
             layer: 0,
             entry: 0,
             kind: Kind::Directory,
@@ -401,30 +401,30 @@ mod tests {
             data: 0,
             xattrs: NONE,
         };
-        let parse = |r: Record| Node::parse(&r.bytes(), NodeId(1), &meta);
+        let parse = |r: NodeRecord| Node::parse(&r.bytes(), NodeId(1), &meta);
         assert!(parse(good).is_some());
         for bad in [
-            Record { layer: 1, ..good },
-            Record { flags: 4, ..good },
-            Record {
+            NodeRecord { layer: 1, ..good },
+            NodeRecord { flags: 4, ..good },
+            NodeRecord {
                 mode: 0o10000,
                 ..good
             },
-            Record { name: 4, ..good },
-            Record { name: NONE, ..good },
-            Record {
+            NodeRecord { name: 4, ..good },
+            NodeRecord { name: NONE, ..good },
+            NodeRecord {
                 size: pair(1, 1),
                 ..good
             },
-            Record {
+            NodeRecord {
                 size: pair(2, 3),
                 ..good
             },
-            Record {
+            NodeRecord {
                 size: pair(2, u32::MAX),
                 ..good
             },
-            Record {
+            NodeRecord {
                 kind: Kind::Regular,
                 size: 1 << 63,
                 ..good

@@ -10,7 +10,7 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use super::Tree;
-use super::hidden::{How, Taken};
+use super::hidden::{HiddenEntry, RemovalKind};
 use super::node::{DentryId, Kind, NodeId};
 use super::path::components;
 
@@ -36,9 +36,9 @@ pub struct Removed {
     /// The layer that removed it, counted from 0.
     pub layer: u32,
     /// The layer that added it, counted from 0.
-    pub brought_by: u32,
+    pub added_by: u32,
     /// How it was removed.
-    pub how: How,
+    pub how: RemovalKind,
 }
 
 /// Looks up what layers removed from one image.
@@ -75,7 +75,7 @@ fn name_of(tree: &Tree, id: DentryId) -> &[u8] {
 }
 
 /// The result of following a path through the merged tree.
-struct End<'a> {
+struct Followed<'a> {
     /// The node that the path leads to, if there is one.
     node: Option<NodeId>,
     /// The last directory on the path that exists.
@@ -110,21 +110,21 @@ impl<'a> Removals<'a> {
     /// The result is a directory above the last name of the path only if that directory was a symbolic
     /// link. Other removed directories are searched for the path itself.
     pub fn removed(&self, path: &[u8]) -> Option<Removed> {
-        let end = self.follow(path)?;
-        let found = end.node.and_then(|node| self.merged.node(node));
+        let followed = self.follow(path)?;
+        let found = followed.node.and_then(|node| self.merged.node(node));
         if found.is_some_and(|node| node.kind == Kind::Regular) {
             return None;
         }
-        let mut names = self.names_to(end.dir);
-        names.extend(end.rest.iter().map(|name| name.to_vec()));
-        let here = self.hidden_at(&names, end.rest.len());
+        let mut names = self.names_to(followed.dir);
+        names.extend(followed.rest.iter().map(|name| name.to_vec()));
+        let here = self.hidden_at(&names, followed.rest.len());
         // That a directory replaced another directory explains nothing.
         let kind = found.map(|node| node.kind);
         if let Some(removed) = here.filter(|(_, was)| kind != Some(*was)) {
             return Some(removed.0);
         }
         // A file may have been replaced by a link that leads nowhere.
-        let mut links = end.links.iter().rev();
+        let mut links = followed.links.iter().rev();
         links.find_map(|&(dir, name)| {
             let mut names = self.names_to(dir);
             names.push(name.to_vec());
@@ -156,7 +156,7 @@ impl<'a> Removals<'a> {
                 found.push(removed);
             }
         }
-        found.sort_by_key(|removed| Reverse((removed.layer, removed.brought_by)));
+        found.sort_by_key(|removed| Reverse((removed.layer, removed.added_by)));
         let mut seen = HashSet::new();
         found.retain(|removed| seen.insert(removed.path.clone()));
         found
@@ -170,10 +170,10 @@ impl<'a> Removals<'a> {
 
     /// Follows a path through the merged tree. Returns `None` if it has more links or names than the
     /// limits allow.
-    fn follow<'p>(&'p self, path: &'p [u8]) -> Option<End<'p>> {
+    fn follow<'p>(&'p self, path: &'p [u8]) -> Option<Followed<'p>> {
         let tree = self.merged;
         let mut pending: Vec<&[u8]> = components(path).rev().collect();
-        let mut end = End {
+        let mut followed = Followed {
             node: Some(Tree::ROOT),
             dir: Tree::ROOT,
             rest: Vec::new(),
@@ -184,40 +184,40 @@ impl<'a> Removals<'a> {
             match name {
                 b"." => continue,
                 b".." => {
-                    end.dir = tree.parent(end.dir);
-                    end.node = Some(end.dir);
+                    followed.dir = tree.parent(followed.dir);
+                    followed.node = Some(followed.dir);
                     continue;
                 }
                 _ => {}
             }
-            let found = tree.lookup(end.dir, name).map(|(_, dentry)| dentry);
+            let found = tree.lookup(followed.dir, name).map(|(_, dentry)| dentry);
             let target = found.and_then(|dentry| tree.target(dentry.node));
             match (found, target) {
                 (Some(_), Some(target)) => {
-                    end.links.push((end.dir, name));
+                    followed.links.push((followed.dir, name));
                     if target.starts_with(b"/") {
-                        end.dir = Tree::ROOT;
+                        followed.dir = Tree::ROOT;
                     }
                     pending.extend(components(target).rev());
                     steps += components(target).count();
-                    if end.links.len() > MAX_LINKS || steps > MAX_STEPS {
+                    if followed.links.len() > MAX_LINKS || steps > MAX_STEPS {
                         return None;
                     }
                 }
                 (Some(dentry), None) if dentry.kind == Kind::Directory && !pending.is_empty() => {
-                    end.dir = dentry.node;
+                    followed.dir = dentry.node;
                 }
                 (found, _) => {
                     // The end of the path, a missing name, or a file in place of a directory.
                     let last = pending.is_empty();
-                    end.node = found.filter(|_| last).map(|dentry| dentry.node);
-                    end.rest.push(name);
-                    end.rest.extend(pending.into_iter().rev());
-                    return Some(end);
+                    followed.node = found.filter(|_| last).map(|dentry| dentry.node);
+                    followed.rest.push(name);
+                    followed.rest.extend(pending.into_iter().rev());
+                    return Some(followed);
                 }
             }
         }
-        Some(end)
+        Some(followed)
     }
 
     /// The components of a directory's path.
@@ -231,7 +231,7 @@ impl<'a> Removals<'a> {
     /// trailing names that the merged tree lacks. The removal of a symbolic link among them counts too.
     fn hidden_at(&self, names: &[Vec<u8>], missing: usize) -> Option<(Removed, Kind)> {
         let known = names.len().checked_sub(missing.max(1))?;
-        let mut best: Option<(Taken, Kind)> = None;
+        let mut best: Option<(HiddenEntry, Kind)> = None;
         for root in self.hidden.children(Tree::ROOT) {
             let mut dir = self.hidden.dentry(root)?.node;
             for (depth, name) in names.iter().enumerate() {
@@ -255,7 +255,7 @@ impl<'a> Removals<'a> {
         best.map(|(taken, kind)| (self.removal(taken), kind))
     }
 
-    fn removal(&self, taken: Taken) -> Removed {
+    fn removal(&self, taken: HiddenEntry) -> Removed {
         let path = self.hidden.path(taken.name);
         // The first component is the number of the layer.
         let below = path
@@ -267,7 +267,7 @@ impl<'a> Removals<'a> {
         Removed {
             path: path.to_vec(),
             layer: taken.by,
-            brought_by: taken.layer,
+            added_by: taken.layer,
             how: taken.how,
         }
     }

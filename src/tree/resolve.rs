@@ -14,7 +14,7 @@ const MAX_STEPS: usize = 8 << 10;
 const MAX_TARGET: usize = 4096;
 
 /// A tree in which paths can be resolved. Nodes and names are numbers.
-pub(super) trait Look {
+pub(super) trait TreeAccess {
     fn root(&self) -> u32;
     fn is_directory(&self, node: u32) -> bool;
     /// The parent of a directory.
@@ -27,7 +27,7 @@ pub(super) trait Look {
 
 /// The end of a path: the name that leads to it, and the node. There is no name after `..`, and for the
 /// root or the directory where the path starts.
-pub(super) type End = (Option<u32>, u32);
+pub(super) type Resolved = (Option<u32>, u32);
 
 /// Resolves a path. `..` and absolute links stay inside the tree. The last component is followed too
 /// if it is a symbolic link.
@@ -35,11 +35,11 @@ pub(super) type End = (Option<u32>, u32);
 /// Each name costs one unit of `budget`. Returns `None` if the budget is used up, and `Some(None)` if
 /// the path leads nowhere.
 pub(super) fn resolve(
-    tree: &impl Look,
+    tree: &impl TreeAccess,
     from: u32,
     path: &[u8],
     budget: &mut u64,
-) -> Option<Option<End>> {
+) -> Option<Option<Resolved>> {
     let start = if path.starts_with(b"/") {
         tree.root()
     } else {

@@ -3,10 +3,10 @@
 use super::*;
 use crate::cache::{CacheDir, CacheKey, CacheKind};
 use crate::inspect::Format;
-use crate::layer::{Data as LayerData, Entry, EntryKind, Mtime};
+use crate::layer::{Data as LayerData, EntryKind, LayerEntry, Mtime};
 
-fn entry(path: &str, kind: EntryKind) -> Entry {
-    Entry {
+fn entry(path: &str, kind: EntryKind) -> LayerEntry {
+    LayerEntry {
         path: path.as_bytes().into(),
         kind,
         mode: 0o644,
@@ -20,15 +20,15 @@ fn entry(path: &str, kind: EntryKind) -> Entry {
     }
 }
 
-fn file(path: &str) -> Entry {
+fn file(path: &str) -> LayerEntry {
     entry(path, EntryKind::Regular)
 }
 
-fn link(path: &str, target: &str) -> Entry {
+fn link(path: &str, target: &str) -> LayerEntry {
     entry(path, EntryKind::Symlink(target.as_bytes().into()))
 }
 
-fn merge(layers: Vec<Vec<Entry>>) -> Tree {
+fn merge(layers: Vec<Vec<LayerEntry>>) -> Tree {
     let mut merger = Merger::new();
     for entries in layers {
         merger.apply(Vec::new(), &entries).unwrap();
@@ -122,7 +122,7 @@ fn all_of_a_record_comes_back() {
 }
 
 /// A file that the tree regards as an executable.
-fn executable(path: &str) -> Entry {
+fn executable(path: &str) -> LayerEntry {
     let mut entry = file(path);
     entry.format = Some(Format::Elf);
     entry

@@ -1,7 +1,7 @@
 //! Attributes of inodes: the results of stat(2), readlink(2), statfs(2) and getxattr(2).
 
-use super::digest::is_long_question;
-use super::ino::{Ino, Which};
+use super::digest::reads_file_bytes;
+use super::ino::{Ino, TreeId};
 use super::{Attr, FileType, ImageFs, Stats, ViewError, xattr};
 use crate::tree::{DentryId, Kind, NodeId, Tree, Xattr};
 
@@ -11,25 +11,25 @@ impl ImageFs {
     /// # Errors
     /// Returns `NotFound` if there is no such inode.
     pub fn getattr(&self, ino: u64) -> Result<Attr, ViewError> {
-        self.sound(|| self.attr(self.ino(ino)?))
+        self.checked(|| self.attr(self.ino(ino)?))
     }
 
     pub(super) fn attr(&self, ino: Ino) -> Result<Attr, ViewError> {
         match ino {
             Ino::Node(which, id) => self.node_attr(which, id),
-            Ino::Control(number) => self.control_attr(self.place(number)?),
+            Ino::Control(number) => self.control_attr(self.control_file(number)?),
             Ino::Status(serial) => self.text_attr(ino, self.status(serial)?.len() as u64),
-            Ino::ArchDirectory(id) if self.has_texts(id) || id == Tree::ROOT => {
+            Ino::ArchDirectory(id) if self.has_sidecars_below(id) || id == Tree::ROOT => {
                 self.virtual_directory(ino, id)
             }
             Ino::ArchDirectory(_) => Err(ViewError::NotFound),
             Ino::Sidecar(which, id) => self.sidecar_attr(ino, which, id),
-            Ino::ArchText(id) => self.sidecar_attr(ino, Which::Merged, id),
+            Ino::ArchText(id) => self.sidecar_attr(ino, TreeId::Merged, id),
         }
     }
 
     /// A sidecar has the owner and time of the file that it describes.
-    fn sidecar_attr(&self, ino: Ino, which: Which, id: DentryId) -> Result<Attr, ViewError> {
+    fn sidecar_attr(&self, ino: Ino, which: TreeId, id: DentryId) -> Result<Attr, ViewError> {
         let tree = self.tree_of(which)?;
         let found = tree.executable(id).and_then(|found| tree.dentry(found));
         let of = self.node_attr(which, found.ok_or(ViewError::NotFound)?.node)?;
@@ -39,10 +39,10 @@ impl ImageFs {
 
     /// A text file in `/.imgfs` has the owner and time of the root.
     pub(super) fn text_attr(&self, ino: Ino, size: u64) -> Result<Attr, ViewError> {
-        Ok(text(ino, size, self.node_attr(Which::Merged, Tree::ROOT)?))
+        Ok(text(ino, size, self.node_attr(TreeId::Merged, Tree::ROOT)?))
     }
 
-    pub(super) fn node_attr(&self, which: Which, id: NodeId) -> Result<Attr, ViewError> {
+    pub(super) fn node_attr(&self, which: TreeId, id: NodeId) -> Result<Attr, ViewError> {
         let tree = self.tree_of(which)?;
         let node = tree.node(id).ok_or(ViewError::NotFound)?;
         let size = match node.kind {
@@ -76,7 +76,7 @@ impl ImageFs {
             mode: 0o555,
             // Subdirectories are not counted. find(1) takes a link count of 1 to mean that.
             nlink: 1,
-            ..self.node_attr(Which::Merged, like)?
+            ..self.node_attr(TreeId::Merged, like)?
         })
     }
 
@@ -85,7 +85,7 @@ impl ImageFs {
     /// # Errors
     /// Returns `WrongType` for other inodes.
     pub fn readlink(&self, ino: u64) -> Result<&[u8], ViewError> {
-        self.sound(|| match self.ino(ino)? {
+        self.checked(|| match self.ino(ino)? {
             Ino::Node(which, id) => {
                 let target = self.tree_of(which)?.target(id);
                 target.ok_or(ViewError::WrongType)
@@ -107,7 +107,7 @@ impl ImageFs {
     /// # Errors
     /// Returns `NotFound` if there is no such inode.
     pub fn listxattr(&self, ino: u64) -> Result<Vec<u8>, ViewError> {
-        self.sound(|| Ok(xattr::list(&self.shipped(ino)?, &self.facts_of(ino)?)))
+        self.checked(|| Ok(xattr::list(&self.shipped(ino)?, &self.facts_of(ino)?)))
     }
 
     /// Returns the value of an extended attribute.
@@ -115,11 +115,11 @@ impl ImageFs {
     /// # Errors
     /// Returns `NoAttribute`, `NoNamespace`, `OnlyNamespace`, or `NotFound`.
     pub fn getxattr(&self, ino: u64, name: &[u8]) -> Result<Vec<u8>, ViewError> {
-        self.sound(|| {
+        self.checked(|| {
             let shipped = self.shipped(ino)?;
             // Most requests are for attributes that no file has. Do not collect facts for them.
-            let facts = if is_long_question(name) {
-                self.asked_for(ino, name)?
+            let facts = if reads_file_bytes(name) {
+                self.unlisted_facts(ino, name)?
             } else if name.starts_with(b"user.imgfs.") {
                 self.facts_of(ino)?
             } else {
@@ -130,7 +130,7 @@ impl ImageFs {
     }
 
     pub(super) fn shipped(&self, ino: u64) -> Result<Vec<Xattr<'_>>, ViewError> {
-        let placed = self.placed(ino)?;
+        let placed = self.tree_node(ino)?;
         Ok(placed.map_or_else(Vec::new, |(tree, _, node)| tree.xattrs(&node)))
     }
 }

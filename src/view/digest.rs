@@ -4,7 +4,7 @@
 //! Like expensive virtual attributes of other file systems, they are not listed. Otherwise
 //! `getfattr -d` on a whole tree would hash all of it.
 
-use super::ino::{Ino, Which};
+use super::ino::{Ino, TreeId};
 use super::{Fact, FileType, ImageFs, ViewError, facts, xattr};
 use crate::blob::Digest;
 use crate::tree::{Kind, NodeId, Tree};
@@ -16,7 +16,7 @@ impl ImageFs {
     /// # Errors
     /// Returns `NotFound`, or `Io` if the image cannot be read or has changed.
     pub fn digest(&self, ino: u64) -> Result<Option<Digest>, ViewError> {
-        self.sound(|| match self.ino(ino)? {
+        self.checked(|| match self.ino(ino)? {
             Ino::Node(which, id) => self.node_digest(self.tree_of(which)?, id),
             other => {
                 if self.attr(other)?.kind != FileType::Regular {
@@ -42,7 +42,7 @@ impl ImageFs {
     /// # Errors
     /// Returns `Io` if the image cannot be read or has changed.
     pub fn digest_all(&self) -> Result<(), ViewError> {
-        self.sound(|| {
+        self.checked(|| {
             self.image.digest_all().map_err(|error| ViewError::Io {
                 path: self.image.name.clone(),
                 error,
@@ -64,8 +64,8 @@ impl ImageFs {
     /// # Errors
     /// As for [`ImageFs::digest`].
     pub fn content_layer(&self, ino: u64) -> Result<Option<u32>, ViewError> {
-        self.sound(|| match self.ino(ino)? {
-            Ino::Node(Which::Merged, id) => self.content_layer_of(id),
+        self.checked(|| match self.ino(ino)? {
+            Ino::Node(TreeId::Merged, id) => self.content_layer_of(id),
             _ => Ok(None),
         })
     }
@@ -77,7 +77,7 @@ impl ImageFs {
             return Ok(None);
         }
         let path = self.path_of(tree, id);
-        let hidden = self.tree_of(Which::Hidden)?;
+        let hidden = self.tree_of(TreeId::Hidden)?;
         let mut first = node.layer;
         let mut digest = None;
         for layer in (0..node.layer).rev() {
@@ -102,7 +102,7 @@ impl ImageFs {
     }
 
     /// The unlisted facts of the group to which the attribute `name` belongs.
-    pub(super) fn asked_for(&self, ino: u64, name: &[u8]) -> Result<Vec<Fact>, ViewError> {
+    pub(super) fn unlisted_facts(&self, ino: u64, name: &[u8]) -> Result<Vec<Fact>, ViewError> {
         let Ino::Node(which, id) = self.ino(ino)? else {
             return Ok(Vec::new());
         };
@@ -110,7 +110,7 @@ impl ImageFs {
             let digest = self.node_digest(self.tree_of(which)?, id)?;
             return Ok(digest.iter().map(facts::of_digest).collect());
         }
-        if which != Which::Merged {
+        if which != TreeId::Merged {
             return Ok(Vec::new());
         }
         let number = self.content_layer_of(id)?;
@@ -123,7 +123,7 @@ impl ImageFs {
 }
 
 /// Returns whether an attribute with that name requires reading files.
-pub fn is_long_question(name: &[u8]) -> bool {
+pub fn reads_file_bytes(name: &[u8]) -> bool {
     name == xattr::SHA256 || name.starts_with(xattr::CONTENT)
 }
 

@@ -1,8 +1,8 @@
 //! Looks up names and lists directories.
 
 use super::attr::file_type;
-use super::control::Place;
-use super::ino::{Ino, Which};
+use super::control::ControlFile;
+use super::ino::{Ino, TreeId};
 use super::{Attr, DirEntry, FileType, ImageFs, MAX_NAME, Sidecars, ViewError, control, sidecar};
 use crate::tree::{DentryId, Kind, NodeId, Tree};
 
@@ -12,11 +12,11 @@ impl ImageFs {
     /// # Errors
     /// Returns `NotFound`, `NotDirectory` if `parent` is not a directory, or `NameTooLong`.
     pub fn lookup(&self, parent: u64, name: &[u8]) -> Result<Attr, ViewError> {
-        fits(name)?;
-        self.sound(|| {
+        check_name_length(name)?;
+        self.checked(|| {
             let found = match self.ino(parent)? {
                 Ino::Node(which, dir) => self.node_lookup(which, dir, name)?,
-                Ino::Control(number) => self.control_lookup(self.place(number)?, name)?,
+                Ino::Control(number) => self.control_lookup(self.control_file(number)?, name)?,
                 Ino::ArchDirectory(dir) => self.arch_lookup(dir, name),
                 Ino::Sidecar(..) | Ino::ArchText(_) | Ino::Status(_) => {
                     return Err(ViewError::NotDirectory);
@@ -28,7 +28,7 @@ impl ImageFs {
 
     fn node_lookup(
         &self,
-        which: Which,
+        which: TreeId,
         dir: NodeId,
         name: &[u8],
     ) -> Result<Option<Ino>, ViewError> {
@@ -38,7 +38,7 @@ impl ImageFs {
             return Err(ViewError::NotDirectory);
         }
         if is_control(which, dir, name) {
-            return Ok(Some(Place::Top.ino()));
+            return Ok(Some(ControlFile::Top.ino()));
         }
         // A file of the image with that name takes precedence over a sidecar.
         if let Some((_, dentry)) = tree.lookup(dir, name) {
@@ -69,7 +69,7 @@ impl ImageFs {
         offset: u64,
         emit: &mut dyn FnMut(u64, DirEntry<'_>) -> bool,
     ) -> Result<(), ViewError> {
-        self.sound(|| self.list_from(self.ino(dir)?, offset, emit))
+        self.checked(|| self.list_from(self.ino(dir)?, offset, emit))
     }
 
     fn list_from(
@@ -94,7 +94,7 @@ impl ImageFs {
             Ino::Node(which, id) => (self.tree_of(which)?, id),
             Ino::ArchDirectory(id) => (self.tree(), id),
             Ino::Control(number) => {
-                let list = self.control_list(self.place(number)?)?;
+                let list = self.control_list(self.control_file(number)?)?;
                 for (at, entry) in (2..).step_by(2).zip(list) {
                     if offset <= at && !emit(at + 1, entry) {
                         break;
@@ -132,14 +132,16 @@ impl ImageFs {
                 let tree = self.tree_of(which)?;
                 let node = tree.node(id).ok_or(ViewError::NotFound)?;
                 match (node.kind, which) {
-                    (Kind::Directory, Which::Hidden) if id == Tree::ROOT => Place::Top.ino(),
-                    (Kind::Directory, Which::Layer(_)) if id == Tree::ROOT => Place::Layers.ino(),
+                    (Kind::Directory, TreeId::Hidden) if id == Tree::ROOT => ControlFile::Top.ino(),
+                    (Kind::Directory, TreeId::Layer(_)) if id == Tree::ROOT => {
+                        ControlFile::Layers.ino()
+                    }
                     (Kind::Directory, _) => Ino::Node(which, tree.parent(id)),
                     _ => return Err(ViewError::NotDirectory),
                 }
             }
-            Ino::Control(number) => self.control_parent(self.place(number)?),
-            Ino::ArchDirectory(Tree::ROOT) => Place::Top.ino(),
+            Ino::Control(number) => self.control_parent(self.control_file(number)?),
+            Ino::ArchDirectory(Tree::ROOT) => ControlFile::Top.ino(),
             Ino::ArchDirectory(id) => Ino::ArchDirectory(self.tree().parent(id)),
             Ino::Sidecar(..) | Ino::ArchText(_) | Ino::Status(_) => {
                 return Err(ViewError::NotDirectory);
@@ -148,9 +150,9 @@ impl ImageFs {
     }
 
     /// The entry to list for a child's sidecar.
-    fn sidecar_entry(&self, tree: &Tree, which: Which, child: DentryId) -> Option<DirEntry<'_>> {
+    fn sidecar_entry(&self, tree: &Tree, which: TreeId, child: DentryId) -> Option<DirEntry<'_>> {
         // A single layer is listed as shipped.
-        let listed = self.sidecars == Sidecars::Listed && !matches!(which, Which::Layer(_));
+        let listed = self.sidecars == Sidecars::Listed && !matches!(which, TreeId::Layer(_));
         if !listed {
             return None;
         }
@@ -166,7 +168,7 @@ impl ImageFs {
 }
 
 /// Returns `NameTooLong` for a name that is too long for any file.
-pub(super) fn fits(name: &[u8]) -> Result<(), ViewError> {
+pub(super) fn check_name_length(name: &[u8]) -> Result<(), ViewError> {
     match name.len() > MAX_NAME as usize {
         true => Err(ViewError::NameTooLong),
         false => Ok(()),
@@ -175,12 +177,12 @@ pub(super) fn fits(name: &[u8]) -> Result<(), ViewError> {
 
 /// Whether a name leads to `/.imgfs`. In the root of the merged tree, it takes precedence over a file
 /// of the image.
-fn is_control(which: Which, dir: NodeId, name: &[u8]) -> bool {
-    which == Which::Merged && dir == Tree::ROOT && name == control::CONTROL
+fn is_control(which: TreeId, dir: NodeId, name: &[u8]) -> bool {
+    which == TreeId::Merged && dir == Tree::ROOT && name == control::CONTROL
 }
 
 /// The entry to list for a child of a directory.
-fn node_entry(tree: &Tree, which: Which, child: DentryId) -> Option<DirEntry<'_>> {
+fn node_entry(tree: &Tree, which: TreeId, child: DentryId) -> Option<DirEntry<'_>> {
     let dentry = tree.dentry(child)?;
     (!is_control(which, dentry.parent, dentry.name)).then(|| DirEntry {
         ino: Ino::Node(which, dentry.node).number(),

@@ -7,7 +7,7 @@ use crate::inspect::{
     Binary, Endian, FactSource, Format, GoBuild, Kind as BinaryKind, Libc, Linkage, Relro, VARIANTS,
 };
 use crate::open::OpenLayer;
-use crate::tree::{How, NodeId};
+use crate::tree::{NodeId, RemovalKind};
 
 /// The version of the sidecar format, the value of `IMGFS_ARCH`.
 const VERSION: &str = "1";
@@ -155,7 +155,7 @@ pub fn of_content(number: u32, layer: &OpenLayer) -> Vec<Fact> {
 }
 
 /// Returns the facts of how a later layer removed a file.
-pub fn of_hidden(by: u32, how: How) -> Vec<Fact> {
+pub fn of_hidden(by: u32, how: RemovalKind) -> Vec<Fact> {
     let mut facts = Facts(Vec::with_capacity(2));
     facts.one("HIDDEN_BY", by.to_string());
     facts.one("HIDDEN_HOW", how.name());

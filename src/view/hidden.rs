@@ -1,8 +1,8 @@
 //! The names that layers add and later layers hide: the list behind `/.imgfs/hidden`.
 
-use super::ino::{Ino, Which};
-use super::provenance::below_the_number;
-use super::{How, ImageFs, ViewError};
+use super::file_facts::below_the_number;
+use super::ino::{Ino, TreeId};
+use super::{ImageFs, RemovalKind, ViewError};
 
 /// A name that a layer added and a later layer removed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,7 +14,7 @@ pub struct HiddenName {
     /// The layer that removed it.
     pub by: u32,
     /// How it was removed.
-    pub how: How,
+    pub how: RemovalKind,
     /// The inode number of the file in `/.imgfs/hidden/LAYER`.
     pub ino: u64,
 }
@@ -26,8 +26,8 @@ impl ImageFs {
     /// # Errors
     /// Returns `Io` if the image cannot be read.
     pub fn hidden(&self) -> Result<Vec<HiddenName>, ViewError> {
-        self.sound(|| {
-            let tree = self.tree_of(Which::Hidden)?;
+        self.checked(|| {
+            let tree = self.tree_of(TreeId::Hidden)?;
             let mut list = Vec::new();
             for taken in tree.hidden() {
                 let dentry = tree.dentry(taken.name).ok_or(ViewError::NotFound)?;
@@ -36,7 +36,7 @@ impl ImageFs {
                     path: below_the_number(&tree.path(taken.name)).to_vec(),
                     by: taken.by,
                     how: taken.how,
-                    ino: Ino::Node(Which::Hidden, dentry.node).number(),
+                    ino: Ino::Node(TreeId::Hidden, dentry.node).number(),
                 });
             }
             list.sort_unstable();

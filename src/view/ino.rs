@@ -9,7 +9,7 @@ use crate::tree::{DentryId, NodeId};
 
 /// One of an image's trees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Which {
+pub(super) enum TreeId {
     /// The merged tree.
     Merged,
     /// The tree of a single layer.
@@ -22,9 +22,9 @@ pub(super) enum Which {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ino {
     /// A node of a tree. The merged root is 1, as FUSE requires.
-    Node(Which, NodeId),
+    Node(TreeId, NodeId),
     /// The sidecar of a directory entry of a tree.
-    Sidecar(Which, DentryId),
+    Sidecar(TreeId, DentryId),
     /// The directory in `/.imgfs/arch` that mirrors a directory of the image.
     ArchDirectory(NodeId),
     /// The text in `/.imgfs/arch` for a directory entry.
@@ -49,12 +49,12 @@ impl Ino {
             kind << KIND_SHIFT | u64::from(layer) << LAYER_SHIFT | u64::from(id)
         };
         match self {
-            Self::Node(Which::Merged, id) => u64::from(id.0) + 1,
-            Self::Node(Which::Layer(layer), id) => tagged(1, layer, id.0),
-            Self::Node(Which::Hidden, id) => tagged(2, 0, id.0),
-            Self::Sidecar(Which::Merged, id) => tagged(3, 0, id.0),
-            Self::Sidecar(Which::Layer(layer), id) => tagged(4, layer, id.0),
-            Self::Sidecar(Which::Hidden, id) => tagged(5, 0, id.0),
+            Self::Node(TreeId::Merged, id) => u64::from(id.0) + 1,
+            Self::Node(TreeId::Layer(layer), id) => tagged(1, layer, id.0),
+            Self::Node(TreeId::Hidden, id) => tagged(2, 0, id.0),
+            Self::Sidecar(TreeId::Merged, id) => tagged(3, 0, id.0),
+            Self::Sidecar(TreeId::Layer(layer), id) => tagged(4, layer, id.0),
+            Self::Sidecar(TreeId::Hidden, id) => tagged(5, 0, id.0),
             Self::ArchDirectory(id) => tagged(6, 0, id.0),
             Self::ArchText(id) => tagged(7, 0, id.0),
             Self::Control(id) => tagged(8, 0, id),
@@ -74,13 +74,13 @@ impl Ino {
         Some(match kind {
             0 => {
                 let id = u32::try_from(number.checked_sub(1)?).ok()?;
-                Self::Node(Which::Merged, NodeId(id))
+                Self::Node(TreeId::Merged, NodeId(id))
             }
-            1 => Self::Node(Which::Layer(layer), NodeId(id)),
-            2 => Self::Node(Which::Hidden, NodeId(id)),
-            3 => Self::Sidecar(Which::Merged, DentryId(id)),
-            4 => Self::Sidecar(Which::Layer(layer), DentryId(id)),
-            5 => Self::Sidecar(Which::Hidden, DentryId(id)),
+            1 => Self::Node(TreeId::Layer(layer), NodeId(id)),
+            2 => Self::Node(TreeId::Hidden, NodeId(id)),
+            3 => Self::Sidecar(TreeId::Merged, DentryId(id)),
+            4 => Self::Sidecar(TreeId::Layer(layer), DentryId(id)),
+            5 => Self::Sidecar(TreeId::Hidden, DentryId(id)),
             6 => Self::ArchDirectory(NodeId(id)),
             7 => Self::ArchText(DentryId(id)),
             8 => Self::Control(id),
@@ -98,9 +98,9 @@ mod tests {
 
     fn any_ino() -> impl Strategy<Value = Ino> {
         let which = prop_oneof![
-            Just(Which::Merged),
-            (0..MAX_LAYERS).prop_map(Which::Layer),
-            Just(Which::Hidden),
+            Just(TreeId::Merged),
+            (0..MAX_LAYERS).prop_map(TreeId::Layer),
+            Just(TreeId::Hidden),
         ];
         (0..6, which, any::<u32>()).prop_map(|(kind, which, id)| match kind {
             0 => Ino::Node(which, NodeId(id)),
@@ -133,15 +133,15 @@ mod tests {
     fn the_ends_of_each_range() {
         let last = MAX_LAYERS - 1;
         for ino in [
-            Ino::Node(Which::Merged, NodeId(0)),
-            Ino::Node(Which::Merged, NodeId(u32::MAX)),
-            Ino::Node(Which::Layer(last), NodeId(u32::MAX)),
-            Ino::Sidecar(Which::Layer(last), DentryId(u32::MAX)),
+            Ino::Node(TreeId::Merged, NodeId(0)),
+            Ino::Node(TreeId::Merged, NodeId(u32::MAX)),
+            Ino::Node(TreeId::Layer(last), NodeId(u32::MAX)),
+            Ino::Sidecar(TreeId::Layer(last), DentryId(u32::MAX)),
             Ino::Status(u32::MAX),
         ] {
             assert_eq!(Ino::of(ino.number()), Some(ino));
         }
-        assert_eq!(Ino::Node(Which::Merged, NodeId(0)).number(), 1);
+        assert_eq!(Ino::Node(TreeId::Merged, NodeId(0)).number(), 1);
         assert_eq!(Ino::of(0), None);
         assert_eq!(Ino::of(u64::MAX), None);
         assert_eq!(Ino::of(2 << KIND_SHIFT | 1 << LAYER_SHIFT), None);

@@ -9,15 +9,15 @@ mod control;
 mod digest;
 mod directory;
 pub mod facts;
+mod file_facts;
 mod hidden;
 mod ino;
+mod interface;
 pub mod json;
 mod keys;
 mod origin;
 mod platforms;
-mod provenance;
 mod requests;
-mod served;
 pub mod sidecar;
 mod xattr;
 
@@ -26,15 +26,15 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-pub use crate::tree::How;
-pub use digest::is_long_question;
+pub use crate::tree::RemovalKind;
+pub use digest::reads_file_bytes;
 pub use facts::{Fact, Subject, Value};
 pub use hidden::HiddenName;
+pub use interface::View;
 pub use keys::KEYS;
-pub use origin::Stored;
+pub use origin::StoredFile;
 pub use platforms::{Platforms, names as platform_names};
 pub use requests::{Counter, Requests};
-pub use served::View;
 pub use sidecar::Sidecars;
 
 use crate::blob::{CacheStats, SpanSlice};
@@ -42,8 +42,8 @@ use crate::findings::Findings;
 use crate::layer::Mtime;
 use crate::open::{FileBytes, OpenImage};
 use crate::tree::{self, DentryId, Kind, NodeId, Tree};
-use control::{Place, Statuses, Table};
-use ino::{Ino, Which};
+use control::{ControlFile, Statuses, Table};
+use ino::{Ino, TreeId};
 
 /// What to do about an index that cannot be read.
 const DAMAGED: &str = "the index of this image in the cache is damaged; unmount and mount the image \
@@ -177,7 +177,7 @@ pub struct ImageFs {
     sidecars: Sidecars,
     /// For each node, whether `/.imgfs/arch` has a directory for it. Computed when such a directory is
     /// first entered, because every symbolic link of the image must be followed.
-    has_texts: OnceLock<Vec<bool>>,
+    has_sidecars_below: OnceLock<Vec<bool>>,
     /// The text of `/.imgfs/findings.tsv`.
     findings_text: OnceLock<Vec<u8>>,
     /// The table behind `/.imgfs/binaries.tsv`, created when first needed.
@@ -210,7 +210,7 @@ impl ImageFs {
         Self {
             image,
             sidecars,
-            has_texts: OnceLock::new(),
+            has_sidecars_below: OnceLock::new(),
             findings_text: OnceLock::new(),
             binaries: Mutex::default(),
             statuses: Statuses::default(),
@@ -229,15 +229,15 @@ impl ImageFs {
     }
 
     /// One of the image's trees. All but the merged tree are created when first needed.
-    fn tree_of(&self, which: Which) -> Result<&Tree, ViewError> {
+    fn tree_of(&self, which: TreeId) -> Result<&Tree, ViewError> {
         let damaged = |error| ViewError::Io {
             path: self.image.name.clone(),
             error,
         };
         match which {
-            Which::Merged => Ok(&self.image.tree),
-            Which::Hidden => self.image.hidden().map_err(damaged),
-            Which::Layer(number) => {
+            TreeId::Merged => Ok(&self.image.tree),
+            TreeId::Hidden => self.image.hidden().map_err(damaged),
+            TreeId::Layer(number) => {
                 let tree = self.image.layer_alone(number).map_err(damaged)?;
                 tree.ok_or(ViewError::NotFound)
             }
@@ -249,7 +249,7 @@ impl ImageFs {
     /// Runs an operation, and returns an error instead of its result if the index is damaged. A damaged
     /// index reads as if parts were absent, so this is checked after the operation. Every public
     /// operation goes through this function.
-    fn sound<T>(&self, answer: impl FnOnce() -> Result<T, ViewError>) -> Result<T, ViewError> {
+    fn checked<T>(&self, answer: impl FnOnce() -> Result<T, ViewError>) -> Result<T, ViewError> {
         let answer = answer();
         if let Err(ViewError::Io { .. }) = answer {
             self.errors.fetch_add(1, Ordering::Relaxed);
@@ -271,29 +271,34 @@ impl ImageFs {
         sidecar::name(tree.dentry(id)?.name)
     }
 
-    fn has_texts(&self, id: NodeId) -> bool {
-        let has_texts = self.has_texts.get_or_init(|| self.find_texts());
-        has_texts.get(id.0 as usize).copied().unwrap_or(false)
+    fn has_sidecars_below(&self, id: NodeId) -> bool {
+        let has_sidecars_below = self
+            .has_sidecars_below
+            .get_or_init(|| self.find_sidecars_below());
+        has_sidecars_below
+            .get(id.0 as usize)
+            .copied()
+            .unwrap_or(false)
     }
 
     /// For each directory, whether it or a directory below it contains an executable.
-    fn find_texts(&self) -> Vec<bool> {
+    fn find_sidecars_below(&self) -> Vec<bool> {
         let tree = self.tree();
-        let mut has_texts = vec![false; tree.nodes().len()];
+        let mut has_sidecars_below = vec![false; tree.nodes().len()];
         for id in tree.dentries() {
             let mut dir = match tree.executable(id) {
                 Some(_) => tree.dentry(id).map(|dentry| dentry.parent),
                 None => None,
             };
             while let Some(at) = dir
-                && let Some(has) = has_texts.get_mut(at.0 as usize)
+                && let Some(has) = has_sidecars_below.get_mut(at.0 as usize)
                 && !*has
             {
                 *has = true;
                 dir = (at != Tree::ROOT).then(|| tree.parent(at));
             }
         }
-        has_texts
+        has_sidecars_below
     }
 
     fn ino(&self, number: u64) -> Result<Ino, ViewError> {
@@ -304,7 +309,7 @@ impl ImageFs {
 
     /// The regular file with that inode number and its tree. Returns `None` for a generated text.
     fn regular(&self, ino: u64) -> Result<Option<(&Tree, NodeId)>, ViewError> {
-        match self.placed(ino)? {
+        match self.tree_node(ino)? {
             Some((tree, id, node)) => match node.kind {
                 Kind::Regular => Ok(Some((tree, id))),
                 Kind::Directory => Err(ViewError::IsDirectory),
@@ -320,7 +325,7 @@ impl ImageFs {
     /// # Errors
     /// Returns `IsDirectory`, or `Io` if the image cannot be read or has changed.
     pub fn read(&self, ino: u64, offset: u64, len: usize) -> Result<FileBytes, ViewError> {
-        self.sound(|| self.read_at(ino, offset, len))
+        self.checked(|| self.read_at(ino, offset, len))
     }
 
     fn read_at(&self, ino: u64, offset: u64, len: usize) -> Result<FileBytes, ViewError> {
@@ -333,16 +338,16 @@ impl ImageFs {
         }
         let text = match self.ino(ino)? {
             Ino::Sidecar(which, id) => cut(&self.sidecar_text(which, id)?, offset, len),
-            Ino::ArchText(id) => cut(&self.sidecar_text(Which::Merged, id)?, offset, len),
+            Ino::ArchText(id) => cut(&self.sidecar_text(TreeId::Merged, id)?, offset, len),
             Ino::Status(serial) => cut(self.status(serial)?.as_bytes(), offset, len),
-            Ino::Control(number) => self.control_read(self.place(number)?, offset, len)?,
+            Ino::Control(number) => self.control_read(self.control_file(number)?, offset, len)?,
             Ino::Node(..) | Ino::ArchDirectory(_) => return Err(ViewError::WrongType),
         };
         Ok(FileBytes::Owned(text))
     }
 
-    fn place(&self, number: u32) -> Result<Place, ViewError> {
-        Place::of(number).ok_or(ViewError::NotFound)
+    fn control_file(&self, number: u32) -> Result<ControlFile, ViewError> {
+        ControlFile::of(number).ok_or(ViewError::NotFound)
     }
 
     /// Returns the result of [`ImageFs::read`] if it is available immediately. Returns `None` if data
@@ -350,18 +355,18 @@ impl ImageFs {
     ///
     /// # Errors
     /// As for [`ImageFs::read`].
-    pub fn read_at_hand(
+    pub fn try_read(
         &self,
         ino: u64,
         offset: u64,
         len: usize,
     ) -> Result<Option<FileBytes>, ViewError> {
-        self.sound(|| {
-            if self.may_take_long(ino) {
+        self.checked(|| {
+            if self.may_block(ino) {
                 return Ok(None);
             }
             match self.regular(ino)? {
-                Some((tree, id)) => Ok(self.image.bytes_at_hand(tree, id, offset, len)),
+                Some((tree, id)) => Ok(self.image.try_bytes(tree, id, offset, len)),
                 None => self.read_at(ino, offset, len).map(Some),
             }
         })
@@ -369,13 +374,15 @@ impl ImageFs {
 
     /// Returns whether a request for an inode may take longer than a lookup. A thread that serves other
     /// requests should not wait for it.
-    pub fn may_take_long(&self, ino: u64) -> bool {
+    pub fn may_block(&self, ino: u64) -> bool {
         match Ino::of(ino) {
             // A tree or a table may have to be created.
-            Some(Ino::Node(Which::Layer(_) | Which::Hidden, _)) => true,
-            Some(Ino::Sidecar(Which::Layer(_) | Which::Hidden, _) | Ino::Control(_)) => true,
+            Some(Ino::Node(TreeId::Layer(_) | TreeId::Hidden, _)) => true,
+            Some(Ino::Sidecar(TreeId::Layer(_) | TreeId::Hidden, _) | Ino::Control(_)) => true,
             // Every symbolic link is followed when a directory is first entered.
-            Some(Ino::ArchDirectory(_)) => self.has_texts.get().is_none() || !self.is_ready(),
+            Some(Ino::ArchDirectory(_)) => {
+                self.has_sidecars_below.get().is_none() || !self.is_ready()
+            }
             // A sidecar text contains a verdict that may not be available yet. Its length depends on the
             // verdict too, and listing a directory returns lengths.
             Some(Ino::Node(..) | Ino::Sidecar(..) | Ino::ArchText(_)) => !self.is_ready(),
@@ -384,16 +391,16 @@ impl ImageFs {
     }
 
     /// Returns whether the next lookup of this inode's name may lead to another inode.
-    pub fn changes(&self, ino: u64) -> bool {
+    pub fn is_volatile(&self, ino: u64) -> bool {
         matches!(Ino::of(ino), Some(Ino::Status(_)))
     }
 
     /// Returns the part of a file that was decoded together with the byte at `offset`: the part's offset
     /// in the file, and its bytes.
-    pub fn around(&self, ino: u64, offset: u64) -> Option<(u64, SpanSlice)> {
-        let around = self.sound(|| {
+    pub fn decoded_around(&self, ino: u64, offset: u64) -> Option<(u64, SpanSlice)> {
+        let around = self.checked(|| {
             let file = self.regular(ino)?;
-            Ok(file.and_then(|(tree, id)| self.image.around(tree, id, offset)))
+            Ok(file.and_then(|(tree, id)| self.image.decoded_around(tree, id, offset)))
         });
         around.ok().flatten()
     }

@@ -8,7 +8,7 @@ use crate::tree::{Data, Node, NodeId, Tree, Xattr};
 
 /// The data that an image stores for a file, except what stat(2) returns.
 #[derive(Clone, Debug)]
-pub struct Stored<'a> {
+pub struct StoredFile<'a> {
     /// Whether a layer has an entry for it. A directory that is only implied by other paths has none.
     pub described: bool,
     /// Its extended attributes, under the image's own names, in the order of the archive.
@@ -19,7 +19,7 @@ pub struct Stored<'a> {
 
 impl ImageFs {
     /// A node, its number and its tree. Returns `None` for inodes that imgfs generates.
-    pub(super) fn placed(&self, ino: u64) -> Result<Option<(&Tree, NodeId, Node)>, ViewError> {
+    pub(super) fn tree_node(&self, ino: u64) -> Result<Option<(&Tree, NodeId, Node)>, ViewError> {
         let Ino::Node(which, id) = self.ino(ino)? else {
             return Ok(None);
         };
@@ -34,17 +34,17 @@ impl ImageFs {
     /// # Errors
     /// Returns `NotFound` if there is no such inode.
     pub fn node(&self, ino: u64) -> Result<Option<Node>, ViewError> {
-        self.sound(|| Ok(self.placed(ino)?.map(|(_, _, node)| node)))
+        self.checked(|| Ok(self.tree_node(ino)?.map(|(_, _, node)| node)))
     }
 
     /// Returns the data that the image stores for a file.
     ///
     /// # Errors
     /// Returns `NotFound` if there is no such inode, or if imgfs generates it.
-    pub fn stored(&self, ino: u64) -> Result<Stored<'_>, ViewError> {
-        self.sound(|| {
-            let (tree, _, node) = self.placed(ino)?.ok_or(ViewError::NotFound)?;
-            Ok(Stored {
+    pub fn stored(&self, ino: u64) -> Result<StoredFile<'_>, ViewError> {
+        self.checked(|| {
+            let (tree, _, node) = self.tree_node(ino)?.ok_or(ViewError::NotFound)?;
+            Ok(StoredFile {
                 described: node.entry.is_some(),
                 xattrs: tree.xattrs(&node),
                 data: tree.data(&node),
@@ -67,7 +67,7 @@ impl ImageFs {
     /// # Errors
     /// Returns `NotFound` if there is no such inode.
     pub fn shipped_xattrs(&self, ino: u64) -> Result<Vec<Xattr<'_>>, ViewError> {
-        self.sound(|| self.shipped(ino))
+        self.checked(|| self.shipped(ino))
     }
 
     /// Like [`ImageFs::facts`], but without the findings: the verdict, the interpreter's status and
@@ -76,7 +76,7 @@ impl ImageFs {
     /// # Errors
     /// Returns `NotFound` if there is no such inode.
     pub fn plain_facts(&self, ino: u64) -> Result<Vec<Fact>, ViewError> {
-        self.sound(|| match self.ino(ino)? {
+        self.checked(|| match self.ino(ino)? {
             Ino::Node(which, id) => {
                 let path = self.path_of(self.tree_of(which)?, id);
                 Ok(self.facts_of_bytes(which, id, &path)?.0)
@@ -90,7 +90,7 @@ impl ImageFs {
     /// # Errors
     /// Returns `NotFound`, or `Io` if the index is damaged.
     pub fn binary(&self, ino: u64) -> Result<Option<Binary>, ViewError> {
-        self.sound(|| match self.placed(ino)? {
+        self.checked(|| match self.tree_node(ino)? {
             // The index also has scripts without execute permission. They do not count.
             Some((tree, id, node)) if node.executable => {
                 let binary = self.image.binary_of(tree, id);

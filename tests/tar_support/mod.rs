@@ -151,7 +151,7 @@ pub fn imgfs(bytes: &[u8], cache: &CacheDir) -> (Reading, Vec<String>) {
     (Reading::Read(entries, digest), ambiguous)
 }
 
-fn content(bytes: &[u8], entry: &layer::Entry) -> Vec<u8> {
+fn content(bytes: &[u8], entry: &layer::LayerEntry) -> Vec<u8> {
     let mut content = vec![0; entry.size as usize];
     let pieces = match &entry.data {
         Data::None => vec![],
@@ -165,7 +165,7 @@ fn content(bytes: &[u8], entry: &layer::Entry) -> Vec<u8> {
     content
 }
 
-fn entry(entry: &layer::Entry) -> Entry {
+fn entry(entry: &layer::LayerEntry) -> Entry {
     let (flag, link, device) = match &entry.kind {
         EntryKind::Regular => (b'0', &b""[..], (0, 0)),
         EntryKind::HardLink(target) => (b'1', &**target, (0, 0)),

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use imgfs::findings::{Finding, Id};
 use imgfs::image::{Platform, Reference, Transport};
-use imgfs::layer::Problem;
+use imgfs::layer::LayerProblem;
 use imgfs::open::{self, OpenError, OpenImage, OpenOptions};
 
 use super::args::{CheckArgs, Format};
@@ -140,7 +140,7 @@ fn row(
         eprintln!("imgfs: warning: {}: {platform}: {warning}", image.name);
     }
     // All other problems are reported as findings.
-    let odd = |problem: &&Problem| Id::from_name(problem.kind.id()).is_none();
+    let odd = |problem: &&LayerProblem| Id::from_name(problem.kind.id()).is_none();
     for problem in image.problems.iter().filter(odd) {
         tracing::info!("{}: {platform}: {problem}", image.name);
     }

@@ -163,7 +163,7 @@ fn removed_by(image: &OpenImage, removed: &Removed) -> Value {
         "path": printable(&removed.path),
         "layer": removed.layer,
         "created_by": line.and_then(|layer| layer.created_by.as_deref()),
-        "brought_by": removed.brought_by,
+        "brought_by": removed.added_by,
     })
 }
 

@@ -16,7 +16,7 @@ use crate::inspect::{
     Binary, Contradiction, Endian, FactSource, Format, GoBuild, Kind, Libc, Linkage, Sourced,
     Symbols, Undefined, VersionsNeeded,
 };
-use crate::layer::{Data, Entry, EntryKind, Mtime};
+use crate::layer::{Data, EntryKind, LayerEntry, Mtime};
 use crate::tree::{Merger, NodeId};
 
 /// Strings in glibc's loader for amd64, as on Debian.
@@ -28,7 +28,7 @@ const MUSL: &str = "/lib/ld-musl-x86_64.so.1";
 
 /// A builder for an image.
 struct World {
-    layers: Vec<Vec<Entry>>,
+    layers: Vec<Vec<LayerEntry>>,
     binaries: HashMap<String, Binary>,
     bytes: HashMap<String, Vec<u8>>,
     exports: HashMap<String, Vec<&'static str>>,
@@ -161,7 +161,7 @@ impl World {
     }
 
     fn entry(&mut self, path: &str, kind: EntryKind, mode: u16, format: Option<Format>) {
-        self.layers.last_mut().unwrap().push(Entry {
+        self.layers.last_mut().unwrap().push(LayerEntry {
             path: path.as_bytes().into(),
             kind,
             mode,

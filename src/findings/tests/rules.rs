@@ -1,7 +1,7 @@
 //! Findings about images that do not fit their platform or configuration.
 
 use super::*;
-use crate::layer::{Problem, ProblemKind, Xattr};
+use crate::layer::{LayerProblem, ProblemKind, Xattr};
 
 #[test]
 fn a_program_for_another_machine() {
@@ -331,7 +331,7 @@ fn toolchains_and_caches_of_other_platforms() {
 #[test]
 fn what_the_archive_gets_wrong_and_what_it_hides() {
     let mut world = World::debian();
-    let problem = |kind| Problem {
+    let problem = |kind| LayerProblem {
         layer: 3,
         path: b"a/b".as_slice().into(),
         kind,

@@ -19,7 +19,7 @@ use std::io::{self, Write};
 pub use select::{SelectError, Selection};
 
 use crate::layer::printable;
-use crate::view::{Attr, ImageFs, Stored, ViewError};
+use crate::view::{Attr, ImageFs, StoredFile, ViewError};
 
 /// The maximum length of a path without its NUL (Linux, limits.h, `PATH_MAX`). Longer paths cannot be
 /// unpacked.
@@ -75,7 +75,7 @@ struct Item<'a> {
     /// The path from the root, with a leading slash.
     path: &'a [u8],
     attr: Attr,
-    stored: Stored<'a>,
+    stored: StoredFile<'a>,
     /// Whether this is a directory that the layer does not describe, but only has entries in. If
     /// attributes were written for it, they would count as the layer's own.
     implied: bool,

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
-use crate::layer::{Entry, EntryKind, Marker, marker};
+use crate::layer::{EntryKind, LayerEntry, Marker, marker};
 use crate::tree::clean_into;
 
 /// Longer paths are ignored, as when layers are merged (PATH_MAX, Linux, limits.h).
@@ -100,7 +100,7 @@ impl Names {
 
 impl LayerNames<'_> {
     /// Processes an entry. Returns `None` if it adds nothing, because it is a whiteout or invalid.
-    pub fn bring(&mut self, entry: &Entry) -> Option<Was> {
+    pub fn bring(&mut self, entry: &LayerEntry) -> Option<Was> {
         if entry.path.len() > MAX_PATH {
             return None;
         }
@@ -177,8 +177,8 @@ mod tests {
     use super::*;
     use crate::layer::{Data, Mtime};
 
-    fn entry(path: &str, kind: EntryKind) -> Entry {
-        Entry {
+    fn entry(path: &str, kind: EntryKind) -> LayerEntry {
+        LayerEntry {
             path: path.as_bytes().into(),
             kind,
             mode: 0o644,

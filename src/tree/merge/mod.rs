@@ -9,7 +9,7 @@
 //!
 //! Layers are applied one at a time, and nothing of a layer is kept in memory after that.
 
-mod plnk;
+mod aufs_links;
 mod walk;
 mod whiteouts;
 
@@ -17,14 +17,14 @@ use std::collections::HashSet;
 use std::io;
 
 use super::TreeError;
-use super::grow::{Growing, ROOT};
-use super::hidden::{How, Recorder};
-use super::names::Names;
+use super::builder::{ROOT, TreeBuilder};
+use super::hidden::{HiddenTreeBuilder, RemovalKind};
+use super::name_table::NameTable;
 use super::path::clean_into;
 use crate::cache::{CacheKey, Unpublished, Writer};
-use crate::layer::{Entry, EntryKind, LayerIndex, Problem, ProblemKind};
-use plnk::{Plnk, is_plnk};
-use walk::{MAX_NAME, MAX_PATH, Stop};
+use crate::layer::{EntryKind, LayerEntry, LayerIndex, LayerProblem, ProblemKind};
+use aufs_links::{AufsLinks, is_aufs_link};
+use walk::{MAX_NAME, MAX_PATH, WalkError};
 
 /// The maximum number of entries of all layers together.
 pub(super) const MAX_ENTRIES: u64 = 16 << 20;
@@ -35,8 +35,8 @@ const MAX_WALKED: u64 = 1 << 30;
 
 /// Merges layers, lowest first.
 pub struct Merger {
-    tree: Growing,
-    problems: Vec<Problem>,
+    tree: TreeBuilder,
+    problems: Vec<LayerProblem>,
     /// The memory that the problems use, in bytes.
     problems_size: u64,
     /// The number of the current or next layer.
@@ -49,7 +49,7 @@ pub struct Merger {
     /// replace.
     covered: HashSet<u32>,
     /// Records hidden names, if requested.
-    recorder: Option<Recorder>,
+    hidden: Option<HiddenTreeBuilder>,
     /// Whether a single layer is shown as shipped, without the layers below it.
     alone: bool,
 }
@@ -63,9 +63,9 @@ struct Parents<'a> {
 }
 
 /// What an entry adds at its path.
-enum Brings<'a> {
+enum Addition<'a> {
     /// A new file described by this entry of the layer. Usually that is the added entry itself.
-    File(u32, &'a Entry),
+    File(u32, &'a LayerEntry),
     /// Another name of an existing node.
     Name(u32),
 }
@@ -80,7 +80,7 @@ impl Merger {
     /// Creates a merger that holds an empty root directory.
     pub fn new() -> Self {
         Self {
-            tree: Growing::new(),
+            tree: TreeBuilder::new(),
             problems: Vec::new(),
             problems_size: 0,
             layer: 0,
@@ -88,7 +88,7 @@ impl Merger {
             walked: 0,
             replaced: 0,
             covered: HashSet::new(),
-            recorder: None,
+            hidden: None,
             alone: false,
         }
     }
@@ -97,7 +97,7 @@ impl Merger {
     /// [`Merger::finish_hidden`].
     pub fn recording() -> Self {
         let mut merger = Self::new();
-        merger.recorder = Some(Recorder::new());
+        merger.hidden = Some(HiddenTreeBuilder::new());
         merger
     }
 
@@ -119,7 +119,7 @@ impl Merger {
         let problems = layer
             .problems(self.layer as usize)
             .map_err(TreeError::Layer)?;
-        let entries = layer.entries().collect::<io::Result<Vec<Entry>>>();
+        let entries = layer.entries().collect::<io::Result<Vec<LayerEntry>>>();
         self.apply(problems, &entries.map_err(TreeError::Layer)?)
     }
 
@@ -127,14 +127,18 @@ impl Merger {
     ///
     /// # Errors
     /// Returns `TooMuch`, as [`layer`](Self::layer) does.
-    pub fn apply(&mut self, problems: Vec<Problem>, entries: &[Entry]) -> Result<(), TreeError> {
+    pub fn apply(
+        &mut self,
+        problems: Vec<LayerProblem>,
+        entries: &[LayerEntry],
+    ) -> Result<(), TreeError> {
         self.entries = self.entries.saturating_add(entries.len() as u64);
         for problem in problems {
             self.report(problem);
         }
         self.check()?;
-        if let Some(recorder) = &mut self.recorder {
-            recorder.layer();
+        if let Some(hidden) = &mut self.hidden {
+            hidden.layer();
         }
         let plain = match self.alone {
             true => (0..entries.len() as u32).collect(),
@@ -142,21 +146,21 @@ impl Merger {
         };
         let mut names = Vec::new();
         let mut parents = Parents::default();
-        let mut plnk = Plnk::new(entries);
+        let mut aufs_links = AufsLinks::new(entries);
         for number in plain {
             let Some(entry) = entries.get(number as usize) else {
                 continue;
             };
             clean_into(&entry.path, &mut names);
-            if is_plnk(&names) && !self.alone {
-                plnk.keep(number, entry, &names);
+            if is_aufs_link(&names) && !self.alone {
+                aufs_links.keep(number, entry, &names);
                 continue;
             }
             let too_long = names.iter().any(|n| n.len() > MAX_NAME);
             if too_long || entry.path.len() > MAX_PATH {
                 self.problem(entry, ProblemKind::NameTooLong);
             } else {
-                self.entry(number, entry, &names, &plnk, &mut parents);
+                self.entry(number, entry, &names, &aufs_links, &mut parents);
             }
             self.check()?;
         }
@@ -170,9 +174,9 @@ impl Merger {
     /// # Errors
     /// Returns an error if the file cannot be written.
     pub fn finish(self, writer: Writer, key: &CacheKey) -> Result<Unpublished, TreeError> {
-        let nothing_more = |_: &Names, _: &mut Writer| Ok(());
+        let nothing_more = |_: &NameTable, _: &mut Writer| Ok(());
         let tree = self.tree;
-        let writer = tree.freeze(self.layer, &self.problems, writer, nothing_more)?;
+        let writer = tree.write(self.layer, &self.problems, writer, nothing_more)?;
         Ok(writer.finish(key)?)
     }
 
@@ -182,14 +186,14 @@ impl Merger {
     /// # Errors
     /// Returns an error if the file cannot be written.
     pub fn finish_hidden(self, writer: Writer, key: &CacheKey) -> Result<Unpublished, TreeError> {
-        let recorder = self.recorder.unwrap_or_else(Recorder::new);
-        let writer = recorder.freeze(self.layer, writer)?;
+        let hidden = self.hidden.unwrap_or_else(HiddenTreeBuilder::new);
+        let writer = hidden.write(self.layer, writer)?;
         Ok(writer.finish(key)?)
     }
 
     /// The memory that the merger uses, in bytes.
     fn size(&self) -> u64 {
-        let recorded = self.recorder.as_ref().map_or(0, Recorder::size);
+        let recorded = self.hidden.as_ref().map_or(0, HiddenTreeBuilder::size);
         self.tree
             .size()
             .saturating_add(self.problems_size)
@@ -197,11 +201,11 @@ impl Merger {
     }
 
     /// Records that a name is about to be removed, or to lead elsewhere.
-    fn hide(&mut self, slot: u32, how: How) {
+    fn hide(&mut self, slot: u32, how: RemovalKind) {
         // One byte over the limit makes the next `check` fail.
-        let room = MAX_SIZE.saturating_sub(self.size()).saturating_add(1);
-        if let Some(recorder) = &mut self.recorder {
-            recorder.hide(&self.tree, slot, self.layer, how, room);
+        let max_bytes = MAX_SIZE.saturating_sub(self.size()).saturating_add(1);
+        if let Some(hidden) = &mut self.hidden {
+            hidden.hide(&self.tree, slot, self.layer, how, max_bytes);
         }
     }
 
@@ -212,22 +216,22 @@ impl Merger {
         Ok(())
     }
 
-    fn problem(&mut self, entry: &Entry, kind: ProblemKind) {
-        self.report(Problem {
+    fn problem(&mut self, entry: &LayerEntry, kind: ProblemKind) {
+        self.report(LayerProblem {
             layer: self.layer as usize,
             path: entry.path.clone(),
             kind,
         });
     }
 
-    fn report(&mut self, problem: Problem) {
+    fn report(&mut self, problem: LayerProblem) {
         let more = match &problem.kind {
             ProblemKind::DanglingHardLink(target) => target.len(),
             ProblemKind::MediaType { claimed, found } => claimed.len() + found.len(),
             ProblemKind::Ambiguous(ambiguity) => ambiguity.text_len(),
             _ => 0,
         };
-        self.problems_size += (size_of::<Problem>() + 32 + problem.path.len() + more) as u64;
+        self.problems_size += (size_of::<LayerProblem>() + 32 + problem.path.len() + more) as u64;
         self.problems.push(problem);
     }
 
@@ -236,47 +240,47 @@ impl Merger {
     fn entry<'a>(
         &mut self,
         number: u32,
-        entry: &'a Entry,
+        entry: &'a LayerEntry,
         names: &[&'a [u8]],
-        plnk: &Plnk<'a>,
+        aufs_links: &AufsLinks<'a>,
         parents: &mut Parents<'a>,
     ) {
         let Some((name, dirs)) = names.split_last() else {
             return self.root(number, entry);
         };
         // Resolved before anything is created or replaced, so that a dangling link leaves no trace.
-        let brings = match &entry.kind {
-            EntryKind::HardLink(target) => match self.hard_link(entry, target, plnk) {
-                Some(brings) => brings,
+        let addition = match &entry.kind {
+            EntryKind::HardLink(target) => match self.hard_link(entry, target, aufs_links) {
+                Some(addition) => addition,
                 None if self.alone => {
                     return self.link_elsewhere(number, entry, target, names, parents);
                 }
                 None => return,
             },
-            _ => Brings::File(number, entry),
+            _ => Addition::File(number, entry),
         };
         let dir = match self.parents(dirs, parents) {
             Ok(dir) => dir,
-            Err(Stop::TooLong) => return self.problem(entry, ProblemKind::NameTooLong),
+            Err(WalkError::TooLong) => return self.problem(entry, ProblemKind::NameTooLong),
             Err(_) => return self.problem(entry, ProblemKind::SymlinkLoop),
         };
         let old = self.tree.child(dir, name);
-        let node = match (brings, old) {
-            (Brings::Name(node), Some(old)) if node == old => return,
-            (Brings::Name(node), _) => node,
-            (Brings::File(..), Some(old))
+        let node = match (addition, old) {
+            (Addition::Name(node), Some(old)) if node == old => return,
+            (Addition::Name(node), _) => node,
+            (Addition::File(..), Some(old))
                 if self.tree.is_directory(old) && entry.kind == EntryKind::Directory =>
             {
                 return self.tree.describe(old, entry, self.layer, number);
             }
-            (Brings::File(number, entry), _) => self.tree.make(dir, entry, self.layer, number),
+            (Addition::File(number, entry), _) => self.tree.make(dir, entry, self.layer, number),
         };
         if let Some(old) = old {
             if self.tree.is_of_layer(old, self.layer) {
                 self.problem(entry, ProblemKind::DuplicateEntry);
             }
             self.replaces(old);
-            self.hide_child(dir, name, How::Replaced);
+            self.hide_child(dir, name, RemovalKind::Replaced);
         }
         self.tree.put(dir, name, node, self.layer);
     }
@@ -285,14 +289,14 @@ impl Merger {
     fn link_elsewhere<'a>(
         &mut self,
         number: u32,
-        entry: &Entry,
+        entry: &LayerEntry,
         target: &[u8],
         names: &[&'a [u8]],
         parents: &mut Parents<'a>,
     ) {
         let slash: &[u8] = if target.starts_with(b"/") { b"" } else { b"/" };
         let target = [slash, target].concat();
-        let link = Entry {
+        let link = LayerEntry {
             kind: EntryKind::Symlink(target.into()),
             ..entry.clone()
         };
@@ -316,7 +320,11 @@ impl Merger {
     }
 
     /// The directory that holds an entry. Missing directories are created.
-    fn parents<'a>(&mut self, names: &[&'a [u8]], last: &mut Parents<'a>) -> Result<u32, Stop> {
+    fn parents<'a>(
+        &mut self,
+        names: &[&'a [u8]],
+        last: &mut Parents<'a>,
+    ) -> Result<u32, WalkError> {
         if last.names != names || last.replaced != self.replaced {
             *last = Parents::default();
             last.dir = self.walk(names, true, false)?;
@@ -329,19 +337,19 @@ impl Merger {
     /// Resolves a hard link. Reports a problem if it is dangling.
     fn hard_link<'a>(
         &mut self,
-        entry: &Entry,
+        entry: &LayerEntry,
         target: &[u8],
-        plnk: &Plnk<'a>,
-    ) -> Option<Brings<'a>> {
+        aufs_links: &AufsLinks<'a>,
+    ) -> Option<Addition<'a>> {
         let mut names = Vec::new();
         if clean_into(target, &mut names) {
             self.problem(entry, ProblemKind::EscapingPath);
         }
-        let found = if is_plnk(&names) && !self.alone {
-            let file = plnk.find(&names);
-            file.map(|(number, entry)| Brings::File(number, entry))
+        let found = if is_aufs_link(&names) && !self.alone {
+            let file = aufs_links.find(&names);
+            file.map(|(number, entry)| Addition::File(number, entry))
         } else {
-            self.link_target(&names).map(Brings::Name)
+            self.link_target(&names).map(Addition::Name)
         };
         if found.is_none() {
             self.problem(entry, ProblemKind::DanglingHardLink(target.into()));
@@ -349,7 +357,7 @@ impl Merger {
         found
     }
 
-    fn root(&mut self, number: u32, entry: &Entry) {
+    fn root(&mut self, number: u32, entry: &LayerEntry) {
         match entry.kind {
             EntryKind::Directory => self.tree.describe(ROOT, entry, self.layer, number),
             _ => self.problem(entry, ProblemKind::EscapingPath),

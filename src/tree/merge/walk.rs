@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::super::grow::ROOT;
-use super::super::hidden::How;
+use super::super::builder::ROOT;
+use super::super::hidden::RemovalKind;
 use super::super::path::components;
 use super::Merger;
-use crate::layer::{Problem, ProblemKind};
+use crate::layer::{LayerProblem, ProblemKind};
 
 /// The maximum number of symbolic links on one path while merging. Higher than the kernel's limit, as
 /// in umoci's securejoin, because layers built by an unpacker with that limit must merge.
@@ -20,7 +20,7 @@ pub(super) const MAX_PATH: usize = 4096;
 
 /// Why following a path failed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Stop {
+pub(super) enum WalkError {
     /// The path does not lead to a directory.
     Missing,
     /// Symbolic links form a loop or a chain that is too long.
@@ -40,7 +40,12 @@ impl Merger {
     ///
     /// # Errors
     /// Returns `Missing` only without `make`.
-    pub(super) fn walk(&mut self, names: &[&[u8]], make: bool, removed: bool) -> Result<u32, Stop> {
+    pub(super) fn walk(
+        &mut self,
+        names: &[&[u8]],
+        make: bool,
+        removed: bool,
+    ) -> Result<u32, WalkError> {
         let mut at = ROOT;
         // Names below `at` that do not lead to a directory.
         let mut missing: Vec<Cow<'_, [u8]>> = Vec::new();
@@ -52,7 +57,7 @@ impl Merger {
             steps += 1;
             self.walked += 1;
             if steps > MAX_STEPS {
-                return Err(Stop::Loop);
+                return Err(WalkError::Loop);
             }
             match &*name {
                 b"." => continue,
@@ -62,7 +67,7 @@ impl Merger {
                     }
                     continue;
                 }
-                name if name.len() > MAX_NAME => return Err(Stop::TooLong),
+                name if name.len() > MAX_NAME => return Err(WalkError::TooLong),
                 _ => {}
             }
             let child = if !missing.is_empty() {
@@ -82,7 +87,7 @@ impl Merger {
                 {
                     links += 1;
                     if links > MAX_LINKS || target.len() > MAX_PATH {
-                        return Err(Stop::Loop);
+                        return Err(WalkError::Loop);
                     }
                     if target.starts_with(b"/") {
                         at = ROOT;
@@ -96,7 +101,7 @@ impl Merger {
             missing.push(name);
         }
         if !make && !missing.is_empty() {
-            return Err(Stop::Missing);
+            return Err(WalkError::Missing);
         }
         for name in missing {
             at = self.make_parent(at, &name, names);
@@ -108,13 +113,13 @@ impl Merger {
     /// leads through it.
     fn make_parent(&mut self, dir: u32, name: &[u8], path: &[&[u8]]) -> u32 {
         if let Some(child) = self.tree.child(dir, name) {
-            self.report(Problem {
+            self.report(LayerProblem {
                 layer: self.layer as usize,
                 path: path.join(&b'/').into(),
                 kind: ProblemKind::ParentNotDirectory,
             });
             self.replaces(child);
-            self.hide_child(dir, name, How::Replaced);
+            self.hide_child(dir, name, RemovalKind::Replaced);
         }
         let made = self.tree.implied(dir, self.layer);
         self.tree.put(dir, name, made, self.layer);

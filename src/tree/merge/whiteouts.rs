@@ -8,14 +8,14 @@
 //! does not follow links of lower layers at all. Here the order does not matter, as for all markers.
 
 use super::super::TreeError;
-use super::super::hidden::How;
+use super::super::hidden::RemovalKind;
 use super::super::path::clean_into;
 use super::Merger;
-use crate::layer::{AUFS_LINKS, Entry, EntryKind, Marker, ProblemKind, marker};
+use crate::layer::{AUFS_LINKS, EntryKind, LayerEntry, Marker, ProblemKind, marker};
 
 impl Merger {
     /// Applies the whiteouts of a layer and returns the numbers of its other entries.
-    pub(super) fn whiteouts(&mut self, entries: &[Entry]) -> Result<Vec<u32>, TreeError> {
+    pub(super) fn whiteouts(&mut self, entries: &[LayerEntry]) -> Result<Vec<u32>, TreeError> {
         let mut plain = Vec::with_capacity(entries.len());
         let mut whiteouts = Vec::new();
         let mut names = Vec::new();
@@ -61,7 +61,7 @@ impl Merger {
     /// takes less memory than the entries.
     fn cover_links<'a>(
         &mut self,
-        entries: impl Iterator<Item = &'a Entry>,
+        entries: impl Iterator<Item = &'a LayerEntry>,
     ) -> Result<(), TreeError> {
         let mut names = Vec::new();
         for entry in entries.filter(|entry| entry.kind == EntryKind::Directory) {
@@ -96,13 +96,13 @@ impl Merger {
         let Ok(dir) = self.walk(dirs, false, false) else {
             return;
         };
-        if self.recorder.is_some() {
+        if self.hidden.is_some() {
             match hidden {
-                Some(name) => self.hide_child(dir, name, How::Whiteout),
+                Some(name) => self.hide_child(dir, name, RemovalKind::Whiteout),
                 None => {
                     let slots: Vec<u32> = self.tree.slots(dir).collect();
                     for slot in slots {
-                        self.hide(slot, How::Opaque);
+                        self.hide(slot, RemovalKind::Opaque);
                     }
                 }
             }
@@ -113,7 +113,7 @@ impl Merger {
         }
     }
 
-    pub(super) fn hide_child(&mut self, dir: u32, name: &[u8], how: How) {
+    pub(super) fn hide_child(&mut self, dir: u32, name: &[u8], how: RemovalKind) {
         if let Some(slot) = self.tree.names.find(dir, name)
             && self.tree.names.gone(slot).is_none()
         {

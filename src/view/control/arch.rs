@@ -10,7 +10,7 @@ impl ImageFs {
             return Some(Ino::ArchText(id));
         }
         let (_, dentry) = self.tree().lookup(dir, name)?;
-        self.has_texts(dentry.node)
+        self.has_sidecars_below(dentry.node)
             .then_some(Ino::ArchDirectory(dentry.node))
     }
 
@@ -26,7 +26,7 @@ impl ImageFs {
         }
         // If an executable `X` is next to a directory `X.arch`, the text of `X` gets the name.
         let taken = self.described_by(self.tree(), dentry.parent, dentry.name);
-        let shown = self.has_texts(dentry.node) && taken.is_none();
+        let shown = self.has_sidecars_below(dentry.node) && taken.is_none();
         shown.then(|| DirEntry {
             ino: Ino::ArchDirectory(dentry.node).number(),
             kind: FileType::Directory,

@@ -4,17 +4,17 @@
 use std::borrow::Cow;
 
 use super::super::{ImageFs, ViewError, facts};
-use super::Place;
+use super::ControlFile;
 
 impl ImageFs {
-    pub(super) fn document(&self, place: Place) -> Result<Cow<'_, [u8]>, ViewError> {
+    pub(super) fn document(&self, place: ControlFile) -> Result<Cow<'_, [u8]>, ViewError> {
         let documents = &self.image.documents;
         Ok(match place {
-            Place::Config => Cow::Borrowed(&documents.config),
-            Place::Manifest => Cow::Borrowed(&documents.manifest),
-            Place::Index => documents.index.as_deref().unwrap_or_default().into(),
-            Place::History => self.history_text().into(),
-            Place::Findings => self.findings_text()?.into(),
+            ControlFile::Config => Cow::Borrowed(&documents.config),
+            ControlFile::Manifest => Cow::Borrowed(&documents.manifest),
+            ControlFile::Index => documents.index.as_deref().unwrap_or_default().into(),
+            ControlFile::History => self.history_text().into(),
+            ControlFile::Findings => self.findings_text()?.into(),
             _ => return Err(ViewError::NotFound),
         })
     }

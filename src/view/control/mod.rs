@@ -16,7 +16,7 @@ mod documents;
 mod status;
 mod table;
 
-use super::ino::{Ino, MAX_LAYERS, Which};
+use super::ino::{Ino, MAX_LAYERS, TreeId};
 use super::{Attr, DirEntry, FileType, ImageFs, ViewError};
 use crate::tree::Tree;
 
@@ -28,7 +28,7 @@ pub const CONTROL: &[u8] = b".imgfs";
 
 /// A file or directory in `/.imgfs` that does not mirror a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum ControlFile {
     /// `/.imgfs` itself.
     Top,
     Binaries,
@@ -43,7 +43,7 @@ pub(super) enum Place {
     Manifest,
 }
 
-impl Place {
+impl ControlFile {
     const ALL: [Self; 9] = [
         Self::Top,
         Self::Binaries,
@@ -71,40 +71,41 @@ impl Place {
 }
 
 /// A name in one of the directories of this module.
-type Listed = (Vec<u8>, Ino, FileType);
+type ControlEntry = (Vec<u8>, Ino, FileType);
 
-fn directory(name: &str, ino: Ino) -> Listed {
+fn directory(name: &str, ino: Ino) -> ControlEntry {
     (name.into(), ino, FileType::Directory)
 }
 
-fn file(name: &str, place: Place) -> Listed {
+fn file(name: &str, place: ControlFile) -> ControlEntry {
     (name.into(), place.ino(), FileType::Regular)
 }
 
 impl ImageFs {
-    fn control_names(&self, place: Place) -> Result<Vec<Listed>, ViewError> {
+    fn control_names(&self, place: ControlFile) -> Result<Vec<ControlEntry>, ViewError> {
         Ok(match place {
-            Place::Top => vec![
+            ControlFile::Top => vec![
                 directory("arch", Ino::ArchDirectory(Tree::ROOT)),
-                file("binaries.tsv", Place::Binaries),
-                file("findings.tsv", Place::Findings),
-                directory("hidden", Ino::Node(Which::Hidden, Tree::ROOT)),
-                directory("image", Place::Image.ino()),
-                directory("layers", Place::Layers.ino()),
+                file("binaries.tsv", ControlFile::Binaries),
+                file("findings.tsv", ControlFile::Findings),
+                directory("hidden", Ino::Node(TreeId::Hidden, Tree::ROOT)),
+                directory("image", ControlFile::Image.ino()),
+                directory("layers", ControlFile::Layers.ino()),
                 (b"status".to_vec(), Ino::Status(0), FileType::Regular),
             ],
-            Place::Layers => (0..self.layer_count())
-                .map(|n| directory(&n.to_string(), Ino::Node(Which::Layer(n), Tree::ROOT)))
+            ControlFile::Layers => (0..self.layer_count())
+                .map(|n| directory(&n.to_string(), Ino::Node(TreeId::Layer(n), Tree::ROOT)))
                 .collect(),
-            Place::Image => {
+            ControlFile::Image => {
                 let all = [
-                    file("config.json", Place::Config),
-                    file("history.txt", Place::History),
-                    file("index.json", Place::Index),
-                    file("manifest.json", Place::Manifest),
+                    file("config.json", ControlFile::Config),
+                    file("history.txt", ControlFile::History),
+                    file("index.json", ControlFile::Index),
+                    file("manifest.json", ControlFile::Manifest),
                 ];
                 let has_index = self.image.documents.index.is_some();
-                let there = |listed: &Listed| has_index || listed.1 != Place::Index.ino();
+                let there =
+                    |listed: &ControlEntry| has_index || listed.1 != ControlFile::Index.ino();
                 all.into_iter().filter(there).collect()
             }
             _ => return Err(ViewError::NotDirectory),
@@ -119,10 +120,10 @@ impl ImageFs {
 
     pub(super) fn control_lookup(
         &self,
-        place: Place,
+        place: ControlFile,
         name: &[u8],
     ) -> Result<Option<Ino>, ViewError> {
-        if place == Place::Top && name == b"status" {
+        if place == ControlFile::Top && name == b"status" {
             return Ok(Some(self.new_status()));
         }
         let names = self.control_names(place)?;
@@ -130,7 +131,10 @@ impl ImageFs {
         Ok(found.map(|(_, ino, _)| ino))
     }
 
-    pub(super) fn control_list(&self, place: Place) -> Result<Vec<DirEntry<'static>>, ViewError> {
+    pub(super) fn control_list(
+        &self,
+        place: ControlFile,
+    ) -> Result<Vec<DirEntry<'static>>, ViewError> {
         let names = self.control_names(place)?.into_iter();
         Ok(names
             .map(|(name, ino, kind)| DirEntry {
@@ -142,23 +146,23 @@ impl ImageFs {
     }
 
     /// The parent of a directory.
-    pub(super) fn control_parent(&self, place: Place) -> Ino {
+    pub(super) fn control_parent(&self, place: ControlFile) -> Ino {
         match place {
-            Place::Top => Ino::Node(Which::Merged, Tree::ROOT),
-            _ => Place::Top.ino(),
+            ControlFile::Top => Ino::Node(TreeId::Merged, Tree::ROOT),
+            _ => ControlFile::Top.ino(),
         }
     }
 
-    pub(super) fn control_attr(&self, place: Place) -> Result<Attr, ViewError> {
+    pub(super) fn control_attr(&self, place: ControlFile) -> Result<Attr, ViewError> {
         if place.is_directory() {
             return self.virtual_directory(place.ino(), Tree::ROOT);
         }
         self.text_attr(place.ino(), self.control_size(place)?)
     }
 
-    fn control_size(&self, place: Place) -> Result<u64, ViewError> {
+    fn control_size(&self, place: ControlFile) -> Result<u64, ViewError> {
         match place {
-            Place::Binaries => Ok(self.binaries()?.size()),
+            ControlFile::Binaries => Ok(self.binaries()?.size()),
             _ => Ok(self.document(place)?.len() as u64),
         }
     }
@@ -166,12 +170,12 @@ impl ImageFs {
     /// Reads a file of this module.
     pub(super) fn control_read(
         &self,
-        place: Place,
+        place: ControlFile,
         offset: u64,
         len: usize,
     ) -> Result<Vec<u8>, ViewError> {
         match place {
-            Place::Binaries => self.read_binaries(offset, len),
+            ControlFile::Binaries => self.read_binaries(offset, len),
             _ if place.is_directory() => Err(ViewError::IsDirectory),
             _ => Ok(super::cut(&self.document(place)?, offset, len)),
         }
@@ -184,13 +188,13 @@ mod tests {
 
     #[test]
     fn places_lead_back() {
-        for place in Place::ALL {
+        for place in ControlFile::ALL {
             let Ino::Control(number) = place.ino() else {
                 panic!("{place:?}");
             };
-            assert_eq!(Place::of(number), Some(place));
+            assert_eq!(ControlFile::of(number), Some(place));
         }
-        assert_eq!(Place::of(Place::ALL.len() as u32), None);
-        assert_eq!(Place::Top.ino(), Ino::Control(0));
+        assert_eq!(ControlFile::of(ControlFile::ALL.len() as u32), None);
+        assert_eq!(ControlFile::Top.ino(), Ino::Control(0));
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
 
-use super::super::ino::Which;
+use super::super::ino::TreeId;
 use super::super::keys::KEYS;
 use super::super::{Fact, ImageFs, ViewError};
 use crate::tree::{DentryId, Kind, Tree};
@@ -111,7 +111,7 @@ impl ImageFs {
             let dentry = self.tree().dentry(row).ok_or(ViewError::NotFound)?;
             let path = self.tree().path(row);
             line(
-                &self.facts_at(Which::Merged, dentry.node, &path)?,
+                &self.facts_at(TreeId::Merged, dentry.node, &path)?,
                 &mut text,
             );
         }

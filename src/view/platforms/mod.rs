@@ -3,38 +3,38 @@
 //! `/.imgfs`.
 //!
 //! Each platform has its own [`ImageFs`], which does not know about the others. Its results are passed
-//! on with inode numbers that include the number of the platform ([`number`]).
+//! on with inode numbers that include the number of the platform ([`outer_ino`]).
 
 mod names;
-mod number;
+mod outer_ino;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use names::names;
 
-use super::directory::fits;
+use super::directory::check_name_length;
 use super::xattr;
 use super::{
     Attr, CacheStats, DirEntry, FileBytes, FileType, ImageFs, Requests, Sidecars, SpanSlice, Stats,
     View, ViewError,
 };
 use crate::open::OpenImage;
-use number::{MAX_PLATFORMS, Number};
+use outer_ino::{MAX_PLATFORMS, OuterIno};
 
 /// The inode number of an image's root within the image.
 const ROOT: u64 = 1;
 
 /// The view of several images.
 pub struct Platforms {
-    members: Vec<Member>,
+    members: Vec<PlatformDir>,
     by_name: HashMap<Vec<u8>, usize>,
     root: Attr,
     requests: Arc<Requests>,
 }
 
 /// A platform's directory in the root.
-struct Member {
+struct PlatformDir {
     name: String,
     view: ImageFs,
 }
@@ -44,11 +44,12 @@ impl Platforms {
     /// [`super::platform_names`]. All names must be different.
     pub fn new(images: Vec<(String, Arc<OpenImage>)>, sidecars: Sidecars) -> Self {
         let requests = Arc::new(Requests::default());
-        let member = |(name, image)| Member {
+        let member = |(name, image)| PlatformDir {
             name,
             view: ImageFs::counted(image, sidecars, requests.clone()),
         };
-        let members: Vec<Member> = images.into_iter().take(MAX_PLATFORMS).map(member).collect();
+        let members: Vec<PlatformDir> =
+            images.into_iter().take(MAX_PLATFORMS).map(member).collect();
         let names = members
             .iter()
             .map(|member| member.name.clone().into_bytes());
@@ -69,9 +70,9 @@ impl Platforms {
     /// The image of an inode: its number, its view, and the inode's number within it. Returns `None` for
     /// the root, which belongs to no image.
     fn at(&self, ino: u64) -> Result<Option<(usize, &ImageFs, u64)>, ViewError> {
-        match Number::of(ino).ok_or(ViewError::NotFound)? {
-            Number::Root => Ok(None),
-            Number::In(number, ino) => {
+        match OuterIno::of(ino).ok_or(ViewError::NotFound)? {
+            OuterIno::Root => Ok(None),
+            OuterIno::In(number, ino) => {
                 let member = self.members.get(number).ok_or(ViewError::NotFound)?;
                 Ok(Some((number, &member.view, ino)))
             }
@@ -80,10 +81,10 @@ impl Platforms {
 
     /// Lists the root.
     fn list_root(&self, offset: u64, emit: &mut dyn FnMut(u64, DirEntry<'_>) -> bool) {
-        let own = [".", ".."].map(|name| (Number::Root, name));
+        let own = [".", ".."].map(|name| (OuterIno::Root, name));
         let numbered = self.members.iter().enumerate();
         let members =
-            numbered.map(|(number, member)| (Number::In(number, ROOT), member.name.as_str()));
+            numbered.map(|(number, member)| (OuterIno::In(number, ROOT), member.name.as_str()));
         for (at, (number, name)) in (0..).zip(own.into_iter().chain(members)) {
             let entry = DirEntry {
                 ino: number.number(),
@@ -100,17 +101,17 @@ impl Platforms {
 /// Replaces an image's own inode number by the number in this view.
 fn outside(number: usize, attr: Attr) -> Attr {
     Attr {
-        ino: Number::In(number, attr.ino).number(),
+        ino: OuterIno::In(number, attr.ino).number(),
         ..attr
     }
 }
 
 /// The attributes of the root. It belongs to user 0. Its time is that of the newest platform's root.
-fn root_attr(members: &[Member]) -> Attr {
+fn root_attr(members: &[PlatformDir]) -> Attr {
     let attrs = members.iter().map(|member| member.view.getattr(ROOT));
     let mtimes = attrs.filter_map(|attr| Some(attr.ok()?.mtime));
     Attr {
-        ino: Number::ROOT,
+        ino: OuterIno::ROOT,
         kind: FileType::Directory,
         mode: 0o755,
         // The root's name, its `.`, and the `..` of each directory.
@@ -129,9 +130,9 @@ impl View for Platforms {
         if let Some((number, view, parent)) = self.at(parent)? {
             return Ok(outside(number, view.lookup(parent, name)?));
         }
-        fits(name)?;
+        check_name_length(name)?;
         let number = *self.by_name.get(name).ok_or(ViewError::NotFound)?;
-        self.getattr(Number::In(number, ROOT).number())
+        self.getattr(OuterIno::In(number, ROOT).number())
     }
 
     fn getattr(&self, ino: u64) -> Result<Attr, ViewError> {
@@ -160,8 +161,8 @@ impl View for Platforms {
             // The `..` of an image's root is the image's root itself. Here, it is the root above.
             let above = dir == ROOT && *entry.name == *b"..";
             let ino = match above {
-                true => Number::Root,
-                false => Number::In(number, entry.ino),
+                true => OuterIno::Root,
+                false => OuterIno::In(number, entry.ino),
             };
             let ino = ino.number();
             emit(next, DirEntry { ino, ..entry })
@@ -173,19 +174,14 @@ impl View for Platforms {
         view.read(ino, offset, len)
     }
 
-    fn read_at_hand(
-        &self,
-        ino: u64,
-        offset: u64,
-        len: usize,
-    ) -> Result<Option<FileBytes>, ViewError> {
+    fn try_read(&self, ino: u64, offset: u64, len: usize) -> Result<Option<FileBytes>, ViewError> {
         let (_, view, ino) = self.at(ino)?.ok_or(ViewError::IsDirectory)?;
-        view.read_at_hand(ino, offset, len)
+        view.try_read(ino, offset, len)
     }
 
-    fn around(&self, ino: u64, offset: u64) -> Option<(u64, SpanSlice)> {
+    fn decoded_around(&self, ino: u64, offset: u64) -> Option<(u64, SpanSlice)> {
         let (_, view, ino) = self.at(ino).ok()??;
-        view.around(ino, offset)
+        view.decoded_around(ino, offset)
     }
 
     fn listxattr(&self, ino: u64) -> Result<Vec<u8>, ViewError> {
@@ -210,14 +206,14 @@ impl View for Platforms {
     }
 
     /// Requests for the root never take long.
-    fn may_take_long(&self, ino: u64) -> bool {
+    fn may_block(&self, ino: u64) -> bool {
         let at = self.at(ino).ok().flatten();
-        at.is_some_and(|(_, view, ino)| view.may_take_long(ino))
+        at.is_some_and(|(_, view, ino)| view.may_block(ino))
     }
 
-    fn changes(&self, ino: u64) -> bool {
+    fn is_volatile(&self, ino: u64) -> bool {
         let at = self.at(ino).ok().flatten();
-        at.is_some_and(|(_, view, ino)| view.changes(ino))
+        at.is_some_and(|(_, view, ino)| view.is_volatile(ino))
     }
 
     fn requests(&self) -> &Requests {

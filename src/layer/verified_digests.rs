@@ -29,7 +29,7 @@ type RangeDigests = BTreeMap<RangeKey, String>;
 
 /// The known digests of external files.
 #[derive(Debug)]
-pub struct Seen<'a> {
+pub struct VerifiedDigests<'a> {
     cache: &'a CacheDir,
     files: HashMap<Identity, RangeDigests>,
     /// Files with digests that are not yet in the cache.
@@ -44,7 +44,7 @@ fn range_key(range: &FileRange) -> RangeKey {
     }
 }
 
-impl<'a> Seen<'a> {
+impl<'a> VerifiedDigests<'a> {
     /// Creates the collection of digests that a cache has.
     pub fn new(cache: &'a CacheDir) -> Self {
         Self {
@@ -127,20 +127,20 @@ mod tests {
             len: 10,
         };
         let digest = |n: u8| -> Digest { format!("sha256:{n:064}").parse().unwrap() };
-        let mut seen = Seen::new(&cache);
-        seen.add(&place(0), &digest(1));
-        seen.add(&place(10), &digest(2));
-        seen.save().unwrap();
-        let mut seen = Seen::new(&cache);
-        seen.add(&place(20), &digest(3));
-        seen.save().unwrap();
-        let mut seen = Seen::new(&cache);
+        let mut verified = VerifiedDigests::new(&cache);
+        verified.add(&place(0), &digest(1));
+        verified.add(&place(10), &digest(2));
+        verified.save().unwrap();
+        let mut verified = VerifiedDigests::new(&cache);
+        verified.add(&place(20), &digest(3));
+        verified.save().unwrap();
+        let mut verified = VerifiedDigests::new(&cache);
         for (at, n) in [(0, 1), (10, 2), (20, 3)] {
-            assert_eq!(seen.digest(&place(at)), Some(digest(n)));
+            assert_eq!(verified.digest(&place(at)), Some(digest(n)));
         }
-        assert_eq!(seen.digest(&place(5)), None);
+        assert_eq!(verified.digest(&place(5)), None);
         assert_eq!(
-            seen.digest(&FileRange {
+            verified.digest(&FileRange {
                 depth: 1,
                 ..place(0)
             }),
@@ -160,7 +160,7 @@ mod tests {
             Identity { dev: 2, ..file },
         ] {
             assert_eq!(
-                seen.digest(&FileRange {
+                verified.digest(&FileRange {
                     file: other,
                     ..place(0)
                 }),

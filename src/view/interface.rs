@@ -30,13 +30,8 @@ pub trait View: Send + Sync + 'static {
     fn read(&self, ino: u64, offset: u64, len: usize) -> Result<FileBytes, ViewError>;
     /// # Errors
     /// As for [`View::read`].
-    fn read_at_hand(
-        &self,
-        ino: u64,
-        offset: u64,
-        len: usize,
-    ) -> Result<Option<FileBytes>, ViewError>;
-    fn around(&self, ino: u64, offset: u64) -> Option<(u64, SpanSlice)>;
+    fn try_read(&self, ino: u64, offset: u64, len: usize) -> Result<Option<FileBytes>, ViewError>;
+    fn decoded_around(&self, ino: u64, offset: u64) -> Option<(u64, SpanSlice)>;
     /// # Errors
     /// Returns `NotFound` if there is no such inode.
     fn listxattr(&self, ino: u64) -> Result<Vec<u8>, ViewError>;
@@ -44,8 +39,8 @@ pub trait View: Send + Sync + 'static {
     /// Returns `NoAttribute`, `NoNamespace`, `OnlyNamespace`, or `NotFound`.
     fn getxattr(&self, ino: u64, name: &[u8]) -> Result<Vec<u8>, ViewError>;
     fn statfs(&self) -> Stats;
-    fn may_take_long(&self, ino: u64) -> bool;
-    fn changes(&self, ino: u64) -> bool;
+    fn may_block(&self, ino: u64) -> bool;
+    fn is_volatile(&self, ino: u64) -> bool;
     fn requests(&self) -> &Requests;
     fn cache_stats(&self) -> CacheStats;
 }
@@ -76,17 +71,12 @@ impl View for ImageFs {
         Self::read(self, ino, offset, len)
     }
 
-    fn read_at_hand(
-        &self,
-        ino: u64,
-        offset: u64,
-        len: usize,
-    ) -> Result<Option<FileBytes>, ViewError> {
-        Self::read_at_hand(self, ino, offset, len)
+    fn try_read(&self, ino: u64, offset: u64, len: usize) -> Result<Option<FileBytes>, ViewError> {
+        Self::try_read(self, ino, offset, len)
     }
 
-    fn around(&self, ino: u64, offset: u64) -> Option<(u64, SpanSlice)> {
-        Self::around(self, ino, offset)
+    fn decoded_around(&self, ino: u64, offset: u64) -> Option<(u64, SpanSlice)> {
+        Self::decoded_around(self, ino, offset)
     }
 
     fn listxattr(&self, ino: u64) -> Result<Vec<u8>, ViewError> {
@@ -101,12 +91,12 @@ impl View for ImageFs {
         Self::statfs(self)
     }
 
-    fn may_take_long(&self, ino: u64) -> bool {
-        Self::may_take_long(self, ino)
+    fn may_block(&self, ino: u64) -> bool {
+        Self::may_block(self, ino)
     }
 
-    fn changes(&self, ino: u64) -> bool {
-        Self::changes(self, ino)
+    fn is_volatile(&self, ino: u64) -> bool {
+        Self::is_volatile(self, ino)
     }
 
     fn requests(&self) -> &Requests {

@@ -1,7 +1,7 @@
 //! The facts of files: all facts for an executable, and for every file and directory the layer that it
 //! comes from.
 
-use super::ino::{Ino, Which};
+use super::ino::{Ino, TreeId};
 use super::{Fact, ImageFs, Subject, ViewError, facts, sidecar};
 use crate::tree::{DentryId, Kind, NodeId, Tree};
 
@@ -11,12 +11,12 @@ impl ImageFs {
         name.map_or_else(|| b"/".to_vec(), |name| tree.path(name))
     }
 
-    pub(super) fn sidecar_text(&self, which: Which, id: DentryId) -> Result<Vec<u8>, ViewError> {
+    pub(super) fn sidecar_text(&self, which: TreeId, id: DentryId) -> Result<Vec<u8>, ViewError> {
         let tree = self.tree_of(which)?;
         let found = tree.executable(id).ok_or(ViewError::NotFound)?;
         let node = tree.dentry(found).ok_or(ViewError::NotFound)?.node;
         let mut facts = self.facts_at(which, node, &tree.path(found))?;
-        if which == Which::Hidden {
+        if which == TreeId::Hidden {
             add_hidden(&mut facts, tree, found);
         }
         Ok(sidecar::text(&facts))
@@ -28,7 +28,7 @@ impl ImageFs {
     /// # Errors
     /// Returns `NotFound` if there is no such inode.
     pub fn facts(&self, ino: u64) -> Result<Vec<Fact>, ViewError> {
-        self.sound(|| self.facts_of(ino))
+        self.checked(|| self.facts_of(ino))
     }
 
     pub(super) fn facts_of(&self, ino: u64) -> Result<Vec<Fact>, ViewError> {
@@ -37,7 +37,7 @@ impl ImageFs {
         };
         let tree = self.tree_of(which)?;
         let mut facts = self.facts_at(which, id, &self.path_of(tree, id))?;
-        if which == Which::Hidden
+        if which == TreeId::Hidden
             && let Some(name) = tree.node(id).and_then(|node| node.name)
         {
             add_hidden(&mut facts, tree, name);
@@ -48,12 +48,12 @@ impl ImageFs {
     /// The facts of a node of one of the trees. `path` is its path in that tree.
     pub(super) fn facts_at(
         &self,
-        which: Which,
+        which: TreeId,
         id: NodeId,
         path: &[u8],
     ) -> Result<Vec<Fact>, ViewError> {
         let (mut facts, is_binary) = self.facts_of_bytes(which, id, path)?;
-        if is_binary && which == Which::Merged {
+        if is_binary && which == TreeId::Merged {
             // If the findings are not available, still return the facts of the file itself.
             facts::add_findings(&mut facts, self.image.findings().ok(), id);
         }
@@ -64,7 +64,7 @@ impl ImageFs {
     /// executable.
     pub(super) fn facts_of_bytes(
         &self,
-        which: Which,
+        which: TreeId,
         id: NodeId,
         path: &[u8],
     ) -> Result<(Vec<Fact>, bool), ViewError> {
@@ -80,7 +80,7 @@ impl ImageFs {
             return Ok(none);
         };
         let path = match which {
-            Which::Hidden => below_the_number(path),
+            TreeId::Hidden => below_the_number(path),
             _ => path,
         };
         let binary = match node.executable {

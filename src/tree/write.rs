@@ -6,16 +6,16 @@
 use std::io;
 
 use super::BLOCK;
-use super::grow::{Growing, ROOT};
-use super::names::Names;
+use super::builder::{ROOT, TreeBuilder};
+use super::name_table::NameTable;
 use super::node::{DentryId, Executable, Kind, NodeId};
 use super::record::{
-    DENTRIES, EXECUTABLE, EXTENTS, META, Meta, NAMES, NODES, NONE, Name, PROBLEMS, Record, SPARSE,
-    TARGETS, XATTRS, pair,
+    DENTRIES, DentryRecord, EXECUTABLE, EXTENTS, META, Meta, NAMES, NODES, NONE, NodeRecord,
+    PROBLEMS, SPARSE, TARGETS, XATTRS, pair,
 };
-use super::resolve::{Look, resolve};
+use super::resolve::{TreeAccess, resolve};
 use crate::cache::Writer;
-use crate::layer::Problem;
+use crate::layer::LayerProblem;
 
 /// The number of names that may be followed per entry of the tree to resolve links ahead of time.
 /// Links of real images lead through a handful.
@@ -31,14 +31,14 @@ struct Layout {
     numbers: Vec<u32>,
 }
 
-impl Growing {
+impl TreeBuilder {
     /// Writes the tree. Then calls `more`, which may write sections that refer to the numbered names.
-    pub fn freeze(
+    pub fn write(
         mut self,
         layers: u32,
-        problems: &[Problem],
+        problems: &[LayerProblem],
         mut writer: Writer,
-        more: impl FnOnce(&Names, &mut Writer) -> io::Result<()>,
+        more: impl FnOnce(&NameTable, &mut Writer) -> io::Result<()>,
     ) -> io::Result<Writer> {
         let layout = self.lay_out();
         writer.section(META)?;
@@ -144,7 +144,7 @@ impl Growing {
             let Some(record) = self.nodes.get(node as usize) else {
                 continue;
             };
-            let name = Name {
+            let name = DentryRecord {
                 at,
                 node: number(node),
                 parent: number(self.names.dir(slot)),
@@ -164,7 +164,7 @@ impl Growing {
     }
 
     /// The executable that a name leads to.
-    fn executable(&self, slot: u32, record: &Record, budget: &mut u64) -> Executable {
+    fn executable(&self, slot: u32, record: &NodeRecord, budget: &mut u64) -> Executable {
         let is_executable = |node: u32| {
             let record = self.nodes.get(node as usize);
             record.is_some_and(|r| r.flags & EXECUTABLE != 0)
@@ -247,7 +247,7 @@ fn beginning(name: &[u8]) -> u64 {
 }
 
 /// While the tree is written, a name is a slot, and each directory still knows its parent.
-impl Look for Growing {
+impl TreeAccess for TreeBuilder {
     fn root(&self) -> u32 {
         ROOT
     }

@@ -27,29 +27,29 @@ struct Slot {
 
 const UNLINKED: u32 = u32::MAX - 1;
 
-/// A place of the hash table: the upper half of the name's hash, and its slot.
+/// A bucket of the hash table: the upper half of the name's hash, and its slot.
 #[derive(Clone, Copy)]
-struct Place {
+struct Bucket {
     hash: u32,
     slot: u32,
 }
 
-const FREE: Place = Place {
+const FREE: Bucket = Bucket {
     hash: 0,
     slot: NONE,
 };
 
 /// The names of all directories.
-pub(super) struct Names {
+pub(super) struct NameTable {
     arena: Vec<u8>,
     slots: Vec<Slot>,
-    /// Open addressing. The length is a power of two, and at least a quarter of the places is free.
-    table: Vec<Place>,
+    /// Open addressing. The length is a power of two, and at least a quarter of the buckets is free.
+    table: Vec<Bucket>,
     /// The hash is keyed because names come from untrusted images.
     keys: RandomState,
 }
 
-impl Names {
+impl NameTable {
     pub fn new() -> Self {
         Self {
             arena: Vec::new(),
@@ -102,18 +102,18 @@ impl Names {
         (self.keys.hash_one((dir, name)) >> 32) as u32
     }
 
-    /// The place of a name in the table, or the free place where it belongs.
-    fn place(&self, hash: u32, dir: u32, name: &[u8]) -> (usize, Option<u32>) {
+    /// The bucket of a name in the table, or the free bucket where it belongs.
+    fn bucket(&self, hash: u32, dir: u32, name: &[u8]) -> (usize, Option<u32>) {
         let mask = self.table.len() - 1;
         let mut at = hash as usize & mask;
-        // Ends at a free place, of which there are always some.
-        while let Some(place) = self.table.get(at).filter(|place| place.slot != NONE) {
-            if place.hash == hash
-                && let Some(slot) = self.slots.get(place.slot as usize)
+        // Ends at a free bucket, of which there are always some.
+        while let Some(bucket) = self.table.get(at).filter(|bucket| bucket.slot != NONE) {
+            if bucket.hash == hash
+                && let Some(slot) = self.slots.get(bucket.slot as usize)
                 && slot.dir == dir
                 && self.bytes(slot.name) == name
             {
-                return (at, Some(place.slot));
+                return (at, Some(bucket.slot));
             }
             at = (at + 1) & mask;
         }
@@ -122,14 +122,14 @@ impl Names {
 
     /// The slot of a name, even if the name was removed.
     pub fn find(&self, dir: u32, name: &[u8]) -> Option<u32> {
-        self.place(self.hash(dir, name), dir, name).1
+        self.bucket(self.hash(dir, name), dir, name).1
     }
 
     /// Makes a name lead to a node, on behalf of a layer. `head` is the first slot of the directory's
     /// list. Returns the new first slot. Names over 255 bytes must be refused by the caller.
     pub fn insert(&mut self, dir: u32, name: &[u8], node: u32, head: u32, layer: u32) -> u32 {
         let hash = self.hash(dir, name);
-        let (mut at, found) = self.place(hash, dir, name);
+        let (mut at, found) = self.bucket(hash, dir, name);
         if let Some(number) = found {
             let Some(slot) = self.slots.get_mut(number as usize) else {
                 return head;
@@ -145,7 +145,7 @@ impl Names {
         }
         if (self.slots.len() + 1) * 4 > self.table.len() * 3 {
             self.grow();
-            at = self.place(hash, dir, name).0;
+            at = self.bucket(hash, dir, name).0;
         }
         // Both fit: the merger stops long before either reaches 4 GiB.
         let number = self.slots.len() as u32;
@@ -161,8 +161,8 @@ impl Names {
             gone: 0,
             layer,
         });
-        if let Some(place) = self.table.get_mut(at) {
-            *place = Place { hash, slot: number };
+        if let Some(bucket) = self.table.get_mut(at) {
+            *bucket = Bucket { hash, slot: number };
         }
         number
     }
@@ -170,14 +170,14 @@ impl Names {
     fn grow(&mut self) {
         let len = self.table.len() * 2;
         let old = std::mem::replace(&mut self.table, vec![FREE; len]);
-        for place in old.into_iter().filter(|place| place.slot != NONE) {
-            let mut at = place.hash as usize & (len - 1);
-            while let Some(taken) = self.table.get(at).filter(|place| place.slot != NONE) {
+        for bucket in old.into_iter().filter(|bucket| bucket.slot != NONE) {
+            let mut at = bucket.hash as usize & (len - 1);
+            while let Some(taken) = self.table.get(at).filter(|bucket| bucket.slot != NONE) {
                 let _ = taken;
                 at = (at + 1) & (len - 1);
             }
             if let Some(free) = self.table.get_mut(at) {
-                *free = place;
+                *free = bucket;
             }
         }
     }
@@ -226,7 +226,7 @@ impl Names {
         }
     }
 
-    /// The number that [`Names::set_number`] stored.
+    /// The number that [`NameTable::set_number`] stored.
     pub fn number(&self, slot: u32) -> u32 {
         self.slots.get(slot as usize).map_or(NONE, |s| s.next)
     }
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn names_come_and_go() {
-        let mut names = Names::new();
+        let mut names = NameTable::new();
         let mut head = NONE;
         for i in 0..5000_u32 {
             head = names.insert(7, i.to_string().as_bytes(), i, head, 2);

@@ -4,18 +4,18 @@
 //! Until then, three fields of a directory's record have another meaning: `size` is the first slot of
 //! its list of names, `data` is its parent directory, and `name` is the slot that leads to it.
 
-use super::names::Names;
+use super::name_table::NameTable;
 use super::node::Kind;
-use super::record::{EXECUTABLE, NONE, Record, SPARSE, pair, u32_at};
+use super::record::{EXECUTABLE, NONE, NodeRecord, SPARSE, pair, u32_at};
 use crate::inspect::Format;
-use crate::layer::{Data, Entry, EntryKind, Extent, Mtime, Xattr};
+use crate::layer::{Data, EntryKind, Extent, LayerEntry, Mtime, Xattr};
 
 pub(super) const ROOT: u32 = 0;
 
 /// The nodes and names of a growing tree. A node costs 64 bytes.
-pub(super) struct Growing {
-    pub nodes: Vec<Record>,
-    pub names: Names,
+pub(super) struct TreeBuilder {
+    pub nodes: Vec<NodeRecord>,
+    pub names: NameTable,
     /// Targets of symbolic links, one after the other.
     pub targets: Vec<u8>,
     /// As in the file: each sparse file's pieces, after a record with their count and total length.
@@ -26,19 +26,19 @@ pub(super) struct Growing {
     pub follow_links: bool,
 }
 
-impl Growing {
+impl TreeBuilder {
     /// Creates a tree with an empty root directory.
     pub fn new() -> Self {
-        let mut growing = Self {
+        let mut builder = Self {
             nodes: Vec::new(),
-            names: Names::new(),
+            names: NameTable::new(),
             targets: Vec::new(),
             extents: Vec::new(),
             xattrs: Vec::new(),
             follow_links: true,
         };
-        growing.implied(ROOT, 0);
-        growing
+        builder.implied(ROOT, 0);
+        builder
     }
 
     /// The memory that the tree uses, in bytes.
@@ -50,7 +50,7 @@ impl Growing {
 
     // Nodes.
 
-    fn add(&mut self, record: Record) -> u32 {
+    fn add(&mut self, record: NodeRecord) -> u32 {
         // Fits: the merger stops long before there are 2^32 nodes.
         let id = self.nodes.len() as u32;
         self.nodes.push(record);
@@ -59,7 +59,7 @@ impl Growing {
 
     /// Adds a directory that no entry describes.
     pub fn implied(&mut self, parent: u32, layer: u32) -> u32 {
-        self.add(Record {
+        self.add(NodeRecord {
             layer,
             entry: NONE,
             kind: Kind::Directory,
@@ -77,7 +77,7 @@ impl Growing {
     }
 
     /// Adds a node for an entry that is not a hard link. `parent` is the directory that will hold it.
-    pub fn make(&mut self, parent: u32, entry: &Entry, layer: u32, number: u32) -> u32 {
+    pub fn make(&mut self, parent: u32, entry: &LayerEntry, layer: u32, number: u32) -> u32 {
         let (kind, size, data) = match &entry.kind {
             EntryKind::Directory => (Kind::Directory, NONE.into(), parent.into()),
             EntryKind::Symlink(target) => {
@@ -94,15 +94,15 @@ impl Growing {
         };
         let mut flags = 0;
         // A script without execute permission counts as text.
-        let told = |format| format != Format::Script || entry.mode & 0o111 != 0;
-        if entry.format.is_some_and(told) {
+        let counts = |format| format != Format::Script || entry.mode & 0o111 != 0;
+        if entry.format.is_some_and(counts) {
             flags |= EXECUTABLE;
         }
         if let Data::Sparse(_) = entry.data {
             flags |= SPARSE;
         }
         let xattrs = self.keep_xattrs(&entry.xattrs);
-        self.add(Record {
+        self.add(NodeRecord {
             layer,
             entry: number,
             kind,
@@ -195,7 +195,7 @@ impl Growing {
     }
 
     /// A sparse file's pieces, preceded by the record that counts them.
-    pub fn extents_of(&self, record: &Record) -> &[[u64; 3]] {
+    pub fn extents_of(&self, record: &NodeRecord) -> &[[u64; 3]] {
         let run = self.extents.get(record.data as usize..);
         let run = run.unwrap_or_default();
         let count = run.first().map_or(0, |first| first[0] as usize + 1);
@@ -203,7 +203,7 @@ impl Growing {
     }
 
     /// The encoded extended attributes of a node that has some.
-    pub fn xattrs_of(&self, record: &Record) -> &[u8] {
+    pub fn xattrs_of(&self, record: &NodeRecord) -> &[u8] {
         let bytes = self.xattrs.get(record.xattrs as usize..);
         let bytes = bytes.unwrap_or_default();
         bytes
@@ -213,10 +213,10 @@ impl Growing {
 
     /// Applies an entry for a directory that already exists: replaces its attributes and keeps its
     /// names.
-    pub fn describe(&mut self, node: u32, entry: &Entry, layer: u32, number: u32) {
+    pub fn describe(&mut self, node: u32, entry: &LayerEntry, layer: u32, number: u32) {
         let xattrs = self.keep_xattrs(&entry.xattrs);
         if let Some(node) = self.nodes.get_mut(node as usize) {
-            *node = Record {
+            *node = NodeRecord {
                 layer,
                 entry: number,
                 mode: entry.mode,

@@ -28,15 +28,15 @@ const SMALL: u32 = 32 << 10;
 const PAGE: u64 = 4096;
 
 /// Access to the kernel's page cache.
-pub(super) struct Pages {
+pub(super) struct PageStore {
     notifier: OnceLock<Notifier>,
     /// Whether the kernel does not support stores.
     refused: AtomicBool,
     worker: Workers,
 }
 
-impl Pages {
-    /// Creates it. Stores nothing until it is [connected](Pages::connect).
+impl PageStore {
+    /// Creates it. Stores nothing until it is [connected](PageStore::connect).
     ///
     /// # Errors
     /// Returns an error if the system cannot create the thread.
@@ -66,7 +66,7 @@ impl Pages {
         if offset == 0 || size > SMALL || self.refused.load(Ordering::Relaxed) {
             return;
         }
-        let Some((at, bytes)) = view.around(ino.0, offset) else {
+        let Some((at, bytes)) = view.decoded_around(ino.0, offset) else {
             return;
         };
         let file_size = view.getattr(ino.0).map_or(0, |attr| attr.size);

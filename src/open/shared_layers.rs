@@ -6,14 +6,14 @@
 
 use std::collections::HashMap;
 
-use super::keep::Learned;
+use super::cache_update::LayerResult;
 use super::layers::ReadLayer;
 use crate::blob::Digest;
 use crate::image::LayerBlob;
 
 /// The layers of images that are opened together.
 #[derive(Default)]
-pub(super) struct Shared(HashMap<Digest, Slot>);
+pub(super) struct SharedLayers(HashMap<Digest, Slot>);
 
 /// A layer that at least one image contains.
 #[derive(Default)]
@@ -23,10 +23,10 @@ struct Slot {
     layer: Option<ReadLayer>,
     /// What was learned about the layer for an image that could not be opened, and is still to be
     /// written to the cache.
-    learned: Option<Learned>,
+    learned: Option<LayerResult>,
 }
 
-impl Shared {
+impl SharedLayers {
     /// Registers the layers of an image that will be opened.
     pub(super) fn announce(&mut self, blobs: &[LayerBlob]) {
         for digest in blobs.iter().filter_map(|blob| blob.digest.as_ref()) {
@@ -68,7 +68,7 @@ impl Shared {
 
     /// Takes over what was learned for an image that could not be opened. The next image that
     /// contains the layer writes it to the cache.
-    pub(super) fn leave(&mut self, learned: Vec<Learned>) {
+    pub(super) fn leave(&mut self, learned: Vec<LayerResult>) {
         for learned in learned {
             if let Some(slot) = self.0.get_mut(&learned.digest) {
                 slot.learned = Some(learned);
@@ -77,7 +77,7 @@ impl Shared {
     }
 
     /// Takes what other images have left for these layers.
-    pub(super) fn take(&mut self, blobs: &[LayerBlob]) -> Vec<Learned> {
+    pub(super) fn take(&mut self, blobs: &[LayerBlob]) -> Vec<LayerResult> {
         let digests = blobs.iter().filter_map(|blob| blob.digest.as_ref());
         let slots = digests.filter_map(|digest| self.0.get_mut(digest)?.learned.take());
         slots.collect()

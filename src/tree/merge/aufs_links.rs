@@ -8,23 +8,23 @@
 
 use std::collections::HashMap;
 
-use crate::layer::{AUFS_LINKS, Entry, EntryKind};
+use crate::layer::{AUFS_LINKS, EntryKind, LayerEntry};
 
 /// The files of one layer's `.wh..wh.plnk` seen so far. Uses less memory than the entries.
-pub(super) struct Plnk<'a> {
-    entries: &'a [Entry],
+pub(super) struct AufsLinks<'a> {
+    entries: &'a [LayerEntry],
     /// Entry numbers by the last component of the path, as in moby.
     numbers: HashMap<&'a [u8], u32>,
 }
 
 /// Whether a path, split into its components, is in the directory.
-pub(super) fn is_plnk(names: &[&[u8]]) -> bool {
+pub(super) fn is_aufs_link(names: &[&[u8]]) -> bool {
     names.first() == Some(&AUFS_LINKS)
 }
 
-impl<'a> Plnk<'a> {
+impl<'a> AufsLinks<'a> {
     /// Creates an empty set for a layer with these entries.
-    pub fn new(entries: &'a [Entry]) -> Self {
+    pub fn new(entries: &'a [LayerEntry]) -> Self {
         Self {
             entries,
             numbers: HashMap::new(),
@@ -33,7 +33,7 @@ impl<'a> Plnk<'a> {
 
     /// Adds entry `number`, which is in the directory. Only regular files can be linked to. If two have
     /// the same name, the later one wins.
-    pub fn keep(&mut self, number: u32, entry: &Entry, names: &[&'a [u8]]) {
+    pub fn keep(&mut self, number: u32, entry: &LayerEntry, names: &[&'a [u8]]) {
         if let [_, .., name] = names
             && entry.kind == EntryKind::Regular
         {
@@ -42,7 +42,7 @@ impl<'a> Plnk<'a> {
     }
 
     /// The entry that a hard link to such a path leads to, with its number.
-    pub fn find(&self, names: &[&[u8]]) -> Option<(u32, &'a Entry)> {
+    pub fn find(&self, names: &[&[u8]]) -> Option<(u32, &'a LayerEntry)> {
         let [_, .., name] = names else {
             return None;
         };

@@ -8,7 +8,7 @@ pub(super) const MAX_PLATFORMS: usize = (1 << (u64::BITS - BITS)) - 1;
 
 /// The object that an inode number stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Number {
+pub(super) enum OuterIno {
     /// The root, with a directory for each image. Its number is 1, as FUSE requires, so the images'
     /// numbers start at 1 in the upper bits.
     Root,
@@ -16,7 +16,7 @@ pub(super) enum Number {
     In(usize, u64),
 }
 
-impl Number {
+impl OuterIno {
     pub(super) const ROOT: u64 = 1;
 
     pub(super) fn number(self) -> u64 {
@@ -45,15 +45,15 @@ mod tests {
     proptest! {
         #[test]
         fn numbers_lead_back(image in 0..MAX_PLATFORMS, ino in 0..1_u64 << BITS) {
-            let number = Number::In(image, ino);
-            prop_assert_eq!(Number::of(number.number()), Some(number));
+            let number = OuterIno::In(image, ino);
+            prop_assert_eq!(OuterIno::of(number.number()), Some(number));
         }
 
         /// So no two objects have the same number.
         #[test]
         fn each_number_stands_for_one_thing_or_none(number in any::<u64>(), cut in 0_u32..64) {
             let number = number >> cut;
-            if let Some(stands_for) = Number::of(number) {
+            if let Some(stands_for) = OuterIno::of(number) {
                 prop_assert_eq!(stands_for.number(), number);
             }
         }
@@ -61,11 +61,11 @@ mod tests {
 
     #[test]
     fn the_ends_of_the_range() {
-        assert_eq!(Number::of(1), Some(Number::Root));
-        assert_eq!(Number::of(0), None);
-        assert_eq!(Number::of((1 << BITS) - 1), None);
-        let last = Number::In(MAX_PLATFORMS - 1, (1 << BITS) - 1);
+        assert_eq!(OuterIno::of(1), Some(OuterIno::Root));
+        assert_eq!(OuterIno::of(0), None);
+        assert_eq!(OuterIno::of((1 << BITS) - 1), None);
+        let last = OuterIno::In(MAX_PLATFORMS - 1, (1 << BITS) - 1);
         assert_eq!(last.number(), u64::MAX);
-        assert_eq!(Number::of(u64::MAX), Some(last));
+        assert_eq!(OuterIno::of(u64::MAX), Some(last));
     }
 }

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::background::Background;
 use crate::blob::{Digest, FileRange};
 use crate::cache::{CacheDir, Unpublished};
-use crate::layer::Seen;
+use crate::layer::VerifiedDigests;
 
 /// What was learned about a layer.
-pub(super) struct Learned {
+pub(super) struct LayerResult {
     /// The verified digest of its blob.
     pub digest: Digest,
     /// The file that contains its index, if the index is new.
@@ -20,16 +20,16 @@ pub(super) struct Learned {
 }
 
 /// What is to be written to the cache for an image.
-pub(super) struct Keep {
+pub(super) struct CacheUpdate {
     pub cache: CacheDir,
-    pub layers: Vec<Learned>,
+    pub layers: Vec<LayerResult>,
     pub tree: Option<Unpublished>,
     /// Held while results are written. The cache's record of an outside file is read, extended and
     /// written back, so images that are in the same archive must do this one at a time.
-    pub turn: Arc<Mutex<()>>,
+    pub write_lock: Arc<Mutex<()>>,
 }
 
-impl Keep {
+impl CacheUpdate {
     /// Starts writing in the background. If that fails, the next mount has to do the work again;
     /// this mount is not affected.
     pub(super) fn begin(self, background: &Background) {
@@ -42,8 +42,11 @@ impl Keep {
     }
 
     fn run(self) {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut seen = Seen::new(&self.cache);
+        let _guard = self
+            .write_lock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut verified = VerifiedDigests::new(&self.cache);
         for layer in self.layers {
             if let Some(file) = layer.file
                 && let Err(error) = file.publish()
@@ -52,14 +55,14 @@ impl Keep {
                 continue;
             }
             if let Some(place) = layer.place {
-                seen.add(&place, &layer.digest);
+                verified.add(&place, &layer.digest);
             }
         }
         let rest = || -> io::Result<()> {
             if let Some(tree) = self.tree {
                 tree.publish()?;
             }
-            seen.save()?;
+            verified.save()?;
             self.cache.evict()
         };
         if let Err(error) = rest() {
@@ -94,26 +97,26 @@ mod tests {
             len: 10,
         };
         let digest = |at| -> Digest { format!("sha256:{at:064}").parse().unwrap() };
-        let turn = Arc::default();
+        let write_lock = Arc::default();
         let background = Background::default();
         for at in 0..32 {
-            let learned = Learned {
+            let learned = LayerResult {
                 digest: digest(at),
                 file: None,
                 place: Some(place(at)),
             };
-            let keep = Keep {
+            let update = CacheUpdate {
                 cache: cache.clone(),
                 layers: vec![learned],
                 tree: None,
-                turn: Arc::clone(&turn),
+                write_lock: Arc::clone(&write_lock),
             };
-            keep.begin(&background);
+            update.begin(&background);
         }
         assert!(background.wait(Duration::from_secs(60)));
-        let mut seen = Seen::new(&cache);
+        let mut verified = VerifiedDigests::new(&cache);
         for at in 0..32 {
-            assert_eq!(seen.digest(&place(at)), Some(digest(at)));
+            assert_eq!(verified.digest(&place(at)), Some(digest(at)));
         }
     }
 }
