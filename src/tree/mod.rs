@@ -166,7 +166,7 @@ impl Tree {
 
     /// How a name of a tree of hidden names was removed. Returns `None` if the name itself is not hidden
     /// and only leads to a hidden name.
-    pub fn taken(&self, id: DentryId) -> Option<HiddenEntry> {
+    pub fn hidden_entry(&self, id: DentryId) -> Option<HiddenEntry> {
         let entry = |number| {
             let record = self.hidden.record::<HIDDEN_LEN>(number)?;
             Some(u32_at(record, 0))

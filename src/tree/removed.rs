@@ -149,7 +149,7 @@ impl<'a> Removals<'a> {
             if kind == Some(Kind::Directory) {
                 continue;
             }
-            let Some(removed) = self.hidden.taken(id).map(|taken| self.removal(taken)) else {
+            let Some(removed) = self.hidden.hidden_entry(id).map(|taken| self.removal(taken)) else {
                 continue;
             };
             if self.merged.resolve(Tree::ROOT, &removed.path).is_none() {
@@ -244,7 +244,7 @@ impl<'a> Removals<'a> {
                 let last = depth + 1 == names.len();
                 let link = dentry.kind == Kind::Symlink && depth >= known;
                 if (last || link)
-                    && let Some(taken) = self.hidden.taken(id)
+                    && let Some(taken) = self.hidden.hidden_entry(id)
                     && best.is_none_or(|(best, _)| (best.by, best.layer) < (taken.by, taken.layer))
                 {
                     best = Some((taken, dentry.kind));

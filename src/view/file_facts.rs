@@ -110,7 +110,7 @@ impl ImageFs {
 }
 
 fn add_hidden(facts: &mut Vec<Fact>, tree: &Tree, name: DentryId) {
-    if let Some(taken) = tree.taken(name)
+    if let Some(taken) = tree.hidden_entry(name)
         && !facts.is_empty()
     {
         facts.extend(facts::of_hidden(taken.by, taken.how));
