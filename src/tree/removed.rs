@@ -149,7 +149,11 @@ impl<'a> Removals<'a> {
             if kind == Some(Kind::Directory) {
                 continue;
             }
-            let Some(removed) = self.hidden.hidden_entry(id).map(|taken| self.removal(taken)) else {
+            let Some(removed) = self
+                .hidden
+                .hidden_entry(id)
+                .map(|taken| self.removal(taken))
+            else {
                 continue;
             };
             if self.merged.resolve(Tree::ROOT, &removed.path).is_none() {
