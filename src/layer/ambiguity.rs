@@ -1,5 +1,5 @@
 //! Ambiguities: parts of a tar archive that readers interpret differently, so that the resulting image
-//! depends on the reader. `docs/archives.md` has the table of these differences; `tests/tar_readers.rs`
+//! depends on the reader. `docs/archives.md` has the table of these differences; `tests/oracles/tar_readers.rs`
 //! checks it against Go's `archive/tar`, GNU tar and libarchive.
 
 use std::fmt;
