@@ -1,51 +1,59 @@
 //! `imgfs cache`: shows, checks and clears the cache on disk.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
+use clap::Subcommand;
 use indicatif::{HumanBytes, HumanDuration};
 
 use imgfs::cache::{CacheDir, FileState, ListedFile};
 
-use super::args::{CacheArgs, CacheCommand, CacheDirArg, CacheShowArgs, DEFAULT_LIMIT, KeepArgs};
+use super::options::{CacheDirOption, DEFAULT_CACHE_LIMIT};
 use super::pipe::closed;
+use super::units::Age;
 
-/// The directory of the cache is not given, and there is no default.
-#[derive(Debug, thiserror::Error)]
-#[error("no directory for the cache: neither XDG_CACHE_HOME nor HOME is an absolute path")]
-pub(crate) struct NoPlace;
+#[derive(Debug, clap::Args)]
+pub(crate) struct CacheArgs {
+    #[command(flatten)]
+    pub dir: CacheDirOption,
 
-impl CacheDirArg {
-    /// Returns the cache directory: the option, else the variable, else the default.
-    pub(crate) fn path(&self) -> Result<PathBuf, NoPlace> {
-        let set = || std::env::var_os("IMGFS_CACHE_DIR").filter(|dir| !dir.is_empty());
-        let given = self.cache_dir.clone().or_else(|| set().map(PathBuf::from));
-        given.or_else(CacheDir::default_path).ok_or(NoPlace)
-    }
+    #[command(flatten)]
+    pub show: CacheShowArgs,
+
+    #[command(subcommand)]
+    pub command: Option<CacheCommand>,
 }
 
-impl KeepArgs {
-    /// Opens the cache. If that fails, prints a warning and returns [`CacheDir::none`]: a command works
-    /// without a cache, and the next command has to decode the layers again. A limit of 0 means no
-    /// cache.
-    pub(crate) fn open(&self) -> CacheDir {
-        let limit = self.cache_limit.0;
-        if limit == 0 {
-            return CacheDir::none();
-        }
-        let path = self.dir.path().map_err(io::Error::other);
-        let opened = path.and_then(|path| CacheDir::open(&path));
-        let opened = opened.map(|dir| dir.with_limit(limit));
-        opened.unwrap_or_else(|error| {
-            eprintln!(
-                "imgfs: warning: {error}; nothing is cached, and each mount decodes all layers again \
-                 (use --cache-dir for another directory, or --cache-limit 0 to silence this)"
-            );
-            CacheDir::none()
-        })
-    }
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// List the files, most recently used first (the default).
+    Show(CacheShowArgs),
+    /// Check the checksums of every file and remove damaged files.
+    ///
+    /// The exit code is 1 if a file was damaged.
+    Verify,
+    /// Remove all files.
+    ///
+    /// Mounted images stay readable.
+    Clear(CacheClearArgs),
+}
+
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct CacheShowArgs {
+    /// Print one JSON object per line: kind, name, size in bytes, time of last use, path.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct CacheClearArgs {
+    /// Remove only files that were not used for this long.
+    ///
+    /// A number followed by s, m, h, d or w, such as 30d.
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
+    pub older_than: Option<Age>,
 }
 
 pub(crate) fn run(args: &CacheArgs) -> anyhow::Result<ExitCode> {
@@ -119,7 +127,7 @@ fn write_table(cache: &CacheDir, path: &Path) -> anyhow::Result<()> {
             let (files, total) = (files(listed.len()), HumanBytes(total));
             let path = path.display();
             writeln!(out, "\n{files}, {total}, in {path}")?;
-            let limit = HumanBytes(DEFAULT_LIMIT.0);
+            let limit = HumanBytes(DEFAULT_CACHE_LIMIT.0);
             writeln!(
                 out,
                 "A mount that writes to it keeps at most {limit} (imgfs mount --cache-limit)."

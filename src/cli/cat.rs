@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
+use super::options::SourceOptions;
 use super::paths::{bytes, complain};
 use super::pipe;
-use super::source::SourceArgs;
 use imgfs::image::Reference;
 use imgfs::query::resolve;
 use imgfs::view::{ImageFs, ViewError};
@@ -27,7 +27,7 @@ pub(crate) struct CatArgs {
     pub paths: Vec<OsString>,
 
     #[command(flatten)]
-    pub source: SourceArgs,
+    pub source: SourceOptions,
 }
 
 pub(crate) fn run(args: &CatArgs) -> anyhow::Result<ExitCode> {

@@ -7,11 +7,29 @@ use std::process::ExitCode;
 use imgfs::host::{ARCHES, Check, Host, Status};
 use imgfs::image::Platform;
 
-use super::args::{DEFAULT_LIMIT, DoctorArgs};
 use super::colour::{self, Colour};
+use super::exit::NO_ANSWER;
+use super::options::{CacheDirOption, DEFAULT_CACHE_LIMIT};
 use super::pipe::closed;
 
-/// Exit code if something is lacking; see also [`super::NO_ANSWER`].
+#[derive(Debug, clap::Args)]
+pub(crate) struct DoctorArgs {
+    /// Check only whether programs of this platform run here; may be repeated.
+    ///
+    /// The default is every platform that images are commonly released for.
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    pub platform: Vec<Platform>,
+
+    /// Print one JSON object per line: what, status (ok, note, lacking), found, and mend (the command
+    /// that fixes it).
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub cache: CacheDirOption,
+}
+
+/// Exit code if something is lacking; see also [`NO_ANSWER`].
 const LACKING: u8 = 1;
 
 pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
@@ -23,7 +41,7 @@ pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
             .unwrap_or_default(),
         arches: arches(&args.platform)?,
         cache: args.cache.path().ok(),
-        cache_limit: DEFAULT_LIMIT.0,
+        cache_limit: DEFAULT_CACHE_LIMIT.0,
     };
     let (mut lacking, mut unseen) = (false, false);
     let mut checks = Vec::new();
@@ -46,7 +64,7 @@ pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     };
     written.and_then(|()| out.flush()).or_else(closed)?;
     Ok(match (unseen, lacking) {
-        (true, _) => ExitCode::from(super::NO_ANSWER),
+        (true, _) => ExitCode::from(NO_ANSWER),
         (false, true) => ExitCode::from(LACKING),
         (false, false) => ExitCode::SUCCESS,
     })

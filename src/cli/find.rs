@@ -6,9 +6,9 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
+use super::options::SourceOptions;
 use super::paths::{Spelling, bytes, complain};
 use super::pipe;
-use super::source::SourceArgs;
 use imgfs::image::Reference;
 use imgfs::query::find::{Event, Find};
 use imgfs::query::{self, Entry, Found};
@@ -82,7 +82,7 @@ pub(crate) struct FindArgs {
     pub digests: bool,
 
     #[command(flatten)]
-    pub source: SourceArgs,
+    pub source: SourceOptions,
 }
 
 pub(crate) fn run(args: &FindArgs) -> anyhow::Result<ExitCode> {

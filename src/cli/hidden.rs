@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use super::options::SourceOptions;
 use super::pipe;
-use super::source::SourceArgs;
 use imgfs::image::Reference;
 use imgfs::query;
 use imgfs::view::{FileType, HiddenName, ImageFs, json};
@@ -36,7 +36,7 @@ pub(crate) struct HiddenArgs {
     pub digests: bool,
 
     #[command(flatten)]
-    pub source: SourceArgs,
+    pub source: SourceOptions,
 }
 
 pub(crate) fn run(args: &HiddenArgs) -> anyhow::Result<ExitCode> {

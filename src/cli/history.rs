@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use indicatif::HumanBytes;
 use serde_json::{Value as Json, json};
 
+use super::options::SourceOptions;
 use super::pipe;
-use super::source::SourceArgs;
 use imgfs::image::{HistoryEntry, Reference};
 use imgfs::layer::printable;
 use imgfs::query::history::{LayerRow, Lines, Row, history};
@@ -32,7 +32,7 @@ pub(crate) struct HistoryArgs {
     pub no_trunc: bool,
 
     #[command(flatten)]
-    pub source: SourceArgs,
+    pub source: SourceOptions,
 }
 
 /// Placeholder for an unknown value.

@@ -5,13 +5,24 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use imgfs::inspect;
 use imgfs::view::{Fact, Subject, facts, json, sidecar};
 
-use super::args::InspectArgs;
+#[derive(Debug, clap::Args)]
+pub(crate) struct InspectArgs {
+    /// The executables, libraries, objects or scripts to inspect.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// Print one JSON object per line, with the keys of the sidecar.
+    ///
+    /// Values that are lists are arrays.
+    #[arg(long)]
+    pub json: bool,
+}
 
 pub(crate) fn run(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;

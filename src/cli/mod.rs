@@ -1,5 +1,6 @@
 //! The command line: parses arguments, runs the command and returns its exit code. Each command has its
-//! own module. Logic that another front end would need belongs to the library.
+//! own module, with its arguments. `args` composes them, `options` has the options that several commands
+//! share. Logic that another front end would need belongs to the library.
 
 mod args;
 mod cache;
@@ -9,6 +10,7 @@ mod colour;
 mod daemon;
 mod diff;
 mod doctor;
+mod exit;
 mod explain;
 mod export;
 mod find;
@@ -19,6 +21,7 @@ mod log;
 mod ls;
 mod memory;
 mod mount;
+mod options;
 mod paths;
 mod pipe;
 mod platform;
@@ -37,10 +40,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Args, Command};
-
-/// Exit code of a command that answers a question (0 yes, 1 no) if it cannot find the answer. Invalid
-/// arguments give the same exit code.
-const NO_ANSWER: u8 = 2;
+use exit::NO_ANSWER;
 
 /// Runs the command given on the command line.
 pub(crate) fn main() -> ExitCode {

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use imgfs::image::{Platform, PlatformError};
+use imgfs::transfer::Wanted;
 
 /// One value of `--platform`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,15 @@ impl PlatformChoice {
         match self {
             Self::All => None,
             Self::One(platform) => Some(platform),
+        }
+    }
+
+    /// Returns the platforms to transfer for this option: those of the host without it.
+    pub(crate) fn wanted(option: Option<&Self>) -> Wanted {
+        match option {
+            None => Wanted::Host,
+            Some(Self::All) => Wanted::All,
+            Some(Self::One(platform)) => Wanted::One(platform.clone()),
         }
     }
 }

@@ -7,9 +7,9 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value as Json};
 
+use super::options::SourceOptions;
 use super::paths::{Spelling, bytes, complain};
 use super::pipe;
-use super::source::SourceArgs;
 use imgfs::image::Reference;
 use imgfs::layer::printable;
 use imgfs::query::find::clean;
@@ -38,7 +38,7 @@ pub(crate) struct StatArgs {
     pub digests: bool,
 
     #[command(flatten)]
-    pub source: SourceArgs,
+    pub source: SourceOptions,
 }
 
 pub(crate) fn run(args: &StatArgs) -> anyhow::Result<ExitCode> {

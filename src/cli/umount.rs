@@ -1,9 +1,16 @@
 //! `imgfs umount`: unmounts images, lazily if they are in use.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::args::UmountArgs;
 use imgfs::fuse::{self, Unmounted};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct UmountArgs {
+    /// The mountpoints to unmount.
+    #[arg(required = true)]
+    pub mountpoints: Vec<PathBuf>,
+}
 
 pub(crate) fn run(args: &UmountArgs) -> anyhow::Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;

@@ -8,8 +8,8 @@ use std::str::FromStr;
 use anyhow::Context;
 use serde::Deserialize;
 
+use super::args::{CheckArgs, Format, level};
 use super::ignore::Ignore;
-use crate::cli::args::{CheckArgs, Format};
 use crate::cli::platform::PlatformChoice;
 use imgfs::findings::Level;
 use imgfs::image::Platform;
@@ -63,12 +63,6 @@ impl FromStr for FailOn {
     fn from_str(text: &str) -> Result<Self, String> {
         level(text).map(Self)
     }
-}
-
-/// Returns the level with this name.
-pub(crate) fn level(text: &str) -> Result<Level, String> {
-    let level = Level::from_name(text);
-    level.ok_or_else(|| format!("unknown level {text:?}; choose one of: fail warn info"))
 }
 
 /// The platforms of an image that are checked.
@@ -167,15 +161,17 @@ fn parse(text: &str) -> anyhow::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::args::{Args, Command};
     use clap::Parser;
 
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: CheckArgs,
+    }
+
     fn args(args: &[&str]) -> CheckArgs {
-        let all = [&["imgfs", "check", "image"], args].concat();
-        match Args::parse_from(all).command {
-            Command::Check(args) => args,
-            other => panic!("{other:?}"),
-        }
+        let all = [&["check", "image"], args].concat();
+        Command::parse_from(all).args
     }
 
     const FILE: &str = "expect = [\"linux/amd64\"]\nplatform = [\"linux/amd64\", \"linux/arm64\"]\n\

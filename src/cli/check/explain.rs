@@ -56,7 +56,10 @@ mod tests {
                 .take_while(|c| !"'`".contains(*c))
                 .collect();
             assert!(option.starts_with(id.name()), "{id}: {option}");
-            assert!(option.parse::<super::super::Ignore>().is_ok(), "{option}");
+            assert!(
+                option.parse::<super::super::ignore::Ignore>().is_ok(),
+                "{option}"
+            );
             let summary = summary(id);
             assert!(summary.len() > 20 && summary.ends_with('.'), "{summary}");
             assert!(!summary.contains("**"), "{summary}");

@@ -1,6 +1,7 @@
 //! `imgfs check`: reports what will not run in images, as text or in a format for other programs, and
 //! by its exit code.
 
+mod args;
 mod config;
 mod expect;
 mod explain;
@@ -21,17 +22,18 @@ use imgfs::image::{Platform, Reference, Transport};
 use imgfs::layer::LayerProblem;
 use imgfs::open::{self, OpenError, OpenImage, OpenOptions};
 
-use super::args::{CheckArgs, Format};
+use super::colour;
+use super::exit::NO_ANSWER;
 use super::pipe::closed;
 use super::platform::PlatformChoice;
 use super::progress::Bar;
-use super::{colour, log, source};
+use super::source::{self, CACHE_WRITE_TIMEOUT};
+pub(crate) use args::CheckArgs;
+use args::Format;
 use config::Settings;
-pub(crate) use config::level;
-pub(crate) use ignore::{Ignore, id};
 use report::{Found, Layer, Report, Row};
 
-/// Exit code if there are findings that count; see also [`super::NO_ANSWER`].
+/// Exit code if there are findings that count; see also [`NO_ANSWER`].
 const FOUND: u8 = 1;
 
 pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
@@ -47,7 +49,7 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     for image in &args.images {
         source::refuse_terminal(image, "check -")?;
     }
-    log::init(args.verbose);
+    args.log.init();
     let settings = Settings::new(args)?;
     let host = settings.host.then(host::Here::look).transpose()?;
     let options = OpenOptions {
@@ -63,7 +65,7 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         _ => Some(PlatformChoice::All),
     };
     for image in &args.images {
-        match args.store.locate(image, pulled.as_ref(), &options.cache) {
+        match source::locate(&args.store, image, pulled.as_ref(), &options.cache) {
             Ok(image) => look(&image, &options, &settings, host.as_ref(), &mut report),
             Err(error) => {
                 eprintln!("imgfs: {error}");
@@ -75,7 +77,7 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     }
     write(&report, &settings)?;
     Ok(match (report.unseen(), report.is_clean()) {
-        (true, _) => ExitCode::from(super::NO_ANSWER),
+        (true, _) => ExitCode::from(NO_ANSWER),
         (false, false) => ExitCode::from(FOUND),
         (false, true) => ExitCode::SUCCESS,
     })
@@ -169,6 +171,6 @@ fn row(
         found: list.into_iter().map(|f| Found::new(f, &layers)).collect(),
         ..Row::default()
     };
-    image.wait_until_published(source::KEEPING);
+    image.wait_until_published(CACHE_WRITE_TIMEOUT);
     Ok(row)
 }

@@ -9,8 +9,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::source::SourceArgs;
-use super::{NO_ANSWER, colour, pipe};
+use super::exit::NO_ANSWER;
+use super::options::SourceOptions;
+use super::{colour, pipe};
 use imgfs::image::{Platform, Reference, Transport};
 use imgfs::query::diff::{Diff, Options, config_changes};
 
@@ -46,7 +47,7 @@ pub(crate) struct DiffArgs {
     pub platform_b: Option<Platform>,
 
     #[command(flatten)]
-    pub source: SourceArgs,
+    pub source: SourceOptions,
 }
 
 pub(crate) fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {

@@ -8,9 +8,10 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
+use super::colour;
+use super::exit::NO_ANSWER;
+use super::options::SourceOptions;
 use super::pipe;
-use super::source::SourceArgs;
-use super::{NO_ANSWER, colour};
 use imgfs::image::Reference;
 use imgfs::launch::{Chain, End, Origin};
 use imgfs::open::OpenImage;
@@ -37,7 +38,7 @@ pub(crate) struct ExplainArgs {
     pub json: bool,
 
     #[command(flatten)]
-    pub source: SourceArgs,
+    pub source: SourceOptions,
 }
 
 /// Exit code if the start fails; see also [`NO_ANSWER`].

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 
-use super::source::SourceArgs;
+use super::options::SourceOptions;
 use imgfs::image::Reference;
 use imgfs::layer::printable;
 use imgfs::query::export::{self, ExportError, MAX_PATH, Selection};
@@ -45,7 +45,7 @@ pub(crate) struct ExportArgs {
     pub digests: bool,
 
     #[command(flatten)]
-    pub source: SourceArgs,
+    pub source: SourceOptions,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -8,9 +8,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use super::colour::{self, Colour};
+use super::options::SourceOptions;
 use super::paths::{Spelling, bytes, complain};
 use super::pipe;
-use super::source::SourceArgs;
 use imgfs::image::Reference;
 use imgfs::query::find::clean;
 use imgfs::query::{Walk, children, join, resolve};
@@ -51,7 +51,7 @@ pub(crate) struct LsArgs {
     pub digests: bool,
 
     #[command(flatten)]
-    pub source: SourceArgs,
+    pub source: SourceOptions,
 }
 
 pub(crate) fn run(args: &LsArgs) -> anyhow::Result<ExitCode> {

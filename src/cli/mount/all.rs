@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::report;
-use crate::cli::args::MountArgs;
+use super::args::MountArgs;
+use super::report::report;
 use crate::cli::progress::Bar;
 use imgfs::image::{Platform, Reference};
 use imgfs::open::{self, OpenImage, OpenOptions};

@@ -1,6 +1,8 @@
 //! `imgfs mount`: mounts an image, in the background unless `-f` is given.
 
 mod all;
+mod args;
+mod report;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,18 +10,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use super::args::MountArgs;
 use super::platform::PlatformChoice;
 use super::progress::Bar;
 use super::signals::{self, Ending};
-use super::{daemon, log, source};
+use super::source::{self, CACHE_WRITE_TIMEOUT};
+use super::{daemon, log};
+pub(crate) use args::MountArgs;
 use imgfs::fuse::{self, MountOptions};
 use imgfs::image::{Reference, Transport};
 use imgfs::open::{self, OpenImage, OpenOptions};
 use imgfs::view::{ImageFs, View};
-
-/// The maximum number of problems of an image that are printed. The others are only counted.
-const SHOWN_PROBLEMS: usize = 10;
+use report::report;
 
 /// Time that programs have to finish reading after a signal has caused a lazy unmount.
 const GRACE: Duration = Duration::from_secs(2);
@@ -48,9 +49,12 @@ pub(crate) fn run(args: &MountArgs) -> anyhow::Result<ExitCode> {
         cache_size: usize::try_from(args.cache_size.0).unwrap_or(usize::MAX),
         cache: args.cache.open(),
     };
-    let reference = &args
-        .store
-        .locate(&args.image, args.platform.as_ref(), &options.cache)?;
+    let reference = &source::locate(
+        &args.store,
+        &args.image,
+        args.platform.as_ref(),
+        &options.cache,
+    )?;
     let bar = Bar::new();
     if args.platform == Some(PlatformChoice::All) {
         let (view, images) = all::open(args, reference, &options, &bar)?;
@@ -114,7 +118,7 @@ fn serve(
             wait_until_published(&images, GRACE);
         }
         Ok(Ending::Unmounted) | Err(_) => {
-            wait_until_published(&images, source::KEEPING);
+            wait_until_published(&images, CACHE_WRITE_TIMEOUT);
         }
     }
     tracing::info!("{} is unmounted", path.display());
@@ -149,24 +153,4 @@ fn source_of(image: &Reference) -> String {
         Some(name) => format!("{prefix}{path}:{name}"),
         None => format!("{prefix}{path}"),
     }
-}
-
-/// Prints the warnings and problems of an image to standard error, one per line.
-fn report(image: &OpenImage, name: &str) {
-    for warning in &image.warnings {
-        eprintln!("imgfs: warning: {name}: {warning}");
-    }
-    let more = image.problems.len().saturating_sub(SHOWN_PROBLEMS);
-    for problem in image.problems.iter().take(SHOWN_PROBLEMS) {
-        eprintln!("imgfs: warning: {name}: {problem}");
-    }
-    for problem in image.problems.iter().skip(SHOWN_PROBLEMS) {
-        tracing::info!("{name}: {problem}");
-    }
-    if more > 0 {
-        eprintln!("imgfs: warning: {name}: {more} more; -v shows them all");
-    }
-    let nodes = image.tree.nodes().count();
-    let layers = image.layers.len();
-    tracing::info!("{name}: {layers} layers, {nodes} inodes");
 }

@@ -6,8 +6,7 @@ use std::process::ExitCode;
 use indicatif::HumanBytes;
 use serde_json::json;
 
-use super::StoreArg;
-use crate::cli::args::CacheDirArg;
+use crate::cli::options::{CacheDirOption, StoreOption};
 use crate::cli::pipe::closed;
 use crate::cli::table;
 use imgfs::cache::CacheDir;
@@ -23,10 +22,10 @@ pub(crate) struct DfArgs {
     pub json: bool,
 
     #[command(flatten)]
-    pub store: StoreArg,
+    pub store: StoreOption,
 
     #[command(flatten)]
-    pub cache: CacheDirArg,
+    pub cache: CacheDirOption,
 }
 
 /// A line: what, count, bytes, and reclaimable bytes.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use indicatif::HumanBytes;
 use serde_json::json;
 
-use super::StoreArg;
+use crate::cli::options::StoreOption;
 use crate::cli::pipe::closed;
 use crate::cli::table;
 use imgfs::image::{self, Image, Reference};
@@ -27,7 +27,7 @@ pub(crate) struct ImagesArgs {
     pub quiet: bool,
 
     #[command(flatten)]
-    pub store: StoreArg,
+    pub store: StoreOption,
 }
 
 /// The row of an image.

@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use super::{KeepingArgs, wanted, warm};
+use crate::cli::options::TransferOptions;
 use crate::cli::pipe::closed;
 use crate::cli::platform::PlatformChoice;
 use crate::cli::progress::Bars;
-use crate::cli::{log, source};
+use crate::cli::source::{self, warm};
 use imgfs::image::Reference;
 use imgfs::transfer::{self, LoadOptions, Wanted};
 
@@ -31,16 +31,19 @@ pub(crate) struct LoadArgs {
     pub platform: Option<PlatformChoice>,
 
     #[command(flatten)]
-    pub keeping: KeepingArgs,
+    pub transfer: TransferOptions,
 }
 
 pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<ExitCode> {
     source::refuse_terminal(&args.archive, "load -")?;
-    log::init(args.keeping.verbose);
-    let store = args.keeping.store.open()?;
-    let cache = args.keeping.cache.open();
+    args.transfer.log.init();
+    let store = args.transfer.store.open()?;
+    let cache = args.transfer.cache.open();
     let options = LoadOptions {
-        wanted: args.platform.as_ref().map(|choice| wanted(Some(choice))),
+        wanted: args
+            .platform
+            .as_ref()
+            .map(|choice| PlatformChoice::wanted(Some(choice))),
         name: args.name.clone(),
         cache: cache.clone(),
     };

@@ -5,8 +5,7 @@ use std::process::ExitCode;
 
 use indicatif::HumanBytes;
 
-use super::StoreArg;
-use crate::cli::args::KeepArgs;
+use crate::cli::options::{CacheOptions, StoreOption};
 use crate::cli::pipe::closed;
 use imgfs::store::Pruned;
 use imgfs::transfer;
@@ -22,10 +21,10 @@ pub(crate) struct PruneArgs {
     pub verbose: bool,
 
     #[command(flatten)]
-    pub store: StoreArg,
+    pub store: StoreOption,
 
     #[command(flatten)]
-    pub cache: KeepArgs,
+    pub cache: CacheOptions,
 }
 
 pub(crate) fn run(args: &PruneArgs) -> anyhow::Result<ExitCode> {

@@ -3,15 +3,11 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use super::registry::RegistryArgs;
-use super::{KeepingArgs, wanted, warm};
-use crate::cli::log;
+use crate::cli::options::{RegistryOptions, TransferOptions};
 use crate::cli::pipe::closed;
 use crate::cli::platform::PlatformChoice;
-use crate::cli::progress::Bars;
-use imgfs::cache::CacheDir;
-use imgfs::store::Store;
-use imgfs::transfer::{self, PullOptions, Stored, Wanted};
+use crate::cli::source::fetch;
+use imgfs::transfer::PullOptions;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct PullArgs {
@@ -37,57 +33,26 @@ pub(crate) struct PullArgs {
     pub jobs: u8,
 
     #[command(flatten)]
-    pub registry: RegistryArgs,
+    pub registry: RegistryOptions,
 
     #[command(flatten)]
-    pub keeping: KeepingArgs,
+    pub transfer: TransferOptions,
 }
 
 pub(crate) fn run(args: &PullArgs) -> anyhow::Result<ExitCode> {
-    log::init(args.keeping.verbose);
-    let store = args.keeping.store.open()?;
-    let cache = args.keeping.cache.open();
+    args.transfer.log.init();
+    let store = args.transfer.store.open()?;
+    let cache = args.transfer.cache.open();
     let name = args.image.strip_prefix("docker://").unwrap_or(&args.image);
     let options = PullOptions {
-        wanted: wanted(args.platform.as_ref()),
+        wanted: PlatformChoice::wanted(args.platform.as_ref()),
         attestations: args.attestations,
         threads: args.jobs.into(),
         cache,
     };
-    let stored = bring(&store, name, &options, &args.registry)?;
+    let stored = fetch(&store, name, &options, &args.registry)?;
     let image = &stored.image;
     let mut out = io::stdout().lock();
     writeln!(out, "{} {}", image.shown(), image.digest).or_else(closed)?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Pulls an image that a command needs. Uses the default options except for `wanted` and `cache`.
-pub(super) fn pull(
-    store: &Store,
-    name: &str,
-    wanted: Wanted,
-    registry: &RegistryArgs,
-    cache: &CacheDir,
-) -> anyhow::Result<Stored> {
-    let options = PullOptions {
-        wanted,
-        cache: cache.clone(),
-        ..PullOptions::default()
-    };
-    bring(store, name, &options, registry)
-}
-
-fn bring(
-    store: &Store,
-    name: &str,
-    options: &PullOptions,
-    registry: &RegistryArgs,
-) -> anyhow::Result<Stored> {
-    let client = registry.client()?;
-    let bars = Bars::new();
-    let stored = transfer::pull(&client, name, store, options, &bars);
-    bars.clear();
-    let stored = stored?;
-    warm(store, &stored.image, &options.wanted, &options.cache);
-    Ok(stored)
 }

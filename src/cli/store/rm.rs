@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use super::StoreArg;
+use crate::cli::options::StoreOption;
 use crate::cli::pipe::closed;
 
 #[derive(Debug, clap::Args)]
@@ -13,7 +13,7 @@ pub(crate) struct RmArgs {
     pub images: Vec<String>,
 
     #[command(flatten)]
-    pub store: StoreArg,
+    pub store: StoreOption,
 }
 
 pub(crate) fn run(args: &RmArgs) -> anyhow::Result<ExitCode> {

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 
-use super::KeepingArgs;
-use crate::cli::{log, pipe};
+use crate::cli::options::TransferOptions;
+use crate::cli::pipe;
 use imgfs::image::Platform;
 use imgfs::open::OpenOptions;
 use imgfs::transfer::{self, Format, Saved, TransferError};
@@ -34,7 +34,7 @@ pub(crate) struct SaveArgs {
     pub platform: Option<Platform>,
 
     #[command(flatten)]
-    pub keeping: KeepingArgs,
+    pub transfer: TransferOptions,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -49,17 +49,17 @@ pub(crate) fn run(args: &SaveArgs) -> anyhow::Result<ExitCode> {
     if args.output.is_none() && io::stdout().is_terminal() {
         anyhow::bail!("standard output is a terminal; write to a file with -o FILE, or to a pipe");
     }
-    log::init(args.keeping.verbose);
+    args.transfer.log.init();
     let mut store = None;
     for name in &args.images {
         // Report a missing name before writing anything.
-        store = Some(args.keeping.store.find(name)?.0);
+        store = Some(args.transfer.store.find(name)?.0);
     }
     let Some(store) = store else {
         return Ok(ExitCode::SUCCESS);
     };
     let options = OpenOptions {
-        cache: args.keeping.cache.open(),
+        cache: args.transfer.cache.open(),
         ..OpenOptions::default()
     };
     let saved = Saved {

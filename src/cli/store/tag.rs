@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::StoreArg;
+use crate::cli::options::StoreOption;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct TagArgs {
@@ -15,7 +15,7 @@ pub(crate) struct TagArgs {
     pub name: String,
 
     #[command(flatten)]
-    pub store: StoreArg,
+    pub store: StoreOption,
 }
 
 pub(crate) fn run(args: &TagArgs) -> anyhow::Result<ExitCode> {

@@ -7,10 +7,10 @@ mod text;
 use std::io::Write;
 use std::process::ExitCode;
 
+use super::options::{LogOptions, StoreOption};
 use super::platform::PlatformChoice;
 use super::progress::Bar;
-use super::store::StoreArg;
-use super::{colour, log, pipe, source};
+use super::{colour, pipe, source};
 use imgfs::cache::CacheDir;
 use imgfs::image::verify::{self, Status, Step};
 use imgfs::image::{Platform, Reference};
@@ -28,7 +28,7 @@ pub(crate) struct VerifyArgs {
     pub platform: Option<Platform>,
 
     #[command(flatten)]
-    pub store: StoreArg,
+    pub store: StoreOption,
 
     /// Print only problems.
     #[arg(short, long)]
@@ -38,18 +38,17 @@ pub(crate) struct VerifyArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// Log more to standard error; give it twice to log everything.
-    #[arg(short, long, action = clap::ArgAction::Count)]
-    pub verbose: u8,
+    #[command(flatten)]
+    pub log: LogOptions,
 }
 
 pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     source::refuse_terminal(&args.image, "verify -")?;
-    log::init(args.verbose);
+    args.log.init();
     let choice = args.platform.clone().map(PlatformChoice::One);
     // No cache: an image that is pulled for this command is not indexed.
     let cache = CacheDir::none();
-    let image = args.store.locate(&args.image, choice.as_ref(), &cache)?;
+    let image = source::locate(&args.store, &args.image, choice.as_ref(), &cache)?;
     let bar = Bar::new();
     let report = verify::verify(&image, args.platform.as_ref(), &|step| match step {
         Step::Start(sizes) => bar.start(sizes),
