@@ -13,7 +13,7 @@ use super::attribution;
 use super::finding::Level;
 use crate::launch::image::Image;
 use crate::layer::printable;
-use crate::tree::{Kind, NodeId};
+use crate::tree::{NodeId, NodeKind};
 
 /// The files of `crypto/x509/root_linux.go`, in order.
 const FILES: [&str; 6] = [
@@ -157,7 +157,7 @@ fn directory_has_certificate(image: &Image<'_>, dir: &str) -> io::Result<bool> {
             None => Some(dentry.node),
         };
         let found = node.and_then(|node| Some((node, image.tree.node(node)?)));
-        let Some((node, _)) = found.filter(|(_, found)| found.kind == Kind::Regular) else {
+        let Some((node, _)) = found.filter(|(_, found)| found.kind == NodeKind::Regular) else {
             continue;
         };
         files += 1;

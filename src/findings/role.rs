@@ -160,7 +160,7 @@ impl Roots {
             let Some(dentry) = tree.dentry(id) else {
                 continue;
             };
-            let is_usr = dentry.name == b"usr" && dentry.kind == tree::Kind::Directory;
+            let is_usr = dentry.name == b"usr" && dentry.kind == tree::NodeKind::Directory;
             if !is_usr || dentry.parent == Tree::ROOT {
                 continue;
             }

@@ -11,7 +11,7 @@ use super::certificates::{absent, set};
 use super::finding::Level;
 use crate::launch::image::{File, Image};
 use crate::layer::printable;
-use crate::tree::{Kind, NodeId};
+use crate::tree::{NodeId, NodeKind};
 
 /// The directories of `time/zoneinfo_unix.go`. The last one is searched since Go 1.22.
 const DIRS: [&str; 4] = [
@@ -136,9 +136,12 @@ fn has_zones(image: &Image<'_>, dir: &str) -> io::Result<bool> {
                 continue;
             };
             let found = found.unwrap_or(dentry.node);
-            if node.kind == Kind::Directory && dentry.kind == Kind::Directory && depth < DEPTH {
+            if node.kind == NodeKind::Directory
+                && dentry.kind == NodeKind::Directory
+                && depth < DEPTH
+            {
                 pending.push((found, depth + 1));
-            } else if node.kind == Kind::Regular {
+            } else if node.kind == NodeKind::Regular {
                 reads += 1;
                 if starts_with(image, found, ZONE)? {
                     return Ok(true);

@@ -4,7 +4,7 @@
 use super::errno::Errno;
 use super::image::Image;
 use super::user::Credentials;
-use crate::tree::{DentryId, Kind, Node, NodeId, Tree};
+use crate::tree::{DentryId, Node, NodeId, NodeKind, Tree};
 
 /// The maximum number of symbolic links that one path may go through (Linux, `MAXSYMLINKS` in namei.h).
 const MAX_LINKS: usize = 40;
@@ -57,7 +57,7 @@ pub(crate) fn is_mounted(path: &[u8]) -> bool {
 /// and execute every file with at least one execute bit (capabilities(7), CAP_DAC_OVERRIDE).
 pub(crate) fn may_execute(node: &Node, credentials: &Credentials) -> bool {
     if credentials.is_root() {
-        return node.kind == Kind::Directory || node.mode & 0o111 != 0;
+        return node.kind == NodeKind::Directory || node.mode & 0o111 != 0;
     }
     permits(node, credentials, 0o1)
 }
@@ -167,7 +167,7 @@ impl Walk<'_> {
             let Some(dir) = self.tree.node(self.node) else {
                 return Err(Blocked::Error(Errno::NoEntry, self.path()));
             };
-            if dir.kind != Kind::Directory {
+            if dir.kind != NodeKind::Directory {
                 return Err(Blocked::Error(Errno::NotDirectory, self.path()));
             }
             // A slash at the end only requires a directory.

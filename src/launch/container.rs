@@ -12,7 +12,7 @@ use super::request::Request;
 use super::search::{self, DEFAULT_PATH, Found};
 use super::shell::{Command, Ended, FileTest, Place, World};
 use super::user::Credentials;
-use crate::tree::{Kind, NodeId};
+use crate::tree::{NodeId, NodeKind};
 
 /// Directories whose contents belong to a running container.
 const VOLATILE: [&str; 5] = ["/tmp", "/run", "/var/run", "/var/tmp", "/var/lock"];
@@ -83,8 +83,8 @@ impl World for Container<'_, '_, '_> {
             return match found {
                 Ok(reached) => {
                     let node = image.tree.node(reached.node)?;
-                    let runs =
-                        node.kind == Kind::Regular && access::may_execute(&node, &self.credentials);
+                    let runs = node.kind == NodeKind::Regular
+                        && access::may_execute(&node, &self.credentials);
                     Some(runs.then(|| name.to_owned()))
                 }
                 Err(Blocked::Mounted) => None,
@@ -121,7 +121,7 @@ impl World for Container<'_, '_, '_> {
             };
             let name = super::image::base(path.as_bytes());
             let entry = image.tree.lookup(dir, name);
-            return Some(entry.is_some_and(|(_, entry)| entry.kind == Kind::Symlink));
+            return Some(entry.is_some_and(|(_, entry)| entry.kind == NodeKind::Symlink));
         }
         let id = match self.node(path) {
             Ok(id) => id,
@@ -131,9 +131,9 @@ impl World for Container<'_, '_, '_> {
         let node = image.tree.node(id)?;
         Some(match test {
             FileTest::Exists | FileTest::Link => true,
-            FileTest::Regular => node.kind == Kind::Regular,
-            FileTest::Directory => node.kind == Kind::Directory,
-            FileTest::NotEmpty => node.kind == Kind::Directory || node.size > 0,
+            FileTest::Regular => node.kind == NodeKind::Regular,
+            FileTest::Directory => node.kind == NodeKind::Directory,
+            FileTest::NotEmpty => node.kind == NodeKind::Directory || node.size > 0,
             FileTest::Readable => access::may_read(&node, &self.credentials),
             // A container may be read-only.
             FileTest::Writable if self.credentials.is_root() => return None,
@@ -142,7 +142,7 @@ impl World for Container<'_, '_, '_> {
                 false => false,
             },
             FileTest::Executable => access::may_execute(&node, &self.credentials),
-            FileTest::Special => !matches!(node.kind, Kind::Regular | Kind::Directory),
+            FileTest::Special => !matches!(node.kind, NodeKind::Regular | NodeKind::Directory),
         })
     }
 
@@ -168,7 +168,7 @@ impl World for Container<'_, '_, '_> {
         let image = self.follower.image;
         let id = self.node(path).ok()?;
         let node = image.tree.node(id)?;
-        if node.kind != Kind::Directory || !access::may_read(&node, &self.credentials) {
+        if node.kind != NodeKind::Directory || !access::may_read(&node, &self.credentials) {
             return None;
         }
         const LIMIT: usize = 4096;
@@ -240,9 +240,9 @@ pub(super) fn open_to_read(
         return Ok(None);
     };
     match node.kind {
-        Kind::Regular if access::may_read(&node, credentials) => Ok(Some(reached.node)),
-        Kind::Regular => Err((Errno::Access, reached.path)),
-        Kind::Directory => Err((Errno::IsDirectory, reached.path)),
+        NodeKind::Regular if access::may_read(&node, credentials) => Ok(Some(reached.node)),
+        NodeKind::Regular => Err((Errno::Access, reached.path)),
+        NodeKind::Directory => Err((Errno::IsDirectory, reached.path)),
         _ => Ok(None),
     }
 }

@@ -15,7 +15,7 @@ use super::refusal::{Part, Reason, Refusal};
 use super::shell::Word;
 use super::user::Credentials;
 use crate::inspect::{ExecError, Format};
-use crate::tree::{Kind, NodeId};
+use crate::tree::{NodeId, NodeKind};
 
 /// The maximum number of files in `exec_binprm` (fs/exec.c), including the program. A script may be
 /// interpreted by a script, but the depth is limited.
@@ -152,7 +152,7 @@ impl Kernel<'_, '_> {
             Blocked::Mounted => Refused::Mounted,
             // The runtime creates a missing working directory.
             Blocked::Error(Errno::NoEntry, _) if self.is_working_dir(path) => {
-                let reason = Reason::NotRegular(Kind::Directory);
+                let reason = Reason::NotRegular(NodeKind::Directory);
                 Refused::Error(refusal(Errno::Access, part, path, reason))
             }
             Blocked::Error(errno, at) => {
@@ -167,8 +167,10 @@ impl Kernel<'_, '_> {
             return Err(Refused::Mounted);
         };
         let reason = match node.kind {
-            Kind::Regular if access::may_execute(&node, self.credentials) => return Ok(reached),
-            Kind::Regular => Reason::NotExecutable(node.mode & 0o7777, (node.uid, node.gid)),
+            NodeKind::Regular if access::may_execute(&node, self.credentials) => {
+                return Ok(reached);
+            }
+            NodeKind::Regular => Reason::NotExecutable(node.mode & 0o7777, (node.uid, node.gid)),
             kind => Reason::NotRegular(kind),
         };
         Err(Refused::Error(refusal(Errno::Access, part, path, reason)))

@@ -8,7 +8,7 @@ use super::loader::direct;
 use super::loader::{Failure, FailureKind, LoadRequest, Loaded, Resolver};
 use super::user::Credentials;
 use super::{Declared, Evidence};
-use crate::tree::{Kind, Tree};
+use crate::tree::{NodeKind, Tree};
 
 /// A call of execve(2).
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +49,7 @@ pub fn load(
     let found = found.map(|(_, node)| node);
     let program = found.filter(|&node| {
         let node = tree.node(node);
-        node.is_some_and(|node| node.kind == Kind::Regular)
+        node.is_some_and(|node| node.kind == NodeKind::Regular)
     });
     let program = program.ok_or(io::ErrorKind::NotFound)?;
     let environment = Environment::from_lines(execution.environment.iter().copied());

@@ -6,7 +6,7 @@ use std::io;
 
 use super::{Declared, Evidence};
 use crate::inspect::{Binary, Endian, Format, Kind as BinaryKind};
-use crate::tree::{Kind, NodeId, Tree};
+use crate::tree::{NodeId, NodeKind, Tree};
 
 /// The search path of a container that sets none (the default of Docker and Podman).
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -163,7 +163,7 @@ impl<'a> Image<'a> {
     pub fn regular(&self, path: &[u8]) -> Option<NodeId> {
         let node = self.resolve(path)?;
         let kind = self.tree.node(node)?.kind;
-        (kind == Kind::Regular).then_some(node)
+        (kind == NodeKind::Regular).then_some(node)
     }
 
     /// Reads the first `limit` bytes of a regular file; `None` if there is no such file.

@@ -8,7 +8,7 @@ use super::search::DEFAULT_PATH;
 use super::shell::{Dialect, Word};
 use crate::inspect::Libc;
 use crate::layer::printable;
-use crate::tree::Kind;
+use crate::tree::NodeKind;
 
 /// The caller that executes a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -292,7 +292,7 @@ pub(super) fn refused(
     // Go's lookup distinguishes a directory from a file without permission.
     if caller.is_go()
         && refusal.part == Part::Program
-        && refusal.reason == Reason::NotRegular(Kind::Directory)
+        && refusal.reason == Reason::NotRegular(NodeKind::Directory)
     {
         refusal.errno = Errno::IsDirectory;
     }

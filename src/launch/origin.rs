@@ -14,7 +14,7 @@ use super::search::DEFAULT_PATH;
 use super::shell::{Ended, Place, Word};
 use super::user::Credentials;
 use super::{Declared, Evidence};
-use crate::tree::{Kind, Tree};
+use crate::tree::{NodeKind, Tree};
 
 /// Follows what would be executed from each origin, without executing anything. The facts of the image
 /// are read once.
@@ -145,7 +145,7 @@ fn no_directory(image: &Image<'_>) -> Option<String> {
     let errno = match access::follow(image, &root, b"/", dir.as_bytes()) {
         Ok(reached) => {
             let node = image.tree.node(reached.node)?;
-            (node.kind != Kind::Directory).then_some(Errno::NotDirectory)?
+            (node.kind != NodeKind::Directory).then_some(Errno::NotDirectory)?
         }
         Err(Blocked::Error(Errno::NoEntry, _) | Blocked::Mounted) => return None,
         Err(Blocked::Error(errno, _)) => errno,

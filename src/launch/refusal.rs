@@ -3,7 +3,7 @@
 use super::errno::Errno;
 use crate::inspect::Format;
 use crate::layer::printable;
-use crate::tree::Kind;
+use crate::tree::NodeKind;
 
 /// The role of a file when a program is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,7 +39,7 @@ pub enum Reason {
     /// The file's mode, and its owner's uid and gid, do not permit execution.
     NotExecutable(u16, (u32, u32)),
     /// It is not a regular file, but for example a directory or a device.
-    NotRegular(Kind),
+    NotRegular(NodeKind),
     /// The file has no bytes.
     Empty,
     /// A byte order mark stands before `#!`.
@@ -199,9 +199,9 @@ impl Refusal {
     }
 }
 
-fn kind_name(kind: Kind) -> &'static str {
+fn kind_name(kind: NodeKind) -> &'static str {
     match kind {
-        Kind::Directory => "a directory",
+        NodeKind::Directory => "a directory",
         _ => "not a regular file",
     }
 }

@@ -4,7 +4,7 @@ use super::access::{self, Blocked};
 use super::errno::Errno;
 use super::image::Image;
 use super::user::Credentials;
-use crate::tree::Kind;
+use crate::tree::NodeKind;
 
 /// The search path of a container that sets none (the default of Docker and Podman).
 pub(crate) const DEFAULT_PATH: &str =
@@ -49,7 +49,7 @@ pub(crate) fn in_path(
                 let Some(node) = image.tree.node(reached.node) else {
                     continue;
                 };
-                if node.kind != Kind::Regular {
+                if node.kind != NodeKind::Regular {
                     continue;
                 }
                 if access::may_execute(&node, credentials) {

@@ -7,7 +7,7 @@ use super::follow::Follower;
 use super::request::Request;
 use super::shell::Word;
 use super::user::Credentials;
-use crate::tree::Kind;
+use crate::tree::NodeKind;
 
 impl<'f, 'a: 'f> Follower<'f, 'a> {
     /// Records the paths that a utility changes.
@@ -54,7 +54,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         let cwd = cwd.unwrap_or("/").as_bytes();
         match access::follow(self.image, credentials, cwd, dir.as_bytes()) {
             Ok(reached) => match self.image.tree.node(reached.node) {
-                Some(node) if node.kind != Kind::Directory => Err(Errno::NotDirectory),
+                Some(node) if node.kind != NodeKind::Directory => Err(Errno::NotDirectory),
                 Some(node) if !access::may_execute(&node, credentials) => Err(Errno::Access),
                 _ => Ok(()),
             },

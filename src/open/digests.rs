@@ -10,7 +10,7 @@ use super::{OpenImage, OpenLayer};
 use crate::blob::{Digest, Hasher};
 use crate::cache::{CacheDir, CacheKey};
 use crate::layer::{Digests, HOLES_LIMIT};
-use crate::tree::{Kind, NodeId, Tree};
+use crate::tree::{NodeId, NodeKind, Tree};
 use crate::workers::in_parallel;
 
 /// The number of digest requests per layer that hash a single file. From then on the whole layer is
@@ -47,7 +47,7 @@ impl OpenImage {
     /// # Errors
     /// The same as those of [`OpenImage::read`].
     pub fn digest(&self, tree: &Tree, id: NodeId) -> io::Result<Option<Digest>> {
-        let Some(node) = tree.node(id).filter(|node| node.kind == Kind::Regular) else {
+        let Some(node) = tree.node(id).filter(|node| node.kind == NodeKind::Regular) else {
             return Ok(None);
         };
         let Some(layer) = self.layers.get(node.layer as usize) else {

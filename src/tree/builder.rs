@@ -5,7 +5,7 @@
 //! its list of names, `data` is its parent directory, and `name` is the slot that leads to it.
 
 use super::name_table::NameTable;
-use super::node::Kind;
+use super::node::NodeKind;
 use super::record::{EXECUTABLE, NONE, NodeRecord, SPARSE, pair, u32_at};
 use crate::inspect::Format;
 use crate::layer::{Data, EntryKind, Extent, LayerEntry, Mtime, Xattr};
@@ -62,7 +62,7 @@ impl TreeBuilder {
         self.add(NodeRecord {
             layer,
             entry: NONE,
-            kind: Kind::Directory,
+            kind: NodeKind::Directory,
             flags: 0,
             mode: 0o755,
             uid: 0,
@@ -79,17 +79,19 @@ impl TreeBuilder {
     /// Adds a node for an entry that is not a hard link. `parent` is the directory that will hold it.
     pub fn make(&mut self, parent: u32, entry: &LayerEntry, layer: u32, number: u32) -> u32 {
         let (kind, size, data) = match &entry.kind {
-            EntryKind::Directory => (Kind::Directory, NONE.into(), parent.into()),
+            EntryKind::Directory => (NodeKind::Directory, NONE.into(), parent.into()),
             EntryKind::Symlink(target) => {
                 let at = self.targets.len() as u64;
                 self.targets.extend_from_slice(target);
-                (Kind::Symlink, target.len() as u64, at)
+                (NodeKind::Symlink, target.len() as u64, at)
             }
-            EntryKind::CharDevice(major, minor) => (Kind::CharDevice, pair(*major, *minor), 0),
-            EntryKind::BlockDevice(major, minor) => (Kind::BlockDevice, pair(*major, *minor), 0),
-            EntryKind::Fifo => (Kind::Fifo, 0, 0),
+            EntryKind::CharDevice(major, minor) => (NodeKind::CharDevice, pair(*major, *minor), 0),
+            EntryKind::BlockDevice(major, minor) => {
+                (NodeKind::BlockDevice, pair(*major, *minor), 0)
+            }
+            EntryKind::Fifo => (NodeKind::Fifo, 0, 0),
             EntryKind::Regular | EntryKind::HardLink(_) => {
-                (Kind::Regular, entry.size, self.data(&entry.data))
+                (NodeKind::Regular, entry.size, self.data(&entry.data))
             }
         };
         let mut flags = 0;
@@ -173,16 +175,16 @@ impl TreeBuilder {
             self.xattrs.extend_from_slice(bytes);
         }
         match record.kind {
-            Kind::Directory => {
+            NodeKind::Directory => {
                 record.size = NONE.into();
                 record.data = parent.into();
             }
-            Kind::Symlink => {
+            NodeKind::Symlink => {
                 record.data = self.targets.len() as u64;
                 self.targets
                     .extend_from_slice(other.target(node).unwrap_or_default());
             }
-            Kind::Regular if record.flags & SPARSE != 0 => {
+            NodeKind::Regular if record.flags & SPARSE != 0 => {
                 let pieces = other.extents_of(&record);
                 record.data = self.extents.len() as u64;
                 self.extents.extend_from_slice(pieces);
@@ -231,13 +233,13 @@ impl TreeBuilder {
 
     pub fn is_directory(&self, node: u32) -> bool {
         let node = self.nodes.get(node as usize);
-        node.is_some_and(|n| n.kind == Kind::Directory)
+        node.is_some_and(|n| n.kind == NodeKind::Directory)
     }
 
     /// The target of a symbolic link.
     pub fn target(&self, node: u32) -> Option<&[u8]> {
         let node = self.nodes.get(node as usize)?;
-        if node.kind != Kind::Symlink {
+        if node.kind != NodeKind::Symlink {
             return None;
         }
         // `make` and `adopt` have set both numbers.
@@ -256,7 +258,7 @@ impl TreeBuilder {
     /// The parent of a directory.
     pub fn parent(&self, dir: u32) -> u32 {
         match self.nodes.get(dir as usize) {
-            Some(node) if node.kind == Kind::Directory => node.data as u32,
+            Some(node) if node.kind == NodeKind::Directory => node.data as u32,
             _ => ROOT,
         }
     }
@@ -264,14 +266,14 @@ impl TreeBuilder {
     /// The first slot of a directory's list of names.
     fn head(&self, dir: u32) -> u32 {
         match self.nodes.get(dir as usize) {
-            Some(node) if node.kind == Kind::Directory => node.size as u32,
+            Some(node) if node.kind == NodeKind::Directory => node.size as u32,
             _ => NONE,
         }
     }
 
     fn set_head(&mut self, dir: u32, head: u32) {
         if let Some(node) = self.nodes.get_mut(dir as usize)
-            && node.kind == Kind::Directory
+            && node.kind == NodeKind::Directory
         {
             node.size = head.into();
         }
@@ -308,7 +310,7 @@ impl TreeBuilder {
     /// The slot that leads to a directory, or `None` for the root.
     pub fn name_of(&self, dir: u32) -> Option<u32> {
         let dir = self.nodes.get(dir as usize)?;
-        (dir.kind == Kind::Directory && dir.name != NONE).then_some(dir.name)
+        (dir.kind == NodeKind::Directory && dir.name != NONE).then_some(dir.name)
     }
 
     /// Removes a name if it exists.

@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 pub use hidden::{HiddenEntry, RemovalKind};
 pub use merge::Merger;
-pub use node::{Dentry, DentryId, Executable, Kind, Node, NodeId};
+pub use node::{Dentry, DentryId, Executable, Node, NodeId, NodeKind};
 pub use path::{clean_into, components};
 pub use removed::{RemovalIndex, Removals, Removed};
 
@@ -108,7 +108,7 @@ impl Tree {
         let whole = meta.len() == META_LEN as u64
             && tree.nodes.len() == nodes
             && tree.dentries.len() == dentries
-            && tree.kind(Self::ROOT) == Some(Kind::Directory);
+            && tree.kind(Self::ROOT) == Some(NodeKind::Directory);
         if !whole || tree.is_damaged() {
             let what = "it does not contain a tree";
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));
@@ -208,7 +208,7 @@ impl Tree {
         self.sane(Node::parse(record, id, &self.meta))
     }
 
-    fn kind(&self, id: NodeId) -> Option<Kind> {
+    fn kind(&self, id: NodeId) -> Option<NodeKind> {
         self.node(id).map(|node| node.kind)
     }
 
@@ -315,7 +315,9 @@ impl Tree {
 
     /// The parent of a directory. The root is its own parent.
     pub fn parent(&self, dir: NodeId) -> NodeId {
-        let node = self.node(dir).filter(|node| node.kind == Kind::Directory);
+        let node = self
+            .node(dir)
+            .filter(|node| node.kind == NodeKind::Directory);
         let name = node.and_then(|node| self.dentry(node.name?));
         name.map_or(Self::ROOT, |name| name.parent)
     }
@@ -373,7 +375,7 @@ impl TreeAccess for Tree {
     }
 
     fn is_directory(&self, node: u32) -> bool {
-        self.kind(NodeId(node)) == Some(Kind::Directory)
+        self.kind(NodeId(node)) == Some(NodeKind::Directory)
     }
 
     fn parent(&self, dir: u32) -> u32 {

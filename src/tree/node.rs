@@ -19,7 +19,7 @@ pub struct Node {
     /// The number of its entry in that layer, or `None` for a directory that no entry describes.
     pub entry: Option<u32>,
     /// The kind of node.
-    pub kind: Kind,
+    pub kind: NodeKind,
     /// Whether it is a binary in a known format, or a script with execute permission.
     pub executable: bool,
     /// Permission bits with setuid, setgid and sticky. A directory that no layer describes has
@@ -62,7 +62,7 @@ pub(super) enum NodeData {
 
 /// The kind of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum NodeKind {
     /// A directory.
     Directory,
     /// A regular file.
@@ -85,7 +85,7 @@ pub struct Dentry<'a> {
     /// The node that it leads to.
     pub node: NodeId,
     /// The kind of that node.
-    pub kind: Kind,
+    pub kind: NodeKind,
     /// The directory that holds it.
     pub parent: NodeId,
     /// The executable that it leads to.

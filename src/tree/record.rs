@@ -16,7 +16,7 @@
 //! Here, a record with an invalid number parses as `None`; [`Tree`](super::Tree) then marks the file
 //! damaged.
 
-use super::node::{DentryId, Executable, Kind, Node, NodeData, NodeId};
+use super::node::{DentryId, Executable, Node, NodeData, NodeId, NodeKind};
 use crate::layer::Mtime;
 
 pub(super) const META: u32 = 1;
@@ -119,7 +119,7 @@ pub(super) struct NodeRecord {
     pub entry: u32,
     /// 8: 0 directory, 1 regular file, 2 symbolic link, 3 character device, 4 block device,
     /// 5 named pipe.
-    pub kind: Kind,
+    pub kind: NodeKind,
     /// 9: flags: [`EXECUTABLE`], [`SPARSE`].
     pub flags: u8,
     /// 10: the permission bits.
@@ -154,25 +154,25 @@ pub(super) fn unpair(pair: u64) -> (u32, u32) {
     (pair as u32, (pair >> 32) as u32)
 }
 
-fn kind_number(kind: Kind) -> u8 {
+fn kind_number(kind: NodeKind) -> u8 {
     match kind {
-        Kind::Directory => 0,
-        Kind::Regular => 1,
-        Kind::Symlink => 2,
-        Kind::CharDevice => 3,
-        Kind::BlockDevice => 4,
-        Kind::Fifo => 5,
+        NodeKind::Directory => 0,
+        NodeKind::Regular => 1,
+        NodeKind::Symlink => 2,
+        NodeKind::CharDevice => 3,
+        NodeKind::BlockDevice => 4,
+        NodeKind::Fifo => 5,
     }
 }
 
-fn kind_of(number: u8) -> Option<Kind> {
+fn kind_of(number: u8) -> Option<NodeKind> {
     Some(match number {
-        0 => Kind::Directory,
-        1 => Kind::Regular,
-        2 => Kind::Symlink,
-        3 => Kind::CharDevice,
-        4 => Kind::BlockDevice,
-        5 => Kind::Fifo,
+        0 => NodeKind::Directory,
+        1 => NodeKind::Regular,
+        2 => NodeKind::Symlink,
+        3 => NodeKind::CharDevice,
+        4 => NodeKind::BlockDevice,
+        5 => NodeKind::Fifo,
         _ => return None,
     })
 }
@@ -235,7 +235,7 @@ impl Node {
         }
         let name = (!is_root).then_some(DentryId(r.name));
         let data = match r.kind {
-            Kind::Directory => {
+            NodeKind::Directory => {
                 let (first, count) = unpair(r.size);
                 // The entry of a directory must precede the entries in it. So no path is circular.
                 let after = name.is_none_or(|name| count == 0 || first > name.0);
@@ -248,10 +248,10 @@ impl Node {
                 }
                 NodeData::Entries(first, count)
             }
-            Kind::Regular if r.size > i64::MAX as u64 => return None,
-            Kind::Regular if r.flags & SPARSE != 0 => NodeData::Sparse(r.data),
-            Kind::Regular if r.size > 0 => NodeData::Whole(r.data),
-            Kind::Symlink => NodeData::Target(r.data),
+            NodeKind::Regular if r.size > i64::MAX as u64 => return None,
+            NodeKind::Regular if r.flags & SPARSE != 0 => NodeData::Sparse(r.data),
+            NodeKind::Regular if r.size > 0 => NodeData::Whole(r.data),
+            NodeKind::Symlink => NodeData::Target(r.data),
             _ => NodeData::Nothing,
         };
         Some(Self {
@@ -266,11 +266,11 @@ impl Node {
             mtime: r.mtime,
             name,
             size: match r.kind {
-                Kind::Regular | Kind::Symlink => r.size,
+                NodeKind::Regular | NodeKind::Symlink => r.size,
                 _ => 0,
             },
             device: match r.kind {
-                Kind::CharDevice | Kind::BlockDevice => unpair(r.size),
+                NodeKind::CharDevice | NodeKind::BlockDevice => unpair(r.size),
                 _ => (0, 0),
             },
             data,
@@ -294,7 +294,7 @@ pub(super) struct DentryRecord {
     /// 16: the name's length, at most 255.
     pub len: u8,
     /// 17: the kind of the node, as in the node's record. 18: zeros.
-    pub kind: Kind,
+    pub kind: NodeKind,
 }
 
 impl DentryRecord {
@@ -352,7 +352,7 @@ mod tests {
         let record = NodeRecord {
             layer: 2,
             entry: 0x0102_0304,
-            kind: Kind::BlockDevice,
+            kind: NodeKind::BlockDevice,
             flags: 0,
             mode: 0o4755,
             uid: 1,
@@ -373,7 +373,7 @@ mod tests {
             parent: NodeId(0),
             executable: Executable::At(DentryId(19)),
             len: 255,
-            kind: Kind::Symlink,
+            kind: NodeKind::Symlink,
         };
         assert_eq!(DentryRecord::parse(&name.bytes(), &meta), Some(name));
     }
@@ -389,7 +389,7 @@ mod tests {
         let good = NodeRecord {
             layer: 0,
             entry: 0,
-            kind: Kind::Directory,
+            kind: NodeKind::Directory,
             flags: 0,
             mode: 0o755,
             uid: 0,
@@ -425,7 +425,7 @@ mod tests {
                 ..good
             },
             NodeRecord {
-                kind: Kind::Regular,
+                kind: NodeKind::Regular,
                 size: 1 << 63,
                 ..good
             },

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 
 use super::Tree;
 use super::hidden::{HiddenEntry, RemovalKind};
-use super::node::{DentryId, Kind, NodeId};
+use super::node::{DentryId, NodeId, NodeKind};
 use super::path::components;
 
 /// A path leads through at most this many symbolic links (Linux, namei.h, `MAXSYMLINKS`).
@@ -112,7 +112,7 @@ impl<'a> Removals<'a> {
     pub fn removed(&self, path: &[u8]) -> Option<Removed> {
         let followed = self.follow(path)?;
         let found = followed.node.and_then(|node| self.merged.node(node));
-        if found.is_some_and(|node| node.kind == Kind::Regular) {
+        if found.is_some_and(|node| node.kind == NodeKind::Regular) {
             return None;
         }
         let mut names = self.names_to(followed.dir);
@@ -129,7 +129,7 @@ impl<'a> Removals<'a> {
             let mut names = self.names_to(dir);
             names.push(name.to_vec());
             let (removed, was) = self.hidden_at(&names, 1)?;
-            (was != Kind::Symlink).then_some(removed)
+            (was != NodeKind::Symlink).then_some(removed)
         })
     }
 
@@ -146,7 +146,7 @@ impl<'a> Removals<'a> {
                 break;
             }
             let kind = self.hidden.dentry(id).map(|dentry| dentry.kind);
-            if kind == Some(Kind::Directory) {
+            if kind == Some(NodeKind::Directory) {
                 continue;
             }
             let Some(removed) = self
@@ -208,7 +208,9 @@ impl<'a> Removals<'a> {
                         return None;
                     }
                 }
-                (Some(dentry), None) if dentry.kind == Kind::Directory && !pending.is_empty() => {
+                (Some(dentry), None)
+                    if dentry.kind == NodeKind::Directory && !pending.is_empty() =>
+                {
                     followed.dir = dentry.node;
                 }
                 (found, _) => {
@@ -233,9 +235,9 @@ impl<'a> Removals<'a> {
 
     /// Returns the last removal of a path and the kind of the removed file. `missing` is the number of
     /// trailing names that the merged tree lacks. The removal of a symbolic link among them counts too.
-    fn hidden_at(&self, names: &[Vec<u8>], missing: usize) -> Option<(Removed, Kind)> {
+    fn hidden_at(&self, names: &[Vec<u8>], missing: usize) -> Option<(Removed, NodeKind)> {
         let known = names.len().checked_sub(missing.max(1))?;
-        let mut best: Option<(HiddenEntry, Kind)> = None;
+        let mut best: Option<(HiddenEntry, NodeKind)> = None;
         for root in self.hidden.children(Tree::ROOT) {
             let mut dir = self.hidden.dentry(root)?.node;
             for (depth, name) in names.iter().enumerate() {
@@ -246,7 +248,7 @@ impl<'a> Removals<'a> {
                     break;
                 };
                 let last = depth + 1 == names.len();
-                let link = dentry.kind == Kind::Symlink && depth >= known;
+                let link = dentry.kind == NodeKind::Symlink && depth >= known;
                 if (last || link)
                     && let Some(taken) = self.hidden.hidden_entry(id)
                     && best.is_none_or(|(best, _)| (best.by, best.layer) < (taken.by, taken.layer))

@@ -51,7 +51,7 @@ fn an_empty_image_has_a_root() {
     let root = tree.node(Tree::ROOT).unwrap();
     assert_eq!(
         (root.kind, root.mode, root.nlink),
-        (Kind::Directory, 0o755, 2)
+        (NodeKind::Directory, 0o755, 2)
     );
     assert_eq!(tree.nodes().len(), 1);
     assert!(tree.children(Tree::ROOT).len() == 0 && !tree.is_damaged());

@@ -8,7 +8,7 @@ use std::io;
 use super::BLOCK;
 use super::builder::{ROOT, TreeBuilder};
 use super::name_table::NameTable;
-use super::node::{DentryId, Executable, Kind, NodeId};
+use super::node::{DentryId, Executable, NodeId, NodeKind};
 use super::record::{
     DENTRIES, DentryRecord, EXECUTABLE, EXTENTS, META, Meta, NAMES, NODES, NONE, NodeRecord,
     PROBLEMS, SPARSE, TARGETS, XATTRS, pair,
@@ -105,7 +105,7 @@ impl TreeBuilder {
                 layout.nodes.push(id);
                 node.name = dentry;
             }
-            if node.kind == Kind::Directory {
+            if node.kind == NodeKind::Directory {
                 directories += 1;
             } else {
                 node.nlink += 1;
@@ -123,7 +123,7 @@ impl TreeBuilder {
             .iter()
             .filter_map(|&id| self.nodes.get(id as usize));
         let blocks = records
-            .filter(|r| r.kind == Kind::Regular)
+            .filter(|r| r.kind == NodeKind::Regular)
             .map(|r| r.size.div_ceil(BLOCK.into()));
         Meta {
             nodes: layout.nodes.len() as u32,
@@ -171,9 +171,9 @@ impl TreeBuilder {
         };
         let at = |slot: u32| Executable::At(DentryId(self.names.number(slot)));
         let target = match record.kind {
-            Kind::Symlink if !self.follow_links => return Executable::No,
-            Kind::Symlink => self.target(self.names.node(slot)).unwrap_or_default(),
-            Kind::Regular if record.flags & EXECUTABLE != 0 => return at(slot),
+            NodeKind::Symlink if !self.follow_links => return Executable::No,
+            NodeKind::Symlink => self.target(self.names.node(slot)).unwrap_or_default(),
+            NodeKind::Regular if record.flags & EXECUTABLE != 0 => return at(slot),
             _ => return Executable::No,
         };
         match resolve(self, self.names.dir(slot), target, budget) {
@@ -194,9 +194,9 @@ impl TreeBuilder {
         for record in records() {
             let mut record = *record;
             match record.kind {
-                Kind::Directory => record.data = 0,
-                Kind::Symlink => record.data = advance(&mut targets, record.size),
-                Kind::Regular if record.flags & SPARSE != 0 => {
+                NodeKind::Directory => record.data = 0,
+                NodeKind::Symlink => record.data = advance(&mut targets, record.size),
+                NodeKind::Regular if record.flags & SPARSE != 0 => {
                     let run = self.extents_of(&record);
                     record.data = advance(&mut extents, run.len() as u64);
                 }
@@ -211,7 +211,7 @@ impl TreeBuilder {
             writer.append(&record.bytes())?;
         }
         writer.section(TARGETS)?;
-        for record in records().filter(|r| r.kind == Kind::Symlink) {
+        for record in records().filter(|r| r.kind == NodeKind::Symlink) {
             let from = record.data as usize;
             let target = self.targets.get(from..from + record.size as usize);
             writer.append(target.unwrap_or_default())?;

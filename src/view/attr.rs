@@ -3,7 +3,7 @@
 use super::digest::reads_file_bytes;
 use super::ino::{Ino, TreeId};
 use super::{Attr, FileType, ImageFs, Stats, ViewError, xattr};
-use crate::tree::{DentryId, Kind, NodeId, Tree, Xattr};
+use crate::tree::{DentryId, NodeId, NodeKind, Tree, Xattr};
 
 impl ImageFs {
     /// Returns the attributes of an inode, as for stat(2).
@@ -46,7 +46,7 @@ impl ImageFs {
         let tree = self.tree_of(which)?;
         let node = tree.node(id).ok_or(ViewError::NotFound)?;
         let size = match node.kind {
-            Kind::Directory => u64::from(Stats::BLOCK),
+            NodeKind::Directory => u64::from(Stats::BLOCK),
             _ => node.size,
         };
         let kind = file_type(node.kind);
@@ -148,13 +148,13 @@ fn text(ino: Ino, size: u64, like: Attr) -> Attr {
     }
 }
 
-pub(super) fn file_type(kind: Kind) -> FileType {
+pub(super) fn file_type(kind: NodeKind) -> FileType {
     match kind {
-        Kind::Directory => FileType::Directory,
-        Kind::Regular => FileType::Regular,
-        Kind::Symlink => FileType::Symlink,
-        Kind::CharDevice => FileType::CharDevice,
-        Kind::BlockDevice => FileType::BlockDevice,
-        Kind::Fifo => FileType::Fifo,
+        NodeKind::Directory => FileType::Directory,
+        NodeKind::Regular => FileType::Regular,
+        NodeKind::Symlink => FileType::Symlink,
+        NodeKind::CharDevice => FileType::CharDevice,
+        NodeKind::BlockDevice => FileType::BlockDevice,
+        NodeKind::Fifo => FileType::Fifo,
     }
 }

@@ -7,7 +7,7 @@
 use super::ino::{Ino, TreeId};
 use super::{Fact, FileType, ImageFs, ViewError, facts, xattr};
 use crate::blob::Digest;
-use crate::tree::{Kind, NodeId, Tree};
+use crate::tree::{NodeId, NodeKind, Tree};
 
 impl ImageFs {
     /// Returns the SHA-256 of a regular file's bytes. Returns `None` for other inodes, and if the file's
@@ -73,7 +73,7 @@ impl ImageFs {
     fn content_layer_of(&self, id: NodeId) -> Result<Option<u32>, ViewError> {
         let tree = self.tree();
         let node = tree.node(id).ok_or(ViewError::NotFound)?;
-        if node.kind != Kind::Regular {
+        if node.kind != NodeKind::Regular {
             return Ok(None);
         }
         let path = self.path_of(tree, id);
@@ -86,7 +86,7 @@ impl ImageFs {
             };
             let same_size = hidden
                 .node(before)
-                .is_some_and(|before| before.kind == Kind::Regular && before.size == node.size);
+                .is_some_and(|before| before.kind == NodeKind::Regular && before.size == node.size);
             if !same_size {
                 break;
             }

@@ -4,7 +4,7 @@ use super::attr::file_type;
 use super::control::ControlFile;
 use super::ino::{Ino, TreeId};
 use super::{Attr, DirEntry, FileType, ImageFs, MAX_NAME, Sidecars, ViewError, control, sidecar};
-use crate::tree::{DentryId, Kind, NodeId, Tree};
+use crate::tree::{DentryId, NodeId, NodeKind, Tree};
 
 impl ImageFs {
     /// Looks up a name in a directory.
@@ -34,7 +34,7 @@ impl ImageFs {
     ) -> Result<Option<Ino>, ViewError> {
         let tree = self.tree_of(which)?;
         let node = tree.node(dir).ok_or(ViewError::NotFound)?;
-        if !matches!(node.kind, Kind::Directory) {
+        if !matches!(node.kind, NodeKind::Directory) {
             return Err(ViewError::NotDirectory);
         }
         if is_control(which, dir, name) {
@@ -132,11 +132,13 @@ impl ImageFs {
                 let tree = self.tree_of(which)?;
                 let node = tree.node(id).ok_or(ViewError::NotFound)?;
                 match (node.kind, which) {
-                    (Kind::Directory, TreeId::Hidden) if id == Tree::ROOT => ControlFile::Top.ino(),
-                    (Kind::Directory, TreeId::Layer(_)) if id == Tree::ROOT => {
+                    (NodeKind::Directory, TreeId::Hidden) if id == Tree::ROOT => {
+                        ControlFile::Top.ino()
+                    }
+                    (NodeKind::Directory, TreeId::Layer(_)) if id == Tree::ROOT => {
                         ControlFile::Layers.ino()
                     }
-                    (Kind::Directory, _) => Ino::Node(which, tree.parent(id)),
+                    (NodeKind::Directory, _) => Ino::Node(which, tree.parent(id)),
                     _ => return Err(ViewError::NotDirectory),
                 }
             }

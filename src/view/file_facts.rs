@@ -3,7 +3,7 @@
 
 use super::ino::{Ino, TreeId};
 use super::{Fact, ImageFs, Subject, ViewError, facts, sidecar};
-use crate::tree::{DentryId, Kind, NodeId, Tree};
+use crate::tree::{DentryId, NodeId, NodeKind, Tree};
 
 impl ImageFs {
     pub(super) fn path_of(&self, tree: &Tree, id: NodeId) -> Vec<u8> {
@@ -73,7 +73,7 @@ impl ImageFs {
         let Some(node) = tree.node(id) else {
             return Ok(none);
         };
-        if !matches!(node.kind, Kind::Regular | Kind::Directory) {
+        if !matches!(node.kind, NodeKind::Regular | NodeKind::Directory) {
             return Ok(none);
         }
         let Some(layer) = self.image.layers.get(node.layer as usize) else {

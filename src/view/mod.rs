@@ -41,7 +41,7 @@ use crate::blob::{CacheStats, SpanSlice};
 use crate::findings::Findings;
 use crate::layer::Mtime;
 use crate::open::{FileBytes, OpenImage};
-use crate::tree::{self, DentryId, Kind, NodeId, Tree};
+use crate::tree::{self, DentryId, NodeId, NodeKind, Tree};
 use control::{ControlFile, Statuses, Table};
 use ino::{Ino, TreeId};
 
@@ -311,8 +311,8 @@ impl ImageFs {
     fn regular(&self, ino: u64) -> Result<Option<(&Tree, NodeId)>, ViewError> {
         match self.tree_node(ino)? {
             Some((tree, id, node)) => match node.kind {
-                Kind::Regular => Ok(Some((tree, id))),
-                Kind::Directory => Err(ViewError::IsDirectory),
+                NodeKind::Regular => Ok(Some((tree, id))),
+                NodeKind::Directory => Err(ViewError::IsDirectory),
                 _ => Err(ViewError::WrongType),
             },
             None if matches!(self.ino(ino)?, Ino::ArchDirectory(_)) => Err(ViewError::IsDirectory),

@@ -11,7 +11,7 @@ use crate::failures::{BASES, CASES, TRAPS, Unpacked, archive, base_archive, open
 use imgfs::findings::InterpreterStatus;
 use imgfs::inspect::{Format, Libc, Linkage};
 use imgfs::open::OpenImage;
-use imgfs::tree::{Kind, Tree};
+use imgfs::tree::{NodeKind, Tree};
 
 const GLIBC: &str = "/lib64/ld-linux-x86-64.so.2";
 const MUSL: &str = "/lib/ld-musl-x86_64.so.1";
@@ -36,7 +36,7 @@ fn subjects(image: &OpenImage) -> Vec<Subject> {
     let mut subjects = Vec::new();
     for dentry in tree.dentries() {
         let node = tree.dentry(dentry).unwrap().node;
-        if tree.node(node).unwrap().kind != Kind::Regular {
+        if tree.node(node).unwrap().kind != NodeKind::Regular {
             continue;
         }
         let Some(binary) = image.binary(node).unwrap() else {

@@ -4,7 +4,7 @@
 use super::kind::{Kind as LoaderKind, Loader};
 use crate::inspect::{Endian, Format, Kind as BinaryKind};
 use crate::launch::image::{File, Image};
-use crate::tree::{Kind, NodeId};
+use crate::tree::{NodeId, NodeKind};
 
 /// The reason why a loader refuses a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +76,8 @@ pub(super) fn fit(image: &Image<'_>, node: NodeId, loader: &Loader) -> Fit {
         return Fit::Passed(false);
     };
     match found.kind {
-        Kind::Regular => {}
-        Kind::Directory => return Fit::Broken(Fault::Directory),
+        NodeKind::Regular => {}
+        NodeKind::Directory => return Fit::Broken(Fault::Directory),
         _ => return Fit::Passed(false),
     }
     let machine = &loader.machine;

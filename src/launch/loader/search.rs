@@ -9,7 +9,7 @@ use crate::launch::access::{self, Blocked};
 use crate::launch::errno::Errno;
 use crate::launch::image::{Image, base};
 use crate::launch::user::Credentials;
-use crate::tree::{Kind, NodeId};
+use crate::tree::{NodeId, NodeKind};
 
 /// Index of a directory in [`Dirs`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -167,7 +167,7 @@ impl Dirs {
         };
         let node = image.resolve(&[&path[..], b"/"].concat()).filter(|&node| {
             let found = image.tree.node(node);
-            found.is_some_and(|node| node.kind == Kind::Directory)
+            found.is_some_and(|node| node.kind == NodeKind::Directory)
         });
         let Some(id) = u32::try_from(self.dirs.len()).ok().map(DirId) else {
             return DirId::UNKNOWN;

@@ -12,7 +12,7 @@ use lru::LruCache;
 use super::super::ino::TreeId;
 use super::super::keys::KEYS;
 use super::super::{Fact, ImageFs, ViewError};
-use crate::tree::{DentryId, Kind, Tree};
+use crate::tree::{DentryId, NodeKind, Tree};
 
 /// The number of lines in a block.
 const BLOCK: usize = 64;
@@ -36,7 +36,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn executables(tree: &Tree) -> Vec<DentryId> {
     let is_file = |id: &DentryId| {
         let kind = tree.dentry(*id).map(|dentry| dentry.kind);
-        kind == Some(Kind::Regular) && tree.executable(*id).is_some()
+        kind == Some(NodeKind::Regular) && tree.executable(*id).is_some()
     };
     let mut rows: Vec<(Vec<u8>, DentryId)> = tree
         .dentries()
