@@ -5,11 +5,11 @@ use std::{slice, vec};
 use serde::de::value::StrDeserializer;
 use serde::de::{self, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess};
 
-use super::JsonError;
+use super::error::JsonError;
 use super::keys::Entries;
 use super::path::Path;
-use super::reader::{Place, Reader};
-use super::values::{Elements, Kind, kind};
+use super::reader::{Position, Reader};
+use super::values::{Elements, JsonType, json_type};
 
 /// The elements of a list.
 pub(super) struct List<'a, 'p> {
@@ -17,7 +17,7 @@ pub(super) struct List<'a, 'p> {
     pub(super) earlier: Vec<Elements<'a>>,
     pub(super) last: Elements<'a>,
     pub(super) index: usize,
-    pub(super) place: Place<'p>,
+    pub(super) position: Position<'p>,
 }
 
 impl<'de> SeqAccess<'de> for List<'_, '_> {
@@ -39,11 +39,11 @@ impl<'de> SeqAccess<'de> for List<'_, '_> {
             text.is_some()
         });
         texts.push(last);
-        let path = Path::Element(self.place.path, self.index);
+        let path = Path::Element(self.position.path, self.index);
         self.index += 1;
         let element = seed.deserialize(Reader {
             texts,
-            place: self.place.part(&path),
+            position: self.position.part(&path),
         });
         element.map(Some).map_err(|error| error.at(&path))
     }
@@ -54,7 +54,7 @@ pub(super) struct Map<'a, 'p> {
     pub(super) entries: Entries<'a, 'p>,
     /// The key and the text of the value that is returned next.
     pub(super) value: Option<(String, &'a [u8])>,
-    pub(super) place: Place<'p>,
+    pub(super) position: Position<'p>,
 }
 
 impl<'de> MapAccess<'de> for Map<'_, '_> {
@@ -69,17 +69,17 @@ impl<'de> MapAccess<'de> for Map<'_, '_> {
         };
         let read: StrDeserializer<'_, JsonError> = key.as_ref().into_deserializer();
         let read = seed.deserialize(read);
-        let read = read.map_err(|error| error.at(&Path::Member(self.place.path, &key)))?;
+        let read = read.map_err(|error| error.at(&Path::Member(self.position.path, &key)))?;
         self.value = Some((key.into_owned(), value));
         Ok(Some(read))
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, JsonError> {
         let (key, text) = self.value.take().unwrap_or_default();
-        let path = Path::Member(self.place.path, &key);
+        let path = Path::Member(self.position.path, &key);
         let value = seed.deserialize(Reader {
             texts: vec![text],
-            place: self.place.part(&path),
+            position: self.position.part(&path),
         });
         value.map_err(|error| error.at(&path))
     }
@@ -90,7 +90,7 @@ pub(super) struct Struct<'a, 'p> {
     pub(super) names: slice::Iter<'static, &'static str>,
     pub(super) found: vec::IntoIter<Vec<&'a [u8]>>,
     pub(super) name: &'static str,
-    pub(super) place: Place<'p>,
+    pub(super) position: Position<'p>,
 }
 
 impl<'de> MapAccess<'de> for Struct<'_, '_> {
@@ -110,17 +110,17 @@ impl<'de> MapAccess<'de> for Struct<'_, '_> {
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, JsonError> {
         let texts = self.found.next().unwrap_or_default();
-        let path = Path::Member(self.place.path, self.name);
-        let absent = texts.iter().all(|text| kind(text) == Kind::Null);
+        let path = Path::Member(self.position.path, self.name);
+        let absent = texts.iter().all(|text| json_type(text) == JsonType::Null);
         let value = seed.deserialize(Reader {
             texts,
-            place: self.place.part(&path),
+            position: self.position.part(&path),
         });
         value.map_err(|error| {
             if absent {
                 // The type cannot have the zero value: for example, a digest must not be empty.
                 let missing: JsonError = de::Error::missing_field(self.name);
-                return missing.at(self.place.path);
+                return missing.at(self.position.path);
             }
             error.at(&path)
         })

@@ -70,15 +70,15 @@ impl fmt::Display for Ambiguity {
 
 /// The ambiguities found so far.
 #[derive(Debug, Default)]
-pub(super) struct Met(RefCell<Vec<Ambiguity>>);
+pub(super) struct Ambiguities(RefCell<Vec<Ambiguity>>);
 
-impl Met {
+impl Ambiguities {
     pub(super) fn add(&self, path: &Path<'_>, kind: AmbiguityKind) {
         // Nothing else borrows the list while this runs.
-        let mut met = self.0.borrow_mut();
-        if met.len() < MAX_AMBIGUITIES {
+        let mut ambiguities = self.0.borrow_mut();
+        if ambiguities.len() < MAX_AMBIGUITIES {
             let path = path.to_string();
-            met.push(Ambiguity { path, kind });
+            ambiguities.push(Ambiguity { path, kind });
         }
     }
 

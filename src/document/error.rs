@@ -6,6 +6,10 @@ use serde::de;
 
 use super::path::Path;
 
+/// The maximum nesting depth of values of arbitrary type, like a [`serde_json::Value`]. Go supports
+/// 10000 levels. Types with named fields reach neither limit.
+pub(super) const MAX_DEPTH: usize = 128;
+
 /// The maximum length of an error message, in characters. Messages may quote the document.
 const LONGEST_PROBLEM: usize = 300;
 
@@ -35,12 +39,12 @@ pub(crate) enum JsonError {
 }
 
 impl JsonError {
-    /// Returns the error with its path set to `place`, unless it has a path already.
-    pub(super) fn at(mut self, place: &Path<'_>) -> Self {
+    /// Returns the error with its path set to `position`, unless it has a path already.
+    pub(super) fn at(mut self, position: &Path<'_>) -> Self {
         if let Self::Value { path, .. } = &mut self
             && path.is_empty()
         {
-            *path = place.to_string();
+            *path = position.to_string();
         }
         self
     }
@@ -57,7 +61,7 @@ impl fmt::Display for JsonError {
             Self::TooDeep { path } => write!(
                 f,
                 "{path}: it nests deeper than {} levels, a limit of imgfs",
-                super::MAX_DEPTH
+                MAX_DEPTH
             ),
         }
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::vec;
 
-use super::ambiguity::{AmbiguityKind, Met};
+use super::ambiguity::{Ambiguities, AmbiguityKind};
 use super::path::Path;
 use super::text::decode;
 use super::values::{Members, same_value};
@@ -17,17 +17,21 @@ pub(super) struct Entries<'a, 'p> {
     /// The keys of the current object, each with its last value.
     seen: HashMap<Cow<'a, str>, &'a [u8]>,
     path: &'p Path<'p>,
-    met: &'p Met,
+    ambiguities: &'p Ambiguities,
 }
 
 impl<'a, 'p> Entries<'a, 'p> {
-    pub(super) fn new(objects: Vec<&'a [u8]>, path: &'p Path<'p>, met: &'p Met) -> Self {
+    pub(super) fn new(
+        objects: Vec<&'a [u8]>,
+        path: &'p Path<'p>,
+        ambiguities: &'p Ambiguities,
+    ) -> Self {
         Self {
             objects: objects.into_iter(),
             members: None,
             seen: HashMap::new(),
             path,
-            met,
+            ambiguities,
         }
     }
 }
@@ -46,11 +50,11 @@ impl<'a> Iterator for Entries<'a, '_> {
         let key = decode(key);
         let path = Path::Member(self.path, &key.text);
         if key.replaced {
-            self.met.add(&path, AmbiguityKind::ReplacedText);
+            self.ambiguities.add(&path, AmbiguityKind::ReplacedText);
         }
         let last = self.seen.insert(key.text.clone(), value);
         if last.is_some_and(|last| !same_value(last, value)) {
-            self.met.add(&path, AmbiguityKind::DuplicateName);
+            self.ambiguities.add(&path, AmbiguityKind::DuplicateName);
         }
         Some((key.text, value))
     }

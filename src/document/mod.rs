@@ -20,13 +20,15 @@
 //! `docs/documents.md` lists the remaining differences between imgfs and Go.
 //!
 //! Like in Go, the syntax of the whole document is checked first ([`syntax`]). Then a serde deserializer
-//! walks the checked text ([`reader`]). The type that is read decides which names are fields and which
-//! are keys of a map, because serde passes the names of the fields to `deserialize_struct`. The walk
-//! reads each byte once for each enclosing struct. The depth of the recursion is that of the type, and
-//! at most [`MAX_DEPTH`].
+//! walks the checked text ([`deserialize`]); a [`reader`] holds the texts of the value that is decoded.
+//! The type that is read decides which names are fields and which are keys of a map, because serde passes
+//! the names of the fields to `deserialize_struct`. The walk reads each byte once for each enclosing
+//! struct. The depth of the recursion is that of the type, and at most
+//! [`MAX_DEPTH`](error::MAX_DEPTH).
 
 mod access;
 mod ambiguity;
+mod deserialize;
 mod error;
 mod keys;
 mod name;
@@ -40,12 +42,9 @@ mod values;
 
 use serde::de::DeserializeOwned;
 
+use ambiguity::Ambiguities;
 pub(crate) use ambiguity::Ambiguity;
 pub(crate) use error::JsonError;
-
-/// The maximum nesting depth of values of arbitrary type, like a [`serde_json::Value`]. Go supports
-/// 10000 levels. Types with named fields reach neither limit.
-pub(crate) const MAX_DEPTH: usize = 128;
 
 /// The result of reading a document.
 #[derive(Debug)]
@@ -69,10 +68,10 @@ pub(crate) struct Document<T> {
 /// If the bytes are not JSON, if a value does not fit its field, or if values are nested too deeply.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<Document<T>, JsonError> {
     syntax::check(bytes)?;
-    let met = ambiguity::Met::default();
-    let value = reader::read(values::trim(bytes), &met)?;
+    let ambiguities = Ambiguities::default();
+    let value = deserialize::read(values::trim(bytes), &ambiguities)?;
     Ok(Document {
         value,
-        ambiguities: met.into_vec(),
+        ambiguities: ambiguities.into_vec(),
     })
 }

@@ -4,7 +4,7 @@
 //! The check does not recurse. Its time is proportional to the length of the document, and its memory is
 //! one byte for each open bracket, even for hostile documents.
 
-use super::JsonError;
+use super::error::JsonError;
 use super::values::is_space;
 
 /// The maximum nesting depth of arrays and objects: Go's limit (`maxNestingDepth` in

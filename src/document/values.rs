@@ -7,7 +7,7 @@ use memchr::memchr2;
 
 /// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum JsonType {
     Null,
     Bool,
     Number,
@@ -17,15 +17,15 @@ pub(super) enum Kind {
 }
 
 /// Returns the type of a value in a checked document.
-pub(super) fn kind(text: &[u8]) -> Kind {
+pub(super) fn json_type(text: &[u8]) -> JsonType {
     match text.first() {
-        Some(b'{') => Kind::Object,
-        Some(b'[') => Kind::Array,
-        Some(b'"') => Kind::String,
-        Some(b't' | b'f') => Kind::Bool,
-        Some(b'-' | b'0'..=b'9') => Kind::Number,
+        Some(b'{') => JsonType::Object,
+        Some(b'[') => JsonType::Array,
+        Some(b'"') => JsonType::String,
+        Some(b't' | b'f') => JsonType::Bool,
+        Some(b'-' | b'0'..=b'9') => JsonType::Number,
         // This must be `n`, because the document was checked.
-        _ => Kind::Null,
+        _ => JsonType::Null,
     }
 }
 
