@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use imgfs::image::{Platform, PlatformError};
-use imgfs::transfer::Wanted;
+use imgfs::transfer::WantedPlatforms;
 
 /// One value of `--platform`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,11 +35,11 @@ impl PlatformChoice {
     }
 
     /// Returns the platforms to transfer for this option: those of the host without it.
-    pub(crate) fn wanted(option: Option<&Self>) -> Wanted {
+    pub(crate) fn wanted(option: Option<&Self>) -> WantedPlatforms {
         match option {
-            None => Wanted::Host,
-            Some(Self::All) => Wanted::All,
-            Some(Self::One(platform)) => Wanted::One(platform.clone()),
+            None => WantedPlatforms::Host,
+            Some(Self::All) => WantedPlatforms::All,
+            Some(Self::One(platform)) => WantedPlatforms::One(platform.clone()),
         }
     }
 }

@@ -42,7 +42,7 @@ impl Bars {
     }
 }
 
-impl transfer::Progress for Bars {
+impl transfer::TransferProgress for Bars {
     fn start(&self, blobs: &[Blob]) {
         let mut bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);
         let template = "{msg} {wide_bar} {bytes:>10}/{total_bytes:10} {bytes_per_sec:>12} {eta:>4}";

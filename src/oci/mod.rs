@@ -3,7 +3,8 @@
 //! types.
 //!
 //! [`walk()`] follows an index to the manifests that it lists, [`Nature`] distinguishes container images
-//! from other objects, and [`Platform`] chooses between images. This module opens no files: the caller
+//! from other objects, [`Platform`] chooses between images, and [`parse_name`] reads the name of an image in
+//! a registry. This module opens no files: the caller
 //! provides the bytes of the documents.
 
 mod descriptor;
@@ -11,6 +12,7 @@ mod json;
 mod media_type;
 mod nature;
 mod platform;
+mod registry_name;
 mod walk;
 
 pub(crate) use descriptor::{
@@ -20,6 +22,7 @@ pub(crate) use json::{parse, read_into};
 pub(crate) use media_type::{LayerFormat, is_config, is_general, is_index, is_manifest};
 pub(crate) use nature::Nature;
 pub use platform::{Platform, PlatformError};
+pub use registry_name::{NameError, parse_name};
 pub(crate) use walk::{Listed, WalkError, walk};
 
 /// The name of an image in a layout (annotations.md, "Pre-Defined Annotation Keys").

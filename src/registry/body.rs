@@ -8,10 +8,10 @@ use ureq::Body;
 use ureq::http::Response;
 
 use super::RegistryError;
-use super::error::Asked;
-use super::fetch::{header, of_broken};
-use super::retry::Failed;
-use super::wire::Wire;
+use super::connections::Connections;
+use super::error::RequestContext;
+use super::redirect::{connection_failed, header};
+use super::retry::FailedRequest;
 
 /// The size of the buffer, and the maximum length of a piece that is handed on.
 const PIECE: usize = 512 * 1024;
@@ -22,7 +22,7 @@ const LONG_ENOUGH: Duration = Duration::from_millis(100);
 
 /// The progress of a blob download.
 pub(super) struct Delivery<'a> {
-    pub asked: &'a Asked,
+    pub context: &'a RequestContext,
     /// The length of the blob according to its descriptor.
     pub size: u64,
     /// The number of bytes delivered so far, which is also the offset of the next byte.
@@ -33,13 +33,13 @@ pub(super) struct Delivery<'a> {
 
 impl<'a> Delivery<'a> {
     pub(super) fn new(
-        asked: &'a Asked,
+        context: &'a RequestContext,
         size: u64,
         at: u64,
         sink: &'a mut dyn FnMut(&[u8]) -> io::Result<()>,
     ) -> Self {
         Self {
-            asked,
+            context,
             size,
             at,
             sink,
@@ -54,10 +54,10 @@ impl<'a> Delivery<'a> {
     /// have been delivered.
     pub(super) fn take(
         &mut self,
-        wire: &Wire,
+        connections: &Connections,
         host: &str,
         response: Response<Body>,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), FailedRequest> {
         let begins = self.begins(&response)?;
         let length = response.body().content_length();
         self.check(begins, length, &response)?;
@@ -117,12 +117,16 @@ impl<'a> Delivery<'a> {
             match end {
                 None => {}
                 Some(Some(error)) => {
-                    return Err(of_broken(self.asked, host, wire.broken_io(error)));
+                    return Err(connection_failed(
+                        self.context,
+                        host,
+                        connections.broken_io(error),
+                    ));
                 }
                 // Without a declared length, a closed connection ends the body.
                 Some(None) => {
                     let detail = format!("{host}: the connection was cut");
-                    return Err(Failed::for_now(self.asked.connection(detail)));
+                    return Err(FailedRequest::for_now(self.context.connection(detail)));
                 }
             }
         }
@@ -141,7 +145,7 @@ impl<'a> Delivery<'a> {
                 "it was asked for the bytes from {} on and sent {text:?}",
                 self.at
             );
-            self.asked.answer(detail)
+            self.context.answer(detail)
         };
         let (first, last, total) = content_range(text).ok_or_else(wrong)?;
         let fits = first <= self.at && last >= self.at && last < self.size;
@@ -165,14 +169,14 @@ impl<'a> Delivery<'a> {
         // itself. In that case the length matches.
         if encoded && length != Some(wanted) {
             return Err(self
-                .asked
+                .context
                 .answer("it was sent compressed, which was not requested"));
         }
         if header(response, "transfer-encoding")
             .is_some_and(|e| !e.trim().eq_ignore_ascii_case("chunked"))
         {
             return Err(self
-                .asked
+                .context
                 .answer("it was sent with a transfer encoding that was not requested"));
         }
         match length {
@@ -183,7 +187,7 @@ impl<'a> Delivery<'a> {
                     "it has {length} bytes, but its descriptor says {}",
                     self.size
                 );
-                Err(self.asked.document(detail))
+                Err(self.context.document(detail))
             }
             _ => Ok(()),
         }
@@ -194,7 +198,7 @@ impl<'a> Delivery<'a> {
             "it is longer than its descriptor says ({} bytes)",
             self.size
         );
-        self.asked.document(detail)
+        self.context.document(detail)
     }
 }
 

@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 
 use super::body::Delivery;
 use super::document::{self, ACCEPT, Fetched};
-use super::endpoint::{By, Endpoint, Endpoints, login_name, place};
-use super::error::Asked;
-use super::fetch::{Fetcher, Question};
-use super::retry::{Again, Failed, Pause};
-use super::{ClientOptions, Patience, Reference, RegistryError};
+use super::endpoint::{Endpoint, Endpoints, RequestKind, place};
+use super::error::RequestContext;
+use super::fetch::{Fetcher, RepositoryRequest};
+use super::host::login_name;
+use super::retry::{FailedRequest, Pause, Retry};
+use super::{ClientOptions, Patience, RegistryError, RegistryReference};
 use crate::blob::Digest;
 
 /// The maximum number of attempts at a mirror. It is low because there is another host to try.
@@ -62,7 +63,7 @@ impl Client {
     /// unreachable.
     pub fn manifest(
         &self,
-        name: &Reference,
+        name: &RegistryReference,
         digest: Option<&Digest>,
     ) -> Result<Fetched, RegistryError> {
         let own = match name.digest() {
@@ -77,15 +78,15 @@ impl Client {
             Some(digest) => digest.to_string(),
             None => name.tag().unwrap_or("latest").to_owned(),
         };
-        let asked = asked(name, format!("manifest {wanted}"));
+        let context = context(name, format!("manifest {wanted}"));
         let by = if digest.is_some() {
-            By::Digest
+            RequestKind::Digest
         } else {
-            By::Tag
+            RequestKind::Tag
         };
         let path = format!("manifests/{wanted}");
-        let question = Question {
-            asked: &asked,
+        let question = RepositoryRequest {
+            context: &context,
             path: &path,
             headers: &[("accept", ACCEPT)],
             addressed: digest.is_some(),
@@ -93,11 +94,17 @@ impl Client {
         self.each(
             name,
             by,
-            &asked,
+            &context,
             || 0,
             |endpoint| {
                 let response = self.fetcher.fetch(endpoint, &question)?;
-                document::read(&self.fetcher.wire, &asked, &endpoint.host, response, digest)
+                document::read(
+                    &self.fetcher.connections,
+                    &context,
+                    &endpoint.host,
+                    response,
+                    digest,
+                )
             },
         )
     }
@@ -116,28 +123,28 @@ impl Client {
     /// If the blob does not exist, has another length, or no new bytes arrive for too long.
     pub fn blob(
         &self,
-        name: &Reference,
+        name: &RegistryReference,
         digest: &Digest,
         size: u64,
         from: u64,
         sink: &mut dyn FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<(), RegistryError> {
-        let asked = asked(name, format!("blob {digest}"));
+        let context = context(name, format!("blob {digest}"));
         if from > size {
             let detail = format!("{from} bytes are there already, but its descriptor says {size}");
-            return Err(asked.document(detail));
+            return Err(context.document(detail));
         }
         if from == size {
             return Ok(());
         }
         let path = format!("blobs/{digest}");
         let arrived = Cell::new(from);
-        let mut delivery = Delivery::new(&asked, size, from, sink);
+        let mut delivery = Delivery::new(&context, size, from, sink);
         let mut again = false;
         self.each(
             name,
-            By::Blob,
-            &asked,
+            RequestKind::Blob,
+            &context,
             || arrived.get(),
             |endpoint| {
                 if std::mem::replace(&mut again, true) {
@@ -145,14 +152,14 @@ impl Client {
                 }
                 let range = format!("bytes={}-", delivery.at);
                 let headers = [("range", range.as_str())];
-                let question = Question {
-                    asked: &asked,
+                let question = RepositoryRequest {
+                    context: &context,
                     path: &path,
                     headers: if delivery.at > 0 { &headers } else { &[] },
                     addressed: true,
                 };
                 let response = self.fetcher.fetch(endpoint, &question)?;
-                let taken = delivery.take(&self.fetcher.wire, &endpoint.host, response);
+                let taken = delivery.take(&self.fetcher.connections, &endpoint.host, response);
                 arrived.set(delivery.at);
                 taken
             },
@@ -161,7 +168,7 @@ impl Client {
 
     /// Stops using mirrors for this repository. Call this when a blob does not match its digest,
     /// which this client does not check.
-    pub fn distrust_mirrors(&self, name: &Reference) {
+    pub fn distrust_mirrors(&self, name: &RegistryReference) {
         lock(&self.distrusted).insert(place(name));
     }
 
@@ -169,17 +176,17 @@ impl Client {
     /// [`RegistryError::Cancelled`].
     pub fn cancel(&self) {
         self.pause.end();
-        self.fetcher.wire.end();
+        self.fetcher.connections.end();
     }
 
     /// Tries the endpoints in order until one answers.
     fn each<T>(
         &self,
-        name: &Reference,
-        by: By,
-        asked: &Asked,
+        name: &RegistryReference,
+        by: RequestKind,
+        context: &RequestContext,
         arrived: impl Fn() -> u64,
-        mut ask: impl FnMut(&Endpoint) -> Result<T, Failed>,
+        mut ask: impl FnMut(&Endpoint) -> Result<T, FailedRequest>,
     ) -> Result<T, RegistryError> {
         let mut endpoints = self.endpoints.of(name, by)?;
         let last = endpoints.pop();
@@ -194,7 +201,7 @@ impl Client {
                 Err(failed) => {
                     tracing::info!(
                         "{}: the next registry is tried, because {}",
-                        asked.what,
+                        context.what,
                         failed.error
                     );
                     if failed.unreachable {
@@ -204,7 +211,7 @@ impl Client {
             }
         }
         // The registry itself is always in the list.
-        let last = last.ok_or_else(|| asked.answer("there is no registry to ask"))?;
+        let last = last.ok_or_else(|| context.answer("there is no registry to ask"))?;
         self.patiently(&last, &arrived, &mut ask)
             .map_err(|failed| *failed.error)
     }
@@ -215,8 +222,8 @@ impl Client {
         &self,
         endpoint: &Endpoint,
         arrived: &impl Fn() -> u64,
-        ask: &mut impl FnMut(&Endpoint) -> Result<T, Failed>,
-    ) -> Result<T, Failed> {
+        ask: &mut impl FnMut(&Endpoint) -> Result<T, FailedRequest>,
+    ) -> Result<T, FailedRequest> {
         let most = if endpoint.mirror {
             MIRROR_ATTEMPTS
         } else {
@@ -237,13 +244,13 @@ impl Client {
             }
             let new = arrived() > before;
             tries = if new { 1 } else { tries + 1 };
-            let Again::Later(wanted) = failed.again else {
+            let Retry::Later(wanted) = failed.again else {
                 return Err(failed);
             };
             // Do not wait for a mirror that is unreachable or busy: try the next host.
             let elsewhere = endpoint.mirror && !new && (failed.unreachable || wanted.is_some());
             if tries >= most || elsewhere {
-                return Err(Failed {
+                return Err(FailedRequest {
                     error: Box::new(failed.error.tried(tries)),
                     ..failed
                 });
@@ -278,8 +285,8 @@ fn is_over(error: &RegistryError) -> bool {
     matches!(error, RegistryError::Sink(_) | RegistryError::Cancelled)
 }
 
-fn asked(name: &Reference, what: String) -> Asked {
-    Asked {
+fn context(name: &RegistryReference, what: String) -> RequestContext {
+    RequestContext {
         place: place(name),
         what,
         login: login_name(name.registry()).to_owned(),

@@ -8,11 +8,11 @@ use serde::Deserialize;
 use ureq::Body;
 use ureq::http::Response;
 
-use super::error::Asked;
+use super::connections::Connections;
+use super::error::RequestContext;
 use super::error_body::one_line;
-use super::fetch::{header, of_broken};
-use super::retry::Failed;
-use super::wire::Wire;
+use super::redirect::{connection_failed, header};
+use super::retry::FailedRequest;
 use crate::blob::{Digest, Hasher};
 use crate::oci;
 
@@ -59,12 +59,12 @@ struct Shape {
 
 /// Reads the document from a response. `wanted` is the digest by which it was requested.
 pub(super) fn read(
-    wire: &Wire,
-    asked: &Asked,
+    connections: &Connections,
+    context: &RequestContext,
     host: &str,
     response: Response<Body>,
     wanted: Option<&Digest>,
-) -> Result<Fetched, Failed> {
+) -> Result<Fetched, FailedRequest> {
     let content_type = header(&response, "content-type")
         .unwrap_or_default()
         .to_owned();
@@ -72,7 +72,7 @@ pub(super) fn read(
     let told =
         header(&response, "docker-content-digest").and_then(|text| text.parse::<Digest>().ok());
     if header(&response, "content-encoding").is_some_and(|e| !e.eq_ignore_ascii_case("identity")) {
-        return Err(asked
+        return Err(context
             .answer("it was sent compressed, which was not requested")
             .into());
     }
@@ -81,15 +81,15 @@ pub(super) fn read(
         .content_length()
         .is_some_and(|length| length > LONGEST)
     {
-        return Err(too_long(asked));
+        return Err(too_long(context));
     }
-    let bytes = bytes(wire, asked, host, response.into_body())?;
+    let bytes = bytes(connections, context, host, response.into_body())?;
     let digest = match wanted.or(told.as_ref()) {
         Some(digest) if digest.matches(&bytes) => digest.clone(),
         // The bytes may have been damaged in transit, so a retry may help.
         Some(digest) => {
             let detail = format!("the answer does not match the digest {digest}");
-            return Err(Failed::for_now(asked.answer(detail)));
+            return Err(FailedRequest::for_now(context.answer(detail)));
         }
         None => {
             let mut hasher = Hasher::sha256();
@@ -97,7 +97,7 @@ pub(super) fn read(
             hasher.finish()
         }
     };
-    let media_type = kind(&bytes, &content_type).map_err(|detail| asked.document(detail))?;
+    let media_type = kind(&bytes, &content_type).map_err(|detail| context.document(detail))?;
     Ok(Fetched {
         bytes,
         media_type: media_type.to_owned(),
@@ -105,7 +105,12 @@ pub(super) fn read(
     })
 }
 
-fn bytes(wire: &Wire, asked: &Asked, host: &str, body: Body) -> Result<Vec<u8>, Failed> {
+fn bytes(
+    connections: &Connections,
+    context: &RequestContext,
+    host: &str,
+    body: Body,
+) -> Result<Vec<u8>, FailedRequest> {
     let until = Instant::now() + PATIENCE;
     let mut reader = body.into_reader().take(LONGEST + 1);
     let mut bytes = Vec::new();
@@ -113,26 +118,28 @@ fn bytes(wire: &Wire, asked: &Asked, host: &str, body: Body) -> Result<Vec<u8>, 
     loop {
         let n = reader
             .read(&mut piece)
-            .map_err(|e| of_broken(asked, host, wire.broken_io(e)))?;
+            .map_err(|e| connection_failed(context, host, connections.broken_io(e)))?;
         bytes.extend_from_slice(piece.get(..n).unwrap_or_default());
         if n == 0 {
             break;
         }
         if Instant::now() > until {
-            return Err(Failed::for_now(
-                asked.connection(format!("{host}: the answer is too slow")),
+            return Err(FailedRequest::for_now(
+                context.connection(format!("{host}: the answer is too slow")),
             ));
         }
     }
     if bytes.len() as u64 > LONGEST {
-        return Err(too_long(asked));
+        return Err(too_long(context));
     }
     Ok(bytes)
 }
 
-fn too_long(asked: &Asked) -> Failed {
+fn too_long(context: &RequestContext) -> FailedRequest {
     let mib = LONGEST >> 20;
-    Failed::for_good(asked.document(format!("it is longer than {mib} MiB, which no manifest is")))
+    FailedRequest::for_good(
+        context.document(format!("it is longer than {mib} MiB, which no manifest is")),
+    )
 }
 
 /// Returns the media type: the document's own if it is a known one, else that of the header, else

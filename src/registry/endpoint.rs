@@ -1,16 +1,11 @@
 //! Determines which hosts to ask for a repository, and in which order: the mirrors of the options,
 //! those of registries.conf, and last the registry itself.
 
-use std::net::IpAddr;
-
 use ureq::http::Uri;
 
+use super::host::{DOCKER, DOCKER_HOST, login_name};
 use super::registries_conf::{Mirror, RegistriesConf, Registry, When};
-use super::{ClientOptions, Reference, RegistryError};
-
-/// Docker Hub's name, and the host that serves its API: `docker.io` has no `/v2/`.
-const DOCKER: &str = "docker.io";
-const DOCKER_HOST: &str = "registry-1.docker.io";
+use super::{ClientOptions, RegistryError, RegistryReference};
 
 /// A repository on a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,10 +25,10 @@ pub(super) struct Endpoint {
 
 /// How a document or blob is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum By {
+pub(super) enum RequestKind {
     Tag,
     Digest,
-    /// A blob, by digest. Unlike for [`By::Digest`], a mirror for tags may be asked too, because
+    /// A blob, by digest. Unlike for [`RequestKind::Digest`], a mirror for tags may be asked too, because
     /// the manifest may have come from it.
     Blob,
 }
@@ -62,7 +57,11 @@ impl Endpoints {
     ///
     /// # Errors
     /// If registries.conf blocks the image.
-    pub(super) fn of(&self, name: &Reference, by: By) -> Result<Vec<Endpoint>, RegistryError> {
+    pub(super) fn of(
+        &self,
+        name: &RegistryReference,
+        by: RequestKind,
+    ) -> Result<Vec<Endpoint>, RegistryError> {
         let mut found: Vec<Endpoint> = Vec::new();
         let mut add = |endpoint: Endpoint| {
             let same =
@@ -71,7 +70,7 @@ impl Endpoints {
                 found.push(endpoint);
             }
         };
-        let own = Place::of(name);
+        let own = RepositoryName::of(name);
         let (place, entry) = match self.conf.find(name) {
             Some(entry) if entry.blocked => {
                 return Err(RegistryError::Blocked {
@@ -87,7 +86,7 @@ impl Endpoints {
                 Some(path) => format!("{path}/{}", own.repository),
                 None => own.repository.clone(),
             };
-            let place = Place {
+            let place = RepositoryName {
                 host: host.clone(),
                 repository,
             };
@@ -111,23 +110,23 @@ impl Endpoints {
 
 /// Whether a mirror serves this kind of request (containers-registries.conf(5),
 /// "pull-from-mirror").
-fn serves(mirror: &Mirror, by: By) -> bool {
+fn serves(mirror: &Mirror, by: RequestKind) -> bool {
     match mirror.when {
         When::All => true,
-        When::DigestOnly => by != By::Tag,
-        When::TagOnly => by != By::Digest,
+        When::DigestOnly => by != RequestKind::Tag,
+        When::TagOnly => by != RequestKind::Digest,
     }
 }
 
 /// The name of a repository, split into host and path.
 #[derive(Clone, Debug)]
-struct Place {
+struct RepositoryName {
     host: String,
     repository: String,
 }
 
-impl Place {
-    fn of(name: &Reference) -> Self {
+impl RepositoryName {
+    fn of(name: &RegistryReference) -> Self {
         Self {
             host: name.registry().to_owned(),
             repository: name.repository().to_owned(),
@@ -173,32 +172,15 @@ impl Place {
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for RepositoryName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.host, self.repository)
     }
 }
 
 /// Returns `HOST/REPOSITORY`, for messages.
-pub(super) fn place(name: &Reference) -> String {
-    Place::of(name).to_string()
-}
-
-/// Returns the name under which logins for a host are stored. Docker Hub has several host names.
-pub(super) fn login_name(host: &str) -> &str {
-    match host {
-        "index.docker.io" | DOCKER_HOST => DOCKER,
-        host => host,
-    }
-}
-
-/// Whether a host, with or without a port, is this machine, where plain HTTP is as safe as TLS.
-pub(super) fn is_loopback(host: &str) -> bool {
-    let bare = match host.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map_or(rest, |(bare, _)| bare),
-        None => host.split_once(':').map_or(host, |(bare, _)| bare),
-    };
-    bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+pub(super) fn place(name: &RegistryReference) -> String {
+    RepositoryName::of(name).to_string()
 }
 
 /// Parses a mirror as users write it. Returns the host, the path, and whether it was written with
@@ -246,7 +228,7 @@ mod tests {
     }
 
     /// Returns `HOST/REPOSITORY` of each endpoint, followed by `!` if it is insecure.
-    fn of(endpoints: &Endpoints, name: &str, by: By) -> Vec<String> {
+    fn of(endpoints: &Endpoints, name: &str, by: RequestKind) -> Vec<String> {
         let found = endpoints.of(&name.parse().unwrap(), by).unwrap();
         let show = |e: Endpoint| {
             let mark = if e.insecure { "!" } else { "" };
@@ -259,14 +241,16 @@ mod tests {
     fn docker_hub_has_another_host_and_official_images_a_namespace() {
         let none = endpoints(&[], "");
         assert_eq!(
-            of(&none, "alpine", By::Tag),
+            of(&none, "alpine", RequestKind::Tag),
             ["registry-1.docker.io/library/alpine"]
         );
         assert_eq!(
-            of(&none, "localhost:5000/a/b:1", By::Tag),
+            of(&none, "localhost:5000/a/b:1", RequestKind::Tag),
             ["localhost:5000/a/b"]
         );
-        let hub = none.of(&"alpine".parse().unwrap(), By::Tag).unwrap();
+        let hub = none
+            .of(&"alpine".parse().unwrap(), RequestKind::Tag)
+            .unwrap();
         assert_eq!(hub[0].login, "docker.io");
     }
 
@@ -274,7 +258,7 @@ mod tests {
     fn mirrors_come_first_and_the_registry_last() {
         let some = endpoints(&["one:5000", "http://two/cache"], "");
         assert_eq!(
-            of(&some, "quay.io/a/b:1", By::Tag),
+            of(&some, "quay.io/a/b:1", RequestKind::Tag),
             ["one:5000/a/b", "two/cache/a/b!", "quay.io/a/b"]
         );
         for bad in ["", "ftp://a", "a b", "u:p@h", "h?q"] {
@@ -307,24 +291,27 @@ mod tests {
             "#,
         );
         assert_eq!(
-            of(&conf, "example.com/foo/image:latest", By::Digest),
+            of(&conf, "example.com/foo/image:latest", RequestKind::Digest),
             [
                 "example-mirror-0.local/mirror-for-foo/image",
                 "example-mirror-1.local/mirrors/foo/image!",
                 "internal-registry-for-example.com/bar/image"
             ]
         );
-        assert_eq!(of(&conf, "example.com/foo/image:latest", By::Tag).len(), 2);
         assert_eq!(
-            of(&conf, "example.com/food:1", By::Tag),
+            of(&conf, "example.com/foo/image:latest", RequestKind::Tag).len(),
+            2
+        );
+        assert_eq!(
+            of(&conf, "example.com/food:1", RequestKind::Tag),
             ["example.com/food"]
         );
         assert_eq!(
-            of(&conf, "a.wild.org/x/y:1", By::Tag),
+            of(&conf, "a.wild.org/x/y:1", RequestKind::Tag),
             ["one.example.org/x/y"]
         );
         let error = conf
-            .of(&"bad.org/x/y".parse().unwrap(), By::Tag)
+            .of(&"bad.org/x/y".parse().unwrap(), RequestKind::Tag)
             .unwrap_err();
         assert!(error.to_string().contains("blocked"), "{error}");
     }
@@ -332,30 +319,7 @@ mod tests {
     #[test]
     fn a_mirror_that_is_the_registry_is_asked_once() {
         let both = endpoints(&["quay.io", "quay.io"], "");
-        assert_eq!(of(&both, "quay.io/a/b", By::Tag), ["quay.io/a/b"]);
-    }
-
-    #[test]
-    fn this_machine() {
-        for host in [
-            "localhost",
-            "localhost:5000",
-            "127.0.0.1:1",
-            "127.3.2.1",
-            "[::1]:80",
-            "[::1]",
-        ] {
-            assert!(is_loopback(host), "{host}");
-        }
-        for host in [
-            "localhost.example.com",
-            "10.0.0.1",
-            "127.0.0.1.nip.io:5000",
-            "[::2]:80",
-            "",
-        ] {
-            assert!(!is_loopback(host), "{host}");
-        }
+        assert_eq!(of(&both, "quay.io/a/b", RequestKind::Tag), ["quay.io/a/b"]);
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub enum RegistryError {
     },
     /// The registry answered 404.
     #[error(
-        "{place}: {what}: not found{said}; check the name, it may also need a login: docker login {host}, or skopeo login {host}"
+        "{place}: {what}: not found{server_message}; check the name, it may also need a login: docker login {host}, or skopeo login {host}"
     )]
     NotFound {
         /// The repository.
@@ -83,13 +83,13 @@ pub enum RegistryError {
         /// The requested object.
         what: String,
         /// The registry's error text as `: …`, or an empty string.
-        said: String,
+        server_message: String,
         /// The registry to log in to.
         host: String,
     },
     /// The registry answered 401 or 403.
     #[error(
-        "{place}: {what}: no such image or no right to see it{said}; log in: docker login {host}, or skopeo login {host}"
+        "{place}: {what}: no such image or no right to see it{server_message}; log in: docker login {host}, or skopeo login {host}"
     )]
     Denied {
         /// The repository.
@@ -97,13 +97,13 @@ pub enum RegistryError {
         /// The requested object.
         what: String,
         /// The registry's error text as `: …`, or an empty string.
-        said: String,
+        server_message: String,
         /// The registry to log in to.
         host: String,
     },
     /// The registry refused the stored login.
     #[error(
-        "{place}: {what}: the login for {host} was refused{said}; log in again: docker login {host}, or skopeo login {host}"
+        "{place}: {what}: the login for {host} was refused{server_message}; log in again: docker login {host}, or skopeo login {host}"
     )]
     LoginRefused {
         /// The repository.
@@ -111,12 +111,12 @@ pub enum RegistryError {
         /// The requested object.
         what: String,
         /// The registry's error text as `: …`, or an empty string.
-        said: String,
+        server_message: String,
         /// The registry to log in to.
         host: String,
     },
     /// The registry answered any other error status.
-    #[error("{place}: {what}: the registry answered {status}{said}{}", after(*attempts))]
+    #[error("{place}: {what}: the registry answered {status}{server_message}{}", after(*attempts))]
     Status {
         /// The repository.
         place: String,
@@ -125,7 +125,7 @@ pub enum RegistryError {
         /// The status code.
         status: u16,
         /// The registry's error text as `: …`, or an empty string.
-        said: String,
+        server_message: String,
         /// The number of attempts.
         attempts: u32,
     },
@@ -176,7 +176,7 @@ fn after(attempts: u32) -> String {
 
 /// The requested object and its repository, for messages.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(super) struct RequestContext {
     /// `HOST/REPOSITORY` as the user wrote it.
     pub place: String,
     /// `manifest TAG` or `blob DIGEST`.
@@ -185,7 +185,7 @@ pub(super) struct Asked {
     pub login: String,
 }
 
-impl Asked {
+impl RequestContext {
     pub(super) fn connection(&self, detail: impl Into<String>) -> RegistryError {
         RegistryError::Connection {
             place: self.place.clone(),
@@ -212,36 +212,36 @@ impl Asked {
     }
 
     /// Returns the error for an unsuccessful status.
-    pub(super) fn status(&self, status: u16, said: String) -> RegistryError {
+    pub(super) fn status(&self, status: u16, server_message: String) -> RegistryError {
         let (place, what, host) = (self.place.clone(), self.what.clone(), self.login.clone());
         match status {
             401 | 403 => RegistryError::Denied {
                 place,
                 what,
-                said,
+                server_message,
                 host,
             },
             404 => RegistryError::NotFound {
                 place,
                 what,
-                said,
+                server_message,
                 host,
             },
             _ => RegistryError::Status {
                 place,
                 what,
                 status,
-                said,
+                server_message,
                 attempts: 1,
             },
         }
     }
 
-    pub(super) fn login_refused(&self, said: String) -> RegistryError {
+    pub(super) fn login_refused(&self, server_message: String) -> RegistryError {
         RegistryError::LoginRefused {
             place: self.place.clone(),
             what: self.what.clone(),
-            said,
+            server_message,
             host: self.login.clone(),
         }
     }

@@ -7,23 +7,23 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ureq::Body;
 use ureq::http::{Response, header as names};
 
-use super::auth::{Logins, Visit};
-use super::endpoint::{Endpoint, is_loopback};
-use super::error::Asked;
+use super::auth::{LoginContext, Logins};
+use super::connections::{ConnectionError, Connections, Headers};
+use super::endpoint::Endpoint;
+use super::error::RequestContext;
 use super::error_body::error_text;
+use super::host::is_loopback;
 use super::location::Location;
-use super::retry::{Again, Failed};
-use super::wire::{Broken, Headers, Wire};
+use super::redirect::{RedirectingRequest, connection_failed, header};
+use super::retry::FailedRequest;
 use super::{ClientOptions, RegistryError};
 
-/// Real registries need two or three.
-const MOST_REDIRECTS: usize = 10;
 /// One to get a token, and one to replace a cached token that has been refused.
 const MOST_CHALLENGES: usize = 2;
 
 /// A request to a repository.
-pub(super) struct Question<'a> {
-    pub asked: &'a Asked,
+pub(super) struct RepositoryRequest<'a> {
+    pub context: &'a RequestContext,
     /// The part of the path after `/v2/NAME/`.
     pub path: &'a str,
     pub headers: Headers<'a>,
@@ -33,7 +33,7 @@ pub(super) struct Question<'a> {
 
 /// Sends requests to hosts.
 pub(super) struct Fetcher {
-    pub wire: Wire,
+    pub connections: Connections,
     logins: Logins,
     /// Whether a host speaks TLS, for the hosts where this is known.
     tls: Mutex<HashMap<String, bool>>,
@@ -44,7 +44,7 @@ impl Fetcher {
     /// If the options are invalid.
     pub(super) fn new(options: &ClientOptions) -> Result<Self, RegistryError> {
         Ok(Self {
-            wire: Wire::new(options)?,
+            connections: Connections::new(options)?,
             logins: Logins::new(options),
             tls: Mutex::default(),
         })
@@ -58,18 +58,18 @@ impl Fetcher {
     pub(super) fn fetch(
         &self,
         endpoint: &Endpoint,
-        question: &Question<'_>,
-    ) -> Result<Response<Body>, Failed> {
-        let asked = question.asked;
+        question: &RepositoryRequest<'_>,
+    ) -> Result<Response<Body>, FailedRequest> {
+        let context = question.context;
         let path = format!("/v2/{}/{}", endpoint.repository, question.path);
-        let visit = Visit {
-            wire: &self.wire,
+        let login = LoginContext {
+            connections: &self.connections,
             endpoint,
-            asked,
+            context,
         };
         let mut challenges = 0;
         loop {
-            let shown = self.logins.current(&visit)?;
+            let shown = self.logins.current(&login)?;
             let (response, origin, last) =
                 self.ask(endpoint, &path, question, shown.header.as_deref())?;
             let status = response.status().as_u16();
@@ -82,22 +82,27 @@ impl Fetcher {
                     let all = parts.headers.get_all(names::WWW_AUTHENTICATE);
                     let texts: Vec<_> =
                         all.iter().filter_map(|value| value.to_str().ok()).collect();
-                    let said = error_text(body.into_reader());
+                    let server_message = error_text(body.into_reader());
                     self.logins
-                        .challenged(&visit, &origin, &texts, &shown, &said)?;
+                        .challenged(&login, &origin, &texts, &shown, &server_message)?;
                 }
                 _ => {
                     let after = header(&response, "retry-after").map(str::to_owned);
-                    let said = error_text(response.into_body().into_reader());
+                    let server_message = error_text(response.into_body().into_reader());
                     if own {
-                        return Err(Failed::status(asked, status, said, after.as_deref()));
+                        return Err(FailedRequest::status(
+                            context,
+                            status,
+                            server_message,
+                            after.as_deref(),
+                        ));
                     }
                     // A signed link may have expired. On a retry the registry sends a new one.
                     let detail = format!(
-                        "{}, to which the registry redirects, answered {status}{said}",
+                        "{}, to which the registry redirects, answered {status}{server_message}",
                         last.host
                     );
-                    return Err(Failed::for_now(asked.connection(detail)));
+                    return Err(FailedRequest::for_now(context.connection(detail)));
                 }
             }
         }
@@ -109,15 +114,15 @@ impl Fetcher {
         &self,
         endpoint: &Endpoint,
         path: &str,
-        question: &Question<'_>,
+        question: &RepositoryRequest<'_>,
         authorization: Option<&str>,
-    ) -> Result<(Response<Body>, Location, Location), Failed> {
+    ) -> Result<(Response<Body>, Location, Location), FailedRequest> {
         let may_be_plain = endpoint.insecure || is_loopback(&endpoint.host);
         let known = self.lock().get(&endpoint.host).copied();
-        let asked = question.asked;
-        let trip = Trip {
-            wire: &self.wire,
-            asked,
+        let context = question.context;
+        let trip = RedirectingRequest {
+            connections: &self.connections,
+            context,
             insecure: endpoint.insecure,
             headers: question.headers,
             authorization,
@@ -131,7 +136,9 @@ impl Fetcher {
         if known.is_none() && may_be_plain && origin.tls {
             let no_tls = matches!(
                 first,
-                Err(Broken::PlainHttp | Broken::Connection(_) | Broken::Silent(_))
+                Err(ConnectionError::PlainHttp
+                    | ConnectionError::Connection(_)
+                    | ConnectionError::Silent(_))
             );
             if no_tls {
                 tracing::debug!("{}: no TLS, asking by plain HTTP", endpoint.host);
@@ -139,12 +146,12 @@ impl Fetcher {
                 // A TLS server answers a plain HTTP request with status 400. In that case the TLS
                 // connection was only interrupted.
                 let answered = matches!(&plain, Ok(answer) if answer.status().as_u16() != 400);
-                if answered || matches!(first, Err(Broken::PlainHttp)) {
+                if answered || matches!(first, Err(ConnectionError::PlainHttp)) {
                     (first, origin) = (plain, at);
                 }
             }
         }
-        let first = first.map_err(|broken| of_broken(asked, &endpoint.host, broken))?;
+        let first = first.map_err(|broken| connection_failed(context, &endpoint.host, broken))?;
         if known.is_none() {
             self.lock().insert(endpoint.host.clone(), origin.tls);
         }
@@ -154,114 +161,5 @@ impl Fetcher {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, bool>> {
         self.tls.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A GET request that follows redirects. The login is sent only to the origin it is meant for.
-pub(super) struct Trip<'a> {
-    pub wire: &'a Wire,
-    pub asked: &'a Asked,
-    pub insecure: bool,
-    pub headers: Headers<'a>,
-    pub authorization: Option<&'a str>,
-    /// Whether a redirect may lead from TLS to plain HTTP. The login is never sent there.
-    pub plain: bool,
-}
-
-impl Trip<'_> {
-    /// Sends the request to `at` and follows redirects. Returns the response and the location that
-    /// gave it.
-    pub(super) fn go(&self, at: Location) -> Result<(Response<Body>, Location), Failed> {
-        let first = self.hop(&at, self.authorization);
-        let first = first.map_err(|broken| of_broken(self.asked, &at.host, broken))?;
-        self.on(at, first)
-    }
-
-    fn hop(&self, at: &Location, authorization: Option<&str>) -> Result<Response<Body>, Broken> {
-        let mut headers = self.headers.to_vec();
-        headers.extend(authorization.map(|value| ("authorization", value)));
-        self.wire.get(at, self.insecure, &headers)
-    }
-
-    fn on(
-        &self,
-        origin: Location,
-        first: Response<Body>,
-    ) -> Result<(Response<Body>, Location), Failed> {
-        let asked = self.asked;
-        let (mut at, mut response) = (origin.clone(), first);
-        for _ in 0..MOST_REDIRECTS {
-            if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-                return Ok((response, at));
-            }
-            let target = header(&response, "location");
-            let target = target.ok_or_else(|| asked.answer("it redirects without an address"))?;
-            let next = at
-                .join(target)
-                .map_err(|why| asked.answer(format!("it redirects {why}")))?;
-            if at.tls && !next.tls && !self.plain {
-                let detail = format!(
-                    "it redirects to {} without TLS, which is not safe",
-                    next.host
-                );
-                return Err(asked.answer(detail).into());
-            }
-            tracing::debug!(
-                "{}: {}: redirected to {}",
-                asked.place,
-                asked.what,
-                next.host
-            );
-            let own = origin.same_origin(&next);
-            let login = if own { self.authorization } else { None };
-            let answered = self.hop(&next, login);
-            response = answered.map_err(|broken| of_broken(asked, &next.host, broken))?;
-            at = next;
-        }
-        Err(asked.answer("it redirects too many times").into())
-    }
-}
-
-/// Returns a header of a response, if its value is text.
-pub(super) fn header<'a>(response: &'a Response<Body>, name: &str) -> Option<&'a str> {
-    response.headers().get(name)?.to_str().ok()
-}
-
-/// Converts a connection error into a failed request.
-pub(super) fn of_broken(asked: &Asked, host: &str, broken: Broken) -> Failed {
-    let (error, again, unreachable) = match broken {
-        Broken::PlainHttp => {
-            let (place, host) = (asked.place.clone(), host.to_owned());
-            (RegistryError::PlainHttp { place, host }, Again::Never, true)
-        }
-        Broken::Certificate(detail) => {
-            let (place, host) = (asked.place.clone(), host.to_owned());
-            (
-                RegistryError::Certificate {
-                    place,
-                    host,
-                    detail,
-                },
-                Again::Never,
-                true,
-            )
-        }
-        Broken::Connection(detail) | Broken::Silent(detail) => (
-            asked.connection(format!("{host}: {detail}")),
-            Again::Later(None),
-            true,
-        ),
-        Broken::Hopeless(detail) => (
-            asked.connection(format!("{host}: {detail}")),
-            Again::Never,
-            true,
-        ),
-        Broken::Answer(detail) => (asked.answer(detail), Again::Never, false),
-        Broken::Setup(error) => (error, Again::Never, false),
-    };
-    Failed {
-        error: Box::new(error),
-        again,
-        unreachable,
     }
 }

@@ -7,11 +7,11 @@
 //! | file | contents |
 //! |---|---|
 //! | `client.rs` | the two requests, manifest and blob: which host to try next, and when to retry |
-//! | `name.rs` | names as users write them: host, repository, tag, digest |
 //! | `endpoint.rs`, `registries_conf.rs` | which hosts serve a repository: mirrors first, the registry last |
-//! | `fetch.rs` | one request to one host: HTTPS or HTTP, login, redirects, status |
+//! | `fetch.rs`, `redirect.rs` | one request to one host: HTTPS or HTTP, login, redirects, status |
+//! | `host.rs` | names of hosts: Docker Hub's, and those of this machine |
 //! | `auth/` | challenges, credentials, and tokens, which are cached and renewed |
-//! | `wire.rs`, `connector.rs`, `tls.rs`, `verifier.rs`, `proxy.rs` | connections: timeouts, TLS, trust, proxies |
+//! | `connections.rs`, `connector.rs`, `tls.rs`, `verifier.rs`, `proxy.rs` | connections: timeouts, TLS, trust, proxies |
 //! | `retry.rs` | how long to wait, and when to give up |
 //! | `body.rs`, `document.rs` | responses: a blob from an offset on, a document of limited length |
 //! | `error_body.rs` | the error text in a response body |
@@ -27,6 +27,7 @@
 mod auth;
 mod body;
 mod client;
+mod connections;
 mod connector;
 mod document;
 mod endpoint;
@@ -34,20 +35,20 @@ mod environment;
 mod error;
 mod error_body;
 mod fetch;
+mod host;
 mod location;
-mod name;
 mod options;
 mod proxy;
+mod redirect;
 mod registries_conf;
 mod retry;
 mod tls;
 mod verifier;
-mod wire;
 
+pub use crate::oci::{NameError, parse_name};
 pub use client::Client;
 pub use document::Fetched;
 pub use environment::Environment;
 pub use error::RegistryError;
-pub use name::{NameError, parse_name};
-pub use oci_spec::distribution::Reference;
+pub use oci_spec::distribution::Reference as RegistryReference;
 pub use options::{ClientOptions, Patience};

@@ -8,19 +8,19 @@ use std::net::IpAddr;
 
 use ureq::Proxy;
 
-use super::endpoint::is_loopback;
+use super::host::is_loopback;
 use super::{Environment, RegistryError};
 
 /// The proxies set in the environment.
 pub(super) struct Proxies {
     http: Option<Proxy>,
     https: Option<Proxy>,
-    no: Vec<No>,
+    no: Vec<NoProxyEntry>,
 }
 
 /// An entry of NO_PROXY.
 #[derive(Debug, PartialEq, Eq)]
-enum No {
+enum NoProxyEntry {
     All,
     /// A name and its subdomains, or only the subdomains if it begins with a dot; optionally for
     /// one port only.
@@ -89,10 +89,10 @@ impl Proxies {
         let ip: Option<IpAddr> = name.parse().ok();
         let fits = |wanted: &Option<u16>| wanted.is_none_or(|wanted| wanted == port);
         self.no.iter().any(|no| match no {
-            No::All => true,
-            No::Ip { ip: wanted, port } => ip == Some(*wanted) && fits(port),
-            No::Net { ip: net, bits } => ip.is_some_and(|ip| within(ip, *net, *bits)),
-            No::Name {
+            NoProxyEntry::All => true,
+            NoProxyEntry::Ip { ip: wanted, port } => ip == Some(*wanted) && fits(port),
+            NoProxyEntry::Net { ip: net, bits } => ip.is_some_and(|ip| within(ip, *net, *bits)),
+            NoProxyEntry::Name {
                 name: wanted,
                 below_only,
                 port,
@@ -105,28 +105,28 @@ impl Proxies {
     }
 }
 
-fn parse(entry: &str) -> Option<No> {
+fn parse(entry: &str) -> Option<NoProxyEntry> {
     let entry = entry.trim();
     match entry {
         "" => return None,
-        "*" => return Some(No::All),
+        "*" => return Some(NoProxyEntry::All),
         _ => {}
     }
     if let Some((ip, bits)) = entry.split_once('/') {
         let (ip, bits) = (ip.parse().ok()?, bits.parse().ok()?);
-        return Some(No::Net { ip, bits });
+        return Some(NoProxyEntry::Net { ip, bits });
     }
     if let Ok(ip) = entry.parse() {
-        return Some(No::Ip { ip, port: None });
+        return Some(NoProxyEntry::Ip { ip, port: None });
     }
     let (name, port) = split_port(entry);
     if let Ok(ip) = name.parse() {
-        return Some(No::Ip { ip, port });
+        return Some(NoProxyEntry::Ip { ip, port });
     }
     let name = name.strip_prefix('*').unwrap_or(name);
     let below_only = name.starts_with('.');
     let name = name.trim_start_matches('.').to_ascii_lowercase();
-    Some(No::Name {
+    Some(NoProxyEntry::Name {
         name,
         below_only,
         port,

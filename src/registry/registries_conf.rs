@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::endpoint::login_name;
 use super::environment::read_limited;
-use super::{Environment, Reference, RegistryError};
+use super::host::login_name;
+use super::{Environment, RegistryError, RegistryReference};
 
 /// The maximum size of a file in bytes.
 const LONGEST: u64 = 4 << 20;
@@ -135,7 +135,7 @@ impl RegistriesConf {
     }
 
     /// Returns the entry with the longest prefix that matches a name.
-    pub(super) fn find(&self, name: &Reference) -> Option<&Registry> {
+    pub(super) fn find(&self, name: &RegistryReference) -> Option<&Registry> {
         let place = format!("{}/{}", name.registry(), name.repository());
         let whole = name.whole();
         let of = self.registry.iter().filter(|entry| {

@@ -6,32 +6,32 @@ use std::hash::BuildHasher;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::error::Asked;
+use super::error::RequestContext;
 use super::{Patience, RegistryError};
 
 /// A failed request, and whether to retry it.
 #[derive(Debug)]
-pub(super) struct Failed {
+pub(super) struct FailedRequest {
     pub error: Box<RegistryError>,
-    pub again: Again,
+    pub again: Retry,
     /// Whether nothing at all was received, so that the host is better left alone for a while.
     pub unreachable: bool,
 }
 
 /// Whether to retry a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Again {
+pub(super) enum Retry {
     Never,
     /// Retry, after the wait that the server requested, if it did.
     Later(Option<Duration>),
 }
 
-impl Failed {
+impl FailedRequest {
     /// A permanent failure.
     pub(super) fn for_good(error: RegistryError) -> Self {
         Self {
             error: Box::new(error),
-            again: Again::Never,
+            again: Retry::Never,
             unreachable: false,
         }
     }
@@ -40,29 +40,34 @@ impl Failed {
     pub(super) fn for_now(error: RegistryError) -> Self {
         Self {
             error: Box::new(error),
-            again: Again::Later(None),
+            again: Retry::Later(None),
             unreachable: false,
         }
     }
 
     /// The failure for an unsuccessful status. 408, 429 and the 5xx statuses that proxies and
     /// overloaded servers send are temporary.
-    pub(super) fn status(asked: &Asked, status: u16, said: String, after: Option<&str>) -> Self {
+    pub(super) fn status(
+        context: &RequestContext,
+        status: u16,
+        server_message: String,
+        after: Option<&str>,
+    ) -> Self {
         let again = match status {
             408 | 429 | 500 | 502 | 503 | 504 => {
-                Again::Later(after.and_then(|text| retry_after(text, SystemTime::now())))
+                Retry::Later(after.and_then(|text| retry_after(text, SystemTime::now())))
             }
-            _ => Again::Never,
+            _ => Retry::Never,
         };
         Self {
-            error: Box::new(asked.status(status, said)),
+            error: Box::new(context.status(status, server_message)),
             again,
             unreachable: false,
         }
     }
 }
 
-impl From<RegistryError> for Failed {
+impl From<RegistryError> for FailedRequest {
     fn from(error: RegistryError) -> Self {
         Self::for_good(error)
     }
@@ -82,9 +87,9 @@ fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
 impl Patience {
     /// Returns how long to wait before attempt `n + 1`, after `n` attempts without new bytes (`n`
     /// starts at 1).
-    pub(super) fn wait(&self, n: u32, asked: Option<Duration>) -> Duration {
-        if let Some(asked) = asked {
-            return asked.min(self.longest_asked);
+    pub(super) fn wait(&self, n: u32, context: Option<Duration>) -> Duration {
+        if let Some(context) = context {
+            return context.min(self.longest_asked);
         }
         let doubled = 2u32.saturating_pow(n.saturating_sub(1).min(16));
         let wait = self
@@ -162,9 +167,9 @@ mod tests {
         between(5, 2000, 4000);
         between(40, 4000, 8000);
         between(u32::MAX, 4000, 8000);
-        let asked = |s| patience.wait(1, Some(Duration::from_secs(s)));
-        assert_eq!(asked(7), Duration::from_secs(7));
-        assert_eq!(asked(3600), Duration::from_secs(60));
+        let context = |s| patience.wait(1, Some(Duration::from_secs(s)));
+        assert_eq!(context(7), Duration::from_secs(7));
+        assert_eq!(context(3600), Duration::from_secs(60));
     }
 
     #[test]

@@ -134,7 +134,7 @@ fn authorities(directory: &Path) -> Result<Vec<CertificateDer<'static>>, Registr
 }
 
 /// A client certificate with its key.
-struct Own {
+struct ClientCertificate {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     /// The file of the key, for messages.
@@ -142,7 +142,7 @@ struct Own {
 }
 
 /// Returns the first `NAME.cert` and its `NAME.key`.
-fn client(directory: &Path) -> Result<Option<Own>, RegistryError> {
+fn client(directory: &Path) -> Result<Option<ClientCertificate>, RegistryError> {
     let Some(certificate) = listed(directory, "cert").into_iter().next() else {
         return Ok(None);
     };
@@ -155,7 +155,7 @@ fn client(directory: &Path) -> Result<Option<Own>, RegistryError> {
     let pem = read_limited(&path, LONGEST).map_err(|e| wrong(e.to_string()))?;
     let key = PrivateKeyDer::from_pem_slice(&pem);
     let key = key.map_err(|_| wrong("no private key (PEM) in it".to_owned()))?;
-    Ok(Some(Own { chain, key, path }))
+    Ok(Some(ClientCertificate { chain, key, path }))
 }
 
 fn listed(directory: &Path, extension: &str) -> Vec<PathBuf> {

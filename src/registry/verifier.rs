@@ -25,11 +25,11 @@ use rustls::{
 #[derive(Debug)]
 pub(super) struct Verifier {
     algorithms: WebPkiSupportedAlgorithms,
-    whom: Whom,
+    trusted: Trusted,
 }
 
 #[derive(Debug)]
-enum Whom {
+enum Trusted {
     Anyone,
     /// There are no trusted roots.
     Nobody,
@@ -48,20 +48,20 @@ impl Verifier {
     ) -> Result<Self, Error> {
         let mut store = RootCertStore::empty();
         store.add_parsable_certificates(roots.iter().cloned());
-        let whom = if store.is_empty() {
-            Whom::Nobody
+        let trusted = if store.is_empty() {
+            Trusted::Nobody
         } else {
             let builder =
                 WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider.clone());
             let by_authority = builder.build().map_err(|e| Error::General(e.to_string()))?;
-            Whom::These {
+            Trusted::These {
                 by_authority,
                 roots,
             }
         };
         Ok(Self {
             algorithms: provider.signature_verification_algorithms,
-            whom,
+            trusted,
         })
     }
 
@@ -69,7 +69,7 @@ impl Verifier {
     pub(super) fn of_anyone(provider: &CryptoProvider) -> Self {
         Self {
             algorithms: provider.signature_verification_algorithms,
-            whom: Whom::Anyone,
+            trusted: Trusted::Anyone,
         }
     }
 }
@@ -91,10 +91,10 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let (by_authority, roots) = match &self.whom {
-            Whom::Anyone => return Ok(ServerCertVerified::assertion()),
-            Whom::Nobody => return Err(CertificateError::UnknownIssuer.into()),
-            Whom::These {
+        let (by_authority, roots) = match &self.trusted {
+            Trusted::Anyone => return Ok(ServerCertVerified::assertion()),
+            Trusted::Nobody => return Err(CertificateError::UnknownIssuer.into()),
+            Trusted::These {
                 by_authority,
                 roots,
             } => (by_authority, roots),

@@ -2,15 +2,15 @@
 
 use oci_spec::image::{Descriptor, ImageManifest};
 
-use super::TransferError;
-use super::origin::{Origin, bad_document, config, digest_of, manifest};
+use super::error::TransferError;
+use super::origin::{BlobOrigin, bad_document, config, digest_of, manifest};
 use crate::blob::Digest;
 use crate::image::{Config, Skipped};
 use crate::oci::{self, Nature, Platform, WalkError, declared_platform, is_attestation};
 
 /// The platforms of an image to transfer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Wanted {
+pub enum WantedPlatforms {
     /// The host's platform. If the image has only one platform, that one.
     #[default]
     Host,
@@ -29,7 +29,7 @@ pub(super) struct Manifest {
 }
 
 /// The chosen parts of an image.
-pub(super) struct Chosen {
+pub(super) struct Selection {
     /// The descriptor that the image's name is to refer to.
     pub root: Descriptor,
     /// The indexes that lead to the manifests, exactly as received.
@@ -46,12 +46,12 @@ pub(super) struct Chosen {
 /// # Errors
 /// If there is no matching image, or it cannot be shown.
 pub(super) fn choose(
-    origin: &dyn Origin,
+    origin: &dyn BlobOrigin,
     root: &Descriptor,
     bytes: Vec<u8>,
-    wanted: &Wanted,
+    wanted: &WantedPlatforms,
     attestations: bool,
-) -> Result<Chosen, TransferError> {
+) -> Result<Selection, TransferError> {
     let root_digest = digest_of(origin, root)?;
     let mut root_bytes = Some(bytes);
     let mut fetch = |digest: &Digest| match root_bytes.take_if(|_| *digest == root_digest) {
@@ -71,10 +71,10 @@ pub(super) fn choose(
         };
         let manifest = parse(origin, root.clone(), bytes)?;
         check_image(origin, &manifest)?;
-        if let Wanted::One(platform) = wanted {
+        if let WantedPlatforms::One(platform) = wanted {
             check_platform(origin, &manifest, platform)?;
         }
-        return Ok(Chosen {
+        return Ok(Selection {
             root: root.clone(),
             indexes: Vec::new(),
             manifests: vec![manifest],
@@ -82,20 +82,20 @@ pub(super) fn choose(
         });
     }
     let mut listed: Vec<Descriptor> = walk.manifests.into_iter().map(|m| m.descriptor).collect();
-    if *wanted == Wanted::All {
+    if *wanted == WantedPlatforms::All {
         listed.retain(|descriptor| attestations || !is_attestation(descriptor));
         return all(origin, root, walk.indexes, listed, attestations);
     }
     let manifests = images(origin, listed)?;
     let host = Platform::host();
     let wanted = match wanted {
-        Wanted::One(platform) => Some(platform),
+        WantedPlatforms::One(platform) => Some(platform),
         // A single image needs no choice, as when it is opened.
         _ if manifests.len() == 1 => None,
         _ => Some(&host),
     };
     let manifest = best(origin, manifests, wanted)?;
-    Ok(Chosen {
+    Ok(Selection {
         root: manifest.descriptor.clone(),
         indexes: Vec::new(),
         manifests: vec![manifest],
@@ -107,12 +107,12 @@ pub(super) fn choose(
 /// missing, because an archive need not contain everything that an index lists. With `companions`,
 /// manifests that are not images are included.
 fn all(
-    origin: &dyn Origin,
+    origin: &dyn BlobOrigin,
     root: &Descriptor,
     indexes: Vec<(Digest, Vec<u8>)>,
     listed: Vec<Descriptor>,
     companions: bool,
-) -> Result<Chosen, TransferError> {
+) -> Result<Selection, TransferError> {
     let mut manifests = Vec::new();
     let mut images = 0;
     let mut skipped = Vec::new();
@@ -138,7 +138,7 @@ fn all(
         let none = || bad_document(origin, "its index", "refers to no image");
         return Err(refused.unwrap_or_else(none));
     }
-    Ok(Chosen {
+    Ok(Selection {
         root: root.clone(),
         indexes,
         manifests,
@@ -154,7 +154,7 @@ struct Offered {
 
 /// Returns the images among the listed manifests. A descriptor with a platform is taken for an
 /// image.
-fn images(origin: &dyn Origin, listed: Vec<Descriptor>) -> Result<Vec<Offered>, TransferError> {
+fn images(origin: &dyn BlobOrigin, listed: Vec<Descriptor>) -> Result<Vec<Offered>, TransferError> {
     let mut images = Vec::new();
     let mut refused = None;
     for descriptor in listed {
@@ -186,7 +186,7 @@ fn images(origin: &dyn Origin, listed: Vec<Descriptor>) -> Result<Vec<Offered>, 
 
 /// Returns the manifest that fits a platform best, or the first manifest if no platform is given.
 fn best(
-    origin: &dyn Origin,
+    origin: &dyn BlobOrigin,
     images: Vec<Offered>,
     wanted: Option<&Platform>,
 ) -> Result<Manifest, TransferError> {
@@ -228,7 +228,7 @@ fn best(
 }
 
 fn check_platform(
-    origin: &dyn Origin,
+    origin: &dyn BlobOrigin,
     manifest: &Manifest,
     wanted: &Platform,
 ) -> Result<(), TransferError> {
@@ -244,7 +244,7 @@ fn check_platform(
 }
 
 /// Returns the platform that an image's config declares.
-fn platform_of(origin: &dyn Origin, manifest: &Manifest) -> Result<Platform, TransferError> {
+fn platform_of(origin: &dyn BlobOrigin, manifest: &Manifest) -> Result<Platform, TransferError> {
     let descriptor = manifest.parsed.config();
     let digest = digest_of(origin, descriptor)?;
     let bytes = config(origin, &digest, descriptor.size())?;
@@ -254,7 +254,7 @@ fn platform_of(origin: &dyn Origin, manifest: &Manifest) -> Result<Platform, Tra
 }
 
 fn parse(
-    origin: &dyn Origin,
+    origin: &dyn BlobOrigin,
     descriptor: Descriptor,
     bytes: Vec<u8>,
 ) -> Result<Manifest, TransferError> {
@@ -285,7 +285,7 @@ fn unreadable(manifest: &Manifest, media_type: &str) -> Skipped {
 }
 
 /// Returns an error for a manifest that is not an image, or whose image no mount could show.
-fn check_image(origin: &dyn Origin, manifest: &Manifest) -> Result<(), TransferError> {
+fn check_image(origin: &dyn BlobOrigin, manifest: &Manifest) -> Result<(), TransferError> {
     let detail = match nature(manifest) {
         Nature::Image | Nature::Referrer => return Ok(()),
         Nature::Artifact(what) => format!("is the manifest of {what}, not of a container image"),
@@ -359,7 +359,11 @@ mod tests {
         }
 
         /// Returns the chosen architectures, and whether the name is to refer to the root.
-        fn choose(&self, root: &Value, wanted: &Wanted) -> Result<(Vec<String>, bool), String> {
+        fn choose(
+            &self,
+            root: &Value,
+            wanted: &WantedPlatforms,
+        ) -> Result<(Vec<String>, bool), String> {
             let root: Descriptor = serde_json::from_value(root.clone()).unwrap();
             let bytes = self.0[root.digest().as_ref()].clone();
             let chosen = choose(self, &root, bytes, wanted, false).map_err(|e| e.to_string())?;
@@ -369,7 +373,7 @@ mod tests {
         }
     }
 
-    impl Origin for Memory {
+    impl BlobOrigin for Memory {
         fn name(&self) -> &str {
             "app"
         }
@@ -389,8 +393,8 @@ mod tests {
         }
     }
 
-    fn one(platform: &str) -> Wanted {
-        Wanted::One(platform.parse().unwrap())
+    fn one(platform: &str) -> WantedPlatforms {
+        WantedPlatforms::One(platform.parse().unwrap())
     }
 
     #[test]
@@ -406,7 +410,7 @@ mod tests {
             let chosen = memory.choose(&root, &one(&format!("linux/{arch}")));
             assert_eq!(chosen, Ok((vec![arch.to_owned()], false)));
         }
-        let (arches, is_root) = memory.choose(&root, &Wanted::All).unwrap();
+        let (arches, is_root) = memory.choose(&root, &WantedPlatforms::All).unwrap();
         assert_eq!(arches, ["amd64", "arm64", "riscv64"]);
         assert!(is_root);
         let said = memory.choose(&root, &one("linux/s390x")).unwrap_err();
@@ -422,7 +426,7 @@ mod tests {
         let index = memory.index(&list);
         let manifest = memory.on("s390x");
         for root in [index, manifest] {
-            let (arches, _) = memory.choose(&root, &Wanted::Host).unwrap();
+            let (arches, _) = memory.choose(&root, &WantedPlatforms::Host).unwrap();
             assert_eq!(arches, ["s390x"]);
             let said = memory.choose(&root, &one("linux/arm64")).unwrap_err();
             assert!(said.contains("linux/s390x"), "{said}");
@@ -436,17 +440,17 @@ mod tests {
         for _ in 0..MAX_DEPTH + 2 {
             root = memory.index(&[root]);
         }
-        let said = memory.choose(&root, &Wanted::All).unwrap_err();
+        let said = memory.choose(&root, &WantedPlatforms::All).unwrap_err();
         assert!(said.contains("more manifests"), "{said}");
         let empty = memory.index(&[]);
-        let said = memory.choose(&empty, &Wanted::All).unwrap_err();
+        let said = memory.choose(&empty, &WantedPlatforms::All).unwrap_err();
         assert!(said.contains("no image"), "{said}");
-        assert!(memory.choose(&empty, &Wanted::Host).is_err());
+        assert!(memory.choose(&empty, &WantedPlatforms::Host).is_err());
         // A manifest that the index lists is missing.
         let list = [memory.on("amd64"), memory.on("arm64")];
         let root = memory.index(&list);
         memory.0.remove(list[1]["digest"].as_str().unwrap());
-        let (arches, _) = memory.choose(&root, &Wanted::All).unwrap();
+        let (arches, _) = memory.choose(&root, &WantedPlatforms::All).unwrap();
         assert_eq!(arches, ["amd64"]);
     }
 }

@@ -6,15 +6,15 @@ use crate::blob::Digest;
 use crate::image::{ImageError, Platform, Skipped};
 use crate::layer::LayerError;
 use crate::open::OpenError;
-use crate::registry::RegistryError;
 use crate::store::StoreError;
 
 /// An error while an image is brought into the store or written out of it.
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
-    /// The registry failed.
+    /// The origin of the image failed. For a pull, this is a
+    /// [`RegistryError`](crate::registry::RegistryError).
     #[error(transparent)]
-    Registry(#[from] RegistryError),
+    Origin(Box<dyn std::error::Error + Send + Sync>),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::bring::Bring;
-use super::choose::Wanted;
-use super::origin::{Origin, Sink, digest_of, manifest};
-use super::{Progress, Stored, TransferError};
+use super::choose::WantedPlatforms;
+use super::error::TransferError;
+use super::origin::{BlobOrigin, Sink, bad_document, digest_of, manifest};
+use super::parameters::Transfer;
+use super::progress::TransferProgress;
+use super::receive_image::TransferredImage;
 use crate::blob::{Digest, SpanCache, read_all};
 use crate::cache::CacheDir;
 use crate::image::{self, Caches, Content, Contents, Reference, Skipped};
@@ -19,7 +21,7 @@ const PIECE: usize = 512 << 10;
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
     /// The platforms to load from an image with several. Defaults to all that are present.
-    pub wanted: Option<Wanted>,
+    pub wanted: Option<WantedPlatforms>,
     /// The name to give the image. Only valid if the source contains a single image.
     pub name: Option<String>,
     /// The cache directory for indexes.
@@ -27,12 +29,12 @@ pub struct LoadOptions {
 }
 
 /// The contents of an archive, as an origin.
-struct Archive<'a> {
+struct ArchiveOrigin<'a> {
     contents: &'a Contents,
     name: String,
 }
 
-impl Origin for Archive<'_> {
+impl BlobOrigin for ArchiveOrigin<'_> {
     fn name(&self) -> &str {
         &self.name
     }
@@ -61,7 +63,7 @@ impl Origin for Archive<'_> {
         if source.size() != size {
             let (name, found) = (format!("blob {digest}"), source.size());
             let detail = format!("has {found} bytes, but its descriptor says {size}");
-            return Err(super::origin::bad_document(self, &name, detail));
+            return Err(bad_document(self, &name, detail));
         }
         let mut buf = vec![0; PIECE];
         let mut at = from;
@@ -80,7 +82,7 @@ impl Origin for Archive<'_> {
     }
 }
 
-impl Archive<'_> {
+impl ArchiveOrigin<'_> {
     fn unread(&self, digest: &Digest, error: std::io::Error) -> TransferError {
         TransferError::Io {
             what: format!("{}: {digest}", self.name),
@@ -93,7 +95,7 @@ impl Archive<'_> {
 #[derive(Debug, Default)]
 pub struct Loaded {
     /// The images that are now in the store.
-    pub stored: Vec<Stored>,
+    pub stored: Vec<TransferredImage>,
     /// Entries that are not images, or that imgfs cannot show.
     pub skipped: Vec<Skipped>,
     /// The errors of images that are not in the store.
@@ -109,7 +111,7 @@ pub fn load(
     reference: &Reference,
     store: &Store,
     options: &LoadOptions,
-    progress: &dyn Progress,
+    progress: &dyn TransferProgress,
 ) -> Result<Loaded, TransferError> {
     // Fail early if the store's names cannot be read.
     store.images()?;
@@ -119,16 +121,16 @@ pub fn load(
         disk: &options.cache,
     };
     let contents = image::contents(reference, &caches)?;
-    let origin = Archive {
+    let origin = ArchiveOrigin {
         contents: &contents,
         name: reference.to_string(),
     };
     if options.name.is_some() && contents.images.len() > 1 {
         let several = "holds several images, which cannot all have one name";
-        return Err(super::origin::bad_document(&origin, "it", several));
+        return Err(bad_document(&origin, "it", several));
     }
-    let wanted = options.wanted.clone().unwrap_or(Wanted::All);
-    let bring = Bring {
+    let wanted = options.wanted.clone().unwrap_or(WantedPlatforms::All);
+    let transfer = Transfer {
         origin: &origin,
         store,
         cache: &options.cache,
@@ -144,7 +146,7 @@ pub fn load(
         ..Loaded::default()
     };
     for content in &contents.images {
-        match load_one(&bring, content, options.name.as_ref()) {
+        match load_one(&transfer, content, options.name.as_ref()) {
             Ok((stored, skipped)) => {
                 loaded.stored.extend(stored);
                 loaded.skipped.extend(skipped);
@@ -173,30 +175,30 @@ pub fn load(
 /// Brings one image into the store and tags it. Returns its entries in the store, and the parts of
 /// the image that were skipped.
 fn load_one(
-    bring: &Bring<'_>,
+    transfer: &Transfer<'_>,
     content: &Content,
     name: Option<&String>,
-) -> Result<(Vec<Stored>, Vec<Skipped>), TransferError> {
-    let digest = digest_of(bring.origin, &content.descriptor)?;
-    let bytes = manifest(bring.origin, &digest)?.ok_or_else(|| TransferError::Missing {
-        image: bring.origin.name().to_owned(),
+) -> Result<(Vec<TransferredImage>, Vec<Skipped>), TransferError> {
+    let digest = digest_of(transfer.origin, &content.descriptor)?;
+    let bytes = manifest(transfer.origin, &digest)?.ok_or_else(|| TransferError::Missing {
+        image: transfer.origin.name().to_owned(),
         digest: digest.clone(),
     })?;
-    let brought = bring.image(&content.descriptor, bytes)?;
+    let received = transfer.image(&content.descriptor, bytes)?;
     let names = match name {
         Some(name) => std::slice::from_ref(name),
         None => content.names.as_slice(),
     };
     let mut stored = Vec::new();
-    let mut bytes = brought.bytes;
+    let mut bytes = received.bytes;
     for name in names {
-        let image = bring.store.tag(&brought.root, name)?;
-        stored.push(Stored { image, bytes });
+        let image = transfer.store.tag(&received.root, name)?;
+        stored.push(TransferredImage { image, bytes });
         bytes = 0;
     }
     if names.is_empty() {
-        let image = bring.store.keep_unnamed(&brought.root)?;
-        stored.push(Stored { image, bytes });
+        let image = transfer.store.keep_unnamed(&received.root)?;
+        stored.push(TransferredImage { image, bytes });
     }
-    Ok((stored, brought.skipped))
+    Ok((stored, received.skipped))
 }

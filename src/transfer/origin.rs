@@ -4,7 +4,7 @@ use std::io;
 
 use oci_spec::image::Descriptor;
 
-use super::TransferError;
+use super::error::TransferError;
 use crate::blob::{Digest, Hasher};
 use crate::oci::{self, MAX_DOCUMENT};
 
@@ -15,7 +15,7 @@ pub(super) const TIMES: u32 = 3;
 pub(super) type Sink<'a> = dyn FnMut(&[u8]) -> io::Result<()> + 'a;
 
 /// The origin of an image. It is used by several threads.
-pub(super) trait Origin: Sync {
+pub(super) trait BlobOrigin: Sync {
     /// The name of the image, for messages.
     fn name(&self) -> &str;
 
@@ -39,7 +39,7 @@ pub(super) trait Origin: Sync {
 
 /// Returns a manifest or an index after checking its digest.
 pub(super) fn manifest(
-    origin: &dyn Origin,
+    origin: &dyn BlobOrigin,
     digest: &Digest,
 ) -> Result<Option<Vec<u8>>, TransferError> {
     let Some(bytes) = origin.manifest(digest)? else {
@@ -51,7 +51,7 @@ pub(super) fn manifest(
 
 /// Returns a config after checking its digest.
 pub(super) fn config(
-    origin: &dyn Origin,
+    origin: &dyn BlobOrigin,
     digest: &Digest,
     size: u64,
 ) -> Result<Vec<u8>, TransferError> {
@@ -83,7 +83,7 @@ pub(super) fn config(
 }
 
 fn check(
-    origin: &dyn Origin,
+    origin: &dyn BlobOrigin,
     what: &str,
     expected: &Digest,
     bytes: &[u8],
@@ -108,14 +108,14 @@ fn hash(like: &Digest, bytes: &[u8]) -> Digest {
 
 /// Returns the digest in a descriptor.
 pub(super) fn digest_of(
-    origin: &dyn Origin,
+    origin: &dyn BlobOrigin,
     descriptor: &Descriptor,
 ) -> Result<Digest, TransferError> {
     oci::digest_of(descriptor).map_err(|detail| bad_document(origin, "a descriptor", detail))
 }
 
 pub(super) fn bad_document(
-    origin: &dyn Origin,
+    origin: &dyn BlobOrigin,
     document: &str,
     detail: impl Into<String>,
 ) -> TransferError {

@@ -2,20 +2,23 @@
 
 use oci_spec::image::{Descriptor, DescriptorBuilder, MediaType};
 
-use super::bring::Bring;
-use super::choose::Wanted;
-use super::origin::{Origin, Sink};
-use super::{Progress, Stored, TransferError};
+use super::choose::WantedPlatforms;
+use super::error::TransferError;
+use super::origin::{BlobOrigin, Sink, bad_document};
+use super::parameters::Transfer;
+use super::progress::TransferProgress;
+use super::receive_image::TransferredImage;
 use crate::blob::Digest;
 use crate::cache::CacheDir;
-use crate::registry::{Client, Reference, RegistryError, parse_name};
+use crate::oci::parse_name;
+use crate::registry::{Client, RegistryError, RegistryReference};
 use crate::store::Store;
 
 /// Options of [`pull`].
 #[derive(Clone, Debug)]
 pub struct PullOptions {
     /// The platforms to pull.
-    pub wanted: Wanted,
+    pub wanted: WantedPlatforms,
     /// Whether attestations of the image (SBOM, provenance) are pulled too if all platforms are.
     pub attestations: bool,
     /// The number of layers to pull at a time.
@@ -27,7 +30,7 @@ pub struct PullOptions {
 impl Default for PullOptions {
     fn default() -> Self {
         Self {
-            wanted: Wanted::Host,
+            wanted: WantedPlatforms::Host,
             attestations: false,
             threads: 3,
             cache: CacheDir::none(),
@@ -36,20 +39,20 @@ impl Default for PullOptions {
 }
 
 /// A repository in a registry, as an origin.
-struct Repository<'a> {
+struct RegistryOrigin<'a> {
     client: &'a Client,
-    reference: &'a Reference,
+    reference: &'a RegistryReference,
     name: String,
 }
 
-impl Origin for Repository<'_> {
+impl BlobOrigin for RegistryOrigin<'_> {
     fn name(&self) -> &str {
         &self.name
     }
 
     fn manifest(&self, digest: &Digest) -> Result<Option<Vec<u8>>, TransferError> {
-        let fetched = self.client.manifest(self.reference, Some(digest))?;
-        Ok(Some(fetched.bytes))
+        let fetched = self.client.manifest(self.reference, Some(digest));
+        Ok(Some(fetched.map_err(failed)?.bytes))
     }
 
     fn blob(
@@ -59,11 +62,8 @@ impl Origin for Repository<'_> {
         from: u64,
         sink: &mut Sink<'_>,
     ) -> Result<(), TransferError> {
-        let brought = self.client.blob(self.reference, digest, size, from, sink);
-        brought.map_err(|error| match error {
-            RegistryError::Sink(_) | RegistryError::Cancelled => TransferError::GivenUp,
-            error => error.into(),
-        })
+        let received = self.client.blob(self.reference, digest, size, from, sink);
+        received.map_err(failed)
     }
 
     /// The bytes may have come from a mirror.
@@ -83,27 +83,27 @@ pub fn pull(
     name: &str,
     store: &Store,
     options: &PullOptions,
-    progress: &dyn Progress,
-) -> Result<Stored, TransferError> {
+    progress: &dyn TransferProgress,
+) -> Result<TransferredImage, TransferError> {
     let reference = parse_name(name).map_err(|e| TransferError::Name {
         name: name.to_owned(),
         detail: format!("{e}"),
     })?;
-    let origin = Repository {
+    let origin = RegistryOrigin {
         client,
         reference: &reference,
         name: reference.whole(),
     };
     // Fail early if the store's names cannot be read.
     store.images()?;
-    let fetched = client.manifest(&reference, None)?;
+    let fetched = client.manifest(&reference, None).map_err(failed)?;
     let root = describe(
         &fetched.media_type,
         &fetched.digest,
         fetched.bytes.len() as u64,
     )
-    .ok_or_else(|| super::origin::bad_document(&origin, "its manifest", "has a bad digest"))?;
-    let bring = Bring {
+    .ok_or_else(|| bad_document(&origin, "its manifest", "has a bad digest"))?;
+    let transfer = Transfer {
         origin: &origin,
         store,
         cache: &options.cache,
@@ -113,12 +113,19 @@ pub fn pull(
         keep_unreadable: true,
         threads: options.threads,
     };
-    let brought = bring.image(&root, fetched.bytes)?;
-    let image = store.tag(&brought.root, &origin.name)?;
-    Ok(Stored {
+    let received = transfer.image(&root, fetched.bytes)?;
+    let image = store.tag(&received.root, &origin.name)?;
+    Ok(TransferredImage {
         image,
-        bytes: brought.bytes,
+        bytes: received.bytes,
     })
+}
+
+fn failed(error: RegistryError) -> TransferError {
+    match error {
+        RegistryError::Sink(_) | RegistryError::Cancelled => TransferError::GivenUp,
+        error => TransferError::Origin(Box::new(error)),
+    }
 }
 
 fn describe(media_type: &str, digest: &Digest, size: u64) -> Option<Descriptor> {

@@ -14,12 +14,12 @@ use std::sync::Arc;
 use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
 use serde_json::json;
 
-use super::TransferError;
+use super::error::TransferError;
 use crate::blob::{Bytes, Digest, FileSource, Hasher, ReadAt, SequentialReader};
 use crate::image::{Platform, Reference, manifest_of};
+use crate::oci::parse_name;
 use crate::oci::{self, CONTAINERD_NAME};
 use crate::open::{self, OpenOptions};
-use crate::registry::parse_name;
 use crate::store::{Named, Store, StoreError, document_of, short};
 
 /// An archive format.
@@ -32,7 +32,7 @@ pub enum Format {
 }
 
 /// The parameters of [`save`].
-pub struct Saved<'a> {
+pub struct SaveOptions<'a> {
     /// The store that contains the images.
     pub store: &'a Store,
     /// The images, by name or by digest prefix.
@@ -50,8 +50,8 @@ pub struct Saved<'a> {
 ///
 /// # Errors
 /// If an image does not exist or is incomplete, or the archive cannot be written.
-pub fn save(saved: &Saved<'_>, out: &mut dyn Write) -> Result<(), TransferError> {
-    let mut archive = Archive {
+pub fn save(saved: &SaveOptions<'_>, out: &mut dyn Write) -> Result<(), TransferError> {
+    let mut archive = ArchiveWriter {
         tar: tar::Builder::new(out),
     };
     match saved.format {
@@ -63,11 +63,11 @@ pub fn save(saved: &Saved<'_>, out: &mut dyn Write) -> Result<(), TransferError>
 }
 
 /// A tar writer whose headers contain no times and no owners.
-struct Archive<'a> {
+struct ArchiveWriter<'a> {
     tar: tar::Builder<&'a mut dyn Write>,
 }
 
-impl Archive<'_> {
+impl ArchiveWriter<'_> {
     fn dir(&mut self, path: &str) -> Result<(), TransferError> {
         let mut header = header(tar::EntryType::Directory, 0, 0o755);
         let appended = self.tar.append_data(&mut header, path, io::empty());
@@ -104,7 +104,7 @@ fn written(error: io::Error) -> TransferError {
     }
 }
 
-fn oci(saved: &Saved<'_>, archive: &mut Archive<'_>) -> Result<(), TransferError> {
+fn oci(saved: &SaveOptions<'_>, archive: &mut ArchiveWriter<'_>) -> Result<(), TransferError> {
     // Blobs must not be removed between looking up a name and opening the blobs.
     let held = saved.store.hold()?;
     let mut blobs: BTreeMap<Digest, Arc<dyn ReadAt>> = BTreeMap::new();
@@ -151,7 +151,7 @@ fn oci(saved: &Saved<'_>, archive: &mut Archive<'_>) -> Result<(), TransferError
             archive.dir(&format!("blobs/{algorithm}"))?;
             last = Some(algorithm);
         }
-        let mut checked = Checked::new(source, &digest);
+        let mut checked = VerifyingReader::new(source, &digest);
         let path = format!("blobs/{algorithm}/{}", digest.hex());
         archive.file(&path, checked.source.size(), &mut checked)?;
         checked.finish(&digest)?;
@@ -169,7 +169,7 @@ fn oci(saved: &Saved<'_>, archive: &mut Archive<'_>) -> Result<(), TransferError
 }
 
 /// Narrows an image with several platforms to the requested one, if any.
-fn one_platform(saved: &Saved<'_>, image: Named) -> Result<Named, TransferError> {
+fn one_platform(saved: &SaveOptions<'_>, image: Named) -> Result<Named, TransferError> {
     let Some(platform) = saved.platform else {
         return Ok(image);
     };
@@ -229,7 +229,7 @@ fn tags(image: &Named) -> Vec<String> {
     .collect()
 }
 
-fn docker(saved: &Saved<'_>, archive: &mut Archive<'_>) -> Result<(), TransferError> {
+fn docker(saved: &SaveOptions<'_>, archive: &mut ArchiveWriter<'_>) -> Result<(), TransferError> {
     let mut there = HashSet::new();
     let mut items = Vec::new();
     for name in saved.names {
@@ -255,7 +255,7 @@ fn docker(saved: &Saved<'_>, archive: &mut Archive<'_>) -> Result<(), TransferEr
             };
             let path = format!("{}.tar", diff_id.hex());
             if there.insert(path.clone()) {
-                let mut checked = Checked::new(tar, diff_id);
+                let mut checked = VerifyingReader::new(tar, diff_id);
                 archive.file(&path, checked.source.size(), &mut checked)?;
                 checked.finish(diff_id)?;
             }
@@ -281,13 +281,13 @@ fn docker(saved: &Saved<'_>, archive: &mut Archive<'_>) -> Result<(), TransferEr
 }
 
 /// A reader that hashes the bytes it passes on.
-struct Checked {
+struct VerifyingReader {
     source: Arc<dyn ReadAt>,
     at: u64,
     hasher: Hasher,
 }
 
-impl Checked {
+impl VerifyingReader {
     fn new(source: Arc<dyn ReadAt>, digest: &Digest) -> Self {
         Self {
             source,
@@ -311,7 +311,7 @@ impl Checked {
     }
 }
 
-impl Read for Checked {
+impl Read for VerifyingReader {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let n = self.source.read_at(buf, self.at)?;
         self.hasher.update(buf.get(..n).unwrap_or_default());

@@ -4,7 +4,7 @@ use super::warm::warm;
 use crate::cli::options::RegistryOptions;
 use crate::cli::progress::Bars;
 use imgfs::store::Store;
-use imgfs::transfer::{self, PullOptions, Stored};
+use imgfs::transfer::{self, PullOptions, TransferredImage};
 
 /// Pulls an image into the store and shows the progress. Then opens it, so that its indexes are in the
 /// cache.
@@ -13,7 +13,7 @@ pub(crate) fn fetch(
     name: &str,
     options: &PullOptions,
     registry: &RegistryOptions,
-) -> anyhow::Result<Stored> {
+) -> anyhow::Result<TransferredImage> {
     let client = registry.client()?;
     let bars = Bars::new();
     let stored = transfer::pull(&client, name, store, options, &bars);

@@ -9,7 +9,7 @@ use crate::cli::platform::PlatformChoice;
 use crate::cli::progress::Bars;
 use crate::cli::source::{self, warm};
 use imgfs::image::Reference;
-use imgfs::transfer::{self, LoadOptions, Wanted};
+use imgfs::transfer::{self, LoadOptions, WantedPlatforms};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct LoadArgs {
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<ExitCode> {
     bars.clear();
     let loaded = loaded?;
     let mut out = io::stdout().lock();
-    let wanted = options.wanted.clone().unwrap_or(Wanted::Host);
+    let wanted = options.wanted.clone().unwrap_or(WantedPlatforms::Host);
     for stored in &loaded.stored {
         let image = &stored.image;
         warm(&store, image, &wanted, &cache);

@@ -11,7 +11,7 @@ use crate::cli::options::TransferOptions;
 use crate::cli::pipe;
 use imgfs::image::Platform;
 use imgfs::open::OpenOptions;
-use imgfs::transfer::{self, Format, Saved, TransferError};
+use imgfs::transfer::{self, Format, SaveOptions, TransferError};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct SaveArgs {
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &SaveArgs) -> anyhow::Result<ExitCode> {
         cache: args.transfer.cache.open(),
         ..OpenOptions::default()
     };
-    let saved = Saved {
+    let saved = SaveOptions {
         store: &store,
         names: &args.images,
         format: match args.format {
@@ -86,7 +86,7 @@ pub(crate) fn run(args: &SaveArgs) -> anyhow::Result<ExitCode> {
 
 /// Writes to a temporary file in the same directory and renames it, so that the file is never
 /// incomplete.
-fn to_file(saved: &Saved<'_>, path: &Path) -> anyhow::Result<()> {
+fn to_file(saved: &SaveOptions<'_>, path: &Path) -> anyhow::Result<()> {
     let failed = |error| TransferError::Io {
         what: path.display().to_string(),
         error,

@@ -8,8 +8,8 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 
-use super::credentials::Credential;
-use crate::registry::endpoint::login_name;
+use super::credential::Credential;
+use crate::registry::host::login_name;
 
 /// Docker's key for Docker Hub. Credential helpers use it too.
 const DOCKER_KEY: &str = "https://index.docker.io/v1/";
@@ -23,14 +23,14 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct AuthFile {
-    auths: Option<BTreeMap<String, Entry>>,
+    auths: Option<BTreeMap<String, LoginEntry>>,
     cred_helpers: Option<BTreeMap<String, String>>,
     creds_store: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Entry {
+struct LoginEntry {
     auth: Option<String>,
     username: Option<String>,
     password: Option<String>,
@@ -38,7 +38,7 @@ struct Entry {
 }
 
 /// Where a login was found.
-pub(super) enum Found {
+pub(super) enum LoginSource {
     Here(Credential),
     /// In a credential helper. `servers` are the names to ask it for, in order.
     Helper {
@@ -62,18 +62,18 @@ impl AuthFile {
     ///
     /// # Errors
     /// If the matching entry is invalid.
-    pub(super) fn find(&self, host: &str, repository: &str) -> Result<Option<Found>, String> {
+    pub(super) fn find(&self, host: &str, repository: &str) -> Result<Option<LoginSource>, String> {
         let helpers = self.cred_helpers.iter().flatten();
         let mut helpers = helpers.filter(|(key, name)| is_of(key, host) && !name.is_empty());
         if let Some((key, name)) = helpers.next() {
-            return Ok(Some(Found::Helper {
+            return Ok(Some(LoginSource::Helper {
                 name: name.clone(),
                 servers: vec![key.clone()],
             }));
         }
         for entry in self.entries(host, repository) {
             if let Some(credential) = entry.credential()? {
-                return Ok(Some(Found::Here(credential)));
+                return Ok(Some(LoginSource::Here(credential)));
             }
         }
         let store = self.creds_store.clone().filter(|name| !name.is_empty());
@@ -81,10 +81,14 @@ impl AuthFile {
         if host == login_name("index.docker.io") {
             servers.insert(0, DOCKER_KEY.to_owned());
         }
-        Ok(store.map(|name| Found::Helper { name, servers }))
+        Ok(store.map(|name| LoginSource::Helper { name, servers }))
     }
 
-    fn entries<'a>(&'a self, host: &'a str, repository: &str) -> impl Iterator<Item = &'a Entry> {
+    fn entries<'a>(
+        &'a self,
+        host: &'a str,
+        repository: &str,
+    ) -> impl Iterator<Item = &'a LoginEntry> {
         let auths = self.auths.as_ref();
         let mut key = format!("{host}/{repository}");
         let mut found = Vec::new();
@@ -118,7 +122,7 @@ fn is_of(key: &str, host: &str) -> bool {
     login_name(bare) == host
 }
 
-impl Entry {
+impl LoginEntry {
     fn credential(&self) -> Result<Option<Credential>, String> {
         let set = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         if let Some(token) = set(&self.identitytoken) {
@@ -152,11 +156,13 @@ mod tests {
             .find(host, repository)
             .unwrap()
         {
-            Some(Found::Here(Credential::Password { user, password })) => {
+            Some(LoginSource::Here(Credential::Password { user, password })) => {
                 format!("{user}:{password}")
             }
-            Some(Found::Here(Credential::IdentityToken(token))) => format!("token:{token}"),
-            Some(Found::Helper { name, servers }) => format!("helper {name} {}", servers.join(" ")),
+            Some(LoginSource::Here(Credential::IdentityToken(token))) => format!("token:{token}"),
+            Some(LoginSource::Helper { name, servers }) => {
+                format!("helper {name} {}", servers.join(" "))
+            }
             None => "nothing".to_owned(),
         }
     }

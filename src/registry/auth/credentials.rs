@@ -13,56 +13,20 @@
 //! helper is not installed.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-
-use super::auth_file::{AuthFile, Found};
-use super::{helper, lock};
+use super::auth_file::{AuthFile, LoginSource};
+use super::credential::Credential;
+use super::helper;
 use crate::registry::endpoint::Endpoint;
 use crate::registry::environment::read_limited;
 use crate::registry::{ClientOptions, Environment, RegistryError};
 
 /// The maximum size of a file of logins in bytes.
 const LONGEST: u64 = 4 << 20;
-
-/// The user's credentials for a registry.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) enum Credential {
-    Password {
-        user: String,
-        password: String,
-    },
-    /// A token that a token server issues once for a password, to be exchanged for access tokens.
-    IdentityToken(String),
-}
-
-impl Credential {
-    /// Returns the Authorization header for Basic authentication (RFC 7617), if this is a password.
-    pub(super) fn basic(&self) -> Option<String> {
-        match self {
-            Self::Password { user, password } => Some(format!(
-                "Basic {}",
-                BASE64_STANDARD.encode(format!("{user}:{password}"))
-            )),
-            Self::IdentityToken(_) => None,
-        }
-    }
-}
-
-impl fmt::Debug for Credential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Password { .. } => "Password(hidden)",
-            Self::IdentityToken(_) => "IdentityToken(hidden)",
-        })
-    }
-}
 
 /// All sources of logins.
 pub(super) struct Credentials {
@@ -97,12 +61,16 @@ impl Credentials {
             return Ok(Some(explicit.clone()));
         }
         let key = (endpoint.login.clone(), endpoint.repository.clone());
-        if let Some(found) = lock(&self.found).get(&key) {
+        if let Some(found) = self.found().get(&key) {
             return Ok(found.clone());
         }
         let found = self.search(&endpoint.login, &endpoint.repository)?;
-        lock(&self.found).insert(key, found.clone());
+        self.found().insert(key, found.clone());
         Ok(found)
+    }
+
+    fn found(&self) -> MutexGuard<'_, HashMap<(String, String), Option<Credential>>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn search(&self, host: &str, repository: &str) -> Result<Option<Credential>, RegistryError> {
@@ -121,8 +89,8 @@ impl Credentials {
                     detail,
                 })?;
             let found = match found {
-                Some(Found::Here(credential)) => Some(credential),
-                Some(Found::Helper { name, servers }) => {
+                Some(LoginSource::Here(credential)) => Some(credential),
+                Some(LoginSource::Helper { name, servers }) => {
                     helper::ask(&name, &servers, host, &self.environment, self.patience)?
                 }
                 None => None,

@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::credentials::Credential;
-use super::login_error;
+use super::credential::Credential;
 use crate::registry::error_body::one_line;
 use crate::registry::{Environment, RegistryError};
 
@@ -22,7 +21,7 @@ const TOKEN_USER: &str = "<token>";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer {
+struct HelperOutput {
     username: String,
     secret: String,
 }
@@ -99,7 +98,7 @@ fn one(
         }
         return Err(wrong(format!("failed ({status}): {}", one_line(&text))));
     }
-    let answer: Answer = serde_json::from_slice(&output)
+    let answer: HelperOutput = serde_json::from_slice(&output)
         .map_err(|_| wrong("answered with something that is not a login".to_owned()))?;
     Ok(match answer.username.as_str() {
         _ if answer.secret.is_empty() => None,
@@ -147,6 +146,13 @@ fn finish(
             return Ok(None);
         }
         thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn login_error(host: &str, detail: impl Into<String>) -> RegistryError {
+    RegistryError::Login {
+        host: host.to_owned(),
+        detail: detail.into(),
     }
 }
 

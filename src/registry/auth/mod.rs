@@ -8,6 +8,8 @@
 
 mod auth_file;
 mod challenge;
+mod context;
+mod credential;
 mod credentials;
 mod helper;
 mod token;
@@ -17,27 +19,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::endpoint::Endpoint;
-use super::error::Asked;
 use super::location::Location;
-use super::retry::Failed;
-use super::wire::Wire;
-use super::{ClientOptions, RegistryError};
+use super::options::ClientOptions;
+use super::retry::FailedRequest;
 use challenge::Challenge;
+use context::AuthHeader;
+pub(super) use context::LoginContext;
 use credentials::Credentials;
 
 /// The logins of all hosts.
 pub(super) struct Logins {
     credentials: Credentials,
     /// By host and repository.
-    kept: Mutex<HashMap<(String, String), Shared>>,
+    kept: Mutex<HashMap<(String, String), SharedPass>>,
 }
 
-type Shared = Arc<Mutex<Kept>>;
+type SharedPass = Arc<Mutex<CachedPass>>;
 
 /// The cached login for a repository on a host. Its lock is held while a new pass is fetched.
 #[derive(Default)]
-struct Kept {
-    pass: Option<Pass>,
+struct CachedPass {
+    pass: Option<AuthHeader>,
     /// The challenge that the pass answers, needed to renew it.
     challenge: Option<(Location, Challenge)>,
     /// Incremented with each new pass. A thread whose pass was refused can see whether another
@@ -45,22 +47,8 @@ struct Kept {
     number: u64,
 }
 
-/// The value of an Authorization header. It does not implement `Debug`, because it is a secret.
-pub(super) struct Pass {
-    header: String,
-    /// When to fetch a new one.
-    renew: Option<Instant>,
-}
-
-/// The context in which a login is needed.
-pub(super) struct Visit<'a> {
-    pub wire: &'a Wire,
-    pub endpoint: &'a Endpoint,
-    pub asked: &'a Asked,
-}
-
 /// The pass to send with a request.
-pub(super) struct Shown {
+pub(super) struct SentPass {
     pub header: Option<String>,
     number: u64,
 }
@@ -77,72 +65,72 @@ impl Logins {
     ///
     /// # Errors
     /// If the pass has expired and cannot be renewed.
-    pub(super) fn current(&self, visit: &Visit<'_>) -> Result<Shown, Failed> {
-        let kept = self.kept(visit.endpoint);
+    pub(super) fn current(&self, login: &LoginContext<'_>) -> Result<SentPass, FailedRequest> {
+        let kept = self.kept(login.endpoint);
         let mut kept = lock(&kept);
-        let expired = |pass: &Pass| pass.renew.is_some_and(|renew| renew <= Instant::now());
+        let expired = |pass: &AuthHeader| pass.renew.is_some_and(|renew| renew <= Instant::now());
         if kept.pass.as_ref().is_some_and(expired)
             && let Some((origin, challenge)) = kept.challenge.clone()
         {
-            self.renew(&mut kept, visit, &origin, challenge, "")?;
+            self.renew(&mut kept, login, &origin, challenge, "")?;
         }
-        Ok(Shown {
+        Ok(SentPass {
             header: kept.pass.as_ref().map(|pass| pass.header.clone()),
             number: kept.number,
         })
     }
 
     /// Answers a challenge to a request that was sent to `origin` with the pass `shown`. If this
-    /// succeeds, the request can be retried. `said` is the registry's error text.
+    /// succeeds, the request can be retried. `server_message` is the registry's error text.
     ///
     /// # Errors
     /// If there is no login that the registry has not refused already.
     pub(super) fn challenged(
         &self,
-        visit: &Visit<'_>,
+        login: &LoginContext<'_>,
         origin: &Location,
         challenges: &[&str],
-        shown: &Shown,
-        said: &str,
-    ) -> Result<(), Failed> {
-        let asked = visit.asked;
-        let kept = self.kept(visit.endpoint);
+        shown: &SentPass,
+        server_message: &str,
+    ) -> Result<(), FailedRequest> {
+        let context = login.context;
+        let kept = self.kept(login.endpoint);
         let mut kept = lock(&kept);
         if kept.number != shown.number {
             return Ok(());
         }
         let challenge = Challenge::choose(challenges).ok_or_else(|| {
             if challenges.is_empty() {
-                return asked.status(401, said.to_owned());
+                return context.status(401, server_message.to_owned());
             }
-            asked.answer("it asks for a login in a way that is neither Basic nor Bearer")
+            context.answer("it asks for a login in a way that is neither Basic nor Bearer")
         })?;
         if shown.header.is_some() && challenge == Challenge::Basic {
-            return Err(asked.login_refused(said.to_owned()).into());
+            return Err(context.login_refused(server_message.to_owned()).into());
         }
-        self.renew(&mut kept, visit, origin, challenge, said)
+        self.renew(&mut kept, login, origin, challenge, server_message)
     }
 
     fn renew(
         &self,
-        kept: &mut Kept,
-        visit: &Visit<'_>,
+        kept: &mut CachedPass,
+        login: &LoginContext<'_>,
         origin: &Location,
         challenge: Challenge,
-        said: &str,
-    ) -> Result<(), Failed> {
-        let credential = self.credentials.of(visit.endpoint)?;
+        server_message: &str,
+    ) -> Result<(), FailedRequest> {
+        let credential = self.credentials.of(login.endpoint)?;
         let pass = match &challenge {
             Challenge::Basic => match credential.as_ref().and_then(|c| c.basic()) {
-                Some(header) => Pass {
+                Some(header) => AuthHeader {
                     header,
                     renew: None,
                 },
-                None => return Err(visit.asked.status(401, said.to_owned()).into()),
+                None => return Err(login.context.status(401, server_message.to_owned()).into()),
             },
             Challenge::Bearer(bearer) => {
-                let request = token::Request {
-                    visit,
+                let request = token::TokenRequest {
+                    login,
                     origin,
                     bearer,
                 };
@@ -155,7 +143,7 @@ impl Logins {
         Ok(())
     }
 
-    fn kept(&self, endpoint: &Endpoint) -> Shared {
+    fn kept(&self, endpoint: &Endpoint) -> SharedPass {
         let key = (endpoint.host.clone(), endpoint.repository.clone());
         lock(&self.kept).entry(key).or_default().clone()
     }
@@ -163,11 +151,4 @@ impl Logins {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn login_error(host: &str, detail: impl Into<String>) -> RegistryError {
-    RegistryError::Login {
-        host: host.to_owned(),
-        detail: detail.into(),
-    }
 }

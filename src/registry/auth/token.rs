@@ -9,12 +9,12 @@ use serde::Deserialize;
 use ureq::http::HeaderValue;
 
 use super::challenge::Bearer;
-use super::credentials::Credential;
-use super::{Pass, Visit};
+use super::context::{AuthHeader, LoginContext};
+use super::credential::Credential;
 use crate::registry::error_body::error_text;
-use crate::registry::fetch::{Trip, header, of_broken};
 use crate::registry::location::Location;
-use crate::registry::retry::Failed;
+use crate::registry::redirect::{RedirectingRequest, connection_failed, header};
+use crate::registry::retry::FailedRequest;
 
 /// The maximum length of an answer in bytes. Tokens have a few thousand.
 const LONGEST: u64 = 1 << 20;
@@ -27,8 +27,8 @@ const MARGIN: Duration = Duration::from_secs(10);
 const MOST_SECONDS: u64 = 366 * 24 * 3600;
 
 /// A request for a token.
-pub(super) struct Request<'a> {
-    pub visit: &'a Visit<'a>,
+pub(super) struct TokenRequest<'a> {
+    pub login: &'a LoginContext<'a>,
     /// The registry that sent the challenge.
     pub origin: &'a Location,
     pub bearer: &'a Bearer,
@@ -36,44 +36,47 @@ pub(super) struct Request<'a> {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Answer {
+struct TokenResponse {
     token: Option<String>,
     access_token: Option<String>,
     expires_in: Option<serde_json::Value>,
 }
 
-impl Request<'_> {
+impl TokenRequest<'_> {
     /// Fetches a token.
-    pub(super) fn fetch(&self, credential: Option<&Credential>) -> Result<Pass, Failed> {
-        let Visit {
-            wire,
-            asked,
+    pub(super) fn fetch(
+        &self,
+        credential: Option<&Credential>,
+    ) -> Result<AuthHeader, FailedRequest> {
+        let LoginContext {
+            connections,
+            context,
             endpoint,
-        } = *self.visit;
+        } = *self.login;
         let server = Location::parse(&self.bearer.realm)
-            .map_err(|why| asked.answer(format!("it sends {why} for a token")))?;
+            .map_err(|why| context.answer(format!("it sends {why} for a token")))?;
         let insecure = endpoint.insecure;
         if self.origin.tls && !server.tls && !insecure {
             let detail = format!(
                 "it wants the login to be sent without TLS, to {}",
                 server.host
             );
-            return Err(asked.answer(detail).into());
+            return Err(context.answer(detail).into());
         }
-        tracing::debug!("{}: a token from {}", asked.place, server.host);
+        tracing::debug!("{}: a token from {}", context.place, server.host);
         let response = match credential {
-            Some(Credential::IdentityToken(token)) => wire
+            Some(Credential::IdentityToken(token)) => connections
                 .post(&server, insecure, self.form(token))
-                .map_err(|e| of_broken(asked, &server.host, e))?,
+                .map_err(|e| connection_failed(context, &server.host, e))?,
             other => {
                 let at = Location {
                     path: self.query(&server.path, other),
                     ..server.clone()
                 };
                 let basic = other.and_then(Credential::basic);
-                let trip = Trip {
-                    wire,
-                    asked,
+                let trip = RedirectingRequest {
+                    connections,
+                    context,
                     insecure,
                     headers: &[("accept", "application/json")],
                     authorization: basic.as_deref(),
@@ -89,26 +92,31 @@ impl Request<'_> {
         match status {
             200 => {}
             400 | 401 | 403 if credential.is_some() => {
-                return Err(asked.login_refused(error_text(body)).into());
+                return Err(context.login_refused(error_text(body)).into());
             }
-            400 | 401 | 403 => return Err(asked.status(401, error_text(body)).into()),
+            400 | 401 | 403 => return Err(context.status(401, error_text(body)).into()),
             // A 404 from the token server says nothing about the image.
             404 => {
-                return Err(asked
+                return Err(context
                     .answer(format!("there is no token server at {}", server.host))
                     .into());
             }
             _ => {
                 let text = error_text(body);
-                return Err(Failed::status(asked, status, text, after.as_deref()));
+                return Err(FailedRequest::status(
+                    context,
+                    status,
+                    text,
+                    after.as_deref(),
+                ));
             }
         }
         let mut bytes = Vec::new();
         let read = body.take(LONGEST).read_to_end(&mut bytes);
-        read.map_err(|e| of_broken(asked, &server.host, wire.broken_io(e)))?;
+        read.map_err(|e| connection_failed(context, &server.host, connections.broken_io(e)))?;
         let pass = pass(&bytes, begun);
         pass.ok_or_else(|| {
-            asked
+            context
                 .answer(format!(
                     "{} answered with something that is not a token",
                     server.host
@@ -118,7 +126,7 @@ impl Request<'_> {
     }
 
     fn scope(&self) -> String {
-        let own = || format!("repository:{}:pull", self.visit.endpoint.repository);
+        let own = || format!("repository:{}:pull", self.login.endpoint.repository);
         self.bearer.scope.clone().unwrap_or_else(own)
     }
 
@@ -161,8 +169,8 @@ impl Request<'_> {
 }
 
 /// Parses an answer. Returns the token as a header.
-fn pass(bytes: &[u8], begun: Instant) -> Option<Pass> {
-    let answer: Answer = serde_json::from_slice(bytes).ok()?;
+fn pass(bytes: &[u8], begun: Instant) -> Option<AuthHeader> {
+    let answer: TokenResponse = serde_json::from_slice(bytes).ok()?;
     let full = |token: &String| !token.is_empty();
     let token = answer
         .token
@@ -176,7 +184,7 @@ fn pass(bytes: &[u8], begun: Instant) -> Option<Pass> {
         _ => None,
     };
     let time = Duration::from_secs(seconds.unwrap_or(DEFAULT_SECONDS).min(MOST_SECONDS));
-    Some(Pass {
+    Some(AuthHeader {
         header,
         renew: Some(begun + (time - MARGIN.min(time / 4))),
     })
@@ -198,11 +206,11 @@ fn encode(value: &str, into: &mut String) {
 mod tests {
     use super::*;
     use crate::registry::ClientOptions;
+    use crate::registry::connections::Connections;
     use crate::registry::endpoint::Endpoint;
-    use crate::registry::error::Asked;
-    use crate::registry::wire::Wire;
+    use crate::registry::error::RequestContext;
 
-    fn request(scope: Option<&str>, test: impl Fn(&Request<'_>)) {
+    fn request(scope: Option<&str>, test: impl Fn(&TokenRequest<'_>)) {
         let endpoint = Endpoint {
             host: "h".to_owned(),
             login: "h".to_owned(),
@@ -210,19 +218,19 @@ mod tests {
             insecure: false,
             mirror: false,
         };
-        let asked = Asked {
+        let context = RequestContext {
             place: "h/a/b".to_owned(),
             what: "manifest 1".to_owned(),
             login: "h".to_owned(),
         };
-        let wire = Wire::new(&ClientOptions::default()).unwrap();
-        let visit = Visit {
-            wire: &wire,
+        let connections = Connections::new(&ClientOptions::default()).unwrap();
+        let login = LoginContext {
+            connections: &connections,
             endpoint: &endpoint,
-            asked: &asked,
+            context: &context,
         };
-        test(&Request {
-            visit: &visit,
+        test(&TokenRequest {
+            login: &login,
             origin: &Location::parse("https://h/").unwrap(),
             bearer: &Bearer {
                 realm: "https://t/token".to_owned(),

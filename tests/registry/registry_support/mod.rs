@@ -6,7 +6,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use imgfs::blob::Digest;
-use imgfs::registry::{Client, ClientOptions, Environment, Patience, Reference, RegistryError};
+use imgfs::registry::{
+    Client, ClientOptions, Environment, Patience, RegistryError, RegistryReference,
+};
 use tempfile::TempDir;
 
 use crate::support::registry::Registry;
@@ -83,7 +85,7 @@ pub fn blob(layout: &Path, digest: &str) -> Vec<u8> {
     std::fs::read(layout.join("blobs").join(digest.replace(':', "/"))).unwrap()
 }
 
-pub fn reference(name: &str) -> Reference {
+pub fn reference(name: &str) -> RegistryReference {
     name.parse().unwrap()
 }
 

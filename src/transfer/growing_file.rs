@@ -8,15 +8,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use crate::blob::ReadAt;
 
 /// A file that is still growing. Only one thread may read it.
-pub(super) struct Growing {
+pub(super) struct GrowingFile {
     file: Arc<File>,
     /// Its final length in bytes.
     size: u64,
-    state: Mutex<State>,
+    state: Mutex<GrowingState>,
     changed: Condvar,
 }
 
-struct State {
+struct GrowingState {
     there: u64,
     /// The offset that the reader waits for. It is woken only when the file has reached it, because
     /// a blob arrives in many small pieces.
@@ -25,13 +25,13 @@ struct State {
     ended: bool,
 }
 
-impl Growing {
+impl GrowingFile {
     /// Wraps a file that has its first `there` bytes now and will have `size` bytes in the end.
     pub(super) fn new(file: Arc<File>, size: u64, there: u64) -> Self {
         Self {
             file,
             size,
-            state: Mutex::new(State {
+            state: Mutex::new(GrowingState {
                 there,
                 wanted: 0,
                 ended: false,
@@ -56,12 +56,12 @@ impl Growing {
         self.changed.notify_all();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, GrowingState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl ReadAt for Growing {
+impl ReadAt for GrowingFile {
     fn size(&self) -> u64 {
         self.size
     }
@@ -92,11 +92,11 @@ impl ReadAt for Growing {
     }
 }
 
-/// Calls [`Growing::end`] when dropped, so that the reader never waits for bytes that will not
+/// Calls [`GrowingFile::end`] when dropped, so that the reader never waits for bytes that will not
 /// come.
-pub(super) struct Ending<'a>(pub &'a Growing);
+pub(super) struct EndOnDrop<'a>(pub &'a GrowingFile);
 
-impl Drop for Ending<'_> {
+impl Drop for EndOnDrop<'_> {
     fn drop(&mut self) {
         self.0.end();
     }
@@ -110,7 +110,7 @@ mod tests {
     fn who_reads_ahead_waits_and_who_waits_for_nothing_gets_an_error() {
         let file = Arc::new(tempfile::tempfile().unwrap());
         file.write_all_at(b"abc", 0).unwrap();
-        let growing = Growing::new(file.clone(), 6, 3);
+        let growing = GrowingFile::new(file.clone(), 6, 3);
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| {
                 let mut buf = [0; 6];
@@ -120,10 +120,10 @@ mod tests {
             growing.grow(6);
             assert_eq!(&reader.join().unwrap().unwrap(), b"abcdef");
         });
-        let growing = Growing::new(file, 9, 6);
+        let growing = GrowingFile::new(file, 9, 6);
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| growing.read_exact_at(&mut [0; 9], 0));
-            drop(Ending(&growing));
+            drop(EndOnDrop(&growing));
             let error = reader.join().unwrap().unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
         });

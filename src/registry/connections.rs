@@ -36,7 +36,7 @@ const LOCAL_CONNECT: Duration = Duration::from_secs(5);
 pub(super) type Headers<'a> = &'a [(&'static str, &'a str)];
 
 /// The connections to all hosts.
-pub(super) struct Wire {
+pub(super) struct Connections {
     trust: Trust,
     proxies: Proxies,
     patience: Patience,
@@ -52,7 +52,7 @@ struct Key {
 
 /// Why a request got no response.
 #[derive(Debug)]
-pub(super) enum Broken {
+pub(super) enum ConnectionError {
     /// The host does not speak TLS.
     PlainHttp,
     /// The host's certificate is not trusted.
@@ -69,7 +69,7 @@ pub(super) enum Broken {
     Setup(RegistryError),
 }
 
-impl Wire {
+impl Connections {
     /// # Errors
     /// If roots or proxies are invalid.
     pub(super) fn new(options: &ClientOptions) -> Result<Self, RegistryError> {
@@ -87,14 +87,14 @@ impl Wire {
         at: &Location,
         insecure: bool,
         headers: Headers<'_>,
-    ) -> Result<Response<Body>, Broken> {
+    ) -> Result<Response<Body>, ConnectionError> {
         let mut request = Request::get(at.url());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request
-            .body(())
-            .map_err(|_| Broken::Answer("it has an address that cannot be requested".to_owned()))?;
+        let request = request.body(()).map_err(|_| {
+            ConnectionError::Answer("it has an address that cannot be requested".to_owned())
+        })?;
         let agent = self.agent(at, insecure)?;
         agent.run(request).map_err(|e| self.broken(e))
     }
@@ -105,12 +105,14 @@ impl Wire {
         at: &Location,
         insecure: bool,
         form: String,
-    ) -> Result<Response<Body>, Broken> {
+    ) -> Result<Response<Body>, ConnectionError> {
         let request = Request::post(at.url())
             .header("content-type", "application/x-www-form-urlencoded")
             .header("accept", "application/json")
             .body(form)
-            .map_err(|_| Broken::Answer("it has an address that cannot be requested".to_owned()))?;
+            .map_err(|_| {
+                ConnectionError::Answer("it has an address that cannot be requested".to_owned())
+            })?;
         let agent = self.agent(at, insecure)?;
         agent.run(request).map_err(|e| self.broken(e))
     }
@@ -122,7 +124,7 @@ impl Wire {
         }
     }
 
-    fn agent(&self, at: &Location, insecure: bool) -> Result<Agent, Broken> {
+    fn agent(&self, at: &Location, insecure: bool) -> Result<Agent, ConnectionError> {
         let key = Key {
             tls: at.tls,
             insecure,
@@ -139,10 +141,10 @@ impl Wire {
         Ok(agents.entry(key).or_insert(agent).clone())
     }
 
-    fn make(&self, key: &Key) -> Result<Agent, Broken> {
+    fn make(&self, key: &Key) -> Result<Agent, ConnectionError> {
         let silence = Some(self.patience.silence);
         let mut connect = self.patience.connect;
-        if key.tls && super::endpoint::is_loopback(&key.host) {
+        if key.tls && super::host::is_loopback(&key.host) {
             connect = connect.min(LOCAL_CONNECT);
         }
         let config = Agent::config_builder()
@@ -171,7 +173,7 @@ impl Wire {
             Some(
                 self.trust
                     .of(&key.host, key.insecure)
-                    .map_err(Broken::Setup)?,
+                    .map_err(ConnectionError::Setup)?,
             )
         } else {
             None
@@ -180,43 +182,44 @@ impl Wire {
     }
 
     /// Classifies an error of ureq.
-    fn broken(&self, error: ureq::Error) -> Broken {
+    fn broken(&self, error: ureq::Error) -> ConnectionError {
         match error {
             ureq::Error::Io(error) => self.broken_io(error),
-            ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve) => Broken::Silent(format!(
-                "no connection within {} s",
-                seconds(self.patience.connect)
-            )),
-            ureq::Error::Timeout(_) => Broken::Silent(self.silent()),
-            ureq::Error::HostNotFound => Broken::Hopeless("there is no such host".to_owned()),
+            ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve) => ConnectionError::Silent(
+                format!("no connection within {} s", seconds(self.patience.connect)),
+            ),
+            ureq::Error::Timeout(_) => ConnectionError::Silent(self.silent()),
+            ureq::Error::HostNotFound => {
+                ConnectionError::Hopeless("there is no such host".to_owned())
+            }
             ureq::Error::ConnectProxyFailed(why) => {
                 let why = format!("the proxy refuses: {}", one_line(&why));
                 let passes = ["502", "503", "504"]
                     .iter()
                     .any(|status| why.contains(status));
                 if passes {
-                    Broken::Connection(why)
+                    ConnectionError::Connection(why)
                 } else {
-                    Broken::Hopeless(why)
+                    ConnectionError::Hopeless(why)
                 }
             }
             ureq::Error::LargeResponseHeader(..) => {
-                Broken::Answer("its headers are too long".to_owned())
+                ConnectionError::Answer("its headers are too long".to_owned())
             }
-            ureq::Error::Protocol(error) => Broken::Answer(format!(
+            ureq::Error::Protocol(error) => ConnectionError::Answer(format!(
                 "the answer is not HTTP: {}",
                 one_line(&error.to_string())
             )),
             // The text may contain a URL, which may contain secrets.
             ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::RequireHttpsOnly(_) => {
-                Broken::Answer("it has an address that cannot be requested".to_owned())
+                ConnectionError::Answer("it has an address that cannot be requested".to_owned())
             }
-            other => Broken::Connection(one_line(&other.to_string())),
+            other => ConnectionError::Connection(one_line(&other.to_string())),
         }
     }
 
     /// Like [`broken`](Self::broken), but for an error from reading a body.
-    pub(super) fn broken_io(&self, error: io::Error) -> Broken {
+    pub(super) fn broken_io(&self, error: io::Error) -> ConnectionError {
         if let Some(tls) = error
             .get_ref()
             .and_then(|e| e.downcast_ref::<rustls::Error>())
@@ -230,18 +233,22 @@ impl Wire {
             return match inner {
                 // ureq would have unwrapped an `Io` inside it.
                 Some(inner) if !matches!(*inner, ureq::Error::Io(_)) => self.broken(*inner),
-                _ => Broken::Connection("the connection was cut".to_owned()),
+                _ => ConnectionError::Connection("the connection was cut".to_owned()),
             };
         }
         let text = one_line(&error.to_string());
         match error.kind() {
-            io::ErrorKind::UnexpectedEof => Broken::Connection("the connection was cut".to_owned()),
-            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Broken::Silent(self.silent()),
+            io::ErrorKind::UnexpectedEof => {
+                ConnectionError::Connection("the connection was cut".to_owned())
+            }
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+                ConnectionError::Silent(self.silent())
+            }
             // getaddrinfo(3): EAI_NONAME is final, EAI_AGAIN is temporary.
             _ if text.contains("Name or service not known") => {
-                Broken::Hopeless("there is no such host".to_owned())
+                ConnectionError::Hopeless("there is no such host".to_owned())
             }
-            _ => Broken::Connection(text),
+            _ => ConnectionError::Connection(text),
         }
     }
 
@@ -257,17 +264,19 @@ impl Wire {
     }
 }
 
-fn of_tls(error: &rustls::Error) -> Broken {
+fn of_tls(error: &rustls::Error) -> ConnectionError {
     use rustls::{Error, InvalidMessage};
     match error {
-        Error::InvalidMessage(InvalidMessage::InvalidContentType) => Broken::PlainHttp,
-        Error::InvalidCertificate(why) => Broken::Certificate(one_line(&why.to_string())),
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => ConnectionError::PlainHttp,
+        Error::InvalidCertificate(why) => ConnectionError::Certificate(one_line(&why.to_string())),
         Error::NoCertificatesPresented => {
-            Broken::Certificate("it presents no certificate".to_owned())
+            ConnectionError::Certificate("it presents no certificate".to_owned())
         }
         // A record was changed in transit.
-        Error::DecryptError => Broken::Connection("the connection was damaged (TLS)".to_owned()),
-        other => Broken::Hopeless(format!("TLS: {}", one_line(&other.to_string()))),
+        Error::DecryptError => {
+            ConnectionError::Connection("the connection was damaged (TLS)".to_owned())
+        }
+        other => ConnectionError::Hopeless(format!("TLS: {}", one_line(&other.to_string()))),
     }
 }
 

@@ -4,40 +4,34 @@
 //! concurrent prune therefore does not remove them as unreferenced. The name is assigned last.
 
 use std::collections::HashSet;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use oci_spec::image::Descriptor;
 
-use super::arrive::{self, Blob};
-use super::choose::{Chosen, Manifest, Wanted, choose};
-use super::origin::{Origin, config, digest_of};
-use super::{Progress, TransferError};
+use super::choose::{Manifest, Selection, choose};
+use super::error::TransferError;
+use super::origin::{config, digest_of};
+use super::parameters::Transfer;
+use super::progress::Blob;
+use super::receive_blob::receive_blob;
 use crate::blob::Digest;
-use crate::cache::CacheDir;
 use crate::image::Skipped;
 use crate::oci::is_attestation;
-use crate::store::{Lease, Store};
+use crate::store::{Lease, Named};
 use crate::workers::with_threads;
 
-/// The parameters of a transfer into the store.
-pub(super) struct Bring<'a> {
-    pub origin: &'a dyn Origin,
-    pub store: &'a Store,
-    pub cache: &'a CacheDir,
-    pub progress: &'a dyn Progress,
-    pub wanted: &'a Wanted,
-    pub attestations: bool,
-    /// Whether a layer that cannot be read is stored. The bytes of a registry may be all that there is;
-    /// those of an archive are in the archive.
-    pub keep_unreadable: bool,
-    /// The number of layers to transfer at a time.
-    pub threads: usize,
+/// An image that was brought into the store.
+#[derive(Clone, Debug)]
+pub struct TransferredImage {
+    /// The image in the store.
+    pub image: Named,
+    /// The number of bytes of layers that had to be received.
+    pub bytes: u64,
 }
 
 /// An image whose blobs are in the store. They are not removed while this value lives.
-pub(super) struct Brought {
+pub(super) struct ReceivedImage {
     /// The descriptor that the image's name is to refer to.
     pub root: Descriptor,
     /// The number of bytes that were received.
@@ -47,29 +41,29 @@ pub(super) struct Brought {
     _leases: Vec<Lease>,
 }
 
-impl Bring<'_> {
+impl Transfer<'_> {
     /// Brings an image into the store. `root` is its descriptor, and `bytes` the document that the
     /// descriptor refers to.
     pub(super) fn image(
         &self,
         root: &Descriptor,
         bytes: Vec<u8>,
-    ) -> Result<Brought, TransferError> {
-        let chosen = choose(self.origin, root, bytes, self.wanted, self.attestations)?;
+    ) -> Result<ReceivedImage, TransferError> {
+        let selection = choose(self.origin, root, bytes, self.wanted, self.attestations)?;
         let mut leases = Vec::new();
-        for (digest, bytes) in &chosen.indexes {
+        for (digest, bytes) in &selection.indexes {
             leases.push(self.store.put(digest, bytes)?);
         }
-        for manifest in &chosen.manifests {
+        for manifest in &selection.manifests {
             leases.push(self.store.put(&manifest.digest, &manifest.bytes)?);
             leases.push(self.config(manifest)?);
         }
-        let blobs = self.blobs(&chosen)?;
+        let blobs = self.blobs(&selection)?;
         let bytes = self.layers(blobs, &mut leases)?;
-        Ok(Brought {
-            root: chosen.root,
+        Ok(ReceivedImage {
+            root: selection.root,
             bytes,
-            skipped: chosen.skipped,
+            skipped: selection.skipped,
             _leases: leases,
         })
     }
@@ -86,10 +80,10 @@ impl Bring<'_> {
     }
 
     /// Returns the layers of all manifests, each once.
-    fn blobs(&self, chosen: &Chosen) -> Result<Vec<Blob>, TransferError> {
+    fn blobs(&self, selection: &Selection) -> Result<Vec<Blob>, TransferError> {
         let mut seen: HashSet<Digest> = HashSet::new();
         let mut blobs = Vec::new();
-        for manifest in &chosen.manifests {
+        for manifest in &selection.manifests {
             let is_layer = !is_attestation(&manifest.descriptor);
             for (number, layer) in manifest.parsed.layers().iter().enumerate() {
                 let digest = digest_of(self.origin, layer)?;
@@ -111,18 +105,18 @@ impl Bring<'_> {
     fn layers(&self, blobs: Vec<Blob>, leases: &mut Vec<Lease>) -> Result<u64, TransferError> {
         self.progress.start(&blobs);
         let given_up = AtomicBool::new(false);
-        let brought = Mutex::new((Vec::new(), 0));
+        let received = Mutex::new((Vec::new(), 0));
         let failed = Mutex::new(None);
         let mut jobs: Vec<(usize, Blob)> = blobs.into_iter().enumerate().collect();
         // The largest layers first, so that no large layer is left for the end.
         jobs.sort_by_key(|(_, blob)| std::cmp::Reverse(blob.size));
         with_threads(self.threads, jobs, |(number, blob)| {
-            match arrive::arrive(self, &blob, number, &given_up) {
+            match receive_blob(self, &blob, number, &given_up) {
                 Ok((lease, bytes)) => {
                     self.progress.done(number);
-                    let mut brought = brought.lock().unwrap_or_else(PoisonError::into_inner);
-                    brought.0.push(lease);
-                    brought.1 += bytes;
+                    let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
+                    received.0.push(lease);
+                    received.1 += bytes;
                     (true, ())
                 }
                 Err(error) => {
@@ -136,7 +130,9 @@ impl Bring<'_> {
             }
         });
         let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let (more, bytes) = brought.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (more, bytes) = received
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         leases.extend(more);
         failed.map_or(Ok(bytes), Err)
     }
