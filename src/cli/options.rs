@@ -12,7 +12,7 @@ use super::units::Size;
 use imgfs::cache::CacheDir;
 use imgfs::image::Platform;
 use imgfs::registry::{Client, ClientOptions};
-use imgfs::store::{Named, Store, StoreError};
+use imgfs::store::{Store, StoreError, StoredImage};
 
 /// The default size limit of the cache on disk.
 pub(crate) const DEFAULT_CACHE_LIMIT: Size = Size(4 << 30);
@@ -196,7 +196,7 @@ impl StoreOption {
     }
 
     /// Opens the store and finds an image in it.
-    pub(crate) fn find(&self, name: &str) -> anyhow::Result<(Store, Named)> {
+    pub(crate) fn find(&self, name: &str) -> anyhow::Result<(Store, StoredImage)> {
         let store = self.existing()?.ok_or_else(|| StoreError::NoSuchName {
             wanted: name.to_owned(),
             names: Vec::new(),

@@ -41,7 +41,7 @@ impl Draft {
 pub struct Drafts {
     list: Vec<Draft>,
     /// The number of bytes left for findings; `None` once the limit was exceeded.
-    room: Option<usize>,
+    remaining: Option<usize>,
     /// Findings that cover more files than they name, and those files.
     many: Vec<(Finding, Vec<NodeId>)>,
     /// The facts learned about files.
@@ -69,7 +69,7 @@ impl Default for Drafts {
     fn default() -> Self {
         Self {
             list: Vec::new(),
-            room: Some(LIMIT),
+            remaining: Some(LIMIT),
             many: Vec::new(),
             files: HashMap::new(),
             covered: HashMap::new(),
@@ -80,8 +80,10 @@ impl Default for Drafts {
 impl Drafts {
     /// Reserves `bytes` of the limit. Returns false if too little is left.
     fn take(&mut self, bytes: usize) -> bool {
-        self.room = self.room.and_then(|room| room.checked_sub(bytes));
-        self.room.is_some()
+        self.remaining = self
+            .remaining
+            .and_then(|remaining| remaining.checked_sub(bytes));
+        self.remaining.is_some()
     }
 
     /// Stores the facts learned about a file.
@@ -191,8 +193,8 @@ impl Drafts {
     /// # Errors
     /// Returns an error if the findings exceeded the limit.
     pub fn finish(self) -> io::Result<Findings> {
-        if self.room.is_none() {
-            return Err(crate::launch::too_much());
+        if self.remaining.is_none() {
+            return Err(crate::launch::limit_exceeded());
         }
         let mut list = self.many;
         let mut groups: BTreeMap<(Id, Level, Option<u32>, String), Vec<Finding>> = BTreeMap::new();

@@ -2,7 +2,7 @@
 //!
 //! By default, each dynamic file is checked as if the config started it, with the config's environment.
 //! For files that the start chain of the image executes, the caller passes the loader's result with the
-//! real environment in [`Overrides`].
+//! real environment in [`ChainResults`].
 
 use std::collections::HashMap;
 use std::io;
@@ -17,14 +17,14 @@ use super::{attribution, libraries, mixed, symbols};
 use crate::inspect::{Format, Kind as BinaryKind, Libc, Linkage};
 use crate::launch::image::{File, Image};
 use crate::launch::loader::{
-    Closure, FailureKind, Kind, Loaded, LoaderId, ObjectId, Process, Resolver,
+    Closure, FailureKind, Loaded, LoaderId, LoaderKind, LoaderProcess, ObjectId, Resolver,
 };
 use crate::launch::machine::can_run;
 use crate::layer::printable;
 use crate::tree::NodeId;
 
 /// The loader's results for the files that the start chain executes.
-pub type Overrides = HashMap<NodeId, Loaded>;
+pub type ChainResults = HashMap<NodeId, Loaded>;
 
 /// Checks every file that a loader loads. An entry in `overrides` takes precedence over the result for
 /// the config's environment.
@@ -34,7 +34,7 @@ pub type Overrides = HashMap<NodeId, Loaded>;
 pub fn check(
     image: &Image<'_>,
     roles: &[Role],
-    overrides: &Overrides,
+    overrides: &ChainResults,
     drafts: &mut Drafts,
 ) -> io::Result<()> {
     let mut resolver = Resolver::new(image);
@@ -58,7 +58,7 @@ pub fn check(
             let loader = process.loader;
             let closure = match resolver.get(loader).kind {
                 // The search rules of an unsupported loader are unknown.
-                Kind::Other => Closure::default(),
+                LoaderKind::Other => Closure::default(),
                 _ => resolver.closure(object, &process),
             };
             let names = closure.missing.iter();
@@ -90,7 +90,7 @@ pub fn check(
     versions.finish(image, drafts);
     // Once the budget is spent, the results are unreliable.
     match resolver.is_spent() {
-        true => Err(crate::launch::too_much()),
+        true => Err(crate::launch::limit_exceeded()),
         false => Ok(()),
     }
 }
@@ -134,7 +134,7 @@ pub struct Subject<'s, 'a> {
     /// The loader of the file.
     pub loader: LoaderId,
     /// The process in which the config would start the file.
-    pub process: Rc<Process>,
+    pub process: Rc<LoaderProcess>,
     /// What is loaded with the file in that process.
     pub closure: &'s Closure,
     /// What is loaded with the file in the start chain, if the chain executes it.

@@ -11,7 +11,7 @@ use super::finding::{Id, InterpreterStatus, Level};
 use super::linking::{Subject, libc_name};
 use super::role::Role;
 use crate::inspect::{Kind as BinaryKind, Libc};
-use crate::launch::loader::Kind;
+use crate::launch::loader::LoaderKind;
 use crate::layer::printable;
 
 /// The maximum number of symbols that are listed by name, and that are counted.
@@ -35,9 +35,9 @@ pub fn check(
     let loader = subject.resolver.get(subject.loader);
     let has = match (loader.kind, loader.node) {
         // A missing loader is already reported.
-        (_, None) | (Kind::Other, _) => return Ok(false),
-        (Kind::Glibc, _) => Libc::Glibc,
-        (Kind::Musl, _) => Libc::Musl,
+        (_, None) | (LoaderKind::Other, _) => return Ok(false),
+        (LoaderKind::Glibc, _) => Libc::Glibc,
+        (LoaderKind::Musl, _) => Libc::Musl,
     };
     if has == wants {
         return library(subject, wants, drafts);

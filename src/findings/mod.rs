@@ -61,6 +61,6 @@ pub fn find(tree: &Tree, declared: &Declared, evidence: &dyn Evidence) -> io::Re
     users::check(&image, &roles, &mut drafts)?;
     headers::check(&image, &roles, &mut drafts);
     archive::check(&image, &mut drafts);
-    start::assure(&start, &mut drafts);
+    start::ensure_failure_reported(&start, &mut drafts);
     drafts.finish()
 }

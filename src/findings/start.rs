@@ -9,10 +9,12 @@ use std::io;
 use super::attribution;
 use super::draft::Drafts;
 use super::finding::{Id, Level};
-use super::linking::Overrides;
+use super::linking::ChainResults;
 use crate::inspect::Format;
 use crate::launch::image::{File, Image};
-use crate::launch::{self, Cause, Chain, End, Origin, Part, Reason, Step, StepFailure, Why, Word};
+use crate::launch::{
+    self, Cause, Chain, ChainStart, End, Part, Reason, Step, StepFailure, Why, Word,
+};
 use crate::layer::printable;
 use crate::tree::NodeId;
 
@@ -33,8 +35,8 @@ pub struct Start {
 /// # Errors
 /// Returns an error if the image cannot be read.
 pub fn resolve(image: &Image<'_>) -> io::Result<Start> {
-    let chain = launch::chain(image, &Origin::Config)?;
-    let healthcheck = launch::chain(image, &Origin::Healthcheck)?;
+    let chain = launch::chain(image, &ChainStart::Config)?;
+    let healthcheck = launch::chain(image, &ChainStart::Healthcheck)?;
     let mut nodes = Vec::new();
     let mut possible = Vec::new();
     for (id, step) in chain.numbered() {
@@ -76,8 +78,8 @@ fn is_snippet(file: &File) -> bool {
 impl Start {
     /// Returns the loader's results for the programs of the chain, in the environments in which they
     /// are executed. If a program is executed several times, the first failure counts.
-    pub fn loaded(&self) -> Overrides {
-        let mut loaded = Overrides::new();
+    pub fn loaded(&self) -> ChainResults {
+        let mut loaded = ChainResults::new();
         let steps = self.chain.steps.iter().filter(|step| step.certain);
         for step in steps {
             if let Some(found) = &step.loaded
@@ -146,7 +148,7 @@ pub fn check(image: &Image<'_>, start: &Start, drafts: &mut Drafts) -> io::Resul
 }
 
 /// Adds a finding for an image that does not start, if no other rule reported a failure.
-pub fn assure(start: &Start, drafts: &mut Drafts) {
+pub fn ensure_failure_reported(start: &Start, drafts: &mut Drafts) {
     if drafts.has_fail() {
         return;
     }

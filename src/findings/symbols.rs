@@ -10,7 +10,7 @@ use super::draft::{Drafts, Text};
 use super::finding::{Id, Level};
 use super::linking::Subject;
 use super::role::Role;
-use crate::launch::loader::{FailureKind, Kind, Lacking};
+use crate::launch::loader::{FailureKind, Lacking, LoaderKind};
 use crate::layer::printable;
 use crate::tree::NodeId;
 
@@ -23,9 +23,9 @@ pub fn check(subject: &mut Subject<'_, '_>, drafts: &mut Drafts) -> io::Result<(
         return Ok(());
     }
     let musl = match subject.resolver.get(subject.loader).kind {
-        Kind::Glibc => false,
-        Kind::Musl => true,
-        Kind::Other => return Ok(()),
+        LoaderKind::Glibc => false,
+        LoaderKind::Musl => true,
+        LoaderKind::Other => return Ok(()),
     };
     let lacking = match subject.loaded {
         Some(loaded) => {

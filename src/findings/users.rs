@@ -73,7 +73,7 @@ pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) -> io::Resu
         .filter(|file| file.binary.go.is_some())
         .take(PROGRAMS)
         .collect();
-    let mut told = Told::default();
+    let mut told = Reported::default();
     if !go.is_empty() {
         let lacks = Lacks {
             users: users.is_none(),
@@ -105,7 +105,7 @@ struct Lacks {
 
 /// Which findings about programs were added.
 #[derive(Default)]
-struct Told {
+struct Reported {
     roots: bool,
     zones: bool,
 }
@@ -113,7 +113,7 @@ struct Told {
 /// Reports paths that the config names for certificates and time zones and that are not in the image,
 /// unless the same cause was already reported for a program. A volume may provide them, so the level is
 /// only info.
-fn absent(image: &Image<'_>, told: &Told, drafts: &mut Drafts) -> io::Result<()> {
+fn absent(image: &Image<'_>, told: &Reported, drafts: &mut Drafts) -> io::Result<()> {
     let mut absent: Vec<(Id, &str, &str)> = Vec::new();
     if !told.roots {
         let names = certificates::absent_names(image).into_iter();
@@ -189,7 +189,7 @@ fn go_program(
     image: &Image<'_>,
     file: &File,
     lacks: &Lacks,
-    told: &mut Told,
+    told: &mut Reported,
     drafts: &mut Drafts,
 ) -> io::Result<()> {
     let names = [

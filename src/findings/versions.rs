@@ -12,7 +12,7 @@ use super::finding::{Finding, Id, Level};
 use super::linking::Subject;
 use super::role::Role;
 use crate::launch::image::Image;
-use crate::launch::loader::{FailureKind, Kind, ObjectId};
+use crate::launch::loader::{FailureKind, LoaderKind, ObjectId};
 use crate::layer::printable;
 use crate::tree::NodeId;
 
@@ -46,7 +46,7 @@ impl Versions {
     /// Returns true if the file is refused.
     pub fn check(&mut self, subject: &Subject<'_, '_>) -> bool {
         let resolver = &*subject.resolver;
-        if resolver.get(subject.loader).kind != Kind::Glibc
+        if resolver.get(subject.loader).kind != LoaderKind::Glibc
             || subject.role == Role::Data
             || !subject.is_native()
         {

@@ -53,7 +53,7 @@ struct Listing {
 }
 
 #[derive(Serialize, Deserialize)]
-enum Member {
+enum ArchiveMember {
     File {
         at: u64,
         size: u64,
@@ -212,14 +212,14 @@ impl Archive {
     /// Returns the member with this path.
     pub(crate) fn get(&self, path: &str) -> Option<Arc<dyn ReadAt>> {
         Some(match self.follow(path)?.1 {
-            Member::File {
+            ArchiveMember::File {
                 bytes: Some(bytes), ..
             } => Arc::new(Bytes(bytes.as_slice().into())),
-            Member::File { at, size, .. } => {
+            ArchiveMember::File { at, size, .. } => {
                 Arc::new(SourcePart::new(self.source.clone(), *at, *size))
             }
             // `follow` has resolved all links.
-            Member::Link(_) => return None,
+            ArchiveMember::Link(_) => return None,
         })
     }
 
@@ -228,11 +228,11 @@ impl Archive {
         Some(self.follow(path)?.0)
     }
 
-    fn follow(&self, path: &str) -> Option<(&str, &Member)> {
+    fn follow(&self, path: &str) -> Option<(&str, &ArchiveMember)> {
         let mut path = clean(path)?;
         for _ in 0..MAX_LINKS {
             match self.members.get_key_value(&path)? {
-                (_, Member::Link(target)) => path.clone_from(target),
+                (_, ArchiveMember::Link(target)) => path.clone_from(target),
                 (path, member) => return Some((path, member)),
             }
         }
@@ -241,15 +241,15 @@ impl Archive {
 
     /// Returns the path of each member, and its length if it is a file and not a link.
     pub(crate) fn members(&self) -> impl Iterator<Item = (&str, Option<u64>)> {
-        let size = |member: &Member| match member {
-            Member::File { size, .. } => Some(*size),
-            Member::Link(_) => None,
+        let size = |member: &ArchiveMember| match member {
+            ArchiveMember::File { size, .. } => Some(*size),
+            ArchiveMember::Link(_) => None,
         };
         self.members.iter().map(move |(p, m)| (p.as_str(), size(m)))
     }
 }
 
-type Members = HashMap<String, Member>;
+type Members = HashMap<String, ArchiveMember>;
 
 /// Records the location of each member in an archive of `len` bytes, and keeps up to `documents` bytes
 /// of documents. If the archive is damaged, returns the members before the damage together with the
@@ -289,7 +289,7 @@ fn collect<R: Read>(
                 let bytes = None;
                 listing
                     .members
-                    .insert(path, Member::File { at, size, bytes });
+                    .insert(path, ArchiveMember::File { at, size, bytes });
                 return Ok(listing);
             }
             let mut bytes = None;
@@ -300,7 +300,7 @@ fn collect<R: Read>(
                 read.map_err(|e| broken(image, e, &last, false))?;
                 bytes = Some(document);
             }
-            Member::File { at, size, bytes }
+            ArchiveMember::File { at, size, bytes }
         } else if kind.is_symlink() || kind.is_hard_link() {
             let target = entry.link_name_bytes().unwrap_or_default();
             let target = std::str::from_utf8(&target).unwrap_or_default();
@@ -311,7 +311,7 @@ fn collect<R: Read>(
                 _ => String::new(),
             };
             match clean(&format!("{dir}{target}")) {
-                Some(target) => Member::Link(target),
+                Some(target) => ArchiveMember::Link(target),
                 None => continue,
             }
         } else {

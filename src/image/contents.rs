@@ -9,7 +9,9 @@ use oci_spec::image::{Descriptor, DescriptorBuilder, ImageManifestBuilder, Media
 
 use super::docker_archive::{self, Item};
 use super::files::Files;
-use super::{Caches, Image, ImageError, Kind, Reference, both, kind, oci_layout};
+use super::{
+    ArchiveFormat, Caches, Image, ImageError, Reference, combined_archive, kind, oci_layout,
+};
 use crate::blob::{Bytes, Codec, Digest, Hasher, ReadAt, unpack};
 use crate::oci::{CONTAINERD_NAME, Nature, REF_NAME, annotation};
 use crate::store::short;
@@ -53,10 +55,12 @@ pub struct Content {
 pub fn contents(reference: &Reference, caches: &Caches<'_>) -> Result<Contents, ImageError> {
     let files = Files::open(reference, caches)?;
     match kind(reference, &files)? {
-        Kind::OciLayout => layout(reference, files),
-        Kind::DockerArchive => docker(reference, files),
-        Kind::Both if both::prefers_docker(reference, &files) => docker(reference, files),
-        Kind::Both => layout(reference, files),
+        ArchiveFormat::OciLayout => layout(reference, files),
+        ArchiveFormat::DockerArchive => docker(reference, files),
+        ArchiveFormat::Both if combined_archive::prefers_docker(reference, &files) => {
+            docker(reference, files)
+        }
+        ArchiveFormat::Both => layout(reference, files),
     }
 }
 

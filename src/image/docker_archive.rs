@@ -77,8 +77,8 @@ pub(crate) fn read(
         document: document.to_owned(),
         detail,
     };
-    files.note_twice("manifest.json", &mut ambiguities);
-    files.note_twice(&item.config, &mut ambiguities);
+    files.note_duplicate("manifest.json", &mut ambiguities);
+    files.note_duplicate(&item.config, &mut ambiguities);
     let config_bytes = files.document(reference, &item.config)?;
     let config = Config::read(&item.config, &config_bytes, &mut ambiguities)
         .map_err(|detail| document(&item.config, detail))?;

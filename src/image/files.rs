@@ -99,7 +99,7 @@ impl Files {
 
     /// Adds a note to `ambiguities` if a path occurs more than once in an archive: docker uses the last
     /// member, podman and skopeo the first.
-    pub(crate) fn note_twice(&self, path: &str, ambiguities: &mut Vec<String>) {
+    pub(crate) fn note_duplicate(&self, path: &str, ambiguities: &mut Vec<String>) {
         if let Self::Archive(archive) = self
             && clean(path).is_some_and(|path| archive.twice().contains(&path))
         {

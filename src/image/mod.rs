@@ -7,7 +7,7 @@
 //! against their digests.
 
 mod archive;
-mod both;
+mod combined_archive;
 mod config;
 mod contents;
 mod docker_archive;
@@ -129,9 +129,9 @@ pub fn open(
     let files = Files::open(reference, caches)?;
     let _held = files.hold()?;
     match kind(reference, &files)? {
-        Kind::OciLayout => oci_layout::open(reference, &files, platform),
-        Kind::DockerArchive => docker_archive::open(reference, &files, platform),
-        Kind::Both => both::open(reference, &files, platform),
+        ArchiveFormat::OciLayout => oci_layout::open(reference, &files, platform),
+        ArchiveFormat::DockerArchive => docker_archive::open(reference, &files, platform),
+        ArchiveFormat::Both => combined_archive::open(reference, &files, platform),
     }
 }
 
@@ -147,9 +147,9 @@ pub fn open_all(reference: &Reference, caches: &Caches<'_>) -> Result<Vec<Offer>
     let files = Files::open(reference, caches)?;
     let _held = files.hold()?;
     match kind(reference, &files)? {
-        Kind::OciLayout => oci_layout::open_all(reference, &files),
-        Kind::DockerArchive => docker_archive::open_all(reference, &files),
-        Kind::Both => both::open_all(reference, &files),
+        ArchiveFormat::OciLayout => oci_layout::open_all(reference, &files),
+        ArchiveFormat::DockerArchive => docker_archive::open_all(reference, &files),
+        ArchiveFormat::Both => combined_archive::open_all(reference, &files),
     }
 }
 
@@ -187,29 +187,29 @@ fn without_caches<T>(run: impl FnOnce(&Caches<'_>) -> T) -> T {
     })
 }
 
-enum Kind {
+enum ArchiveFormat {
     OciLayout,
     DockerArchive,
     Both,
 }
 
-fn kind(reference: &Reference, files: &Files) -> Result<Kind, ImageError> {
+fn kind(reference: &Reference, files: &Files) -> Result<ArchiveFormat, ImageError> {
     match reference.transport {
-        Transport::DockerArchive => Ok(Kind::DockerArchive),
+        Transport::DockerArchive => Ok(ArchiveFormat::DockerArchive),
         Transport::OciArchive | Transport::Oci | Transport::Store | Transport::Docker => {
-            Ok(Kind::OciLayout)
+            Ok(ArchiveFormat::OciLayout)
         }
         Transport::Sniffed | Transport::Stdin => sniff(reference, files),
     }
 }
 
-fn sniff(reference: &Reference, files: &Files) -> Result<Kind, ImageError> {
+fn sniff(reference: &Reference, files: &Files) -> Result<ArchiveFormat, ImageError> {
     let oci = files.contains("index.json");
     let docker = files.contains("manifest.json");
     match (oci, docker) {
-        (true, true) => Ok(Kind::Both),
-        (true, false) => Ok(Kind::OciLayout),
-        (false, true) => Ok(Kind::DockerArchive),
+        (true, true) => Ok(ArchiveFormat::Both),
+        (true, false) => Ok(ArchiveFormat::OciLayout),
+        (false, true) => Ok(ArchiveFormat::DockerArchive),
         (false, false) => Err(ImageError::NotAnImage {
             image: reference.to_string(),
             detail: "it holds neither index.json nor manifest.json".to_owned(),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::store::{Named, Store};
+use crate::store::{Store, StoredImage};
 
 /// An image name as typed by the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +126,7 @@ impl Reference {
     }
 
     /// Creates a reference to an image that was found in a store.
-    pub fn to_stored(store: &Store, image: &Named) -> Self {
+    pub fn to_stored(store: &Store, image: &StoredImage) -> Self {
         let name = image.shown();
         Self::in_store(store.path(), &name, &name)
     }

@@ -4,7 +4,7 @@
 use super::chain::{Cause, StepFailure, StepId};
 use super::follow::Follower;
 use super::image::base;
-use super::launcher::{self, Launch, Process, Search};
+use super::launcher::{self, Launch, LauncherProcess, Search};
 use super::messages::{self, Caller};
 use super::program::{self, Behaviour, behaviour};
 use super::request::Request;
@@ -100,7 +100,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
                 may_stay: false,
             },
             Behaviour::Unknown => {
-                let process = Process {
+                let process = LauncherProcess {
                     args,
                     environment: &request.environment,
                     cwd: request.cwd.as_deref(),

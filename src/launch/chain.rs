@@ -4,7 +4,7 @@ use super::environment::{Environment, Value};
 use super::errno::Errno;
 use super::loader::{Library, Loaded};
 use super::refusal::{Part, Refusal};
-use super::shell::{Place, Word};
+use super::shell::{RunMode, Word};
 use super::user::Credentials;
 use crate::tree::{NodeId, Removed};
 
@@ -14,7 +14,7 @@ pub struct StepId(pub u32);
 
 /// The start of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum ChainStart {
     /// Entrypoint and Cmd of the config.
     Config,
     /// The config's Entrypoint with other arguments, as in `docker run IMAGE COMMAND`.
@@ -29,7 +29,7 @@ pub enum Origin {
 #[derive(Clone, Debug)]
 pub struct Chain {
     /// The start of the chain.
-    pub origin: Origin,
+    pub origin: ChainStart,
     /// Every execve, in order. Steps behind an unknown condition are included.
     pub steps: Vec<Step>,
     /// How the chain ends.
@@ -101,8 +101,8 @@ pub struct Step {
     /// Whether the caller expects that the step may fail, because it is a condition or stands before
     /// `||`.
     pub tested: bool,
-    /// How a shell runs the step. [`Place::Exec`] for steps of the runtime or of a launcher.
-    pub place: Place,
+    /// How a shell runs the step. [`RunMode::Exec`] for steps of the runtime or of a launcher.
+    pub place: RunMode,
     /// The credentials of the process.
     pub credentials: Credentials,
     /// The working directory; `None` if it is unknown.

@@ -9,8 +9,8 @@ use super::follow::Follower;
 use super::image::Image;
 use super::messages::Caller;
 use super::request::Request;
-use super::search::{self, DEFAULT_PATH, Found};
-use super::shell::{Command, Ended, FileTest, Place, World};
+use super::search::{self, DEFAULT_PATH, ProgramSearch};
+use super::shell::{Command, Ended, FileTest, RunMode, World};
 use super::user::Credentials;
 use crate::tree::{NodeId, NodeKind};
 
@@ -52,7 +52,7 @@ impl World for Container<'_, '_, '_> {
         let mut caller = self.shell.clone();
         if let Caller::Shell { line, exec, .. } = &mut caller {
             *line = command.line;
-            *exec = command.place == Place::Exec;
+            *exec = command.place == RunMode::Exec;
         }
         self.follower.start(Request {
             caller,
@@ -96,9 +96,9 @@ impl World for Container<'_, '_, '_> {
         }
         let path = environment.known("PATH").unwrap_or(DEFAULT_PATH);
         match search::in_path(image, &self.credentials, cwd?, path, name) {
-            Found::At(path) => Some(Some(path)),
-            Found::Nothing(_) | Found::Closed => Some(None),
-            Found::Unknown => None,
+            ProgramSearch::At(path) => Some(Some(path)),
+            ProgramSearch::Nothing(_) | ProgramSearch::Closed => Some(None),
+            ProgramSearch::Unknown => None,
         }
     }
 

@@ -36,7 +36,7 @@ pub(crate) struct Executed {
 
 /// The effect of execve on a path.
 #[derive(Clone, Debug)]
-pub(crate) struct Execution {
+pub(crate) struct ExecOutcome {
     /// The files that are opened, in order: scripts, the program, its loader.
     pub files: Vec<Executed>,
     /// The arguments of the program. A script's arguments follow its interpreter.
@@ -69,7 +69,7 @@ pub(crate) fn execve(
     cwd: &[u8],
     path: &[u8],
     argv: &[Word],
-) -> io::Result<Execution> {
+) -> io::Result<ExecOutcome> {
     let mut kernel = Kernel {
         image,
         credentials,
@@ -78,7 +78,7 @@ pub(crate) fn execve(
         argv: argv.to_vec(),
     };
     let end = kernel.run(path)?;
-    Ok(Execution {
+    Ok(ExecOutcome {
         files: kernel.files,
         argv: kernel.argv,
         end,

@@ -3,7 +3,7 @@
 use super::chain::StepId;
 use super::environment::Value;
 use super::errno::Errno;
-use super::exec::Execution;
+use super::exec::ExecOutcome;
 use super::follow::{Follower, unknown};
 use super::messages::Caller;
 use super::refusal::{Part, Refusal};
@@ -25,7 +25,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
     pub(super) fn fallback(
         &self,
         request: &Request,
-        execution: &Execution,
+        execution: &ExecOutcome,
         refusal: &Refusal,
     ) -> Option<Fallback> {
         if refusal.errno != Errno::ExecFormat {
@@ -64,7 +64,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         &mut self,
         id: StepId,
         request: &Request,
-        execution: &Execution,
+        execution: &ExecOutcome,
         path: &str,
         fallback: Fallback,
     ) -> Ended {

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::io;
 
 use super::chain::{Opened, Outcome, Step, StepFailure, StepId};
-use super::exec::{Execution, Refused, execve};
+use super::exec::{ExecOutcome, Refused, execve};
 use super::fallback::Fallback;
 use super::image::Image;
 use super::load::{self, Loading};
@@ -195,7 +195,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         unknown()
     }
 
-    fn opened(&mut self, id: StepId, execution: &Execution) {
+    fn opened(&mut self, id: StepId, execution: &ExecOutcome) {
         let files = execution.files.iter().map(|file| Opened {
             part: file.part,
             path: file.named.clone(),
@@ -213,13 +213,13 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
         &mut self,
         id: StepId,
         request: &Request,
-        execution: &Execution,
+        execution: &ExecOutcome,
         program: NodeId,
     ) -> Ended {
         let Some(file) = execution.files.iter().find(|file| file.node == program) else {
             return unknown();
         };
-        let process = load::Process {
+        let process = load::LoadingProcess {
             file,
             argv: &execution.argv,
             environment: &request.environment,

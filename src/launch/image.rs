@@ -124,7 +124,7 @@ impl<'a> Image<'a> {
             };
             let path = node.name.map(|name| tree.path(name)).unwrap_or_default();
             let takes = size_of::<File>() + path.len() + binary.footprint();
-            room = room.checked_sub(takes).ok_or_else(super::too_much)?;
+            room = room.checked_sub(takes).ok_or_else(super::limit_exceeded)?;
             files.push(File {
                 node: id,
                 path: path.into(),

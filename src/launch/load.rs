@@ -14,7 +14,7 @@ use crate::tree::{Node, NodeId};
 
 /// A program execution.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Process<'p> {
+pub(super) struct LoadingProcess<'p> {
     /// The file that execve(2) maps.
     pub file: &'p Executed,
     /// The program's arguments.
@@ -44,7 +44,7 @@ pub(super) enum Loading {
 pub(super) fn load(
     image: &Image<'_>,
     resolver: &mut Resolver<'_>,
-    process: Process<'_>,
+    process: LoadingProcess<'_>,
 ) -> io::Result<Loading> {
     let program = process.file.node;
     let words: Option<Vec<String>> = process.argv.iter().map(known).collect();

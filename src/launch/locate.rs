@@ -5,7 +5,7 @@ use super::errno::Errno;
 use super::follow::Follower;
 use super::messages;
 use super::request::Request;
-use super::search::{self, Found};
+use super::search::{self, ProgramSearch};
 use super::shell::Word;
 
 /// The location of a program, or the reason why there is none.
@@ -43,20 +43,20 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             None => return Located::Unknown("the working directory is unknown"),
         };
         match search::in_path(self.image, &request.looked_up_as, cwd, &search_path, &name) {
-            Found::At(path) if request.caller.is_go() && !path.starts_with('/') => {
+            ProgramSearch::At(path) if request.caller.is_go() && !path.starts_with('/') => {
                 Located::Failed(messages::relative(&request.caller, &name, &path))
             }
-            Found::At(path) => Located::At(path),
-            Found::Unknown => Located::Unknown(
+            ProgramSearch::At(path) => Located::At(path),
+            ProgramSearch::Unknown => Located::Unknown(
                 "PATH leads to a place where the container runtime mounts something",
             ),
             found => {
                 let errno = match found {
-                    Found::Closed => Errno::Access,
+                    ProgramSearch::Closed => Errno::Access,
                     // bash searches for files, and does not report directories that it may not search.
-                    Found::Nothing(_) if request.caller.is_bash() => Errno::NoEntry,
-                    Found::Nothing(errno) => errno,
-                    Found::At(_) | Found::Unknown => Errno::NoEntry,
+                    ProgramSearch::Nothing(_) if request.caller.is_bash() => Errno::NoEntry,
+                    ProgramSearch::Nothing(errno) => errno,
+                    ProgramSearch::At(_) | ProgramSearch::Unknown => Errno::NoEntry,
                 };
                 let failure = messages::not_in_path(&request.caller, &name, &search_path, errno);
                 Located::Failed(failure)

@@ -47,7 +47,7 @@ mod utility;
 
 use std::io;
 
-pub use chain::{Cause, Chain, End, Opened, Origin, Outcome, Step, StepFailure, StepId, Why};
+pub use chain::{Cause, Chain, ChainStart, End, Opened, Outcome, Step, StepFailure, StepId, Why};
 pub use errno::Errno;
 pub use execution::{Execution, load};
 pub use loader::{Failure, FailureKind, Lacking, Library, Loaded, Rule};
@@ -55,7 +55,7 @@ pub(crate) use origin::chain;
 pub use origin::explain;
 pub use refusal::{Part, Reason, Refusal};
 pub(crate) use shebang::env_lacks;
-pub use shell::{Place, Word};
+pub use shell::{RunMode, Word};
 pub use user::{Credentials, UserError};
 
 use crate::image::{Platform, Start};
@@ -132,7 +132,7 @@ pub struct Declared {
 }
 
 /// Returns the error for an image that exceeds the limits. No real image does.
-pub(crate) fn too_much() -> io::Error {
+pub(crate) fn limit_exceeded() -> io::Error {
     io::Error::new(
         io::ErrorKind::FileTooLarge,
         "its executables exceed the limits of imgfs, so there are no findings",

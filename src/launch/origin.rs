@@ -3,7 +3,7 @@
 use std::io;
 
 use super::access::{self, Blocked};
-use super::chain::{Chain, End, Origin, Outcome, Step};
+use super::chain::{Chain, ChainStart, End, Outcome, Step};
 use super::environment::{Environment, Value};
 use super::errno::Errno;
 use super::follow::Follower;
@@ -11,7 +11,7 @@ use super::image::Image;
 use super::messages::Caller;
 use super::request::Request;
 use super::search::DEFAULT_PATH;
-use super::shell::{Ended, Place, Word};
+use super::shell::{Ended, RunMode, Word};
 use super::user::Credentials;
 use super::{Declared, Evidence};
 use crate::tree::{NodeKind, Tree};
@@ -25,7 +25,7 @@ pub fn explain(
     tree: &Tree,
     declared: &Declared,
     evidence: &dyn Evidence,
-    origins: &[Origin],
+    origins: &[ChainStart],
 ) -> io::Result<Vec<Chain>> {
     let image = Image::read(tree, declared, evidence)?;
     origins.iter().map(|origin| chain(&image, origin)).collect()
@@ -40,7 +40,7 @@ const STACK: usize = 256 << 20;
 ///
 /// # Errors
 /// Returns an error if the image cannot be read, or if no thread can be started.
-pub(crate) fn chain(image: &Image<'_>, origin: &Origin) -> io::Result<Chain> {
+pub(crate) fn chain(image: &Image<'_>, origin: &ChainStart) -> io::Result<Chain> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new()
             .name("launch".to_owned())
@@ -58,13 +58,13 @@ pub(crate) fn chain(image: &Image<'_>, origin: &Origin) -> io::Result<Chain> {
     })
 }
 
-fn follow(image: &Image<'_>, origin: &Origin) -> io::Result<Chain> {
+fn follow(image: &Image<'_>, origin: &ChainStart) -> io::Result<Chain> {
     let start = &image.declared.start;
     let argv: Vec<String> = match origin {
-        Origin::Config => [start.entrypoint.clone(), start.cmd.clone()].concat(),
-        Origin::Command(words) => [start.entrypoint.clone(), words.clone()].concat(),
-        Origin::File(path) => vec![String::from_utf8_lossy(path).into_owned()],
-        Origin::Healthcheck => start.healthcheck.clone(),
+        ChainStart::Config => [start.entrypoint.clone(), start.cmd.clone()].concat(),
+        ChainStart::Command(words) => [start.entrypoint.clone(), words.clone()].concat(),
+        ChainStart::File(path) => vec![String::from_utf8_lossy(path).into_owned()],
+        ChainStart::Healthcheck => start.healthcheck.clone(),
     };
     let ended = |end| Chain {
         origin: origin.clone(),
@@ -96,7 +96,7 @@ fn follow(image: &Image<'_>, origin: &Origin) -> io::Result<Chain> {
         credentials,
         certain: true,
         tested: false,
-        place: Place::Exec,
+        place: RunMode::Exec,
         depth: 0,
     };
     let last = follower.start(request);

@@ -3,7 +3,7 @@
 use super::chain::StepId;
 use super::environment::Environment;
 use super::messages::Caller;
-use super::shell::{Place, Word};
+use super::shell::{RunMode, Word};
 use super::user::Credentials;
 
 /// A request to start a program.
@@ -32,7 +32,7 @@ pub(super) struct Request {
     /// Whether the caller expects that it may fail.
     pub tested: bool,
     /// How the caller runs it.
-    pub place: Place,
+    pub place: RunMode,
     /// The number of programs that executed each other before this one.
     pub depth: usize,
 }

@@ -12,7 +12,7 @@ pub(crate) const DEFAULT_PATH: &str =
 
 /// The result of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum ProgramSearch {
     /// The path to execute.
     At(String),
     /// There is no executable file. Holds the error that execvp(3) returns.
@@ -32,11 +32,11 @@ pub(crate) fn in_path(
     cwd: &str,
     search_path: &str,
     name: &str,
-) -> Found {
+) -> ProgramSearch {
     let mut errno = Errno::NoEntry;
     let mut closed = false;
     if name.is_empty() {
-        return Found::Nothing(errno);
+        return ProgramSearch::Nothing(errno);
     }
     for dir in search_path.split(':') {
         // An empty element is the working directory.
@@ -53,17 +53,17 @@ pub(crate) fn in_path(
                     continue;
                 }
                 if access::may_execute(&node, credentials) {
-                    return Found::At(path);
+                    return ProgramSearch::At(path);
                 }
                 closed = true;
             }
-            Err(Blocked::Mounted) => return Found::Unknown,
+            Err(Blocked::Mounted) => return ProgramSearch::Unknown,
             Err(Blocked::Error(Errno::Access, _)) => errno = Errno::Access,
             Err(Blocked::Error(..)) => {}
         }
     }
     match closed {
-        true => Found::Closed,
-        false => Found::Nothing(errno),
+        true => ProgramSearch::Closed,
+        false => ProgramSearch::Nothing(errno),
     }
 }

@@ -2,8 +2,8 @@
 
 use super::environment::Environment;
 use super::image::Image;
-use super::launcher::{self, Launch, Process};
-use super::search::{self, DEFAULT_PATH, Found};
+use super::launcher::{self, Launch, LauncherProcess};
+use super::search::{self, DEFAULT_PATH, ProgramSearch};
 use super::shell::Word;
 use super::user::{Accounts, Credentials};
 
@@ -15,7 +15,7 @@ pub(crate) fn env_lacks(image: &Image<'_>, argument: &[u8]) -> Option<String> {
     let lines = image.declared.start.env.iter().map(String::as_str);
     let environment = Environment::from_lines(lines);
     let credentials = Credentials::default();
-    let process = Process {
+    let process = LauncherProcess {
         // The kernel passes the rest of the line as one argument, followed by the script.
         args: &[argument, Word::Unknown],
         environment: &environment,
@@ -38,7 +38,7 @@ pub(crate) fn env_lacks(image: &Image<'_>, argument: &[u8]) -> Option<String> {
     let path = next.environment.known("PATH").unwrap_or(DEFAULT_PATH);
     let cwd = image.working_dir();
     match search::in_path(image, &credentials, cwd, path, program) {
-        Found::Nothing(_) | Found::Closed => Some(program.clone()),
-        Found::At(_) | Found::Unknown => None,
+        ProgramSearch::Nothing(_) | ProgramSearch::Closed => Some(program.clone()),
+        ProgramSearch::At(_) | ProgramSearch::Unknown => None,
     }
 }

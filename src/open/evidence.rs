@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::OpenImage;
 use crate::findings::{self, Findings};
 use crate::inspect::{self, Binary, Symbols};
-use crate::launch::{self, Chain, Declared, Evidence, Origin};
+use crate::launch::{self, Chain, ChainStart, Declared, Evidence};
 use crate::tree::{NodeId, Removed};
 
 /// Starts a thread that computes the findings of images, one image after the other, so that later
@@ -43,7 +43,7 @@ impl OpenImage {
     ///
     /// # Errors
     /// If the image cannot be read.
-    pub fn explain(&self, origins: &[Origin]) -> io::Result<Vec<Chain>> {
+    pub fn explain(&self, origins: &[ChainStart]) -> io::Result<Vec<Chain>> {
         launch::explain(&self.tree, &self.declared(), self, origins)
     }
 

@@ -23,16 +23,16 @@ use crate::blob::Digest;
 const WAIT: Duration = Duration::from_millis(20);
 
 /// The result of [`Store::want`].
-pub enum Wanted {
+pub enum BlobState {
     /// The blob is in the store.
     Here(Lease),
     /// The blob is missing or incomplete and has to be fetched.
-    Missing(Arrival),
+    Missing(PartialBlob),
 }
 
 /// An incomplete blob, locked against other writers while this value lives. Dropping it keeps the
 /// bytes received so far.
-pub struct Arrival {
+pub struct PartialBlob {
     store: Store,
     digest: Digest,
     file: Arc<File>,
@@ -47,7 +47,7 @@ impl Store {
     ///
     /// # Errors
     /// If the blob cannot be opened or created.
-    pub fn want(&self, digest: &Digest, size: u64) -> Result<Wanted, StoreError> {
+    pub fn want(&self, digest: &Digest, size: u64) -> Result<BlobState, StoreError> {
         let name = format!("{}-{}", digest.algorithm(), digest.hex());
         let path = self.root.join(ARRIVING).join(name);
         let about = path.clone();
@@ -56,7 +56,7 @@ impl Store {
             if let Some(lease) = self.blob(digest)?
                 && lease.file().metadata().map_err(&at)?.len() == size
             {
-                return Ok(Wanted::Here(lease));
+                return Ok(BlobState::Here(lease));
             }
             let opened = OpenOptions::new()
                 .read(true)
@@ -83,7 +83,7 @@ impl Store {
                 file.set_len(0).map_err(&at)?;
                 len = 0;
             }
-            return Ok(Wanted::Missing(Arrival {
+            return Ok(BlobState::Missing(PartialBlob {
                 store: self.clone(),
                 digest: digest.clone(),
                 file: Arc::new(file),
@@ -99,13 +99,13 @@ impl Store {
     /// If the blob cannot be written.
     pub fn put(&self, digest: &Digest, bytes: &[u8]) -> Result<Lease, StoreError> {
         match self.want(digest, bytes.len() as u64)? {
-            Wanted::Here(lease) if self.document(digest).is_ok() => Ok(lease),
+            BlobState::Here(lease) if self.document(digest).is_ok() => Ok(lease),
             // The stored blob is damaged: replace it.
-            Wanted::Here(lease) => {
+            BlobState::Here(lease) => {
                 self.discard(digest, lease)?;
                 self.put(digest, bytes)
             }
-            Wanted::Missing(mut arrival) => {
+            BlobState::Missing(mut arrival) => {
                 arrival.restart()?;
                 arrival.append(bytes)?;
                 arrival.finish()
@@ -153,7 +153,7 @@ fn turn(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-impl Arrival {
+impl PartialBlob {
     /// The number of bytes received.
     pub fn len(&self) -> u64 {
         self.len
@@ -180,7 +180,7 @@ impl Arrival {
         Ok(())
     }
 
-    /// Syncs the received bytes to disk. [`Arrival::finish`] syncs as well; calling this earlier
+    /// Syncs the received bytes to disk. [`PartialBlob::finish`] syncs as well; calling this earlier
     /// lets other work proceed meanwhile.
     ///
     /// # Errors

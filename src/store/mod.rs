@@ -32,16 +32,16 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub use arrival::{Arrival, Wanted};
+pub use arrival::{BlobState, PartialBlob};
 pub use blobs::Lease;
 pub use error::StoreError;
 pub use name::complete;
 pub(crate) use name::short;
-pub use names::Named;
+pub use names::StoredImage;
 pub(crate) use names::document_of;
 pub(crate) use oci_form::original_of;
-pub use prune::{Pruned, Taken};
-pub use reach::{Part, Role};
+pub use prune::{Pruned, PrunedFile};
+pub use reach::{BlobRole, ImageBlob};
 pub use usage::{ImageUsage, Usage};
 
 use crate::blob::Digest;

@@ -21,7 +21,7 @@ const MIN_PREFIX: usize = 6;
 
 /// An image in the store.
 #[derive(Clone, Debug)]
-pub struct Named {
+pub struct StoredImage {
     /// Its name. Image layouts may contain images without a name.
     pub name: Option<String>,
     /// The digest of its manifest, or of its index if the image has several platforms.
@@ -33,7 +33,7 @@ pub struct Named {
     pub(super) entry: Descriptor,
 }
 
-impl Named {
+impl StoredImage {
     /// Whether the image is an index of several platforms.
     pub fn is_index(&self) -> bool {
         oci::is_index(self.descriptor.media_type().as_ref())
@@ -67,7 +67,7 @@ impl Store {
     ///
     /// # Errors
     /// If `index.json` cannot be read or parsed.
-    pub fn images(&self) -> Result<Vec<Named>, StoreError> {
+    pub fn images(&self) -> Result<Vec<StoredImage>, StoreError> {
         let index = self.read_names()?;
         index.manifests().iter().map(|d| self.named(d)).collect()
     }
@@ -77,7 +77,7 @@ impl Store {
     ///
     /// # Errors
     /// If no image matches, or several do.
-    pub fn find(&self, wanted: &str) -> Result<Named, StoreError> {
+    pub fn find(&self, wanted: &str) -> Result<StoredImage, StoreError> {
         let images = self.images()?;
         choose(&images, wanted).cloned()
     }
@@ -86,7 +86,7 @@ impl Store {
     ///
     /// # Errors
     /// If the name is invalid, or `index.json` cannot be written.
-    pub fn tag(&self, descriptor: &Descriptor, name: &str) -> Result<Named, StoreError> {
+    pub fn tag(&self, descriptor: &Descriptor, name: &str) -> Result<StoredImage, StoreError> {
         let name = complete(name)?;
         let (entry, _leases) = self.entry_for(descriptor)?;
         self.change(|images| {
@@ -100,10 +100,10 @@ impl Store {
     ///
     /// # Errors
     /// If there is no such image, `name` is invalid, or `index.json` cannot be written.
-    pub fn tag_again(&self, wanted: &str, name: &str) -> Result<Named, StoreError> {
+    pub fn tag_again(&self, wanted: &str, name: &str) -> Result<StoredImage, StoreError> {
         let name = complete(name)?;
         self.change(|images| {
-            let known: Result<Vec<Named>, _> = images.iter().map(|d| self.named(d)).collect();
+            let known: Result<Vec<StoredImage>, _> = images.iter().map(|d| self.named(d)).collect();
             let found = choose(&known?, wanted)?.entry.clone();
             give_name(images, found, &name);
             self.named_last(images)
@@ -114,7 +114,7 @@ impl Store {
     ///
     /// # Errors
     /// If `index.json` cannot be written.
-    pub fn keep_unnamed(&self, descriptor: &Descriptor) -> Result<Named, StoreError> {
+    pub fn keep_unnamed(&self, descriptor: &Descriptor) -> Result<StoredImage, StoreError> {
         let (mut entry, _leases) = self.entry_for(descriptor)?;
         set_name(&mut entry, None);
         self.change(|images| {
@@ -129,9 +129,9 @@ impl Store {
     ///
     /// # Errors
     /// If there is no such image, or `index.json` cannot be written.
-    pub fn untag(&self, wanted: &str) -> Result<Named, StoreError> {
+    pub fn untag(&self, wanted: &str) -> Result<StoredImage, StoreError> {
         self.change(|images| {
-            let known: Result<Vec<Named>, _> = images.iter().map(|d| self.named(d)).collect();
+            let known: Result<Vec<StoredImage>, _> = images.iter().map(|d| self.named(d)).collect();
             let found = choose(&known?, wanted)?.clone();
             images.retain(|image| *image != found.entry);
             Ok(found)
@@ -141,8 +141,8 @@ impl Store {
     /// Changes the names atomically, under the exclusive lock.
     fn change(
         &self,
-        change: impl FnOnce(&mut Vec<Descriptor>) -> Result<Named, StoreError>,
-    ) -> Result<Named, StoreError> {
+        change: impl FnOnce(&mut Vec<Descriptor>) -> Result<StoredImage, StoreError>,
+    ) -> Result<StoredImage, StoreError> {
         let _lock = Lock::exclusive(&self.root)?;
         let mut index = self.read_names()?;
         let mut images = index.manifests().clone();
@@ -155,7 +155,7 @@ impl Store {
     }
 
     /// Returns the last image, which was added most recently.
-    fn named_last(&self, images: &[Descriptor]) -> Result<Named, StoreError> {
+    fn named_last(&self, images: &[Descriptor]) -> Result<StoredImage, StoreError> {
         match images.last() {
             Some(last) => self.named(last),
             None => Err(self.bad_names("has no images")),
@@ -197,9 +197,9 @@ impl Store {
         }
     }
 
-    fn named(&self, entry: &Descriptor) -> Result<Named, StoreError> {
+    fn named(&self, entry: &Descriptor) -> Result<StoredImage, StoreError> {
         let descriptor = original_of(entry).unwrap_or_else(|| entry.clone());
-        Ok(Named {
+        Ok(StoredImage {
             name: name_of(entry).map(str::to_owned),
             digest: self.digest_of(&descriptor)?,
             descriptor,
@@ -255,7 +255,7 @@ fn name_of(descriptor: &Descriptor) -> Option<&str> {
 }
 
 /// Finds the image that `wanted` refers to; see [`Store::find`].
-fn choose<'a>(images: &'a [Named], wanted: &str) -> Result<&'a Named, StoreError> {
+fn choose<'a>(images: &'a [StoredImage], wanted: &str) -> Result<&'a StoredImage, StoreError> {
     let named = |same: &dyn Fn(&str) -> bool| {
         let mut images = images.iter();
         images.find(|image| image.name.as_deref().is_some_and(same))
@@ -266,7 +266,7 @@ fn choose<'a>(images: &'a [Named], wanted: &str) -> Result<&'a Named, StoreError
     }
     let prefix = wanted.strip_prefix("sha256:").unwrap_or(wanted);
     let is_prefix = prefix.len() >= MIN_PREFIX && prefix.bytes().all(|b| b.is_ascii_hexdigit());
-    let mut found: Vec<&Named> = images
+    let mut found: Vec<&StoredImage> = images
         .iter()
         .filter(|image| {
             is_prefix && image.digest.hex().starts_with(prefix)
@@ -278,7 +278,7 @@ fn choose<'a>(images: &'a [Named], wanted: &str) -> Result<&'a Named, StoreError
         [one] => Ok(one),
         [] => Err(StoreError::NoSuchName {
             wanted: wanted.to_owned(),
-            names: images.iter().map(Named::shown).collect(),
+            names: images.iter().map(StoredImage::shown).collect(),
         }),
         several => Err(StoreError::Ambiguous {
             wanted: wanted.to_owned(),

@@ -20,7 +20,7 @@ const MAX_MANIFEST: u64 = 4 << 20;
 
 /// A file that was removed, or that a dry run would remove.
 #[derive(Debug)]
-pub struct Taken {
+pub struct PrunedFile {
     /// The digest of the blob; `None` for a partial blob or a temporary file.
     pub digest: Option<Digest>,
     /// Its size in bytes.
@@ -35,7 +35,7 @@ pub struct Taken {
 #[derive(Debug, Default)]
 pub struct Pruned {
     /// The files that were removed.
-    pub taken: Vec<Taken>,
+    pub taken: Vec<PrunedFile>,
     /// The number of unreferenced blobs that are in use by a mount or by a running pull.
     pub in_use: usize,
     /// The total size of those blobs in bytes.
@@ -50,7 +50,7 @@ impl Pruned {
 }
 
 /// A file in the store that no image refers to.
-pub(super) struct Loose {
+pub(super) struct UnreferencedFile {
     pub path: PathBuf,
     /// The digest of a blob; `None` for a partial blob or a temporary file.
     pub digest: Option<Digest>,
@@ -82,7 +82,7 @@ impl Store {
                 }
             }
             drop(free);
-            pruned.taken.push(Taken {
+            pruned.taken.push(PrunedFile {
                 digest: loose.digest,
                 size: loose.size,
                 file,
@@ -93,7 +93,7 @@ impl Store {
     }
 
     /// Returns the layers that a blob lists, if it is a manifest.
-    fn layers_of(&self, loose: &Loose) -> Option<Vec<Digest>> {
+    fn layers_of(&self, loose: &UnreferencedFile) -> Option<Vec<Digest>> {
         if loose.digest.is_none() || loose.size > MAX_MANIFEST {
             return None;
         }
@@ -104,7 +104,7 @@ impl Store {
     }
 
     /// Returns every unreferenced file. The caller must hold the lock.
-    pub(super) fn loose(&self) -> Result<Vec<Loose>, StoreError> {
+    pub(super) fn loose(&self) -> Result<Vec<UnreferencedFile>, StoreError> {
         let mut wanted = HashSet::new();
         for image in self.images()? {
             wanted.extend(self.parts(&image)?.into_iter().map(|part| part.digest));
@@ -112,7 +112,7 @@ impl Store {
         let mut loose = Vec::new();
         for (path, digest, size) in self.files()? {
             if digest.as_ref().is_none_or(|d| !wanted.contains(d)) {
-                loose.push(Loose { path, digest, size });
+                loose.push(UnreferencedFile { path, digest, size });
             }
         }
         Ok(loose)

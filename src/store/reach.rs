@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use oci_spec::image::{Descriptor, ImageManifest};
 
-use super::{Named, Store, StoreError};
+use super::{Store, StoreError, StoredImage};
 use crate::blob::Digest;
 use crate::oci::{self, WalkError};
 
@@ -13,7 +13,7 @@ const MAX_PARTS: usize = 1 << 20;
 
 /// The role of a blob in an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
+pub enum BlobRole {
     /// An image index.
     Index,
     /// The manifest of one platform.
@@ -26,13 +26,13 @@ pub enum Role {
 
 /// A blob of an image.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub struct ImageBlob {
     /// Its digest.
     pub digest: Digest,
     /// Its length in bytes, according to its descriptor.
     pub size: u64,
     /// Its role.
-    pub role: Role,
+    pub role: BlobRole,
 }
 
 impl Store {
@@ -42,7 +42,7 @@ impl Store {
     ///
     /// # Errors
     /// If a required document is missing or cannot be parsed.
-    pub fn parts(&self, image: &Named) -> Result<Vec<Part>, StoreError> {
+    pub fn parts(&self, image: &StoredImage) -> Result<Vec<ImageBlob>, StoreError> {
         match image.entry.digest() == image.descriptor.digest() {
             true => self.parts_of(image, &[&image.descriptor]),
             false => self.parts_of(image, &[&image.descriptor, &image.entry]),
@@ -52,9 +52,9 @@ impl Store {
     /// Returns every blob that these descriptors of an image refer to. See [`Store::parts`].
     pub(crate) fn parts_of(
         &self,
-        image: &Named,
+        image: &StoredImage,
         roots: &[&Descriptor],
-    ) -> Result<Vec<Part>, StoreError> {
+    ) -> Result<Vec<ImageBlob>, StoreError> {
         let mut fetch = |digest: &Digest| self.document(digest);
         let roots: Vec<Descriptor> = roots.iter().map(|root| (*root).clone()).collect();
         let walk = oci::walk(&roots, &mut fetch);
@@ -73,7 +73,7 @@ impl Store {
         let mut seen = HashSet::new();
         for (digest, bytes) in &walk.indexes {
             seen.insert(digest.clone());
-            parts.push(part(digest, bytes.len() as u64, Role::Index));
+            parts.push(part(digest, bytes.len() as u64, BlobRole::Index));
         }
         for listed in &walk.manifests {
             let digest = self.digest_of(&listed.descriptor)?;
@@ -89,9 +89,13 @@ impl Store {
             };
             let manifest: ImageManifest = oci::parse(&bytes)
                 .map_err(|detail| self.bad_document(&digest.to_string(), &detail))?;
-            parts.push(part(&digest, bytes.len() as u64, Role::Manifest));
-            let layers = manifest.layers().iter().map(|layer| (layer, Role::Layer));
-            for (blob, role) in std::iter::once((manifest.config(), Role::Config)).chain(layers) {
+            parts.push(part(&digest, bytes.len() as u64, BlobRole::Manifest));
+            let layers = manifest
+                .layers()
+                .iter()
+                .map(|layer| (layer, BlobRole::Layer));
+            for (blob, role) in std::iter::once((manifest.config(), BlobRole::Config)).chain(layers)
+            {
                 let digest = self.digest_of(blob)?;
                 if seen.insert(digest.clone()) {
                     parts.push(part(&digest, blob.size(), role));
@@ -106,8 +110,8 @@ impl Store {
     }
 }
 
-fn part(digest: &Digest, size: u64, role: Role) -> Part {
-    Part {
+fn part(digest: &Digest, size: u64, role: BlobRole) -> ImageBlob {
+    ImageBlob {
         digest: digest.clone(),
         size,
         role,

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::lock::Lock;
-use super::{Named, Store, StoreError};
+use super::{Store, StoreError, StoredImage};
 use crate::blob::Digest;
 
 /// The disk usage of a store, in bytes.
@@ -29,7 +29,7 @@ pub struct Usage {
 #[derive(Debug)]
 pub struct ImageUsage {
     /// The image.
-    pub image: Named,
+    pub image: StoredImage,
     /// The total size of its blobs.
     pub size: u64,
     /// The total size of the blobs that no image with another digest uses: what removing this image

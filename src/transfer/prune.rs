@@ -1,7 +1,7 @@
 //! `imgfs prune`: removes unreferenced blobs from the store, and their entries from the cache.
 
 use crate::cache::{CacheDir, CacheKey};
-use crate::store::{Pruned, Store, StoreError, Taken};
+use crate::store::{Pruned, PrunedFile, Store, StoreError};
 
 /// Removes the blobs that no image in the store refers to, and the cache entries of those blobs.
 /// With `dry_run` nothing is removed.
@@ -20,7 +20,7 @@ pub fn prune(store: &Store, cache: &CacheDir, dry_run: bool) -> Result<Pruned, S
 
 /// Removes what the cache knows about a removed file. If the same layer exists elsewhere, it is
 /// read again at the next mount.
-fn forget(taken: &Taken, cache: &CacheDir) {
+fn forget(taken: &PrunedFile, cache: &CacheDir) {
     if let Some(file) = &taken.file {
         cache.remove(&CacheKey::verified_digests(file));
     }

@@ -16,7 +16,7 @@ use super::parameters::Transfer;
 use super::progress::Blob;
 use crate::blob::{self, BlobError, Digest, FileSource, ReadAt};
 use crate::layer::{self, LayerError, LayerIndex, LayerInput, Scanned, VerifiedDigests};
-use crate::store::{Arrival, Lease, StoreError, Wanted};
+use crate::store::{BlobState, Lease, PartialBlob, StoreError};
 
 /// Ensures that a blob is in the store. Returns the blob, locked, and the number of bytes that had
 /// to be received.
@@ -30,7 +30,7 @@ pub(super) fn receive_blob(
     let mut actual = None;
     for _ in 0..TIMES {
         let mut arrival = match transfer.store.want(&blob.digest, blob.size)? {
-            Wanted::Here(lease) => {
+            BlobState::Here(lease) => {
                 if is_intact(transfer, blob, &lease, number)? {
                     return Ok((lease, bytes));
                 }
@@ -41,7 +41,7 @@ pub(super) fn receive_blob(
                 transfer.store.discard(&blob.digest, lease)?;
                 continue;
             }
-            Wanted::Missing(arrival) => arrival,
+            BlobState::Missing(arrival) => arrival,
         };
         if !arrival.is_empty() {
             tracing::info!("{}: {} bytes are there already", blob.digest, arrival.len());
@@ -96,7 +96,7 @@ fn receive_and_read(
     transfer: &Transfer<'_>,
     blob: &Blob,
     number: usize,
-    arrival: &mut Arrival,
+    arrival: &mut PartialBlob,
     given_up: &AtomicBool,
 ) -> Result<Option<Scanned>, ReceiveError> {
     let growing = Arc::new(GrowingFile::new(arrival.file(), blob.size, arrival.len()));
@@ -127,7 +127,7 @@ fn receive_bytes(
     transfer: &Transfer<'_>,
     blob: &Blob,
     number: usize,
-    arrival: &mut Arrival,
+    arrival: &mut PartialBlob,
     growing: &GrowingFile,
     given_up: &AtomicBool,
 ) -> Result<(), TransferError> {

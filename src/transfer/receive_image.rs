@@ -18,14 +18,14 @@ use super::receive_blob::receive_blob;
 use crate::blob::Digest;
 use crate::image::Skipped;
 use crate::oci::is_attestation;
-use crate::store::{Lease, Named};
+use crate::store::{Lease, StoredImage};
 use crate::workers::with_threads;
 
 /// An image that was brought into the store.
 #[derive(Clone, Debug)]
 pub struct TransferredImage {
     /// The image in the store.
-    pub image: Named,
+    pub image: StoredImage,
     /// The number of bytes of layers that had to be received.
     pub bytes: u64,
 }

@@ -20,7 +20,7 @@ use crate::image::{Platform, Reference, manifest_of};
 use crate::oci::parse_name;
 use crate::oci::{self, CONTAINERD_NAME};
 use crate::open::{self, OpenOptions};
-use crate::store::{Named, Store, StoreError, document_of, short};
+use crate::store::{Store, StoreError, StoredImage, document_of, short};
 
 /// An archive format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,7 +169,7 @@ fn oci(saved: &SaveOptions<'_>, archive: &mut ArchiveWriter<'_>) -> Result<(), T
 }
 
 /// Narrows an image with several platforms to the requested one, if any.
-fn one_platform(saved: &SaveOptions<'_>, image: Named) -> Result<Named, TransferError> {
+fn one_platform(saved: &SaveOptions<'_>, image: StoredImage) -> Result<StoredImage, TransferError> {
     let Some(platform) = saved.platform else {
         return Ok(image);
     };
@@ -180,7 +180,7 @@ fn one_platform(saved: &SaveOptions<'_>, image: Named) -> Result<Named, Transfer
 }
 
 /// Returns the entry of an image for `index.json`.
-fn entry(image: &Named, descriptor: &Descriptor) -> Descriptor {
+fn entry(image: &StoredImage, descriptor: &Descriptor) -> Descriptor {
     let mut descriptor = descriptor.clone();
     if let Some(name) = &image.name {
         let mut annotations = descriptor.annotations().clone().unwrap_or_default();
@@ -199,7 +199,7 @@ fn full(name: &str) -> String {
 
 /// Returns the entry of an image for `manifest.json`, or `None` for an image with several
 /// platforms, which `manifest.json` cannot express.
-fn item(store: &Store, image: &Named) -> Result<Option<serde_json::Value>, TransferError> {
+fn item(store: &Store, image: &StoredImage) -> Result<Option<serde_json::Value>, TransferError> {
     if image.is_index() {
         return Ok(None);
     }
@@ -220,7 +220,7 @@ fn item(store: &Store, image: &Named) -> Result<Option<serde_json::Value>, Trans
 }
 
 /// Returns the tags under which `docker load` stores an image. A name with a digest is not a tag.
-fn tags(image: &Named) -> Vec<String> {
+fn tags(image: &StoredImage) -> Vec<String> {
     let name = image.name.iter().filter(|name| !name.contains('@'));
     name.map(|name| match short(name).contains(':') {
         true => short(name).to_owned(),

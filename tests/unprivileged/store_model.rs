@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::support;
 use crate::support::{MANIFEST, sha256};
 use imgfs::blob::Digest;
-use imgfs::store::{Lease, Role, Store, Wanted};
+use imgfs::store::{BlobRole, BlobState, Lease, Store};
 use oci_spec::image::Descriptor;
 use proptest::prelude::*;
 use serde_json::json;
@@ -69,7 +69,7 @@ fn what_has_arrived_is_gone_on_with() {
     let (_dir, store) = new_store();
     let bytes = b"some bytes that come in two pieces";
     let (first, rest) = bytes.split_at(10);
-    let Wanted::Missing(mut arrival) = store.want(&digest(bytes), bytes.len() as u64).unwrap()
+    let BlobState::Missing(mut arrival) = store.want(&digest(bytes), bytes.len() as u64).unwrap()
     else {
         panic!("it is there");
     };
@@ -78,7 +78,7 @@ fn what_has_arrived_is_gone_on_with() {
     drop(arrival);
     assert!(there(&store).is_empty());
     assert!(store.blob(&digest(bytes)).unwrap().is_none());
-    let Wanted::Missing(mut arrival) = store.want(&digest(bytes), bytes.len() as u64).unwrap()
+    let BlobState::Missing(mut arrival) = store.want(&digest(bytes), bytes.len() as u64).unwrap()
     else {
         panic!("it is there");
     };
@@ -103,7 +103,7 @@ fn leftovers_that_cannot_be_right_are_forgotten() {
     let bytes = b"short";
     let name = sha256(bytes).replacen(':', "-", 1);
     fs::write(store.path().join("arriving").join(name), vec![7; 1000]).unwrap();
-    let Wanted::Missing(arrival) = store.want(&digest(bytes), 5).unwrap() else {
+    let BlobState::Missing(arrival) = store.want(&digest(bytes), 5).unwrap() else {
         panic!("it is there");
     };
     assert!(arrival.is_empty());
@@ -113,7 +113,7 @@ fn leftovers_that_cannot_be_right_are_forgotten() {
     fs::write(&path, b"shorter").unwrap();
     assert!(matches!(
         store.want(&digest(bytes), 5).unwrap(),
-        Wanted::Missing(_)
+        BlobState::Missing(_)
     ));
     // A damaged document is replaced by the right one.
     fs::write(&path, b"sho_t").unwrap();
@@ -133,10 +133,10 @@ fn of_several_who_want_a_blob_one_brings_it() {
                 // Each thread opens the store separately, as a process would.
                 let store = Store::open(store.path()).unwrap();
                 match store.want(&digest, bytes.len() as u64).unwrap() {
-                    Wanted::Here(lease) => {
+                    BlobState::Here(lease) => {
                         assert_eq!(lease.file().metadata().unwrap().len(), 100_000);
                     }
-                    Wanted::Missing(mut arrival) => {
+                    BlobState::Missing(mut arrival) => {
                         brought.fetch_add(1, Ordering::Relaxed);
                         for piece in bytes.chunks(1000) {
                             arrival.append(piece).unwrap();
@@ -161,8 +161,8 @@ fn two_who_bring_what_the_other_wants_do_not_wait_for_ever() {
             begun.wait();
         }
         match store.want(&digest(&blobs[n]), 1000).unwrap() {
-            Wanted::Here(lease) => lease,
-            Wanted::Missing(mut arrival) => {
+            BlobState::Here(lease) => lease,
+            BlobState::Missing(mut arrival) => {
                 assert!(brings, "the other brings it");
                 begun.wait();
                 // The other threads must be waiting by now.
@@ -219,10 +219,15 @@ fn names_that_are_given_at_once_are_all_there() {
     expected.sort();
     assert_eq!(names, expected);
     let parts = store.parts(&store.find("app-0:0").unwrap()).unwrap();
-    let roles: Vec<Role> = parts.iter().map(|p| p.role).collect();
+    let roles: Vec<BlobRole> = parts.iter().map(|p| p.role).collect();
     assert_eq!(
         roles,
-        [Role::Manifest, Role::Config, Role::Layer, Role::Layer]
+        [
+            BlobRole::Manifest,
+            BlobRole::Config,
+            BlobRole::Layer,
+            BlobRole::Layer
+        ]
     );
     assert_eq!(there(&store).len(), 4);
 }

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use imgfs::launch::{Chain, End, Library, Opened, Origin, Outcome, Part, Place, Step, Why, Word};
+use imgfs::launch::{
+    Chain, ChainStart, End, Library, Opened, Outcome, Part, RunMode, Step, Why, Word,
+};
 use imgfs::layer::printable;
 use imgfs::open::OpenImage;
 use imgfs::tree::{NodeId, Removed};
@@ -31,10 +33,10 @@ pub(super) fn document(image: &OpenImage, chains: &[Chain]) -> Value {
 
 fn of_chain(image: &OpenImage, chain: &Chain) -> Value {
     let origin = match &chain.origin {
-        Origin::Config => "config",
-        Origin::Command(_) => "command",
-        Origin::File(_) => "file",
-        Origin::Healthcheck => "healthcheck",
+        ChainStart::Config => "config",
+        ChainStart::Command(_) => "command",
+        ChainStart::File(_) => "file",
+        ChainStart::Healthcheck => "healthcheck",
     };
     let (verdict, step, reason) = match &chain.end {
         End::Starts => ("starts", None, None),
@@ -63,10 +65,10 @@ fn of_step(image: &OpenImage, id: u32, step: &Step) -> Value {
     };
     let argv: Vec<Value> = step.argv.iter().map(word).collect();
     let place = match step.place {
-        Place::Foreground => "foreground",
-        Place::Background => "background",
-        Place::Exec => "exec",
-        Place::Pipe => "pipe",
+        RunMode::Foreground => "foreground",
+        RunMode::Background => "background",
+        RunMode::Exec => "exec",
+        RunMode::Pipe => "pipe",
     };
     let variables: serde_json::Map<String, Value> = step
         .variables()

@@ -13,7 +13,7 @@ use super::exit::NO_ANSWER;
 use super::options::SourceOptions;
 use super::pipe;
 use imgfs::image::Reference;
-use imgfs::launch::{Chain, End, Origin};
+use imgfs::launch::{Chain, ChainStart, End};
 use imgfs::open::OpenImage;
 
 #[derive(Debug, clap::Args)]
@@ -48,12 +48,12 @@ pub(crate) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let source = args.source.open(&args.image)?;
     let image = source.image();
     let origin = match (&args.path, args.command.as_slice()) {
-        (Some(path), _) => Origin::File(absolute(path.as_bytes())),
-        (None, []) => Origin::Config,
-        (None, command) => Origin::Command(command.to_vec()),
+        (Some(path), _) => ChainStart::File(absolute(path.as_bytes())),
+        (None, []) => ChainStart::Config,
+        (None, command) => ChainStart::Command(command.to_vec()),
     };
     let origins = match origin {
-        Origin::Config => vec![origin, Origin::Healthcheck],
+        ChainStart::Config => vec![origin, ChainStart::Healthcheck],
         origin => vec![origin],
     };
     let mut chains = image.explain(&origins)?;

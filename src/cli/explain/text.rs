@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::super::colour::Colour;
 use super::json::rule;
-use imgfs::launch::{Chain, End, Origin, Outcome, Part, Place, Step, StepId, Why, Word};
+use imgfs::launch::{Chain, ChainStart, End, Outcome, Part, RunMode, Step, StepId, Why, Word};
 use imgfs::layer::printable;
 use imgfs::open::OpenImage;
 use imgfs::tree::NodeId;
@@ -68,18 +68,20 @@ impl Drawing<'_> {
         };
         let mut parts = Vec::new();
         match &self.chain.origin {
-            Origin::Config | Origin::Command(_) => {
+            ChainStart::Config | ChainStart::Command(_) => {
                 if !start.entrypoint.is_empty() {
                     parts.push(format!("ENTRYPOINT {}", list(&start.entrypoint)));
                 }
                 match &self.chain.origin {
-                    Origin::Command(words) => parts.push(format!("command {}", list(words))),
+                    ChainStart::Command(words) => parts.push(format!("command {}", list(words))),
                     _ if !start.cmd.is_empty() => parts.push(format!("CMD {}", list(&start.cmd))),
                     _ => {}
                 }
             }
-            Origin::Healthcheck => parts.push(format!("HEALTHCHECK {}", list(&start.healthcheck))),
-            Origin::File(path) => parts.push(format!("file {}", printable(path))),
+            ChainStart::Healthcheck => {
+                parts.push(format!("HEALTHCHECK {}", list(&start.healthcheck)))
+            }
+            ChainStart::File(path) => parts.push(format!("file {}", printable(path))),
         }
         if let Some(user) = &start.user {
             parts.push(format!("USER {}", printable(user.as_bytes())));
@@ -126,7 +128,7 @@ impl Drawing<'_> {
         let mut text = words.join(" ");
         if let Why::ShellCommand(line) = &step.why {
             let exec = match step.place {
-                Place::Exec => "exec ",
+                RunMode::Exec => "exec ",
                 _ => "",
             };
             text = format!("line {line}: {exec}{text}");
@@ -139,9 +141,9 @@ impl Drawing<'_> {
             notes.push(format!("uid {} gid {}", credentials.uid, credentials.gid));
         }
         match step.place {
-            Place::Background => notes.push("in the background".to_owned()),
-            Place::Pipe => notes.push("in a pipe".to_owned()),
-            Place::Exec | Place::Foreground => {}
+            RunMode::Background => notes.push("in the background".to_owned()),
+            RunMode::Pipe => notes.push("in a pipe".to_owned()),
+            RunMode::Exec | RunMode::Foreground => {}
         }
         if !step.certain {
             notes.push("possibly".to_owned());
@@ -235,9 +237,9 @@ impl Drawing<'_> {
     fn result(&self, out: &mut impl Write) -> io::Result<()> {
         let colour = self.colour;
         let what = match self.chain.origin {
-            Origin::Healthcheck => "the health check",
-            Origin::File(_) => "the program",
-            Origin::Config | Origin::Command(_) => "the container",
+            ChainStart::Healthcheck => "the health check",
+            ChainStart::File(_) => "the program",
+            ChainStart::Config | ChainStart::Command(_) => "the container",
         };
         match &self.chain.end {
             End::Starts => writeln!(out, "{}: {what} starts", colour.good("ok")),

@@ -8,7 +8,7 @@ use crate::cli::platform::PlatformChoice;
 use imgfs::cache::CacheDir;
 use imgfs::image::{Reference, Transport};
 use imgfs::registry::parse_name;
-use imgfs::store::{Named, Store, StoreError};
+use imgfs::store::{Store, StoreError, StoredImage};
 use imgfs::transfer::PullOptions;
 
 /// Resolves a reference to an image on disk. A path stays as it is, a name is looked up in the
@@ -89,7 +89,7 @@ fn stored_or_pulled(
     Ok(Reference::in_store(store.path(), &image.shown(), text))
 }
 /// Whether an image in the store has the platform.
-fn serves(store: &Store, image: &Named, platform: Option<&PlatformChoice>) -> bool {
+fn serves(store: &Store, image: &StoredImage, platform: Option<&PlatformChoice>) -> bool {
     match platform {
         // Any platform that was pulled.
         None => true,

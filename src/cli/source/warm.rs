@@ -5,7 +5,7 @@ use std::time::Duration;
 use imgfs::cache::CacheDir;
 use imgfs::image::Reference;
 use imgfs::open::{self, OpenError, OpenImage, OpenOptions};
-use imgfs::store::{Named, Store};
+use imgfs::store::{Store, StoredImage};
 use imgfs::transfer::WantedPlatforms;
 
 /// Maximum time to wait until the indexes of an image are written to the cache.
@@ -13,7 +13,7 @@ pub(crate) const CACHE_WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Opens an image that was just transferred, so that the first mount finds everything in the cache. If
 /// that fails, only prints a warning, since the image is in the store.
-pub(crate) fn warm(store: &Store, image: &Named, wanted: &WantedPlatforms, cache: &CacheDir) {
+pub(crate) fn warm(store: &Store, image: &StoredImage, wanted: &WantedPlatforms, cache: &CacheDir) {
     let reference = Reference::to_stored(store, image);
     let options = OpenOptions {
         platform: match wanted {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value};
 
-use imgfs::image::verify::{Check, Problem};
+use imgfs::image::verify::{Check, CheckProblem};
 use imgfs::layer::printable;
 
 pub(super) fn write(out: &mut impl Write, check: &Check) -> io::Result<()> {
@@ -18,7 +18,7 @@ pub(super) fn write(out: &mut impl Write, check: &Check) -> io::Result<()> {
 }
 
 /// Returns the object of a check and one of its problems. Keys that do not apply are left out.
-fn object(check: &Check, problem: Option<&Problem>) -> Value {
+fn object(check: &Check, problem: Option<&CheckProblem>) -> Value {
     let mut object = Map::new();
     let mut put = |key: &str, value: Option<Value>| {
         if let Some(value) = value {

@@ -216,11 +216,11 @@ impl World {
         self
     }
 
-    fn found(&self) -> Found {
+    fn found(&self) -> ShortFinding {
         self.try_found().unwrap()
     }
 
-    fn try_found(&self) -> io::Result<Found> {
+    fn try_found(&self) -> io::Result<ShortFinding> {
         let mut merger = Merger::new();
         for entries in &self.layers {
             merger.apply(Vec::new(), entries).unwrap();
@@ -235,17 +235,17 @@ impl World {
             world: self,
         };
         let findings = find(&tree, &self.declared, &facts)?;
-        Ok(Found { findings, tree })
+        Ok(ShortFinding { findings, tree })
     }
 }
 
 /// The findings of an image.
-struct Found {
+struct ShortFinding {
     findings: Findings,
     tree: Tree,
 }
 
-impl Found {
+impl ShortFinding {
     /// Returns the level, id and path of each finding.
     fn lines(&self) -> Vec<String> {
         let line = |f: &Finding| {

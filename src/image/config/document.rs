@@ -11,7 +11,7 @@ use super::{HistoryEntry, Start, is_set};
 /// A config document.
 #[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(default)]
-pub(super) struct Document {
+pub(super) struct ConfigDocument {
     pub architecture: String,
     pub os: String,
     pub variant: String,

@@ -5,7 +5,7 @@ mod document;
 
 use crate::blob::Digest;
 use crate::oci::{self, Platform};
-use document::{DockerDocument, Document, Line};
+use document::{ConfigDocument, DockerDocument, Line};
 
 /// Returns whether a time is set. Go writes the zero value of `time.Time` for a missing time.
 fn is_set(time: &str) -> bool {
@@ -85,9 +85,9 @@ impl Config {
         bytes: &[u8],
         ambiguities: &mut Vec<String>,
     ) -> Result<Self, String> {
-        let document: Document = oci::read_into(name, bytes, ambiguities)
+        let document: ConfigDocument = oci::read_into(name, bytes, ambiguities)
             .map_err(|detail| format!("is not the config of an image: {detail}"))?;
-        if document == Document::default() {
+        if document == ConfigDocument::default() {
             return Err(
                 "is not the config of an image: it has none of the members of a config".to_owned(),
             );

@@ -122,14 +122,14 @@ pub(crate) fn nature(
 }
 
 /// `index.json`, and the manifests of the image that a reference means.
-struct Meant {
+struct ChosenImage {
     index: Vec<u8>,
     manifests: Vec<Listed>,
     /// Parts of the indexes in which two readers see different images, for messages.
     ambiguities: Vec<String>,
 }
 
-impl Meant {
+impl ChosenImage {
     /// Opens one of the manifests.
     fn read(
         &self,
@@ -143,10 +143,10 @@ impl Meant {
     }
 }
 
-fn find(reference: &Reference, files: &Files) -> Result<Meant, ImageError> {
+fn find(reference: &Reference, files: &Files) -> Result<ChosenImage, ImageError> {
     let root = root(reference, files)?;
     let mut ambiguities = root.ambiguities;
-    files.note_twice("index.json", &mut ambiguities);
+    files.note_duplicate("index.json", &mut ambiguities);
     let meant = if let (Files::Store(store), Some(name)) = (files, &reference.name) {
         // Names in the store have rules of their own.
         let descriptor = store.find(name)?.descriptor;
@@ -156,7 +156,7 @@ fn find(reference: &Reference, files: &Files) -> Result<Meant, ImageError> {
         choose_images(reference, files, root.parsed.manifests())?
     };
     ambiguities.extend(meant.ambiguities);
-    Ok(Meant {
+    Ok(ChosenImage {
         index: root.bytes,
         manifests: meant.manifests,
         ambiguities,

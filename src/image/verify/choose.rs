@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::layout::{Entry, Layout, Role};
+use super::layout::{Layout, LinkEntry, LinkRole};
 use crate::image::{ImageError, Platform, Reference};
 use crate::store::short;
 
@@ -14,7 +14,7 @@ impl Layout {
         reference: &Reference,
         wanted: &str,
     ) -> Result<(), ImageError> {
-        let is_meant = |entry: &Entry| {
+        let is_meant = |entry: &LinkEntry| {
             let mut names = entry.link.names.iter();
             names.any(|name| short(name) == short(wanted)) || entry.link.name() == wanted
         };
@@ -49,7 +49,7 @@ impl Layout {
         let mut offered: Vec<String> = Vec::new();
         let mut best = None;
         for (number, entry) in self.entries.iter().enumerate() {
-            if !entry.selected || entry.role != Role::Manifest {
+            if !entry.selected || entry.role != LinkRole::Manifest {
                 continue;
             }
             let Some(platform) = self.platform(entry) else {
@@ -92,7 +92,7 @@ impl Layout {
     }
 
     /// Returns the platform of a manifest, from its descriptor or else from its config.
-    pub(super) fn platform(&self, entry: &Entry) -> Option<Platform> {
+    pub(super) fn platform(&self, entry: &LinkEntry) -> Option<Platform> {
         if let Some(platform) = &entry.link.platform {
             return Some(platform.clone());
         }
@@ -100,12 +100,12 @@ impl Layout {
         Some(image.summary.as_ref().ok()?.platform.clone())
     }
 
-    fn is_artifact(&self, entry: &Entry) -> bool {
+    fn is_artifact(&self, entry: &LinkEntry) -> bool {
         self.manifest_of(entry).is_some_and(|m| m.image.is_none())
     }
 
     /// Returns the manifest that an entry refers to, if it could be read.
-    pub(super) fn manifest_of(&self, entry: &Entry) -> Option<&super::layout::Manifest> {
+    pub(super) fn manifest_of(&self, entry: &LinkEntry) -> Option<&super::layout::Manifest> {
         self.documents.get(entry.to?)?.manifest.as_ref()
     }
 

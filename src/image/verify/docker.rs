@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::layout::{ConfigRead, parse, summarise};
-use super::plan::{Expected, Layer, Plan};
+use super::plan::{Expected, Plan, PlannedLayer};
 use super::reader::Reader;
 use super::report::{Check, ProblemId, Thing};
 use crate::blob::Digest;
@@ -88,21 +88,21 @@ impl Docker {
     }
 
     /// Marks all files that the images refer to as used, so that they are not reported as unreferenced.
-    pub(super) fn mark(&self, reader: &mut Reader<'_>) {
-        reader.mark("repositories");
+    pub(super) fn mark_used(&self, reader: &mut Reader<'_>) {
+        reader.mark_used("repositories");
         for layer in self
             .items
             .iter()
             .filter_map(|i| i.layers.as_ref())
             .flatten()
         {
-            reader.mark(layer);
+            reader.mark_used(layer);
         }
         reader.legacy = true;
     }
 
     /// Adds checks of everything that is selected to the plan.
-    pub(super) fn tell(&self, reader: &mut Reader<'_>, plan: &mut Plan) {
+    pub(super) fn add_checks(&self, reader: &mut Reader<'_>, plan: &mut Plan) {
         plan.push(self.manifest.clone());
         let images = self.items.iter().zip(&self.configs).zip(&self.selected);
         for ((item, config), _) in images.filter(|(_, selected)| **selected) {
@@ -123,7 +123,7 @@ impl Docker {
                 .problems
                 .extend(config.summary.as_ref().err().cloned());
             let paths = item.layers.iter().flatten().enumerate();
-            let layers = paths.map(|(number, path)| Layer {
+            let layers = paths.map(|(number, path)| PlannedLayer {
                 check: Check {
                     number: Some(number),
                     ..part(Thing::Layer, path)

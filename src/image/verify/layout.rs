@@ -2,7 +2,7 @@
 //!
 //! First, all documents are read into [`Layout`], each only once. A document records its references as
 //! separate entries, because two references may make different claims about the same blob. Then entries
-//! are selected (`choose.rs`), and the selected ones become checks (`tell.rs`). References in a document
+//! are selected (`choose.rs`), and the selected ones become checks (`checks.rs`). References in a document
 //! that does not match its digest are followed as well, because the blobs may be intact. An index may
 //! therefore lead to itself. This does no harm, because each document is followed only once.
 
@@ -15,8 +15,8 @@ use serde::de::DeserializeOwned;
 
 use super::link::Link;
 use super::plan::Summary;
-use super::reader::{Document, Reader};
-use super::report::{Check, Problem, ProblemId, Thing};
+use super::reader::{ReadFile, Reader};
+use super::report::{Check, CheckProblem, ProblemId, Thing};
 use crate::blob::Digest;
 use crate::image::Config;
 use crate::image::files::blob_path;
@@ -30,17 +30,17 @@ const VERSION: &str = "1.0.0";
 pub(super) struct Layout {
     /// The check of `oci-layout`.
     pub marker: Check,
-    pub entries: Vec<Entry>,
+    pub entries: Vec<LinkEntry>,
     /// The documents. The first one is `index.json`.
-    pub documents: Vec<Read>,
+    pub documents: Vec<ReadDocument>,
     by_path: HashMap<String, usize>,
     configs: HashMap<String, Rc<ConfigRead>>,
 }
 
 /// A reference from one document to another.
-pub(super) struct Entry {
+pub(super) struct LinkEntry {
     pub link: Link,
-    pub role: Role,
+    pub role: LinkRole,
     /// The number of the document that contains the reference.
     pub from: usize,
     /// The number of the document that it refers to, if it was read.
@@ -52,7 +52,7 @@ pub(super) struct Entry {
 
 /// The kind of blob that a reference expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum LinkRole {
     Index,
     Manifest,
     Attestation,
@@ -60,10 +60,10 @@ pub(super) enum Role {
 }
 
 /// A document that was read.
-pub(super) struct Read {
+pub(super) struct ReadDocument {
     pub size: Option<u64>,
     pub digest: Option<Digest>,
-    pub problems: Vec<Problem>,
+    pub problems: Vec<CheckProblem>,
     /// The media type that the document declares for itself.
     pub media_type: Option<String>,
     /// The numbers of the entries for its references.
@@ -84,7 +84,7 @@ pub(super) struct Manifest {
 pub(super) struct ConfigRead {
     pub size: Option<u64>,
     pub digest: Option<Digest>,
-    pub summary: Result<Summary, Problem>,
+    pub summary: Result<Summary, CheckProblem>,
 }
 
 /// The content of the `oci-layout` file (image-layout.md, "oci-layout file").
@@ -118,17 +118,17 @@ impl Layout {
     fn index(
         &mut self,
         reader: &mut Reader<'_>,
-        document: Document,
+        document: ReadFile,
         depth: usize,
         pending: &mut VecDeque<usize>,
     ) -> usize {
-        let mut read = Read::new(&document, depth);
+        let mut read = ReadDocument::new(&document, depth);
         let links = document.bytes.and_then(|bytes| {
             let index: ImageIndex = parse(&bytes)?;
             read.media_type = index.media_type().as_ref().map(ToString::to_string);
             read.version(index.schema_version());
             if depth > MAX_DEPTH && !index.manifests().is_empty() {
-                return Err(reader.too_much("it is nested too deeply, and is not followed"));
+                return Err(reader.limit_exceeded("it is nested too deeply, and is not followed"));
             }
             reader.spend(index.manifests().len() + 1)?;
             let mut links = links(index.manifests());
@@ -148,11 +148,11 @@ impl Layout {
     fn manifest(
         &mut self,
         reader: &mut Reader<'_>,
-        document: Document,
+        document: ReadFile,
         depth: usize,
         pending: &mut VecDeque<usize>,
     ) -> usize {
-        let mut read = Read::new(&document, depth);
+        let mut read = ReadDocument::new(&document, depth);
         let parsed = document.bytes.and_then(|bytes| {
             let manifest: ImageManifest = parse(&bytes)?;
             read.media_type = manifest.media_type().as_ref().map(ToString::to_string);
@@ -190,7 +190,7 @@ impl Layout {
         let summary = document.bytes.and_then(|bytes| summarise(reader, &bytes));
         // Registries accept anything as a config with this media type.
         let vague = link.media_type == "application/octet-stream";
-        let is_bad = |problem: &Problem| problem.id == ProblemId::BadDocument;
+        let is_bad = |problem: &CheckProblem| problem.id == ProblemId::BadDocument;
         if vague && summary.as_ref().is_err_and(is_bad) {
             return None;
         }
@@ -203,7 +203,7 @@ impl Layout {
         Some(read)
     }
 
-    fn add(&mut self, read: Read) -> usize {
+    fn add(&mut self, read: ReadDocument) -> usize {
         self.documents.push(read);
         self.documents.len() - 1
     }
@@ -212,7 +212,7 @@ impl Layout {
     fn refer(
         &mut self,
         from: usize,
-        links: Result<Vec<(Link, bool)>, Problem>,
+        links: Result<Vec<(Link, bool)>, CheckProblem>,
         pending: &mut VecDeque<usize>,
     ) {
         let Some(document) = self.documents.get_mut(from) else {
@@ -225,8 +225,8 @@ impl Layout {
                     let number = self.entries.len();
                     document.entries.push(number);
                     pending.push_back(number);
-                    self.entries.push(Entry {
-                        role: Role::of(&link),
+                    self.entries.push(LinkEntry {
+                        role: LinkRole::of(&link),
                         link,
                         from,
                         to: None,
@@ -246,18 +246,18 @@ impl Layout {
         let from = self.documents.get(entry.from);
         let depth = from.map_or(0, |read| read.depth + 1);
         let (role, named) = (entry.role, entry.link.digest.as_ref().ok().cloned());
-        let Some(named) = named.filter(|_| role != Role::Opaque) else {
+        let Some(named) = named.filter(|_| role != LinkRole::Opaque) else {
             return;
         };
         // A blob that one entry expects to be an index and another a manifest is read as both.
-        let key = format!("{} {named}", role == Role::Index);
+        let key = format!("{} {named}", role == LinkRole::Index);
         let to = match self.by_path.get(&key) {
             Some(known) => *known,
             None => {
                 let missing = ProblemId::MissingBlob;
                 let document = reader.document(&blob_path(&named), Some(&named), missing);
                 let number = match role {
-                    Role::Index => self.index(reader, document, depth, pending),
+                    LinkRole::Index => self.index(reader, document, depth, pending),
                     _ => self.manifest(reader, document, depth, pending),
                 };
                 self.by_path.insert(key, number);
@@ -271,17 +271,17 @@ impl Layout {
 
     /// Marks all blobs that the documents refer to as used, so that they are not reported as
     /// unreferenced. This includes entries that are not selected.
-    pub(super) fn mark(&self, reader: &mut Reader<'_>) {
+    pub(super) fn mark_used(&self, reader: &mut Reader<'_>) {
         let entries = self.entries.iter().map(|e| &e.link);
         let manifests = self.documents.iter().filter_map(|d| d.manifest.as_ref());
         let blobs = manifests.flat_map(|m| m.layers.iter().chain([&m.config]));
         for path in entries.chain(blobs).filter_map(Link::path) {
-            reader.mark(&path);
+            reader.mark_used(&path);
         }
     }
 }
 
-impl Role {
+impl LinkRole {
     fn of(link: &Link) -> Self {
         match link.media_type.as_str() {
             media_type if is_index(media_type) => Self::Index,
@@ -294,8 +294,8 @@ impl Role {
     }
 }
 
-impl Read {
-    fn new(document: &Document, depth: usize) -> Self {
+impl ReadDocument {
+    fn new(document: &ReadFile, depth: usize) -> Self {
         Self {
             size: document.size,
             digest: document.digest.clone(),
@@ -309,7 +309,7 @@ impl Read {
 
     fn version(&mut self, version: u32) {
         if version != 2 {
-            let problem = Problem::differs(ProblemId::BadDocument, 2, version);
+            let problem = CheckProblem::differs(ProblemId::BadDocument, 2, version);
             self.problems.push(problem.with("its schemaVersion"));
         }
     }
@@ -327,15 +327,15 @@ fn links(descriptors: &[Descriptor]) -> Vec<(Link, bool)> {
         .collect()
 }
 
-pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CheckProblem> {
     oci::parse(bytes)
-        .map_err(|detail| Problem::because(ProblemId::BadDocument, format!("it {detail}")))
+        .map_err(|detail| CheckProblem::because(ProblemId::BadDocument, format!("it {detail}")))
 }
 
 /// Returns the parts of a config with which layers are compared.
-pub(super) fn summarise(reader: &mut Reader<'_>, bytes: &[u8]) -> Result<Summary, Problem> {
+pub(super) fn summarise(reader: &mut Reader<'_>, bytes: &[u8]) -> Result<Summary, CheckProblem> {
     let config = Config::parse(bytes)
-        .map_err(|detail| Problem::because(ProblemId::BadDocument, format!("it {detail}")))?;
+        .map_err(|detail| CheckProblem::because(ProblemId::BadDocument, format!("it {detail}")))?;
     reader.spend(config.diff_ids.len())?;
     Ok(Summary::new(config))
 }
@@ -349,7 +349,7 @@ fn read_marker(reader: &mut Reader<'_>) -> Check {
     match marker {
         Err(problem) => check.problems.push(problem),
         Ok(marker) if marker.version != VERSION => {
-            let problem = Problem::differs(ProblemId::BadDocument, VERSION, marker.version);
+            let problem = CheckProblem::differs(ProblemId::BadDocument, VERSION, marker.version);
             check.problems.push(problem.with("its imageLayoutVersion"));
         }
         Ok(_) => {}

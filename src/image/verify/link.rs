@@ -2,7 +2,7 @@
 
 use oci_spec::image::Descriptor;
 
-use super::report::{Problem, ProblemId};
+use super::report::{CheckProblem, ProblemId};
 use crate::blob::Digest;
 use crate::image::Platform;
 use crate::image::files::blob_path;
@@ -24,7 +24,7 @@ pub(super) struct Link {
     /// A URL from which the blob can be fetched. If there is one, the blob may be missing.
     pub elsewhere: Option<String>,
     /// The problem with the copy of the blob in the descriptor, if there is one.
-    data: Option<Problem>,
+    data: Option<CheckProblem>,
 }
 
 impl Link {
@@ -59,12 +59,12 @@ impl Link {
     }
 
     /// Returns the problems with the reference itself.
-    pub(super) fn problems(&self) -> Vec<Problem> {
+    pub(super) fn problems(&self) -> Vec<CheckProblem> {
         let mut problems = Vec::new();
         if self.digest.is_err() {
             let detail = "it is not sha256:, sha384: or sha512: followed by the right number of hex \
                           digits";
-            problems.push(Problem::because(ProblemId::BadDigest, detail));
+            problems.push(CheckProblem::because(ProblemId::BadDigest, detail));
         }
         problems.extend(self.data.clone());
         problems
@@ -72,7 +72,7 @@ impl Link {
 }
 
 /// Checks the copy of the blob in a descriptor, which readers may use instead of the blob.
-fn check_data(data: &str, digest: &Digest) -> Option<Problem> {
+fn check_data(data: &str, digest: &Digest) -> Option<CheckProblem> {
     let detail = match decode_base64(data) {
         None => "the copy in the descriptor is not base64",
         Some(bytes) if !digest.matches(&bytes) => {
@@ -80,7 +80,7 @@ fn check_data(data: &str, digest: &Digest) -> Option<Problem> {
         }
         Some(_) => return None,
     };
-    Some(Problem::because(ProblemId::DataMismatch, detail))
+    Some(CheckProblem::because(ProblemId::DataMismatch, detail))
 }
 
 /// Decodes base64 with padding (RFC 4648, section 4).

@@ -8,6 +8,7 @@
 //! checks (`plan.rs`). The checks of blobs are completed after each blob was read once. The [`Report`]
 //! lists all checks in a fixed order.
 
+mod checks;
 mod choose;
 mod docker;
 mod layout;
@@ -15,11 +16,10 @@ mod link;
 mod plan;
 mod reader;
 mod report;
-mod tell;
 
 use std::sync::Arc;
 
-pub use report::{Check, Note, Problem, ProblemId, Report, Status, Thing};
+pub use report::{Check, CheckProblem, Note, ProblemId, Report, Status, Thing};
 
 use super::files::Files;
 use super::{Caches, ImageError, Platform, Reference, Transport};
@@ -112,15 +112,15 @@ pub fn verify(
         oci_says.or(docker_says).unwrap_or(Ok(()))?;
     }
     if let Some(layout) = &layout {
-        layout.mark(&mut reader);
+        layout.mark_used(&mut reader);
         if tell_oci {
-            tell::tell(layout, &mut reader, &mut plan, docker.is_some());
+            checks::add_checks(layout, &mut reader, &mut plan, docker.is_some());
         }
     }
     if let Some(docker) = &docker {
-        docker.mark(&mut reader);
+        docker.mark_used(&mut reader);
         if tell_docker {
-            docker.tell(&mut reader, &mut plan);
+            docker.add_checks(&mut reader, &mut plan);
         }
     }
     drop((layout, docker));
@@ -176,7 +176,7 @@ fn damage(reference: &Reference, error: &ImageError) -> Option<Check> {
     if path.is_empty() {
         check.name = reference.to_string().into_bytes();
     }
-    let problem = Problem::because(ProblemId::DamagedArchive, detail);
+    let problem = CheckProblem::because(ProblemId::DamagedArchive, detail);
     check.problems.push(problem);
     Some(check)
 }
@@ -185,7 +185,7 @@ fn damage(reference: &Reference, error: &ImageError) -> Option<Check> {
 fn twice(path: &str) -> Check {
     let mut check = Check::new(Thing::File, path);
     let detail = "it is in the archive more than once; the last one was checked";
-    let problem = Problem::because(ProblemId::DuplicateFile, detail);
+    let problem = CheckProblem::because(ProblemId::DuplicateFile, detail);
     check.problems.push(problem);
     check
 }

@@ -5,8 +5,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Step;
-use super::reader::{Absent, Reader, look};
-use super::report::{Check, Note, Problem, ProblemId};
+use super::reader::{Absent, Reader, open_file};
+use super::report::{Check, CheckProblem, Note, ProblemId};
 use crate::blob::{Codec, Digest, Examined, examine};
 use crate::image::files::Files;
 use crate::image::{Config, Platform};
@@ -54,7 +54,7 @@ struct Layers {
 }
 
 /// A planned layer of an image.
-pub(super) struct Layer {
+pub(super) struct PlannedLayer {
     pub check: Check,
     /// The path of its blob. `None` if it is unknown or if the blob is not to be read.
     pub path: Option<String>,
@@ -98,8 +98,8 @@ impl Plan {
     }
 
     /// Adds a check for which a blob has to be read, and returns its number.
-    pub(super) fn blob(&mut self, reader: &mut Reader<'_>, layer: Layer) -> usize {
-        let Layer {
+    pub(super) fn blob(&mut self, reader: &mut Reader<'_>, layer: PlannedLayer) -> usize {
+        let PlannedLayer {
             mut check,
             path,
             mut expected,
@@ -153,20 +153,20 @@ impl Plan {
         reader: &mut Reader<'_>,
         mut config: Check,
         summary: Option<&Summary>,
-        layers: Vec<Layer>,
+        layers: Vec<PlannedLayer>,
     ) {
         if let Some(summary) = summary {
             let count = layers.len();
             let diff_ids = summary.diff_ids.len();
             if diff_ids != count {
-                let problem = Problem::differs(ProblemId::LayerCountMismatch, count, diff_ids);
+                let problem = CheckProblem::differs(ProblemId::LayerCountMismatch, count, diff_ids);
                 let detail = "layers in the manifest, compared with diff_ids in the config";
                 config.problems.push(problem.with(detail));
             }
             if let Some(made) = summary.made
                 && made != count
             {
-                let problem = Problem::differs(ProblemId::HistoryMismatch, count, made);
+                let problem = CheckProblem::differs(ProblemId::HistoryMismatch, count, made);
                 let detail =
                     "layers in the manifest, compared with history entries that made a layer";
                 config.problems.push(problem.with(detail));
@@ -213,7 +213,7 @@ impl Plan {
             {
                 let detail = "none of its diff_ids matches a layer here: it is the config of another \
                               image";
-                let problem = Problem::because(ProblemId::ConfigMismatch, detail);
+                let problem = CheckProblem::because(ProblemId::ConfigMismatch, detail);
                 config.problems.push(problem);
             }
         }
@@ -221,14 +221,15 @@ impl Plan {
     }
 }
 
-fn read(files: &Files, job: &Job, progress: &mut dyn FnMut(u64)) -> Result<Examined, Problem> {
-    let source = look(files, &job.path).map_err(|a: Absent| a.problem(ProblemId::MissingBlob))?;
+fn read(files: &Files, job: &Job, progress: &mut dyn FnMut(u64)) -> Result<Examined, CheckProblem> {
+    let source =
+        open_file(files, &job.path).map_err(|a: Absent| a.problem(ProblemId::MissingBlob))?;
     let examined = examine(source, job.named.as_ref(), &job.diff_ids, progress);
-    examined.map_err(|error| Problem::because(ProblemId::Unreadable, error.to_string()))
+    examined.map_err(|error| CheckProblem::because(ProblemId::Unreadable, error.to_string()))
 }
 
 /// Compares a blob with its expected properties.
-fn settle(check: &mut Check, expected: &Expected, found: &Result<Examined, Problem>) {
+fn settle(check: &mut Check, expected: &Expected, found: &Result<Examined, CheckProblem>) {
     let found = match found {
         Ok(found) => found,
         Err(problem) => {
@@ -246,7 +247,7 @@ fn settle(check: &mut Check, expected: &Expected, found: &Result<Examined, Probl
             Ok(codec) => codec.to_string(),
             Err(name) => name.to_owned(),
         };
-        let problem = Problem::differs(ProblemId::MediaTypeMismatch, claimed, is);
+        let problem = CheckProblem::differs(ProblemId::MediaTypeMismatch, claimed, is);
         let detail = "its media type, compared with its first bytes";
         check.problems.push(problem.with(detail));
     }
@@ -255,7 +256,7 @@ fn settle(check: &mut Check, expected: &Expected, found: &Result<Examined, Probl
     };
     match &found.decoded {
         Err(error) => {
-            let problem = Problem::because(ProblemId::Undecodable, error.to_string());
+            let problem = CheckProblem::because(ProblemId::Undecodable, error.to_string());
             check.problems.push(problem);
         }
         Ok(digests) => {
@@ -264,7 +265,7 @@ fn settle(check: &mut Check, expected: &Expected, found: &Result<Examined, Probl
             if let Some(found) = &check.diff_id
                 && found != diff_id
             {
-                let problem = Problem::differs(ProblemId::DiffIdMismatch, diff_id, found);
+                let problem = CheckProblem::differs(ProblemId::DiffIdMismatch, diff_id, found);
                 let detail = if check.problems.is_empty() {
                     "the blob is intact: the config is wrong, or belongs to another image"
                 } else {

@@ -9,7 +9,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::report::{Problem, ProblemId};
+use super::report::{CheckProblem, ProblemId};
 use crate::blob::{Digest, FileSource, Hasher, ReadAt, examine, read_all};
 use crate::image::archive::{Archive, clean};
 use crate::image::files::{Files, is_inside};
@@ -35,13 +35,13 @@ pub(super) struct Reader<'a> {
 }
 
 /// The result of reading a document.
-pub(super) struct Document {
+pub(super) struct ReadFile {
     /// Its length, if it exists.
     pub size: Option<u64>,
     /// Its digest, if it can be read.
     pub digest: Option<Digest>,
     /// Its bytes, or the problem with it.
-    pub bytes: Result<Vec<u8>, Problem>,
+    pub bytes: Result<Vec<u8>, CheckProblem>,
 }
 
 /// A file that nothing refers to.
@@ -64,21 +64,21 @@ impl<'a> Reader<'a> {
     }
 
     /// Counts references against the limit, and returns a problem if it is exceeded.
-    pub(super) fn spend(&mut self, references: usize) -> Result<(), Problem> {
+    pub(super) fn spend(&mut self, references: usize) -> Result<(), CheckProblem> {
         match self.left.checked_sub(references) {
             Some(left) => self.left = left,
             None => {
                 let detail = format!("more than {MAX_REFERENCES} references are not followed");
-                return Err(self.too_much(&detail));
+                return Err(self.limit_exceeded(&detail));
             }
         }
         Ok(())
     }
 
     /// Records that some references are not followed, and returns the problem.
-    pub(super) fn too_much(&mut self, detail: &str) -> Problem {
+    pub(super) fn limit_exceeded(&mut self, detail: &str) -> CheckProblem {
         self.cut = true;
-        Problem::because(ProblemId::TooMuch, detail)
+        CheckProblem::because(ProblemId::TooMuch, detail)
     }
 
     /// Returns whether the image is in the store.
@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Marks a file as referenced.
-    pub(super) fn mark(&mut self, path: &str) {
+    pub(super) fn mark_used(&mut self, path: &str) {
         self.used.extend(clean(path).map(String::into_bytes));
         // The target of a link is referenced too.
         self.used.extend(self.real(path));
@@ -110,9 +110,9 @@ impl<'a> Reader<'a> {
         &mut self,
         path: &str,
         missing: ProblemId,
-    ) -> Result<Arc<dyn ReadAt>, Problem> {
-        self.mark(path);
-        look(self.files, path).map_err(|absent| absent.problem(missing))
+    ) -> Result<Arc<dyn ReadAt>, CheckProblem> {
+        self.mark_used(path);
+        open_file(self.files, path).map_err(|absent| absent.problem(missing))
     }
 
     /// Reads a document. Its digest is computed with the algorithm of `named`, or SHA-256.
@@ -121,11 +121,11 @@ impl<'a> Reader<'a> {
         path: &str,
         named: Option<&Digest>,
         missing: ProblemId,
-    ) -> Document {
+    ) -> ReadFile {
         let source = match self.find(path, missing) {
             Ok(source) => source,
             Err(problem) => {
-                return Document {
+                return ReadFile {
                     size: None,
                     digest: None,
                     bytes: Err(problem),
@@ -134,14 +134,14 @@ impl<'a> Reader<'a> {
         };
         let size = source.size();
         let unreadable = |error: &dyn std::fmt::Display| {
-            Problem::because(ProblemId::Unreadable, error.to_string())
+            CheckProblem::because(ProblemId::Unreadable, error.to_string())
         };
         let (digest, bytes) = if size > MAX_DOCUMENT {
             let detail = format!("it has {size} bytes, which is too many for a document");
             let examined = examine(source, named, &[], &mut |_| ());
             match examined {
                 Ok(found) => {
-                    let problem = Problem::because(ProblemId::BadDocument, detail);
+                    let problem = CheckProblem::because(ProblemId::BadDocument, detail);
                     (Some(found.digest), Err(problem))
                 }
                 Err(error) => (None, Err(unreadable(&error))),
@@ -156,7 +156,7 @@ impl<'a> Reader<'a> {
                 Err(error) => (None, Err(unreadable(&error))),
             }
         };
-        Document {
+        ReadFile {
             size: Some(size),
             digest,
             bytes,
@@ -218,17 +218,19 @@ pub(super) enum Absent {
 }
 
 impl Absent {
-    pub(super) fn problem(self, missing: ProblemId) -> Problem {
+    pub(super) fn problem(self, missing: ProblemId) -> CheckProblem {
         match self {
-            Self::Missing => Problem::because(missing, "it does not exist"),
-            Self::NotAFile(what) => Problem::because(ProblemId::NotAFile, what),
-            Self::Unreadable(error) => Problem::because(ProblemId::Unreadable, error.to_string()),
+            Self::Missing => CheckProblem::because(missing, "it does not exist"),
+            Self::NotAFile(what) => CheckProblem::because(ProblemId::NotAFile, what),
+            Self::Unreadable(error) => {
+                CheckProblem::because(ProblemId::Unreadable, error.to_string())
+            }
         }
     }
 }
 
 /// Opens a file of an image. Files outside the image are not opened, even if a link points to them.
-pub(super) fn look(files: &Files, path: &str) -> Result<Arc<dyn ReadAt>, Absent> {
+pub(super) fn open_file(files: &Files, path: &str) -> Result<Arc<dyn ReadAt>, Absent> {
     let dir = match files {
         Files::Archive(archive) => return archive.get(path).ok_or(Absent::Missing),
         Files::Directory(dir) => dir,

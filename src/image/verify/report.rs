@@ -35,7 +35,7 @@ pub struct Check {
     /// A note that is not a problem.
     pub note: Option<Note>,
     /// The problems found.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<CheckProblem>,
 }
 
 /// The kinds of things that are checked.
@@ -87,7 +87,7 @@ pub enum Status {
 
 /// A problem with a thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct CheckProblem {
     /// The kind of problem.
     pub id: ProblemId,
     /// The expected value.
@@ -181,19 +181,22 @@ impl Check {
         if let (Some(expected), Some(found)) = (size, self.size)
             && expected != found
         {
-            self.problems
-                .push(Problem::differs(ProblemId::SizeMismatch, expected, found));
+            self.problems.push(CheckProblem::differs(
+                ProblemId::SizeMismatch,
+                expected,
+                found,
+            ));
         }
         if let (Some(expected), Some(found)) = (digest, &self.digest)
             && expected != found
         {
-            let problem = Problem::differs(ProblemId::DigestMismatch, expected, found);
+            let problem = CheckProblem::differs(ProblemId::DigestMismatch, expected, found);
             self.problems.push(problem);
         }
     }
 }
 
-impl Problem {
+impl CheckProblem {
     pub(super) fn differs(
         id: ProblemId,
         expected: impl fmt::Display,
@@ -223,7 +226,7 @@ impl Problem {
 }
 
 /// `digest-mismatch: expected sha256:…, found sha256:…; why`.
-impl fmt::Display for Problem {
+impl fmt::Display for CheckProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.id.name())?;
         let mut separator = ": ";

@@ -1,7 +1,7 @@
 //! `env` (env(1) of coreutils; busybox supports a part of it): sets variables, then executes its
 //! arguments.
 
-use super::{Launch, Process};
+use super::{Launch, LauncherProcess};
 use crate::launch::environment::Value;
 use crate::launch::shell::Word;
 
@@ -9,7 +9,7 @@ use crate::launch::shell::Word;
 const MAX_SPLITS: usize = 8;
 
 /// Applies the options and assignments, and executes the words after them.
-pub(super) fn env(process: &Process<'_>) -> Launch {
+pub(super) fn env(process: &LauncherProcess<'_>) -> Launch {
     let mut words: Vec<Word> = process.args.iter().rev().cloned().collect();
     let mut environment = process.environment.clone();
     let mut cwd = process.cwd.map(str::to_owned);
@@ -113,7 +113,7 @@ const KNOWN: [&str; 5] = [
 ];
 
 /// Returns the message of getopt(3).
-fn invalid(process: &Process<'_>, option: char) -> String {
+fn invalid(process: &LauncherProcess<'_>, option: char) -> String {
     format!("{}: invalid option -- '{option}'", process.argv0)
 }
 
@@ -188,7 +188,7 @@ mod tests {
 
     fn run(args: &[&str]) -> Option<(String, Environment, Option<String>)> {
         let args: Vec<Word> = args.iter().map(|&w| Word::Known(w.to_owned())).collect();
-        let process = Process {
+        let process = LauncherProcess {
             args: &args,
             environment: &Environment::from_lines(["A=1"]),
             cwd: Some("/"),

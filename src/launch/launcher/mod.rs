@@ -55,7 +55,7 @@ pub(crate) enum Search {
 
 /// The process in which a launcher runs.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Process<'a> {
+pub(crate) struct LauncherProcess<'a> {
     /// The arguments after the launcher's name.
     pub args: &'a [Word],
     /// Its environment.
@@ -72,7 +72,7 @@ pub(crate) struct Process<'a> {
     pub argv0: &'a str,
 }
 
-impl Process<'_> {
+impl LauncherProcess<'_> {
     /// Executes `argv`, with everything else unchanged.
     fn pass(&self, argv: &[Word]) -> Launch {
         if argv.is_empty() {
@@ -91,7 +91,7 @@ impl Process<'_> {
 }
 
 /// Returns the effect of a launcher with its arguments. `None` if no launcher of that name is known.
-pub(crate) fn launch(name: &str, process: Process<'_>) -> Option<Launch> {
+pub(crate) fn launch(name: &str, process: LauncherProcess<'_>) -> Option<Launch> {
     let args = process.args;
     let skip = |with_value: &[&str]| process.pass(options::skip(args, with_value));
     Some(match name {
@@ -140,7 +140,7 @@ mod tests {
 
     fn launched(name: &str, args: &[&str]) -> Option<Launch> {
         let args = words(args);
-        let process = Process {
+        let process = LauncherProcess {
             args: &args,
             environment: &Environment::default(),
             cwd: Some("/"),

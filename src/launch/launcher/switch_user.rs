@@ -1,12 +1,12 @@
 //! Launchers that change the user: gosu, su-exec, setpriv(1), s6-setuidgid, runuser(1).
 
-use super::{Launch, Next, Process, Search, options};
+use super::{Launch, LauncherProcess, Next, Search, options};
 use crate::launch::environment::Value;
 use crate::launch::shell::Word;
 use crate::launch::user::Credentials;
 
 /// Executes the other words as the user that the first word names.
-fn as_user(process: &Process<'_>, name: &str, refused_as: u8, search: Search) -> Launch {
+fn as_user(process: &LauncherProcess<'_>, name: &str, refused_as: u8, search: Search) -> Launch {
     let [user, argv @ ..] = process.args else {
         return Launch::Refuses(format!("Usage: {name} user-spec command [args]"), 1);
     };
@@ -31,7 +31,7 @@ fn as_user(process: &Process<'_>, name: &str, refused_as: u8, search: Search) ->
 
 /// Executes `argv` with other credentials, to which only root may switch.
 fn switch(
-    process: &Process<'_>,
+    process: &LauncherProcess<'_>,
     (name, spec): (&str, &str),
     credentials: Credentials,
     argv: &[Word],
@@ -63,22 +63,22 @@ fn switch(
 }
 
 /// `gosu USER[:GROUP] PROGRAM…` (github.com/tianon/gosu), which is written in Go.
-pub(super) fn gosu(process: &Process<'_>) -> Launch {
+pub(super) fn gosu(process: &LauncherProcess<'_>) -> Launch {
     as_user(process, "gosu", 1, Search::Go)
 }
 
 /// `su-exec USER[:GROUP] PROGRAM…` (github.com/ncopa/su-exec).
-pub(super) fn su_exec(process: &Process<'_>) -> Launch {
+pub(super) fn su_exec(process: &LauncherProcess<'_>) -> Launch {
     as_user(process, "su-exec", 1, Search::Execvp)
 }
 
 /// `s6-setuidgid USER PROGRAM…` (skarnet.org/software/s6).
-pub(super) fn setuidgid(process: &Process<'_>) -> Launch {
+pub(super) fn setuidgid(process: &LauncherProcess<'_>) -> Launch {
     as_user(process, "s6-setuidgid", 111, Search::Execvp)
 }
 
 /// `runuser -u USER [--] PROGRAM…`. Without `-u` it starts a login shell.
-pub(super) fn runuser(process: &Process<'_>) -> Launch {
+pub(super) fn runuser(process: &LauncherProcess<'_>) -> Launch {
     let [option, user, rest @ ..] = process.args else {
         return Launch::Other(None);
     };
@@ -92,7 +92,7 @@ pub(super) fn runuser(process: &Process<'_>) -> Launch {
         .chain(rest.iter().cloned())
         .collect();
     as_user(
-        &Process {
+        &LauncherProcess {
             args: &args,
             ..*process
         },
@@ -103,7 +103,7 @@ pub(super) fn runuser(process: &Process<'_>) -> Launch {
 }
 
 /// `setpriv [--reuid UID] [--regid GID] [--init-groups|--clear-groups|…] PROGRAM…` (setpriv(1)).
-pub(super) fn setpriv(process: &Process<'_>) -> Launch {
+pub(super) fn setpriv(process: &LauncherProcess<'_>) -> Launch {
     let mut credentials = process.credentials.clone();
     let mut rest = process.args;
     let mut changes = false;

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
 
-use super::{Closure, Kind, Name, Process, Resolver, usual_path};
+use super::{Closure, LoaderKind, LoaderProcess, Name, Resolver, usual_path};
 use crate::inspect::{Symbols, Undefined};
 use crate::launch::image::File;
 use crate::tree::NodeId;
@@ -82,8 +82,13 @@ impl Resolver<'_> {
     ///
     /// # Errors
     /// Returns an error if a file cannot be read.
-    pub fn bind(&mut self, closure: &Closure, process: &Process, now: bool) -> io::Result<Binding> {
-        let musl = self.get(process.loader).kind == Kind::Musl;
+    pub fn bind(
+        &mut self,
+        closure: &Closure,
+        process: &LoaderProcess,
+        now: bool,
+    ) -> io::Result<Binding> {
+        let musl = self.get(process.loader).kind == LoaderKind::Musl;
         let mut binding = Binding::default();
         let loader = closure.loader;
         // The loader's own symbols come last: it is in the scope because another library needs it.
@@ -221,9 +226,9 @@ impl Resolver<'_> {
 
     /// Returns what gcompat's loader adds. That loader is a program that starts musl's loader with a
     /// library of its own.
-    fn gcompat(&self, closure: &Closure, process: &Process) -> Vec<NodeId> {
+    fn gcompat(&self, closure: &Closure, process: &LoaderProcess) -> Vec<NodeId> {
         let loader = self.get(process.loader);
-        if loader.kind != Kind::Musl {
+        if loader.kind != LoaderKind::Musl {
             return Vec::new();
         }
         let program = closure.objects.first();

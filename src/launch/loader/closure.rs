@@ -1,9 +1,9 @@
 //! The closure of a program: all objects that are loaded with it, breadth first, in the loader's order.
 
 use super::fault::Fault;
-use super::find::{Found, How};
+use super::find::{FoundLibrary, How};
 use super::search::DirId;
-use super::{Entry, Kind, Name, ObjectId, Process, Resolver};
+use super::{DirLookup, LoaderKind, LoaderProcess, Name, ObjectId, Resolver};
 use crate::tree::NodeId;
 
 /// The maximum number of objects that are loaded with one program.
@@ -43,7 +43,7 @@ pub struct Closure {
     /// The number of `objects` that were preloaded. They follow the program and the loader.
     pub preloaded: usize,
     /// Libraries that could not be preloaded: the index in the list of preloads, and the reason.
-    pub refused: Vec<(usize, Found)>,
+    pub refused: Vec<(usize, FoundLibrary)>,
 }
 
 /// A library that is not found.
@@ -128,7 +128,7 @@ impl Marks {
 
 impl Resolver<'_> {
     /// Returns all objects that are loaded with a program.
-    pub fn closure(&mut self, program: ObjectId, process: &Process) -> Closure {
+    pub fn closure(&mut self, program: ObjectId, process: &LoaderProcess) -> Closure {
         self.closure_with(program, process, &[])
     }
 
@@ -136,13 +136,13 @@ impl Resolver<'_> {
     pub(super) fn closure_with(
         &mut self,
         program: ObjectId,
-        process: &Process,
+        process: &LoaderProcess,
         preloads: &[Preload],
     ) -> Closure {
         let loader = process.loader;
         let mut closure = Closure::default();
         self.marks.begin(self.image.files.len());
-        let musl = self.get(loader).kind == Kind::Musl;
+        let musl = self.get(loader).kind == LoaderKind::Musl;
         let own = self.get(loader).name.clone();
         let own = self.intern(&own);
         let none = self.intern(b"");
@@ -216,25 +216,25 @@ impl Resolver<'_> {
         number: usize,
         preload: Preload,
         program: ObjectId,
-        process: &Process,
+        process: &LoaderProcess,
     ) {
         let name = preload.name;
-        let musl = self.get(process.loader).kind == Kind::Musl;
+        let musl = self.get(process.loader).kind == LoaderKind::Musl;
         if (musl && is_musl_own(self.name(name))) || !self.marks.name(name) {
             return;
         }
         let mut found = self.find_with(name, &[program], process, !preload.guarded);
-        if let Entry::Fits(node, _) = found.entry
+        if let DirLookup::Fits(node, _) = found.entry
             && preload.guarded
         {
             const S_ISUID: u16 = 0o4000;
             let mode = self.image.tree.node(node).map(|node| node.mode);
             if mode.is_none_or(|mode| mode & S_ISUID == 0) {
-                found.entry = Entry::None;
+                found.entry = DirLookup::None;
             }
         }
         match found.entry {
-            Entry::Fits(node, dir) => self.found(closure, name, 0, (node, dir, found), process),
+            DirLookup::Fits(node, dir) => self.found(closure, name, 0, (node, dir, found), process),
             _ => {
                 self.marks.forget(name);
                 closure.refused.push((number, found));
@@ -248,16 +248,16 @@ impl Resolver<'_> {
         (name, must): (Name, bool),
         by: usize,
         chain: &[ObjectId],
-        process: &Process,
+        process: &LoaderProcess,
     ) {
         let found = self.find(name, chain, process);
         let broken = match found.entry {
-            Entry::Fits(node, dir) => {
+            DirLookup::Fits(node, dir) => {
                 self.found(closure, name, by, (node, dir, found), process);
                 return;
             }
-            Entry::Broken(node, dir, fault) => Some((node, dir, found.file, fault)),
-            Entry::None | Entry::OtherClass => None,
+            DirLookup::Broken(node, dir, fault) => Some((node, dir, found.file, fault)),
+            DirLookup::None | DirLookup::OtherClass => None,
         };
         // Another object that needs it may find it by its own run path.
         self.marks.forget(name);
@@ -268,7 +268,7 @@ impl Resolver<'_> {
             name,
             by,
             broken,
-            other_class: found.entry == Entry::OtherClass,
+            other_class: found.entry == DirLookup::OtherClass,
             tried: found.tried,
         };
         if closure.every_missing.len() < LIMIT {
@@ -285,8 +285,8 @@ impl Resolver<'_> {
         closure: &mut Closure,
         name: Name,
         by: usize,
-        (node, dir, found): (NodeId, DirId, Found),
-        process: &Process,
+        (node, dir, found): (NodeId, DirId, FoundLibrary),
+        process: &LoaderProcess,
     ) {
         let Some(number) = self.image.number_of(node) else {
             return;
@@ -297,7 +297,7 @@ impl Resolver<'_> {
         }
         if let Some(object) = self.object(number, dir, process, false) {
             closure.known.push((name, closure.objects.len()));
-            let musl = self.get(process.loader).kind == Kind::Musl;
+            let musl = self.get(process.loader).kind == LoaderKind::Musl;
             self.load_object(
                 closure,
                 object,

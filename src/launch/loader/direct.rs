@@ -1,7 +1,7 @@
 //! A loader that is executed as a program: `ld.so [OPTION]... PROGRAM [ARGUMENT]...` (ld.so(8); glibc,
 //! `dl_main` in `elf/rtld.c`; musl, `__dls3` in `ldso/dynlink.c`).
 
-use super::kind::Kind;
+use super::kind::LoaderKind;
 use super::request::{Failure, FailureKind};
 
 /// The options in a loader's arguments.
@@ -25,9 +25,9 @@ pub struct Direct {
 ///
 /// # Errors
 /// Returns the loader's message if it starts nothing: an unknown option, or no program.
-pub fn parse(kind: Kind, argv: &[String]) -> Result<Direct, Box<Failure>> {
+pub fn parse(kind: LoaderKind, argv: &[String]) -> Result<Direct, Box<Failure>> {
     match kind {
-        Kind::Musl => musl(argv),
+        LoaderKind::Musl => musl(argv),
         _ => glibc(argv),
     }
 }
@@ -137,7 +137,7 @@ fn musl(argv: &[String]) -> Result<Direct, Box<Failure>> {
 mod tests {
     use super::*;
 
-    fn of(kind: Kind, words: &[&str]) -> Result<Direct, Box<Failure>> {
+    fn of(kind: LoaderKind, words: &[&str]) -> Result<Direct, Box<Failure>> {
         let argv: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
         parse(kind, &argv)
     }
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn options_of_glibc_stand_before_the_program() {
         let direct = of(
-            Kind::Glibc,
+            LoaderKind::Glibc,
             &[
                 "ld.so",
                 "--library-path",
@@ -161,17 +161,17 @@ mod tests {
         assert_eq!(direct.library_path.as_deref(), Some("/a"));
         assert_eq!(direct.argv0.as_deref(), Some("x"));
         // The message of glibc 2.36.
-        let failure = of(Kind::Glibc, &["ld.so", "--frob", "/app"]).unwrap_err();
+        let failure = of(LoaderKind::Glibc, &["ld.so", "--frob", "/app"]).unwrap_err();
         assert_eq!(failure.message, "ld.so: unrecognized option '--frob'");
         assert_eq!(failure.status, Some(1));
-        let failure = of(Kind::Glibc, &["ld.so", "--list"]).unwrap_err();
+        let failure = of(LoaderKind::Glibc, &["ld.so", "--list"]).unwrap_err();
         assert_eq!(failure.message, "ld.so: missing program name");
     }
 
     #[test]
     fn options_of_musl_take_values_after_a_sign_or_a_space() {
         let direct = of(
-            Kind::Musl,
+            LoaderKind::Musl,
             &["ld", "--library-path=/a", "--preload", "b", "--", "app"],
         );
         let direct = direct.unwrap();
@@ -179,9 +179,11 @@ mod tests {
         assert_eq!(direct.library_path.as_deref(), Some("/a"));
         assert_eq!(direct.preload.as_deref(), Some("b"));
         assert_eq!(
-            of(Kind::Musl, &["ld", "--frob", "x"]).unwrap_err().status,
+            of(LoaderKind::Musl, &["ld", "--frob", "x"])
+                .unwrap_err()
+                .status,
             Some(1)
         );
-        assert_eq!(of(Kind::Musl, &["ld"]).unwrap_err().status, Some(1));
+        assert_eq!(of(LoaderKind::Musl, &["ld"]).unwrap_err().status, Some(1));
     }
 }

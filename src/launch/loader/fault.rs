@@ -1,7 +1,7 @@
 //! Reasons why a loader refuses a file that it found (glibc, `open_verify` and `_dl_map_object_from_fd`
 //! in `elf/dl-load.c`; musl, `map_library` in `ldso/dynlink.c`).
 
-use super::kind::{Kind as LoaderKind, Loader};
+use super::kind::{Loader, LoaderKind};
 use crate::inspect::{Endian, Format, Kind as BinaryKind};
 use crate::launch::image::{File, Image};
 use crate::tree::{NodeId, NodeKind};

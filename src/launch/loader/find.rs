@@ -1,9 +1,9 @@
 //! Searches for one library in the order of its loader (glibc, `_dl_map_object` in `elf/dl-load.c`;
 //! musl, `load_library` in `ldso/dynlink.c`).
 
-use super::kind::Kind;
-use super::process::Process;
-use super::search::{self, DirId, Entry};
+use super::kind::LoaderKind;
+use super::process::LoaderProcess;
+use super::search::{self, DirId, DirLookup};
 use super::{LoaderId, Name, ObjectId, Resolver, bytes_of, of};
 use crate::launch::image::{base, parent};
 
@@ -31,9 +31,9 @@ pub enum How {
 
 /// The outcome of a search.
 #[derive(Clone, Copy, Debug)]
-pub struct Found {
+pub struct FoundLibrary {
     /// What was found.
-    pub entry: Entry,
+    pub entry: DirLookup,
     /// How it was found.
     pub how: How,
     /// The name of the file in its directory.
@@ -44,8 +44,8 @@ pub struct Found {
 
 impl Resolver<'_> {
     /// Searches directories for a name, in order.
-    fn look(&mut self, dirs: &[DirId], name: Name, loader: LoaderId) -> Entry {
-        let mut found = Entry::None;
+    fn look(&mut self, dirs: &[DirId], name: Name, loader: LoaderId) -> DirLookup {
+        let mut found = DirLookup::None;
         if !self.spend(dirs.len()) {
             return found;
         }
@@ -74,7 +74,7 @@ impl Resolver<'_> {
     }
 
     /// Looks up a path, which may be relative.
-    pub(super) fn look_at(&mut self, path: &[u8], process: &Process) -> (Entry, Name) {
+    pub(super) fn look_at(&mut self, path: &[u8], process: &LoaderProcess) -> (DirLookup, Name) {
         let file = self.intern(base(path));
         let dir = match path.contains(&b'/') {
             true => parent(path),
@@ -83,7 +83,7 @@ impl Resolver<'_> {
         let dir = self.dirs.get(self.image, dir, process.cwd.as_deref());
         if dir == DirId::UNKNOWN {
             self.met_unknown = true;
-            return (Entry::None, file);
+            return (DirLookup::None, file);
         }
         let by = of(&self.loaders, process.loader);
         let entry = self.dirs.look_here(self.image, dir, base(path), by);
@@ -91,14 +91,20 @@ impl Resolver<'_> {
     }
 
     /// Searches the places after the run paths: the cache, then the loader's default directories.
-    fn look_last(&mut self, name: Name, process: &Process, cache: bool, defaults: bool) -> Found {
+    fn look_last(
+        &mut self,
+        name: Name,
+        process: &LoaderProcess,
+        cache: bool,
+        defaults: bool,
+    ) -> FoundLibrary {
         let loader = process.loader;
         let usual = cache && defaults;
         if let Some(found) = self.plain.get(&(loader, name)).filter(|_| usual) {
             return *found;
         }
-        let mut found = Found {
-            entry: Entry::None,
+        let mut found = FoundLibrary {
+            entry: DirLookup::None,
             how: How::Cache,
             file: name,
             tried: defaults,
@@ -134,7 +140,12 @@ impl Resolver<'_> {
 
     /// Searches for a library that an object needs. `chain` is the object, the object that loaded it,
     /// and so on up to the program. It is empty for the program itself.
-    pub(super) fn find(&mut self, name: Name, chain: &[ObjectId], process: &Process) -> Found {
+    pub(super) fn find(
+        &mut self,
+        name: Name,
+        chain: &[ObjectId],
+        process: &LoaderProcess,
+    ) -> FoundLibrary {
         self.find_with(name, chain, process, true)
     }
 
@@ -143,12 +154,12 @@ impl Resolver<'_> {
         &mut self,
         name: Name,
         chain: &[ObjectId],
-        process: &Process,
+        process: &LoaderProcess,
         cache: bool,
-    ) -> Found {
+    ) -> FoundLibrary {
         let loader = process.loader;
-        let mut found = Found {
-            entry: Entry::None,
+        let mut found = FoundLibrary {
+            entry: DirLookup::None,
             how: How::Path,
             file: name,
             tried: true,
@@ -161,7 +172,7 @@ impl Resolver<'_> {
         if text.is_empty() || text.len() > NAME_MAX {
             return found;
         }
-        let musl = self.get(loader).kind == Kind::Musl;
+        let musl = self.get(loader).kind == LoaderKind::Musl;
         let own = chain.first().copied();
         let object = own.and_then(|id| self.objects.get(id.0 as usize));
         let own_runpath = object.is_some_and(|object| object.has_runpath);
@@ -196,7 +207,7 @@ impl Resolver<'_> {
             }
         }
         let last = self.look_last(name, process, cache && !process.inhibit_cache, defaults);
-        Found {
+        FoundLibrary {
             entry: found.entry.or(last.entry),
             tried: found.tried || last.tried,
             ..last

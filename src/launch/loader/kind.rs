@@ -19,7 +19,7 @@ const MUSL_PATH: &[u8] = b"/lib:/usr/local/lib:/usr/lib";
 
 /// The kind of a loader, which determines its rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum LoaderKind {
     /// glibc's `ld.so`.
     Glibc,
     /// musl's `ld-musl-*.so.1`.
@@ -32,7 +32,7 @@ pub enum Kind {
 #[derive(Debug)]
 pub struct Loader {
     /// The kind of the loader.
-    pub kind: Kind,
+    pub kind: LoaderKind,
     /// The loader's file; `None` if it is not in the image.
     pub node: Option<NodeId>,
     /// The machine whose programs it loads.
@@ -63,15 +63,15 @@ impl Loader {
         let name = name.unwrap_or(base(path)).to_vec();
         let (mut cache, mut dirs) = (None, Vec::new());
         match kind {
-            Kind::Glibc => {
+            LoaderKind::Glibc => {
                 dirs = system_dirs(&bytes).unwrap_or_else(|| default_dirs(machine));
                 let path = cache_path(&bytes);
                 if let Some(bytes) = image.read_file(path, cache::LIMIT)? {
                     cache = Cache::parse(&bytes, machine.little);
                 }
             }
-            Kind::Musl => dirs = musl_dirs(image, path, machine)?,
-            Kind::Other => {}
+            LoaderKind::Musl => dirs = musl_dirs(image, path, machine)?,
+            LoaderKind::Other => {}
         }
         Ok(Self {
             kind,
@@ -87,28 +87,28 @@ impl Loader {
 }
 
 /// Identifies a loader by its bytes, or by its name if there are none.
-fn kind(path: &[u8], file: Option<&File>, bytes: &[u8]) -> Kind {
+fn kind(path: &[u8], file: Option<&File>, bytes: &[u8]) -> LoaderKind {
     let has = |text: &[u8]| memchr::memmem::find(bytes, text).is_some();
     let name = base(path);
     if file.is_some() {
         if system_dirs(bytes).is_some() && has(b"ld.so.cache") {
-            return Kind::Glibc;
+            return LoaderKind::Glibc;
         }
         // The second string is in programs that start musl's loader, such as gcompat's.
         return match has(b"/etc/ld-musl-") || has(b"/lib/ld-musl-") {
-            true => Kind::Musl,
-            false => Kind::Other,
+            true => LoaderKind::Musl,
+            false => LoaderKind::Other,
         };
     }
     if name.starts_with(b"ld-musl-") {
-        Kind::Musl
+        LoaderKind::Musl
     } else if [&b"ld-linux"[..], b"ld64.so.", b"ld.so.1", b"ld-2."]
         .iter()
         .any(|prefix| name.starts_with(prefix))
     {
-        Kind::Glibc
+        LoaderKind::Glibc
     } else {
-        Kind::Other
+        LoaderKind::Other
     }
 }
 

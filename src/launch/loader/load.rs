@@ -7,8 +7,8 @@ use super::closure::{Closure, Missing, Preload};
 use super::fault::Fault;
 use super::find::How;
 use super::request::{Failure, FailureKind, Lacking, Library, LoadRequest, Loaded, Rule};
-use super::search::{DirId, Entry};
-use super::{Binding, Kind, LoaderId, Name, ObjectId, Process, Resolver, preload};
+use super::search::{DirId, DirLookup};
+use super::{Binding, LoaderId, LoaderKind, LoaderProcess, Name, ObjectId, Resolver, preload};
 use crate::inspect::Linkage;
 use crate::launch::environment::{Environment, Value};
 use crate::launch::image::{File, base, parent};
@@ -114,7 +114,7 @@ impl Resolver<'_> {
         };
         loaded.loader = self.get(loader).node;
         let kind = self.get(loader).kind;
-        if kind == Kind::Other {
+        if kind == LoaderKind::Other {
             loaded.unknown = true;
             return Ok(loaded);
         }
@@ -124,11 +124,11 @@ impl Resolver<'_> {
             self.looked.clear();
             self.plain.clear();
         }
-        let musl = kind == Kind::Musl;
+        let musl = kind == LoaderKind::Musl;
         let mut variables = Variables::read(request.environment, request.secure, musl);
         loaded.unknown = variables.unknown;
         let cwd = request.cwd.map(str::as_bytes);
-        let mut process = Process::new(loader, cwd, request.secure);
+        let mut process = LoaderProcess::new(loader, cwd, request.secure);
         if let Some((direct, _)) = request.direct {
             process.inhibit_cache = direct.inhibit_cache;
             if let Some(path) = &direct.library_path {
@@ -201,8 +201,8 @@ impl Resolver<'_> {
                     .map_or(&b""[..], |p| self.name(p.name));
                 let from = sources.get(*number).copied().unwrap_or_default();
                 let why = match found.entry {
-                    Entry::Broken(_, _, fault) => fault.glibc().to_owned(),
-                    Entry::OtherClass => self.other_class(loader),
+                    DirLookup::Broken(_, _, fault) => fault.glibc().to_owned(),
+                    DirLookup::OtherClass => self.other_class(loader),
                     _ => NOT_FOUND.to_owned(),
                 };
                 loaded.warnings.push(format!(
@@ -228,7 +228,7 @@ impl Resolver<'_> {
         let closed = missing.and_then(|name| self.dirs.closed(base(name)));
         loaded.closed = closed.map(printable);
         match self.is_spent() {
-            true => Err(crate::launch::too_much()),
+            true => Err(crate::launch::limit_exceeded()),
             false => Ok(loaded),
         }
     }
@@ -254,7 +254,7 @@ impl Resolver<'_> {
     fn direct_program(
         &mut self,
         name: &str,
-        process: &Process,
+        process: &LoaderProcess,
         musl: bool,
         own: &str,
     ) -> Result<Program, Failure> {
@@ -280,23 +280,23 @@ impl Resolver<'_> {
             fail(message, STATUS)
         };
         let (node, dir) = match entry {
-            Entry::Fits(node, dir) => (node, dir),
+            DirLookup::Fits(node, dir) => (node, dir),
             // A loader that is executed directly accepts programs, not only libraries.
-            Entry::Broken(node, dir, Fault::Executable | Fault::PieExecutable) => (node, dir),
-            Entry::None if musl => {
+            DirLookup::Broken(node, dir, Fault::Executable | Fault::PieExecutable) => (node, dir),
+            DirLookup::None if musl => {
                 return Err(fail(format!("{own}: cannot load {name}: {NO_ENTRY}"), 1));
             }
-            Entry::Broken(..) | Entry::OtherClass if musl => {
+            DirLookup::Broken(..) | DirLookup::OtherClass if musl => {
                 return Err(fail(
                     format!("{own}: {name}: Not a valid dynamic program"),
                     1,
                 ));
             }
-            Entry::Broken(_, _, fault) => return Err(error(fault.glibc())),
-            Entry::OtherClass => return Err(error(&self.other_class(process.loader))),
-            Entry::None if as_path => return Err(error(&format!("{NOT_FOUND}: {NO_ENTRY}"))),
+            DirLookup::Broken(_, _, fault) => return Err(error(fault.glibc())),
+            DirLookup::OtherClass => return Err(error(&self.other_class(process.loader))),
+            DirLookup::None if as_path => return Err(error(&format!("{NOT_FOUND}: {NO_ENTRY}"))),
             // A name without a slash is searched like a library, which loses the error number.
-            Entry::None => return Err(error(NOT_FOUND)),
+            DirLookup::None => return Err(error(NOT_FOUND)),
         };
         match self.image.number_of(node) {
             Some(number) => Ok(Program {
@@ -443,11 +443,11 @@ impl Resolver<'_> {
         &mut self,
         loaded: &mut Loaded,
         closure: &Closure,
-        process: &Process,
+        process: &LoaderProcess,
         shown: &[String],
         (symbols, now): (bool, bool),
     ) -> io::Result<()> {
-        let musl = self.get(process.loader).kind == Kind::Musl;
+        let musl = self.get(process.loader).kind == LoaderKind::Musl;
         let by = |index: usize| shown.get(index).map_or("", String::as_str);
         let program = by(0);
         if !musl {

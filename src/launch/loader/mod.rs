@@ -31,8 +31,8 @@ use std::rc::Rc;
 
 pub use bind::Binding;
 pub use closure::{Closure, Missing};
-pub use kind::{Kind, Loader, usual_path};
-pub(crate) use process::Process;
+pub use kind::{Loader, LoaderKind, usual_path};
+pub(crate) use process::LoaderProcess;
 pub(crate) use request::LoadRequest;
 pub use request::{Failure, FailureKind, Lacking, Library, Loaded, Rule};
 
@@ -40,7 +40,7 @@ use crate::inspect::{Kind as BinaryKind, Libc};
 use crate::launch::environment::{Environment, Value};
 use crate::launch::image::{File, Image, Machine, parent};
 use crate::tree::{NodeId, components};
-use search::{DirId, Dirs, Entry};
+use search::{DirId, DirLookup, Dirs};
 use tokens::{Tokens, expand};
 
 /// Index of a name in [`Resolver`].
@@ -86,14 +86,14 @@ pub struct Resolver<'a> {
     loaders: Vec<Loader>,
     by_interpreter: HashMap<(Vec<u8>, Machine), LoaderId>,
     /// For each loader, the process that the config starts.
-    processes: HashMap<LoaderId, Rc<Process>>,
+    processes: HashMap<LoaderId, Rc<LoaderProcess>>,
     /// The default directories of each loader.
     last_dirs: Vec<Vec<DirId>>,
     symbols: bind::Tables,
     /// Results for names to which no run path applies.
-    plain: HashMap<(LoaderId, Name), find::Found>,
+    plain: HashMap<(LoaderId, Name), find::FoundLibrary>,
     /// Results of looking for a name in a directory.
-    looked: HashMap<(LoaderId, DirId, Name), Entry>,
+    looked: HashMap<(LoaderId, DirId, Name), DirLookup>,
     marks: closure::Marks,
     /// Whether a search included an unknown directory.
     met_unknown: bool,
@@ -207,7 +207,11 @@ impl<'a> Resolver<'a> {
     ///
     /// # Errors
     /// Returns an error if the file cannot be read.
-    pub(crate) fn as_loader(&mut self, node: NodeId, path: &[u8]) -> io::Result<Option<Kind>> {
+    pub(crate) fn as_loader(
+        &mut self,
+        node: NodeId,
+        path: &[u8],
+    ) -> io::Result<Option<LoaderKind>> {
         let file = self.image.file(node);
         // A static glibc program contains the same strings.
         let file = file.filter(|file| {
@@ -218,7 +222,7 @@ impl<'a> Resolver<'a> {
         };
         let loader = self.loader(path, &machine)?;
         let kind = self.get(loader).kind;
-        Ok(Some(kind).filter(|&kind| kind != Kind::Other))
+        Ok(Some(kind).filter(|&kind| kind != LoaderKind::Other))
     }
 
     fn loader(&mut self, path: &[u8], machine: &Machine) -> io::Result<LoaderId> {
@@ -257,7 +261,7 @@ impl<'a> Resolver<'a> {
         &mut self,
         number: usize,
         dir: DirId,
-        process: &Process,
+        process: &LoaderProcess,
         main: bool,
     ) -> Option<ObjectId> {
         let loader = process.loader;
@@ -275,7 +279,7 @@ impl<'a> Resolver<'a> {
             false => self.run_path(&binary.rpath, &origin, process, main),
         };
         let runpath = self.run_path(&binary.runpath, &origin, process, main);
-        let glibc = self.get(loader).kind == Kind::Glibc;
+        let glibc = self.get(loader).kind == LoaderKind::Glibc;
         // Only glibc supports filters, and expands tokens in names.
         let filters = binary.filter.iter().filter(|_| glibc);
         let optional = binary.auxiliary.iter().filter(|_| glibc);
@@ -306,12 +310,12 @@ impl<'a> Resolver<'a> {
         &mut self,
         elements: &[Vec<u8>],
         origin: &[u8],
-        process: &Process,
+        process: &LoaderProcess,
         main: bool,
     ) -> Vec<DirId> {
         let mut dirs = Vec::new();
         let loader = process.loader;
-        let musl = self.get(loader).kind == Kind::Musl;
+        let musl = self.get(loader).kind == LoaderKind::Musl;
         let guarded = main && process.secure;
         let has_token = |element: &Vec<u8>| memchr::memchr(b'$', element).is_some();
         // In a privileged process, musl ignores a run path of the program if it has tokens.
@@ -337,9 +341,9 @@ impl<'a> Resolver<'a> {
 
     /// Returns the directory for an element of a search path. For glibc, an empty element is the
     /// working directory. musl ignores it.
-    fn element(&mut self, element: &[u8], process: &Process) -> Option<DirId> {
+    fn element(&mut self, element: &[u8], process: &LoaderProcess) -> Option<DirId> {
         let mut shown = element;
-        if self.get(process.loader).kind == Kind::Musl {
+        if self.get(process.loader).kind == LoaderKind::Musl {
             if shown.is_empty() {
                 return None;
             }
@@ -384,7 +388,7 @@ impl<'a> Resolver<'a> {
 
     fn tokens<'t>(&'t self, origin: &'t [u8], loader: LoaderId) -> Tokens<'t> {
         let loader = self.get(loader);
-        let glibc = loader.kind == Kind::Glibc;
+        let glibc = loader.kind == LoaderKind::Glibc;
         let platform = loader.platform.map(str::as_bytes);
         Tokens {
             origin,
@@ -404,7 +408,7 @@ impl<'a> Resolver<'a> {
     ///
     /// # Errors
     /// Returns an error if the loader's file cannot be read.
-    pub fn main(&mut self, number: usize) -> io::Result<Option<(ObjectId, Rc<Process>)>> {
+    pub fn main(&mut self, number: usize) -> io::Result<Option<(ObjectId, Rc<LoaderProcess>)>> {
         let Some(file) = self.image.files.get(number) else {
             return Ok(None);
         };
@@ -417,7 +421,7 @@ impl<'a> Resolver<'a> {
                 let env = self.image.declared.start.env.iter().map(String::as_str);
                 let env = Environment::from_lines(env);
                 let dir = self.image.working_dir().as_bytes().to_vec();
-                let mut process = Process::new(loader, Some(&dir), false);
+                let mut process = LoaderProcess::new(loader, Some(&dir), false);
                 if let Some(Value::Known(path)) = env.get("LD_LIBRARY_PATH") {
                     // `$ORIGIN` depends on the program and is treated as empty here; this variable
                     // rarely contains it.
@@ -435,10 +439,10 @@ impl<'a> Resolver<'a> {
     }
 
     /// Returns the directories of LD_LIBRARY_PATH (glibc, `_dl_init_paths`; musl, `path_open`).
-    fn library_path(&mut self, value: &[u8], origin: &[u8], process: &Process) -> Vec<DirId> {
+    fn library_path(&mut self, value: &[u8], origin: &[u8], process: &LoaderProcess) -> Vec<DirId> {
         let loader = process.loader;
         let (glibc, separators) = match self.get(loader).kind {
-            Kind::Glibc => (true, &b":;"[..]),
+            LoaderKind::Glibc => (true, &b":;"[..]),
             _ => (false, &b":\n"[..]),
         };
         let mut dirs = Vec::new();

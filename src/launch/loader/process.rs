@@ -5,7 +5,7 @@ use super::search::DirId;
 
 /// The properties of a process that affect loading.
 #[derive(Clone, Debug)]
-pub(crate) struct Process {
+pub(crate) struct LoaderProcess {
     /// The loader.
     pub loader: LoaderId,
     /// The directories of LD_LIBRARY_PATH.
@@ -21,7 +21,7 @@ pub(crate) struct Process {
 /// The properties of a process that determine how an object is loaded in it.
 pub(super) type Key = (Option<Vec<u8>>, bool);
 
-impl Process {
+impl LoaderProcess {
     /// Creates a process without LD_LIBRARY_PATH.
     pub fn new(loader: LoaderId, cwd: Option<&[u8]>, secure: bool) -> Self {
         // The root is the empty path, so that a name can follow a slash.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::fault::{Fault, Fit, fit};
-use super::kind::{Kind as LoaderKind, Loader};
+use super::kind::{Loader, LoaderKind};
 use crate::launch::access::{self, Blocked};
 use crate::launch::errno::Errno;
 use crate::launch::image::{Image, base};
@@ -22,7 +22,7 @@ impl DirId {
 
 /// What a directory contains under the name of a library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum DirLookup {
     /// Nothing, or a file that the loader skips silently, for example one for another machine.
     None,
     /// A file of the other class (32 or 64 bits). glibc skips it, but mentions it at the end.
@@ -34,7 +34,7 @@ pub enum Entry {
     Broken(NodeId, DirId, Fault),
 }
 
-impl Entry {
+impl DirLookup {
     /// Returns true if the search ends with this result.
     pub fn ends(self) -> bool {
         matches!(self, Self::Fits(..) | Self::Broken(..))
@@ -227,12 +227,18 @@ impl Dirs {
     /// Searches a directory for a library. With glibc's rules, this includes subdirectories for better
     /// processors, and files for other machines are skipped. With musl's rules, the first file of that
     /// name is the result.
-    pub fn look(&mut self, image: &Image<'_>, dir: DirId, name: &[u8], loader: &Loader) -> Entry {
+    pub fn look(
+        &mut self,
+        image: &Image<'_>,
+        dir: DirId,
+        name: &[u8],
+        loader: &Loader,
+    ) -> DirLookup {
         let places = match loader.kind {
             LoaderKind::Glibc => self.places(image, dir),
             _ => vec![dir],
         };
-        let mut found = Entry::None;
+        let mut found = DirLookup::None;
         for place in places {
             found = found.or(self.look_here(image, place, name, loader));
             if found.ends() {
@@ -249,20 +255,20 @@ impl Dirs {
         dir: DirId,
         name: &[u8],
         loader: &Loader,
-    ) -> Entry {
+    ) -> DirLookup {
         let dir_node = self.node(dir);
         let found = dir_node.and_then(|node| image.tree.resolve(node, name));
         let Some((_, node)) = found else {
-            return Entry::None;
+            return DirLookup::None;
         };
         if !self.may_open(image, dir, name) {
-            return Entry::None;
+            return DirLookup::None;
         }
         match fit(image, node, loader) {
-            Fit::Yes => Entry::Fits(node, dir),
-            Fit::Passed(true) => Entry::OtherClass,
-            Fit::Passed(false) => Entry::None,
-            Fit::Broken(fault) => Entry::Broken(node, dir, fault),
+            Fit::Yes => DirLookup::Fits(node, dir),
+            Fit::Passed(true) => DirLookup::OtherClass,
+            Fit::Passed(false) => DirLookup::None,
+            Fit::Broken(fault) => DirLookup::Broken(node, dir, fault),
         }
     }
 }

@@ -34,7 +34,7 @@ use crate::launch::environment::{Environment, Value};
 pub(crate) use dialect::Dialect;
 pub(crate) use state::Options;
 pub(crate) use world::{Command, Ended, FileTest, World};
-pub use world::{Place, Word};
+pub use world::{RunMode, Word};
 
 /// A script to be evaluated.
 #[derive(Clone, Debug)]

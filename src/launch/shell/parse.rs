@@ -20,7 +20,7 @@ pub(super) struct Complete {
 
 /// The reason why the rest of a text is not parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(super) enum ParseFailure {
     /// The shell reports a syntax error there.
     Syntax,
     /// The parser does not support it, or it is too large.
@@ -30,7 +30,7 @@ pub(super) enum Failure {
 /// A text as a shell reads it: complete commands, up to the first one that it cannot read.
 pub(super) struct Text {
     pub commands: Vec<Complete>,
-    pub failure: Option<Failure>,
+    pub failure: Option<ParseFailure>,
 }
 
 /// Returns the parser's options for a dialect.
@@ -53,7 +53,7 @@ pub(super) fn parse(text: &str, dialect: Dialect) -> Text {
         failure: None,
     };
     if text.len() > MAX_TEXT || !guard::is_harmless(text) {
-        parsed.failure = Some(Failure::Unknown);
+        parsed.failure = Some(ParseFailure::Unknown);
         return parsed;
     }
     // The parser treats `function f {` as a definition, which dash does not support.
@@ -77,13 +77,13 @@ pub(super) fn parse(text: &str, dialect: Dialect) -> Text {
 /// Returns dash's reaction to a text with the word `function`, which dash treats as the name of a
 /// command. A definition on one line is a syntax error. The lines of a longer definition run as separate
 /// commands, so the effect is unknown.
-fn function_keyword(text: &str) -> Option<Failure> {
+fn function_keyword(text: &str) -> Option<ParseFailure> {
     text.lines().find_map(|line| {
         let rest = line.trim_start().strip_prefix("function")?;
         let definition = rest.strip_prefix([' ', '\t'])?;
         Some(match definition.contains(['(', '}']) {
-            true => Failure::Syntax,
-            false => Failure::Unknown,
+            true => ParseFailure::Syntax,
+            false => ParseFailure::Unknown,
         })
     })
 }
@@ -108,7 +108,7 @@ fn by_commands(text: &str, dialect: Dialect, parsed: &mut Text) {
             end += line.len();
             let Some(piece) = rest.get(..end) else { break };
             if budget < piece.len() {
-                parsed.failure = Some(Failure::Unknown);
+                parsed.failure = Some(ParseFailure::Unknown);
                 return;
             }
             budget -= piece.len();
@@ -125,9 +125,9 @@ fn by_commands(text: &str, dialect: Dialect, parsed: &mut Text) {
             }
         }
         let failure = if syntax::is_wrong(rest, dialect) {
-            Failure::Syntax
+            ParseFailure::Syntax
         } else {
-            Failure::Unknown
+            ParseFailure::Unknown
         };
         parsed.failure = Some(failure);
         return;
@@ -137,5 +137,5 @@ fn by_commands(text: &str, dialect: Dialect, parsed: &mut Text) {
 /// Returns true if every shell of the dialect reports a syntax error for a text and runs none of it.
 pub(super) fn is_wrong(text: &str, dialect: Dialect) -> bool {
     let parsed = parse(text, dialect);
-    parsed.failure == Some(Failure::Syntax) && parsed.commands.is_empty()
+    parsed.failure == Some(ParseFailure::Syntax) && parsed.commands.is_empty()
 }

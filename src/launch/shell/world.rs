@@ -16,7 +16,7 @@ pub enum Word {
 
 /// How a command runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum RunMode {
     /// The shell waits for it.
     Foreground,
     /// `command &`: the shell does not wait for it.
@@ -37,7 +37,7 @@ pub(crate) struct Command {
     /// The working directory, absolute; `None` if it is unknown.
     pub cwd: Option<String>,
     /// How it runs.
-    pub place: Place,
+    pub place: RunMode,
     /// Whether it is started in every run of the script. False behind an unknown condition, or after
     /// something that may have ended the script.
     pub certain: bool,

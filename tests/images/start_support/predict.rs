@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use imgfs::cache::CacheDir;
 use imgfs::findings::Level;
-use imgfs::launch::{Cause, End, Origin, Outcome, Place, StepFailure, Word};
+use imgfs::launch::{Cause, ChainStart, End, Outcome, RunMode, StepFailure, Word};
 use imgfs::open::{self, OpenOptions};
 use tempfile::TempDir;
 
@@ -97,9 +97,9 @@ pub fn predict(case: &Case, dir: &Path) -> Prediction {
     let image = open::open(&reference.parse().unwrap(), &options, &())
         .unwrap_or_else(|e| panic!("{}: {e}", case.name));
     let origin = if case.health.is_empty() {
-        Origin::Config
+        ChainStart::Config
     } else {
-        Origin::Healthcheck
+        ChainStart::Healthcheck
     };
     let chains = image
         .explain(&[origin])
@@ -127,7 +127,7 @@ pub fn predict(case: &Case, dir: &Path) -> Prediction {
             .collect(),
         first: step.parent.is_none(),
         certain: step.certain,
-        beside: matches!(step.place, Place::Background | Place::Pipe),
+        beside: matches!(step.place, RunMode::Background | RunMode::Pipe),
         failure: step.failure().map(failed),
         unknown: matches!(step.outcome, Outcome::Unknown(_)),
     });

@@ -10,7 +10,7 @@ use crate::launch::shell::state::Status;
 use crate::launch::shell::world::Word;
 
 /// The result of looking up a name.
-enum Found {
+enum NameLookup {
     Text(String),
     Nothing,
     Unknown,
@@ -70,34 +70,34 @@ impl Shell<'_> {
     fn describe(&mut self, word: &Word) {
         let found = match word {
             Word::Known(name) => self.leads_to(name),
-            _ => Found::Unknown,
+            _ => NameLookup::Unknown,
         };
         self.found(found, if self.dialect.is_bash() { 1 } else { 127 });
     }
 
-    fn found(&mut self, found: Found, missing: u8) {
+    fn found(&mut self, found: NameLookup, missing: u8) {
         match found {
-            Found::Text(text) => {
+            NameLookup::Text(text) => {
                 self.write(Some(&text));
                 self.set_status(0);
             }
-            Found::Nothing if self.dialect == Dialect::Unknown => {
+            NameLookup::Nothing if self.dialect == Dialect::Unknown => {
                 self.state.status = Status::NonZero;
                 self.state.cause = None;
             }
-            Found::Nothing => self.set_status(missing),
-            Found::Unknown => {
+            NameLookup::Nothing => self.set_status(missing),
+            NameLookup::Unknown => {
                 self.write(None);
                 self.unknown_status();
             }
         }
     }
 
-    fn leads_to(&mut self, name: &str) -> Found {
-        let line = |text: &str| Found::Text(format!("{text}\n"));
+    fn leads_to(&mut self, name: &str) -> NameLookup {
+        let line = |text: &str| NameLookup::Text(format!("{text}\n"));
         match self.state.functions.get(name) {
             Some(Some(_)) => return line(name),
-            Some(None) => return Found::Unknown,
+            Some(None) => return NameLookup::Unknown,
             None => {}
         }
         let reserved = matches!(
@@ -123,8 +123,8 @@ impl Shell<'_> {
         }
         match self.find(name) {
             Some(Some(path)) => line(&path),
-            Some(None) => Found::Nothing,
-            None => Found::Unknown,
+            Some(None) => NameLookup::Nothing,
+            None => NameLookup::Unknown,
         }
     }
 
@@ -178,10 +178,12 @@ impl Shell<'_> {
             _ => 127,
         };
         let found = self.leads_to(&target);
-        let is_path = matches!(&found, Found::Text(text) if text.starts_with('/'));
+        let is_path = matches!(&found, NameLookup::Text(text) if text.starts_with('/'));
         match found {
-            Found::Text(text) if paths_only && is_path => self.found(Found::Text(text), missing),
-            Found::Text(_) => {
+            NameLookup::Text(text) if paths_only && is_path => {
+                self.found(NameLookup::Text(text), missing)
+            }
+            NameLookup::Text(_) => {
                 self.write(None);
                 self.set_status(0);
             }

@@ -5,7 +5,7 @@ use brush_parser::ast::{self, Command, CompoundCommand, CompoundList, RedirectLi
 use super::{Flow, Redirected, Shell};
 use crate::launch::shell::Dialect;
 use crate::launch::shell::state::{Function, Status};
-use crate::launch::shell::world::Place;
+use crate::launch::shell::world::RunMode;
 use std::rc::Rc;
 
 impl Shell<'_> {
@@ -125,7 +125,7 @@ impl Shell<'_> {
             }
             CompoundCommand::ArithmeticForClause(clause) => self.arithmetic_for(clause),
             CompoundCommand::Coprocess(coprocess) => {
-                let place = std::mem::replace(&mut self.place, Place::Background);
+                let place = std::mem::replace(&mut self.place, RunMode::Background);
                 self.subshell(|shell| shell.command(&coprocess.body));
                 self.place = place;
                 self.state.jobs = true;

@@ -5,7 +5,7 @@ use brush_parser::ast::{self, AndOr, AndOrList, CompoundList, Pipeline, Separato
 use super::{Flow, Shell};
 use crate::launch::shell::Dialect;
 use crate::launch::shell::state::{Status, Switch};
-use crate::launch::shell::world::Place;
+use crate::launch::shell::world::RunMode;
 
 impl Shell<'_> {
     /// Runs the commands of a list.
@@ -23,7 +23,7 @@ impl Shell<'_> {
     }
 
     fn background(&mut self, list: &AndOrList) -> Flow {
-        let place = std::mem::replace(&mut self.place, Place::Background);
+        let place = std::mem::replace(&mut self.place, RunMode::Background);
         let output = std::mem::replace(&mut self.state.output, super::Output::Elsewhere);
         self.deeper(|shell| {
             shell.subshell(|shell| shell.and_or(list));
@@ -104,8 +104,8 @@ impl Shell<'_> {
         let count = commands.len();
         let outer = std::mem::replace(&mut self.state.output, super::Output::Elsewhere);
         let place = match self.place {
-            Place::Background => Place::Background,
-            _ => Place::Pipe,
+            RunMode::Background => RunMode::Background,
+            _ => RunMode::Pipe,
         };
         let place = std::mem::replace(&mut self.place, place);
         let mut outer = Some(outer);

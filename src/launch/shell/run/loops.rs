@@ -2,7 +2,7 @@
 
 use brush_parser::ast::{ArithmeticForClauseCommand, CompoundList, ForClauseCommand};
 
-use super::{Flow, Kind, Shell};
+use super::{Flow, FrameKind, Shell};
 use crate::launch::environment::Value;
 use crate::launch::shell::state::{Data, Status};
 use crate::launch::shell::world::{Ended, Word};
@@ -48,7 +48,7 @@ impl Shell<'_> {
         }
         let name = &clause.variable_name;
         let body = &clause.body.list;
-        self.framed(Kind::Loop, |shell| {
+        self.framed(FrameKind::Loop, |shell| {
             for word in words {
                 let many = word == Word::UnknownMany;
                 let value = match word {
@@ -81,7 +81,7 @@ impl Shell<'_> {
         body: &CompoundList,
         wanted: bool,
     ) -> Flow {
-        self.framed(Kind::Loop, |shell| {
+        self.framed(FrameKind::Loop, |shell| {
             // The status of a loop that never runs its body.
             let mut status = (Status::Known(0), None);
             for _ in 0..MAX_ITERATIONS {
@@ -159,7 +159,7 @@ impl Shell<'_> {
         let (condition, updater) = (text(&clause.condition), text(&clause.updater));
         let body = &clause.body.list;
         self.set_status(0);
-        self.framed(Kind::Loop, |shell| {
+        self.framed(FrameKind::Loop, |shell| {
             for _ in 0..MAX_ITERATIONS {
                 let answer = match &condition {
                     Some(condition) => match shell.arithmetic(condition) {

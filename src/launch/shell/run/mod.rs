@@ -19,7 +19,7 @@ use brush_parser::ast::SourceLocation;
 
 use super::Dialect;
 use super::state::{Output, State, Status, Switch};
-use super::world::{Ended, Place, World};
+use super::world::{Ended, RunMode, World};
 use crate::launch::chain::StepId;
 use crate::launch::environment::Value;
 
@@ -45,7 +45,7 @@ pub(super) enum Flow {
 
 /// A construct that control can leave early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FrameKind {
     /// The script, or a subshell of it.
     Process,
     /// A function or a sourced file.
@@ -57,7 +57,7 @@ pub(super) enum Kind {
 /// A running process, function or loop.
 #[derive(Debug)]
 struct Frame {
-    kind: Kind,
+    kind: FrameKind,
     /// Whether it may already have been left, so that the rest of it may not run.
     doubt: bool,
     /// The join of the states in which it may have been left.
@@ -67,7 +67,7 @@ struct Frame {
 }
 
 impl Frame {
-    fn new(kind: Kind) -> Self {
+    fn new(kind: FrameKind) -> Self {
         Self {
             kind,
             doubt: false,
@@ -123,7 +123,7 @@ pub(super) struct Shell<'w> {
     ignoring: u32,
     depth: u32,
     /// How programs run, unless the shell specifies something else.
-    place: Place,
+    place: RunMode,
     line: u32,
     line_base: u32,
     /// The status of the last command substitution of the current command.
@@ -149,7 +149,7 @@ impl<'w> Shell<'w> {
             possible: 0,
             ignoring: 0,
             depth: 0,
-            place: Place::Foreground,
+            place: RunMode::Foreground,
             line: 1,
             line_base: 0,
             substituted: None,
@@ -205,7 +205,7 @@ impl<'w> Shell<'w> {
             .frames
             .iter_mut()
             .rev()
-            .find(|frame| frame.kind == Kind::Process);
+            .find(|frame| frame.kind == FrameKind::Process);
         if let Some(frame) = process {
             frame.may_end(ended);
         }
@@ -224,7 +224,7 @@ impl<'w> Shell<'w> {
         for frame in self
             .frames
             .iter_mut()
-            .filter(|frame| frame.kind == Kind::Process)
+            .filter(|frame| frame.kind == FrameKind::Process)
         {
             frame.may_end(ended);
         }
@@ -236,8 +236,10 @@ impl<'w> Shell<'w> {
             .frames
             .iter()
             .rev()
-            .take_while(|frame| frame.kind != Kind::Process);
-        inner.into_iter().any(|frame| frame.kind == Kind::Function)
+            .take_while(|frame| frame.kind != FrameKind::Process);
+        inner
+            .into_iter()
+            .any(|frame| frame.kind == FrameKind::Function)
     }
 
     /// Returns the number of running loops that `break` can leave.
@@ -246,7 +248,7 @@ impl<'w> Shell<'w> {
             .frames
             .iter()
             .rev()
-            .take_while(|frame| frame.kind == Kind::Loop);
+            .take_while(|frame| frame.kind == FrameKind::Loop);
         u32::try_from(inner.count()).unwrap_or(u32::MAX)
     }
 
@@ -256,8 +258,10 @@ impl<'w> Shell<'w> {
             .frames
             .iter()
             .rev()
-            .skip_while(|frame| frame.kind == Kind::Process);
-        outer.next().is_some_and(|frame| frame.kind == Kind::Loop)
+            .skip_while(|frame| frame.kind == FrameKind::Process);
+        outer
+            .next()
+            .is_some_and(|frame| frame.kind == FrameKind::Loop)
     }
 
     /// Sets the status to a known one.
@@ -274,7 +278,7 @@ impl<'w> Shell<'w> {
 
     /// Runs the script or a subshell as a process. Returns how it ends.
     fn process(&mut self, run: impl FnOnce(&mut Self) -> Flow) -> Ended {
-        self.frames.push(Frame::new(Kind::Process));
+        self.frames.push(Frame::new(FrameKind::Process));
         let flow = run(self);
         let frame = self.frames.pop();
         let ended = match flow {
@@ -328,7 +332,7 @@ impl<'w> Shell<'w> {
     }
 
     /// Runs a function, sourced file or loop. Its frame collects the states that leave it early.
-    fn framed(&mut self, kind: Kind, run: impl FnOnce(&mut Self) -> Flow) -> Flow {
+    fn framed(&mut self, kind: FrameKind, run: impl FnOnce(&mut Self) -> Flow) -> Flow {
         self.frames.push(Frame::new(kind));
         let flow = run(self);
         let Some(frame) = self.frames.pop() else {
@@ -402,11 +406,11 @@ impl<'w> Shell<'w> {
                 }
                 flow if rank(&flow) == rank(&kept) => {}
                 Flow::Return => {
-                    self.may_escape(Kind::Function, 1, state);
+                    self.may_escape(FrameKind::Function, 1, state);
                     continue;
                 }
                 Flow::Break(levels) | Flow::Continue(levels) => {
-                    self.may_escape(Kind::Loop, levels, state);
+                    self.may_escape(FrameKind::Loop, levels, state);
                     continue;
                 }
                 Flow::Next => {}
@@ -428,10 +432,10 @@ impl<'w> Shell<'w> {
 
     /// Records that the innermost frame of a kind, or one `levels` up, may have been left with this
     /// state.
-    fn may_escape(&mut self, kind: Kind, levels: u32, state: State) {
+    fn may_escape(&mut self, kind: FrameKind, levels: u32, state: State) {
         let mut left = levels.max(1);
         for frame in self.frames.iter_mut().rev() {
-            if frame.kind == Kind::Process {
+            if frame.kind == FrameKind::Process {
                 break;
             }
             frame.doubt = true;

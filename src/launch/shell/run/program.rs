@@ -4,7 +4,7 @@ use super::{Flow, Output, Shell};
 use crate::launch::environment::Value;
 use crate::launch::shell::state::Status;
 use crate::launch::shell::utility;
-use crate::launch::shell::world::{Command, Ended, Place, Word};
+use crate::launch::shell::world::{Command, Ended, RunMode, Word};
 
 impl Shell<'_> {
     /// Starts a program as the current command.
@@ -13,7 +13,7 @@ impl Shell<'_> {
         let ended = self.start(argv, place);
         self.state.cause = ended.cause;
         self.state.status = ended.status.map_or(Status::Unknown, Status::Known);
-        if ended.may_stay && place != Place::Background {
+        if ended.may_stay && place != RunMode::Background {
             self.may_stay();
         }
         self.errexit()
@@ -22,13 +22,13 @@ impl Shell<'_> {
     /// Runs `exec`: the program replaces the shell. In a subshell it replaces the subshell only.
     pub fn exec(&mut self, argv: Vec<Word>) -> Flow {
         let place = match self.place {
-            Place::Foreground if !self.is_subshell() => Place::Exec,
+            RunMode::Foreground if !self.is_subshell() => RunMode::Exec,
             place => place,
         };
         let ended = self.start(argv, place);
         self.state.cause = ended.cause;
         self.state.status = ended.status.map_or(Status::Unknown, Status::Known);
-        if ended.may_stay && place != Place::Background && place != Place::Exec {
+        if ended.may_stay && place != RunMode::Background && place != RunMode::Exec {
             self.may_stay();
         }
         Flow::Exit(ended)
@@ -37,12 +37,12 @@ impl Shell<'_> {
     fn is_subshell(&self) -> bool {
         self.frames
             .iter()
-            .filter(|frame| frame.kind == super::Kind::Process)
+            .filter(|frame| frame.kind == super::FrameKind::Process)
             .count()
             > 1
     }
 
-    fn start(&mut self, argv: Vec<Word>, place: Place) -> Ended {
+    fn start(&mut self, argv: Vec<Word>, place: RunMode) -> Ended {
         let output = utility::output(self, &argv);
         let changes = argv.clone();
         let command = Command {

@@ -5,7 +5,7 @@ use brush_parser::ast::{IoFileRedirectKind, IoFileRedirectTarget, IoRedirect, Su
 use super::{Flow, Shell};
 use crate::launch::environment::Value;
 use crate::launch::shell::paths;
-use crate::launch::shell::world::{FileTest, Place};
+use crate::launch::shell::world::{FileTest, RunMode};
 
 /// The result of the redirections of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +112,7 @@ impl Shell<'_> {
 
     /// Runs the commands of `<(...)` in parallel to the command.
     pub(super) fn process_substitution(&mut self, command: &SubshellCommand) {
-        let place = std::mem::replace(&mut self.place, Place::Pipe);
+        let place = std::mem::replace(&mut self.place, RunMode::Pipe);
         let (status, cause) = (self.state.status, self.state.cause);
         self.deeper(|shell| {
             let output = std::mem::replace(&mut shell.state.output, super::Output::Elsewhere);

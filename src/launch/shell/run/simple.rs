@@ -4,7 +4,7 @@ use brush_parser::ast::{
     Assignment, AssignmentName, AssignmentValue, CommandPrefixOrSuffixItem, SimpleCommand,
 };
 
-use super::{Call, Flow, Kind, Redirected, Shell};
+use super::{Call, Flow, FrameKind, Redirected, Shell};
 use crate::launch::environment::Value;
 use crate::launch::shell::Dialect;
 use crate::launch::shell::builtin::{self, Argument};
@@ -231,7 +231,7 @@ impl Shell<'_> {
         });
         self.state.locals.push(Default::default());
         let body = function.body.clone();
-        let flow = self.framed(Kind::Function, |shell| {
+        let flow = self.framed(FrameKind::Function, |shell| {
             let command = brush_parser::ast::Command::Compound(body.0.clone(), body.1.clone());
             shell.command(&command)
         });

@@ -5,15 +5,15 @@ use crate::launch::environment::Value;
 use crate::launch::shell::Dialect;
 use crate::launch::shell::expand::Expanded;
 use crate::launch::shell::state::Switch;
-use crate::launch::shell::world::Place;
+use crate::launch::shell::world::RunMode;
 
 impl Shell<'_> {
     /// Runs a command and returns its output, without the newlines at the end.
     pub fn substitute(&mut self, text: &str) -> Expanded<Value> {
         let outer = std::mem::replace(&mut self.state.output, Output::Collected(String::new()));
         let place = match self.place {
-            Place::Background => Place::Background,
-            _ => Place::Pipe,
+            RunMode::Background => RunMode::Background,
+            _ => RunMode::Pipe,
         };
         let place = std::mem::replace(&mut self.place, place);
         let (line, line_base) = (self.line, self.line_base);

@@ -1,7 +1,7 @@
 //! Runs text: scripts, `eval`, sourced files, traps.
 
-use super::super::parse::{self, Failure};
-use super::{Flow, Kind, Shell};
+use super::super::parse::{self, ParseFailure};
+use super::{Flow, FrameKind, Shell};
 use crate::launch::shell::Dialect;
 use crate::launch::shell::state::Switch;
 use crate::launch::shell::world::Ended;
@@ -34,14 +34,14 @@ impl Shell<'_> {
         self.line_base = before;
         match parsed.failure {
             None => Flow::Next,
-            Some(Failure::Syntax) => {
+            Some(ParseFailure::Syntax) => {
                 let status = match self.dialect {
                     Dialect::Unknown => None,
                     _ => Some(2),
                 };
                 self.fatal(status)
             }
-            Some(Failure::Unknown) => {
+            Some(ParseFailure::Unknown) => {
                 self.world.not_understood();
                 self.unknown_status();
                 Flow::Exit(Ended {
@@ -72,7 +72,8 @@ impl Shell<'_> {
             Dialect::Unknown if tested > 0 => self.doubt(),
             _ => {}
         }
-        let flow = self.deeper(|shell| shell.framed(Kind::Function, |shell| shell.text(text, 0)));
+        let flow =
+            self.deeper(|shell| shell.framed(FrameKind::Function, |shell| shell.text(text, 0)));
         self.ignoring = tested;
         self.line = line;
         match flow {

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::launch::chain::StepId;
 use crate::launch::environment::{Environment, Value};
 use crate::launch::shell::{
-    Command, Dialect, Ended, FileTest, Options, Place, Script, Word, World, evaluate,
+    Command, Dialect, Ended, FileTest, Options, RunMode, Script, Word, World, evaluate,
 };
 
 /// A world in which some programs exist.
@@ -55,10 +55,10 @@ impl World for Recorder {
     fn run(&mut self, command: Command) -> Ended {
         let mut line = String::from(if command.certain { "!" } else { "?" });
         line.push_str(match command.place {
-            Place::Foreground => "",
-            Place::Background => "&",
-            Place::Exec => "exec ",
-            Place::Pipe => "|",
+            RunMode::Foreground => "",
+            RunMode::Background => "&",
+            RunMode::Exec => "exec ",
+            RunMode::Pipe => "|",
         });
         let words: Vec<String> = command.argv.iter().map(shown).collect();
         let _ = write!(line, "{}", words.join(" "));

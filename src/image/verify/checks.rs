@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use super::layout::{ConfigRead, Entry, Layout, Manifest, Read, Role};
+use super::layout::{ConfigRead, Layout, LinkEntry, LinkRole, Manifest, ReadDocument};
 use super::link::Link;
-use super::plan::{Expected, Layer, Plan};
+use super::plan::{Expected, Plan, PlannedLayer};
 use super::reader::Reader;
-use super::report::{Check, Note, Problem, ProblemId, Thing};
+use super::report::{Check, CheckProblem, Note, ProblemId, Thing};
 use crate::blob::Codec;
 use crate::image::Platform;
 use crate::oci::{LayerFormat, is_index};
@@ -21,7 +21,7 @@ struct Context<'a> {
 
 /// Adds checks of the selected parts of a layout to the plan. `docker` means that there is also a
 /// `manifest.json`.
-pub(super) fn tell(layout: &Layout, reader: &mut Reader<'_>, plan: &mut Plan, docker: bool) {
+pub(super) fn add_checks(layout: &Layout, reader: &mut Reader<'_>, plan: &mut Plan, docker: bool) {
     plan.push(layout.marker.clone());
     let context = Context { layout, docker };
     let mut pending: Vec<(usize, Option<Rc<str>>)> = Vec::new();
@@ -40,7 +40,7 @@ pub(super) fn tell(layout: &Layout, reader: &mut Reader<'_>, plan: &mut Plan, do
         let name = own.map(|name| name.as_str().into()).or(name);
         let document = entry.to.and_then(|to| layout.documents.get(to));
         context.entry(entry, document, name.as_deref(), reader, plan);
-        let attests = entry.role == Role::Attestation;
+        let attests = entry.role == LinkRole::Attestation;
         if let Some(to) = entry.to
             && let Some(document) = document
             && told.insert((to, attests))
@@ -55,12 +55,12 @@ pub(super) fn tell(layout: &Layout, reader: &mut Reader<'_>, plan: &mut Plan, do
 }
 
 impl Context<'_> {
-    fn root(&self, index: &Read) -> Check {
+    fn root(&self, index: &ReadDocument) -> Check {
         let mut check = Check::new(Thing::Index, "index.json");
         describe(&mut check, index);
         if let Some(media_type) = index.media_type.as_ref().filter(|m| !is_index(m)) {
             let wanted = "application/vnd.oci.image.index.v1+json";
-            let problem = Problem::differs(ProblemId::MediaTypeMismatch, wanted, media_type);
+            let problem = CheckProblem::differs(ProblemId::MediaTypeMismatch, wanted, media_type);
             check.problems.push(problem);
         }
         check
@@ -69,18 +69,18 @@ impl Context<'_> {
     /// Adds a check of the blob that an entry refers to.
     fn entry(
         &self,
-        entry: &Entry,
-        document: Option<&Read>,
+        entry: &LinkEntry,
+        document: Option<&ReadDocument>,
         name: Option<&str>,
         reader: &mut Reader<'_>,
         plan: &mut Plan,
     ) {
         let link = &entry.link;
         let thing = match entry.role {
-            Role::Index => Thing::Index,
-            Role::Manifest => Thing::Manifest,
-            Role::Attestation => Thing::Attestation,
-            Role::Opaque => Thing::Blob,
+            LinkRole::Index => Thing::Index,
+            LinkRole::Manifest => Thing::Manifest,
+            LinkRole::Attestation => Thing::Attestation,
+            LinkRole::Opaque => Thing::Blob,
         };
         let mut check = of_link(thing, link);
         check.image = name.map(str::to_owned);
@@ -92,11 +92,11 @@ impl Context<'_> {
             return;
         };
         describe(&mut check, document);
-        let is_missing = |p: &Problem| p.id == ProblemId::MissingBlob;
+        let is_missing = |p: &CheckProblem| p.id == ProblemId::MissingBlob;
         if entry.optional && check.problems.iter().any(is_missing) {
             check.problems.retain(|p| !is_missing(p));
             let why = match entry.role {
-                Role::Attestation => "it describes an image, and is not part of it",
+                LinkRole::Attestation => "it describes an image, and is not part of it",
                 _ => "nothing else refers to it",
             };
             check.note = Some(Note::Absent(why.to_owned()));
@@ -108,17 +108,17 @@ impl Context<'_> {
             .filter(|m| **m != link.media_type)
         {
             let id = ProblemId::MediaTypeMismatch;
-            let problem = Problem::differs(id, &link.media_type, media_type);
+            let problem = CheckProblem::differs(id, &link.media_type, media_type);
             let detail = "the media type in the reference to it, compared with its own";
             check.problems.push(problem.with(detail));
         }
-        if entry.role == Role::Manifest {
+        if entry.role == LinkRole::Manifest {
             check.platform = self.layout.platform(entry);
             let config = document.manifest.as_ref().and_then(config_platform);
             if let (Some(index), Some(config)) = (&link.platform, config)
                 && !agree(index, config)
             {
-                let problem = Problem::differs(ProblemId::PlatformMismatch, config, index);
+                let problem = CheckProblem::differs(ProblemId::PlatformMismatch, config, index);
                 let detail = "the platform in the config, compared with that in the index";
                 check.problems.push(problem.with(detail));
             }
@@ -143,7 +143,7 @@ impl Context<'_> {
     /// Adds checks of the blobs that a manifest refers to.
     fn parts(
         &self,
-        entry: &Entry,
+        entry: &LinkEntry,
         manifest: &Manifest,
         name: Option<&str>,
         reader: &mut Reader<'_>,
@@ -157,7 +157,7 @@ impl Context<'_> {
             check
         };
         let image = manifest.image.as_deref();
-        let Some(image) = image.filter(|_| entry.role == Role::Manifest) else {
+        let Some(image) = image.filter(|_| entry.role == LinkRole::Manifest) else {
             for link in [&manifest.config].into_iter().chain(&manifest.layers) {
                 let mut blob = opaque(of_link(Thing::Blob, link), link);
                 blob.check.image = name.map(str::to_owned);
@@ -180,7 +180,7 @@ impl Context<'_> {
                     "it is {}: its files cannot be shown, and its diff_id is not checked",
                     link.media_type
                 );
-                layer.check.problems.push(Problem::because(id, detail));
+                layer.check.problems.push(CheckProblem::because(id, detail));
             }
             layer
         });
@@ -197,9 +197,9 @@ fn of_link(thing: Thing, link: &Link) -> Check {
 }
 
 /// Creates the check of a blob of which only the size and the digest are known.
-fn opaque(check: Check, link: &Link) -> Layer {
+fn opaque(check: Check, link: &Link) -> PlannedLayer {
     let elsewhere = link.elsewhere.as_ref();
-    Layer {
+    PlannedLayer {
         check,
         path: link.path(),
         expected: Expected {
@@ -212,7 +212,7 @@ fn opaque(check: Check, link: &Link) -> Layer {
     }
 }
 
-fn describe(check: &mut Check, read: &Read) {
+fn describe(check: &mut Check, read: &ReadDocument) {
     check.size = read.size;
     check.digest.clone_from(&read.digest);
     check.problems.extend(read.problems.iter().cloned());
