@@ -33,7 +33,7 @@ impl ImageFs {
         let tree = self.tree_of(which)?;
         let found = tree.executable(id).and_then(|found| tree.dentry(found));
         let of = self.node_attr(which, found.ok_or(ViewError::NotFound)?.node)?;
-        let size = self.sidecar_text(which, id)?.len() as u64;
+        let size = self.sidecar_len(which, id)?;
         Ok(text(ino, size, of))
     }
 

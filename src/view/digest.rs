@@ -5,7 +5,8 @@
 //! `getfattr -d` on a whole tree would hash all of it.
 
 use super::ino::{Ino, TreeId};
-use super::{Fact, FileType, ImageFs, ViewError, facts, xattr};
+use super::keys::{self, Key, Known, NumberedLayer, Source};
+use super::{Fact, FileType, ImageFs, ViewError, xattr};
 use crate::blob::Digest;
 use crate::tree::{NodeId, NodeKind, Tree};
 
@@ -101,30 +102,42 @@ impl ImageFs {
         Ok(Some(first))
     }
 
-    /// The unlisted facts of the group to which the attribute `name` belongs.
+    /// The facts that the attribute `name` belongs to, if they are computed only on request.
     pub(super) fn unlisted_facts(&self, ino: u64, name: &[u8]) -> Result<Vec<Fact>, ViewError> {
-        let Ino::Node(which, id) = self.ino(ino)? else {
+        let (Some(key), Ino::Node(which, id)) = (on_request(name), self.ino(ino)?) else {
             return Ok(Vec::new());
         };
-        if name == xattr::SHA256 {
+        if key.value.source() == Source::Digest {
             let digest = self.node_digest(self.tree_of(which)?, id)?;
-            return Ok(digest.iter().map(facts::of_digest).collect());
+            let digest = digest.as_ref();
+            return Ok(keys::facts(&Known {
+                digest,
+                ..Known::default()
+            }));
         }
         if which != TreeId::Merged {
             return Ok(Vec::new());
         }
         let number = self.content_layer_of(id)?;
-        let layer = number.and_then(|number| self.image.layers.get(number as usize));
-        Ok(match (number, layer) {
-            (Some(number), Some(layer)) => facts::of_content(number, layer),
-            _ => Vec::new(),
-        })
+        let content = number.and_then(|number| {
+            let layer = self.image.layers.get(number as usize)?;
+            Some(NumberedLayer { number, layer })
+        });
+        Ok(keys::facts(&Known {
+            content,
+            ..Known::default()
+        }))
     }
 }
 
 /// Returns whether an attribute with that name requires reading files.
 pub fn reads_file_bytes(name: &[u8]) -> bool {
-    name == xattr::SHA256 || name.starts_with(xattr::CONTENT)
+    on_request(name).is_some()
+}
+
+/// The key of an attribute whose value is computed only on request.
+fn on_request(name: &[u8]) -> Option<&'static Key> {
+    keys::on_request().find(|key| xattr::is_name_of(name, key.name))
 }
 
 /// The node that a layer had at a path before a later layer removed it. A directory is returned even if

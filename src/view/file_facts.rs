@@ -2,7 +2,8 @@
 //! comes from.
 
 use super::ino::{Ino, TreeId};
-use super::{Fact, ImageFs, Subject, ViewError, facts, sidecar};
+use super::keys::{self, Known, NumberedLayer};
+use super::{Fact, ImageFs, Subject, ViewError, sidecar};
 use crate::tree::{DentryId, NodeId, NodeKind, Tree};
 
 impl ImageFs {
@@ -12,14 +13,19 @@ impl ImageFs {
     }
 
     pub(super) fn sidecar_text(&self, which: TreeId, id: DentryId) -> Result<Vec<u8>, ViewError> {
+        Ok(sidecar::text(&self.sidecar_facts(which, id)?))
+    }
+
+    /// The length of a sidecar in bytes. Listings need it for every sidecar, so the text is not built.
+    pub(super) fn sidecar_len(&self, which: TreeId, id: DentryId) -> Result<u64, ViewError> {
+        Ok(sidecar::len(&self.sidecar_facts(which, id)?) as u64)
+    }
+
+    fn sidecar_facts(&self, which: TreeId, id: DentryId) -> Result<Vec<Fact>, ViewError> {
         let tree = self.tree_of(which)?;
         let found = tree.executable(id).ok_or(ViewError::NotFound)?;
         let node = tree.dentry(found).ok_or(ViewError::NotFound)?.node;
-        let mut facts = self.facts_at(which, node, &tree.path(found))?;
-        if which == TreeId::Hidden {
-            add_hidden(&mut facts, tree, found);
-        }
-        Ok(sidecar::text(&facts))
+        self.facts_at(which, node, (&tree.path(found), Some(found)), true)
     }
 
     /// Returns the facts of an inode: all of them for an executable, those of its layer for other files
@@ -32,52 +38,41 @@ impl ImageFs {
     }
 
     pub(super) fn facts_of(&self, ino: u64) -> Result<Vec<Fact>, ViewError> {
+        self.facts_of_node(ino, true)
+    }
+
+    /// The facts of an inode, with or without those that depend on the findings.
+    pub(super) fn facts_of_node(
+        &self,
+        ino: u64,
+        with_findings: bool,
+    ) -> Result<Vec<Fact>, ViewError> {
         let Ino::Node(which, id) = self.ino(ino)? else {
             return Ok(Vec::new());
         };
         let tree = self.tree_of(which)?;
-        let mut facts = self.facts_at(which, id, &self.path_of(tree, id))?;
-        if which == TreeId::Hidden
-            && let Some(name) = tree.node(id).and_then(|node| node.name)
-        {
-            add_hidden(&mut facts, tree, name);
-        }
-        Ok(facts)
+        let name = tree.node(id).and_then(|node| node.name);
+        let path = self.path_of(tree, id);
+        self.facts_at(which, id, (&path, name), with_findings)
     }
 
-    /// The facts of a node of one of the trees. `path` is its path in that tree.
+    /// The facts of a node of one of the trees. `path` and `name` are its path and name in that tree.
     pub(super) fn facts_at(
         &self,
         which: TreeId,
         id: NodeId,
-        path: &[u8],
+        (path, name): (&[u8], Option<DentryId>),
+        with_findings: bool,
     ) -> Result<Vec<Fact>, ViewError> {
-        let (mut facts, is_binary) = self.facts_of_bytes(which, id, path)?;
-        if is_binary && which == TreeId::Merged {
-            // If the findings are not available, still return the facts of the file itself.
-            facts::add_findings(&mut facts, self.image.findings().ok(), id);
-        }
-        Ok(facts)
-    }
-
-    /// The facts of a node that do not depend on other files of the image, and whether it is an
-    /// executable.
-    pub(super) fn facts_of_bytes(
-        &self,
-        which: TreeId,
-        id: NodeId,
-        path: &[u8],
-    ) -> Result<(Vec<Fact>, bool), ViewError> {
-        let none = (Vec::new(), false);
         let tree = self.tree_of(which)?;
-        let Some(node) = tree.node(id) else {
-            return Ok(none);
+        let node = tree
+            .node(id)
+            .filter(|node| matches!(node.kind, NodeKind::Regular | NodeKind::Directory));
+        let Some(node) = node else {
+            return Ok(Vec::new());
         };
-        if !matches!(node.kind, NodeKind::Regular | NodeKind::Directory) {
-            return Ok(none);
-        }
         let Some(layer) = self.image.layers.get(node.layer as usize) else {
-            return Ok(none);
+            return Ok(Vec::new());
         };
         let path = match which {
             TreeId::Hidden => below_the_number(path),
@@ -91,29 +86,29 @@ impl ImageFs {
             path: crate::layer::printable(path),
             error,
         })?;
-        let mut facts = match &binary {
-            Some(binary) => {
-                let subject = Subject {
-                    path,
-                    size: node.size,
-                    mode: node.mode.into(),
-                    uid: node.uid,
-                    gid: node.gid,
-                };
-                facts::of_binary(subject, binary)
-            }
-            None => Vec::new(),
+        let subject = Subject {
+            path,
+            size: node.size,
+            mode: node.mode.into(),
+            uid: node.uid,
+            gid: node.gid,
         };
-        facts.extend(facts::of_layer(node.layer, layer));
-        Ok((facts, binary.is_some()))
-    }
-}
-
-fn add_hidden(facts: &mut Vec<Fact>, tree: &Tree, name: DentryId) {
-    if let Some(taken) = tree.hidden_entry(name)
-        && !facts.is_empty()
-    {
-        facts.extend(facts::of_hidden(taken.by, taken.how));
+        let has_findings = with_findings && which == TreeId::Merged && binary.is_some();
+        Ok(keys::facts(&Known {
+            binary: binary.as_ref(),
+            file: binary.is_some().then_some(subject),
+            layer: Some(NumberedLayer {
+                number: node.layer,
+                layer,
+            }),
+            // If the findings are not available, still return the facts of the file itself.
+            findings: has_findings.then(|| (self.image.findings().ok(), id)),
+            hidden: match which {
+                TreeId::Hidden => name.and_then(|name| tree.hidden_entry(name)),
+                _ => None,
+            },
+            ..Known::default()
+        }))
     }
 }
 

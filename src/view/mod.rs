@@ -14,7 +14,7 @@ mod hidden;
 mod ino;
 mod interface;
 pub mod json;
-mod keys;
+pub(crate) mod keys;
 mod origin;
 mod platforms;
 mod requests;

@@ -76,13 +76,7 @@ impl ImageFs {
     /// # Errors
     /// Returns `NotFound` if there is no such inode.
     pub fn plain_facts(&self, ino: u64) -> Result<Vec<Fact>, ViewError> {
-        self.checked(|| match self.ino(ino)? {
-            Ino::Node(which, id) => {
-                let path = self.path_of(self.tree_of(which)?, id);
-                Ok(self.facts_of_bytes(which, id, &path)?.0)
-            }
-            _ => Ok(Vec::new()),
-        })
+        self.checked(|| self.facts_of_node(ino, false))
     }
 
     /// Returns the decoded header of a file, if it is an executable.

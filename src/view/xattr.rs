@@ -8,10 +8,6 @@ use super::facts::Fact;
 use crate::tree::Xattr;
 
 const PREFIX: &[u8] = b"user.imgfs.";
-/// The SHA-256 of a file, in hex. Not listed.
-pub const SHA256: &[u8] = b"user.imgfs.sha256";
-/// The prefix of attributes about the origin of a file's content. Not listed.
-pub const CONTENT: &[u8] = b"user.imgfs.content.";
 const SHIPPED: &[u8] = b"user.imgfs.image.";
 
 /// The namespaces that allow arbitrary names (xattr(7)).
@@ -20,9 +16,14 @@ const NAMESPACES: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
 const ACLS: [&[u8]; 2] = [b"system.posix_acl_access", b"system.posix_acl_default"];
 
 /// The name of the attribute for a key: `GO_VERSION` becomes `user.imgfs.go.version`.
-fn name_of(key: &str) -> Vec<u8> {
+pub fn name_of(key: &str) -> Vec<u8> {
     let key = key.to_ascii_lowercase().replace('_', ".");
     [PREFIX, key.as_bytes()].concat()
+}
+
+/// Returns whether the attribute for a key has this name.
+pub fn is_name_of(name: &[u8], key: &str) -> bool {
+    name.starts_with(PREFIX) && name == name_of(key)
 }
 
 /// The name under which an attribute of the image is shown.
@@ -49,7 +50,7 @@ pub fn get(name: &[u8], shipped: &[Xattr<'_>], facts: &[Fact]) -> Option<Vec<u8>
     if let Some(xattr) = shipped.iter().find(|x| shown(x.name) == name) {
         return Some(xattr.value.to_vec());
     }
-    let fact = facts.iter().find(|f| name_of(f.key) == name)?;
+    let fact = facts.iter().find(|fact| is_name_of(name, fact.key))?;
     Some(fact.value.escaped())
 }
 

@@ -1,18 +1,7 @@
 //! Compares the facts of two executables.
 
-use crate::view::facts::{Fact, Subject, Value, of_binary};
+use crate::view::facts::{Fact, Value, of_bytes};
 use crate::view::{ImageFs, KEYS, ViewError};
-
-/// Facts that do not depend on a file's bytes. They are compared as attributes, or not at all.
-const OF_THE_FILE: [&str; 7] = [
-    "IMGFS_ARCH",
-    "PATH",
-    "EXECUTABLE",
-    "SIZE",
-    "MODE",
-    "UID",
-    "GID",
-];
 
 /// A fact that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,17 +29,7 @@ pub(super) fn of(view: &ImageFs, ino: u64) -> Result<Vec<Fact>, ViewError> {
     let Some(binary) = view.binary(ino)? else {
         return Ok(Vec::new());
     };
-    let attr = view.getattr(ino)?;
-    let subject = Subject {
-        path: b"",
-        size: attr.size,
-        mode: attr.mode.into(),
-        uid: attr.uid,
-        gid: attr.gid,
-    };
-    let mut facts = of_binary(subject, &binary);
-    facts.retain(|fact| !OF_THE_FILE.contains(&fact.key));
-    Ok(facts)
+    Ok(of_bytes(&binary))
 }
 
 /// Returns the facts that differ, in the order of the format.

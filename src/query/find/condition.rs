@@ -10,6 +10,7 @@ use std::cmp::Ordering;
 
 use super::program::{Builder, OrderError, Program};
 use crate::query::glob::Glob;
+use crate::view::keys::{self, Key};
 use crate::view::{Fact, KEYS, Value};
 
 /// Why a condition is invalid.
@@ -24,6 +25,16 @@ pub enum ConditionError {
     /// A comparison without a value.
     #[error("{0} has no value; write {0}VALUE, or {0}'' for an empty one")]
     NoValue(String),
+    /// A value that the key never has.
+    #[error("{key} is {expected}, never {value}")]
+    WrongType {
+        /// The key.
+        key: &'static str,
+        /// What its values are.
+        expected: &'static str,
+        /// The value, as given.
+        value: String,
+    },
     /// An unknown operator.
     #[error("{0:?} is not an operator; choose one of: = != ~ !~ < <= > >=")]
     NoOperator(String),
@@ -45,7 +56,7 @@ enum Is {
 /// A test of a key's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Question {
-    key: &'static str,
+    key: &'static Key,
     is: Is,
     /// The test is negated: no value may match.
     none: bool,
@@ -57,9 +68,6 @@ pub struct Condition {
     program: Program<Question>,
     needs_findings: bool,
 }
-
-/// The keys that depend on the findings, which require examining the whole image.
-const FOUND: [&str; 4] = ["INTERPRETER_STATUS", "MISSING", "VERDICT", "FINDINGS"];
 
 impl Condition {
     /// Parses a condition.
@@ -106,7 +114,7 @@ impl Condition {
             return Err(OrderError::NoTest.into());
         }
         let program = builder.finish()?;
-        let needs_findings = program.tests().any(|test| FOUND.contains(&test.key));
+        let needs_findings = program.tests().any(|test| test.key.needs_findings());
         Ok(Self {
             program,
             needs_findings,
@@ -137,17 +145,30 @@ fn word_of(rest: &[u8]) -> String {
 /// Parses the test of a key. Returns it and the rest of the text.
 fn question<'a>(word: &[u8], rest: &'a [u8]) -> Result<(Question, &'a [u8]), ConditionError> {
     let name = String::from_utf8_lossy(word).to_ascii_uppercase();
-    let key = KEYS.iter().find(|key| **key == name);
-    let key = *key.ok_or_else(|| ConditionError::NoKey(name.clone()))?;
+    let key = keys::column(&name).ok_or_else(|| ConditionError::NoKey(name.clone()))?;
     let operator = rest.trim_ascii_start();
     let end = operator.iter().position(|b| !b"=!~<>".contains(b));
     let (operator, tail) = operator.split_at(end.unwrap_or(operator.len()));
     let none = operator.starts_with(b"!");
     let read = || value(tail, &name, operator);
+    let read_typed = || {
+        let (value, rest) = read()?;
+        match key.mismatch(&value) {
+            None => Ok((value, rest)),
+            Some(expected) => Err(ConditionError::WrongType {
+                key: key.name,
+                expected,
+                value: match value.as_slice() {
+                    [] => "empty".to_owned(),
+                    value => crate::layer::printable(value),
+                },
+            }),
+        }
+    };
     let (is, rest) = match operator {
         b"" => (Is::There, rest),
         b"=" | b"==" | b"!=" => {
-            let (value, rest) = read()?;
+            let (value, rest) = read_typed()?;
             (Is::Equal(value), rest)
         }
         b"~" | b"!~" => {
@@ -162,7 +183,7 @@ fn question<'a>(word: &[u8], rest: &'a [u8]) -> Result<(Question, &'a [u8]), Con
                 b">=" => &[Ordering::Greater, Ordering::Equal],
                 _ => return Err(ConditionError::NoOperator(word_of(operator))),
             };
-            let (value, rest) = read()?;
+            let (value, rest) = read_typed()?;
             (Is::Ordered(orders, value), rest)
         }
     };
@@ -203,7 +224,7 @@ fn value<'a>(
 
 impl Question {
     fn holds(&self, facts: &[Fact]) -> bool {
-        let Some(fact) = facts.iter().find(|fact| fact.key == self.key) else {
+        let Some(fact) = facts.iter().find(|fact| fact.key == self.key.name) else {
             return false;
         };
         let fits = match &fact.value {
@@ -335,7 +356,9 @@ mod tests {
             ("LIBC_REQUIRED<GLIBC_2.40", true),
             ("GO_VERSION<go1.21", true),
             ("GO_VERSION>=go1.9", true),
-            ("SIZE=''", false),
+            ("GO_LDFLAGS=''", false),
+            ("SIZE~''", false),
+            ("STATIC!=no", false),
         ] {
             let condition = Condition::parse(text.as_bytes());
             let condition = condition.unwrap_or_else(|e| panic!("{text}: {e}"));
@@ -344,10 +367,39 @@ mod tests {
         }
     }
 
+    /// Every declared key can be used, with values of its type. `TEST_LIBRARIES` exists only in tests: its
+    /// declaration is enough.
+    #[test]
+    fn every_declared_key_can_be_used_in_a_condition() {
+        assert!(KEYS.contains(&"TEST_LIBRARIES"));
+        for name in KEYS {
+            let key = keys::column(name).unwrap();
+            let (value, wrong) = match (key.mismatch(b"x"), key.mismatch(b"7")) {
+                (None, _) => ("x", None),
+                (Some("yes or no"), Some(_)) => ("yes", Some("7")),
+                (Some("a number"), None) => ("7", Some("x")),
+                other => panic!("{name}: {other:?}"),
+            };
+            let facts = [Fact {
+                key: key.name,
+                value: Value::One(value.into()),
+            }];
+            let parse = |value: &str| Condition::parse(format!("{name}={value}").as_bytes());
+            let condition = parse(value).unwrap();
+            assert!(condition.holds(&facts) && !condition.holds(&[]), "{name}");
+            if let Some(wrong) = wrong {
+                let error = parse(wrong).unwrap_err();
+                assert!(
+                    matches!(error, ConditionError::WrongType { .. }),
+                    "{name}: {error}"
+                );
+            }
+        }
+    }
+
     #[test]
     fn what_needs_findings() {
-        for key in FOUND {
-            assert!(KEYS.contains(&key), "{key}");
+        for key in ["INTERPRETER_STATUS", "MISSING", "VERDICT", "FINDINGS"] {
             let text = format!("GOARCH=arm64 or not {key}~x*");
             assert!(Condition::parse(text.as_bytes()).unwrap().needs_findings());
         }
@@ -367,6 +419,11 @@ mod tests {
             ("GOARCH= and LINKAGE", "an operator is missing"),
             ("GOARCH='arm64", "a ' is not closed"),
             ("GOARCH=<x", "\"=<\" is not an operator"),
+            ("STATIC=true", "STATIC is yes or no, never true"),
+            ("not NX!=1", "NX is yes or no, never 1"),
+            ("SIZE>1M", "SIZE is a number, never 1M"),
+            ("LAYER=''", "LAYER is a number, never empty"),
+            ("BITS=-1", "BITS is a number, never -1"),
             ("GOARCH, LINKAGE", "\",\" is not an operator"),
             ("\u{1b}[31m", "\\x1b"),
         ] {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use super::super::{ImageFs, ViewError, facts};
 use super::ControlFile;
+use crate::findings::Findings;
 
 impl ImageFs {
     pub(super) fn document(&self, place: ControlFile) -> Result<Cow<'_, [u8]>, ViewError> {
@@ -23,7 +24,7 @@ impl ImageFs {
     fn findings_text(&self) -> Result<&[u8], ViewError> {
         let found = self.found()?;
         Ok(self.findings_text.get_or_init(|| {
-            facts::findings_table(found, |layer| {
+            findings_table(found, |layer| {
                 let layer = self.image.layers.get(layer as usize)?;
                 layer.created_by.clone()
             })
@@ -55,4 +56,31 @@ impl ImageFs {
         }
         text
     }
+}
+
+/// Returns the table of an image's findings: a header line, then a line for each finding. Columns are
+/// separated by tabs and escaped like values.
+fn findings_table(findings: &Findings, created_by: impl Fn(u32) -> Option<String>) -> Vec<u8> {
+    let mut table = b"level\tid\tpath\tlayer\tcreated_by\tdetail\thint\n".to_vec();
+    for finding in findings.list() {
+        let layer = finding.layer.map(|layer| layer.to_string());
+        let line = finding.layer.and_then(&created_by);
+        let columns: [&[u8]; 7] = [
+            finding.level.name().as_bytes(),
+            finding.id.name().as_bytes(),
+            &finding.path,
+            layer.as_deref().unwrap_or_default().as_bytes(),
+            line.as_deref().unwrap_or_default().as_bytes(),
+            finding.detail.as_bytes(),
+            finding.hint.as_bytes(),
+        ];
+        for (i, column) in columns.into_iter().enumerate() {
+            if i > 0 {
+                table.push(b'\t');
+            }
+            facts::escape(column, false, &mut table);
+        }
+        table.push(b'\n');
+    }
+    table
 }

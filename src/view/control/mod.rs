@@ -14,7 +14,7 @@
 mod arch;
 mod documents;
 mod status;
-mod table;
+pub(super) mod table;
 
 use super::ino::{Ino, MAX_LAYERS, TreeId};
 use super::{Attr, DirEntry, FileType, ImageFs, ViewError};

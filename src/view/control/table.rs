@@ -47,14 +47,15 @@ fn executables(tree: &Tree) -> Vec<DentryId> {
     rows.into_iter().map(|(_, id)| id).collect()
 }
 
-fn header() -> Vec<u8> {
+/// The first line: the names of the columns.
+pub(in super::super) fn header() -> Vec<u8> {
     let mut line = KEYS.join("\t").into_bytes();
     line.push(b'\n');
     line
 }
 
 /// Writes a line: the value of each key, empty where the key does not apply.
-fn line(facts: &[Fact], text: &mut Vec<u8>) {
+pub(in super::super) fn line(facts: &[Fact], text: &mut Vec<u8>) {
     for (i, key) in KEYS.into_iter().enumerate() {
         if i > 0 {
             text.push(b'\t');
@@ -111,7 +112,7 @@ impl ImageFs {
             let dentry = self.tree().dentry(row).ok_or(ViewError::NotFound)?;
             let path = self.tree().path(row);
             line(
-                &self.facts_at(TreeId::Merged, dentry.node, &path)?,
+                &self.facts_at(TreeId::Merged, dentry.node, (&path, Some(row)), true)?,
                 &mut text,
             );
         }
