@@ -1,47 +1,49 @@
-//! imgfs mounts a container image as one merged, read-only file system without unpacking it, and
-//! reports what each executable in it is.
+//! imgfs opens a container image as one merged, read-only tree without unpacking it, says what each
+//! executable in it is and what will not run, and can mount the tree.
 //!
-//! The modules form layers. The table lists them from the lowest layer up; each module imports only
-//! from lower layers:
-//!
-//! | module | what it does |
-//! |---|---|
-//! | [`cache`] | keeps files between mounts: mapped, checked, evicted |
-//! | [`blob`] | random access into one blob, with any compression; digests |
-//! | [`inspect`] | decodes the facts of one executable from its bytes |
-//! | [`host`] | what this host has, and what it lacks, to mount images and to run their programs |
-//! | [`store`] | keeps images that were pulled or loaded: blobs, names, locks |
-//! | [`registry`] | fetches manifests and blobs from a registry over HTTP |
-//! | [`image`] | image references, archives and layouts, platforms, documents |
-//! | [`layer`] | one pass over a layer, and its index: entries, whiteouts, location of data |
-//! | [`tree`] | merges layers into one immutable tree |
-//! | [`launch`] | how a container starts: what the kernel, the shell and the loader do |
-//! | [`findings`] | what will not run in an image, and why |
-//! | [`open()`] | the main entry point: from the name of an image to its tree |
-//! | [`transfer`] | moves images into and out of the store: pull, load, save |
-//! | [`view`] | the file system as the user sees it: files, sidecars, xattrs |
-//! | [`query`] | queries that need no mount: walk, find, compare, export |
-//! | [`fuse`] | a thin adapter to the kernel: mount and unmount |
-//!
-//! Below all of them are five private modules: `workers` (thread pools), `background` (background
-//! jobs), `private` (directories that only this user can write to), `oci` (the documents of the OCI
-//! image-spec) and `document` (JSON, read as Go reads it). The command line, `src/cli/`, is the top
-//! layer. It belongs to the program, not to the library.
-//!
-//! ```no_run
-//! use std::sync::Arc;
-//! use imgfs::{fuse, open, view};
-//!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let image = open::open(&"image.tar".parse()?, &open::OpenOptions::default(), &())?;
-//! let view = view::ImageFs::new(Arc::new(image), view::Sidecars::Listed);
-//! let options = fuse::MountOptions { source: "image.tar".into(), ..Default::default() };
-//! let mount = fuse::mount(Arc::new(view), "/mnt".as_ref(), &options)?;
-//! mount.wait()?;
-//! # Ok(())
-//! # }
 //! ```
+//! # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/doc_image.rs")); }
+//! # let _dir = doc::enter();
+//! use imgfs::OpenOptions;
+//!
+//! fn main() -> imgfs::Result<()> {
+//!     let image = imgfs::open(&"app.tar".parse()?, &OpenOptions::new())?;
+//!     for entry in image.walk() {
+//!         let entry = entry?;
+//!         if entry.facts()?.is_some_and(|facts| facts.architecture() == Some("arm64")) {
+//!             println!("{}", entry.path().display());
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//! # main().unwrap();
+//! ```
+//!
+//! # Overview
+//!
+//! - [`open()`] takes an [`ImageName`] and [`OpenOptions`] and returns an [`Image`]: an archive, an OCI
+//!   layout or an image in the store, for one [`Platform`]. It is made of [`Layer`]s.
+//! - [`Image::entry`] and [`Image::walk`] return [`Entry`]s: paths, [`Metadata`], link targets, extended
+//!   attributes. [`Entry::open`] returns a [`File`], which implements [`Read`](std::io::Read) and
+//!   [`Seek`](std::io::Seek).
+//! - [`Entry::facts`] returns the [`Facts`] of an executable: its platform, its C library, the libraries
+//!   that it needs, the Go module that it was built from. [`inspect()`] returns those of any file.
+//! - [`Image::findings`] says what will not run and why. [`Image::hidden`] returns the files that a
+//!   later layer removes.
+//! - [`Image::mount`] mounts the tree with FUSE.
+//! - [`pull()`] copies an image from a registry into a [`Store`].
+//!
+//! Every operation may fail with an [`Error`], whose [`kind`](Error::kind) is for programs and whose
+//! message is for users. No image can make this crate panic or read outside of the image.
+//!
+//! # Features
+//!
+//! Both are on by default.
+//!
+//! - `fuse`: mounting.
+//! - `registry`: pulling from registries over HTTPS.
 
+mod api;
 mod background;
 pub mod blob;
 pub mod cache;
@@ -64,4 +66,12 @@ pub mod tree;
 pub mod view;
 mod workers;
 
-pub use open::open;
+pub use api::{
+    Entry, Error, ErrorKind, Facts, File, Finding, Hidden, Image, ImageConfig, ImageName, Layer,
+    Metadata, Mount, MountOptions, OpenOptions, Platform, PullOptions, Result, Store, StoredImage,
+    Walk, inspect, open, pull, unmount,
+};
+pub use findings::Level;
+pub use fuse::Unmounted;
+pub use inspect::{Format, Kind as BinaryKind, Libc, Linkage};
+pub use view::{FileType, RemovalKind, Sidecars, Value as FactValue};

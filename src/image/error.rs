@@ -126,6 +126,22 @@ pub enum ImageError {
         /// The requested name.
         name: String,
     },
+    /// There is neither a file nor an image in the store with this name.
+    #[error(
+        "{text}: no such file, and no image of that name in the store; to pull it: imgfs pull {text}"
+    )]
+    NoSuchImage {
+        /// The name.
+        text: String,
+    },
+    /// The name is not valid for an image in a registry.
+    #[error("{text}: {detail}; write docker://HOST/NAME:TAG")]
+    BadName {
+        /// The name.
+        text: String,
+        /// Why it is invalid.
+        detail: String,
+    },
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),

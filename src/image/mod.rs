@@ -13,6 +13,7 @@ mod contents;
 mod docker_archive;
 mod error;
 mod files;
+mod locate;
 mod oci_layout;
 mod reference;
 pub mod verify;
@@ -24,6 +25,7 @@ use oci_spec::image::Descriptor;
 pub use config::{Config, HistoryEntry, Start};
 pub use contents::{Content, Contents, Skipped, contents};
 pub use error::ImageError;
+pub use locate::locate;
 pub use reference::{Reference, ReferenceError, Transport};
 
 use crate::blob::{Digest, ReadAt, SpanCache};

@@ -114,6 +114,16 @@ impl FromStr for Reference {
 }
 
 impl Reference {
+    /// Creates a reference to the image at a path, whose format is detected.
+    pub fn to_path(path: &Path) -> Self {
+        Self {
+            transport: Transport::Sniffed,
+            path: path.to_owned(),
+            name: None,
+            text: path.display().to_string(),
+        }
+    }
+
     /// Creates a reference to an image in the store at `store`, by its name or digest. `text` is what
     /// the user typed.
     pub fn in_store(store: &Path, name: &str, text: &str) -> Self {

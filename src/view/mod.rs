@@ -10,6 +10,7 @@ mod digest;
 mod directory;
 pub mod facts;
 mod file_facts;
+mod file_findings;
 mod hidden;
 mod ino;
 mod interface;
@@ -222,6 +223,11 @@ impl ImageFs {
     /// The image.
     pub fn image(&self) -> &OpenImage {
         &self.image
+    }
+
+    /// The image, for another view of it.
+    pub(crate) fn shared(&self) -> Arc<OpenImage> {
+        self.image.clone()
     }
 
     fn tree(&self) -> &Tree {
