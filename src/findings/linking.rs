@@ -4,27 +4,21 @@
 //! For files that the start chain of the image executes, the caller passes the loader's result with the
 //! real environment in [`ChainResults`].
 
-use std::collections::HashMap;
 use std::io;
-use std::rc::Rc;
 
 use super::draft::{Drafts, Text, weigh};
 use super::finding::{Id, InterpreterStatus, Level};
 use super::report;
 use super::role::Role;
+use super::start_chain::ChainResults;
+use super::subject::{Subject, libc_name};
 use super::versions::Versions;
 use super::{attribution, libraries, mixed, symbols};
-use crate::inspect::{Format, Kind as BinaryKind, Libc, Linkage};
+use crate::inspect::{Format, Linkage};
 use crate::launch::image::{File, Image};
-use crate::launch::loader::{
-    Closure, FailureKind, Loaded, LoaderId, LoaderKind, LoaderProcess, ObjectId, Resolver,
-};
+use crate::launch::loader::{Closure, LoaderKind, Resolver};
 use crate::launch::machine::can_run;
 use crate::layer::printable;
-use crate::tree::NodeId;
-
-/// The loader's results for the files that the start chain executes.
-pub type ChainResults = HashMap<NodeId, Loaded>;
 
 /// Checks every file that a loader loads. An entry in `overrides` takes precedence over the result for
 /// the config's environment.
@@ -121,66 +115,8 @@ pub fn interpreter(image: &Image<'_>, file: &File) -> Option<InterpreterStatus> 
     })
 }
 
-/// A file under check, and what is loaded with it.
-pub struct Subject<'s, 'a> {
-    /// The image.
-    pub image: &'a Image<'a>,
-    /// The file.
-    pub file: &'a File,
-    /// The role of the file in the image.
-    pub role: Role,
-    /// The resolver for libraries and symbols.
-    pub resolver: &'s mut Resolver<'a>,
-    /// The loader of the file.
-    pub loader: LoaderId,
-    /// The process in which the config would start the file.
-    pub process: Rc<LoaderProcess>,
-    /// What is loaded with the file in that process.
-    pub closure: &'s Closure,
-    /// What is loaded with the file in the start chain, if the chain executes it.
-    pub loaded: Option<&'s Loaded>,
-}
-
 impl Subject<'_, '_> {
-    /// Returns true if the start chain executes the file and its loader finds all libraries there.
-    pub fn finds_all(&self) -> bool {
-        self.loaded.is_some_and(|loaded| match &loaded.failure {
-            _ if loaded.unknown => false,
-            None => true,
-            Some(failure) => !matches!(failure.kind, FailureKind::Missing | FailureKind::Broken),
-        })
-    }
-
-    /// Returns true if the start chain executes the file in an environment that is not fully known.
-    pub fn is_uncertain(&self) -> bool {
-        self.loaded.is_some_and(|loaded| loaded.unknown)
-    }
-
-    /// Returns the level of a finding that prevents the file from being loaded.
-    pub fn level(&self) -> Option<Level> {
-        let on_start = match self.is_uncertain() {
-            true => Level::Warn,
-            false => Level::Fail,
-        };
-        match self.is_program() {
-            true => weigh(self.role, on_start, Level::Fail),
-            // A library that may never be loaded.
-            false => Some(Level::Info),
-        }
-    }
-
-    /// Returns true if the file is an executable program, and not a library.
-    pub fn is_program(&self) -> bool {
-        self.file.binary.kind == BinaryKind::Executable && self.file.may_run
-    }
-
-    /// Returns true if the image's platform can run the file's machine. If it cannot, another rule
-    /// reports the file.
-    pub fn is_native(&self) -> bool {
-        let file = self.file;
-        can_run(&self.image.declared.platform, file.os(), file.arch())
-    }
-
+    /// Reports a loader that is missing or that is made for another machine.
     fn loader(&self, status: Option<InterpreterStatus>, drafts: &mut Drafts) -> io::Result<()> {
         let wrong = match status {
             Some(InterpreterStatus::Missing) => false,
@@ -228,26 +164,5 @@ impl Subject<'_, '_> {
         };
         drafts.file(Id::MissingLoader, level, self.file, text);
         Ok(())
-    }
-
-    /// Returns the object that was loaded under a library name.
-    pub fn provider(&self, library: &[u8]) -> Option<ObjectId> {
-        let name = self.resolver.known_name(library)?;
-        if !self.resolver.spend(self.closure.known.len()) {
-            return None;
-        }
-        let index = self.closure.provider(name)?;
-        self.closure.objects.get(index).map(|(object, _)| *object)
-    }
-}
-
-/// Returns the usual name of a C library.
-pub fn libc_name(libc: Option<Libc>) -> &'static str {
-    match libc {
-        Some(Libc::Glibc) => "glibc",
-        Some(Libc::Musl) => "musl",
-        Some(Libc::Bionic) => "Android's C library",
-        Some(Libc::Uclibc) => "uClibc",
-        _ => "that loader",
     }
 }

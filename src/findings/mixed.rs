@@ -8,8 +8,8 @@ use std::rc::Rc;
 
 use super::draft::{Drafts, Text, weigh};
 use super::finding::{Id, InterpreterStatus, Level};
-use super::linking::{Subject, libc_name};
 use super::role::Role;
+use super::subject::{Subject, libc_name};
 use crate::inspect::{Kind as BinaryKind, Libc};
 use crate::launch::loader::LoaderKind;
 use crate::layer::printable;

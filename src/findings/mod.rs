@@ -27,6 +27,8 @@ mod report;
 mod role;
 mod script;
 mod start;
+mod start_chain;
+mod subject;
 mod symbols;
 #[cfg(test)]
 mod tests;
@@ -49,7 +51,7 @@ use crate::tree::Tree;
 /// Returns an error if the image cannot be read, or if the findings exceed a limit.
 pub fn find(tree: &Tree, declared: &Declared, evidence: &dyn Evidence) -> io::Result<Findings> {
     let image = Image::read(tree, declared, evidence)?;
-    let start = start::resolve(&image)?;
+    let start = start_chain::resolve(&image)?;
     let roles = role::roles(&image, &start);
     let mut drafts = draft::Drafts::default();
     start::check(&image, &start, &mut drafts)?;

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::start::Start;
+use super::start_chain::Start;
 use crate::inspect::Kind as BinaryKind;
 use crate::launch::End;
 use crate::launch::image::{File, Image};

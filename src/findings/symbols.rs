@@ -8,8 +8,8 @@ use std::rc::Rc;
 
 use super::draft::{Drafts, Text};
 use super::finding::{Id, Level};
-use super::linking::Subject;
 use super::role::Role;
+use super::subject::Subject;
 use crate::launch::loader::{FailureKind, Lacking, LoaderKind};
 use crate::layer::printable;
 use crate::tree::NodeId;

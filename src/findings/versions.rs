@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::draft::{Drafts, Text};
 use super::finding::{Finding, Id, Level};
-use super::linking::Subject;
 use super::role::Role;
+use super::subject::Subject;
 use crate::launch::image::Image;
 use crate::launch::loader::{FailureKind, LoaderKind, ObjectId};
 use crate::layer::printable;

@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Caches, ImageError, Reference};
+use super::caches::Caches;
+use super::error::ImageError;
+use super::reference::Reference;
 use crate::blob::{
     BlobError, Bytes, Codec, FileSource, Pass, ReadAt, SequentialReader, SourcePart, SpanReader,
     SpanTable,

@@ -7,9 +7,12 @@
 //! be read, there is a warning too.
 
 use super::docker_archive;
+use super::error::ImageError;
 use super::files::Files;
 use super::oci_layout;
-use super::{Image, ImageError, Offer, Platform, Reference};
+use super::opened::{Image, Offer};
+use super::reference::Reference;
+use crate::oci::Platform;
 
 /// Opens an image, like [`super::open`].
 pub(super) fn open(

@@ -7,13 +7,16 @@ use std::sync::Arc;
 
 use oci_spec::image::{Descriptor, DescriptorBuilder, ImageManifestBuilder, MediaType};
 
+use super::caches::Caches;
 use super::docker_archive::{self, Item};
+use super::error::ImageError;
 use super::files::Files;
-use super::{
-    ArchiveFormat, Caches, Image, ImageError, Reference, combined_archive, kind, oci_layout,
-};
+use super::format::{ArchiveFormat, archive_format};
+use super::opened::Image;
+use super::reference::Reference;
+use super::{combined_archive, oci_layout};
 use crate::blob::{Bytes, Codec, Digest, Hasher, ReadAt, unpack};
-use crate::oci::{CONTAINERD_NAME, Nature, REF_NAME, annotation};
+use crate::oci::{CONTAINERD_NAME, REF_NAME, annotation};
 use crate::store::short;
 
 /// The images that a reference leads to.
@@ -54,7 +57,7 @@ pub struct Content {
 /// images are part of the result.
 pub fn contents(reference: &Reference, caches: &Caches<'_>) -> Result<Contents, ImageError> {
     let files = Files::open(reference, caches)?;
-    match kind(reference, &files)? {
+    match archive_format(reference, &files)? {
         ArchiveFormat::OciLayout => layout(reference, files),
         ArchiveFormat::DockerArchive => docker(reference, files),
         ArchiveFormat::Both if combined_archive::prefers_docker(reference, &files) => {
@@ -86,16 +89,13 @@ fn layout(reference: &Reference, files: Files) -> Result<Contents, ImageError> {
             .clone()
             .unwrap_or_else(|| descriptor.digest().to_string());
         let skipped = |why| Skipped { name: shown, why };
-        match oci_layout::nature(reference, &contents.files, &descriptor) {
-            Ok(Nature::Image | Nature::Referrer) => contents.images.push(Content {
+        let nature = oci_layout::nature(reference, &contents.files, &descriptor);
+        match nature.map(|nature| nature.why_not_shown()) {
+            Ok(None) => contents.images.push(Content {
                 names: name.into_iter().collect(),
                 descriptor,
             }),
-            Ok(Nature::Artifact(what)) => contents.skipped.push(skipped(what)),
-            Ok(Nature::Unreadable(media_type)) => {
-                let why = format!("an image with layers that imgfs does not read ({media_type})");
-                contents.skipped.push(skipped(why));
-            }
+            Ok(Some(why)) => contents.skipped.push(skipped(why)),
             Err(error) => contents.failed.push(error),
         }
     }

@@ -4,9 +4,13 @@
 
 use serde::Deserialize;
 
+use super::config::Config;
+use super::error::ImageError;
 use super::files::Files;
-use super::{Config, Documents, Image, ImageError, LayerBlob, Offer, Platform, Reference};
+use super::opened::{Documents, Image, LayerBlob, Offer};
+use super::reference::Reference;
 use crate::oci;
+use crate::oci::Platform;
 use crate::store::short;
 
 /// One image in `manifest.json`.
@@ -109,25 +113,20 @@ pub(crate) fn read(
             name: path.clone(),
         });
     }
-    let mut warnings = Vec::new();
-    if config.history_mismatch(layers.len()) {
-        warnings.push("the config's history does not match its layers".to_owned());
-    }
-    Ok(Image {
-        name: reference.to_string(),
-        tag: item.repo_tags.iter().flatten().next().cloned(),
-        platform: config.platform.clone(),
-        index_platform: None,
-        documents: Documents {
-            index: None,
-            manifest,
-            config: config_bytes,
-        },
+    let tag = item.repo_tags.iter().flatten().next().cloned();
+    let documents = Documents {
+        index: None,
+        manifest,
+        config: config_bytes,
+    };
+    Ok(Image::new(
+        reference,
+        tag,
+        documents,
         config,
         layers,
-        warnings,
         ambiguities,
-    })
+    ))
 }
 
 /// Returns the item that a reference names.

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::archive::{Archive, clean};
-use super::{Caches, ImageError, Reference, Transport};
+use super::caches::Caches;
+use super::error::ImageError;
+use super::reference::{Reference, Transport};
 use crate::blob::{Digest, FileSource, ReadAt, read_all};
 use crate::oci::MAX_DOCUMENT;
 use crate::store::{Lock, Store};

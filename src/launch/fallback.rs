@@ -1,14 +1,12 @@
 //! Files that the kernel does not execute (`ENOEXEC`) and that some callers run as scripts.
 
-use super::chain::StepId;
-use super::environment::Value;
+use super::chain::Step;
 use super::errno::Errno;
 use super::exec::ExecOutcome;
-use super::follow::{Follower, unknown};
 use super::messages::Caller;
 use super::refusal::{Part, Refusal};
 use super::request::Request;
-use super::shell::{self, Dialect, Ended, Word};
+use super::shell::Dialect;
 use crate::inspect::Libc;
 
 /// The way in which a file that the kernel does not execute is run as a script.
@@ -19,91 +17,41 @@ pub(super) enum Fallback {
     Shell(&'static str, Option<String>),
 }
 
-impl<'f, 'a: 'f> Follower<'f, 'a> {
-    /// Returns how the caller runs a file that the kernel does not execute (`ENOEXEC`), if the caller
-    /// treats the file as a script.
-    pub(super) fn fallback(
-        &self,
-        request: &Request,
-        execution: &ExecOutcome,
-        refusal: &Refusal,
-    ) -> Option<Fallback> {
-        if refusal.errno != Errno::ExecFormat {
-            return None;
-        }
-        // The file itself is read as a script, even if the kernel refused its interpreter.
-        let is_binary = refusal.is_binary() && execution.files.len() == 1;
-        match &request.caller {
-            Caller::Shell { dialect, .. } => match dialect {
-                // bash and dash check whether the file is binary, busybox does not.
-                Dialect::Bash | Dialect::BashPosix => {
-                    (!is_binary).then_some(Fallback::InProcess(*dialect))
-                }
-                // busybox executes itself (`/proc/self/exe`), as `ash`.
-                Dialect::Busybox => {
-                    let shell = request.parent.and_then(|id| self.steps.get(id.0 as usize));
-                    let mut files = shell.into_iter().flat_map(|step| &step.files);
-                    let own = files.rfind(|file| file.part != Part::Loader)?;
-                    let own = String::from_utf8_lossy(&own.real).into_owned();
-                    Some(Fallback::Shell("ash", Some(own)))
-                }
-                Dialect::Dash => (!is_binary).then_some(Fallback::Shell("/bin/sh", None)),
-                Dialect::Unknown => None,
-            },
-            // glibc's execvp(3) starts /bin/sh; musl's and Go's do not.
-            Caller::Launcher {
-                execvp: Some(Libc::Glibc),
-                ..
-            } => Some(Fallback::Shell("/bin/sh", None)),
-            _ => None,
-        }
+/// Returns how the caller runs a file that the kernel does not execute (`ENOEXEC`), if the caller
+/// treats the file as a script.
+pub(super) fn fallback(
+    steps: &[Step],
+    request: &Request,
+    execution: &ExecOutcome,
+    refusal: &Refusal,
+) -> Option<Fallback> {
+    if refusal.errno != Errno::ExecFormat {
+        return None;
     }
-
-    /// Runs a file as a script that the kernel does not execute.
-    pub(super) fn as_script(
-        &mut self,
-        id: StepId,
-        request: &Request,
-        execution: &ExecOutcome,
-        path: &str,
-        fallback: Fallback,
-    ) -> Ended {
-        let Some(node) = execution.files.first().map(|file| file.node) else {
-            return unknown();
-        };
-        let args = request.argv.get(1..).unwrap_or_default().to_vec();
-        match fallback {
-            Fallback::Shell(argv0, own) => {
-                let mut argv = vec![Word::Known(argv0.to_owned()), Word::Known(path.to_owned())];
-                argv.extend(args);
-                self.start(Request {
-                    argv,
-                    path: own,
-                    depth: request.depth + 1,
-                    ..request.clone()
-                })
+    // The file itself is read as a script, even if the kernel refused its interpreter.
+    let is_binary = refusal.is_binary() && execution.files.len() == 1;
+    match &request.caller {
+        Caller::Shell { dialect, .. } => match dialect {
+            // bash and dash check whether the file is binary, busybox does not.
+            Dialect::Bash | Dialect::BashPosix => {
+                (!is_binary).then_some(Fallback::InProcess(*dialect))
             }
-            Fallback::InProcess(dialect) => {
-                let Some(text) = self.text(node) else {
-                    return self.give_up(id, "it cannot be read as a script".to_owned());
-                };
-                let name = path.to_owned();
-                self.evaluate(
-                    id,
-                    request,
-                    &shell::Script {
-                        text: &text,
-                        from_text: false,
-                        name: Value::Known(name),
-                        arguments: args,
-                        dialect,
-                        options: shell::Options::default(),
-                        environment: &request.environment,
-                        cwd: request.cwd.clone(),
-                        certain: request.certain,
-                    },
-                )
+            // busybox executes itself (`/proc/self/exe`), as `ash`.
+            Dialect::Busybox => {
+                let shell = request.parent.and_then(|id| steps.get(id.0 as usize));
+                let mut files = shell.into_iter().flat_map(|step| &step.files);
+                let own = files.rfind(|file| file.part != Part::Loader)?;
+                let own = String::from_utf8_lossy(&own.real).into_owned();
+                Some(Fallback::Shell("ash", Some(own)))
             }
-        }
+            Dialect::Dash => (!is_binary).then_some(Fallback::Shell("/bin/sh", None)),
+            Dialect::Unknown => None,
+        },
+        // glibc's execvp(3) starts /bin/sh; musl's and Go's do not.
+        Caller::Launcher {
+            execvp: Some(Libc::Glibc),
+            ..
+        } => Some(Fallback::Shell("/bin/sh", None)),
+        _ => None,
     }
 }

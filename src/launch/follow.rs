@@ -10,11 +10,11 @@ use std::io;
 
 use super::chain::{Opened, Outcome, Step, StepFailure, StepId};
 use super::exec::{ExecOutcome, Refused, execve};
-use super::fallback::Fallback;
+use super::fallback::{Fallback, fallback};
 use super::image::Image;
 use super::load::{self, Loading};
 use super::loader::Resolver;
-use super::locate::Located;
+use super::locate::{Located, locate};
 use super::messages::{self, Caller};
 use super::removal;
 use super::request::Request;
@@ -113,7 +113,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             loaded: None,
             outcome: Outcome::Started,
         });
-        let located = self.locate(&request);
+        let located = locate(self.image, &request);
         let path = match located {
             Located::At(path) => path,
             Located::Failed(failure) => return self.fail(id, failure),
@@ -148,7 +148,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
             Err(Refused::Error(refusal)) => {
                 let failure =
                     messages::refused(&request.caller, &request.argv, &path, &cwd, refusal.clone());
-                match self.fallback(&request, &execution, &refusal) {
+                match fallback(&self.steps, &request, &execution, &refusal) {
                     Some(fallback) => {
                         self.fail(id, failure.clone());
                         if let Some(step) = self.step(id) {

@@ -38,6 +38,7 @@ mod program;
 mod refusal;
 mod removal;
 mod request;
+mod run_fallback;
 mod script;
 mod search;
 mod shebang;

@@ -40,6 +40,17 @@ impl Nature {
         Self::of_content(manifest)
     }
 
+    /// Returns what the object is, for messages, or `None` if it is an image that can be read.
+    pub(crate) fn why_not_shown(&self) -> Option<String> {
+        match self {
+            Self::Image | Self::Referrer => None,
+            Self::Artifact(what) => Some(what.clone()),
+            Self::Unreadable(media_type) => Some(format!(
+                "an image with layers that imgfs does not read ({media_type})"
+            )),
+        }
+    }
+
     /// Like [`Nature::of_manifest`], but ignores `artifactType`, because some tools set it in the
     /// manifests of images.
     pub(crate) fn of_content(manifest: &ImageManifest) -> Self {

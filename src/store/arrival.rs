@@ -14,9 +14,11 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, OFlags};
 
+use super::blobs::Lease;
 use super::blobs::is_loop;
+use super::directory::{ARRIVING, Store, sync_dir};
+use super::error::StoreError;
 use super::lock::{Lock, is_still, lock, try_lock};
-use super::{ARRIVING, Lease, Store, StoreError, sync_dir};
 use crate::blob::Digest;
 
 /// Polling interval while waiting for another process to finish a blob.

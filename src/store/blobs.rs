@@ -7,8 +7,9 @@ use std::path::Path;
 
 use rustix::fs::{FlockOperation, OFlags};
 
+use super::directory::Store;
+use super::error::StoreError;
 use super::lock::{is_still, lock};
-use super::{Store, StoreError};
 use crate::blob::{Digest, FileSource, read_all};
 use crate::oci::MAX_DOCUMENT;
 

@@ -19,22 +19,22 @@
 
 mod arrival;
 mod blobs;
+mod directory;
 mod error;
 mod lock;
 mod name;
 mod names;
 mod oci_form;
+mod open;
 mod prune;
 mod reach;
 mod usage;
 
-use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-
 pub use arrival::{BlobState, PartialBlob};
 pub use blobs::Lease;
+pub use directory::Store;
 pub use error::StoreError;
+pub(crate) use lock::Lock;
 pub use name::complete;
 pub(crate) use name::short;
 pub use names::StoredImage;
@@ -43,120 +43,3 @@ pub(crate) use oci_form::original_of;
 pub use prune::{Pruned, PrunedFile};
 pub use reach::{BlobRole, ImageBlob};
 pub use usage::{ImageUsage, Usage};
-
-use crate::blob::Digest;
-use crate::private::{self, check_dir};
-pub(crate) use lock::Lock;
-
-/// The directory of partial blobs.
-const ARRIVING: &str = "arriving";
-
-/// A store in a directory that only this user can write to.
-#[derive(Clone, Debug)]
-pub struct Store {
-    /// Absolute, because a background process changes its working directory.
-    root: PathBuf,
-}
-
-impl Store {
-    /// The default location: `$XDG_DATA_HOME/imgfs`, else `$HOME/.local/share/imgfs`. A relative
-    /// path in the variable is ignored (XDG Base Directory Specification).
-    pub fn default_path() -> Option<PathBuf> {
-        private::default_path("XDG_DATA_HOME", ".local/share")
-    }
-
-    /// Opens a store and creates it if it does not exist.
-    ///
-    /// # Errors
-    /// If the store cannot be created, or if other users can write to it: they could substitute the
-    /// images behind its names. The error names the path.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let root = std::path::absolute(path).map_err(StoreError::at(path))?;
-        let blobs = root.join("blobs");
-        let sha256 = blobs.join("sha256");
-        let dirs = [root.clone(), blobs, sha256, root.join(ARRIVING)];
-        private::make(&dirs)?;
-        let store = Self { root };
-        let layout = store.root.join("oci-layout");
-        let _lock = Lock::exclusive(&store.root)?;
-        if !layout.exists() {
-            write_aside(&layout, b"{\"imageLayoutVersion\":\"1.0.0\"}")?;
-        }
-        if !store.root.join(names::INDEX).exists() {
-            store.check_no_blobs()?;
-            store.write_names(&names::empty())?;
-        }
-        Ok(store)
-    }
-
-    /// Opens an existing store. Returns `None` if there is none; creates nothing.
-    ///
-    /// # Errors
-    /// If the store cannot be read, or if other users can write to it.
-    pub fn existing(path: &Path) -> Result<Option<Self>, StoreError> {
-        let root = std::path::absolute(path).map_err(StoreError::at(path))?;
-        // A directory that cannot be read is an error, not a missing store.
-        for dir in [root.clone(), root.join("blobs"), root.join("blobs/sha256")] {
-            match check_dir(&dir) {
-                Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-                checked => checked?,
-            }
-        }
-        let store = Self { root };
-        if !store.root.join(names::INDEX).exists() {
-            store.check_no_blobs()?;
-            return Ok(None);
-        }
-        Ok(Some(store))
-    }
-
-    /// Fails if the store has blobs. Called when `index.json` does not exist: if there are blobs,
-    /// it was lost, and creating an empty one would make all of them unreferenced.
-    fn check_no_blobs(&self) -> Result<(), StoreError> {
-        let files = self.files()?;
-        match files.iter().any(|(_, digest, _)| digest.is_some()) {
-            true => Err(self.bad_names("is missing, although there are blobs")),
-            false => Ok(()),
-        }
-    }
-
-    /// The store's directory.
-    pub fn path(&self) -> &Path {
-        &self.root
-    }
-
-    /// Keeps blobs from being removed while the returned lock is held. Hold it from looking up a
-    /// name until all required blobs of the image are open.
-    ///
-    /// # Errors
-    /// If the lock cannot be taken.
-    pub(crate) fn hold(&self) -> Result<Lock, StoreError> {
-        Ok(Lock::shared(&self.root)?)
-    }
-
-    /// The path of the blob with this digest (image-layout.md, "Blobs").
-    fn blob_path(&self, digest: &Digest) -> PathBuf {
-        let mut path = self.root.join("blobs");
-        path.push(digest.algorithm());
-        path.push(digest.hex());
-        path
-    }
-}
-
-/// Writes a file atomically: the path always holds either the old or the new contents in full.
-fn write_aside(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let dir = path.parent().unwrap_or(path);
-    let write = || -> io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(dir)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|e| e.error)?;
-        sync_dir(dir)
-    };
-    write().map_err(StoreError::at(path))
-}
-
-/// Syncs a directory, so that new names in it survive a crash.
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    fs::File::open(dir)?.sync_all()
-}

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use oci_spec::image::{Descriptor, ImageIndex, MediaType};
 use serde_json::Value;
 
+use super::directory::{Store, write_atomically};
+use super::error::StoreError;
 use super::lock::Lock;
+use super::name::{complete, short};
 use super::oci_form::original_of;
-use super::{Store, StoreError, complete, short, write_aside};
 use crate::blob::Digest;
 use crate::oci::{self, CONTAINERD_NAME, REF_NAME};
 
@@ -179,7 +181,7 @@ impl Store {
 
     /// Writes `index.json`. The caller must hold the exclusive lock.
     pub(super) fn write_names(&self, index: &ImageIndex) -> Result<(), StoreError> {
-        write_aside(&self.index_path(), &document_of(index)?)
+        write_atomically(&self.index_path(), &document_of(index)?)
     }
 
     pub(super) fn bad_names(&self, detail: &str) -> StoreError {

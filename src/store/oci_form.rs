@@ -11,7 +11,9 @@ use std::collections::HashSet;
 use oci_spec::image::{Descriptor, DescriptorBuilder, MediaType};
 use serde_json::Value;
 
-use super::{Lease, Store, StoreError};
+use super::blobs::Lease;
+use super::directory::Store;
+use super::error::StoreError;
 use crate::blob::{Digest, Hasher};
 use crate::oci::{self, MAX_DEPTH, is_index};
 

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use oci_spec::image::ImageManifest;
 use rustix::fs::{FlockOperation, OFlags};
 
+use super::directory::{ARRIVING, Store};
+use super::error::StoreError;
 use super::lock::{Lock, try_lock};
-use super::{ARRIVING, Store, StoreError};
 use crate::blob::Digest;
 use crate::cache::Identity;
 use crate::oci;

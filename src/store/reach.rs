@@ -4,7 +4,9 @@ use std::collections::HashSet;
 
 use oci_spec::image::{Descriptor, ImageManifest};
 
-use super::{Store, StoreError, StoredImage};
+use super::directory::Store;
+use super::error::StoreError;
+use super::names::StoredImage;
 use crate::blob::Digest;
 use crate::oci::{self, WalkError};
 

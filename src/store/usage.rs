@@ -2,8 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::directory::Store;
+use super::error::StoreError;
 use super::lock::Lock;
-use super::{Store, StoreError, StoredImage};
+use super::names::StoredImage;
 use crate::blob::Digest;
 
 /// The disk usage of a store, in bytes.

@@ -122,13 +122,14 @@ fn all(
             continue;
         };
         let manifest = parse(origin, descriptor, bytes)?;
-        match nature(&manifest) {
+        let nature = nature(&manifest);
+        match &nature {
             Nature::Image | Nature::Referrer => images += 1,
             Nature::Artifact(_) if companions => {}
             Nature::Artifact(_) => continue,
-            Nature::Unreadable(media_type) => {
+            Nature::Unreadable(_) => {
                 refused = refused.or(check_image(origin, &manifest).err());
-                skipped.push(unreadable(&manifest, &media_type));
+                skipped.extend(nature.why_not_shown().map(|why| skip(&manifest, why)));
                 continue;
             }
         }
@@ -276,11 +277,11 @@ fn nature(manifest: &Manifest) -> Nature {
 }
 
 /// Describes an image of an index that is skipped, by its platform.
-fn unreadable(manifest: &Manifest, media_type: &str) -> Skipped {
+fn skip(manifest: &Manifest, why: String) -> Skipped {
     let platform = declared_platform(&manifest.descriptor).map(|platform| platform.to_string());
     Skipped {
         name: platform.unwrap_or_else(|| manifest.digest.to_string()),
-        why: format!("an image with layers that imgfs does not read ({media_type})"),
+        why,
     }
 }
 

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{HistoryEntry, Start, is_set};
+use super::history::{HistoryEntry, is_set};
+use super::start::Start;
 
 /// A config document.
 #[derive(Debug, Default, Deserialize, PartialEq)]

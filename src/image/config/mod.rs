@@ -2,15 +2,16 @@
 //! document.
 
 mod document;
+mod history;
+mod start;
 
 use crate::blob::Digest;
 use crate::oci::{self, Platform};
-use document::{ConfigDocument, DockerDocument, Line};
+pub use history::HistoryEntry;
+use history::is_set;
+pub use start::Start;
 
-/// Returns whether a time is set. Go writes the zero value of `time.Time` for a missing time.
-fn is_set(time: &str) -> bool {
-    !time.starts_with("0001-01-01T00:00:00")
-}
+use document::{ConfigDocument, DockerDocument, Line};
 
 /// The parts of a config that imgfs uses.
 #[derive(Clone, Debug)]
@@ -25,42 +26,6 @@ pub struct Config {
     pub history: Vec<HistoryEntry>,
     /// The process that a container starts, and its user.
     pub start: Start,
-}
-
-/// The default process of a container (config.md, "config").
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Start {
-    /// The program, and its first arguments.
-    pub entrypoint: Vec<String>,
-    /// The remaining arguments, or the program if there is no entrypoint.
-    pub cmd: Vec<String>,
-    /// The environment, as `NAME=value` strings.
-    pub env: Vec<String>,
-    /// `USER[:GROUP]`, by name or number. `None` means root.
-    pub user: Option<String>,
-    /// The working directory. `None` means `/`.
-    pub working_dir: Option<String>,
-    /// The command that checks whether the container is healthy, as an argument list; empty if there is
-    /// none. This is Docker's key `Healthcheck`, which OCI's config.md reserves. A `CMD-SHELL` check is
-    /// prefixed with the config's shell.
-    pub healthcheck: Vec<String>,
-    /// Mount points of volumes.
-    pub volumes: Vec<String>,
-}
-
-/// One line of the history.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HistoryEntry {
-    /// The command that created this layer or setting.
-    pub created_by: Option<String>,
-    /// The time of creation, in RFC 3339 format.
-    pub created: Option<String>,
-    /// The author.
-    pub author: Option<String>,
-    /// The comment.
-    pub comment: Option<String>,
-    /// Whether this line created no layer.
-    pub empty_layer: bool,
 }
 
 impl Config {

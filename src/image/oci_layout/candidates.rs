@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use oci_spec::image::{Descriptor, ImageManifest};
 
-use super::digest_of;
+use super::document::digest_of;
 use crate::image::files::Files;
 use crate::image::{ImageError, Reference};
 use crate::oci::{self, Listed, Nature, WalkError};

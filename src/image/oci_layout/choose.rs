@@ -3,7 +3,7 @@
 use oci_spec::image::Descriptor;
 
 use super::candidates::Candidates;
-use super::digest_of;
+use super::document::digest_of;
 use super::read::platform_of;
 use crate::image::files::{Files, blob_path};
 use crate::image::{ImageError, Platform, Reference};

@@ -6,19 +6,22 @@
 
 mod candidates;
 mod choose;
+mod document;
 mod read;
 
 use std::collections::HashSet;
 
 use oci_spec::image::{Descriptor, ImageIndex};
-use serde::de::DeserializeOwned;
 
+use super::error::ImageError;
 use super::files::Files;
-use super::{Image, ImageError, Offer, Platform, Reference};
+use super::opened::{Image, Offer};
+use super::reference::Reference;
 use crate::blob::Digest;
-use crate::oci::{self, Listed};
+use crate::oci::{self, Listed, Platform};
 use candidates::Candidates;
 use choose::{choose_images, choose_platform, named_roots};
+use document::{digest_of, parse};
 use read::read;
 
 /// Opens an image of a layout.
@@ -182,31 +185,5 @@ pub(crate) fn root(reference: &Reference, files: &Files) -> Result<Root, ImageEr
         bytes,
         parsed,
         ambiguities,
-    })
-}
-
-/// Parses a document of the image, and adds the ambiguous parts of it, which other readers interpret
-/// differently, to `ambiguities`.
-pub(super) fn parse<T: DeserializeOwned>(
-    reference: &Reference,
-    name: &str,
-    bytes: &[u8],
-    ambiguities: &mut Vec<String>,
-) -> Result<T, ImageError> {
-    oci::read_into(name, bytes, ambiguities).map_err(|detail| ImageError::Document {
-        image: reference.to_string(),
-        document: name.to_owned(),
-        detail,
-    })
-}
-
-pub(super) fn digest_of(
-    reference: &Reference,
-    descriptor: &Descriptor,
-) -> Result<Digest, ImageError> {
-    oci::digest_of(descriptor).map_err(|detail| ImageError::Document {
-        image: reference.to_string(),
-        document: "a descriptor".to_owned(),
-        detail,
     })
 }

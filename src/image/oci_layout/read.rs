@@ -2,10 +2,13 @@
 
 use oci_spec::image::{Descriptor, ImageManifest};
 
-use super::{digest_of, parse};
+use super::document::{digest_of, parse};
+use crate::image::config::Config;
+use crate::image::error::ImageError;
 use crate::image::files::Files;
-use crate::image::{Config, Documents, Image, ImageError, LayerBlob, Platform, Reference};
-use crate::oci::{self, LayerFormat, Listed, Nature, is_config};
+use crate::image::opened::{Documents, Image, LayerBlob};
+use crate::image::reference::Reference;
+use crate::oci::{self, LayerFormat, Listed, Nature, Platform, is_config};
 
 /// Reads the documents of one manifest.
 ///
@@ -40,23 +43,22 @@ pub(super) fn read(
             detail,
         }
     })?;
-    let mut warnings = Vec::new();
-    let layers = layers(reference, files, &parsed, &config, &mut warnings)?;
-    Ok(Image {
-        name: reference.to_string(),
-        tag: chosen.names.first().cloned(),
-        platform: config.platform.clone(),
-        index_platform: oci::declared_platform(&chosen.descriptor),
-        documents: Documents {
-            index: Some(index.to_vec()),
-            manifest,
-            config: config_bytes,
-        },
-        config,
-        layers,
-        warnings,
-        ambiguities,
-    })
+    let layers = layers(reference, files, &parsed, &config)?;
+    let (count, diff_ids) = (layers.len(), config.diff_ids.len());
+    let tag = chosen.names.first().cloned();
+    let documents = Documents {
+        index: Some(index.to_vec()),
+        manifest,
+        config: config_bytes,
+    };
+    let mut image = Image::new(reference, tag, documents, config, layers, ambiguities);
+    image.index_platform = oci::declared_platform(&chosen.descriptor);
+    if diff_ids != count {
+        let detail =
+            format!("the manifest has {count} layers, but the config has {diff_ids} diff_ids");
+        image.warnings.insert(0, detail);
+    }
+    Ok(image)
 }
 
 /// Returns an error if the layers, by their media types, are not those of an image that can be read.
@@ -89,18 +91,8 @@ fn layers(
     files: &Files,
     manifest: &ImageManifest,
     config: &Config,
-    warnings: &mut Vec<String>,
 ) -> Result<Vec<LayerBlob>, ImageError> {
     let count = manifest.layers().len();
-    if config.diff_ids.len() != count {
-        let diff_ids = config.diff_ids.len();
-        warnings.push(format!(
-            "the manifest has {count} layers, but the config has {diff_ids} diff_ids"
-        ));
-    }
-    if config.history_mismatch(count) {
-        warnings.push("the config's history does not match its layers".to_owned());
-    }
     let lines = config.created_by(count);
     let mut layers = Vec::with_capacity(count);
     for (number, (descriptor, created_by)) in manifest.layers().iter().zip(lines).enumerate() {

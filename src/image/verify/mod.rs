@@ -14,11 +14,13 @@ mod docker;
 mod layout;
 mod link;
 mod plan;
+mod progress;
 mod reader;
 mod report;
 
 use std::sync::Arc;
 
+pub use progress::Step;
 pub use report::{Check, CheckProblem, Note, ProblemId, Report, Status, Thing};
 
 use super::files::Files;
@@ -32,20 +34,6 @@ use reader::{Reader, Stray};
 
 /// Memory for decoded data of compressed archives, in bytes.
 const SPANS: usize = 64 << 20;
-
-/// The progress of reading blobs. Reported from several threads.
-#[derive(Clone, Copy, Debug)]
-pub enum Step<'a> {
-    /// The sizes in bytes of all blobs that will be read.
-    Start(&'a [u64]),
-    /// This many bytes of one blob have been read.
-    At {
-        /// The index of the blob in the list.
-        blob: usize,
-        /// The number of bytes.
-        position: u64,
-    },
-}
 
 /// Checks a whole image, or the parts that `platform` and the name in `reference` select.
 ///

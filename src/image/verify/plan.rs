@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Step;
+use super::progress::Step;
 use super::reader::{Absent, Reader, open_file};
 use super::report::{Check, CheckProblem, Note, ProblemId};
 use crate::blob::{Codec, Digest, Examined, examine};

@@ -1,7 +1,7 @@
 //! `env` (env(1) of coreutils; busybox supports a part of it): sets variables, then executes its
 //! arguments.
 
-use super::{Launch, LauncherProcess};
+use super::process::{Launch, LauncherProcess};
 use crate::launch::environment::Value;
 use crate::launch::shell::Word;
 

@@ -1,6 +1,6 @@
 //! Skips a launcher's own options.
 
-use super::{Launch, LauncherProcess};
+use super::process::{Launch, LauncherProcess};
 use crate::launch::shell::Word;
 
 /// Returns the words after the options. `with_value` lists the options whose value is the next word.

@@ -1,6 +1,7 @@
 //! Launchers that change the user: gosu, su-exec, setpriv(1), s6-setuidgid, runuser(1).
 
-use super::{Launch, LauncherProcess, Next, Search, options};
+use super::options;
+use super::process::{Launch, LauncherProcess, Next, Search};
 use crate::launch::environment::Value;
 use crate::launch::shell::Word;
 use crate::launch::user::Credentials;

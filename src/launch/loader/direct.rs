@@ -2,24 +2,7 @@
 //! `dl_main` in `elf/rtld.c`; musl, `__dls3` in `ldso/dynlink.c`).
 
 use super::kind::LoaderKind;
-use super::request::{Failure, FailureKind};
-
-/// The options in a loader's arguments.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Direct {
-    /// The index of the program in the loader's arguments. The program's own arguments follow it.
-    pub program: usize,
-    /// `--argv0`: the program's first argument, instead of its name.
-    pub argv0: Option<String>,
-    /// `--library-path`, which replaces LD_LIBRARY_PATH.
-    pub library_path: Option<String>,
-    /// `--preload`, in addition to LD_PRELOAD with glibc, and instead of it with musl.
-    pub preload: Option<String>,
-    /// `--inhibit-cache`: `ld.so.cache` is not searched.
-    pub inhibit_cache: bool,
-    /// `--list`, `--verify`: the program is examined but not started.
-    pub only_looks: bool,
-}
+use super::request::{Direct, Failure, FailureKind};
 
 /// Parses the arguments of a loader. The first is the loader's own name.
 ///

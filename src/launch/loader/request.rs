@@ -1,6 +1,5 @@
 //! The question about one program execution that the loader module answers, and its answer.
 
-use super::direct::Direct;
 use crate::launch::environment::Environment;
 use crate::launch::user::Credentials;
 use crate::tree::NodeId;
@@ -26,6 +25,23 @@ pub(crate) struct LoadRequest<'r> {
     pub direct: Option<(&'r Direct, &'r str)>,
     /// Whether symbols are looked up, which takes most of the time.
     pub symbols: bool,
+}
+
+/// The options in a loader's arguments.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Direct {
+    /// The index of the program in the loader's arguments. The program's own arguments follow it.
+    pub program: usize,
+    /// `--argv0`: the program's first argument, instead of its name.
+    pub argv0: Option<String>,
+    /// `--library-path`, which replaces LD_LIBRARY_PATH.
+    pub library_path: Option<String>,
+    /// `--preload`, in addition to LD_PRELOAD with glibc, and instead of it with musl.
+    pub preload: Option<String>,
+    /// `--inhibit-cache`: `ld.so.cache` is not searched.
+    pub inhibit_cache: bool,
+    /// `--list`, `--verify`: the program is examined but not started.
+    pub only_looks: bool,
 }
 
 /// The rule by which a loader found a library.

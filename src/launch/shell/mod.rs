@@ -19,6 +19,7 @@ mod expand;
 mod guard;
 pub(crate) mod invocation;
 mod parse;
+mod parser_options;
 mod paths;
 mod run;
 mod state;

@@ -3,10 +3,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use brush_parser::Parser;
 use brush_parser::ast::CompoundList;
-use brush_parser::{Parser, ParserImpl, ParserOptions};
 
 use super::dialect::Dialect;
+use super::parser_options::options;
 use super::{guard, syntax};
 
 /// The maximum size of a text in bytes. Scripts that start a container are smaller.
@@ -31,18 +32,6 @@ pub(super) enum ParseFailure {
 pub(super) struct Text {
     pub commands: Vec<Complete>,
     pub failure: Option<ParseFailure>,
-}
-
-/// Returns the parser's options for a dialect.
-pub(super) fn options(dialect: Dialect) -> ParserOptions {
-    ParserOptions {
-        enable_extended_globbing: dialect.is_bash(),
-        posix_mode: dialect == Dialect::Dash,
-        sh_mode: !dialect.has_extensions(),
-        tilde_expansion_at_word_start: true,
-        tilde_expansion_after_colon: false,
-        parser_impl: ParserImpl::Peg,
-    }
 }
 
 /// Parses a text. A shell reads and runs one complete command after the other, so it runs the commands

@@ -6,7 +6,7 @@
 use brush_parser::{Token, TokenizerError, uncached_tokenize_str};
 
 use super::dialect::Dialect;
-use super::parse;
+use super::parser_options::options;
 
 /// Returns true if a piece of a script may be a complete command. It is not one if this returns false.
 pub(super) fn may_be_complete(piece: &str) -> bool {
@@ -17,7 +17,7 @@ pub(super) fn may_be_complete(piece: &str) -> bool {
 /// Returns true if the shells of the dialect report a syntax error for the complete command that the
 /// text starts with.
 pub(super) fn is_wrong(text: &str, dialect: Dialect) -> bool {
-    match uncached_tokenize_str(text, &parse::options(dialect).tokenizer_options()) {
+    match uncached_tokenize_str(text, &options(dialect).tokenizer_options()) {
         Ok(tokens) => Structure::new(dialect).is_wrong(&tokens),
         Err(
             TokenizerError::UnterminatedSingleQuote(_) | TokenizerError::UnterminatedDoubleQuote(_),

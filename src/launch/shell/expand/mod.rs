@@ -11,7 +11,7 @@ mod transform;
 
 use brush_parser::word::{self, TildeExpr, WordPiece, WordPieceWithSource};
 
-use super::parse;
+use super::parser_options;
 use super::run::{Flow, Shell};
 use super::world::Word;
 use crate::launch::environment::Value;
@@ -119,7 +119,7 @@ impl Shell<'_> {
 
     /// Expands the text of a here-document or of an arithmetic expression.
     pub fn expand_quoted(&mut self, text: &str) -> Expanded<Value> {
-        let Ok(pieces) = word::parse_heredoc(text, &parse::options(self.dialect)) else {
+        let Ok(pieces) = word::parse_heredoc(text, &parser_options::options(self.dialect)) else {
             return Ok(Value::Unknown);
         };
         let mut chunks = Vec::new();
@@ -162,7 +162,7 @@ impl Shell<'_> {
             chunks.push(Chunk::literal(text, false));
             return Ok(chunks);
         }
-        let mut options = parse::options(self.dialect);
+        let mut options = parser_options::options(self.dialect);
         options.tilde_expansion_after_colon = assigned;
         let Ok(pieces) = word::parse(text, &options) else {
             chunks.push(Chunk::Unknown { quoted: false });

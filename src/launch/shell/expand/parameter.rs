@@ -7,7 +7,7 @@ use brush_parser::word::{
 use super::{Chunk, Expanded, transform};
 use crate::launch::environment::Value;
 use crate::launch::shell::Dialect;
-use crate::launch::shell::parse;
+use crate::launch::shell::parser_options;
 use crate::launch::shell::run::Shell;
 use crate::launch::shell::state::{Data, Switch};
 use crate::launch::shell::world::Word;
@@ -215,7 +215,7 @@ impl Shell<'_> {
         }
         match held {
             Held::One(Value::Known(name)) => {
-                match word::parse_parameter(&name, &parse::options(self.dialect)) {
+                match word::parse_parameter(&name, &parser_options::options(self.dialect)) {
                     Ok(target) => self.held_directly(&target),
                     Err(_) => {
                         self.doubt();
@@ -450,7 +450,7 @@ impl Shell<'_> {
             }));
             return Ok(());
         }
-        let options = parse::options(self.dialect);
+        let options = parser_options::options(self.dialect);
         let pieces = if !text.contains('"') {
             word::parse_heredoc(text, &options)
         } else if !text.contains('\'') {
