@@ -225,7 +225,9 @@ pub(super) fn not_in_path(
     let message = message_not_in_path(caller, name, errno);
     let (name, search_path) = (shown(name), shown(search_path));
     let clause = match errno {
-        Errno::Access => format!("{name} is in PATH ({search_path}), but may not be executed"),
+        Errno::Access => {
+            format!("{name} is in PATH ({search_path}), but the user may not execute it")
+        }
         _ => format!("{name} is not in PATH ({search_path})"),
     };
     StepFailure {
@@ -337,7 +339,7 @@ pub(super) fn no_script(dialect: Dialect, path: &str, errno: Errno, at: &[u8]) -
         _ => Reason::Missing(at.to_vec()),
     };
     let clause = match errno {
-        Errno::Access => format!("{path} may not be read"),
+        Errno::Access => format!("the user may not read {path}"),
         _ => format!("the script {path} is not in the image"),
     };
     StepFailure {

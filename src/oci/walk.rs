@@ -234,6 +234,31 @@ mod tests {
         assert!(refused(documents.walk(&[&root]).unwrap_err()));
     }
 
+    /// With verified digests an index cannot list itself, but this module does not verify them.
+    #[test]
+    fn an_index_that_leads_to_itself_is_refused() {
+        let mut documents = Documents::default();
+        let root = documents.index(INDEX, &json!([]));
+        for copies in [1, 2] {
+            let manifests = vec![root.clone(); copies];
+            let index = json!({"schemaVersion": 2, "manifests": manifests});
+            let digest = root["digest"].as_str().unwrap().to_owned();
+            documents.0.insert(digest, index.to_string().into_bytes());
+            assert!(documents.walk(&[&root]).is_err(), "{copies}");
+        }
+    }
+
+    #[test]
+    fn a_wide_index_is_read_up_to_the_limit() {
+        let mut documents = Documents::default();
+        let manifest = documents.put(MANIFEST, b"a");
+        let root = documents.index(INDEX, &json!(vec![manifest.clone(); MAX_MANIFESTS]));
+        let walk = documents.walk(&[&root]).unwrap();
+        assert_eq!(walk.manifests.len(), MAX_MANIFESTS);
+        let root = documents.index(INDEX, &json!(vec![manifest; 2 * MAX_MANIFESTS]));
+        assert!(documents.walk(&[&root]).is_err());
+    }
+
     #[test]
     fn a_broken_index_is_named() {
         let mut documents = Documents::default();
