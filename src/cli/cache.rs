@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Subcommand;
 use indicatif::{HumanBytes, HumanDuration};
+use jiff::Timestamp;
 
 use imgfs::cache::{CacheDir, FileState, ListedFile};
 
@@ -178,23 +179,13 @@ fn ago(time: SystemTime) -> String {
     }
 }
 
-/// Formats a time in UTC, as in RFC 3339.
+/// Formats a time in UTC, as in RFC 3339, in whole seconds.
 fn rfc3339(time: SystemTime) -> String {
     let since = time.duration_since(SystemTime::UNIX_EPOCH);
-    let seconds = since.unwrap_or_default().as_secs();
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Howard Hinnant's civil_from_days, for days since 1970. Years begin in March, so that the leap day
-    // is the last day of a year. The calendar repeats every 400 years, which are 146,097 days.
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = (month_from_march + 2) % 12 + 1;
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    let seconds = i64::try_from(since.unwrap_or_default().as_secs()).unwrap_or(i64::MAX);
+    // A file that was used after the year 9999 has a damaged time.
+    let time = Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
+    time.to_string()
 }
 
 fn verify(cache: &CacheDir, path: &Path) -> anyhow::Result<ExitCode> {

@@ -1,18 +1,29 @@
-//! Colours for output on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
+//! Colours for output on a terminal.
 
-use std::io::{IsTerminal, stdout};
+use std::io::stdout;
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
 
 /// Colours text, or returns it unchanged if colour is off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Colour(bool);
 
-/// Returns the setting for standard output: on if it is a terminal, `TERM` is not `dumb`, and `NO_COLOR`
-/// is not set.
+/// Returns the setting for standard output: on if it is a terminal that supports colours. `NO_COLOR`
+/// (<https://no-color.org>), `CLICOLOR` and `CLICOLOR_FORCE` (<https://bixense.com/clicolors/>) override
+/// that.
 pub(crate) fn of_stdout() -> Colour {
-    let forbidden = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-    let dumb = std::env::var_os("TERM").is_some_and(|v| v == "dumb");
-    Colour(stdout().is_terminal() && !forbidden && !dumb)
+    Colour(AutoStream::choice(&stdout()) != ColorChoice::Never)
 }
+
+const GOOD: Style = AnsiColor::Green.on_default();
+const WARN: Style = AnsiColor::Yellow.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+
+// File types, in the colours of ls(1).
+const DIRECTORY: Style = AnsiColor::Blue.on_default().bold();
+const LINK: Style = AnsiColor::Cyan.on_default().bold();
+const PROGRAM: Style = AnsiColor::Green.on_default().bold();
 
 impl Colour {
     /// Colour off, as for a file.
@@ -24,9 +35,9 @@ impl Colour {
         self.0
     }
 
-    fn paint(self, code: &str, text: &str) -> String {
+    fn paint(self, style: Style, text: &str) -> String {
         match self.0 {
-            true => format!("\x1b[{code}m{text}\x1b[0m"),
+            true => format!("{style}{text}{style:#}"),
             false => text.to_owned(),
         }
     }
@@ -36,28 +47,26 @@ impl Colour {
     }
 
     pub(crate) fn good(self, text: &str) -> String {
-        self.paint("32", text)
+        self.paint(GOOD, text)
     }
 
     pub(crate) fn warn(self, text: &str) -> String {
-        self.paint("33", text)
+        self.paint(WARN, text)
     }
 
     pub(crate) fn bad(self, text: &str) -> String {
-        self.paint("31;1", text)
+        self.paint(BAD, text)
     }
 
-    // File types, in the colours of ls(1).
-
     pub(crate) fn directory(self, text: &str) -> String {
-        self.paint("34;1", text)
+        self.paint(DIRECTORY, text)
     }
 
     pub(crate) fn link(self, text: &str) -> String {
-        self.paint("36;1", text)
+        self.paint(LINK, text)
     }
 
     pub(crate) fn program(self, text: &str) -> String {
-        self.paint("32;1", text)
+        self.paint(PROGRAM, text)
     }
 }

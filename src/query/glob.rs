@@ -7,6 +7,10 @@
 //! A pattern is parsed once into pieces. All but `*` match exactly one byte, so only the last `*` has to
 //! be tried again. The cost of a match is at most the length of the pattern times the length of the
 //! name.
+//!
+//! This does not use the globset crate, which `imgfs check --ignore` uses, because that cannot express
+//! these patterns: it has no classes like `[:digit:]`, folds case by the rules of Unicode, and refuses
+//! patterns that fnmatch(3) takes literally, such as an unclosed `[` or the range `[z-a]`.
 
 /// A set of bytes as a bitmap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

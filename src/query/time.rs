@@ -1,59 +1,32 @@
 //! Formats times as RFC 3339, and parses the times that find(1) accepts for `-newermt`. Times are in UTC
 //! unless they have a zone.
 
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::Offset;
+
 use crate::layer::Mtime;
 
-const DAY: i64 = 24 * 60 * 60;
-/// Days from the first of March of the year 0 to 1970-01-01.
-const EPOCH: i64 = 719_468;
-/// Days in 400 years, after which the calendar repeats.
-const CYCLE: i64 = 146_097;
+/// 1970-01-01T00:00:00.
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+/// The seconds in 400 years, after which the calendar repeats.
+const CYCLE: i64 = 146_097 * 24 * 60 * 60;
 
 /// Returns a time in the format of RFC 3339, in UTC with nanoseconds: `2001-09-09T01:46:40.000000000Z`.
 /// Years with more than four digits have a sign, as in ISO 8601.
 pub fn rfc3339(time: Mtime) -> String {
-    let (days, second) = (time.sec.div_euclid(DAY), time.sec.rem_euclid(DAY));
-    let (year, month, day) = civil(days);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    let year = match year {
-        0..=9999 => format!("{year:04}"),
-        _ => format!("{year:+05}"),
+    // An image can have any seconds, but jiff only has the years up to 9999. So this takes the time at
+    // the same place in the cycle that starts in 1970.
+    let (cycle, second) = (time.sec.div_euclid(CYCLE), time.sec.rem_euclid(CYCLE));
+    let at = Timestamp::from_second(second).unwrap_or_default();
+    let at = Offset::UTC.to_datetime(at);
+    let year = match i64::from(at.year()) + cycle * 400 {
+        year @ 0..=9999 => format!("{year:04}"),
+        year => format!("{year:+05}"),
     };
-    let nsec = time.nsec;
+    let (month, day) = (at.month(), at.day());
+    let (hour, minute, second, nsec) = (at.hour(), at.minute(), at.second(), time.nsec);
     format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nsec:09}Z")
-}
-
-/// The year, month and day of a number of days since 1970-01-01. The calculation uses years that start
-/// in March, so that a leap day is the last day of its year.
-fn civil(days: i64) -> (i64, i64, i64) {
-    // Derived from 64-bit seconds, so far from overflow.
-    let days = days + EPOCH;
-    let (cycle, of_cycle) = (days.div_euclid(CYCLE), days.rem_euclid(CYCLE));
-    let of_cycle_year = (of_cycle - of_cycle / 1460 + of_cycle / 36_524 - of_cycle / 146_096) / 365;
-    let of_year = of_cycle - (365 * of_cycle_year + of_cycle_year / 4 - of_cycle_year / 100);
-    let march_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 {
-        march_month + 3
-    } else {
-        march_month - 9
-    };
-    let year = of_cycle_year + cycle * 400 + i64::from(month <= 2);
-    (year, month, day)
-}
-
-/// The number of days from 1970-01-01 to a date, or `None` if the date does not exist.
-fn day_of(year: i64, month: i64, day: i64) -> Option<i64> {
-    if !(0..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    let march_year = if month <= 2 { year - 1 } else { year };
-    let march_month = if month <= 2 { month + 9 } else { month - 3 };
-    let (cycle, of_cycle) = (march_year.div_euclid(400), march_year.rem_euclid(400));
-    let of_year = (153 * march_month + 2) / 5 + day - 1;
-    let days = cycle * CYCLE + of_cycle * 365 + of_cycle / 4 - of_cycle / 100 + of_year - EPOCH;
-    // The 31st of a shorter month would be a day of the next month.
-    (civil(days) == (year, month, day)).then_some(days)
 }
 
 /// Parses a time: `2024-01-31`, optionally followed by a space or `T` and `12:30`, `12:30:59` or
@@ -67,18 +40,22 @@ pub fn parse(text: &str) -> Option<Mtime> {
     let (year, rest) = digits(text, 4)?;
     let (month, rest) = digits(rest.strip_prefix('-')?, 2)?;
     let (day, rest) = digits(rest.strip_prefix('-')?, 2)?;
-    let midnight = day_of(year, month, day)?.checked_mul(DAY)?;
+    let date = Date::new(year, month.try_into().ok()?, day.try_into().ok()?).ok()?;
     let clock = rest
         .strip_prefix(['T', 't'])
         .unwrap_or(rest)
         .trim_start_matches(' ');
     let has_clock = clock.starts_with(|c: char| c.is_ascii_digit());
-    let (second, nsec, zone) = match (has_clock, rest.is_empty()) {
+    let (time, zone) = match (has_clock, rest.is_empty()) {
         (true, false) if !rest.starts_with(|c: char| c.is_ascii_digit()) => time_of_day(clock)?,
         (true, _) => return None,
-        (false, _) => (0, 0, rest),
+        (false, _) => (Time::midnight(), rest),
     };
-    let sec = midnight + second - offset(zone.trim_start_matches(' '))?;
+    let since = date.to_datetime(time).duration_since(EPOCH);
+    let sec = since.as_secs() - offset(zone.trim_start_matches(' '))?;
+    // Before 1970 the fraction of a negative duration is negative. The fraction of a time is not.
+    let sec = sec - i64::from(since.subsec_nanos() < 0);
+    let nsec = time.subsec_nanosecond().try_into().ok()?;
     Some(Mtime { sec, nsec })
 }
 
@@ -102,8 +79,8 @@ fn since_epoch(text: &str) -> Option<Mtime> {
     }
 }
 
-/// Parses a time of day. Returns its seconds and nanoseconds, and the rest of the text.
-fn time_of_day(text: &str) -> Option<(i64, u32, &str)> {
+/// Parses a time of day. Returns it and the rest of the text.
+fn time_of_day(text: &str) -> Option<(Time, &str)> {
     let (hour, rest) = digits(text, 2)?;
     let (minute, rest) = digits(rest.strip_prefix(':')?, 2)?;
     let (second, rest) = match rest.strip_prefix(':') {
@@ -117,8 +94,14 @@ fn time_of_day(text: &str) -> Option<(i64, u32, &str)> {
         }
         None => (0, rest),
     };
-    let is_time = hour < 24 && minute < 60 && second < 60;
-    is_time.then_some((hour * 3600 + minute * 60 + second, nsec, rest))
+    let [hour, minute, second] = [hour, minute, second].map(i8::try_from);
+    let time = Time::new(
+        hour.ok()?,
+        minute.ok()?,
+        second.ok()?,
+        nsec.try_into().ok()?,
+    );
+    Some((time.ok()?, rest))
 }
 
 /// The offset of a time zone from UTC in seconds, positive if it is ahead.
@@ -132,7 +115,7 @@ fn offset(zone: &str) -> Option<i64> {
         "" if rest.is_empty() => 0,
         rest => digits(rest, 2).filter(|(_, rest)| rest.is_empty())?.0,
     };
-    let seconds = hours * 3600 + minutes * 60;
+    let seconds = i64::from(hours) * 3600 + i64::from(minutes) * 60;
     let is_offset = hours <= 24 && minutes < 60;
     is_offset.then_some(if zone.starts_with('-') {
         -seconds
@@ -151,7 +134,7 @@ fn nanoseconds(digits: &str) -> Option<u32> {
 }
 
 /// Parses a number of exactly `count` digits. Returns it and the rest of the text.
-fn digits(text: &str, count: usize) -> Option<(i64, &str)> {
+fn digits(text: &str, count: usize) -> Option<(i16, &str)> {
     let (number, rest) = text.split_at_checked(count)?;
     let is_number = number.bytes().all(|b| b.is_ascii_digit());
     Some((number.parse().ok().filter(|_| is_number)?, rest))
@@ -161,6 +144,8 @@ fn digits(text: &str, count: usize) -> Option<(i64, &str)> {
 mod tests {
     use super::*;
     use std::process::Command;
+
+    const DAY: i64 = 24 * 60 * 60;
 
     fn at(sec: i64, nsec: u32) -> Option<Mtime> {
         Some(Mtime { sec, nsec })

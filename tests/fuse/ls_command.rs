@@ -402,12 +402,12 @@ fn on_a_terminal() {
     );
     // Colour codes do not count for the width: the columns are as wide as without.
     let coloured = run("ls IMAGE -d bin deep link bin/pie file", "");
-    let expected = "\x1b[34;1m/bin\x1b[0m  \x1b[32;1m/bin/pie\x1b[0m  \x1b[34;1m/deep\x1b[0m  /file  \
-        \x1b[36;1m/link\x1b[0m\n";
+    let expected = "\x1b[1m\x1b[34m/bin\x1b[0m  \x1b[1m\x1b[32m/bin/pie\x1b[0m  \x1b[1m\x1b[34m/deep\x1b[0m  /file  \
+        \x1b[1m\x1b[36m/link\x1b[0m\n";
     assert_eq!(coloured, expected);
     assert_says(
         &run("ls IMAGE -l bin", ""),
-        &[" \x1b[36;1msh\x1b[0m -> script\n"],
+        &[" \x1b[1m\x1b[36msh\x1b[0m -> script\n"],
     );
     // Lines for people, too: control characters do not reach the terminal.
     assert_eq!(run("find IMAGE -name b[!a-z]*", ""), "/b\\xff\\xfe\n");

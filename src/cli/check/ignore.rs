@@ -1,15 +1,19 @@
 //! The values of `--ignore`: `ID` or `ID:GLOB`.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::str::FromStr;
+
+use globset::{GlobBuilder, GlobMatcher};
 
 use imgfs::findings::{Finding, Id};
 
 /// A rule for findings that do not count and are not shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ignore {
     id: Id,
     /// Matched against the path. Without it, the rule applies to every path.
-    glob: Option<String>,
+    glob: Option<GlobMatcher>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +22,8 @@ pub(crate) enum IgnoreError {
     NoSuchId(String),
     #[error("{0:?} has no pattern after the colon; write {1}:/usr/lib/**, or {1} for all of them")]
     NoGlob(String, Id),
+    #[error("{0:?}: the pattern cannot be used: {1}")]
+    BadGlob(String, globset::ErrorKind),
 }
 
 /// Returns all ids, for messages.
@@ -46,6 +52,8 @@ impl FromStr for Ignore {
             Some(glob) if !glob.starts_with(['/', '*']) => Some(format!("/{glob}")),
             other => other.map(str::to_owned),
         };
+        let glob = glob.map(|glob| compile(&glob)).transpose();
+        let glob = glob.map_err(|e| IgnoreError::BadGlob(text.to_owned(), e.kind().clone()))?;
         Ok(Self { id, glob })
     }
 }
@@ -53,58 +61,34 @@ impl FromStr for Ignore {
 impl Ignore {
     /// Whether the rule applies to this finding.
     pub(super) fn covers(&self, finding: &Finding) -> bool {
-        let globbed = |glob: &String| matches(glob.as_bytes(), &finding.path);
-        self.id == finding.id && self.glob.as_ref().is_none_or(globbed)
+        let path = OsStr::from_bytes(&finding.path);
+        self.id == finding.id && self.glob.as_ref().is_none_or(|glob| glob.is_match(path))
     }
 }
 
-/// Whether a path matches a pattern. `?` matches one byte except `/`, `*` any number of bytes except `/`,
-/// and `**` any number of bytes. Every other byte matches itself.
-fn matches(glob: &[u8], path: &[u8]) -> bool {
-    // `starts[n]`: whether the pieces so far match the first n bytes of the path. The time is at most the
-    // length of the pattern times the length of the path.
-    let mut starts = vec![false; path.len() + 1];
-    if let Some(first) = starts.first_mut() {
-        *first = true;
-    }
-    let mut rest = glob;
-    while let [first, tail @ ..] = rest {
-        let (piece, tail) = match (first, tail) {
-            (b'*', [b'*', tail @ ..]) => (Piece::Path, tail),
-            (b'*', tail) => (Piece::Name, tail),
-            (b'?', tail) => (Piece::Byte, tail),
-            (byte, tail) => (Piece::Literal(*byte), tail),
-        };
-        rest = tail;
-        let mut next = vec![false; path.len() + 1];
-        let mut open = false;
-        for (at, slot) in next.iter_mut().enumerate() {
-            let here = starts.get(at).copied().unwrap_or(false);
-            let before = at.checked_sub(1);
-            let byte = before.and_then(|b| path.get(b)).copied();
-            let from = before.and_then(|b| starts.get(b)).copied().unwrap_or(false);
-            *slot = match piece {
-                Piece::Literal(wanted) => from && byte == Some(wanted),
-                Piece::Byte => from && byte != Some(b'/'),
-                Piece::Name | Piece::Path => {
-                    // A match that began earlier extends over this byte.
-                    open &= piece == Piece::Path || byte != Some(b'/');
-                    open |= here;
-                    open
-                }
-            };
+/// Any bytes, including slashes, at any place in a pattern. globset gives `**` this meaning only between
+/// slashes, so this lists the cases: without a slash, and with at least one.
+const ANY_BYTES: &str = "{*,*/**/*}";
+
+/// Compiles a pattern for whole paths. `?` matches one byte except `/`, `*` any number of bytes except
+/// `/`, and `**` any number of bytes. Every other byte matches itself.
+///
+/// # Errors
+/// Returns an error if the pattern is too long to be compiled.
+fn compile(pattern: &str) -> Result<GlobMatcher, globset::Error> {
+    let mut glob = String::with_capacity(pattern.len());
+    let mut rest = pattern.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '*' if rest.next_if_eq(&'*').is_some() => glob.push_str(ANY_BYTES),
+            // The other special characters of globset are ordinary here.
+            '[' | ']' | '{' | '}' | '\\' => glob.extend(['\\', c]),
+            c => glob.push(c),
         }
-        starts = next;
     }
-    starts.last().copied().unwrap_or(false)
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Piece {
-    Literal(u8),
-    Byte,
-    Name,
-    Path,
+    let mut builder = GlobBuilder::new(&glob);
+    let glob = builder.literal_separator(true).backslash_escape(true);
+    Ok(glob.build()?.compile_matcher())
 }
 
 #[cfg(test)]
@@ -112,6 +96,7 @@ mod tests {
     use super::super::report::sample::finding;
     use super::*;
     use imgfs::findings::Level;
+    use proptest::prelude::*;
 
     #[test]
     fn patterns() {
@@ -135,17 +120,46 @@ mod tests {
             ("/a*b*c", "/abbbc", true),
             ("/a*b*c", "/abbbd", false),
             ("/[a]", "/[a]", true),
+            ("/{a,b}", "/a", false),
+            ("/{a,b}", "/{a,b}", true),
+            ("/\\*", "/\\a", true),
             ("", "", true),
         ] {
-            let is = matches(glob.as_bytes(), path.as_bytes());
+            let is = compile(glob).unwrap().is_match(path);
             assert_eq!(is, expected, "{glob} {path}");
         }
-        // The time is at most the length of the pattern times the length of the path.
-        let glob = "*a".repeat(200);
-        assert!(!matches(
-            glob.as_bytes(),
-            format!("{}b", "a".repeat(4000)).as_bytes()
-        ));
+        // Many stars do not make it slow.
+        let glob = compile(&"*a".repeat(200)).unwrap();
+        assert!(!glob.is_match(format!("{}b", "a".repeat(4000))));
+    }
+
+    /// The definition of docs/check.md, word by word.
+    fn is_match(glob: &[u8], path: &[u8]) -> bool {
+        match (glob, path) {
+            ([b'*', b'*', glob @ ..], path) => {
+                (0..=path.len()).any(|taken| is_match(glob, &path[taken..]))
+            }
+            ([b'*', glob @ ..], path) => {
+                let name = path.iter().take_while(|byte| **byte != b'/').count();
+                (0..=name).any(|taken| is_match(glob, &path[taken..]))
+            }
+            ([b'?', glob @ ..], [byte, path @ ..]) => *byte != b'/' && is_match(glob, path),
+            ([wanted, glob @ ..], [byte, path @ ..]) => wanted == byte && is_match(glob, path),
+            (glob, path) => glob.is_empty() && path.is_empty(),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+        #[test]
+        fn random_patterns(
+            glob in r"([ab/?\[\]{},!\\é]|\*\*?){0,7}",
+            path in prop::collection::vec(prop::sample::select(b"ab/[]{},!\\*\n\xc3\xa9\xff".as_slice()), 0..8),
+        ) {
+            let ours = compile(&glob).unwrap().is_match(OsStr::from_bytes(&path));
+            prop_assert_eq!(ours, is_match(glob.as_bytes(), &path));
+        }
     }
 
     #[test]

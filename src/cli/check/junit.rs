@@ -1,5 +1,8 @@
 //! JUnit XML, as Jenkins and GitLab read it: a suite for each platform of each image, and a case for
 //! each kind of finding. A case fails if it has findings that count. Other findings are its output.
+//!
+//! This does not use the quick-junit crate, because version 0.8 writes the attribute `skipped` on
+//! `<testsuites>`, which Jenkins' schema does not allow.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
