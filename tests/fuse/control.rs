@@ -9,6 +9,12 @@ use std::thread;
 use crate::support::{Layer, Mounted, OciImage, data, mount, oci_dir, write_index};
 use imgfs::view::{KEYS, Sidecars};
 
+/// The number of scripts in the upper layer: more lines than one block of the table holds.
+const SCRIPTS: usize = 200;
+/// The number of executables in the lower layer, which sort after the scripts: one ELF file under two names,
+/// and a script.
+const BELOW: usize = 3;
+
 fn image() -> OciImage {
     let below = Layer::new()
         .dir("etc")
@@ -17,8 +23,7 @@ fn image() -> OciImage {
         .hardlink("usr/bin/same", "usr/bin/app")
         .symlink("usr/bin/alias", "app")
         .file_mode("usr/bin/script", "#!/bin/sh -e\n", 0o755);
-    // More lines than one block of the table holds.
-    let many = (0..200).fold(Layer::new(), |layer, n| {
+    let many = (0..SCRIPTS).fold(Layer::new(), |layer, n| {
         layer.file_mode(&format!("opt/tab\there/{n:03}"), "#!/bin/sh\n", 0o755)
     });
     OciImage::plain(&[below.tar(), many.tar()])
@@ -172,10 +177,10 @@ fn the_table_of_binaries_says_what_the_sidecars_say() {
         assert_eq!(row, facts);
         paths.push(path);
     }
-    assert_eq!(paths.len(), 203);
+    assert_eq!(paths.len(), SCRIPTS + BELOW);
     assert!(paths.is_sorted(), "not in the byte order of paths");
     assert_eq!(
-        paths[200..],
+        paths[SCRIPTS..],
         ["/usr/bin/app", "/usr/bin/same", "/usr/bin/script"]
     );
 }

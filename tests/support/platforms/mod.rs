@@ -20,6 +20,9 @@ pub const PLATFORMS: [&str; 3] = ["linux/amd64", "linux/arm64", "linux/arm/v7"];
 /// Length of the file `usr/share/big` of the base layer: several spans.
 pub const BIG: usize = 6_000_000;
 
+/// The number of files in `usr/share/many` of the base layer: more names than one reply to the kernel holds.
+pub const MANY: usize = 400;
+
 /// Returns the base layer: more names than one reply to the kernel holds, and one file of each kind.
 pub fn base() -> Vec<u8> {
     let mut layer = Layer::new()
@@ -42,7 +45,7 @@ pub fn base() -> Vec<u8> {
         .fifo("usr/share/fifo")
         .device("usr/share/null", 1, 3)
         .dir("usr/share/many");
-    for n in 0..400 {
+    for n in 0..MANY {
         layer = layer.file(&format!("usr/share/many/a-rather-long-name-{n:04}"), "");
     }
     layer.tar()
