@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::program::images::docker_archive;
-use crate::support::program::{Place, str, within};
+use crate::support::program::{Place, SOON, str, within};
 use crate::support::{Layer, OciImage, TAR_GZIP, TAR_ZSTD, oci_dir};
 use imgfs::fuse::{self, Mount, MountOptions};
 use imgfs::open::{self, OpenOptions};
@@ -188,7 +188,7 @@ fn small_reads_nearby_are_answered_by_the_kernel() {
     };
     let requests = here.view.requests();
     read(400);
-    within(Duration::from_secs(10), "pages to be stored", || {
+    within(SOON, "pages to be stored", || {
         requests.get(Counter::Store) >= 4
     });
     // Nearly all of the file is in the page cache now.
@@ -278,23 +278,19 @@ fn unmounting_while_four_read() {
                     }
                 });
             }
-            within(Duration::from_secs(20), "reads", || {
-                reads.load(Ordering::SeqCst) > 40
-            });
+            within(SOON, "reads", || reads.load(Ordering::SeqCst) > 40);
             let since = Instant::now();
             mount.umount().unwrap();
             let took = since.elapsed();
             ended.store(true, Ordering::SeqCst);
-            assert!(took < Duration::from_secs(5), "{codec}: {took:?}");
+            assert!(took < SOON, "{codec}: {took:?}");
         });
         let gone = File::open(&path).unwrap_err();
         assert_eq!(gone.kind(), ErrorKind::NotFound, "{codec}: it is gone");
         // When the last reader has closed its file, nothing keeps the view alive.
-        within(
-            Duration::from_secs(10),
-            "the mount's threads to end",
-            || Arc::strong_count(&here.view) == 1,
-        );
+        within(SOON, "the mount's threads to end", || {
+            Arc::strong_count(&here.view) == 1
+        });
     }
 }
 
@@ -360,7 +356,7 @@ fn who_waits_for_bytes_holds_up_nobody_else() {
             }
             let _ = sender.send(());
         });
-        let answered = receiver.recv_timeout(Duration::from_secs(10));
+        let answered = receiver.recv_timeout(SOON);
         let waiting = readers.iter().all(|reader| !reader.is_finished());
         drop(stopped);
         assert!(answered.is_ok(), "a request for names waited for bytes");

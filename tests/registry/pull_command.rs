@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -10,7 +11,7 @@ use crate::pull_support::{image, layers_of, noise, push};
 use crate::support;
 use crate::support::platforms;
 use crate::support::program::{
-    Place, SOON, assert_says, fail, output, start, stderr, str, succeed, within,
+    Place, SOON, assert_says, fail, finish, output, start, stderr, str, succeed, within,
 };
 use crate::support::proxy::{Act, Faults, Tokens};
 use crate::support::registry::{Registry, Setup, free_port};
@@ -615,14 +616,12 @@ fn what_is_not_there_says_what_to_do() {
         assert_says(&said, &["HOST/NAME:TAG"]);
     }
     let nobody = format!("localhost:{}/a:1", free_port());
-    let mut child = start(&mut pull(&place, &[&nobody]));
+    let child = start(&mut pull(&place, &[&nobody]));
     // The program retries for some seconds; Ctrl-C ends that at once.
     std::thread::sleep(std::time::Duration::from_millis(300));
     let pid = rustix::process::Pid::from_child(&child);
     kill_process(pid, Signal::INT).unwrap();
-    within(SOON, "the pull to end", || {
-        child.try_wait().unwrap().is_some()
-    });
+    assert_eq!(finish(child).status.signal(), Some(Signal::INT.as_raw()));
     assert_eq!(names(&place), [""; 0]);
 }
 

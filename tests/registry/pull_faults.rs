@@ -24,7 +24,7 @@ use imgfs::transfer::{self, PullOptions};
 
 /// The time limit for a pull with any faults: six attempts of 200 ms of silence each for a blob, and two
 /// layers at a time.
-const BOUND: Duration = Duration::from_secs(15);
+const BOUND: Duration = Duration::from_secs(60);
 
 /// The treatment of the requests of a pull. It is derived from the seed, the number of the pull, the
 /// path, and the number of earlier requests for it in this pull, so the order of threads does not

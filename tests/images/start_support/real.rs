@@ -81,11 +81,9 @@ fn end(case: &Case, result: &Path, stderr: &str) -> End {
     }
 }
 
-/// The time limit for a container that does not end by itself.
-const SECONDS: u32 = 2;
-
-/// Starts a case in a separate, empty directory.
-pub fn start(case: &Case, dir: &Path) -> Real {
+/// Starts a case in a separate, empty directory. A container that does not end by itself is stopped
+/// after this many seconds.
+pub fn start(case: &Case, dir: &Path, seconds: u32) -> Real {
     let lower: Vec<_> = directories(case, dir)
         .iter()
         .map(|path| path.display().to_string())
@@ -97,7 +95,7 @@ pub fn start(case: &Case, dir: &Path) -> Real {
     line(&mut spec, "scratch", &scratch.display().to_string());
     line(&mut spec, "user", &case.user);
     line(&mut spec, "cwd", &case.workdir);
-    line(&mut spec, "seconds", &SECONDS.to_string());
+    line(&mut spec, "seconds", &seconds.to_string());
     for word in case.argv() {
         line(&mut spec, "arg", &word);
     }

@@ -21,8 +21,9 @@ use crate::support;
 
 pub mod images;
 
-/// The time limit for everything that the program does without delay.
-pub const SOON: Duration = Duration::from_secs(5);
+/// The time limit for everything that the program does without delay: on an idle machine it takes less
+/// than a second, on a busy one it may take longer.
+pub const SOON: Duration = Duration::from_secs(30);
 /// The time limit for every command of a test.
 const TOO_LONG: Duration = Duration::from_secs(120);
 
