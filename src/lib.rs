@@ -55,6 +55,9 @@ pub mod image;
 pub mod inspect;
 pub mod launch;
 pub mod layer;
+#[cfg(test)]
+#[path = "../tests/support/needs.rs"]
+mod needs;
 mod oci;
 pub mod open;
 mod private;

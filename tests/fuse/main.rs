@@ -3,9 +3,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bad_bytes;
+mod bad_images;
 mod bad_input;
 mod control;
 mod digests;
+mod doctor;
 mod endings;
 mod find_command;
 mod findings_faces;

@@ -191,7 +191,7 @@ fn check(option: &str) {
         (case.patch)(&mut elf);
         let path = dir.path("patched");
         elf.write(&path);
-        let (real, said) = execute(&path, &dir.0);
+        let (real, said) = execute(&path, dir.0.path());
         let binary = inspect(&elf.bytes);
         let told = binary.as_ref().map(|binary| ends(binary.exec_error));
         eprintln!(

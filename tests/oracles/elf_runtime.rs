@@ -589,7 +589,7 @@ fn check(
             file
         };
         elf.write(&dir.path(written));
-        let (ended, said) = execute(&dir.path(run), &dir.0);
+        let (ended, said) = execute(&dir.path(run), dir.0.path());
         original.write(&dir.path(file));
         let loaded: BTreeSet<String> = said.lines().map(str::to_owned).collect();
         let binary = inspect(&elf.bytes).unwrap();

@@ -48,7 +48,7 @@ fn a_needed_version_counts_whatever_the_counts_say() {
     elf.put(verneed + 2, &[0, 0]);
     let path = dir.path("patched");
     elf.write(&path);
-    let (ended, said) = execute(&path, &dir.0);
+    let (ended, said) = execute(&path, dir.0.path());
     assert_eq!(ended, Ended::Exit(1));
     assert!(said.contains("version `GLIBC_9.34' not found"), "{said}");
     assert_eq!(facts(&elf).libc_required.as_deref(), Some("GLIBC_9.34"));
@@ -65,7 +65,7 @@ fn glibc_refuses_a_library_with_an_empty_pt_dynamic_and_musl_takes_it() {
         let mut elf = Elf::read(&dir.path("liba.so"));
         elf.change(PT_DYNAMIC, |p| p.filesz = 0);
         elf.write(&dir.path("liba.so"));
-        let (ended, said) = execute(&dir.path("program"), &dir.0);
+        let (ended, said) = execute(&dir.path("program"), dir.0.path());
         match taken {
             true => assert_eq!(ended, Ended::Exit(0), "{said}"),
             false => {
@@ -89,7 +89,7 @@ fn a_program_that_pt_phdr_moves_to_nowhere_dies_and_shows_no_libraries() {
     elf.change(PT_PHDR, |p| p.vaddr += 1 << 30);
     let path = dir.path("patched");
     elf.write(&path);
-    assert_eq!(execute(&path, &dir.0).0, Ended::Signal(SIGSEGV));
+    assert_eq!(execute(&path, dir.0.path()).0, Ended::Signal(SIGSEGV));
     let binary = facts(&elf);
     assert!(binary.needed.is_empty());
     let found = format!("{:?}", binary.contradictions);
@@ -147,7 +147,7 @@ fn a_file_is_cut_short_if_it_ends_in_a_segment() {
         short.bytes.truncate(len as usize);
         let path = dir.path("short");
         short.write(&path);
-        let (ended, said) = execute(&path, &dir.0);
+        let (ended, said) = execute(&path, dir.0.path());
         let binary = facts(&short);
         eprintln!(
             "{what:30} {len:7} bytes: {ended:?}, cut short: {:?}",

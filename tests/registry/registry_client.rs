@@ -2,11 +2,11 @@
 //! the pushed content, for all ways of logging in and of establishing trust.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use crate::registry_support::{Sample, client, options, reference, text_of, with_environment};
 use crate::support;
+use crate::support::needs::write_executable;
 use crate::support::proxy::ConnectProxy;
 use crate::support::registry::{Registry, Setup};
 use crate::support::{INDEX, MANIFEST, OciImage, oci_dir, write_index};
@@ -148,8 +148,7 @@ fn a_password_by_option_by_files_and_by_a_helper() {
         "#!/bin/sh\nread server\n[ \"$server\" = {host} ] || {{ echo credentials not found in native keychain; exit 1; }}\n\
          echo '{{\"ServerURL\":\"{host}\",\"Username\":\"ann\",\"Secret\":\"sesame\"}}'\n"
     );
-    fs::write(&helper, script).unwrap();
-    fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).unwrap();
+    write_executable(&helper, script.as_bytes());
     let home = dir.path().join("home");
     fs::create_dir_all(home.join(".docker")).unwrap();
     fs::write(home.join(".docker/config.json"), r#"{"credsStore":"test"}"#).unwrap();

@@ -15,6 +15,7 @@ use imgfs::view::{ImageFs, Sidecars};
 use tempfile::TempDir;
 
 pub mod diff;
+pub mod needs;
 pub mod platforms;
 pub mod program;
 pub mod proxy;

@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 use std::sync::Barrier;
 use std::time::{Duration, SystemTime};
 
+use crate::support::needs;
 use crate::support::program::{Place, assert_says, fail, output, stderr, str, succeed};
 use imgfs::cache::{CacheDir, CacheKey, CacheKind, FileState};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
@@ -271,6 +272,9 @@ fn bad_directories(place: &Place) -> Vec<(PathBuf, Vec<&'static str>)> {
 
 #[test]
 fn a_directory_of_others_is_refused() {
+    if !(needs::root() && needs::fuse()) {
+        return;
+    }
     let place = Place::new();
     for (dir, words) in bad_directories(&place) {
         for command in ["show", "verify", "clear"] {
@@ -288,6 +292,9 @@ fn a_directory_of_others_is_refused() {
 /// An unusable cache gives one line of warning, and the mount works without it.
 #[test]
 fn a_mount_goes_on_without_a_cache() {
+    if !(needs::root() && needs::fuse()) {
+        return;
+    }
     let place = Place::new();
     let mut states = bad_directories(&place);
     let disk = place.join("disk");
@@ -337,6 +344,9 @@ fn a_mount_goes_on_without_a_cache() {
 /// The background process does not stay in the directory that the command was started in.
 #[test]
 fn a_relative_directory_is_below_where_the_command_was_started() {
+    if !needs::fuse() {
+        return;
+    }
     let place = Place::new();
     let options = ["--cache-dir", "here/it/is", "--cache-size", "1M"];
     let mut command = place.mount_command(&options, place.image());
@@ -352,6 +362,9 @@ fn a_relative_directory_is_below_where_the_command_was_started() {
 /// Without memory for decoded spans, reads are slow but correct.
 #[test]
 fn a_mount_without_memory_for_spans_reads_the_same() {
+    if !needs::fuse() {
+        return;
+    }
     let place = Place::new();
     for size in ["0", "1", "20T", "18446744073709551615"] {
         assert_eq!(place.mount(&["--cache-size", size], place.image()), "");
@@ -523,6 +536,9 @@ fn a_file_that_is_cleared_while_it_is_written_is_still_read() {
 /// On a full disk a file loses its name: writing continues in the directory for temporary files.
 #[test]
 fn a_full_disk_is_left() {
+    if !needs::root() {
+        return;
+    }
     let place = Place::new();
     let disk = place.join("disk");
     fs::create_dir(&disk).unwrap();
@@ -557,6 +573,9 @@ fn a_full_disk_is_left() {
 /// A cache on a disk that was remounted read-only can be read.
 #[test]
 fn a_read_only_cache_is_used() {
+    if !(needs::root() && needs::fuse()) {
+        return;
+    }
     let place = Place::new();
     let disk = place.join("disk");
     fs::create_dir(&disk).unwrap();

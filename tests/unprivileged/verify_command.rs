@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::support;
+use crate::support::needs;
 use crate::support::program::images::{docker_archive, layout, named, tar_layout};
 use crate::support::program::{Place, assert_says, finish, output, start, stderr, str};
 use crate::support::verify::*;
@@ -86,6 +87,9 @@ fn digests_are_those_of_sha256sum() {
 /// skopeo's own archives, from the same layers.
 #[test]
 fn as_skopeo_writes_them() {
+    if !needs::programs(&["skopeo"]) {
+        return;
+    }
     let place = Place::new();
     let mut image = image("amd64", "it");
     // Docker's manifests do not support zstd.

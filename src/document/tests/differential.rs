@@ -54,6 +54,9 @@ const ALL: [Reason; 9] = [
 
 #[test]
 fn documents_are_read_as_go_reads_them() {
+    if !crate::needs::programs(&["go"]) {
+        return;
+    }
     let mut cases = fixed_cases();
     cases.extend((0..DOCUMENTS).map(|seed| Generator::new(seed).document()));
     let answers = ask_go(&cases);

@@ -171,19 +171,8 @@ mod tests {
     fn says_within(script: &str, patience: Duration) -> Result<Option<Credential>, String> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("docker-credential-test");
-        // A separate process writes the script. If this process had the file open for writing while
-        // another test forks, the file could not be executed (ETXTBSY) until that child calls exec.
         let script = format!("#!/bin/sh\n{script}\n");
-        let written = Command::new("sh")
-            .args([
-                "-c",
-                r#"printf %s "$1" >"$2" && chmod +x "$2""#,
-                "sh",
-                &script,
-            ])
-            .arg(&path)
-            .status();
-        assert!(written.unwrap().success());
+        crate::needs::write_executable(&path, script.as_bytes());
         let search = format!(
             "{}:{}",
             dir.path().display(),

@@ -3,10 +3,13 @@
 #![allow(dead_code)]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+use crate::support::needs::write_executable;
 
 pub const PT_NULL: u32 = 0;
 pub const PT_LOAD: u32 = 1;
@@ -61,8 +64,7 @@ impl Elf {
     /// Writes it as an executable.
     pub fn write(&self, path: &Path) {
         let _ = fs::remove_file(path);
-        fs::write(path, &self.bytes).unwrap();
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        write_executable(path, &self.bytes);
     }
 
     fn number(&self, at: u64, len: usize) -> u64 {
@@ -253,18 +255,16 @@ pub fn dynamic_bytes(entries: &[(u64, u64)]) -> Vec<u8> {
 }
 
 /// A directory that is removed on drop.
-pub struct Dir(pub PathBuf);
+pub struct Dir(pub TempDir);
 
 impl Dir {
     pub fn new(name: &str) -> Self {
-        let dir = std::env::temp_dir().join(format!("imgfs-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&dir);
-        fs::create_dir_all(&dir).unwrap();
-        Self(dir)
+        let prefix = format!("imgfs-{name}-");
+        Self(TempDir::with_prefix(prefix).unwrap())
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.0.path().join(name)
     }
 
     /// Compiles C into a file of the directory.
@@ -279,12 +279,6 @@ impl Dir {
     }
 }
 
-impl Drop for Dir {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -296,15 +290,11 @@ pub enum Ended {
 
 /// Executes a file, which finds its libraries in `libraries`. Returns how it ended and what it wrote.
 pub fn execute(path: &Path, libraries: &Path) -> (Ended, String) {
-    let output = loop {
-        let mut command = Command::new(path);
-        command.env_clear().env("LD_LIBRARY_PATH", libraries);
-        match command.stdin(Stdio::null()).output() {
-            // Another thread forked while the file was open for writing.
-            Err(error) if error.raw_os_error() == Some(26) => continue,
-            Err(error) => return (Ended::Errno(error.raw_os_error().unwrap()), String::new()),
-            Ok(output) => break output,
-        }
+    let mut command = Command::new(path);
+    command.env_clear().env("LD_LIBRARY_PATH", libraries);
+    let output = match command.stdin(Stdio::null()).output() {
+        Err(error) => return (Ended::Errno(error.raw_os_error().unwrap()), String::new()),
+        Ok(output) => output,
     };
     let Output {
         status,
