@@ -3,24 +3,44 @@
 
 use std::fmt;
 
-/// A compression that imgfs reads.
+/// The media type of an uncompressed layer (OCI image-spec, layer.md).
+pub(crate) const TAR: &str = "application/vnd.oci.image.layer.v1.tar";
+
+/// A compression that imgfs reads. The numbers are stored in the indexes of layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codec {
     /// Not compressed.
-    Plain,
+    Plain = 0,
     /// One or several gzip members (RFC 1952).
-    Gzip,
+    Gzip = 1,
     /// One or several Zstandard frames, including skippable ones (RFC 8878).
-    Zstd,
+    Zstd = 2,
     /// One or several xz streams (The .xz File Format). No image format has xz layers, but Docker and
     /// Podman load archives and layers in this format.
-    Xz,
+    Xz = 3,
 }
 
 /// The number of bytes that [`Codec::sniff`] needs: up to the end of the magic of a tar header.
 pub(crate) const MAGIC_LEN: usize = 262;
 
 impl Codec {
+    const ALL: [Self; 4] = [Self::Plain, Self::Gzip, Self::Zstd, Self::Xz];
+
+    /// Returns the codec with a number.
+    pub(crate) fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|&codec| codec as u8 == number)
+    }
+
+    /// Returns the media type of layers with this compression. `None` if the OCI image-spec defines none.
+    pub(crate) fn layer_media_type(self) -> Option<&'static str> {
+        match self {
+            Self::Plain => Some(TAR),
+            Self::Gzip => Some("application/vnd.oci.image.layer.v1.tar+gzip"),
+            Self::Zstd => Some("application/vnd.oci.image.layer.v1.tar+zstd"),
+            Self::Xz => None,
+        }
+    }
+
     /// Detects the compression from the first bytes of a blob.
     ///
     /// # Errors
@@ -126,6 +146,14 @@ mod tests {
         tar.resize(257, 0);
         tar.extend(b"ustar\x0000");
         assert_eq!(Codec::sniff(&tar), Ok(Codec::Plain));
+    }
+
+    #[test]
+    fn a_number_leads_back() {
+        for codec in Codec::ALL {
+            assert_eq!(Codec::from_number(codec as u8), Some(codec));
+        }
+        assert_eq!(Codec::from_number(Codec::ALL.len() as u8), None);
     }
 
     /// The first bytes of the output of each program, for empty and non-empty input.

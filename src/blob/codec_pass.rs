@@ -45,7 +45,7 @@ impl CodecPass {
     pub(super) fn zeros_after_gzip(&self) -> Option<u64> {
         match self {
             Self::Gzip(gzip) => gzip.zeros_after(),
-            Self::Plain(_) | Self::Zstd(_) | Self::Xz(_) => None,
+            _ => None,
         }
     }
 

@@ -47,7 +47,7 @@ mod xz;
 mod zstd;
 
 pub use codec::Codec;
-pub(crate) use codec::program;
+pub(crate) use codec::{TAR, program};
 pub use digest::{Digest, DigestError, Hasher};
 pub use error::BlobError;
 pub use examine::{Examined, examine};

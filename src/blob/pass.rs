@@ -89,12 +89,7 @@ impl Pass {
         let mut input = PassInput::new(source, hasher);
         let head = input.peek(super::codec::MAGIC_LEN)?;
         let codec = Codec::sniff(head).map_err(BlobError::Unsupported)?;
-        let origin = match codec {
-            Codec::Plain => SpanOrigin::Plain { at: 0 },
-            Codec::Gzip => SpanOrigin::GzipMember { at: 0 },
-            Codec::Zstd => SpanOrigin::ZstdFrame { at: 0 },
-            Codec::Xz => SpanOrigin::XzStream { at: 0 },
-        };
+        let origin = SpanOrigin::first(codec);
         Ok(Self {
             codec,
             input,
@@ -148,7 +143,7 @@ impl Pass {
         rest?;
         let mut diff_id = match self.codec {
             Codec::Plain => digest.clone(),
-            Codec::Gzip | Codec::Zstd | Codec::Xz => None,
+            _ => None,
         };
         if let Some((expected, hasher)) = self.decoded {
             diff_id = hasher.map(Hasher::finish).or(diff_id);

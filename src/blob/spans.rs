@@ -20,6 +20,7 @@
 use std::io;
 use std::sync::Arc;
 
+use super::Codec;
 use crate::cache::{CacheFile, Part};
 
 /// The section of windows.
@@ -84,6 +85,19 @@ pub(crate) enum SpanOrigin {
     XzBlock { at: u64, check: u8 },
     /// Decoding cannot begin here. It begins at the span numbered `head`.
     Within { head: u64 },
+}
+
+impl SpanOrigin {
+    /// Returns the origin of the first span of a blob.
+    pub(super) fn first(codec: Codec) -> Self {
+        let at = 0;
+        match codec {
+            Codec::Plain => Self::Plain { at },
+            Codec::Gzip => Self::GzipMember { at },
+            Codec::Zstd => Self::ZstdFrame { at },
+            Codec::Xz => Self::XzStream { at },
+        }
+    }
 }
 
 impl Span {

@@ -15,7 +15,7 @@ use super::format::{ArchiveFormat, archive_format};
 use super::opened::Image;
 use super::reference::Reference;
 use super::{combined_archive, oci_layout};
-use crate::blob::{Bytes, Codec, Digest, Hasher, ReadAt, unpack};
+use crate::blob::{Bytes, Codec, Digest, Hasher, ReadAt, TAR, unpack};
 use crate::oci::{CONTAINERD_NAME, REF_NAME, annotation};
 use crate::store::short;
 
@@ -161,23 +161,21 @@ impl Contents {
             let mut head = [0; 8];
             let n = layer.source.read_at(&mut head, 0).map_err(io)?;
             let codec = Codec::sniff(head.get(..n).unwrap_or_default());
-            let mut codec = codec.unwrap_or(Codec::Plain);
-            let mut source = layer.source;
-            // There is no media type for xz, and few programs that read the store support it.
-            if codec == Codec::Xz {
-                let unpacked = unpack(source).map_err(|error| io(error.into()))?;
-                (codec, source) = (Codec::Plain, Arc::new(unpacked));
-            }
+            let codec = codec.unwrap_or(Codec::Plain);
+            let (codec, media_type, source) = match codec.layer_media_type() {
+                Some(media_type) => (codec, media_type, layer.source),
+                // Few programs that read the store support a compression without a media type.
+                None => {
+                    let unpacked = unpack(layer.source).map_err(|error| io(error.into()))?;
+                    let unpacked: Arc<dyn ReadAt> = Arc::new(unpacked);
+                    (Codec::Plain, TAR, unpacked)
+                }
+            };
             let digest = match (codec, layer.diff_id) {
                 (Codec::Plain, Some(diff_id)) => diff_id,
                 _ => hash(&*source).map_err(io)?,
             };
-            let media_type = match codec {
-                Codec::Plain | Codec::Xz => MediaType::ImageLayer,
-                Codec::Gzip => MediaType::ImageLayerGzip,
-                Codec::Zstd => MediaType::ImageLayerZstd,
-            };
-            layers.push(self.describe(media_type, digest, source)?);
+            layers.push(self.describe(media_type.into(), digest, source)?);
         }
         let config = self.document(MediaType::ImageConfig, image.documents.config)?;
         let manifest = ImageManifestBuilder::default()

@@ -102,7 +102,7 @@ impl IndexWriter {
         // The pass over a layer always hashes the stored bytes.
         let digest = pass.digest.ok_or_else(invalid)?;
         let meta = Meta {
-            codec: codec_number(pass.codec),
+            codec: pass.codec as u8,
             stored_size: pass.stored_size,
             digest: digest.to_string(),
             diff_id: pass.diff_id.map(|digest| digest.to_string()),
@@ -116,15 +116,6 @@ impl IndexWriter {
         self.problems.finish(PROBLEMS, &mut writer)?;
         let unpublished = writer.finish(&key)?;
         Ok((LayerIndex::of(unpublished.file.clone())?, unpublished))
-    }
-}
-
-fn codec_number(codec: Codec) -> u8 {
-    match codec {
-        Codec::Plain => 0,
-        Codec::Gzip => 1,
-        Codec::Zstd => 2,
-        Codec::Xz => 3,
     }
 }
 
@@ -143,13 +134,7 @@ impl LayerIndex {
     fn of(file: Arc<CacheFile>) -> io::Result<Self> {
         let part = file.part(META);
         let meta: Meta = postcard::from_bytes(part.get(0, part.len())).map_err(|_| invalid())?;
-        let codec = match meta.codec {
-            0 => Codec::Plain,
-            1 => Codec::Gzip,
-            2 => Codec::Zstd,
-            3 => Codec::Xz,
-            _ => return Err(invalid()),
-        };
+        let codec = Codec::from_number(meta.codec).ok_or_else(invalid)?;
         let digest = |text: &str| text.parse().map_err(|_| invalid());
         Ok(Self {
             codec,
