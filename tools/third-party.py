@@ -2,7 +2,7 @@
 """Writes THIRD-PARTY-LICENSES: the crates that are linked into imgfs, with their licences.
 
 With --check, only compares the file with what would be written; exits with 1 if they differ. Both need the
-sources of the crates (`cargo fetch --locked`), but no network.
+sources of the crates, which `cargo fetch --locked` downloads, but no network.
 
 Where a crate offers a choice, Apache-2.0 is chosen if it is offered, because imgfs itself has that licence.
 """
@@ -42,7 +42,7 @@ OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR
 
 def linked(target):
     """Yields the packages whose code is in the program on a target."""
-    command = ["cargo", "metadata", "--format-version=1", "--locked", "--offline", "--filter-platform", target]
+    command = ["cargo", "metadata", "--format-version=1", "--locked", "--filter-platform", target]
     data = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
     packages = {package["id"]: package for package in data["packages"]}
     nodes = {node["id"]: node for node in data["resolve"]["nodes"]}
