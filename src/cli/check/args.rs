@@ -83,8 +83,13 @@ impl FromStr for Format {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        <Self as ValueEnum>::from_str(text, false)
-            .map_err(|_| format!("unknown format {text:?}; choose one of: text json sarif junit"))
+        <Self as ValueEnum>::from_str(text, false).map_err(|_| {
+            let values = Self::value_variants().iter();
+            let values: Vec<_> = values.filter_map(Self::to_possible_value).collect();
+            let names: Vec<_> = values.iter().map(|value| value.get_name()).collect();
+            let names = names.join(" ");
+            format!("unknown format {text:?}; choose one of: {names}")
+        })
     }
 }
 

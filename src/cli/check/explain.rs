@@ -41,6 +41,10 @@ mod tests {
         let ids: Vec<_> = Id::ALL.iter().map(|id| id.name()).collect();
         assert_eq!(headings.collect::<Vec<_>>(), ids);
         for &id in Id::ALL {
+            assert!(
+                DOCUMENT.contains(&format!("[{id}](#{id})")),
+                "{id} is in no group"
+            );
             let text = section(id);
             for part in ["\n```dockerfile\n", "\nFROM ", "\n```\n", "\nSilence it: "] {
                 assert!(text.contains(part), "{id} has no {part:?}");
