@@ -11,12 +11,12 @@ use std::io::Write;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use imgfs::blob::{Pass, ReadAt, SpanCache, SpanReader, SpanTable};
-use imgfs::cache::{CacheDir, CacheKey, CacheKind, Writer};
-use imgfs::layer::{Data, EntryKind, LayerEntry, LayerInput, Mtime, scan};
-use imgfs::open::{self, OpenOptions};
-use imgfs::tree::{Merger, Tree};
-use imgfs::view::{ImageFs, Sidecars};
+use imgfs::internals::blob::{Pass, ReadAt, SpanCache, SpanReader, SpanTable};
+use imgfs::internals::cache::{CacheDir, CacheKey, CacheKind, Writer};
+use imgfs::internals::layer::{Data, EntryKind, LayerEntry, LayerInput, Mtime, scan};
+use imgfs::internals::open::{self, OpenOptions};
+use imgfs::internals::tree::{Merger, Tree};
+use imgfs::internals::view::{ImageFs, Sidecars};
 
 /// A blob in memory.
 struct Memory(Vec<u8>);
@@ -234,7 +234,7 @@ fn read(c: &mut Criterion) {
 
 /// Writes an image of one layer as a docker-archive.
 fn image(tar: &[u8]) -> tempfile::TempDir {
-    let mut hasher = imgfs::blob::Hasher::sha256();
+    let mut hasher = imgfs::internals::blob::Hasher::sha256();
     hasher.update(tar);
     let config = format!(
         r#"{{"os":"linux","architecture":"amd64","rootfs":{{"type":"layers","diff_ids":["{}"]}}}}"#,

@@ -5,12 +5,8 @@
 //! ```
 
 use std::error::Error;
-use std::sync::Arc;
 
-use imgfs::fuse::{self, MountOptions};
-use imgfs::image::Reference;
-use imgfs::open::{self, OpenOptions};
-use imgfs::view::{ImageFs, Sidecars};
+use imgfs::{MountOptions, OpenOptions};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
@@ -19,26 +15,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
 
     // From a name to a merged tree: every layer is read once, here.
-    let reference: Reference = name.parse()?;
-    let image = open::open(&reference, &OpenOptions::default(), &())?;
-    for problem in &image.problems {
-        eprintln!("{problem}");
+    let image = imgfs::open(&name.parse()?, &OpenOptions::new())?;
+    for warning in image.warnings() {
+        eprintln!("{warning}");
     }
 
-    // The tree can be queried without a mount.
-    let nodes = image.tree.nodes();
-    let executables = nodes.filter(|id| image.tree.node(*id).is_some_and(|n| n.executable));
-    println!("{name}: {} executables", executables.count());
+    // The tree can be read without a mount.
+    let mut executables = 0;
+    for entry in image.walk() {
+        executables += u32::from(entry?.facts()?.is_some());
+    }
+    println!("{name}: {executables} executables");
 
-    // The user's view of it, and the kernel's side.
-    let view = ImageFs::new(Arc::new(image), Sidecars::Listed);
-    let options = MountOptions {
-        source: name,
-        ..MountOptions::default()
-    };
-    let mount = fuse::mount(Arc::new(view), mountpoint.as_ref(), &options)?;
+    let mount = image.mount(mountpoint, &MountOptions::new())?;
     println!("mounted at {}; Enter unmounts", mount.path().display());
     std::io::stdin().read_line(&mut String::new())?;
-    mount.umount()?;
+    mount.unmount()?;
     Ok(())
 }

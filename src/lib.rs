@@ -45,36 +45,47 @@
 
 mod api;
 mod background;
-pub mod blob;
-pub mod cache;
+mod blob;
+mod cache;
+mod cli;
 mod document;
-pub mod findings;
-pub mod fuse;
-pub mod host;
-pub mod image;
-pub mod inspect;
-pub mod launch;
-pub mod layer;
+mod findings;
+#[cfg(feature = "fuse")]
+mod fuse;
+mod host;
+mod image;
+mod inspect;
+#[doc(hidden)]
+pub mod internals;
+mod launch;
+mod layer;
 #[cfg(test)]
 #[path = "../tests/support/needs.rs"]
 mod needs;
 mod oci;
-pub mod open;
+mod open;
 mod private;
-pub mod query;
-pub mod registry;
-pub mod store;
-pub mod transfer;
-pub mod tree;
-pub mod view;
+mod query;
+#[cfg(feature = "registry")]
+mod registry;
+mod store;
+mod transfer;
+mod tree;
+mod view;
 mod workers;
 
 pub use api::{
     Entry, Error, ErrorKind, Facts, File, Finding, Hidden, Image, ImageConfig, ImageName, Layer,
-    Metadata, Mount, MountOptions, OpenOptions, Platform, PullOptions, Result, Store, StoredImage,
-    Walk, inspect, open, pull, unmount,
+    Metadata, OpenOptions, Platform, Result, Store, StoredImage, Walk, inspect, open,
 };
+#[cfg(feature = "fuse")]
+pub use api::{Mount, MountOptions, unmount};
+#[cfg(feature = "registry")]
+pub use api::{PullOptions, pull};
+#[doc(hidden)]
+pub use cli::main as command_line;
 pub use findings::Level;
+#[cfg(feature = "fuse")]
 pub use fuse::Unmounted;
 pub use inspect::{Format, Kind as BinaryKind, Libc, Linkage};
 pub use view::{FileType, RemovalKind, Sidecars, Value as FactValue};

@@ -1,12 +1,5 @@
-//! The `imgfs` command.
+//! The `imgfs` command. The library has all of it, so that the compiler sees what nothing uses.
 
-mod cli;
-#[cfg(test)]
-#[path = "../tests/support/needs.rs"]
-mod needs;
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    cli::main()
+fn main() -> std::process::ExitCode {
+    imgfs::command_line()
 }

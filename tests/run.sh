@@ -37,5 +37,6 @@ export IMGFS_TEST_ALL=1
 
 cargo build --locked --examples
 cargo test --locked --doc
+cargo test --locked --test public_api
 exec cargo test --locked --no-fail-fast --lib --bins --test unprivileged --test fuse --test registry \
   --test oracles --test images "$@"

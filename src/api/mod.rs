@@ -18,10 +18,12 @@ mod image_name;
 mod inspect;
 mod layer;
 mod metadata;
+#[cfg(feature = "fuse")]
 mod mount;
 mod open;
 mod path;
 mod platform;
+#[cfg(feature = "registry")]
 mod pull;
 mod store;
 mod walk;
@@ -38,9 +40,11 @@ pub use image_name::ImageName;
 pub use inspect::inspect;
 pub use layer::Layer;
 pub use metadata::Metadata;
+#[cfg(feature = "fuse")]
 pub use mount::{Mount, MountOptions, unmount};
 pub use open::{OpenOptions, open};
 pub use platform::Platform;
+#[cfg(feature = "registry")]
 pub use pull::{PullOptions, pull};
 pub use store::{Store, StoredImage};
 pub use walk::Walk;

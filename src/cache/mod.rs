@@ -32,6 +32,6 @@ pub use dir::CacheDir;
 pub use file::{CacheFile, Part};
 pub use identity::Identity;
 pub use key::{CacheKey, CacheKind};
-pub use list::{FileState, ListedFile, Removed, Stray};
+pub use list::{FileState, ListedFile};
 pub use user_file::temporary_dir;
 pub use writer::{Unpublished, Writer};

@@ -2,6 +2,8 @@
 
 use clap::{Parser, Subcommand};
 
+#[cfg(not(all(feature = "fuse", feature = "registry")))]
+use super::absent::AbsentArgs;
 use super::cache::CacheArgs;
 use super::cat::CatArgs;
 use super::check::CheckArgs;
@@ -14,16 +16,19 @@ use super::hidden::HiddenArgs;
 use super::history::HistoryArgs;
 use super::inspect::InspectArgs;
 use super::ls::LsArgs;
+#[cfg(feature = "fuse")]
 use super::mount::MountArgs;
 use super::stat::StatArgs;
 use super::store::df::DfArgs;
 use super::store::images::ImagesArgs;
 use super::store::load::LoadArgs;
 use super::store::prune::PruneArgs;
+#[cfg(feature = "registry")]
 use super::store::pull::PullArgs;
 use super::store::rm::RmArgs;
 use super::store::save::SaveArgs;
 use super::store::tag::TagArgs;
+#[cfg(feature = "fuse")]
 use super::umount::UmountArgs;
 use super::verify::VerifyArgs;
 
@@ -38,10 +43,18 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Mount an image.
+    #[cfg(feature = "fuse")]
     Mount(MountArgs),
+    #[cfg(not(feature = "fuse"))]
+    #[command(hide = true)]
+    Mount(AbsentArgs),
     /// Unmount an image, lazily if it is in use.
+    #[cfg(feature = "fuse")]
     #[command(alias = "unmount")]
     Umount(UmountArgs),
+    #[cfg(not(feature = "fuse"))]
+    #[command(alias = "unmount", hide = true)]
+    Umount(AbsentArgs),
     /// List what is in an image.
     Ls(LsArgs),
     /// Print everything that is known about files in an image.
@@ -69,7 +82,11 @@ pub(crate) enum Command {
     /// Print the facts of local files, as in a sidecar.
     Inspect(InspectArgs),
     /// Pull an image from a registry into the store.
+    #[cfg(feature = "registry")]
     Pull(PullArgs),
+    #[cfg(not(feature = "registry"))]
+    #[command(hide = true)]
+    Pull(AbsentArgs),
     /// Load the images of an archive into the store.
     Load(LoadArgs),
     /// Write images from the store to one archive.
@@ -126,7 +143,7 @@ mod tests {
         let Command::Mount(mount) = args.command else {
             panic!("{args:?}");
         };
-        let library = imgfs::open::OpenOptions::default();
+        let library = crate::open::OpenOptions::default();
         assert_eq!(mount.cache.cache_limit, DEFAULT_CACHE_LIMIT);
         assert_eq!(mount.cache_size.0, library.cache_size as u64);
     }

@@ -9,7 +9,7 @@ use clap::Subcommand;
 use indicatif::{HumanBytes, HumanDuration};
 use jiff::Timestamp;
 
-use imgfs::cache::{CacheDir, FileState, ListedFile};
+use crate::cache::{CacheDir, FileState, ListedFile};
 
 use super::options::{CacheDirOption, DEFAULT_CACHE_LIMIT};
 use super::pipe::closed;

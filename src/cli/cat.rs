@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use super::options::SourceOptions;
 use super::paths::{bytes, complain};
 use super::pipe;
-use imgfs::image::Reference;
-use imgfs::query::resolve;
-use imgfs::view::{ImageFs, ViewError};
+use crate::image::Reference;
+use crate::query::resolve;
+use crate::view::{ImageFs, ViewError};
 
 /// The number of bytes read at a time.
 const STEP: usize = 1 << 20;

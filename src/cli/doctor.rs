@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use imgfs::host::{ARCHES, Check, Host, Status};
-use imgfs::image::Platform;
+use crate::host::{ARCHES, Check, Host, Status};
+use crate::image::Platform;
 
 use super::colour::{self, Colour};
 use super::exit::NO_ANSWER;

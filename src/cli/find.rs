@@ -9,10 +9,10 @@ use std::process::ExitCode;
 use super::options::SourceOptions;
 use super::paths::{Spelling, bytes, complain};
 use super::pipe;
-use imgfs::image::Reference;
-use imgfs::query::find::{Event, Find};
-use imgfs::query::{self, Entry, Found};
-use imgfs::view::{ImageFs, ViewError};
+use crate::image::Reference;
+use crate::query::find::{Event, Find};
+use crate::query::{self, Entry, Found};
+use crate::view::{ImageFs, ViewError};
 
 const WORDS: &str = "\
 Tests (patterns are those of fnmatch(3), applied to bytes):

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use super::options::SourceOptions;
 use super::pipe;
-use imgfs::image::Reference;
-use imgfs::query;
-use imgfs::view::{FileType, HiddenName, ImageFs, json};
+use crate::image::Reference;
+use crate::query;
+use crate::view::{FileType, HiddenName, ImageFs, json};
 use serde_json::{Map, Value};
 
 #[derive(Debug, clap::Args)]
@@ -74,7 +74,7 @@ fn text(name: &HiddenName, size: u64, digest: Option<Option<String>>) -> Vec<u8>
         line.extend_from_slice(digest.as_deref().unwrap_or("-").as_bytes());
         line.push(b'\t');
     }
-    imgfs::view::facts::escape(&name.path, false, &mut line);
+    crate::view::facts::escape(&name.path, false, &mut line);
     line
 }
 

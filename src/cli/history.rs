@@ -9,10 +9,10 @@ use serde_json::{Value as Json, json};
 
 use super::options::SourceOptions;
 use super::pipe;
-use imgfs::image::{HistoryEntry, Reference};
-use imgfs::layer::printable;
-use imgfs::query::history::{LayerRow, Lines, Row, history};
-use imgfs::view::json;
+use crate::image::{HistoryEntry, Reference};
+use crate::layer::printable;
+use crate::query::history::{LayerRow, Lines, Row, history};
+use crate::view::json;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct HistoryArgs {

@@ -8,8 +8,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use imgfs::inspect;
-use imgfs::view::{Fact, Subject, facts, json, sidecar};
+use crate::inspect;
+use crate::view::{Fact, Subject, facts, json, sidecar};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct InspectArgs {

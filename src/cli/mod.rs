@@ -2,11 +2,14 @@
 //! own module, with its arguments. `args` composes them, `options` has the options that several commands
 //! share. Logic that another front end would need belongs to the library.
 
+#[cfg(not(all(feature = "fuse", feature = "registry")))]
+mod absent;
 mod args;
 mod cache;
 mod cat;
 mod check;
 mod colour;
+#[cfg(feature = "fuse")]
 mod daemon;
 mod diff;
 mod doctor;
@@ -20,17 +23,20 @@ mod inspect;
 mod log;
 mod ls;
 mod memory;
+#[cfg(feature = "fuse")]
 mod mount;
 mod options;
 mod paths;
 mod pipe;
 mod platform;
 mod progress;
+#[cfg(feature = "fuse")]
 mod signals;
 mod source;
 mod stat;
 mod store;
 mod table;
+#[cfg(feature = "fuse")]
 mod umount;
 mod units;
 mod verify;
@@ -43,12 +49,16 @@ use args::{Args, Command};
 use exit::NO_ANSWER;
 
 /// Runs the command given on the command line.
-pub(crate) fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     let args = Args::parse();
     memory::give_back_at_once();
     let result = match &args.command {
+        #[cfg(feature = "fuse")]
         Command::Mount(args) => mount::run(args),
+        #[cfg(feature = "fuse")]
         Command::Umount(args) => umount::run(args),
+        #[cfg(not(feature = "fuse"))]
+        Command::Mount(_) | Command::Umount(_) => absent::run("fuse"),
         Command::Ls(args) => ls::run(args),
         Command::Stat(args) => stat::run(args),
         Command::Cat(args) => cat::run(args),
@@ -59,7 +69,10 @@ pub(crate) fn main() -> ExitCode {
         Command::Export(args) => export::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Inspect(args) => inspect::run(args),
+        #[cfg(feature = "registry")]
         Command::Pull(args) => store::pull::run(args),
+        #[cfg(not(feature = "registry"))]
+        Command::Pull(_) => absent::run("registry"),
         Command::Load(args) => store::load::run(args),
         Command::Save(args) => store::save::run(args),
         Command::Images(args) => store::images::run(args),

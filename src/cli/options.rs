@@ -5,14 +5,16 @@
 use std::io;
 use std::path::PathBuf;
 
+#[cfg(feature = "registry")]
 use anyhow::Context;
 
 use super::log;
 use super::units::Size;
-use imgfs::cache::CacheDir;
-use imgfs::image::Platform;
-use imgfs::registry::{Client, ClientOptions};
-use imgfs::store::{Store, StoreError, StoredImage};
+use crate::cache::CacheDir;
+use crate::image::Platform;
+#[cfg(feature = "registry")]
+use crate::registry::{Client, ClientOptions};
+use crate::store::{Store, StoreError, StoredImage};
 
 /// The default size limit of the cache on disk.
 pub(crate) const DEFAULT_CACHE_LIMIT: Size = Size(4 << 30);
@@ -108,6 +110,7 @@ pub(crate) struct TransferOptions {
 }
 
 /// Access to registries.
+#[cfg(feature = "registry")]
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct RegistryOptions {
     /// Allow registries without TLS or with an untrusted certificate.
@@ -206,6 +209,7 @@ impl StoreOption {
     }
 }
 
+#[cfg(feature = "registry")]
 impl RegistryOptions {
     /// Creates the client for registries.
     pub(crate) fn client(&self) -> anyhow::Result<Client> {

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::io::{IsTerminal, stdout};
 use std::os::unix::ffi::OsStrExt;
 
-use imgfs::layer::printable;
-use imgfs::view::{ImageFs, Value, ViewError};
+use crate::layer::printable;
+use crate::view::{ImageFs, Value, ViewError};
 
 /// How paths are written to standard output. On a terminal, control characters and invalid UTF-8 are
 /// escaped. Otherwise paths have the escapes of a sidecar: each path is one line, and every byte can be

@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-use imgfs::image::{Platform, PlatformError};
-use imgfs::transfer::WantedPlatforms;
+use crate::image::{Platform, PlatformError};
+use crate::transfer::WantedPlatforms;
 
 /// One value of `--platform`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::sync::PoisonError;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use imgfs::open::Progress;
-use imgfs::transfer::{self, Blob};
+use crate::open::Progress;
+use crate::transfer::{self, Blob};
 
 /// One bar per blob that is transferred, in stored bytes.
 pub(crate) struct Bars {

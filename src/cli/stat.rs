@@ -10,11 +10,11 @@ use serde_json::{Map, Value as Json};
 use super::options::SourceOptions;
 use super::paths::{Spelling, bytes, complain};
 use super::pipe;
-use imgfs::image::Reference;
-use imgfs::layer::printable;
-use imgfs::query::find::clean;
-use imgfs::query::{Entry, join, locate, permissions, time};
-use imgfs::view::{HiddenName, ImageFs, ViewError};
+use crate::image::Reference;
+use crate::layer::printable;
+use crate::query::find::clean;
+use crate::query::{Entry, join, locate, permissions, time};
+use crate::view::{HiddenName, ImageFs, ViewError};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct StatArgs {
@@ -151,7 +151,7 @@ impl File<'_> {
                 add("size", attr.size.into());
                 add("mtime", time::rfc3339(attr.mtime).into());
             }
-            add("path", imgfs::view::json::bytes(&where_hidden(name)));
+            add("path", crate::view::json::bytes(&where_hidden(name)));
             Json::Object(version)
         });
         let versions: Vec<Json> = versions.collect();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use imgfs::fuse::{self, Unmounted};
+use crate::fuse::{self, Unmounted};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct UmountArgs {

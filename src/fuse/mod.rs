@@ -18,7 +18,6 @@ mod session;
 mod umount;
 
 pub use error::MountError;
-pub use mountinfo::{MountPoint, mounted_at};
 pub use options::MountOptions;
 pub use session::{Mount, mount, precheck};
 pub use umount::{UmountError, Unmounted, umount};

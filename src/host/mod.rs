@@ -11,10 +11,8 @@ mod space;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use binfmt::{Binfmt, Fault, Flags, Handler, Rule, Support};
-pub use fuse::User;
+pub use binfmt::{Binfmt, Handler, Rule, Support};
 pub use machine::ARCHES;
-pub use space::FreeSpace;
 
 /// The result of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -113,7 +113,6 @@ pub(crate) fn read(
             name: path.clone(),
         });
     }
-    let tag = item.repo_tags.iter().flatten().next().cloned();
     let documents = Documents {
         index: None,
         manifest,
@@ -121,7 +120,6 @@ pub(crate) fn read(
     };
     Ok(Image::new(
         reference,
-        tag,
         documents,
         config,
         layers,

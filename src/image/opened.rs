@@ -12,8 +12,6 @@ use crate::oci::Platform;
 pub struct Image {
     /// The reference by which it was opened, for messages.
     pub name: String,
-    /// The name of the image in its archive, if it has one.
-    pub tag: Option<String>,
     /// The platform that the config declares.
     pub platform: Platform,
     /// The platform in the image's descriptor in the index, if there is one.
@@ -34,7 +32,6 @@ impl Image {
     /// Combines the parts of an image. The platform is that of the config.
     pub(super) fn new(
         reference: &Reference,
-        tag: Option<String>,
         documents: Documents,
         config: Config,
         layers: Vec<LayerBlob>,
@@ -46,7 +43,6 @@ impl Image {
         }
         Self {
             name: reference.to_string(),
-            tag,
             platform: config.platform.clone(),
             index_platform: None,
             documents,

@@ -28,14 +28,17 @@ mod variants;
 mod wasm;
 mod xcoff;
 
+#[cfg(test)]
+pub(crate) use binary::VersionsNeeded;
 pub use binary::{
     Binary, Endian, Format, GoBuild, Kind, Libc, Linkage, Relro, Slice, Source as FactSource,
-    Sourced, Symbols, Undefined, VersionsNeeded,
+    Sourced, Symbols, Undefined,
 };
 pub use detect::{Candidate, HEAD_LEN, detect};
 pub use runtime::{Contradiction, ExecError};
 pub use source::Source;
-pub use variants::VARIANTS;
+#[cfg(test)]
+pub(crate) use variants::VARIANTS;
 
 /// Decodes one file. Returns `None` if its format is unknown or the file ends before its header
 /// does.

@@ -49,15 +49,13 @@ mod utility;
 use std::io;
 
 pub use chain::{Cause, Chain, ChainStart, End, Opened, Outcome, Step, StepFailure, StepId, Why};
-pub use errno::Errno;
 pub use execution::{Execution, load};
-pub use loader::{Failure, FailureKind, Lacking, Library, Loaded, Rule};
+pub use loader::{Library, Loaded};
 pub(crate) use origin::chain;
 pub use origin::explain;
-pub use refusal::{Part, Reason, Refusal};
+pub use refusal::{Part, Reason};
 pub(crate) use shebang::env_lacks;
 pub use shell::{RunMode, Word};
-pub use user::{Credentials, UserError};
 
 use crate::image::{Platform, Start};
 use crate::inspect::{Binary, Symbols};

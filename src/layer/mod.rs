@@ -30,6 +30,5 @@ pub use entry::{Data, EntryKind, Extent, LayerEntry, Mtime, Xattr};
 pub use index::LayerIndex;
 pub use problem::{LayerProblem, ProblemKind, printable};
 pub use scan::{LayerError, LayerInput, Scanned, scan};
-pub use tar_error::TarError;
 pub use verified_digests::VerifiedDigests;
-pub use whiteout::{AUFS_LINKS, Marker, WHITEOUT_PREFIX, marker};
+pub use whiteout::{AUFS_LINKS, Marker, marker};

@@ -22,7 +22,7 @@ pub(crate) use json::{parse, read_into};
 pub(crate) use media_type::{LayerFormat, is_config, is_general, is_index, is_manifest};
 pub(crate) use nature::Nature;
 pub use platform::{Platform, PlatformError};
-pub use registry_name::{NameError, parse_name};
+pub use registry_name::parse_name;
 pub(crate) use walk::{Listed, WalkError, walk};
 
 /// The name of an image in a layout (annotations.md, "Pre-Defined Annotation Keys").

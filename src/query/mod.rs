@@ -14,5 +14,4 @@ pub mod time;
 mod walk;
 
 pub use entry::{Entry, permissions, sha256};
-pub use glob::Glob;
 pub use walk::{Found, Trail, Walk, children, join, locate, resolve, trail};

@@ -45,9 +45,7 @@ mod retry;
 mod tls;
 mod verifier;
 
-pub use crate::oci::{NameError, parse_name};
 pub use client::Client;
-pub use document::Fetched;
 pub use environment::Environment;
 pub use error::RegistryError;
 pub use oci_spec::distribution::Reference as RegistryReference;

@@ -16,6 +16,7 @@ mod origin;
 mod parameters;
 mod progress;
 mod prune;
+#[cfg(feature = "registry")]
 mod pull;
 mod receive_blob;
 mod receive_image;
@@ -23,9 +24,10 @@ mod save;
 
 pub use choose::WantedPlatforms;
 pub use error::TransferError;
-pub use load::{LoadOptions, Loaded, load};
+pub use load::{LoadOptions, load};
 pub use progress::{Blob, TransferProgress};
 pub use prune::prune;
+#[cfg(feature = "registry")]
 pub use pull::{PullOptions, pull};
 pub use receive_image::TransferredImage;
 pub use save::{Format, SaveOptions, save};

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use crate::support::program::images::{docker_archive, oci_archive};
 use crate::support::program::{Place, fail, refused, str};
 use crate::support::{Layer, OciImage, TAR_GZIP, TAR_XZ, TAR_ZSTD, gzip, oci_dir, sha256, xz};
-use imgfs::open::{self, OpenImage, OpenOptions};
-use imgfs::view::{ImageFs, Sidecars};
+use imgfs::internals::open::{self, OpenImage, OpenOptions};
+use imgfs::internals::view::{ImageFs, Sidecars};
 use proptest::prelude::*;
 use proptest::sample::Index;
 

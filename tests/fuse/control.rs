@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::support::{Layer, Mounted, OciImage, data, mount, oci_dir, write_index};
-use imgfs::view::{KEYS, Sidecars};
+use imgfs::internals::view::{KEYS, Sidecars};
 
 /// The number of scripts in the upper layer: more lines than one block of the table holds.
 const SCRIPTS: usize = 200;

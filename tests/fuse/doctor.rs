@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::support;
 use crate::support::program::{Place, assert_says, output, stderr, str};
-use imgfs::host::{Check, Host, Status};
+use imgfs::internals::host::{Check, Host, Status};
 use serde_json::Value;
 
 /// A host with everything that is needed, as seen by root on an amd64 machine.
@@ -250,7 +250,7 @@ fn this_host() {
     // tests/run.sh makes sure of this.
     assert_eq!(find("/dev/fuse")["status"], "ok");
     assert_eq!(find("fusermount3")["status"], "ok");
-    let here = format!("run {}", imgfs::image::Platform::host());
+    let here = format!("run {}", imgfs::internals::image::Platform::host());
     assert_eq!(find(&here)["found"], "this machine");
     assert_eq!(
         find("cache directory")["path"],
@@ -275,7 +275,7 @@ fn an_ordinary_user() {
     let mut install = Command::new("install");
     install.args(["-m755", env!("CARGO_BIN_EXE_imgfs")]);
     support::run(install.arg(place.join("imgfs")));
-    let here = imgfs::image::Platform::host().to_string();
+    let here = imgfs::internals::image::Platform::host().to_string();
     let run = |options: &[&str]| -> (Option<i32>, Vec<Value>) {
         let mut command = place.command("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
@@ -310,7 +310,7 @@ fn an_ordinary_user() {
 fn one_platform() {
     let place = Place::new();
     let run = |platform: &str| output(place.imgfs().args(["doctor", "--platform", platform]));
-    let here = run(&imgfs::image::Platform::host().to_string());
+    let here = run(&imgfs::internals::image::Platform::host().to_string());
     assert_eq!(here.status.code(), Some(0), "{}", stderr(&here));
     let text = String::from_utf8(here.stdout).unwrap();
     assert_eq!(text.matches("run linux/").count(), 1, "{text}");
@@ -328,7 +328,7 @@ fn a_closed_pipe_ends_it_quietly() {
     let place = Place::new();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let here = imgfs::image::Platform::host().to_string();
+    let here = imgfs::internals::image::Platform::host().to_string();
     let mut command = place.imgfs();
     command.args(["doctor", "--platform", &here]).stdout(writer);
     let output = command.output().unwrap();

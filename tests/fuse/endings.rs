@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::support;
 use crate::support::program::images::slow_image;
 use crate::support::program::{Place, SOON, assert_says, fail, finish, start, succeed, within};
-use imgfs::{fuse, view};
+use imgfs::internals::{fuse, view};
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 

@@ -7,8 +7,8 @@ use std::process::Command;
 use crate::support;
 use crate::support::program::{assert_says, output, stderr, str};
 use crate::various::{Various, split};
-use imgfs::query::find::{Event, Find};
-use imgfs::view::{ImageFs, Sidecars};
+use imgfs::internals::query::find::{Event, Find};
+use imgfs::internals::view::{ImageFs, Sidecars};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
@@ -564,7 +564,7 @@ fn conditions_are_lines_of_sidecars() {
             .lines()
             .map(|line| line.split_once('=').unwrap().0.to_owned())
             .collect();
-        let known = imgfs::view::KEYS;
+        let known = imgfs::internals::view::KEYS;
         let places: Vec<_> = keys
             .iter()
             .map(|key| {

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use crate::support::program::{Place, output};
 use crate::support::{Layer, Mounted, OciImage, data, mount, oci_dir, run};
-use imgfs::view::Sidecars;
+use imgfs::internals::view::Sidecars;
 
 const PEM: &str = "-----BEGIN PRIVATE KEY-----\nremoved\n";
 

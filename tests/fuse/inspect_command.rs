@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use crate::support::{Layer, OciImage, imgfs, mount, oci_dir, run};
-use imgfs::view::Sidecars;
+use imgfs::internals::view::Sidecars;
 
 fn data(name: &str) -> PathBuf {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/inspect");

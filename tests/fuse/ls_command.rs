@@ -113,11 +113,11 @@ fn lines_are_those_of_ls_and_stat() {
                 _ => assert_eq!(field(), words[4], "{line}"),
             }
             let time = std::str::from_utf8(field()).unwrap();
-            let time = imgfs::query::time::parse(time).unwrap();
+            let time = imgfs::internals::query::time::parse(time).unwrap();
             let seconds = std::str::from_utf8(words[5]).unwrap();
             assert_eq!(
                 Some(time),
-                imgfs::query::time::parse(&format!("@{seconds}")),
+                imgfs::internals::query::time::parse(&format!("@{seconds}")),
                 "{line}"
             );
             let at = ours.windows(2).position(|two| two == b"Z ").unwrap() + 2;

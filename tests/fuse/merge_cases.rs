@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 
 use crate::support;
 use crate::support::{Layer, mount_layers};
-use imgfs::layer::ProblemKind;
+use imgfs::internals::layer::ProblemKind;
 
 fn lower() -> Layer {
     Layer::new()

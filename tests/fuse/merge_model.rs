@@ -13,7 +13,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::support::{Layer, mount_layers};
-use imgfs::view::{HiddenName, ImageFs, Sidecars};
+use imgfs::internals::view::{HiddenName, ImageFs, Sidecars};
 use proptest::prelude::*;
 
 /// One entry of a layer. Paths are built of the names a, b, c, at most three deep.

@@ -9,8 +9,8 @@ use crate::failures;
 use crate::failures::{
     BASES, CASES, Case, Expected, TRAPS, archive, base_archive, cases, open_archive, open_case,
 };
-use imgfs::findings::{Finding, Id, Level};
-use imgfs::open::OpenImage;
+use imgfs::internals::findings::{Finding, Id, Level};
+use imgfs::internals::open::OpenImage;
 
 /// Formats a finding as one line.
 fn line(finding: &Finding) -> String {

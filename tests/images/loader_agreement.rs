@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::failures::{BASES, CASES, TRAPS, Unpacked, archive, base_archive, open_archive};
-use imgfs::findings::InterpreterStatus;
-use imgfs::inspect::{Format, Libc, Linkage};
-use imgfs::open::OpenImage;
-use imgfs::tree::{NodeKind, Tree};
+use imgfs::internals::findings::InterpreterStatus;
+use imgfs::internals::inspect::{Format, Libc, Linkage};
+use imgfs::internals::open::OpenImage;
+use imgfs::internals::tree::{NodeKind, Tree};
 
 const GLIBC: &str = "/lib64/ld-linux-x86-64.so.2";
 const MUSL: &str = "/lib/ld-musl-x86_64.so.1";

@@ -1,6 +1,6 @@
 //! The behaviour of a loader when a program is executed: small programs and libraries
 //! (`loader_run/build.sh`) are really executed in a chroot, and their output, their exit status and the
-//! libraries they got are compared with the result of [`imgfs::launch::load`].
+//! libraries they got are compared with the result of [`imgfs::internals::launch::load`].
 
 #![cfg(target_arch = "x86_64")]
 
@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::{OciImage, oci_dir, open_image, run};
-use imgfs::launch::{Execution, Loaded, load};
-use imgfs::open::OpenImage;
+use imgfs::internals::launch::{Execution, Loaded, load};
+use imgfs::internals::open::OpenImage;
 
 /// A program and how it is executed.
 #[derive(Clone, Copy)]
@@ -508,7 +508,7 @@ fn execute(dir: &Path, case: &Case, argv: &[&str]) -> Real {
 fn provider(image: &OpenImage, loaded: &Loaded) -> Option<String> {
     loaded.libraries.iter().find_map(|library| {
         let source = image.bytes(&image.tree, library.node, 0, 4 << 20).unwrap();
-        let symbols = imgfs::inspect::symbols(&source.to_vec())?;
+        let symbols = imgfs::internals::inspect::symbols(&source.to_vec())?;
         let node = image.tree.node(library.node)?;
         let path = String::from_utf8(image.tree.path(node.name?)).unwrap();
         (symbols.defines_by_name(b"foo") || symbols.defines_by_name(b"foo_data")).then_some(path)

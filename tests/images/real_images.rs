@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use crate::support::rsync::rsync;
 use crate::support::tree::{Tree, differences, walk};
 use crate::support::{Mounted, mount, run};
-use imgfs::view::Sidecars;
+use imgfs::internals::view::Sidecars;
 use tempfile::TempDir;
 
 /// Returns the directory with the images; builds them if necessary.

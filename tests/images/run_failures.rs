@@ -15,7 +15,7 @@ use crate::failures::{
     BASES, Base, CASES, Case, Outcome, Place, TRAPS, Unpacked, archive, base_archive, cases,
     handlers_of, open_archive, open_case,
 };
-use imgfs::tree::Tree;
+use imgfs::internals::tree::Tree;
 
 /// Starts the command of a case in an image and compares the result.
 fn check(case: &Case, image: &str, expected: &Outcome) {

@@ -13,7 +13,7 @@ use crate::support::{Layer, OciImage, TAR, TAR_GZIP, TAR_ZSTD, gzip, run};
 use crate::tar_support;
 use crate::tar_support::facts::Reading;
 use crate::tar_support::make::{Archive, Format, Header};
-use imgfs::cache::CacheDir;
+use imgfs::internals::cache::CacheDir;
 
 /// Returns an image with one layer, given as stored.
 fn image(
@@ -89,7 +89,10 @@ fn a_global_comment_as_git_writes_it_is_harmless() {
 
 fn mount(tar: &[u8]) -> support::Mounted {
     let dir = support::oci_dir(&OciImage::plain(&[tar.to_vec()]));
-    support::mount(dir.path().to_str().unwrap(), imgfs::view::Sidecars::Off)
+    support::mount(
+        dir.path().to_str().unwrap(),
+        imgfs::internals::view::Sidecars::Off,
+    )
 }
 
 #[test]

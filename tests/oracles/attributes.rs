@@ -11,8 +11,8 @@ use std::process::Command;
 
 use crate::support::tree::{differences, walk};
 use crate::support::{Layer, Mounted, OciImage, mount, mount_layers, oci_dir, run, write_index};
-use imgfs::layer::{Ambiguity, ProblemKind};
-use imgfs::view::Sidecars;
+use imgfs::internals::layer::{Ambiguity, ProblemKind};
+use imgfs::internals::view::Sidecars;
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
 /// Runs a script, which stops at the first command that fails.

@@ -9,9 +9,9 @@ use crate::support::diff::{content, diff, diff_r, layout, layout_with, prints};
 use crate::support::program::images::{docker_archive, oci_archive, on_platform};
 use crate::support::program::{Place, assert_says, output, stderr, str};
 use crate::support::{Layer, OciImage, TAR_ZSTD, gzip, open_image, run, sha256, write_index};
-use imgfs::layer::printable;
-use imgfs::query::diff::{Diff, Options};
-use imgfs::view::{ImageFs, Sidecars};
+use imgfs::internals::layer::printable;
+use imgfs::internals::query::diff::{Diff, Options};
+use imgfs::internals::view::{ImageFs, Sidecars};
 use serde_json::{Value, json};
 
 /// Sets attributes of the next entry.

@@ -3,7 +3,7 @@
 #![cfg(target_arch = "x86_64")]
 
 use crate::elf_patch::*;
-use imgfs::inspect::{ExecError, inspect};
+use imgfs::internals::inspect::{ExecError, inspect};
 
 const EIO: i32 = 5;
 const ENOEXEC: i32 = 8;

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::{Layer, Mounted, OciImage, mount, oci_dir, run};
-use imgfs::inspect;
-use imgfs::view::Sidecars;
+use imgfs::internals::inspect;
+use imgfs::internals::view::Sidecars;
 
 type Facts = BTreeMap<String, String>;
 

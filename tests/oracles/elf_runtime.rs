@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use crate::elf_patch::*;
-use imgfs::inspect::{Binary, inspect};
+use imgfs::internals::inspect::{Binary, inspect};
 
 const TRUE: &[u8] = b"libtrue.so";
 const FAKE: &[u8] = b"libfake.so";

@@ -4,7 +4,7 @@
 #![cfg(target_arch = "x86_64")]
 
 use crate::elf_patch::*;
-use imgfs::inspect::{Binary, inspect};
+use imgfs::internals::inspect::{Binary, inspect};
 
 const SIGBUS: i32 = 7;
 const SIGSEGV: i32 = 11;

@@ -16,8 +16,8 @@ use crate::support::program;
 use crate::support::program::images::{docker_archive, sample, slow_image};
 use crate::support::program::{Place, assert_says, finish, output, start, stderr, str, within};
 use crate::support::{Layer, OciImage, mount, oci_dir, open_image, run};
-use imgfs::query::export::{ExportError, Format, Selection};
-use imgfs::view::{ImageFs, Sidecars};
+use imgfs::internals::query::export::{ExportError, Format, Selection};
+use imgfs::internals::view::{ImageFs, Sidecars};
 use tempfile::TempDir;
 
 #[test]
@@ -462,13 +462,15 @@ fn bytes_that_change_are_an_error() {
     let all = Selection::merged(&view).unwrap();
     for format in [Format::Tar, Format::Mtree { digests: true }] {
         let mut out = Vec::new();
-        let error = imgfs::query::export::export(&view, &all, format, &mut out).unwrap_err();
+        let error =
+            imgfs::internals::query::export::export(&view, &all, format, &mut out).unwrap_err();
         assert!(matches!(error, ExportError::Read { .. }), "{error}");
         assert!(!out.ends_with(&[0; 1024]));
     }
     let mut out = Vec::new();
     let mut secret = all.clone();
     secret.pick(&view, b"d/secret").unwrap();
-    let error = imgfs::query::export::export(&view, &secret, Format::Tar, &mut out).unwrap_err();
+    let error =
+        imgfs::internals::query::export::export(&view, &secret, Format::Tar, &mut out).unwrap_err();
     assert_says(&error.to_string(), &["/d/secret: ", "verified"]);
 }

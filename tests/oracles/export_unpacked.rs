@@ -13,7 +13,7 @@ use crate::export_support::{
 use crate::support::program::{Place, str};
 use crate::support::tree::{differences, walk};
 use crate::support::{Layer, OciImage, mount, oci_dir, run, write_index};
-use imgfs::view::Sidecars;
+use imgfs::internals::view::Sidecars;
 
 #[test]
 fn gnu_tar_unpacks_what_a_mount_shows() {

@@ -12,7 +12,7 @@ use std::process::Command;
 
 use crate::support::{Layer, Mounted, OciImage, data, mount, oci_dir, run};
 use golang::{build_programs, go_version, pointer_format_elf};
-use imgfs::view::Sidecars;
+use imgfs::internals::view::Sidecars;
 
 /// Returns a real executable that is not a Go program: amd64, dynamic, glibc.
 fn elf() -> Vec<u8> {

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::merge_support::{layout, mount_layout, same, tree_of, umoci};
 use crate::support::{Layer, Mounted, run};
-use imgfs::view::{ImageFs, RemovalKind, Sidecars};
+use imgfs::internals::view::{ImageFs, RemovalKind, Sidecars};
 
 /// Returns a layer with a directory and a link to it.
 fn lower() -> Layer {

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::merge_support::{Tree, layout, mount_layout, same, tree_of, umoci};
 use crate::support::{Layer, Mounted, data, run};
-use imgfs::view::{ImageFs, Sidecars};
+use imgfs::internals::view::{ImageFs, Sidecars};
 use tempfile::TempDir;
 
 /// Returns the tree that buildah unpacks from a layout.

@@ -12,8 +12,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use crate::support::{Layer, OciImage, mount_layers, oci_dir, open_image, run};
-use imgfs::fuse::{self, Mount, MountOptions};
-use imgfs::view::{ImageFs, Sidecars};
+use imgfs::internals::fuse::{self, Mount, MountOptions};
+use imgfs::internals::view::{ImageFs, Sidecars};
 use rustix::io::Errno;
 use tempfile::TempDir;
 

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::support::{run_xz, xz};
-use imgfs::blob::{
+use imgfs::internals::blob::{
     BlobError, Bytes, Codec, Pass, ReadAt, SpanCache, SpanReader, SpanTable, examine,
 };
-use imgfs::cache::{CacheDir, CacheKey, CacheKind};
+use imgfs::internals::cache::{CacheDir, CacheKey, CacheKind};
 
 const MIB: usize = 1 << 20;
 

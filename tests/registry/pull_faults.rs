@@ -17,10 +17,10 @@ use crate::support::OciImage;
 use crate::support::program::{Place, assert_says, fail, output, stderr};
 use crate::support::proxy::{Act, Faults, Request};
 use crate::support::registry::Registry;
-use imgfs::cache::CacheDir;
-use imgfs::registry::{Client, ClientOptions, Patience};
-use imgfs::store::Store;
-use imgfs::transfer::{self, PullOptions};
+use imgfs::internals::cache::CacheDir;
+use imgfs::internals::registry::{Client, ClientOptions, Patience};
+use imgfs::internals::store::Store;
+use imgfs::internals::transfer::{self, PullOptions};
 
 /// The time limit for a pull with any faults: six attempts of 200 ms of silence each for a blob, and two
 /// layers at a time.

@@ -10,7 +10,7 @@ use crate::support::needs::write_executable;
 use crate::support::proxy::ConnectProxy;
 use crate::support::registry::{Registry, Setup};
 use crate::support::{INDEX, MANIFEST, OciImage, oci_dir, write_index};
-use imgfs::registry::{ClientOptions, Environment, RegistryError};
+use imgfs::internals::registry::{ClientOptions, Environment, RegistryError};
 
 const DOCKER: &str = "application/vnd.docker.distribution.manifest.v2+json";
 

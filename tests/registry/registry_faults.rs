@@ -10,7 +10,7 @@ use crate::registry_support::{Sample, client, options, reference, text_of, with_
 use crate::support::proxy::{Act, ConnectProxy, Faults, Request, Tokens};
 use crate::support::registry::{Registry, Setup, free_port};
 use crate::support::sha256;
-use imgfs::registry::{ClientOptions, Patience, RegistryError};
+use imgfs::internals::registry::{ClientOptions, Patience, RegistryError};
 
 /// Returns N of `bytes=N-` for each request for a blob, 0 if there is no range.
 fn ranges(faults: &Faults) -> Vec<u64> {

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
-use imgfs::blob::Hasher;
-use imgfs::fuse::{self, Mount, MountOptions};
-use imgfs::open::{self, OpenImage, OpenOptions};
-use imgfs::view::{ImageFs, Sidecars};
+use imgfs::internals::blob::Hasher;
+use imgfs::internals::fuse::{self, Mount, MountOptions};
+use imgfs::internals::open::{self, OpenImage, OpenOptions};
+use imgfs::internals::view::{ImageFs, Sidecars};
 use tempfile::TempDir;
 
 pub mod diff;

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use imgfs::blob::Hasher;
+use imgfs::internals::blob::Hasher;
 
 /// The compared attributes of one file: names and values, readable in a report.
 pub type Attributes = BTreeMap<String, String>;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use imgfs::blob::{Pass, ReadAt, SpanCache, SpanReader, SpanTable};
-use imgfs::cache::{CacheDir, CacheKey, CacheKind};
+use imgfs::internals::blob::{Pass, ReadAt, SpanCache, SpanReader, SpanTable};
+use imgfs::internals::cache::{CacheDir, CacheKey, CacheKind};
 
 const MIB: usize = 1 << 20;
 

@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::support;
 use crate::support::program::{Place, output};
 use crate::support::{Layer, OciImage, write_index};
-use imgfs::launch::Evidence;
-use imgfs::tree::RemovalKind;
+use imgfs::internals::launch::Evidence;
+use imgfs::internals::tree::RemovalKind;
 use serde_json::json;
 
 /// Returns the lines that `imgfs check` prints for an image whose layers were made by these history

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::support::needs;
 use crate::support::program::{Place, assert_says, fail, output, stderr, str, succeed};
-use imgfs::cache::{CacheDir, CacheKey, CacheKind, FileState};
+use imgfs::internals::cache::{CacheDir, CacheKey, CacheKind, FileState};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::mount::{MountFlags, mount};
 

@@ -10,7 +10,7 @@ use crate::support::program;
 use crate::support::program::images::{docker_archive, layout, oci_archive, on_platform};
 use crate::support::program::{Place, assert_says, output, stderr, str};
 use crate::support::{Layer, OciImage, data, oci_dir, write_blob};
-use imgfs::image::Platform;
+use imgfs::internals::image::Platform;
 use serde_json::{Value, json};
 
 /// Returns an image without executables, in which nothing can fail.
@@ -399,7 +399,7 @@ fn other_formats() {
         xmllint.args(["--noout", "--schema", "tests/data/schemas/junit-10.xsd"]);
         support::run(xmllint.arg(&junit));
     }
-    let cases = imgfs::findings::Id::ALL.len() + 1;
+    let cases = imgfs::internals::findings::Id::ALL.len() + 1;
     let suite = format!("linux/arm64/v8\" tests=\"{cases}\" failures=\"1\" errors=\"0\"");
     assert_says(&fs::read_to_string(junit).unwrap(), &[&suite]);
 }

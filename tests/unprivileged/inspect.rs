@@ -1,10 +1,10 @@
-//! Results of `imgfs::inspect` for ELF files and scripts.
+//! Results of `imgfs::internals::inspect` for ELF files and scripts.
 //!
 //! The expectations come from readelf and from the way in which each file was made
 //! (`tests/data/inspect/README.md`).
 
 use crate::inspect_support::{data, facts};
-use imgfs::inspect::{
+use imgfs::internals::inspect::{
     Binary, Endian, FactSource, Format, Kind, Libc, Linkage, Relro, Sourced, inspect,
 };
 

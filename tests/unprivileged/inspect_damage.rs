@@ -1,4 +1,4 @@
-//! For any damage to a file, `imgfs::inspect` does not panic, read or allocate much at a time, or take
+//! For any damage to a file, `imgfs::internals::inspect` does not panic, read or allocate much at a time, or take
 //! long.
 
 // Required to measure allocations.
@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::inspect_support::*;
-use imgfs::inspect::{Binary, Format, Source, inspect};
+use imgfs::internals::inspect::{Binary, Format, Source, inspect};
 use proptest::prelude::*;
 
 /// No single read or allocation is longer.

@@ -1,10 +1,10 @@
-//! Results of `imgfs::inspect` for files that are not ELF.
+//! Results of `imgfs::internals::inspect` for files that are not ELF.
 //!
 //! The expectations come from llvm-readobj, llvm-objdump and the way in which each file was made
 //! (`tests/data/inspect/README.md`).
 
 use crate::inspect_support::*;
-use imgfs::inspect::{Binary, Endian, FactSource, Format, Kind, Libc, Linkage, inspect};
+use imgfs::internals::inspect::{Binary, Endian, FactSource, Format, Kind, Libc, Linkage, inspect};
 
 type Expected = (
     &'static str,

@@ -1,7 +1,9 @@
 //! Go build information in files of every format that Go is linked into.
 
 use crate::inspect_support::*;
-use imgfs::inspect::{Binary, FactSource, Format, Kind, Libc, Linkage, Sourced, inspect};
+use imgfs::internals::inspect::{
+    Binary, FactSource, Format, Kind, Libc, Linkage, Sourced, inspect,
+};
 
 #[test]
 fn build_info_is_a_claim() {

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use imgfs::inspect::inspect;
-use imgfs::view::{Subject, facts, sidecar};
+use imgfs::internals::inspect::inspect;
+use imgfs::internals::view::{Subject, facts, sidecar};
 
 /// Files of the directory that are not executables.
 const OTHERS: [&str; 3] = ["README.md", "golden.txt", "make.sh"];

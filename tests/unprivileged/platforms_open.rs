@@ -8,11 +8,11 @@ use crate::support;
 use crate::support::platforms;
 use crate::support::platforms::{BIG, blob, damage, image, stored, write};
 use crate::support::{sha256, text};
-use imgfs::cache::CacheDir;
-use imgfs::image::Platform;
-use imgfs::layer::LayerIndex;
-use imgfs::open::{OpenError, OpenImage, OpenOptions, Progress, open_each};
-use imgfs::view::{ImageFs, Sidecars};
+use imgfs::internals::cache::CacheDir;
+use imgfs::internals::image::Platform;
+use imgfs::internals::layer::LayerIndex;
+use imgfs::internals::open::{OpenError, OpenImage, OpenOptions, Progress, open_each};
+use imgfs::internals::view::{ImageFs, Sidecars};
 
 /// Records the reported progress: for each image the sizes of its layers, and the bytes read of each.
 #[derive(Default)]

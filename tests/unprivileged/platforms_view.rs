@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use crate::support::platforms::{BIG, NAMES, write};
 use crate::support::text;
-use imgfs::image::Platform;
-use imgfs::open::{OpenOptions, open_each};
-use imgfs::view::{
+use imgfs::internals::image::Platform;
+use imgfs::internals::open::{OpenOptions, open_each};
+use imgfs::internals::view::{
     Counter, FileType, ImageFs, Platforms, Sidecars, View, ViewError, platform_names,
 };
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use imgfs::blob::{Pass, ReadAt, SpanCache, SpanReader, SpanTable};
-use imgfs::cache::{CacheDir, CacheKey, CacheKind};
+use imgfs::internals::blob::{Pass, ReadAt, SpanCache, SpanReader, SpanTable};
+use imgfs::internals::cache::{CacheDir, CacheKey, CacheKind};
 
 /// The time limit for what happens within milliseconds on an idle machine.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use crate::support;
 use crate::support::{MANIFEST, sha256};
-use imgfs::blob::Digest;
-use imgfs::store::{BlobRole, BlobState, Lease, Store};
+use imgfs::internals::blob::Digest;
+use imgfs::internals::store::{BlobRole, BlobState, Lease, Store};
 use oci_spec::image::Descriptor;
 use proptest::prelude::*;
 use serde_json::json;

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use crate::support::{Layer, OciImage, oci_dir, open_image};
-use imgfs::cache::{CacheDir, CacheFile, CacheKey, CacheKind};
-use imgfs::open::OpenImage;
-use imgfs::tree::Tree;
-use imgfs::view::{ImageFs, Sidecars, ViewError};
+use imgfs::internals::cache::{CacheDir, CacheFile, CacheKey, CacheKind};
+use imgfs::internals::open::OpenImage;
+use imgfs::internals::tree::Tree;
+use imgfs::internals::view::{ImageFs, Sidecars, ViewError};
 use tempfile::TempDir;
 
 /// Returns an image with one file of each kind, in two layers.
@@ -129,7 +129,7 @@ fn sections(file: &Arc<CacheFile>) -> Vec<Vec<u8>> {
     parts.map(|part| part.get(0, part.len()).to_vec()).collect()
 }
 
-fn written(sections: &[Vec<u8>], dir: &CacheDir) -> imgfs::cache::Unpublished {
+fn written(sections: &[Vec<u8>], dir: &CacheDir) -> imgfs::internals::cache::Unpublished {
     let mut writer = dir.create(CacheKind::Tree).unwrap();
     for (id, section) in (1..).zip(sections) {
         writer.section(id).unwrap();

@@ -8,8 +8,8 @@ use clap::ValueEnum;
 use super::ignore::{Ignore, id};
 use crate::cli::options::{CacheOptions, LogOptions, StoreOption};
 use crate::cli::platform::PlatformChoice;
-use imgfs::findings::{Id, Level};
-use imgfs::image::{Platform, Reference};
+use crate::findings::{Id, Level};
+use crate::image::{Platform, Reference};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckArgs {

@@ -11,8 +11,8 @@ use serde::Deserialize;
 use super::args::{CheckArgs, Format, level};
 use super::ignore::Ignore;
 use crate::cli::platform::PlatformChoice;
-use imgfs::findings::Level;
-use imgfs::image::Platform;
+use crate::findings::Level;
+use crate::image::Platform;
 
 /// The name of the default file, in the working directory.
 const FILE: &str = "imgfs.toml";

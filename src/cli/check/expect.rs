@@ -1,7 +1,7 @@
 //! Reports expected platforms that an image does not have.
 
-use imgfs::findings::{Finding, Id, Level};
-use imgfs::image::Platform;
+use crate::findings::{Finding, Id, Level};
+use crate::image::Platform;
 
 use super::report::{Found, Row};
 

@@ -1,6 +1,6 @@
 //! The explanation of each finding, from the copy of docs/findings.md in the program.
 
-use imgfs::findings::Id;
+use crate::findings::Id;
 
 const DOCUMENT: &str = include_str!("../../../docs/findings.md");
 

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use imgfs::findings::{Finding, Id, Level};
-use imgfs::host::{Binfmt, LookError, Support};
-use imgfs::image::Platform;
+use crate::findings::{Finding, Id, Level};
+use crate::host::{Binfmt, LookError, Support};
+use crate::image::Platform;
 
 /// This host: its platform and its binfmt_misc handlers.
 pub(super) struct Here {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use imgfs::findings::{Finding, Id};
+use crate::findings::{Finding, Id};
 
 /// A rule for findings that do not count and are not shown.
 #[derive(Clone, Debug)]
@@ -95,7 +95,7 @@ fn compile(pattern: &str) -> Result<GlobMatcher, globset::Error> {
 mod tests {
     use super::super::report::sample::finding;
     use super::*;
-    use imgfs::findings::Level;
+    use crate::findings::Level;
     use proptest::prelude::*;
 
     #[test]

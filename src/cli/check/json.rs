@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use imgfs::findings::Level;
-use imgfs::layer::printable;
+use crate::findings::Level;
+use crate::layer::printable;
 
 use super::explain;
 use super::report::{Found, Report, Row};

@@ -7,8 +7,8 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use imgfs::findings::Id;
-use imgfs::layer::printable;
+use crate::findings::Id;
+use crate::layer::printable;
 
 use super::report::{Found, Report, Row};
 
@@ -151,7 +151,7 @@ fn escape(text: &str) -> String {
 mod tests {
     use std::process::{Command, Stdio};
 
-    use imgfs::findings::Level;
+    use crate::findings::Level;
 
     use super::super::report::sample;
     use super::*;

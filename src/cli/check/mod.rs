@@ -17,10 +17,10 @@ use std::cmp::Reverse;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use imgfs::findings::{Finding, Id};
-use imgfs::image::{Platform, Reference, Transport};
-use imgfs::layer::LayerProblem;
-use imgfs::open::{self, OpenError, OpenImage, OpenOptions};
+use crate::findings::{Finding, Id};
+use crate::image::{Platform, Reference, Transport};
+use crate::layer::LayerProblem;
+use crate::open::{self, OpenError, OpenImage, OpenOptions};
 
 use super::colour;
 use super::exit::NO_ANSWER;

@@ -1,7 +1,7 @@
 //! The result that all formats write: a row for each platform of each image, with its findings.
 
-use imgfs::findings::{Finding, Level};
-use imgfs::image::Platform;
+use crate::findings::{Finding, Level};
+use crate::image::Platform;
 
 /// The result of a run.
 pub(super) struct Report {
@@ -124,7 +124,7 @@ pub(super) fn line(text: &str) -> String {
 
 #[cfg(test)]
 pub(super) mod sample {
-    use imgfs::findings::Id;
+    use crate::findings::Id;
 
     use super::*;
 
@@ -187,7 +187,7 @@ pub(super) mod sample {
 
 #[cfg(test)]
 mod tests {
-    use imgfs::findings::Id;
+    use crate::findings::Id;
 
     use super::*;
 

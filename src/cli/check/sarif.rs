@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use imgfs::blob::Hasher;
-use imgfs::findings::{Id, Level};
-use imgfs::layer::printable;
+use crate::blob::Hasher;
+use crate::findings::{Id, Level};
+use crate::layer::printable;
 
 use super::explain;
 use super::report::{Found, Report, Row, line};

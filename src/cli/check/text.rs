@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use imgfs::findings::Level;
-use imgfs::layer::printable;
+use crate::findings::Level;
+use crate::layer::printable;
 
 use super::report::{Found, Report, Row, line};
 use crate::cli::colour::Colour;

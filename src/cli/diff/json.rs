@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use imgfs::layer::{self, printable};
-use imgfs::query::Entry;
-use imgfs::query::diff::{Attribute, Change, ConfigChange, Difference, Setting, Side};
-use imgfs::tree;
-use imgfs::view::{ImageFs, json};
+use crate::layer::{self, printable};
+use crate::query::Entry;
+use crate::query::diff::{Attribute, Change, ConfigChange, Difference, Setting, Side};
+use crate::tree;
+use crate::view::{ImageFs, json};
 
 pub(super) fn config(change: &ConfigChange) -> Json {
     let text = |text: &String| json::bytes(text.as_bytes());

@@ -12,8 +12,8 @@ use std::process::ExitCode;
 use super::exit::NO_ANSWER;
 use super::options::SourceOptions;
 use super::{colour, pipe};
-use imgfs::image::{Platform, Reference, Transport};
-use imgfs::query::diff::{Diff, Options, config_changes};
+use crate::image::{Platform, Reference, Transport};
+use crate::query::diff::{Diff, Options, config_changes};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DiffArgs {

@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 
 use super::super::colour::Colour;
-use imgfs::layer::printable;
-use imgfs::query::diff::{Attribute, Change, ConfigChange, Difference, FactChange, Setting, Side};
-use imgfs::query::time::rfc3339;
-use imgfs::view::{FileType, Value};
+use crate::layer::printable;
+use crate::query::diff::{Attribute, Change, ConfigChange, Difference, FactChange, Setting, Side};
+use crate::query::time::rfc3339;
+use crate::view::{FileType, Value};
 
 /// Placeholder for an absent value.
 const NOTHING: &str = "-";

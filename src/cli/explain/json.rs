@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use imgfs::launch::{
+use crate::launch::{
     Chain, ChainStart, End, Library, Opened, Outcome, Part, RunMode, Step, Why, Word,
 };
-use imgfs::layer::printable;
-use imgfs::open::OpenImage;
-use imgfs::tree::{NodeId, Removed};
+use crate::layer::printable;
+use crate::open::OpenImage;
+use crate::tree::{NodeId, Removed};
 
 /// The version of the schema.
 const VERSION: u32 = 1;

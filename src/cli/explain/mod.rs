@@ -12,9 +12,9 @@ use super::colour;
 use super::exit::NO_ANSWER;
 use super::options::SourceOptions;
 use super::pipe;
-use imgfs::image::Reference;
-use imgfs::launch::{Chain, ChainStart, End};
-use imgfs::open::OpenImage;
+use crate::image::Reference;
+use crate::launch::{Chain, ChainStart, End};
+use crate::open::OpenImage;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExplainArgs {

@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use super::super::colour::Colour;
 use super::json::rule;
-use imgfs::launch::{Chain, ChainStart, End, Outcome, Part, RunMode, Step, StepId, Why, Word};
-use imgfs::layer::printable;
-use imgfs::open::OpenImage;
-use imgfs::tree::NodeId;
+use crate::launch::{Chain, ChainStart, End, Outcome, Part, RunMode, Step, StepId, Why, Word};
+use crate::layer::printable;
+use crate::open::OpenImage;
+use crate::tree::NodeId;
 
 /// Number of characters of a history line that are shown.
 const LINE: usize = 60;

@@ -11,10 +11,10 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 
 use super::options::SourceOptions;
-use imgfs::image::Reference;
-use imgfs::layer::printable;
-use imgfs::query::export::{self, ExportError, MAX_PATH, Selection};
-use imgfs::view::{ImageFs, ViewError};
+use crate::image::Reference;
+use crate::layer::printable;
+use crate::query::export::{self, ExportError, MAX_PATH, Selection};
+use crate::view::{ImageFs, ViewError};
 use output::Output;
 
 #[derive(Debug, clap::Args)]

@@ -11,10 +11,10 @@ use super::colour::{self, Colour};
 use super::options::SourceOptions;
 use super::paths::{Spelling, bytes, complain};
 use super::pipe;
-use imgfs::image::Reference;
-use imgfs::query::find::clean;
-use imgfs::query::{Walk, children, join, resolve};
-use imgfs::view::{Attr, FileType, ImageFs, ViewError};
+use crate::image::Reference;
+use crate::query::find::clean;
+use crate::query::{Walk, children, join, resolve};
+use crate::view::{Attr, FileType, ImageFs, ViewError};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct LsArgs {

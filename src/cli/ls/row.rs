@@ -4,8 +4,8 @@ use std::io::Write;
 
 use super::columns::lay_out;
 use super::{Listing, Row};
-use imgfs::query::{self, Entry, permissions, time};
-use imgfs::view::{FileType, ViewError};
+use crate::query::{self, Entry, permissions, time};
+use crate::view::{FileType, ViewError};
 
 impl<W: Write> Listing<'_, W> {
     pub(super) fn columns(&mut self, rows: &[Row]) -> anyhow::Result<()> {

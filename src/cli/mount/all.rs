@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::args::MountArgs;
 use super::report::report;
 use crate::cli::progress::Bar;
-use imgfs::image::{Platform, Reference};
-use imgfs::open::{self, OpenImage, OpenOptions};
-use imgfs::view::{Platforms, platform_names};
+use crate::image::{Platform, Reference};
+use crate::open::{self, OpenImage, OpenOptions};
+use crate::view::{Platforms, platform_names};
 
 /// Opens all platforms of an image, and returns a view of those that can be opened. Prints a warning for
 /// each of the others.

@@ -7,8 +7,8 @@ use clap::ValueEnum;
 use crate::cli::options::{CacheOptions, StoreOption};
 use crate::cli::platform::PlatformChoice;
 use crate::cli::units::Size;
-use imgfs::image::Reference;
-use imgfs::view::Sidecars;
+use crate::image::Reference;
+use crate::view::Sidecars;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct MountArgs {

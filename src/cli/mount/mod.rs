@@ -15,11 +15,11 @@ use super::progress::Bar;
 use super::signals::{self, Ending};
 use super::source::{self, CACHE_WRITE_TIMEOUT};
 use super::{daemon, log};
+use crate::fuse::{self, MountOptions};
+use crate::image::{Reference, Transport};
+use crate::open::{self, OpenImage, OpenOptions};
+use crate::view::{ImageFs, View};
 pub(crate) use args::MountArgs;
-use imgfs::fuse::{self, MountOptions};
-use imgfs::image::{Reference, Transport};
-use imgfs::open::{self, OpenImage, OpenOptions};
-use imgfs::view::{ImageFs, View};
 use report::report;
 
 /// Time that programs have to finish reading after a signal has caused a lazy unmount.

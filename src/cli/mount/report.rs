@@ -1,6 +1,6 @@
 //! Prints the warnings and problems of an image that is mounted.
 
-use imgfs::open::OpenImage;
+use crate::open::OpenImage;
 
 /// The maximum number of problems of an image that are printed. The others are only counted.
 const SHOWN_PROBLEMS: usize = 10;

@@ -1,13 +1,12 @@
 //! Finds the image that a reference means: a path, an image in the store, or an image of a registry.
 
-use super::fetch::fetch;
-use crate::cli::options::{RegistryOptions, StoreOption};
+use super::fetch::fetch_needed;
+use crate::cache::CacheDir;
+use crate::cli::options::StoreOption;
 use crate::cli::platform::PlatformChoice;
-use imgfs::cache::CacheDir;
-use imgfs::image::{self, Reference, Transport};
-use imgfs::registry::parse_name;
-use imgfs::store::{Store, StoredImage};
-use imgfs::transfer::PullOptions;
+use crate::image::{self, Reference, Transport};
+use crate::oci::parse_name;
+use crate::store::{Store, StoredImage};
 
 /// Resolves a reference to an image on disk. A path stays as it is, a name is looked up in the
 /// store, and an image of a registry is pulled if it is not in the store.
@@ -43,13 +42,7 @@ fn stored_or_pulled(
     {
         return Ok(Reference::in_store(store.path(), &image.shown(), text));
     }
-    let store = option.open()?;
-    let options = PullOptions {
-        wanted: PlatformChoice::wanted(platform),
-        cache: cache.clone(),
-        ..PullOptions::default()
-    };
-    let image = fetch(&store, &name, &options, &RegistryOptions::default())?.image;
+    let (store, image) = fetch_needed(option, &name, platform, cache)?;
     Ok(Reference::in_store(store.path(), &image.shown(), text))
 }
 

@@ -6,6 +6,7 @@ mod open;
 mod terminal;
 mod warm;
 
+#[cfg(feature = "registry")]
 pub(crate) use fetch::fetch;
 pub(crate) use locate::locate;
 pub(crate) use terminal::refuse_terminal;

@@ -9,9 +9,9 @@ use super::warm::CACHE_WRITE_TIMEOUT;
 use crate::cli::options::SourceOptions;
 use crate::cli::platform::PlatformChoice;
 use crate::cli::progress::Bar;
-use imgfs::image::{Platform, Reference};
-use imgfs::open::{self, OpenOptions};
-use imgfs::view::{ImageFs, Sidecars};
+use crate::image::{Platform, Reference};
+use crate::open::{self, OpenOptions};
+use crate::view::{ImageFs, Sidecars};
 
 /// An open image. Dropping it waits until its indexes are written to the cache.
 pub(crate) struct Source(Arc<ImageFs>);

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-use imgfs::image::{Reference, Transport};
+use crate::image::{Reference, Transport};
 
 /// Returns an error if the image is on standard input and that is a terminal. `command` is the command
 /// line for the message, without `imgfs`.

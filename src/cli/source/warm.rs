@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use imgfs::cache::CacheDir;
-use imgfs::image::Reference;
-use imgfs::open::{self, OpenError, OpenImage, OpenOptions};
-use imgfs::store::{Store, StoredImage};
-use imgfs::transfer::WantedPlatforms;
+use crate::cache::CacheDir;
+use crate::image::Reference;
+use crate::open::{self, OpenError, OpenImage, OpenOptions};
+use crate::store::{Store, StoredImage};
+use crate::transfer::WantedPlatforms;
 
 /// Maximum time to wait until the indexes of an image are written to the cache.
 pub(crate) const CACHE_WRITE_TIMEOUT: Duration = Duration::from_secs(60);

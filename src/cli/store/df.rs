@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use indicatif::HumanBytes;
 use serde_json::json;
 
+use crate::cache::CacheDir;
 use crate::cli::options::{CacheDirOption, StoreOption};
 use crate::cli::pipe::closed;
 use crate::cli::table;
-use imgfs::cache::CacheDir;
-use imgfs::store::Usage;
+use crate::store::Usage;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DfArgs {

@@ -9,8 +9,8 @@ use serde_json::json;
 use crate::cli::options::StoreOption;
 use crate::cli::pipe::closed;
 use crate::cli::table;
-use imgfs::image::{self, Image, Reference};
-use imgfs::store::{ImageUsage, Store};
+use crate::image::{self, Image, Reference};
+use crate::store::{ImageUsage, Store};
 
 /// Number of hex digits of a shortened digest.
 const SHORT: usize = 12;

@@ -8,8 +8,8 @@ use crate::cli::pipe::closed;
 use crate::cli::platform::PlatformChoice;
 use crate::cli::progress::Bars;
 use crate::cli::source::{self, warm};
-use imgfs::image::Reference;
-use imgfs::transfer::{self, LoadOptions, WantedPlatforms};
+use crate::image::Reference;
+use crate::transfer::{self, LoadOptions, WantedPlatforms};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct LoadArgs {

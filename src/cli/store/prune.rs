@@ -7,8 +7,8 @@ use indicatif::HumanBytes;
 
 use crate::cli::options::{CacheOptions, StoreOption};
 use crate::cli::pipe::closed;
-use imgfs::store::Pruned;
-use imgfs::transfer;
+use crate::store::Pruned;
+use crate::transfer;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct PruneArgs {

@@ -7,7 +7,7 @@ use crate::cli::options::{RegistryOptions, TransferOptions};
 use crate::cli::pipe::closed;
 use crate::cli::platform::PlatformChoice;
 use crate::cli::source::fetch;
-use imgfs::transfer::PullOptions;
+use crate::transfer::PullOptions;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct PullArgs {

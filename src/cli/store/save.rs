@@ -9,9 +9,9 @@ use clap::ValueEnum;
 
 use crate::cli::options::TransferOptions;
 use crate::cli::pipe;
-use imgfs::image::Platform;
-use imgfs::open::OpenOptions;
-use imgfs::transfer::{self, Format, SaveOptions, TransferError};
+use crate::image::Platform;
+use crate::open::OpenOptions;
+use crate::transfer::{self, Format, SaveOptions, TransferError};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct SaveArgs {

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value};
 
-use imgfs::image::verify::{Check, CheckProblem};
-use imgfs::layer::printable;
+use crate::image::verify::{Check, CheckProblem};
+use crate::layer::printable;
 
 pub(super) fn write(out: &mut impl Write, check: &Check) -> io::Result<()> {
     if check.problems.is_empty() {

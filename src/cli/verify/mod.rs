@@ -11,10 +11,10 @@ use super::options::{LogOptions, StoreOption};
 use super::platform::PlatformChoice;
 use super::progress::Bar;
 use super::{colour, pipe, source};
-use imgfs::cache::CacheDir;
-use imgfs::image::verify::{self, Status, Step};
-use imgfs::image::{Platform, Reference};
-use imgfs::open::Progress;
+use crate::cache::CacheDir;
+use crate::image::verify::{self, Status, Step};
+use crate::image::{Platform, Reference};
+use crate::open::Progress;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct VerifyArgs {

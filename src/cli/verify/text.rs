@@ -4,9 +4,9 @@
 use std::io::{self, Write};
 
 use crate::cli::colour::Colour;
-use imgfs::image::Reference;
-use imgfs::image::verify::{Check, Report, Status};
-use imgfs::layer::printable;
+use crate::image::Reference;
+use crate::image::verify::{Check, Report, Status};
+use crate::layer::printable;
 
 /// Widths of the columns on a terminal. The last columns have no fixed width.
 const WIDTHS: [usize; 4] = [4, 11, 71, 11];

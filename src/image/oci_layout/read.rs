@@ -45,13 +45,12 @@ pub(super) fn read(
     })?;
     let layers = layers(reference, files, &parsed, &config)?;
     let (count, diff_ids) = (layers.len(), config.diff_ids.len());
-    let tag = chosen.names.first().cloned();
     let documents = Documents {
         index: Some(index.to_vec()),
         manifest,
         config: config_bytes,
     };
-    let mut image = Image::new(reference, tag, documents, config, layers, ambiguities);
+    let mut image = Image::new(reference, documents, config, layers, ambiguities);
     image.index_platform = oci::declared_platform(&chosen.descriptor);
     if diff_ids != count {
         let detail =

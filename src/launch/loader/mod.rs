@@ -34,7 +34,7 @@ pub use closure::{Closure, Missing};
 pub use kind::{Loader, LoaderKind, usual_path};
 pub(crate) use process::LoaderProcess;
 pub(crate) use request::LoadRequest;
-pub use request::{Failure, FailureKind, Lacking, Library, Loaded, Rule};
+pub use request::{Failure, FailureKind, Lacking, Library, Loaded};
 
 use crate::inspect::{Kind as BinaryKind, Libc};
 use crate::launch::environment::{Environment, Value};

@@ -16,7 +16,7 @@ mod tar;
 
 use std::io::{self, Write};
 
-pub use select::{SelectError, Selection};
+pub use select::Selection;
 
 use crate::layer::printable;
 use crate::view::{Attr, ImageFs, StoredFile, ViewError};

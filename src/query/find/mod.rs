@@ -13,9 +13,7 @@ mod test;
 
 use std::ops::ControlFlow;
 
-pub use condition::{Condition, ConditionError};
 pub use parse::FindError;
-pub use program::OrderError;
 
 use super::walk::{Found, Walk, resolve};
 use crate::view::{ImageFs, ViewError};

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use imgfs::view::Sidecars;
+use imgfs::internals::view::Sidecars;
 
 use crate::support::program::images::docker_archive;
 use crate::support::program::{Place, output, stderr};

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use imgfs::host::{Binfmt, Handler, Rule};
-use imgfs::open::{self, OpenImage, OpenOptions};
+use imgfs::internals::host::{Binfmt, Handler, Rule};
+use imgfs::internals::open::{self, OpenImage, OpenOptions};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -1,6 +1,6 @@
 //! Compares imgfs's prediction with the real run.
 
-use imgfs::findings::Level;
+use imgfs::internals::findings::Level;
 
 use super::case::{Base, Case, Expect};
 use super::predict::{Failed, Prediction, Step, Verdict};

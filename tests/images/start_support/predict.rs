@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use imgfs::cache::CacheDir;
-use imgfs::findings::Level;
-use imgfs::launch::{Cause, ChainStart, End, Outcome, RunMode, StepFailure, Word};
-use imgfs::open::{self, OpenOptions};
+use imgfs::internals::cache::CacheDir;
+use imgfs::internals::findings::Level;
+use imgfs::internals::launch::{Cause, ChainStart, End, Outcome, RunMode, StepFailure, Word};
+use imgfs::internals::open::{self, OpenOptions};
 use tempfile::TempDir;
 
 use super::case::Case;

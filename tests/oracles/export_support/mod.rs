@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use imgfs::view::Sidecars;
+use imgfs::internals::view::Sidecars;
 use tempfile::TempDir;
 
 use crate::support::program::{Place, output, stderr, str};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use imgfs::view::Sidecars;
+use imgfs::internals::view::Sidecars;
 
 use super::{data, elf, facts, getfattr, listed, mounted, our_xattrs};
 use crate::support::{Layer, MANIFEST, Mounted, TAR, mount, sha256, write_blob, write_index};

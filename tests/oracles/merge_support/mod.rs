@@ -9,7 +9,7 @@ use tempfile::TempDir;
 pub use crate::support::tree::Tree;
 use crate::support::tree::{differences, walk};
 use crate::support::{Layer, Mounted, OciImage, mount, run, write_index};
-use imgfs::view::Sidecars;
+use imgfs::internals::view::Sidecars;
 
 /// Writes an OCI layout of one image, which other programs find as `test`.
 pub fn layout(layers: Vec<Layer>) -> TempDir {

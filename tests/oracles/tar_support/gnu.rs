@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use imgfs::blob::Hasher;
+use imgfs::internals::blob::Hasher;
 
 use super::facts::{Entry, Reading, id};
 

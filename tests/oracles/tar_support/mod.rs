@@ -16,9 +16,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use imgfs::blob::{Bytes, Hasher};
-use imgfs::cache::CacheDir;
-use imgfs::layer::{self, Data, EntryKind, LayerInput, ProblemKind};
+use imgfs::internals::blob::{Bytes, Hasher};
+use imgfs::internals::cache::CacheDir;
+use imgfs::internals::layer::{self, Data, EntryKind, LayerInput, ProblemKind};
 
 use crate::support::run;
 use facts::{Entry, Reading, hex};

@@ -5,8 +5,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use imgfs::blob::Digest;
-use imgfs::registry::{
+use imgfs::internals::blob::Digest;
+use imgfs::internals::registry::{
     Client, ClientOptions, Environment, Patience, RegistryError, RegistryReference,
 };
 use tempfile::TempDir;

@@ -90,7 +90,7 @@ fn below(root: &Path, path: &Path, all: &mut BTreeSet<String>) {
         return;
     };
     let bytes = path.as_os_str().as_bytes();
-    all.insert(format!("/{}", imgfs::layer::printable(bytes)));
+    all.insert(format!("/{}", imgfs::internals::layer::printable(bytes)));
     if meta.is_dir() {
         for entry in root.join(path).read_dir().unwrap() {
             below(root, &path.join(entry.unwrap().file_name()), all);

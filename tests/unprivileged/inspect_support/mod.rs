@@ -1,11 +1,11 @@
-//! Shared by the tests of `imgfs::inspect`: the files in `tests/data/inspect`, and others that are built
+//! Shared by the tests of `imgfs::internals::inspect`: the files in `tests/data/inspect`, and others that are built
 //! here byte by byte, because no available tool makes them small.
 
 #![allow(dead_code)]
 
 use std::path::PathBuf;
 
-use imgfs::inspect::{Binary, inspect};
+use imgfs::internals::inspect::{Binary, inspect};
 
 pub fn data(name: &str) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -19,7 +19,7 @@ pub fn facts(name: &str) -> Binary {
 }
 
 pub fn os_arch(binary: &Binary) -> (String, String) {
-    let name = |fact: &Option<imgfs::inspect::Sourced<String>>| {
+    let name = |fact: &Option<imgfs::internals::inspect::Sourced<String>>| {
         fact.as_ref().map_or("-".into(), |fact| fact.value.clone())
     };
     (name(&binary.os), name(&binary.arch))
