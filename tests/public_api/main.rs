@@ -36,7 +36,6 @@ fn the_public_api_is_the_one_in_the_list() {
 
 /// Returns the public items of the library with all features, one per line.
 fn public_api(root: &Path) -> String {
-    let target = tempfile::tempdir().unwrap();
     let status = Command::new(env!("CARGO"))
         .current_dir(root)
         .env("RUSTDOC", root.join("tests/public_api/rustdoc.sh"))
@@ -56,12 +55,12 @@ fn public_api(root: &Path) -> String {
             "--cap-lints",
             "allow",
         ])
-        .arg("--out-dir")
-        .arg(target.path())
         .status()
         .unwrap();
     assert!(status.success(), "rustdoc failed: {status}");
-    let api = public_api::Builder::from_rustdoc_json(target.path().join("imgfs.json"))
+    // The directory for temporary files of tests is in the target directory.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let api = public_api::Builder::from_rustdoc_json(target.join("doc/imgfs.json"))
         .omit_blanket_impls(true)
         .omit_auto_trait_impls(true)
         .omit_auto_derived_impls(true)
