@@ -46,6 +46,7 @@ impl Workers {
     }
 
     /// Queues a job, to be run as soon as a thread is free.
+    #[cfg_attr(not(feature = "fuse"), allow(dead_code))]
     pub(crate) fn push(&self, job: impl FnOnce() + Send + 'static) {
         self.push_below(usize::MAX, job);
     }

@@ -55,6 +55,7 @@ impl Image {
     }
 
     /// The open image, for another view of it.
+    #[cfg(feature = "fuse")]
     pub(super) fn shared(&self) -> Arc<OpenImage> {
         self.view().shared()
     }

@@ -80,6 +80,7 @@ impl Store {
         Ok(StoredImage::of(&self.0, self.0.find(name)?))
     }
 
+    #[cfg(feature = "registry")]
     pub(super) fn inner(&self) -> &store::Store {
         &self.0
     }

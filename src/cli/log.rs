@@ -27,6 +27,7 @@ pub(crate) fn init(verbose: u8) {
 
 /// Returns the default log file of a mountpoint. It is in the user's state directory; its name is the
 /// path of the mountpoint with `/` replaced by `!`, cut to its last 60 characters.
+#[cfg_attr(not(feature = "fuse"), allow(dead_code))]
 pub(crate) fn default_file(mountpoint: &Path) -> PathBuf {
     let absolute = |path: &PathBuf| path.is_absolute();
     let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
@@ -43,6 +44,7 @@ pub(crate) fn default_file(mountpoint: &Path) -> PathBuf {
 }
 
 /// Creates a log file. Renames the log of the previous mount to `FILE.old`.
+#[cfg_attr(not(feature = "fuse"), allow(dead_code))]
 pub(crate) fn create(path: &Path) -> io::Result<File> {
     if let Some(dir) = path.parent() {
         std::fs::create_dir_all(dir)?;

@@ -24,6 +24,7 @@ mod opening;
 mod read;
 mod shared_layers;
 
+#[cfg(feature = "fuse")]
 pub use evidence::begin_findings;
 pub use opening::{open, open_each};
 pub use read::FileBytes;

@@ -14,6 +14,7 @@ pub enum TransferError {
     /// The origin of the image failed. For a pull, this is a
     /// [`RegistryError`](crate::registry::RegistryError).
     #[error(transparent)]
+    #[cfg_attr(not(feature = "registry"), allow(dead_code))]
     Origin(Box<dyn std::error::Error + Send + Sync>),
     /// The store failed.
     #[error(transparent)]
@@ -26,6 +27,7 @@ pub enum TransferError {
     Open(Box<OpenError>),
     /// The name is not valid for an image in a registry.
     #[error("{name:?} is not an image of a registry: {detail}; write HOST/NAME:TAG")]
+    #[cfg_attr(not(feature = "registry"), allow(dead_code))]
     Name {
         /// The name.
         name: String,

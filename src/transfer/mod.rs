@@ -29,5 +29,6 @@ pub use progress::{Blob, TransferProgress};
 pub use prune::prune;
 #[cfg(feature = "registry")]
 pub use pull::{PullOptions, pull};
+#[cfg(feature = "registry")]
 pub use receive_image::TransferredImage;
 pub use save::{Format, SaveOptions, save};

@@ -27,6 +27,7 @@ pub struct TransferredImage {
     /// The image in the store.
     pub image: StoredImage,
     /// The number of bytes of layers that had to be received.
+    #[cfg_attr(not(feature = "registry"), allow(dead_code))]
     pub bytes: u64,
 }
 

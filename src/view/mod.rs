@@ -28,6 +28,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 pub use crate::tree::RemovalKind;
+#[cfg(feature = "fuse")]
 pub use digest::reads_file_bytes;
 pub use facts::{Fact, Subject, Value};
 pub use hidden::HiddenName;
@@ -226,6 +227,7 @@ impl ImageFs {
     }
 
     /// The image, for another view of it.
+    #[cfg(feature = "fuse")]
     pub(crate) fn shared(&self) -> Arc<OpenImage> {
         self.image.clone()
     }
