@@ -2,8 +2,7 @@
 
 use std::io;
 
-use super::xz::MAX_DICTIONARY;
-use super::zstd::MAX_WINDOW;
+use super::limits::{MAX_XZ_DICTIONARY, MAX_ZSTD_WINDOW};
 use super::{Codec, Digest};
 
 /// What is wrong with a blob. The error does not name the blob: the caller knows which one it opened.
@@ -40,7 +39,7 @@ pub enum BlobError {
     #[error(
         "the zstd frame at byte {at} needs a window of {window} bytes; the limit of imgfs is {} bytes: compress it again \
          with zstd --long=27 or less",
-        MAX_WINDOW
+        MAX_ZSTD_WINDOW
     )]
     Window {
         /// Size of the window, in bytes.
@@ -59,7 +58,7 @@ pub enum BlobError {
         "the xz data needs a dictionary of {} MiB to decode, more than the {} MiB that imgfs allows; \
          compress it again with `xz -9` or a lower level",
         needed.div_ceil(1 << 20),
-        MAX_DICTIONARY >> 20
+        MAX_XZ_DICTIONARY >> 20
     )]
     Dictionary {
         /// Length of the dictionary, in bytes.
@@ -104,6 +103,11 @@ impl BlobError {
     pub fn from_io(error: io::Error) -> Result<Self, io::Error> {
         error.downcast::<Self>()
     }
+}
+
+/// Returns the error for decoded bytes that do not match the checksum from the first pass.
+pub(super) fn changed() -> io::Error {
+    invalid("the bytes are not those that were verified when the image was opened")
 }
 
 /// Returns the error of a decoder for bytes that it cannot decode.

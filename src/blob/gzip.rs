@@ -137,12 +137,12 @@ impl GzipPass {
 }
 
 /// Decodes from a seek point on, as far as bytes are requested.
-pub(crate) struct GzipStream {
+pub(crate) struct ResumedGzip {
     member: GzipMember,
     stored: StoredBuffer,
 }
 
-impl GzipStream {
+impl ResumedGzip {
     /// Begins at the start of a member.
     pub(crate) fn at_member(at: u64) -> Self {
         Self {

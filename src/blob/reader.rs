@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::access_pattern::AccessPattern;
 use super::buffer::SpanBytes;
+use super::error::changed;
 use super::side_file::SideFiles;
 use super::span_cache::SpanKey;
 use super::span_decoder::SpanDecoder;
@@ -241,14 +242,6 @@ impl SpanReader {
         let range = 0..place.len;
         Some((place.start, SpanSlice { bytes, range }))
     }
-}
-
-/// Returns the error for bytes that do not match their checksum.
-pub(super) fn changed() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        "the bytes are not those that were verified when the image was opened",
-    )
 }
 
 fn damaged() -> io::Error {

@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lz4::block::{CompressionMode, compress_bound, compress_to_buffer};
 
+use super::ReadAt;
+use super::error::changed;
 use super::span_decoder::SpanDecoder;
 use super::spans::{PIECE_LEN, Span, SpanTable};
-use super::{ReadAt, reader};
 
 /// The maximum memory of all kept decoders, in bytes. It suffices for eight layers with windows of 8
 /// MiB, for thirty with the usual 2 MiB, or for one with the 64 MiB of `xz -9`.
@@ -79,7 +80,7 @@ impl RunDecoder {
         self.bytes.resize(span.len as usize, 0);
         self.decoder.fill(source, &mut self.bytes)?;
         if crc32fast::hash(&self.bytes) != span.crc {
-            return Err(reader::changed());
+            return Err(changed());
         }
         Ok(&self.bytes)
     }

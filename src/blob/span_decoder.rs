@@ -2,20 +2,21 @@
 
 use std::io;
 
-use super::gzip::GzipStream;
+use super::gzip::ResumedGzip;
 use super::inflate::WINDOW_LEN;
 use super::spans::{Span, SpanOrigin, SpanTable};
-use super::xz::XzStream;
-use super::zstd::ZstdStream;
-use super::{ReadAt, plain};
+use super::steps::Resumed;
+use super::xz::ResumedXz;
+use super::zstd::FrameDecoder;
+use super::{ReadAt, plain, xz, zstd};
 
 /// A decoder that has begun at the start of a span, and can go on after its end.
 pub(super) enum SpanDecoder {
     /// Plain bytes, which need no decoder: the offset of the next byte.
     Plain(u64),
-    Gzip(Box<GzipStream>),
-    Zstd(ZstdStream),
-    Xz(Box<XzStream>),
+    Gzip(Box<ResumedGzip>),
+    Zstd(Resumed<FrameDecoder>),
+    Xz(Box<ResumedXz>),
 }
 
 impl SpanDecoder {
@@ -26,15 +27,17 @@ impl SpanDecoder {
     pub(super) fn new(source: &dyn ReadAt, table: &SpanTable, span: &Span) -> io::Result<Self> {
         Ok(match span.origin {
             SpanOrigin::Plain { at } => Self::Plain(at),
-            SpanOrigin::GzipMember { at } => Self::Gzip(Box::new(GzipStream::at_member(at))),
+            SpanOrigin::GzipMember { at } => Self::Gzip(Box::new(ResumedGzip::at_member(at))),
             SpanOrigin::GzipBlock { at, bits } => {
                 let window = table.window(span, WINDOW_LEN)?;
-                let stream = GzipStream::at_block(source, at, bits, &window)?;
+                let stream = ResumedGzip::at_block(source, at, bits, &window)?;
                 Self::Gzip(Box::new(stream))
             }
-            SpanOrigin::ZstdFrame { at } => Self::Zstd(ZstdStream::at_frame(at)?),
-            SpanOrigin::XzStream { at } => Self::Xz(Box::new(XzStream::at_stream(at))),
-            SpanOrigin::XzBlock { at, check } => Self::Xz(Box::new(XzStream::at_block(at, check)?)),
+            SpanOrigin::ZstdFrame { at } => Self::Zstd(zstd::resume_at_frame(at)?),
+            SpanOrigin::XzStream { at } => Self::Xz(Box::new(xz::resume_at_stream(at))),
+            SpanOrigin::XzBlock { at, check } => {
+                Self::Xz(Box::new(xz::resume_at_block(at, check)?))
+            }
             SpanOrigin::Within { .. } => return Err(io::ErrorKind::InvalidInput.into()),
         })
     }

@@ -9,20 +9,12 @@ use zstd::zstd_safe::{DCtx, InBuffer, OutBuffer, ResetDirective, get_error_name}
 
 use super::BlobError;
 use super::Codec;
-use super::ReadAt;
 use super::error::invalid;
 use super::input::PassInput;
+use super::limits::MAX_ZSTD_WINDOW;
 use super::span_builder::SpanSink;
 use super::spans::SpanOrigin;
-use super::stored_buffer::StoredBuffer;
-
-/// The maximum length of the pieces in which decoded bytes are handed on, in bytes. It is the length
-/// of a span within another span.
-const OUTPUT_LEN: usize = 256 * 1024;
-
-/// The maximum window of a frame, in bytes. It is the default limit of zstd(1) too, and what `--long`
-/// (27) uses. Each decoder holds its window in memory, and several decoders run at the same time.
-pub(crate) const MAX_WINDOW: u64 = 1 << 27;
+use super::steps::{Output, Resumed, StepDecoder};
 
 /// Magic number, frame header descriptor, window descriptor, and a content size of at most 8 bytes after
 /// a dictionary id of at most 4 (RFC 8878, 3.1.1).
@@ -31,9 +23,7 @@ const FRAME_HEADER_LEN: usize = 4 + 1 + 1 + 4 + 8;
 /// The first pass over zstd bytes.
 pub(crate) struct ZstdPass {
     context: DCtx<'static>,
-    out: Box<[u8]>,
-    /// The number of bytes of `out` that are ready.
-    filled: usize,
+    output: Output,
     /// No frame is open.
     between: bool,
 }
@@ -42,15 +32,14 @@ impl ZstdPass {
     pub(crate) fn new() -> Self {
         Self {
             context: DCtx::create(),
-            out: vec![0; OUTPUT_LEN].into_boxed_slice(),
-            filled: 0,
+            output: Output::new(),
             between: true,
         }
     }
 
     /// Returns the bytes that are ready.
     pub(crate) fn ready(&self) -> &[u8] {
-        self.out.get(..self.filled).unwrap_or_default()
+        self.output.ready()
     }
 
     /// Discards the bytes that are ready and decodes the next ones. At the end there are none.
@@ -59,71 +48,53 @@ impl ZstdPass {
         input: &mut PassInput,
         spans: &mut impl SpanSink,
     ) -> Result<(), BlobError> {
-        self.filled = 0;
-        // Half full is enough. Without this loop, small frames would be handed on in small pieces.
-        while self.filled < OUTPUT_LEN / 2 {
-            let before = self.filled;
-            self.filled = self.fill(input, spans)?;
-            if self.filled == before {
+        self.output.clear();
+        while !self.output.is_enough() {
+            if !self.step(input, spans)? {
                 break;
             }
         }
         Ok(())
     }
 
-    /// Decodes until the buffer is full or a frame ends. Returns the number of bytes in the buffer.
-    fn fill(
+    /// Calls the decoder once. Returns false at the end of the data.
+    fn step(
         &mut self,
         input: &mut PassInput,
         spans: &mut impl SpanSink,
-    ) -> Result<usize, BlobError> {
-        let before = self.filled;
-        let mut filled = before;
-        loop {
-            let at = input.position();
-            let chunk = input.fill()?;
-            // After the input has ended, the decoder may still hold output of an open frame.
-            let ended = chunk.is_empty();
-            if ended && self.between {
-                break;
-            }
-            if self.between && filled > before {
-                // The decoded bytes must be passed to `spans` before it is asked for the next seek
-                // point.
-                break;
-            }
-            if self.between {
-                check_window(input.peek(FRAME_HEADER_LEN)?, at)?;
-            }
-            let chunk = input.fill()?;
-            if self.between && spans.wants_point() {
+    ) -> Result<bool, BlobError> {
+        let at = input.position();
+        // After the input has ended, the decoder may still hold output of an open frame.
+        let ended = input.fill()?.is_empty();
+        if ended && self.between {
+            return Ok(false);
+        }
+        if self.between {
+            check_window(input.peek(FRAME_HEADER_LEN)?, at)?;
+            if spans.wants_point() {
                 spans.point(SpanOrigin::ZstdFrame { at });
             }
-            let room = self.out.get_mut(filled..).unwrap_or_default();
-            let (consumed, produced, left) = advance(&mut self.context, chunk, room)
-                .map_err(|e| BlobError::corrupt(Codec::Zstd, at, e))?;
-            if ended && produced == 0 && left > 0 {
-                return Err(BlobError::Truncated {
-                    codec: Codec::Zstd,
-                    at,
-                });
-            }
-            self.between = left == 0;
-            input.consume(consumed);
-            filled += produced;
-            if filled == self.out.len() {
-                break;
-            }
         }
-        spans.bytes(self.out.get(before..filled).unwrap_or_default(), None);
-        Ok(filled)
+        let step = advance(&mut self.context, input.fill()?, self.output.room());
+        let (consumed, produced, left) =
+            step.map_err(|e| BlobError::corrupt(Codec::Zstd, at, e))?;
+        if ended && produced == 0 && left > 0 {
+            return Err(BlobError::Truncated {
+                codec: Codec::Zstd,
+                at,
+            });
+        }
+        self.between = left == 0;
+        input.consume(consumed);
+        spans.bytes(self.output.add(produced), None);
+        Ok(true)
     }
 }
 
 /// Rejects a frame whose window is too large for imgfs.
 fn check_window(head: &[u8], at: u64) -> Result<(), BlobError> {
     match window(head) {
-        Some(window) if window > MAX_WINDOW => Err(BlobError::Window { window, at }),
+        Some(window) if window > MAX_ZSTD_WINDOW => Err(BlobError::Window { window, at }),
         _ => Ok(()),
     }
 }
@@ -163,43 +134,26 @@ fn advance(
     Ok((from.pos(), to.pos(), left))
 }
 
-/// Decodes from the start of a frame on, as far as bytes are requested.
-pub(crate) struct ZstdStream {
-    context: DCtx<'static>,
-    stored: StoredBuffer,
+/// The decoder of a frame, and of the frames that follow it.
+pub(crate) struct FrameDecoder(DCtx<'static>);
+
+/// Begins at the start of a frame.
+pub(super) fn resume_at_frame(at: u64) -> io::Result<Resumed<FrameDecoder>> {
+    let mut context = DCtx::create();
+    context
+        .reset(ResetDirective::SessionOnly)
+        .map_err(|code| io::Error::other(get_error_name(code)))?;
+    Ok(Resumed::new(FrameDecoder(context), at))
 }
 
-impl ZstdStream {
-    /// Begins at the start of a frame.
-    pub(crate) fn at_frame(at: u64) -> io::Result<Self> {
-        let mut context = DCtx::create();
-        context
-            .reset(ResetDirective::SessionOnly)
-            .map_err(|code| io::Error::other(get_error_name(code)))?;
-        let stored = StoredBuffer::new(at);
-        Ok(Self { context, stored })
+impl StepDecoder for FrameDecoder {
+    fn decode(&mut self, input: &[u8], out: &mut [u8]) -> io::Result<(usize, usize)> {
+        let (consumed, produced, _) = advance(&mut self.0, input, out)?;
+        Ok((consumed, produced))
     }
 
-    /// Fills `out` with the next bytes.
-    pub(crate) fn fill(&mut self, source: &dyn ReadAt, out: &mut [u8]) -> io::Result<()> {
-        let mut done = 0;
-        while done < out.len() {
-            let from = self.stored.fill(source)?;
-            let ended = from.is_empty();
-            let to = out.get_mut(done..).unwrap_or_default();
-            let (consumed, produced, _) = advance(&mut self.context, from, to)?;
-            // After the input has ended, the decoder may still hold output of an open frame.
-            if ended && produced == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            self.stored.consume(consumed);
-            done += produced;
-        }
-        Ok(())
-    }
-
-    /// Returns the memory that it takes, in bytes: mostly the window, whose length the frame chooses.
-    pub(crate) fn footprint(&self) -> usize {
-        self.context.sizeof() + self.stored.footprint()
+    /// Mostly the window, whose length the frame chooses.
+    fn footprint(&self) -> usize {
+        self.0.sizeof()
     }
 }

@@ -202,7 +202,7 @@ impl Archive {
     }
 
     /// Takes the error that explains why the part after the listed members cannot be read.
-    pub(crate) fn report_damage_once(&mut self) -> Option<ImageError> {
+    pub(crate) fn take_damage(&mut self) -> Option<ImageError> {
         self.damage.take()
     }
 

@@ -25,7 +25,7 @@ impl Files {
     /// Opens the directory or archive that a reference points to.
     pub(crate) fn open(reference: &Reference, caches: &Caches<'_>) -> Result<Self, ImageError> {
         let mut files = Self::open_damaged(reference, caches)?;
-        match files.report_damage_once() {
+        match files.take_damage() {
             Some(damage) => Err(damage),
             None => Ok(files),
         }
@@ -84,10 +84,10 @@ impl Files {
     }
 
     /// Takes the error that explains why the part after the members of an archive cannot be read.
-    pub(crate) fn report_damage_once(&mut self) -> Option<ImageError> {
+    pub(crate) fn take_damage(&mut self) -> Option<ImageError> {
         match self {
             Self::Directory(_) | Self::Store(_) => None,
-            Self::Archive(archive) => archive.report_damage_once(),
+            Self::Archive(archive) => archive.take_damage(),
         }
     }
 

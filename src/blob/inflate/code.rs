@@ -5,9 +5,9 @@
 //! each value of as many bits as most codes have. For longer codes, this entry leads to a second
 //! table, which lies behind the first.
 
-use super::Invalid;
 use super::bits::{Bits, InputBytes};
 use super::entry::TableEntry;
+use super::error::Invalid;
 
 /// The maximum length of a code, in bits (RFC 1951, 3.2.7).
 const MAX_LEN: usize = 15;

@@ -9,10 +9,10 @@
 //! The processor mostly waits for the chain of lookups, since each needs the bits that the one before
 //! leaves. So the next symbol is always looked up before the current one is written.
 
-use super::Invalid;
 use super::bits::{Bits, InputBytes};
 use super::code::{Distance, Litlen};
 use super::entry::TableEntry;
+use super::error::Invalid;
 use super::head::Codes;
 use super::output::{LONGEST, Output, Tail};
 

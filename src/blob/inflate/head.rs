@@ -1,9 +1,9 @@
 //! The start of a block: its type and the lengths of its codes (RFC 1951, 3.2.3, 3.2.6, 3.2.7).
 
-use super::Invalid;
 use super::bits::{Bits, InputBytes};
 use super::code::{Distance, Lengths, Litlen, Partial};
 use super::entry::TableEntry;
+use super::error::Invalid;
 
 /// How the data of a block are encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,10 @@
 //! The buffer of decoded bytes: those that have not been taken, and before them the window. Both lie
 //! next to each other, so that copies find the bytes that they refer to in one slice.
 
-use super::{Invalid, WINDOW_LEN};
+use super::error::Invalid;
+
+/// The maximum length of the window of deflate, in bytes (RFC 1951, section 2).
+pub(crate) const WINDOW_LEN: usize = 32 * 1024;
 
 /// Length of the window and the bytes that have not been taken, in bytes. The window is moved seldom
 /// with this length, and the buffer still fits into the processor's cache.

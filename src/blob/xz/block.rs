@@ -1,8 +1,9 @@
 //! The data of a block while it is decoded, and the checks of its lengths.
 
 use super::check::Check;
+use super::error::XzError;
 use super::filters::{Chain, Progress};
-use super::header::{BlockHeader, Fault};
+use super::header::BlockHeader;
 
 /// A block whose header was read.
 pub(super) struct Block {
@@ -17,7 +18,7 @@ pub(super) struct Block {
 }
 
 impl Block {
-    pub(super) fn new(header: BlockHeader, check: Option<Check>) -> Result<Self, Fault> {
+    pub(super) fn new(header: BlockHeader, check: Option<Check>) -> Result<Self, XzError> {
         Ok(Self {
             chain: Chain::new(&header)?,
             header,
@@ -28,7 +29,7 @@ impl Block {
     }
 
     /// Decodes until the input or the room for output runs out, or the data ends.
-    pub(super) fn step(&mut self, input: &[u8], out: &mut [u8]) -> Result<Progress, Fault> {
+    pub(super) fn step(&mut self, input: &[u8], out: &mut [u8]) -> Result<Progress, XzError> {
         let progress = self.chain.step(input, out)?;
         if let Some(check) = &mut self.check {
             check.update(out.get(..progress.produced).unwrap_or_default());
@@ -40,7 +41,9 @@ impl Block {
             false => said.is_none_or(|said| said >= is),
         };
         if !fits(self.header.stored, self.stored) || !fits(self.header.decoded, self.decoded) {
-            return Err(Fault::damaged("a block is not as long as its header says"));
+            return Err(XzError::damaged(
+                "a block is not as long as its header says",
+            ));
         }
         Ok(progress)
     }
@@ -53,7 +56,7 @@ impl Block {
 
     /// Compares the check with the field that follows the padding. Returns the two lengths that the
     /// index has for the block: stored, with header and check but without padding, and decoded.
-    pub(super) fn finish(self, field: &[u8]) -> Result<(u64, u64), Fault> {
+    pub(super) fn finish(self, field: &[u8]) -> Result<(u64, u64), XzError> {
         if let Some(check) = self.check {
             check.compare(field)?;
         }

@@ -1,7 +1,7 @@
 //! The integrity check at the end of a block. There are four types (The .xz File Format, 3.4).
 
 use super::crc64::Crc64;
-use super::header::Fault;
+use super::error::XzError;
 use crate::blob::Hasher;
 
 /// The type of the check in the blocks of a stream.
@@ -16,13 +16,13 @@ pub(super) enum CheckKind {
 impl CheckKind {
     /// Returns the check with that number in the flags of a stream (2.1.1.2). Twelve other numbers
     /// are reserved and not in use.
-    pub(super) fn of(id: u8) -> Result<Self, Fault> {
+    pub(super) fn of(id: u8) -> Result<Self, XzError> {
         match id {
             0x00 => Ok(Self::None),
             0x01 => Ok(Self::Crc32),
             0x04 => Ok(Self::Crc64),
             0x0a => Ok(Self::Sha256),
-            _ => Err(Fault::damaged("an integrity check of an unknown type")),
+            _ => Err(XzError::damaged("an integrity check of an unknown type")),
         }
     }
 
@@ -77,7 +77,7 @@ impl Check {
     }
 
     /// Compares the check with the field of a block.
-    pub(super) fn compare(self, field: &[u8]) -> Result<(), Fault> {
+    pub(super) fn compare(self, field: &[u8]) -> Result<(), XzError> {
         let same = match self {
             Self::None => field.is_empty(),
             Self::Crc32(crc) => field == crc.finalize().to_le_bytes(),
@@ -89,7 +89,7 @@ impl Check {
         };
         match same {
             true => Ok(()),
-            false => Err(Fault::damaged("the check of the decoded bytes differs")),
+            false => Err(XzError::damaged("the check of the decoded bytes differs")),
         }
     }
 }

@@ -5,11 +5,12 @@
 
 use super::block::Block;
 use super::check::CheckKind;
-use super::header::{BlockHeader, Fault, MAGIC, STREAM_HEADER_LEN, stream_footer, stream_header};
+use super::error::XzError;
+use super::header::{BlockHeader, MAGIC, STREAM_HEADER_LEN, stream_footer, stream_header};
 use super::index::{Records, StreamIndex};
 
 /// A decoder somewhere in an xz file.
-pub(super) struct Decoder {
+pub(in crate::blob) struct XzDecoder {
     state: DecoderState,
     /// The bytes of a field of fixed length that were read so far.
     field: Vec<u8>,
@@ -57,7 +58,7 @@ pub(super) enum Stop {
     Block { check: u8 },
 }
 
-impl Decoder {
+impl XzDecoder {
     /// Creates a decoder that begins at the header of a stream and compares all checks.
     pub(super) fn checked() -> Self {
         Self {
@@ -80,7 +81,7 @@ impl Decoder {
 
     /// Creates a decoder that begins at the header of a block, in a stream whose check has that
     /// number.
-    pub(super) fn at_block(check: u8) -> Result<Self, Fault> {
+    pub(super) fn at_block(check: u8) -> Result<Self, XzError> {
         Ok(Self {
             state: DecoderState::Between,
             check: CheckKind::of(check)?,
@@ -89,7 +90,7 @@ impl Decoder {
     }
 
     /// Returns whether the file may end here.
-    pub(super) fn may_end(&self) -> Result<bool, Fault> {
+    pub(super) fn may_end(&self) -> Result<bool, XzError> {
         match self.state {
             DecoderState::StreamPadding(len) if len.is_multiple_of(4) => Ok(true),
             DecoderState::StreamPadding(_) => Err(odd_padding()),
@@ -99,7 +100,7 @@ impl Decoder {
 
     /// Decodes until the input or the room for output runs out, or a block begins. If a step makes no
     /// progress, the next one needs more input or room.
-    pub(super) fn step(&mut self, input: &[u8], out: &mut [u8]) -> Result<Step, Fault> {
+    pub(super) fn step(&mut self, input: &[u8], out: &mut [u8]) -> Result<Step, XzError> {
         let (mut consumed, mut produced) = (0, 0);
         loop {
             let rest = input.get(consumed..).unwrap_or_default();
@@ -132,13 +133,13 @@ impl Decoder {
         out: &mut [u8],
         consumed: &mut usize,
         produced: &mut usize,
-    ) -> Result<Stop, Fault> {
+    ) -> Result<Stop, XzError> {
         // After an error the decoder cannot be used again.
         match std::mem::replace(&mut self.state, DecoderState::Failed) {
             DecoderState::StreamHeader => {
                 *consumed += self.gather(input, STREAM_HEADER_LEN);
                 if !self.field.iter().zip(&MAGIC).all(|(is, must)| is == must) {
-                    return Err(Fault::damaged(
+                    return Err(XzError::damaged(
                         "the data after a stream is not another stream",
                     ));
                 }
@@ -204,7 +205,7 @@ impl Decoder {
                         if stream_footer(field_of(&field)?)? != (index, self.check) {
                             let detail =
                                 "the footer of a stream does not match its header and index";
-                            return Err(Fault::damaged(detail));
+                            return Err(XzError::damaged(detail));
                         }
                         DecoderState::StreamPadding(0)
                     }
@@ -221,19 +222,19 @@ impl Decoder {
                     false => return Err(odd_padding()),
                 };
             }
-            DecoderState::Failed => return Err(Fault::damaged("the decoder has failed before")),
+            DecoderState::Failed => return Err(XzError::damaged("the decoder has failed before")),
         }
         Ok(Stop::Buffer)
     }
 
     /// Ends a block if its padding and check were read.
-    fn end_block(&mut self, block: Box<Block>, padding: usize) -> Result<DecoderState, Fault> {
+    fn end_block(&mut self, block: Box<Block>, padding: usize) -> Result<DecoderState, XzError> {
         let Some(field) = self.whole(padding + self.check.len()) else {
             return Ok(DecoderState::BlockEnd(block, padding));
         };
         let (zeros, check) = field.split_at_checked(padding).unwrap_or_default();
         if zeros.iter().any(|byte| *byte != 0) {
-            return Err(Fault::damaged("the padding of a block is not zeros"));
+            return Err(XzError::damaged("the padding of a block is not zeros"));
         }
         let (stored, decoded) = block.finish(check)?;
         if let Some(records) = &mut self.records {
@@ -265,11 +266,11 @@ impl Decoder {
 }
 
 /// Converts a field that was read with this length.
-fn field_of(field: &[u8]) -> Result<&[u8; STREAM_HEADER_LEN], Fault> {
-    let wrong = |_| Fault::damaged("a field of the wrong length");
+fn field_of(field: &[u8]) -> Result<&[u8; STREAM_HEADER_LEN], XzError> {
+    let wrong = |_| XzError::damaged("a field of the wrong length");
     field.try_into().map_err(wrong)
 }
 
-fn odd_padding() -> Fault {
-    Fault::damaged("the number of zeros after a stream is not a multiple of four")
+fn odd_padding() -> XzError {
+    XzError::damaged("the number of zeros after a stream is not a multiple of four")
 }

@@ -4,7 +4,8 @@
 use lzma_rust2::filter::StreamFilter;
 use lzma_rust2::{Action, Lzma2Stream, Status};
 
-use super::header::{BlockHeader, Fault};
+use super::error::XzError;
+use super::header::BlockHeader;
 
 /// The number of bytes that go through the filters at a time.
 const PIECE_LEN: usize = 16 << 10;
@@ -37,9 +38,9 @@ pub(super) struct Progress {
 }
 
 impl Chain {
-    pub(super) fn new(header: &BlockHeader) -> Result<Self, Fault> {
+    pub(super) fn new(header: &BlockHeader) -> Result<Self, XzError> {
         let stage = |config| {
-            let filter = StreamFilter::new(config).map_err(|e| Fault::Damaged(e.to_string()))?;
+            let filter = StreamFilter::new(config).map_err(|e| XzError::Damaged(e.to_string()))?;
             let bytes = Vec::new();
             Ok(Stage { filter, bytes })
         };
@@ -60,7 +61,7 @@ impl Chain {
     }
 
     /// Decodes until the input or the room for output runs out, or the data ends.
-    pub(super) fn step(&mut self, input: &[u8], out: &mut [u8]) -> Result<Progress, Fault> {
+    pub(super) fn step(&mut self, input: &[u8], out: &mut [u8]) -> Result<Progress, XzError> {
         if self.stages.is_empty() {
             return decode(&mut self.lzma2, input, out);
         }
@@ -106,9 +107,9 @@ impl Chain {
     }
 }
 
-fn decode(lzma2: &mut Lzma2Stream, input: &[u8], out: &mut [u8]) -> Result<Progress, Fault> {
+fn decode(lzma2: &mut Lzma2Stream, input: &[u8], out: &mut [u8]) -> Result<Progress, XzError> {
     let result = lzma2.process(input, out, Action::Run);
-    let result = result.map_err(|e| Fault::Damaged(e.to_string()))?;
+    let result = result.map_err(|e| XzError::Damaged(e.to_string()))?;
     let progress = Progress {
         consumed: result.bytes_consumed,
         produced: result.bytes_produced,
@@ -116,7 +117,7 @@ fn decode(lzma2: &mut Lzma2Stream, input: &[u8], out: &mut [u8]) -> Result<Progr
     };
     let stuck = progress.consumed == 0 && progress.produced == 0 && !progress.ended;
     if stuck && !input.is_empty() && !out.is_empty() {
-        return Err(Fault::damaged("the decoder makes no progress"));
+        return Err(XzError::damaged("the decoder makes no progress"));
     }
     Ok(progress)
 }

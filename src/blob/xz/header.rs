@@ -3,7 +3,9 @@
 use lzma_rust2::{FilterConfig, FilterType};
 
 use super::check::CheckKind;
+use super::error::XzError;
 use super::number;
+use crate::blob::limits::MAX_XZ_DICTIONARY;
 
 /// Length of a stream's header, and of its footer, in bytes.
 pub(super) const STREAM_HEADER_LEN: usize = 12;
@@ -14,64 +16,44 @@ pub(crate) const MAGIC: [u8; 6] = [0xfd, b'7', b'z', b'X', b'Z', 0];
 /// The last bytes of a stream.
 const FOOTER_MAGIC: [u8; 2] = *b"YZ";
 
-/// The maximum length of a dictionary, in bytes. Blocks that need a larger one are not decoded, since
-/// a header of twelve bytes could otherwise ask for 4 GiB. `xz -9` needs 64 MiB. zstd's limit is as
-/// large (`ZSTD_WINDOWLOG_LIMIT_DEFAULT`).
-pub(crate) const MAX_DICTIONARY: u64 = 128 << 20;
-
 /// The maximum number of filters in a block, including LZMA2.
 const MAX_FILTERS: usize = 4;
 
-/// Why an xz file cannot be decoded.
-#[derive(Debug)]
-pub(super) enum Fault {
-    /// It violates the format, or a check does not match.
-    Damaged(String),
-    /// A block needs a dictionary of this many bytes, more than [`MAX_DICTIONARY`].
-    Dictionary(u64),
-}
-
-impl Fault {
-    pub(super) fn damaged(detail: &str) -> Self {
-        Self::Damaged(detail.to_owned())
-    }
-}
-
 /// Checks that the last four bytes of a field are the CRC-32 of the bytes before them. Returns those
 /// bytes.
-fn checked<'a>(field: &'a [u8], what: &str) -> Result<&'a [u8], Fault> {
+fn checked<'a>(field: &'a [u8], what: &str) -> Result<&'a [u8], XzError> {
     match field.split_last_chunk() {
         Some((bytes, crc)) if crc32fast::hash(bytes) == u32::from_le_bytes(*crc) => Ok(bytes),
-        _ => Err(Fault::Damaged(format!("the checksum of {what} differs"))),
+        _ => Err(XzError::Damaged(format!("the checksum of {what} differs"))),
     }
 }
 
 /// Returns the check that the flags of a stream name.
-fn flags(flags: &[u8]) -> Result<CheckKind, Fault> {
+fn flags(flags: &[u8]) -> Result<CheckKind, XzError> {
     match flags {
         [0, id @ 0..16] => CheckKind::of(*id),
-        _ => Err(Fault::damaged("a stream header with unknown flags")),
+        _ => Err(XzError::damaged("a stream header with unknown flags")),
     }
 }
 
 /// Reads the header of a stream. Returns the check of its blocks.
-pub(super) fn stream_header(field: &[u8; STREAM_HEADER_LEN]) -> Result<CheckKind, Fault> {
+pub(super) fn stream_header(field: &[u8; STREAM_HEADER_LEN]) -> Result<CheckKind, XzError> {
     let Some(rest) = field.strip_prefix(&MAGIC) else {
-        return Err(Fault::damaged("this is not an xz stream header"));
+        return Err(XzError::damaged("this is not an xz stream header"));
     };
     flags(checked(rest, "a stream header")?)
 }
 
 /// Reads the footer of a stream. Returns the length of its index in bytes, and the check of its
 /// blocks.
-pub(super) fn stream_footer(field: &[u8; STREAM_HEADER_LEN]) -> Result<(u64, CheckKind), Fault> {
-    let damaged = || Fault::damaged("this is not an xz stream footer");
+pub(super) fn stream_footer(field: &[u8; STREAM_HEADER_LEN]) -> Result<(u64, CheckKind), XzError> {
+    let damaged = || XzError::damaged("this is not an xz stream footer");
     let [c0, c1, c2, c3, s0, s1, s2, s3, f0, f1, magic @ ..] = *field;
     if magic != FOOTER_MAGIC {
         return Err(damaged());
     }
     if crc32fast::hash(&[s0, s1, s2, s3, f0, f1]) != u32::from_le_bytes([c0, c1, c2, c3]) {
-        return Err(Fault::damaged("the checksum of a stream footer differs"));
+        return Err(XzError::damaged("the checksum of a stream footer differs"));
     }
     let size = u64::from(u32::from_le_bytes([s0, s1, s2, s3]));
     Ok(((size + 1) * 4, flags(&[f0, f1])?))
@@ -99,9 +81,9 @@ impl BlockHeader {
     }
 
     /// Reads a header. `field` has the length that its first byte states.
-    pub(super) fn parse(field: &[u8]) -> Result<Self, Fault> {
-        let damaged = || Fault::damaged("a block header is invalid");
-        let unknown = || Fault::damaged("a block header with unknown flags");
+    pub(super) fn parse(field: &[u8]) -> Result<Self, XzError> {
+        let damaged = || XzError::damaged("a block header is invalid");
+        let unknown = || XzError::damaged("a block header with unknown flags");
         let Some((&[_, flags], mut rest)) = checked(field, "a block header")?.split_first_chunk()
         else {
             return Err(damaged());
@@ -128,13 +110,13 @@ impl BlockHeader {
         let (id, properties) = filter(&mut rest).ok_or_else(damaged)?;
         let dictionary = match (id, properties) {
             (LZMA2, &[bits]) => dictionary(bits).ok_or_else(damaged)?,
-            _ => return Err(Fault::damaged("the last filter of a block is not LZMA2")),
+            _ => return Err(XzError::damaged("the last filter of a block is not LZMA2")),
         };
         if rest.iter().any(|byte| *byte != 0) {
             return Err(unknown());
         }
-        if dictionary > MAX_DICTIONARY {
-            return Err(Fault::Dictionary(dictionary));
+        if dictionary > MAX_XZ_DICTIONARY {
+            return Err(XzError::Dictionary(dictionary));
         }
         Ok(Self {
             len: field.len(),
@@ -169,18 +151,18 @@ fn dictionary(bits: u8) -> Option<u64> {
 }
 
 /// Returns the configuration of a filter that is not the last (5.3.2 and 5.3.3).
-fn config(id: u64, properties: &[u8]) -> Result<FilterConfig, Fault> {
-    let unknown = || Fault::Damaged(format!("an unknown filter, {id:#x}"));
+fn config(id: u64, properties: &[u8]) -> Result<FilterConfig, XzError> {
+    let unknown = || XzError::Damaged(format!("an unknown filter, {id:#x}"));
     let kind = FilterType::try_from(id).map_err(|()| unknown())?;
     // Instructions are aligned in most architectures, and the start offset must be aligned like them.
     let alignment = match kind {
         FilterType::Delta => {
             return match properties {
                 [distance] => Ok(FilterConfig::new_delta(u32::from(*distance) + 1)),
-                _ => Err(Fault::damaged("a delta filter without a distance")),
+                _ => Err(XzError::damaged("a delta filter without a distance")),
             };
         }
-        FilterType::Lzma2 => return Err(Fault::damaged("LZMA2 before another filter")),
+        FilterType::Lzma2 => return Err(XzError::damaged("LZMA2 before another filter")),
         FilterType::BcjX86 => 1,
         FilterType::BcjArmThumb | FilterType::BcjRiscv => 2,
         FilterType::BcjPpc | FilterType::BcjArm | FilterType::BcjSparc | FilterType::BcjArm64 => 4,
@@ -189,10 +171,10 @@ fn config(id: u64, properties: &[u8]) -> Result<FilterConfig, Fault> {
     let start = match properties {
         [] => 0,
         &[a, b, c, d] => u32::from_le_bytes([a, b, c, d]),
-        _ => return Err(Fault::damaged("a filter with invalid properties")),
+        _ => return Err(XzError::damaged("a filter with invalid properties")),
     };
     if !start.is_multiple_of(alignment) {
-        return Err(Fault::damaged("a filter with invalid properties"));
+        return Err(XzError::damaged("a filter with invalid properties"));
     }
     Ok(FilterConfig {
         filter_type: kind,

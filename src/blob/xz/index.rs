@@ -1,7 +1,7 @@
 //! The index at the end of a stream, which lists the lengths of its blocks (The .xz File Format, 4).
 //! It is compared with the blocks that were decoded. It is not needed to find them.
 
-use super::header::Fault;
+use super::error::XzError;
 use super::number::{Digit, Number};
 use crate::blob::Hasher;
 
@@ -66,7 +66,7 @@ impl StreamIndex {
     }
 
     /// Takes in bytes. Returns how many belong to the index, and whether it has ended.
-    pub(super) fn step(&mut self, input: &[u8]) -> Result<(usize, bool), Fault> {
+    pub(super) fn step(&mut self, input: &[u8]) -> Result<(usize, bool), XzError> {
         for (used, byte) in input.iter().enumerate() {
             if self.push(*byte)? {
                 return Ok((used + 1, true));
@@ -76,7 +76,7 @@ impl StreamIndex {
     }
 
     /// Takes in a byte. Returns whether it was the last.
-    fn push(&mut self, byte: u8) -> Result<bool, Fault> {
+    fn push(&mut self, byte: u8) -> Result<bool, XzError> {
         self.len += 1;
         if !matches!(self.state, IndexState::Crc(..)) {
             self.crc.update(&[byte]);
@@ -101,7 +101,7 @@ impl StreamIndex {
             }
             IndexState::Padding => {
                 if byte != 0 {
-                    return Err(Fault::damaged("the index of a stream is invalid"));
+                    return Err(XzError::damaged("the index of a stream is invalid"));
                 }
                 self.pad();
             }
@@ -111,7 +111,7 @@ impl StreamIndex {
                 if have == 3 {
                     return match value == self.crc.clone().finalize() {
                         true => Ok(true),
-                        false => Err(Fault::damaged("the checksum of an index differs")),
+                        false => Err(XzError::damaged("the checksum of an index differs")),
                     };
                 }
             }
@@ -119,11 +119,11 @@ impl StreamIndex {
         Ok(false)
     }
 
-    fn digit(&mut self, byte: u8) -> Result<Option<u64>, Fault> {
+    fn digit(&mut self, byte: u8) -> Result<Option<u64>, XzError> {
         match self.number.push(byte) {
             Digit::More => Ok(None),
             Digit::Whole(value) => Ok(Some(value)),
-            Digit::Invalid => Err(Fault::damaged("the index of a stream is invalid")),
+            Digit::Invalid => Err(XzError::damaged("the index of a stream is invalid")),
         }
     }
 
@@ -145,10 +145,10 @@ impl StreamIndex {
 
     /// Returns the length of the index in bytes. Fails if `blocks` is given and the index lists other
     /// blocks.
-    pub(super) fn finish(self, blocks: Option<Records>) -> Result<u64, Fault> {
+    pub(super) fn finish(self, blocks: Option<Records>) -> Result<u64, XzError> {
         match blocks.is_none_or(|blocks| blocks.same(self.records)) {
             true => Ok(self.len),
-            false => Err(Fault::damaged("the index does not match the blocks")),
+            false => Err(XzError::damaged("the index does not match the blocks")),
         }
     }
 }

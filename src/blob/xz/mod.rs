@@ -14,6 +14,7 @@ mod block;
 mod check;
 mod crc64;
 mod decoder;
+mod error;
 mod filters;
 mod header;
 mod index;
@@ -21,44 +22,33 @@ mod number;
 
 use std::io;
 
-use self::decoder::{Decoder, Stop};
-use self::header::Fault;
-pub(super) use self::header::{MAGIC, MAX_DICTIONARY};
-use super::BlobError;
-use super::Codec;
-use super::ReadAt;
-use super::error::invalid;
+use self::decoder::{Stop, XzDecoder};
+pub(super) use self::header::MAGIC;
 use super::input::PassInput;
 use super::span_builder::SpanSink;
 use super::spans::SpanOrigin;
-use super::stored_buffer::StoredBuffer;
-
-/// The maximum length of the pieces in which decoded bytes are handed on, in bytes. It is the length
-/// of a span within another span.
-const OUTPUT_LEN: usize = 256 * 1024;
+use super::steps::{Output, Resumed, StepDecoder};
+use super::{BlobError, Codec};
 
 /// The first pass over xz bytes.
 pub(super) struct XzPass {
-    decoder: Decoder,
-    out: Box<[u8]>,
-    /// The number of bytes of `out` that are ready.
-    filled: usize,
+    decoder: XzDecoder,
+    output: Output,
     done: bool,
 }
 
 impl XzPass {
     pub(super) fn new() -> Self {
         Self {
-            decoder: Decoder::checked(),
-            out: vec![0; OUTPUT_LEN].into_boxed_slice(),
-            filled: 0,
+            decoder: XzDecoder::checked(),
+            output: Output::new(),
             done: false,
         }
     }
 
     /// Returns the bytes that are ready.
     pub(super) fn ready(&self) -> &[u8] {
-        self.out.get(..self.filled).unwrap_or_default()
+        self.output.ready()
     }
 
     /// Discards the bytes that are ready and decodes the next ones. At the end there are none.
@@ -67,9 +57,8 @@ impl XzPass {
         input: &mut PassInput,
         spans: &mut impl SpanSink,
     ) -> Result<(), BlobError> {
-        self.filled = 0;
-        // Half full is enough. Without this loop, small blocks would be handed on in small pieces.
-        while !self.done && self.filled < OUTPUT_LEN / 2 {
+        self.output.clear();
+        while !self.done && !self.output.is_enough() {
             self.step(input, spans)?;
         }
         Ok(())
@@ -77,27 +66,21 @@ impl XzPass {
 
     fn step(&mut self, input: &mut PassInput, spans: &mut impl SpanSink) -> Result<(), BlobError> {
         let at = input.position();
-        let fault = |fault| match fault {
-            Fault::Damaged(detail) => BlobError::corrupt(Codec::Xz, at, detail),
-            Fault::Dictionary(needed) => BlobError::Dictionary { needed },
-        };
         let chunk = input.fill()?;
         let ended = chunk.is_empty();
-        if ended && self.decoder.may_end().map_err(fault)? {
+        if ended && self.decoder.may_end().map_err(|e| e.of_blob(at))? {
             self.done = true;
             return Ok(());
         }
-        let room = self.out.get_mut(self.filled..).unwrap_or_default();
-        let step = self.decoder.step(chunk, room).map_err(fault)?;
+        let step = self.decoder.step(chunk, self.output.room());
+        let step = step.map_err(|e| e.of_blob(at))?;
         if ended && step.produced == 0 {
             return Err(BlobError::Truncated {
                 codec: Codec::Xz,
                 at,
             });
         }
-        let new = room.get(..step.produced).unwrap_or_default();
-        spans.bytes(new, None);
-        self.filled += new.len();
+        spans.bytes(self.output.add(step.produced), None);
         input.consume(step.consumed);
         if let Stop::Block { check } = step.stop
             && spans.wants_point()
@@ -109,55 +92,27 @@ impl XzPass {
     }
 }
 
-/// Decodes from the start of a stream or a block on, as far as bytes are requested.
-pub(super) struct XzStream {
-    decoder: Decoder,
-    stored: StoredBuffer,
+/// A decoder that began at a seek point.
+pub(super) type ResumedXz = Resumed<XzDecoder>;
+
+/// Begins at the header of a stream.
+pub(super) fn resume_at_stream(at: u64) -> ResumedXz {
+    Resumed::new(XzDecoder::unchecked(), at)
 }
 
-impl XzStream {
-    /// Begins at the header of a stream.
-    pub(super) fn at_stream(at: u64) -> Self {
-        Self {
-            decoder: Decoder::unchecked(),
-            stored: StoredBuffer::new(at),
-        }
-    }
-
-    /// Begins at the header of a block, in a stream whose check has that number.
-    pub(super) fn at_block(at: u64, check: u8) -> io::Result<Self> {
-        let decoder = Decoder::at_block(check).map_err(io_error)?;
-        let stored = StoredBuffer::new(at);
-        Ok(Self { decoder, stored })
-    }
-
-    /// Fills `out` with the next bytes.
-    pub(super) fn fill(&mut self, source: &dyn ReadAt, out: &mut [u8]) -> io::Result<()> {
-        let mut done = 0;
-        while done < out.len() {
-            let from = self.stored.fill(source)?;
-            let ended = from.is_empty();
-            let to = out.get_mut(done..).unwrap_or_default();
-            let step = self.decoder.step(from, to).map_err(io_error)?;
-            if ended && step.produced == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            self.stored.consume(step.consumed);
-            done += step.produced;
-        }
-        Ok(())
-    }
-
-    /// Returns the maximum memory that it takes in the current block, in bytes: mostly the
-    /// dictionary, whose length the block chooses.
-    pub(super) fn footprint(&self) -> usize {
-        self.decoder.footprint() + self.stored.footprint()
-    }
+/// Begins at the header of a block, in a stream whose check has that number.
+pub(super) fn resume_at_block(at: u64, check: u8) -> io::Result<ResumedXz> {
+    Ok(Resumed::new(XzDecoder::at_block(check)?, at))
 }
 
-fn io_error(fault: Fault) -> io::Error {
-    match fault {
-        Fault::Damaged(detail) => invalid(&detail),
-        Fault::Dictionary(_) => invalid("its dictionary is larger than when the layer was indexed"),
+impl StepDecoder for XzDecoder {
+    fn decode(&mut self, input: &[u8], out: &mut [u8]) -> io::Result<(usize, usize)> {
+        let step = self.step(input, out)?;
+        Ok((step.consumed, step.produced))
+    }
+
+    /// Mostly the dictionary, whose length the current block chooses.
+    fn footprint(&self) -> usize {
+        XzDecoder::footprint(self)
     }
 }

@@ -60,9 +60,7 @@ pub fn verify(
             None => return Err(error),
         },
     };
-    let damage = files
-        .report_damage_once()
-        .and_then(|e| damage(reference, &e));
+    let damage = files.take_damage().and_then(|e| damage(reference, &e));
     let mut reader = Reader::new(&files);
     let oci = reader.contains("index.json") || reader.contains("oci-layout");
     let docker = reader.contains("manifest.json");
