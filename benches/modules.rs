@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use imgfs::internals::blob::{Pass, ReadAt, SpanCache, SpanReader, SpanTable};
-use imgfs::internals::cache::{CacheDir, CacheKey, CacheKind, Writer};
+use imgfs::internals::cache::{CacheDir, CacheKey, CacheKind};
 use imgfs::internals::layer::{Data, EntryKind, LayerEntry, LayerInput, Mtime, scan};
 use imgfs::internals::open::{self, OpenOptions};
 use imgfs::internals::tree::{Merger, Tree};
@@ -80,18 +80,16 @@ fn input(stored: &[u8]) -> LayerInput {
     }
 }
 
-fn writer() -> Writer {
-    CacheDir::none()
-        .create(CacheKind::Layer)
-        .expect("disk space")
-}
-
-fn spans(pass: Pass) -> SpanTable {
-    let writer = pass.finish().expect("the pass finishes").writer;
-    let file = writer
-        .finish(&CacheKey::layer("sha256:00"))
-        .expect("disk space");
-    SpanTable::of(&file.file)
+/// Decodes a blob from front to back, and returns its spans.
+fn spans(source: &Arc<dyn ReadAt>) -> SpanTable {
+    let writer = CacheDir::none().create(CacheKind::Layer);
+    let mut writer = writer.expect("disk space");
+    let pass = Pass::new(source.clone(), None, None, &mut writer);
+    let mut pass = pass.expect("a valid blob");
+    std::io::copy(&mut pass, &mut std::io::sink()).expect("valid data");
+    pass.finish().expect("the pass finishes");
+    let file = writer.finish(&CacheKey::layer("sha256:00"));
+    SpanTable::of(&file.expect("disk space").file)
 }
 
 fn decode_and_scan(c: &mut Criterion) {
@@ -105,12 +103,7 @@ fn decode_and_scan(c: &mut Criterion) {
             .sample_size(10);
         let source: Arc<dyn ReadAt> = Arc::new(Memory(stored.clone()));
         group.bench_function("decode", |b| {
-            b.iter(|| {
-                let mut pass =
-                    Pass::new(source.clone(), None, None, writer()).expect("a valid blob");
-                std::io::copy(&mut pass, &mut std::io::sink()).expect("valid data");
-                spans(pass).size()
-            });
+            b.iter(|| spans(&source).size());
         });
         let input = input(&stored);
         group.bench_function("scan", |b| {
@@ -209,7 +202,7 @@ fn merge(c: &mut Criterion) {
 fn read(c: &mut Criterion) {
     let tar = layer(10_000);
     let source: Arc<dyn ReadAt> = Arc::new(Memory(gzip(&tar)));
-    let table = spans(Pass::new(source.clone(), None, None, writer()).expect("a valid blob"));
+    let table = spans(&source);
     let mut group = c.benchmark_group("read");
     for (name, budget) in [("cached", 1 << 30), ("cold", 0)] {
         let reader = SpanReader::new(

@@ -179,6 +179,7 @@ impl From<ImageError> for Error {
             ImageError::NotAnImage { .. }
             | ImageError::Incomplete { .. }
             | ImageError::Archive { .. }
+            | ImageError::Layer { .. }
             | ImageError::Document { .. }
             | ImageError::MissingBlob { .. }
             | ImageError::NoConfig { .. } => ErrorKind::InvalidImage,

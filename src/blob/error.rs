@@ -96,12 +96,13 @@ impl BlobError {
         }
     }
 
-    /// Extracts the blob's error from an I/O error that passed through a reader.
-    ///
-    /// # Errors
-    /// Returns the I/O error itself if it does not contain a [`BlobError`].
-    pub fn from_io(error: io::Error) -> Result<Self, io::Error> {
-        error.downcast::<Self>()
+    /// Returns the kind of an I/O error with the same cause.
+    pub(super) fn kind(&self) -> io::ErrorKind {
+        match self {
+            Self::Io(error) | Self::Spool(error) => error.kind(),
+            Self::Truncated { .. } => io::ErrorKind::UnexpectedEof,
+            _ => io::ErrorKind::InvalidData,
+        }
     }
 }
 
@@ -113,15 +114,4 @@ pub(super) fn changed() -> io::Error {
 /// Returns the error of a decoder for bytes that it cannot decode.
 pub(super) fn invalid(detail: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, detail)
-}
-
-impl From<BlobError> for io::Error {
-    fn from(error: BlobError) -> Self {
-        let kind = match &error {
-            BlobError::Io(e) | BlobError::Spool(e) => e.kind(),
-            BlobError::Truncated { .. } => io::ErrorKind::UnexpectedEof,
-            _ => io::ErrorKind::InvalidData,
-        };
-        Self::new(kind, error)
-    }
 }

@@ -13,11 +13,11 @@ use crate::cache::Writer;
 /// The first read of a blob, from front to back.
 ///
 /// Read the decoded bytes, then call [`Pass::finish`], which checks the digests.
-pub struct Pass {
+pub struct Pass<'w> {
     codec: Codec,
     input: PassInput,
     decoder: CodecPass,
-    spans: SpanBuilder,
+    spans: SpanBuilder<'w>,
     /// The number of the decoder's ready bytes that are used.
     used: usize,
     /// The expected digest of the stored bytes.
@@ -25,14 +25,14 @@ pub struct Pass {
     /// The expected digest of the decoded bytes, and their hasher. There is no hasher if the decoded
     /// bytes are the stored bytes.
     decoded: Option<(Digest, Option<Hasher>)>,
+    /// The error of the last read, until it is taken.
+    error: Option<BlobError>,
 }
 
 /// What a pass has learned about a blob.
 pub struct PassResult {
     /// The compression of the bytes.
     pub codec: Codec,
-    /// The file, with the sections of the spans. More sections can be added.
-    pub writer: Writer,
     /// Length of the blob as stored, in bytes.
     pub stored_size: u64,
     /// Digest of the blob as stored, unless it is an archive.
@@ -43,8 +43,9 @@ pub struct PassResult {
     pub zeros_after_gzip: Option<u64>,
 }
 
-impl Pass {
-    /// Begins to read `source` and to write its spans to `writer`.
+impl<'w> Pass<'w> {
+    /// Begins to read `source` and to write its spans to `writer`, as two sections. After
+    /// [`Pass::finish`], other sections can be added.
     ///
     /// `expected` is the digest of the stored bytes, and `decoded` is the digest of the decoded
     /// bytes. Each is checked if it is given.
@@ -55,7 +56,7 @@ impl Pass {
         source: Arc<dyn ReadAt>,
         expected: Option<Digest>,
         decoded: Option<Digest>,
-        writer: Writer,
+        writer: &'w mut Writer,
     ) -> Result<Self, BlobError> {
         let named = expected.as_ref().or(decoded.as_ref());
         let hasher = named.map_or_else(Hasher::sha256, Hasher::like);
@@ -77,14 +78,17 @@ impl Pass {
     ///
     /// # Errors
     /// As [`Pass::new`].
-    pub fn over_archive(source: Arc<dyn ReadAt>, writer: Writer) -> Result<Self, BlobError> {
+    pub fn over_archive(
+        source: Arc<dyn ReadAt>,
+        writer: &'w mut Writer,
+    ) -> Result<Self, BlobError> {
         Self::begin(source, None, writer)
     }
 
     fn begin(
         source: Arc<dyn ReadAt>,
         hasher: Option<Hasher>,
-        writer: Writer,
+        writer: &'w mut Writer,
     ) -> Result<Self, BlobError> {
         let mut input = PassInput::new(source, hasher);
         let head = input.peek(super::codec::MAGIC_LEN)?;
@@ -98,6 +102,7 @@ impl Pass {
             used: 0,
             expected: None,
             decoded: None,
+            error: None,
         })
     }
 
@@ -149,14 +154,20 @@ impl Pass {
             diff_id = hasher.map(Hasher::finish).or(diff_id);
             check(Some(&expected), diff_id.as_ref())?;
         }
+        self.spans.finish().map_err(BlobError::Spool)?;
         Ok(PassResult {
             codec: self.codec,
-            writer: self.spans.finish().map_err(BlobError::Spool)?,
             stored_size,
             digest,
             diff_id,
             zeros_after_gzip: self.decoder.zeros_after_gzip(),
         })
+    }
+
+    /// Takes the error because of which the last read through [`Read`] or [`BufRead`] failed. The
+    /// [`io::Error`] that the read returned has only its kind and its text.
+    pub fn take_error(&mut self) -> Option<BlobError> {
+        self.error.take()
     }
 
     /// Finds the cause of a failure.
@@ -185,7 +196,7 @@ fn check(expected: Option<&Digest>, actual: Option<&Digest>) -> Result<(), BlobE
     }
 }
 
-impl Read for Pass {
+impl Read for Pass<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let mut chunk = self.fill_buf()?;
         let n = chunk.read(buf)?;
@@ -194,10 +205,14 @@ impl Read for Pass {
     }
 }
 
-impl BufRead for Pass {
+impl BufRead for Pass<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.ready().is_empty() {
-            self.refill()?;
+        if self.ready().is_empty()
+            && let Err(error) = self.refill()
+        {
+            let shown = io::Error::new(error.kind(), error.to_string());
+            self.error = Some(error);
+            return Err(shown);
         }
         Ok(self.ready())
     }

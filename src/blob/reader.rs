@@ -284,7 +284,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::source::tests::Memory;
-    use super::super::{BlobError, Codec, Hasher, Pass, PassResult};
+    use super::super::{BlobError, Codec, Hasher, Pass};
     use super::*;
     use crate::cache::{CacheDir, CacheKey, CacheKind, Writer};
 
@@ -322,24 +322,25 @@ mod tests {
         CacheDir::none().create(CacheKind::Layer).unwrap()
     }
 
-    fn table(result: PassResult) -> SpanTable {
+    fn table(writer: Writer) -> SpanTable {
         let key = CacheKey::layer("sha256:00");
-        SpanTable::of(&result.writer.finish(&key).unwrap().file)
+        SpanTable::of(&writer.finish(&key).unwrap().file)
     }
 
     fn open(stored: Vec<u8>) -> Result<(Vec<u8>, Codec, SpanReader), BlobError> {
         let mut hasher = Hasher::sha256();
         hasher.update(&stored);
         let source: Arc<dyn ReadAt> = Arc::new(Memory(stored));
-        let mut pass = Pass::new(source.clone(), Some(hasher.finish()), None, writer())?;
+        let mut writer = writer();
+        let mut pass = Pass::new(source.clone(), Some(hasher.finish()), None, &mut writer)?;
         let mut decoded = Vec::new();
-        if let Err(e) = pass.read_to_end(&mut decoded) {
-            return Err(BlobError::from_io(e).unwrap());
+        if pass.read_to_end(&mut decoded).is_err() {
+            return Err(pass.take_error().unwrap());
         }
         let result = pass.finish()?;
         let cache = Arc::new(SpanCache::new(8 << 20, CacheDir::none()));
         let codec = result.codec;
-        let reader = SpanReader::new(source, table(result), cache);
+        let reader = SpanReader::new(source, table(writer), cache);
         Ok((decoded, codec, reader))
     }
 
@@ -446,8 +447,10 @@ mod tests {
         file.write_all_at(&sample(100_000), 0).unwrap();
         let source: Arc<dyn ReadAt> =
             Arc::new(super::super::FileSource::new(file.try_clone().unwrap()).unwrap());
-        let pass = Pass::new(source.clone(), None, None, writer()).unwrap();
-        let table = table(pass.finish().unwrap());
+        let mut writer = writer();
+        let pass = Pass::new(source.clone(), None, None, &mut writer).unwrap();
+        pass.finish().unwrap();
+        let table = table(writer);
         let reader = SpanReader::new(source, table, Arc::new(SpanCache::new(0, CacheDir::none())));
         file.write_all_at(b"?", 500).unwrap();
         let error = reader.read_at(&mut [0; 10], 90_000).unwrap_err();
@@ -480,9 +483,11 @@ mod tests {
         let stored = gzip(b"hello");
         let source: Arc<dyn ReadAt> = Arc::new(Memory(stored));
         let wrong: super::super::Digest = format!("sha256:{}", "0".repeat(64)).parse().unwrap();
-        let pass = Pass::new(source.clone(), Some(wrong.clone()), None, writer()).unwrap();
+        let mut file = writer();
+        let pass = Pass::new(source.clone(), Some(wrong.clone()), None, &mut file).unwrap();
         assert!(matches!(pass.finish(), Err(BlobError::Digest { .. })));
-        let pass = Pass::new(source, None, Some(wrong), writer()).unwrap();
+        let mut file = writer();
+        let pass = Pass::new(source, None, Some(wrong), &mut file).unwrap();
         assert!(matches!(pass.finish(), Err(BlobError::Digest { .. })));
     }
 

@@ -61,8 +61,8 @@ impl SpanSink for NoSpans {
 }
 
 /// Builds the spans of a blob.
-pub(super) struct SpanBuilder {
-    writer: Writer,
+pub(super) struct SpanBuilder<'w> {
+    writer: &'w mut Writer,
     records: Vec<u8>,
     open: Option<OpenSpan>,
     size: u64,
@@ -101,9 +101,9 @@ impl OpenSpan {
     }
 }
 
-impl SpanBuilder {
+impl<'w> SpanBuilder<'w> {
     /// Starts the section of windows, and a first span that begins at `origin`.
-    pub(super) fn new(origin: SpanOrigin, mut writer: Writer) -> io::Result<Self> {
+    pub(super) fn new(origin: SpanOrigin, writer: &'w mut Writer) -> io::Result<Self> {
         writer.section(WINDOWS)?;
         Ok(Self {
             writer,
@@ -134,17 +134,16 @@ impl SpanBuilder {
         self.records.extend_from_slice(&span.record());
     }
 
-    /// Closes the last span, writes the records, and returns the file, to which other sections can be
-    /// added.
-    pub(super) fn finish(mut self) -> io::Result<Writer> {
+    /// Closes the last span and writes the records. The owner of the file can then add other sections.
+    pub(super) fn finish(mut self) -> io::Result<()> {
         self.close();
         self.writer.section(SPANS)?;
         self.writer.append(&self.records)?;
-        Ok(self.writer)
+        Ok(())
     }
 }
 
-impl SpanSink for SpanBuilder {
+impl SpanSink for SpanBuilder<'_> {
     fn wants_point_within(&self, bytes: usize) -> bool {
         match &self.open {
             Some(open) if matches!(open.origin, SpanOrigin::Within { .. }) => {

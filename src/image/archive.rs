@@ -162,19 +162,24 @@ impl Archive {
                 });
             }
         }
-        let writer = caches.disk.create(CacheKind::Archive).map_err(failed)?;
-        let mut pass = Pass::over_archive(source.clone(), writer).map_err(archive)?;
+        let mut writer = caches.disk.create(CacheKind::Archive).map_err(failed)?;
+        let mut pass = Pass::over_archive(source.clone(), &mut writer).map_err(archive)?;
         let listing = {
             let mut tar = tar::Archive::new(&mut pass);
             let entries = tar.entries().map_err(failed)?;
-            collect(image, entries, u64::MAX, DOCUMENTS_LEN)?
+            collect(image, entries, u64::MAX, DOCUMENTS_LEN)
         };
+        // If the data cannot be decoded, that is why the tar reader failed.
+        if let Some(error) = pass.take_error() {
+            return Err(archive(error));
+        }
+        let listing = listing?;
         // The spans of an archive that cannot be decoded to its end are incomplete.
         if let Some(damage) = listing.damage {
             return Err(damage);
         }
         let listed = (listing.members, listing.twice);
-        let mut writer = pass.finish().map_err(archive)?.writer;
+        pass.finish().map_err(archive)?;
         let mut write = || -> io::Result<_> {
             writer.section(MEMBERS)?;
             writer.append(&postcard::to_allocvec(&listed).map_err(io::Error::other)?)?;
@@ -332,14 +337,10 @@ fn collect<R: Read>(
     Ok(listing)
 }
 
-/// Converts an error of the tar reader to one that names the cause: the compressed data, or a file that
-/// is cut off or not an archive at all.
+/// Converts an error of the tar reader to one that names the cause: a file that is cut off or not an
+/// archive at all.
 fn broken(image: &str, error: io::Error, last: &str, first: bool) -> ImageError {
     let image = image.to_owned();
-    let error = match BlobError::from_io(error) {
-        Ok(error) => return ImageError::Archive { image, error },
-        Err(error) => error,
-    };
     if first {
         return ImageError::NotAnImage {
             image,

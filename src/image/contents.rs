@@ -166,7 +166,10 @@ impl Contents {
                 Some(media_type) => (codec, media_type, layer.source),
                 // Few programs that read the store support a compression without a media type.
                 None => {
-                    let unpacked = unpack(layer.source).map_err(|error| io(error.into()))?;
+                    let unpacked = unpack(layer.source).map_err(|error| ImageError::Layer {
+                        image: name.clone(),
+                        error,
+                    })?;
                     let unpacked: Arc<dyn ReadAt> = Arc::new(unpacked);
                     (Codec::Plain, TAR, unpacked)
                 }

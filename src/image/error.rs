@@ -45,6 +45,15 @@ pub enum ImageError {
         #[source]
         error: BlobError,
     },
+    /// A layer cannot be read or decompressed.
+    #[error("{image}: {error}")]
+    Layer {
+        /// The image.
+        image: String,
+        /// The error of the decoder.
+        #[source]
+        error: BlobError,
+    },
     /// A document is invalid.
     #[error("{image}: {document} {detail}; copy or build the image again")]
     Document {

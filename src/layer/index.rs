@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::packed::{Packed, PackedWriter};
 use super::{LayerEntry, LayerProblem, ProblemKind};
 use crate::blob::{Codec, Digest, PassResult, SpanTable};
-use crate::cache::{CacheDir, CacheFile, CacheKey, Unpublished};
+use crate::cache::{CacheDir, CacheFile, CacheKey, Unpublished, Writer};
 use crate::inspect::Binary;
 
 // Section ids. 1 and 2 are used for the spans.
@@ -96,9 +96,12 @@ impl IndexWriter {
         Ok(())
     }
 
-    /// Writes the collected data into the cache file that the pass started.
-    pub(super) fn finish(self, pass: PassResult) -> io::Result<(LayerIndex, Unpublished)> {
-        let mut writer = pass.writer;
+    /// Adds the collected data to `writer`, the cache file to which the pass has written its spans.
+    pub(super) fn finish(
+        self,
+        pass: PassResult,
+        mut writer: Writer,
+    ) -> io::Result<(LayerIndex, Unpublished)> {
         // The pass over a layer always hashes the stored bytes.
         let digest = pass.digest.ok_or_else(invalid)?;
         let meta = Meta {

@@ -88,11 +88,12 @@ pub fn scan(
         let actual = input.source.size();
         return Err(BlobError::Size { expected, actual }.into());
     }
+    let mut writer = cache.create(CacheKind::Layer).map_err(LayerError::Index)?;
     let pass = Pass::new(
         input.source.clone(),
         input.digest.clone(),
         input.diff_id.clone(),
-        cache.create(CacheKind::Layer).map_err(LayerError::Index)?,
+        &mut writer,
     )?;
     let mut tar = TarReader::new(pass);
     let mut index = IndexWriter::new();
@@ -112,7 +113,7 @@ pub fn scan(
         index.problem(b"", kind).map_err(LayerError::Index)?;
     }
     progress(result.stored_size);
-    let (index, file) = index.finish(result).map_err(LayerError::Index)?;
+    let (index, file) = index.finish(result, writer).map_err(LayerError::Index)?;
     Ok(Scanned { index, file })
 }
 
@@ -124,7 +125,7 @@ thread_local! {
 
 /// Reads the tar stream to its end.
 fn read_entries(
-    tar: &mut TarReader<Pass>,
+    tar: &mut TarReader<Pass<'_>>,
     index: &mut IndexWriter,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), TarError> {
@@ -158,21 +159,19 @@ fn read_entries(
     Ok(())
 }
 
-/// Chooses the more helpful of two errors: if the blob does not match its digest, that is the cause.
-fn explain(pass: Pass, error: TarError) -> LayerError {
-    let io = match error {
-        TarError::Io(io) => io,
-        other => {
-            // A digest mismatch explains why the bytes are not a valid tar stream.
-            return match pass.finish() {
-                Err(cause @ BlobError::Digest { .. }) => cause.into(),
-                _ => LayerError::Tar(other),
-            };
-        }
-    };
-    match BlobError::from_io(io) {
-        Ok(blob) => pass.explain(blob).into(),
-        Err(io) => LayerError::Tar(TarError::Io(io)),
+/// Chooses the more helpful of two errors: if the blob cannot be decoded or does not match its digest,
+/// that is the cause.
+fn explain(mut pass: Pass<'_>, error: TarError) -> LayerError {
+    if let Some(cause) = pass.take_error() {
+        return pass.explain(cause).into();
+    }
+    if matches!(error, TarError::Io(_)) {
+        return LayerError::Tar(error);
+    }
+    // A digest mismatch explains why the bytes are not a valid tar stream.
+    match pass.finish() {
+        Err(cause @ BlobError::Digest { .. }) => cause.into(),
+        _ => LayerError::Tar(error),
     }
 }
 
@@ -186,7 +185,7 @@ type DecodedBinary = Result<Option<Binary>, Truncated>;
 
 /// Converts a tar member to an entry, or returns the problem for which it is left out.
 fn entry(
-    tar: &mut TarReader<Pass>,
+    tar: &mut TarReader<Pass<'_>>,
     member: TarMember,
     scratch: &mut Vec<u8>,
 ) -> io::Result<Result<(LayerEntry, DecodedBinary), Rejected>> {
@@ -223,7 +222,7 @@ fn entry(
 /// Decodes the current file if it is an executable. Its bytes are read into `head`, whose memory is
 /// reused between files: allocating it for each file would cost more than the decoding.
 fn examine(
-    tar: &mut TarReader<Pass>,
+    tar: &mut TarReader<Pass<'_>>,
     data: &Data,
     size: u64,
     head: &mut Vec<u8>,
@@ -255,16 +254,16 @@ fn examine(
 }
 
 /// The content of the current file as a program would read it, with holes as zeros.
-struct Content<'a> {
-    tar: &'a mut TarReader<Pass>,
+struct Content<'a, 'w> {
+    tar: &'a mut TarReader<Pass<'w>>,
     extents: &'a [super::entry::Extent],
     sparse: bool,
     position: u64,
     size: u64,
 }
 
-impl<'a> Content<'a> {
-    fn new(tar: &'a mut TarReader<Pass>, data: &'a Data, size: u64) -> Self {
+impl<'a, 'w> Content<'a, 'w> {
+    fn new(tar: &'a mut TarReader<Pass<'w>>, data: &'a Data, size: u64) -> Self {
         let (extents, sparse) = match data {
             Data::Sparse(extents) => (&**extents, true),
             Data::None | Data::Whole(_) => (&[][..], false),
@@ -328,7 +327,7 @@ impl<'a> Content<'a> {
     }
 }
 
-impl Read for Content<'_> {
+impl Read for Content<'_, '_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if !self.sparse {
             return self.tar.read(buf);

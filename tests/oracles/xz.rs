@@ -73,18 +73,15 @@ fn open(stored: &[u8]) -> Result<Opened, BlobError> {
         bytes: stored.to_vec(),
         read: AtomicU64::new(0),
     });
-    let writer = CacheDir::none().create(CacheKind::Layer).unwrap();
-    let mut pass = Pass::new(source.clone(), None, None, writer)?;
+    let mut writer = CacheDir::none().create(CacheKind::Layer).unwrap();
+    let mut pass = Pass::new(source.clone(), None, None, &mut writer)?;
     let mut decoded = Vec::new();
-    pass.read_to_end(&mut decoded)
-        .map_err(|error| BlobError::from_io(error).unwrap())?;
+    if pass.read_to_end(&mut decoded).is_err() {
+        return Err(pass.take_error().unwrap());
+    }
     let result = pass.finish()?;
     assert_eq!(result.codec, Codec::Xz);
-    let file = result
-        .writer
-        .finish(&CacheKey::layer("sha256:00"))
-        .unwrap()
-        .file;
+    let file = writer.finish(&CacheKey::layer("sha256:00")).unwrap().file;
     Ok(Opened {
         source,
         table: SpanTable::of(&file),

@@ -61,10 +61,11 @@ fn blob(plain: Vec<u8>, stored: Vec<u8>, dir: CacheDir) -> Blob {
         bytes: stored,
         read,
     });
-    let writer = dir.create(CacheKind::Layer).unwrap();
-    let pass = Pass::new(source.clone(), None, None, writer).unwrap();
+    let mut writer = dir.create(CacheKind::Layer).unwrap();
+    let pass = Pass::new(source.clone(), None, None, &mut writer).unwrap();
     let key = CacheKey::layer("sha256:00");
-    let written = pass.finish().unwrap().writer.finish(&key).unwrap();
+    pass.finish().unwrap();
+    let written = writer.finish(&key).unwrap();
     let table = SpanTable::of(&written.file);
     assert_eq!(table.size(), plain.len() as u64);
     source.read.store(0, Ordering::SeqCst);

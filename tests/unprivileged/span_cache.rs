@@ -79,10 +79,11 @@ fn blob(len: usize, budget: usize) -> Blob {
         reads: AtomicUsize::new(0),
         begun: Mutex::default(),
     });
-    let writer = CacheDir::none().create(CacheKind::Layer).unwrap();
-    let pass = Pass::new(source.clone(), None, None, writer).unwrap();
+    let mut writer = CacheDir::none().create(CacheKind::Layer).unwrap();
+    let pass = Pass::new(source.clone(), None, None, &mut writer).unwrap();
     let key = CacheKey::layer("sha256:00");
-    let written = pass.finish().unwrap().writer.finish(&key).unwrap();
+    pass.finish().unwrap();
+    let written = writer.finish(&key).unwrap();
     let spans = SpanTable::of(&written.file);
     source.watching.store(true, Ordering::SeqCst);
     let cache = Arc::new(SpanCache::new(budget, CacheDir::none()));
