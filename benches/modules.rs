@@ -16,7 +16,7 @@ use imgfs::internals::cache::{CacheDir, CacheKey, CacheKind};
 use imgfs::internals::layer::{Data, EntryKind, LayerEntry, LayerInput, Mtime, scan};
 use imgfs::internals::open::{self, OpenOptions};
 use imgfs::internals::tree::{Merger, Tree};
-use imgfs::internals::view::{ImageFs, Sidecars};
+use imgfs::internals::view::{ImageFs, Sidecars, View};
 
 /// A blob in memory.
 struct Memory(Vec<u8>);

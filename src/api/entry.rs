@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::path::path;
 use super::{Facts, File, Finding, Image, Layer, Metadata, Result, Walk, error};
 use crate::query::{self, children, join};
-use crate::view::{Attr, FileType, ViewError};
+use crate::view::{Attr, FileType, View, ViewError};
 
 /// A file of an image: a regular file, a directory, a symbolic link, a device or a named pipe.
 ///

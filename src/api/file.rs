@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::Image;
-use crate::view::{Attr, ViewError};
+use crate::view::{Attr, View, ViewError};
 
 /// An open regular file of an image.
 ///

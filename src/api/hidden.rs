@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::path::path;
 use super::{Entry, Image, Layer, Result, error};
-use crate::view::{HiddenName, RemovalKind};
+use crate::view::{HiddenName, RemovalKind, View};
 
 /// A file that a layer has and a later layer removes or replaces.
 ///

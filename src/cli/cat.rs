@@ -9,7 +9,7 @@ use super::paths::{bytes, complain};
 use super::pipe;
 use crate::image::Reference;
 use crate::query::resolve;
-use crate::view::{ImageFs, ViewError};
+use crate::view::{ImageFs, View, ViewError};
 
 /// The number of bytes read at a time.
 const STEP: usize = 1 << 20;

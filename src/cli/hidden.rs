@@ -7,7 +7,7 @@ use super::options::SourceOptions;
 use super::pipe;
 use crate::image::Reference;
 use crate::query;
-use crate::view::{FileType, HiddenName, ImageFs, json};
+use crate::view::{FileType, HiddenName, ImageFs, View, json};
 use serde_json::{Map, Value};
 
 #[derive(Debug, clap::Args)]

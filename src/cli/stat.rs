@@ -14,7 +14,7 @@ use crate::image::Reference;
 use crate::layer::printable;
 use crate::query::find::clean;
 use crate::query::{Entry, join, locate, permissions, time};
-use crate::view::{HiddenName, ImageFs, ViewError};
+use crate::view::{HiddenName, ImageFs, View, ViewError};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct StatArgs {

@@ -254,10 +254,10 @@ impl<V: View> Filesystem for Adapter<V> {
     ) {
         self.answer(ino, move |view| {
             let listed = run_counted(view, Counter::Readdirplus, ino, |v| {
-                v.list(ino.0, offset, &mut |next, entry| {
+                v.list_with_attrs(ino.0, offset, &mut |next, entry, attr| {
                     let name = OsStr::from_bytes(&entry.name);
                     let ino = INodeNo(entry.ino);
-                    let (attr, ttl) = match v.getattr(entry.ino) {
+                    let (attr, ttl) = match attr {
                         Ok(attr) => (file_attr(&attr), time_to_live(v, entry.ino)),
                         // An entry whose facts cannot be read must not hide the others. It is listed
                         // with attributes that expire at once. A later access sends a request, which

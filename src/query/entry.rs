@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 
 use super::time::rfc3339;
 use crate::tree::Xattr;
-use crate::view::{Attr, Fact, FileType, ImageFs, ViewError, json};
+use crate::view::{Attr, Fact, FileType, ImageFs, View, ViewError, json};
 
 /// Returns the type and permissions in the format of ls(1): `-rwsr-xr-x`.
 pub fn permissions(attr: &Attr) -> String {

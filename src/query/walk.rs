@@ -6,7 +6,7 @@
 //! name, and that of its name with a slash, where its contents are visited. Archives need the other
 //! order ([`Walk::by_directory`]).
 
-use crate::view::{Attr, FileType, ImageFs, ViewError};
+use crate::view::{Attr, FileType, ImageFs, View, ViewError};
 
 /// A path leads through at most this many symbolic links (Linux, namei.h, `MAXSYMLINKS`).
 const MAX_LINKS: usize = 40;

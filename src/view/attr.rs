@@ -6,14 +6,6 @@ use super::{Attr, FileType, ImageFs, Stats, ViewError, xattr};
 use crate::tree::{DentryId, NodeId, NodeKind, Tree, Xattr};
 
 impl ImageFs {
-    /// Returns the attributes of an inode, as for stat(2).
-    ///
-    /// # Errors
-    /// Returns `NotFound` if there is no such inode.
-    pub fn getattr(&self, ino: u64) -> Result<Attr, ViewError> {
-        self.checked(|| self.attr(self.ino(ino)?))
-    }
-
     pub(super) fn attr(&self, ino: Ino) -> Result<Attr, ViewError> {
         match ino {
             Ino::Node(which, id) => self.node_attr(which, id),
@@ -80,53 +72,32 @@ impl ImageFs {
         })
     }
 
-    /// Returns the target of a symbolic link.
-    ///
-    /// # Errors
-    /// Returns `WrongType` for other inodes.
-    pub fn readlink(&self, ino: u64) -> Result<&[u8], ViewError> {
-        self.checked(|| match self.ino(ino)? {
-            Ino::Node(which, id) => {
-                let target = self.tree_of(which)?.target(id);
-                target.ok_or(ViewError::WrongType)
-            }
-            _ => Err(ViewError::WrongType),
-        })
+    /// The target of a symbolic link.
+    pub(super) fn target(&self, ino: Ino) -> Result<&[u8], ViewError> {
+        let Ino::Node(which, id) = ino else {
+            return Err(ViewError::WrongType);
+        };
+        let target = self.tree_of(which)?.target(id);
+        target.ok_or(ViewError::WrongType)
     }
 
-    /// Returns the size of the file system, as for statfs(2).
-    pub fn statfs(&self) -> Stats {
-        Stats {
-            blocks: self.tree().blocks(),
-            files: self.tree().nodes().len() as u64,
-        }
+    /// The names of all extended attributes, each followed by a NUL.
+    pub(super) fn xattr_names(&self, ino: u64) -> Result<Vec<u8>, ViewError> {
+        Ok(xattr::list(&self.shipped(ino)?, &self.facts_of(ino)?))
     }
 
-    /// Returns the names of all extended attributes. Each name is followed by a NUL.
-    ///
-    /// # Errors
-    /// Returns `NotFound` if there is no such inode.
-    pub fn listxattr(&self, ino: u64) -> Result<Vec<u8>, ViewError> {
-        self.checked(|| Ok(xattr::list(&self.shipped(ino)?, &self.facts_of(ino)?)))
-    }
-
-    /// Returns the value of an extended attribute.
-    ///
-    /// # Errors
-    /// Returns `NoAttribute`, `NoNamespace`, `OnlyNamespace`, or `NotFound`.
-    pub fn getxattr(&self, ino: u64, name: &[u8]) -> Result<Vec<u8>, ViewError> {
-        self.checked(|| {
-            let shipped = self.shipped(ino)?;
-            // Most requests are for attributes that no file has. Do not collect facts for them.
-            let facts = if reads_file_bytes(name) {
-                self.unlisted_facts(ino, name)?
-            } else if name.starts_with(b"user.imgfs.") {
-                self.facts_of(ino)?
-            } else {
-                Vec::new()
-            };
-            xattr::get(name, &shipped, &facts).ok_or_else(|| xattr::absent(name))
-        })
+    /// The value of an extended attribute.
+    pub(super) fn xattr_value(&self, ino: u64, name: &[u8]) -> Result<Vec<u8>, ViewError> {
+        let shipped = self.shipped(ino)?;
+        // Most requests are for attributes that no file has. Do not collect facts for them.
+        let facts = if reads_file_bytes(name) {
+            self.unlisted_facts(ino, name)?
+        } else if name.starts_with(b"user.imgfs.") {
+            self.facts_of(ino)?
+        } else {
+            Vec::new()
+        };
+        xattr::get(name, &shipped, &facts).ok_or_else(|| xattr::absent(name))
     }
 
     pub(super) fn shipped(&self, ino: u64) -> Result<Vec<Xattr<'_>>, ViewError> {

@@ -3,27 +3,18 @@
 use super::attr::file_type;
 use super::control::ControlFile;
 use super::ino::{Ino, TreeId};
-use super::{Attr, DirEntry, FileType, ImageFs, MAX_NAME, Sidecars, ViewError, control, sidecar};
+use super::{DirEntry, FileType, ImageFs, MAX_NAME, Sidecars, ViewError, control, sidecar};
 use crate::tree::{DentryId, NodeId, NodeKind, Tree};
 
 impl ImageFs {
-    /// Looks up a name in a directory.
-    ///
-    /// # Errors
-    /// Returns `NotFound`, `NotDirectory` if `parent` is not a directory, or `NameTooLong`.
-    pub fn lookup(&self, parent: u64, name: &[u8]) -> Result<Attr, ViewError> {
-        check_name_length(name)?;
-        self.checked(|| {
-            let found = match self.ino(parent)? {
-                Ino::Node(which, dir) => self.node_lookup(which, dir, name)?,
-                Ino::Control(number) => self.control_lookup(self.control_file(number)?, name)?,
-                Ino::ArchDirectory(dir) => self.arch_lookup(dir, name),
-                Ino::Sidecar(..) | Ino::ArchText(_) | Ino::Status(_) => {
-                    return Err(ViewError::NotDirectory);
-                }
-            };
-            self.attr(found.ok_or(ViewError::NotFound)?)
-        })
+    /// The inode that a name in a directory leads to.
+    pub(super) fn find(&self, dir: Ino, name: &[u8]) -> Result<Option<Ino>, ViewError> {
+        match dir {
+            Ino::Node(which, dir) => self.node_lookup(which, dir, name),
+            Ino::Control(number) => self.control_lookup(self.control_file(number)?, name),
+            Ino::ArchDirectory(dir) => Ok(self.arch_lookup(dir, name)),
+            Ino::Sidecar(..) | Ino::ArchText(_) | Ino::Status(_) => Err(ViewError::NotDirectory),
+        }
     }
 
     fn node_lookup(
@@ -58,21 +49,8 @@ impl ImageFs {
         tree.executable(id).map(|_| id)
     }
 
-    /// Lists a directory, including `.` and `..`, from position `offset` (0 is the start). `emit` gets
-    /// each entry with the position after it, and returns false if there is no space for the entry.
-    ///
-    /// # Errors
-    /// Returns `NotFound` or `NotDirectory`.
-    pub fn list(
-        &self,
-        dir: u64,
-        offset: u64,
-        emit: &mut dyn FnMut(u64, DirEntry<'_>) -> bool,
-    ) -> Result<(), ViewError> {
-        self.checked(|| self.list_from(self.ino(dir)?, offset, emit))
-    }
-
-    fn list_from(
+    /// Lists a directory from a position, as [`View::list`](super::View::list) does.
+    pub(super) fn list_from(
         &self,
         ino: Ino,
         offset: u64,

@@ -12,6 +12,7 @@ pub mod facts;
 mod file_facts;
 mod file_findings;
 mod hidden;
+mod image_view;
 mod ino;
 mod interface;
 pub mod json;
@@ -258,17 +259,22 @@ impl ImageFs {
     /// index reads as if parts were absent, so this is checked after the operation. Every public
     /// operation goes through this function.
     fn checked<T>(&self, answer: impl FnOnce() -> Result<T, ViewError>) -> Result<T, ViewError> {
-        let answer = answer();
-        if let Err(ViewError::Io { .. }) = answer {
-            self.errors.fetch_add(1, Ordering::Relaxed);
-            self.image.forget_damaged();
-        }
+        let answer = self.count_error(answer());
         if self.image.is_damaged() {
             self.image.forget_damaged();
             return Err(ViewError::Io {
                 path: self.image.name.clone(),
                 error: io::Error::new(io::ErrorKind::InvalidData, DAMAGED),
             });
+        }
+        answer
+    }
+
+    /// Counts an error if it is one of the image, and removes the cache files that are damaged.
+    fn count_error<T>(&self, answer: Result<T, ViewError>) -> Result<T, ViewError> {
+        if let Err(ViewError::Io { .. }) = answer {
+            self.errors.fetch_add(1, Ordering::Relaxed);
+            self.image.forget_damaged();
         }
         answer
     }
@@ -328,14 +334,6 @@ impl ImageFs {
         }
     }
 
-    /// Reads from a file. Returns fewer than `len` bytes only at the end of the file.
-    ///
-    /// # Errors
-    /// Returns `IsDirectory`, or `Io` if the image cannot be read or has changed.
-    pub fn read(&self, ino: u64, offset: u64, len: usize) -> Result<FileBytes, ViewError> {
-        self.checked(|| self.read_at(ino, offset, len))
-    }
-
     fn read_at(&self, ino: u64, offset: u64, len: usize) -> Result<FileBytes, ViewError> {
         if let Some((tree, id)) = self.regular(ino)? {
             let read = self.image.bytes(tree, id, offset, len);
@@ -356,71 +354,6 @@ impl ImageFs {
 
     fn control_file(&self, number: u32) -> Result<ControlFile, ViewError> {
         ControlFile::of(number).ok_or(ViewError::NotFound)
-    }
-
-    /// Returns the result of [`ImageFs::read`] if it is available immediately. Returns `None` if data
-    /// must be decoded first, or if the call would have to wait for another thread.
-    ///
-    /// # Errors
-    /// As for [`ImageFs::read`].
-    pub fn try_read(
-        &self,
-        ino: u64,
-        offset: u64,
-        len: usize,
-    ) -> Result<Option<FileBytes>, ViewError> {
-        self.checked(|| {
-            if self.may_block(ino) {
-                return Ok(None);
-            }
-            match self.regular(ino)? {
-                Some((tree, id)) => Ok(self.image.try_bytes(tree, id, offset, len)),
-                None => self.read_at(ino, offset, len).map(Some),
-            }
-        })
-    }
-
-    /// Returns whether a request for an inode may take longer than a lookup. A thread that serves other
-    /// requests should not wait for it.
-    pub fn may_block(&self, ino: u64) -> bool {
-        match Ino::of(ino) {
-            // A tree or a table may have to be created.
-            Some(Ino::Node(TreeId::Layer(_) | TreeId::Hidden, _)) => true,
-            Some(Ino::Sidecar(TreeId::Layer(_) | TreeId::Hidden, _) | Ino::Control(_)) => true,
-            // Every symbolic link is followed when a directory is first entered.
-            Some(Ino::ArchDirectory(_)) => {
-                self.has_sidecars_below.get().is_none() || !self.is_ready()
-            }
-            // A sidecar text contains a verdict that may not be available yet. Its length depends on the
-            // verdict too, and listing a directory returns lengths.
-            Some(Ino::Node(..) | Ino::Sidecar(..) | Ino::ArchText(_)) => !self.is_ready(),
-            Some(Ino::Status(_)) | None => false,
-        }
-    }
-
-    /// Returns whether the next lookup of this inode's name may lead to another inode.
-    pub fn is_volatile(&self, ino: u64) -> bool {
-        matches!(Ino::of(ino), Some(Ino::Status(_)))
-    }
-
-    /// Returns the part of a file that was decoded together with the byte at `offset`: the part's offset
-    /// in the file, and its bytes.
-    pub fn decoded_around(&self, ino: u64, offset: u64) -> Option<(u64, SpanSlice)> {
-        let around = self.checked(|| {
-            let file = self.regular(ino)?;
-            Ok(file.and_then(|(tree, id)| self.image.decoded_around(tree, id, offset)))
-        });
-        around.ok().flatten()
-    }
-
-    /// Counts of requests that reached the process. The code that serves the mount does the counting.
-    pub fn requests(&self) -> &Requests {
-        &self.requests
-    }
-
-    /// Statistics of the cache of decoded spans.
-    pub fn cache_stats(&self) -> CacheStats {
-        self.image.cache_stats()
     }
 
     /// Returns whether every request is answered immediately, except reads that must decode data. Until

@@ -10,7 +10,7 @@ use crate::support::program::images::{docker_archive, oci_archive};
 use crate::support::program::{Place, fail, refused, str};
 use crate::support::{Layer, OciImage, TAR_GZIP, TAR_XZ, TAR_ZSTD, gzip, oci_dir, sha256, xz};
 use imgfs::internals::open::{self, OpenImage, OpenOptions};
-use imgfs::internals::view::{ImageFs, Sidecars};
+use imgfs::internals::view::{ImageFs, Sidecars, View};
 use proptest::prelude::*;
 use proptest::sample::Index;
 

@@ -15,7 +15,7 @@ use crate::support::program::{Place, SOON, str, within};
 use crate::support::{Layer, OciImage, TAR_GZIP, TAR_ZSTD, oci_dir};
 use imgfs::internals::fuse::{self, Mount, MountOptions};
 use imgfs::internals::open::{self, OpenOptions};
-use imgfs::internals::view::{Counter, ImageFs, Sidecars};
+use imgfs::internals::view::{Counter, ImageFs, Sidecars, View};
 use rustix::fs::{Advice, fadvise};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;

@@ -12,7 +12,7 @@ use imgfs::internals::cache::CacheDir;
 use imgfs::internals::image::Platform;
 use imgfs::internals::layer::LayerIndex;
 use imgfs::internals::open::{OpenError, OpenImage, OpenOptions, Progress, open_each};
-use imgfs::internals::view::{ImageFs, Sidecars};
+use imgfs::internals::view::{ImageFs, Sidecars, View};
 
 /// Records the reported progress: for each image the sizes of its layers, and the bytes read of each.
 #[derive(Default)]

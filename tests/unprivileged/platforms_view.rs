@@ -86,6 +86,40 @@ fn listings_go_on_where_they_stopped_and_lead_up() {
     assert!(list(&view, 1, u64::MAX, 9).is_empty());
 }
 
+#[test]
+fn a_listing_with_attributes_is_a_listing_and_an_answer_to_getattr_for_each_entry() {
+    let view = view();
+    let mut pending = vec![1];
+    let mut sidecars = 0;
+    while let Some(dir) = pending.pop() {
+        let plain = list(&view, dir, 0, usize::MAX);
+        let mut rest = plain.iter();
+        view.list_with_attrs(dir, 0, &mut |next, entry, attr| {
+            let (position, ino, name, kind) = rest.next().unwrap();
+            assert_eq!((next, entry.ino, entry.kind), (*position, *ino, *kind));
+            assert_eq!(*entry.name, *name.as_bytes());
+            let (attr, alone) = (attr.unwrap(), view.getattr(entry.ino).unwrap());
+            // Each call for this text generates it anew.
+            assert!(attr == alone || name == "status", "{name}");
+            assert_eq!(attr.ino, entry.ino);
+            true
+        })
+        .unwrap();
+        assert_eq!(rest.next(), None);
+        sidecars += plain.iter().filter(|entry| entry.2 == "app.arch").count();
+        let below = plain.iter().filter(|(.., name, _)| !name.starts_with('.'));
+        pending.extend(
+            below
+                .filter(|(.., kind)| *kind == FileType::Directory)
+                .map(|(_, ino, ..)| *ino),
+        );
+        if dir != 1 && plain[1].1 == 1 {
+            pending.push(view.lookup(dir, b".imgfs").unwrap().ino);
+        }
+    }
+    assert!(sidecars >= NAMES.len(), "{sidecars}");
+}
+
 /// Each answer is that of the image alone, except for the number.
 #[test]
 fn answers_are_those_of_each_image() {

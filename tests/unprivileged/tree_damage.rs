@@ -7,7 +7,7 @@ use crate::support::{Layer, OciImage, oci_dir, open_image};
 use imgfs::internals::cache::{CacheDir, CacheFile, CacheKey, CacheKind};
 use imgfs::internals::open::OpenImage;
 use imgfs::internals::tree::Tree;
-use imgfs::internals::view::{ImageFs, Sidecars, ViewError};
+use imgfs::internals::view::{ImageFs, Sidecars, View, ViewError};
 use tempfile::TempDir;
 
 /// Returns an image with one file of each kind, in two layers.
@@ -67,8 +67,16 @@ fn walk(image: Arc<OpenImage>) -> Vec<String> {
             names.push((entry.ino, entry.name.to_vec()));
             names.len() < 10_000
         });
+        let mut attrs = Vec::new();
+        let with_attrs = view.list_with_attrs(ino, 0, &mut |_, entry, attr| {
+            // The status is different each time.
+            let same = *entry.name != *b"status";
+            attrs.extend(same.then(|| (entry.name.to_vec(), format!("{attr:?}"))));
+            attrs.len() < 10_000
+        });
         let mut ask = vec![
             text(list.map(|()| names.clone())),
+            text(with_attrs.map(|()| attrs)),
             text(view.getattr(ino)),
             text(view.readlink(ino)),
             text(view.read(ino, 0, 10_000)),

@@ -14,7 +14,7 @@ use super::pipe;
 use crate::image::Reference;
 use crate::query::find::clean;
 use crate::query::{Walk, children, join, resolve};
-use crate::view::{Attr, FileType, ImageFs, ViewError};
+use crate::view::{Attr, FileType, ImageFs, View, ViewError};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct LsArgs {

@@ -5,7 +5,7 @@ use std::io::Write;
 use super::columns::lay_out;
 use super::{Listing, Row};
 use crate::query::{self, Entry, permissions, time};
-use crate::view::{FileType, ViewError};
+use crate::view::{FileType, View, ViewError};
 
 impl<W: Write> Listing<'_, W> {
     pub(super) fn columns(&mut self, rows: &[Row]) -> anyhow::Result<()> {

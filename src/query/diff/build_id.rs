@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use crate::view::{ImageFs, ViewError};
+use crate::view::{ImageFs, View, ViewError};
 
 /// The number of bytes of both files that are compared at a time.
 const STEP: usize = 1 << 20;

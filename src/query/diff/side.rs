@@ -3,7 +3,7 @@
 use crate::blob::Digest;
 use crate::layer::Xattr;
 use crate::tree::Node;
-use crate::view::{Attr, FileType, ImageFs, ViewError};
+use crate::view::{Attr, FileType, ImageFs, View, ViewError};
 
 /// The file that an image has at a path.
 #[derive(Clone, Debug)]

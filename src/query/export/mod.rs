@@ -19,7 +19,7 @@ use std::io::{self, Write};
 pub use select::Selection;
 
 use crate::layer::printable;
-use crate::view::{Attr, ImageFs, StoredFile, ViewError};
+use crate::view::{Attr, ImageFs, StoredFile, View, ViewError};
 
 /// The maximum length of a path without its NUL (Linux, limits.h, `PATH_MAX`). Longer paths cannot be
 /// unpacked.

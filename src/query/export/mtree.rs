@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::{ExportError, Form, Item, read};
-use crate::view::{FileType, ImageFs};
+use crate::view::{FileType, ImageFs, View};
 
 pub(super) struct MtreeForm<'a> {
     view: &'a ImageFs,

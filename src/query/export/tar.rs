@@ -8,7 +8,7 @@ use super::header::{Header, NAME, Pax, pad};
 use super::links::FirstNames;
 use super::sparse::Map;
 use super::{ExportError, Form, Item, acl, read};
-use crate::view::{FileType, ImageFs, ViewError};
+use crate::view::{FileType, ImageFs, View, ViewError};
 
 /// The number of bytes of a file that are read at a time.
 const STEP: usize = 1 << 20;

@@ -6,7 +6,7 @@ use super::perm::Perm;
 use crate::layer::Mtime;
 use crate::query::glob::Glob;
 use crate::query::walk::{Found, resolve};
-use crate::view::{Fact, FileType, ImageFs, ViewError};
+use crate::view::{Fact, FileType, ImageFs, View, ViewError};
 
 /// A test or an action.
 #[derive(Clone, Debug, PartialEq, Eq)]

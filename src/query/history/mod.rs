@@ -22,7 +22,7 @@ use std::io;
 use crate::blob::Digest;
 use crate::image::HistoryEntry;
 use crate::open::OpenLayer;
-use crate::view::{FileType, ImageFs, ViewError};
+use crate::view::{FileType, ImageFs, View, ViewError};
 use names::{Names, Was};
 
 /// Why the history cannot be determined.

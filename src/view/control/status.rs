@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::super::ino::Ino;
 use super::super::{Counter, ImageFs, ViewError};
+use crate::view::View;
 
 /// The number of texts that are kept for lookups that have not been read yet.
 const KEPT: usize = 1024;

@@ -98,6 +98,12 @@ impl Platforms {
     }
 }
 
+/// Whether an entry of an image's directory is the `..` of the image's root. Within the image, it leads
+/// to the image's root itself. Here, it leads to the root above.
+fn is_root_parent(dir: u64, entry: &DirEntry<'_>) -> bool {
+    dir == ROOT && *entry.name == *b".."
+}
+
 /// Replaces an image's own inode number by the number in this view.
 fn outside(number: usize, attr: Attr) -> Attr {
     Attr {
@@ -158,14 +164,36 @@ impl View for Platforms {
             return Ok(());
         };
         view.list(dir, offset, &mut |next, entry| {
-            // The `..` of an image's root is the image's root itself. Here, it is the root above.
-            let above = dir == ROOT && *entry.name == *b"..";
-            let ino = match above {
-                true => OuterIno::Root,
-                false => OuterIno::In(number, entry.ino),
+            let ino = match is_root_parent(dir, &entry) {
+                true => OuterIno::ROOT,
+                false => OuterIno::In(number, entry.ino).number(),
             };
-            let ino = ino.number();
             emit(next, DirEntry { ino, ..entry })
+        })
+    }
+
+    fn list_with_attrs(
+        &self,
+        dir: u64,
+        offset: u64,
+        emit: &mut dyn FnMut(u64, DirEntry<'_>, Result<Attr, ViewError>) -> bool,
+    ) -> Result<(), ViewError> {
+        let Some((number, view, dir)) = self.at(dir)? else {
+            self.list_root(offset, &mut |next, entry| {
+                let attr = self.getattr(entry.ino);
+                emit(next, entry, attr)
+            });
+            return Ok(());
+        };
+        view.list_with_attrs(dir, offset, &mut |next, entry, attr| {
+            let (ino, attr) = match is_root_parent(dir, &entry) {
+                true => (OuterIno::ROOT, Ok(self.root)),
+                false => {
+                    let attr = attr.map(|attr| outside(number, attr));
+                    (OuterIno::In(number, entry.ino).number(), attr)
+                }
+            };
+            emit(next, DirEntry { ino, ..entry }, attr)
         })
     }
 
