@@ -11,7 +11,7 @@ use super::options::SourceOptions;
 use super::pipe;
 use crate::image::{HistoryEntry, Reference};
 use crate::layer::printable;
-use crate::query::history::{LayerRow, Lines, Row, history};
+use crate::query::history::{HistoryMatch, HistoryRow, LayerRow, history};
 use crate::view::json;
 
 #[derive(Debug, clap::Args)]
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &HistoryArgs) -> anyhow::Result<ExitCode> {
     let source = args.source.open(&args.image)?;
     let history = history(&source)?;
     // A history of the wrong length was reported when the image was opened.
-    if history.lines == Lines::Missing {
+    if history.lines == HistoryMatch::Missing {
         let image = &source.image().name;
         eprintln!(
             "imgfs: warning: {image}: the config has no history; the commands that created the layers are \
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &HistoryArgs) -> anyhow::Result<ExitCode> {
     }
     let mut rows = history.rows;
     if !args.all {
-        rows.retain(|row| matches!(row, Row::Layer(_)));
+        rows.retain(|row| matches!(row, HistoryRow::Layer(_)));
     }
     let is_terminal = io::stdout().is_terminal();
     pipe::to_stdout(|out| {
@@ -88,7 +88,7 @@ pub(crate) fn run(args: &HistoryArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Returns the cells of a row. Sizes are in bytes, or in human-readable units if `units` is set.
-fn columns(row: &Row, units: bool, short: bool) -> [String; 9] {
+fn columns(row: &HistoryRow, units: bool, short: bool) -> [String; 9] {
     let nothing = || NOTHING.to_owned();
     let size = |bytes: u64| match units {
         true => HumanBytes(bytes).to_string(),
@@ -100,7 +100,7 @@ fn columns(row: &Row, units: bool, short: bool) -> [String; 9] {
         None => nothing(),
     };
     match row {
-        Row::Layer(layer) => {
+        HistoryRow::Layer(layer) => {
             let digest = layer.digest.as_ref().map(|digest| match short {
                 true => digest.hex().chars().take(DIGITS).collect(),
                 false => digest.to_string(),
@@ -118,7 +118,7 @@ fn columns(row: &Row, units: bool, short: bool) -> [String; 9] {
                 command(layer.line.as_ref()),
             ]
         }
-        Row::Empty(line) => {
+        HistoryRow::Empty(line) => {
             let mut cells = HEAD.map(|_| nothing());
             if let Some(last) = cells.last_mut() {
                 *last = command(Some(line));
@@ -163,10 +163,10 @@ fn table(out: &mut impl Write, rows: &[[String; 9]]) -> io::Result<()> {
     Ok(())
 }
 
-fn object(row: &Row) -> Json {
+fn object(row: &HistoryRow) -> Json {
     let (mut object, line) = match row {
-        Row::Layer(layer) => (layer_object(layer), layer.line.as_ref()),
-        Row::Empty(line) => (json!({"layer": null}), Some(line)),
+        HistoryRow::Layer(layer) => (layer_object(layer), layer.line.as_ref()),
+        HistoryRow::Empty(line) => (json!({"layer": null}), Some(line)),
     };
     let known = |text: Option<&String>| text.map_or(Json::Null, |t| json::bytes(t.as_bytes()));
     if let Json::Object(object) = &mut object {

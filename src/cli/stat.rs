@@ -12,8 +12,7 @@ use super::paths::{Spelling, bytes, complain};
 use super::pipe;
 use crate::image::Reference;
 use crate::layer::printable;
-use crate::query::find::clean;
-use crate::query::{Entry, join, locate, permissions, time};
+use crate::query::{Entry, clean, join, locate, permissions, time};
 use crate::view::{HiddenName, ImageFs, View, ViewError};
 
 #[derive(Debug, clap::Args)]
@@ -60,7 +59,7 @@ pub(crate) fn run(args: &StatArgs) -> anyhow::Result<ExitCode> {
                     file.write(spelling, out)?;
                 }
                 Err(error) => {
-                    match past(&view, &path, &hidden) {
+                    match last_hidden_version(&view, &path, &hidden) {
                         Some(version) if matches!(error, ViewError::NotFound) => {
                             gone(&view, &path, version);
                         }
@@ -77,7 +76,7 @@ pub(crate) fn run(args: &StatArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// A file, and its versions in lower layers.
-struct File<'a> {
+struct FileReport<'a> {
     view: &'a ImageFs,
     entry: Entry<'a>,
     hidden: Vec<&'a HiddenName>,
@@ -90,11 +89,11 @@ fn look<'a>(
     args: &StatArgs,
     path: &[u8],
     hidden: &'a [HiddenName],
-) -> Result<File<'a>, ViewError> {
+) -> Result<FileReport<'a>, ViewError> {
     let found = locate(view, path, args.dereference)?;
     let of_path = hidden.iter().filter(|name| name.path == found.path);
     let entry = Entry::read(view, &clean(path), found.attr, args.digests)?;
-    Ok(File {
+    Ok(FileReport {
         view,
         entry,
         hidden: of_path.collect(),
@@ -103,7 +102,11 @@ fn look<'a>(
 }
 
 /// Returns the last version of a path that is no longer in the merged image.
-fn past<'a>(view: &ImageFs, path: &[u8], hidden: &'a [HiddenName]) -> Option<&'a HiddenName> {
+fn last_hidden_version<'a>(
+    view: &ImageFs,
+    path: &[u8],
+    hidden: &'a [HiddenName],
+) -> Option<&'a HiddenName> {
     let path = clean(path);
     let at = path.iter().rposition(|&b| b == b'/')?;
     let (parent, name) = path.split_at_checked(at + 1)?;
@@ -134,7 +137,7 @@ fn gone(view: &ImageFs, path: &[u8], version: &HiddenName) {
     );
 }
 
-impl File<'_> {
+impl FileReport<'_> {
     fn json(&self) -> Json {
         let mut object = self.entry.json();
         if let Some(layer) = self.content_layer {

@@ -14,4 +14,5 @@ pub mod time;
 mod walk;
 
 pub use entry::{Entry, permissions, sha256};
-pub use walk::{Found, Trail, Walk, children, join, locate, resolve, trail};
+pub use glob::Glob;
+pub use walk::{ResolvedPath, Walk, WalkEntry, children, clean, join, locate, resolve, trail};

@@ -17,7 +17,7 @@ const ROOT: u64 = 1;
 
 /// A file in an image, and the path that led to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct WalkEntry {
     /// The path from the root, with a leading slash.
     pub path: Vec<u8>,
     /// The number of names below the start of the walk.
@@ -27,7 +27,7 @@ pub struct Found {
 }
 
 /// The components of a resolved path, each with the attributes of its file.
-pub type Trail = Vec<(Vec<u8>, Attr)>;
+pub type ResolvedPath = Vec<(Vec<u8>, Attr)>;
 
 /// Resolves a path with the root of the image as the root: `..` and absolute links stay inside. If the
 /// last component is a symbolic link, it is followed only with `follow`.
@@ -42,11 +42,11 @@ pub fn resolve(view: &ImageFs, path: &[u8], follow: bool) -> Result<Attr, ViewEr
 ///
 /// # Errors
 /// As for [`resolve`].
-pub fn locate(view: &ImageFs, path: &[u8], follow: bool) -> Result<Found, ViewError> {
+pub fn locate(view: &ImageFs, path: &[u8], follow: bool) -> Result<WalkEntry, ViewError> {
     let root = view.getattr(ROOT)?;
     let trail = trail(view, root, path, follow)?;
     let names: Vec<&[u8]> = trail.iter().map(|(name, _)| name.as_slice()).collect();
-    Ok(Found {
+    Ok(WalkEntry {
         path: [b"/", names.join(&b'/').as_slice()].concat(),
         depth: 0,
         attr: trail.last().map_or(root, |(_, attr)| *attr),
@@ -58,18 +58,23 @@ pub fn locate(view: &ImageFs, path: &[u8], follow: bool) -> Result<Found, ViewEr
 ///
 /// # Errors
 /// As for [`resolve`].
-pub fn trail(view: &ImageFs, root: Attr, path: &[u8], follow: bool) -> Result<Trail, ViewError> {
+pub fn trail(
+    view: &ImageFs,
+    root: Attr,
+    path: &[u8],
+    follow: bool,
+) -> Result<ResolvedPath, ViewError> {
     let names = |path: &[u8]| -> Vec<Vec<u8>> {
         let names = path.split(|&b| b == b'/').filter(|name| !name.is_empty());
         names.map(<[u8]>::to_vec).collect()
     };
     let mut pending = names(path);
     pending.reverse();
-    let mut trail = Trail::new();
+    let mut trail = ResolvedPath::new();
     let (mut links, mut steps) = (0, 0);
     // As in the kernel, a final slash means that a symbolic link is followed.
     let follow = follow || path.ends_with(b"/");
-    let here = |trail: &Trail| trail.last().map_or(root, |(_, attr)| *attr);
+    let here = |trail: &ResolvedPath| trail.last().map_or(root, |(_, attr)| *attr);
     while let Some(name) = pending.pop() {
         steps += 1;
         if steps > MAX_STEPS {
@@ -134,7 +139,7 @@ enum Step {
 /// An iterator over a file and everything below it, in the byte order of the paths.
 pub struct Walk<'a> {
     view: &'a ImageFs,
-    start: Option<Found>,
+    start: Option<WalkEntry>,
     /// The directories on the current path, each with its path and its pending steps, the next one last.
     dirs: Vec<(Vec<u8>, Vec<Step>)>,
     max_depth: usize,
@@ -148,7 +153,7 @@ impl<'a> Walk<'a> {
         let depth = 0;
         Self {
             view,
-            start: Some(Found { path, depth, attr }),
+            start: Some(WalkEntry { path, depth, attr }),
             dirs: Vec::new(),
             max_depth: usize::MAX,
             by_directory: false,
@@ -170,7 +175,7 @@ impl<'a> Walk<'a> {
 
     /// Skips the contents of the directory that the walk just yielded. Must be called before the next
     /// step.
-    pub fn leave_out(&mut self, found: &Found) {
+    pub fn skip_contents(&mut self, found: &WalkEntry) {
         if let Some((_, steps)) = self.dirs.last_mut() {
             if found.depth == 0 {
                 steps.clear();
@@ -227,9 +232,24 @@ pub fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
     [dir, slash, name].concat()
 }
 
+/// Returns a path as displayed: with a leading slash, without empty components and `.`.
+pub fn clean(path: &[u8]) -> Vec<u8> {
+    let names = path.split(|&b| b == b'/');
+    let names = names.filter(|name| !name.is_empty() && *name != b".");
+    let mut clean = Vec::with_capacity(path.len() + 1);
+    for name in names {
+        clean.push(b'/');
+        clean.extend_from_slice(name);
+    }
+    if clean.is_empty() {
+        clean.push(b'/');
+    }
+    clean
+}
+
 impl Iterator for Walk<'_> {
     /// An error concerns one path. The walk continues after it.
-    type Item = Result<Found, (Vec<u8>, ViewError)>;
+    type Item = Result<WalkEntry, (Vec<u8>, ViewError)>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(found) = self.start.take() {
@@ -251,7 +271,7 @@ impl Iterator for Walk<'_> {
             match step {
                 Step::Show(_, ino) => {
                     return Some(match self.view.getattr(ino) {
-                        Ok(attr) => Ok(Found { path, depth, attr }),
+                        Ok(attr) => Ok(WalkEntry { path, depth, attr }),
                         Err(error) => Err((path, error)),
                     });
                 }
@@ -261,6 +281,18 @@ impl Iterator for Walk<'_> {
                     }
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clean;
+
+    #[test]
+    fn paths_are_shown_from_the_root() {
+        for (path, expected) in [("", "/"), ("/", "/"), ("./a//b/", "/a/b"), ("/a", "/a")] {
+            assert_eq!(clean(path.as_bytes()), expected.as_bytes(), "{path}");
         }
     }
 }

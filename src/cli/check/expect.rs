@@ -3,19 +3,19 @@
 use crate::findings::{Finding, Id, Level};
 use crate::image::Platform;
 
-use super::report::{Found, Row};
+use super::report::{PlatformRow, ReportedFinding};
 
 /// Returns a row for each expected platform that has no row. A missing variant stands for the usual
 /// variant, as everywhere. An older variant does not satisfy the expectation, since `--expect` asks for
 /// the newer one.
-pub(super) fn missing(expected: &[Platform], rows: &[Row]) -> Vec<Row> {
+pub(super) fn missing(expected: &[Platform], rows: &[PlatformRow]) -> Vec<PlatformRow> {
     let there: Vec<&Platform> = rows.iter().filter_map(|r| r.platform.as_ref()).collect();
     let is_there = |wanted: &Platform| there.iter().any(|p| wanted.accepts(p) == Some(u8::MAX));
     let missing = expected.iter().filter(|wanted| !is_there(wanted));
     missing.map(|wanted| row(wanted, &there)).collect()
 }
 
-fn row(wanted: &Platform, there: &[&Platform]) -> Row {
+fn row(wanted: &Platform, there: &[&Platform]) -> PlatformRow {
     let there: Vec<String> = there.iter().map(ToString::to_string).collect();
     let there = match there.is_empty() {
         true => "none of the requested platforms".to_owned(),
@@ -30,11 +30,11 @@ fn row(wanted: &Platform, there: &[&Platform]) -> Row {
         detail: format!("{wanted} is expected, but the image does not have it; it has {there}"),
         hint: format!("build it for {wanted} too: docker buildx build --platform {wanted}"),
     };
-    Row {
+    PlatformRow {
         platform: Some(wanted.clone()),
         missing: true,
-        found: vec![Found::new(finding, &[])],
-        ..Row::default()
+        found: vec![ReportedFinding::new(finding, &[])],
+        ..PlatformRow::default()
     }
 }
 
@@ -47,11 +47,11 @@ mod tests {
         let platforms = |texts: &[&str]| -> Vec<Platform> {
             texts.iter().map(|t| t.parse().unwrap()).collect()
         };
-        let rows: Vec<Row> = platforms(&["linux/amd64", "linux/arm64/v8", "linux/arm/v6"])
+        let rows: Vec<PlatformRow> = platforms(&["linux/amd64", "linux/arm64/v8", "linux/arm/v6"])
             .into_iter()
-            .map(|platform| Row {
+            .map(|platform| PlatformRow {
                 platform: Some(platform),
-                ..Row::default()
+                ..PlatformRow::default()
             })
             .collect();
         let none = missing(
@@ -60,7 +60,7 @@ mod tests {
         );
         assert!(none.is_empty());
         let two = missing(&platforms(&["linux/arm", "windows/amd64"]), &rows);
-        let two: Vec<String> = two.iter().map(Row::platform).collect();
+        let two: Vec<String> = two.iter().map(PlatformRow::platform).collect();
         assert_eq!(two, ["linux/arm", "windows/amd64"]);
     }
 }

@@ -7,12 +7,12 @@ use crate::host::{Binfmt, LookError, Support};
 use crate::image::Platform;
 
 /// This host: its platform and its binfmt_misc handlers.
-pub(super) struct Here {
+pub(super) struct HostSupport {
     platform: Platform,
     binfmt: Binfmt,
 }
 
-impl Here {
+impl HostSupport {
     pub(super) fn look() -> Result<Self, LookError> {
         Ok(Self {
             platform: Platform::host(),

@@ -6,7 +6,7 @@ use crate::findings::Level;
 use crate::layer::printable;
 
 use super::explain;
-use super::report::{Found, Report, Row};
+use super::report::{PlatformRow, Report, ReportedFinding};
 
 /// The version of the schema.
 const VERSION: u32 = 1;
@@ -26,7 +26,7 @@ pub(super) fn document(report: &Report) -> Value {
     })
 }
 
-fn platform(row: &Row) -> Value {
+fn platform(row: &PlatformRow) -> Value {
     json!({
         "platform": row.platform.as_ref().map(ToString::to_string),
         "verdict": row.verdict(),
@@ -39,7 +39,7 @@ fn platform(row: &Row) -> Value {
     })
 }
 
-fn finding(found: &Found) -> Value {
+fn finding(found: &ReportedFinding) -> Value {
     let finding = &found.finding;
     let path = (!finding.path.is_empty()).then(|| printable(&finding.path));
     let layer = found.layer.as_ref();

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use crate::findings::Id;
 use crate::layer::printable;
 
-use super::report::{Found, Report, Row};
+use super::report::{PlatformRow, Report, ReportedFinding};
 
 /// The test case that has an error if an image cannot be checked.
 const OPEN: &str = "open";
@@ -40,7 +40,7 @@ struct Suite {
 }
 
 impl Suite {
-    fn new(row: &Row, report: &Report) -> Self {
+    fn new(row: &PlatformRow, report: &Report) -> Self {
         let name = escape(&format!("{} {}", row.image, row.platform()));
         let class = escape(&format!("imgfs.{}", row.platform()));
         let mut cases = String::new();
@@ -58,7 +58,7 @@ impl Suite {
         let ids: &[Id] = if row.error.is_some() { &[] } else { Id::ALL };
         for &id in ids {
             tests += 1;
-            let (bad, other): (Vec<&Found>, Vec<&Found>) = row
+            let (bad, other): (Vec<&ReportedFinding>, Vec<&ReportedFinding>) = row
                 .found
                 .iter()
                 .filter(|found| found.finding.id == id)
@@ -101,7 +101,7 @@ impl Suite {
     }
 }
 
-fn words(found: &Found) -> String {
+fn words(found: &ReportedFinding) -> String {
     let finding = &found.finding;
     match finding.path.is_empty() {
         true => finding.detail.clone(),
@@ -110,7 +110,7 @@ fn words(found: &Found) -> String {
 }
 
 /// Returns each finding in full, one per line: level, path, reason, layer, and fix.
-fn lines(found: &[&Found]) -> String {
+fn lines(found: &[&ReportedFinding]) -> String {
     let mut text = String::from("\n");
     for found in found {
         let finding = &found.finding;

@@ -31,7 +31,7 @@ use super::source::{self, CACHE_WRITE_TIMEOUT};
 pub(crate) use args::CheckArgs;
 use args::Format;
 use config::Settings;
-use report::{Found, Layer, Report, Row};
+use report::{PlatformRow, Report, ReportedFinding, ReportedLayer};
 
 /// Exit code if there are findings that count; see also [`NO_ANSWER`].
 const FOUND: u8 = 1;
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     }
     args.log.init();
     let settings = Settings::new(args)?;
-    let host = settings.host.then(host::Here::look).transpose()?;
+    let host = settings.host.then(host::HostSupport::look).transpose()?;
     let options = OpenOptions {
         cache: args.cache.open(),
         ..OpenOptions::default()
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             Ok(image) => look(&image, &options, &settings, host.as_ref(), &mut report),
             Err(error) => {
                 eprintln!("imgfs: {error}");
-                let mut row = Row::unseen(None, error.to_string());
+                let mut row = PlatformRow::unseen(None, error.to_string());
                 row.image = image.to_string();
                 report.rows.push(row);
             }
@@ -99,7 +99,7 @@ fn look(
     reference: &Reference,
     options: &OpenOptions,
     settings: &Settings,
-    host: Option<&host::Here>,
+    host: Option<&host::HostSupport>,
     report: &mut Report,
 ) {
     let image = reference.to_string();
@@ -113,7 +113,7 @@ fn look(
             Ok(row) => row,
             Err(error) => {
                 eprintln!("imgfs: {error}");
-                Row::unseen(Some(platform), error)
+                PlatformRow::unseen(Some(platform), error)
             }
         });
     };
@@ -121,7 +121,7 @@ fn look(
     if let Err(error) = open::open_each(reference, options, &bar, &wanted, &mut each) {
         bar.clear();
         eprintln!("imgfs: {error}");
-        rows.push(Row::unseen(None, error.to_string()));
+        rows.push(PlatformRow::unseen(None, error.to_string()));
     } else {
         rows.extend(expect::missing(&settings.wanted(), &rows));
     }
@@ -136,8 +136,8 @@ fn row(
     platform: &Platform,
     image: &OpenImage,
     settings: &Settings,
-    host: Option<&host::Here>,
-) -> Result<Row, String> {
+    host: Option<&host::HostSupport>,
+) -> Result<PlatformRow, String> {
     for warning in &image.warnings {
         eprintln!("imgfs: warning: {}: {platform}: {warning}", image.name);
     }
@@ -157,19 +157,22 @@ fn row(
     }
     let all = list.len();
     list.retain(|finding| !settings.ignore.iter().any(|ignore| ignore.covers(finding)));
-    let layers: Vec<Layer> = image
+    let layers: Vec<ReportedLayer> = image
         .layers
         .iter()
-        .map(|layer| Layer {
+        .map(|layer| ReportedLayer {
             digest: layer.digest.as_ref().map(ToString::to_string),
             created_by: layer.created_by.clone(),
         })
         .collect();
-    let row = Row {
+    let row = PlatformRow {
         platform: Some(platform.clone()),
         ignored: all - list.len(),
-        found: list.into_iter().map(|f| Found::new(f, &layers)).collect(),
-        ..Row::default()
+        found: list
+            .into_iter()
+            .map(|f| ReportedFinding::new(f, &layers))
+            .collect(),
+        ..PlatformRow::default()
     };
     image.wait_until_published(CACHE_WRITE_TIMEOUT);
     Ok(row)

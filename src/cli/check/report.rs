@@ -10,12 +10,12 @@ pub(super) struct Report {
     /// Whether `--host` was given.
     pub host: bool,
     /// A row for each platform of each image.
-    pub rows: Vec<Row>,
+    pub rows: Vec<PlatformRow>,
 }
 
 /// One platform of one image.
 #[derive(Default)]
-pub(super) struct Row {
+pub(super) struct PlatformRow {
     /// The image, as the user wrote it.
     pub image: String,
     /// The platform according to the index or the config, or `None` if it is unknown.
@@ -25,33 +25,33 @@ pub(super) struct Row {
     /// Why the platform could not be checked.
     pub error: Option<String>,
     /// The findings, the most severe first.
-    pub found: Vec<Found>,
+    pub found: Vec<ReportedFinding>,
     /// The number of findings that were ignored; they are not in `found`.
     pub ignored: usize,
 }
 
 /// A finding and the layer of its file.
-pub(super) struct Found {
+pub(super) struct ReportedFinding {
     pub finding: Finding,
-    pub layer: Option<Layer>,
+    pub layer: Option<ReportedLayer>,
 }
 
 /// The layer that contains a file.
 #[derive(Clone, Default)]
-pub(super) struct Layer {
+pub(super) struct ReportedLayer {
     pub digest: Option<String>,
     pub created_by: Option<String>,
 }
 
-impl Found {
-    pub(super) fn new(finding: Finding, layers: &[Layer]) -> Self {
+impl ReportedFinding {
+    pub(super) fn new(finding: Finding, layers: &[ReportedLayer]) -> Self {
         let number = finding.layer.and_then(|n| usize::try_from(n).ok());
         let layer = number.and_then(|n| layers.get(n)).cloned();
         Self { finding, layer }
     }
 }
 
-impl Row {
+impl PlatformRow {
     pub(super) fn unseen(platform: Option<Platform>, error: String) -> Self {
         Self {
             platform,
@@ -144,18 +144,21 @@ pub(super) mod sample {
     /// and an image that cannot be read.
     pub(crate) fn report() -> Report {
         let layers = [
-            Layer::default(),
-            Layer {
+            ReportedLayer::default(),
+            ReportedLayer {
                 digest: Some(format!("sha256:{}", "0".repeat(64))),
                 created_by: Some("RUN echo\t'<&>'\n\u{1b}[31m # \u{ffff}]]>".to_owned()),
             },
         ];
-        let row = |platform: &str, found: Vec<Finding>| Row {
+        let row = |platform: &str, found: Vec<Finding>| PlatformRow {
             image: "dir with space/image.tar".to_owned(),
             platform: platform.parse().ok(),
-            found: found.into_iter().map(|f| Found::new(f, &layers)).collect(),
+            found: found
+                .into_iter()
+                .map(|f| ReportedFinding::new(f, &layers))
+                .collect(),
             ignored: 1,
-            ..Row::default()
+            ..PlatformRow::default()
         };
         let mut report = Report::new(Level::Fail, false);
         report.rows = vec![
@@ -172,14 +175,14 @@ pub(super) mod sample {
                 ],
             ),
             row("linux/arm/v7", Vec::new()),
-            Row {
+            PlatformRow {
                 missing: true,
                 ..row(
                     "linux/s390x",
                     vec![finding(Id::ConfigMismatch, Level::Fail, b"")],
                 )
             },
-            Row::unseen(None, "x.tar: No such file\u{1b}".to_owned()),
+            PlatformRow::unseen(None, "x.tar: No such file\u{1b}".to_owned()),
         ];
         report
     }
@@ -194,13 +197,13 @@ mod tests {
     #[test]
     fn a_row_has_one_word_and_the_report_one_answer() {
         let mut report = sample::report();
-        let words: Vec<_> = report.rows.iter().map(Row::verdict).collect();
+        let words: Vec<_> = report.rows.iter().map(PlatformRow::verdict).collect();
         assert_eq!(words, ["fail", "ok", "missing", "error"]);
         assert!(report.unseen() && !report.is_clean());
         report.rows.retain(|row| row.verdict() == "ok");
         assert!(!report.unseen() && report.is_clean());
         let warn = sample::finding(Id::NoTimezoneData, Level::Warn, b"/app");
-        report.rows[0].found = vec![Found::new(warn, &[])];
+        report.rows[0].found = vec![ReportedFinding::new(warn, &[])];
         assert!(report.is_clean());
         report.fail_on = Level::Warn;
         assert!(!report.is_clean());

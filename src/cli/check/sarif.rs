@@ -7,7 +7,7 @@ use crate::findings::{Id, Level};
 use crate::layer::printable;
 
 use super::explain;
-use super::report::{Found, Report, Row, line};
+use super::report::{PlatformRow, Report, ReportedFinding, line};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
@@ -58,7 +58,7 @@ fn level(level: Level) -> &'static str {
     }
 }
 
-fn result(row: &Row, found: &Found) -> Value {
+fn result(row: &PlatformRow, found: &ReportedFinding) -> Value {
     let finding = &found.finding;
     let index = Id::ALL.iter().position(|&id| id == finding.id);
     let (detail, hint) = (line(&finding.detail), line(&finding.hint));
@@ -97,7 +97,7 @@ fn result(row: &Row, found: &Found) -> Value {
 
 /// Returns a hash that identifies a finding across builds, made of its id, platform and path. The name
 /// of the image is not part of it, since it differs between builds.
-fn fingerprint(row: &Row, found: &Found) -> String {
+fn fingerprint(row: &PlatformRow, found: &ReportedFinding) -> String {
     let mut hasher = Hasher::sha256();
     hasher.update(found.finding.id.name().as_bytes());
     hasher.update(b"\0");

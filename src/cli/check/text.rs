@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::findings::Level;
 use crate::layer::printable;
 
-use super::report::{Found, Report, Row, line};
+use super::report::{PlatformRow, Report, ReportedFinding, line};
 use crate::cli::colour::Colour;
 
 /// The number of characters of a history line that are shown. It may be a whole script; this much
@@ -52,7 +52,7 @@ fn painted(colour: Colour, level: Level) -> String {
 }
 
 /// Returns `ID PATH: detail [layer N: history line]; hint`.
-fn finding(found: &Found) -> String {
+fn finding(found: &ReportedFinding) -> String {
     let finding = &found.finding;
     let mut text = finding.id.to_string();
     if !finding.path.is_empty() {
@@ -84,7 +84,7 @@ fn shortened(created_by: &str) -> String {
     }
 }
 
-fn counts(row: &Row) -> [(usize, &'static str); 4] {
+fn counts(row: &PlatformRow) -> [(usize, &'static str); 4] {
     [
         (row.count(Level::Fail), "fail"),
         (row.count(Level::Warn), "warn"),
@@ -93,7 +93,7 @@ fn counts(row: &Row) -> [(usize, &'static str); 4] {
     ]
 }
 
-fn verdict(row: &Row, colour: Colour) -> String {
+fn verdict(row: &PlatformRow, colour: Colour) -> String {
     let word = row.verdict();
     match word {
         "ok" => colour.good(word),
@@ -103,7 +103,7 @@ fn verdict(row: &Row, colour: Colour) -> String {
 }
 
 /// Returns the verdict and the counts, such as `fail (1 fail, 2 warn)`.
-fn summary(row: &Row, colour: Colour) -> String {
+fn summary(row: &PlatformRow, colour: Colour) -> String {
     let counts = counts(row);
     let there = counts.iter().filter(|(count, _)| *count > 0);
     let there: Vec<String> = there
@@ -116,11 +116,16 @@ fn summary(row: &Row, colour: Colour) -> String {
     }
 }
 
-fn table(out: &mut impl Write, rows: &[Row], images: bool, colour: Colour) -> io::Result<()> {
+fn table(
+    out: &mut impl Write,
+    rows: &[PlatformRow],
+    images: bool,
+    colour: Colour,
+) -> io::Result<()> {
     if rows.iter().any(|row| !row.found.is_empty()) {
         writeln!(out)?;
     }
-    let width = |cell: &dyn Fn(&Row) -> usize, head: &str| {
+    let width = |cell: &dyn Fn(&PlatformRow) -> usize, head: &str| {
         let widest = rows.iter().map(cell).max().unwrap_or(0);
         widest.max(head.len())
     };

@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::layer::{self, printable};
 use crate::query::Entry;
-use crate::query::diff::{Attribute, Change, ConfigChange, Difference, Setting, Side};
+use crate::query::diff::{Attribute, Change, ConfigChange, DiffSide, Difference, Setting};
 use crate::tree;
 use crate::view::{ImageFs, json};
 
@@ -73,7 +73,7 @@ fn attribute(attribute: &Attribute) -> String {
 }
 
 /// Returns the object of a file, as in `ls`, `find` and `stat`, but without the path and the facts.
-fn side(view: &ImageFs, side: &Side) -> Json {
+fn side(view: &ImageFs, side: &DiffSide) -> Json {
     let of_layer = |layer: u32| view.image().layers.get(layer as usize);
     let layer = side.layer.and_then(of_layer);
     let entry = Entry {

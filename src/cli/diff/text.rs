@@ -4,7 +4,9 @@ use std::io::{self, Write};
 
 use super::super::colour::Colour;
 use crate::layer::printable;
-use crate::query::diff::{Attribute, Change, ConfigChange, Difference, FactChange, Setting, Side};
+use crate::query::diff::{
+    Attribute, Change, ConfigChange, DiffSide, Difference, FactChange, Setting,
+};
 use crate::query::time::rfc3339;
 use crate::view::{FileType, Value};
 
@@ -68,11 +70,11 @@ fn optional(value: Option<&[u8]>) -> String {
     value.map_or_else(|| NOTHING.to_owned(), printable)
 }
 
-fn content(old: &Side, new: &Side) -> String {
+fn content(old: &DiffSide, new: &DiffSide) -> String {
     let (a, b) = (&old.attr, &new.attr);
     match a.kind {
         FileType::Symlink => {
-            let target = |side: &Side| optional(side.target.as_deref());
+            let target = |side: &DiffSide| optional(side.target.as_deref());
             format!("target {} -> {}", target(old), target(new))
         }
         FileType::CharDevice | FileType::BlockDevice => {
@@ -84,9 +86,9 @@ fn content(old: &Side, new: &Side) -> String {
     }
 }
 
-fn attribute(attribute: &Attribute, old: &Side, new: &Side) -> String {
+fn attribute(attribute: &Attribute, old: &DiffSide, new: &DiffSide) -> String {
     let text =
-        |name: &str, of: &dyn Fn(&Side) -> String| format!("{name} {} -> {}", of(old), of(new));
+        |name: &str, of: &dyn Fn(&DiffSide) -> String| format!("{name} {} -> {}", of(old), of(new));
     match attribute {
         Attribute::Mode => text("mode", &|side| format!("{:04o}", side.attr.mode)),
         Attribute::Uid => text("uid", &|side| side.attr.uid.to_string()),

@@ -12,8 +12,7 @@ use super::options::SourceOptions;
 use super::paths::{Spelling, bytes, complain};
 use super::pipe;
 use crate::image::Reference;
-use crate::query::find::clean;
-use crate::query::{Walk, children, join, resolve};
+use crate::query::{Walk, children, clean, join, resolve};
 use crate::view::{Attr, FileType, ImageFs, View, ViewError};
 
 #[derive(Debug, clap::Args)]
@@ -74,7 +73,7 @@ pub(crate) fn run(args: &LsArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// A listed file.
-struct Row {
+struct LsRow {
     /// The name to show.
     name: Vec<u8>,
     path: Vec<u8>,
@@ -107,7 +106,7 @@ impl<W: Write> Listing<'_, W> {
                 Ok(attr) => {
                     let path = clean(&path);
                     let name = path.clone();
-                    let row = Row { name, path, attr };
+                    let row = LsRow { name, path, attr };
                     match attr.kind {
                         FileType::Directory if !self.args.directory => directories.push(row),
                         _ => files.push(row),
@@ -155,7 +154,7 @@ impl<W: Write> Listing<'_, W> {
         self.failed = true;
     }
 
-    fn directory(&mut self, directory: &Row) -> anyhow::Result<()> {
+    fn directory(&mut self, directory: &LsRow) -> anyhow::Result<()> {
         let names = match children(self.view, directory.attr.ino) {
             Ok(names) => names,
             Err(error) => {
@@ -167,19 +166,19 @@ impl<W: Write> Listing<'_, W> {
         for (name, ino, _) in names {
             let path = join(&directory.path, &name);
             match self.view.getattr(ino) {
-                Ok(attr) => rows.push(Row { name, path, attr }),
+                Ok(attr) => rows.push(LsRow { name, path, attr }),
                 Err(error) => self.complain(&path, &error),
             }
         }
         self.rows(&rows)
     }
 
-    fn walk(&mut self, directory: &Row) -> anyhow::Result<()> {
+    fn walk(&mut self, directory: &LsRow) -> anyhow::Result<()> {
         for step in Walk::new(self.view, &directory.path, directory.attr) {
             match step {
                 // Skip the directory itself.
                 Ok(found) if found.depth == 0 => {}
-                Ok(found) => self.row(&Row {
+                Ok(found) => self.row(&LsRow {
                     name: found.path.clone(),
                     path: found.path,
                     attr: found.attr,
@@ -190,7 +189,7 @@ impl<W: Write> Listing<'_, W> {
         Ok(())
     }
 
-    fn rows(&mut self, rows: &[Row]) -> anyhow::Result<()> {
+    fn rows(&mut self, rows: &[LsRow]) -> anyhow::Result<()> {
         let plain = !(self.args.long || self.args.json || self.args.digests);
         if plain && self.spelling.is_terminal() {
             return self.columns(rows);

@@ -3,16 +3,16 @@
 use std::io::Write;
 
 use super::columns::lay_out;
-use super::{Listing, Row};
+use super::{Listing, LsRow};
 use crate::query::{self, Entry, permissions, time};
 use crate::view::{FileType, View, ViewError};
 
 impl<W: Write> Listing<'_, W> {
-    pub(super) fn columns(&mut self, rows: &[Row]) -> anyhow::Result<()> {
+    pub(super) fn columns(&mut self, rows: &[LsRow]) -> anyhow::Result<()> {
         let window = rustix::termios::tcgetwinsize(std::io::stdout());
         let width = window.map_or(0, |window| window.ws_col);
         let width = if width == 0 { 80 } else { width.into() };
-        let chars = |row: &Row| {
+        let chars = |row: &LsRow| {
             let name = self.spelling.of(&row.name);
             String::from_utf8_lossy(&name).chars().count()
         };
@@ -36,7 +36,7 @@ impl<W: Write> Listing<'_, W> {
     }
 
     /// Returns the name to show, escaped and coloured.
-    fn name(&self, row: &Row) -> Vec<u8> {
+    fn name(&self, row: &LsRow) -> Vec<u8> {
         let name = self.spelling.of(&row.name);
         match String::from_utf8(name) {
             Ok(text) => match row.attr.kind {
@@ -51,7 +51,7 @@ impl<W: Write> Listing<'_, W> {
         }
     }
 
-    pub(super) fn row(&mut self, row: &Row) -> anyhow::Result<()> {
+    pub(super) fn row(&mut self, row: &LsRow) -> anyhow::Result<()> {
         let line = match self.args.json {
             true => self.object(row),
             false => self.line(row),
@@ -66,14 +66,14 @@ impl<W: Write> Listing<'_, W> {
         Ok(())
     }
 
-    fn object(&self, row: &Row) -> Result<Vec<u8>, ViewError> {
+    fn object(&self, row: &LsRow) -> Result<Vec<u8>, ViewError> {
         let entry = Entry::read(self.view, &row.path, row.attr, self.args.digests)?;
         Ok(serde_json::Value::Object(entry.json())
             .to_string()
             .into_bytes())
     }
 
-    fn line(&self, row: &Row) -> Result<Vec<u8>, ViewError> {
+    fn line(&self, row: &LsRow) -> Result<Vec<u8>, ViewError> {
         let attr = &row.attr;
         let mut line = Vec::new();
         if self.args.digests {

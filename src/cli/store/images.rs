@@ -31,7 +31,7 @@ pub(crate) struct ImagesArgs {
 }
 
 /// The row of an image.
-struct Row {
+struct ImageRow {
     usage: ImageUsage,
     platforms: Vec<String>,
     layers: Option<usize>,
@@ -63,14 +63,14 @@ pub(crate) fn run(args: &ImagesArgs) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-fn is_there(store: &Store, row: &Row) -> anyhow::Result<bool> {
+fn is_there(store: &Store, row: &ImageRow) -> anyhow::Result<bool> {
     let wanted = &row.usage.image;
     let mut images = store.images()?.into_iter();
     Ok(images.any(|image| (&image.name, &image.digest) == (&wanted.name, &wanted.digest)))
 }
 
-fn row(store: &Store, usage: ImageUsage) -> Row {
-    let mut row = Row {
+fn row(store: &Store, usage: ImageUsage) -> ImageRow {
+    let mut row = ImageRow {
         platforms: Vec::new(),
         layers: None,
         created: None,
@@ -108,7 +108,7 @@ fn row(store: &Store, usage: ImageUsage) -> Row {
     row
 }
 
-fn write(out: &mut dyn Write, rows: &[Row], args: &ImagesArgs) -> io::Result<()> {
+fn write(out: &mut dyn Write, rows: &[ImageRow], args: &ImagesArgs) -> io::Result<()> {
     if args.json {
         return rows
             .iter()
@@ -146,7 +146,7 @@ fn write(out: &mut dyn Write, rows: &[Row], args: &ImagesArgs) -> io::Result<()>
     table::write(out, &lines, &[3, 4])
 }
 
-fn json(row: &Row) -> serde_json::Value {
+fn json(row: &ImageRow) -> serde_json::Value {
     let image = &row.usage.image;
     json!({
         "name": image.name,

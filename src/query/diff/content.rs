@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::{Side, reason};
+use super::{DiffSide, reason};
 use crate::blob::Digest;
 use crate::tree::Node;
 use crate::view::{FileType, ImageFs};
 
 /// The result of comparing two files of one type without reading them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum ContentComparison {
     /// They have the same bytes, the same link target, or the same device number.
     Same,
     /// They differ.
@@ -18,7 +18,7 @@ pub(super) enum Verdict {
     Ask,
 }
 
-pub(super) fn compare(old: (&ImageFs, &Side), new: (&ImageFs, &Side)) -> Verdict {
+pub(super) fn compare(old: (&ImageFs, &DiffSide), new: (&ImageFs, &DiffSide)) -> ContentComparison {
     let (a, b) = (old.1, new.1);
     let same = match a.attr.kind {
         FileType::Directory | FileType::Fifo => true,
@@ -26,18 +26,18 @@ pub(super) fn compare(old: (&ImageFs, &Side), new: (&ImageFs, &Side)) -> Verdict
         FileType::CharDevice | FileType::BlockDevice => a.attr.device == b.attr.device,
         FileType::Regular if a.attr.size != b.attr.size => false,
         FileType::Regular if a.attr.size == 0 || same_entry(old, new) => true,
-        FileType::Regular => return Verdict::Ask,
+        FileType::Regular => return ContentComparison::Ask,
     };
     if same {
-        Verdict::Same
+        ContentComparison::Same
     } else {
-        Verdict::Different
+        ContentComparison::Different
     }
 }
 
 /// Whether both files are the same entry of the same layer. Layers are the same if the verified digests
 /// of their stored or decoded bytes are equal. Digests that are only claimed by a config do not count.
-fn same_entry(old: (&ImageFs, &Side), new: (&ImageFs, &Side)) -> bool {
+fn same_entry(old: (&ImageFs, &DiffSide), new: (&ImageFs, &DiffSide)) -> bool {
     let (Some(a), Some(b)) = (&old.1.node, &new.1.node) else {
         return false;
     };
@@ -55,18 +55,18 @@ fn same_entry(old: (&ImageFs, &Side), new: (&ImageFs, &Side)) -> bool {
 }
 
 /// The digest of a file, or why it could not be computed.
-type Made = Result<Digest, String>;
+type DigestResult = Result<Digest, String>;
 
 /// The digests of the files that had to be read, by inode number.
 #[derive(Default)]
 pub(super) struct Digests {
-    old: HashMap<u64, Made>,
-    new: HashMap<u64, Made>,
+    old: HashMap<u64, DigestResult>,
+    new: HashMap<u64, DigestResult>,
 }
 
 impl Digests {
     /// Computes digests of files of both images, in parallel.
-    pub fn of(old: (&ImageFs, &[&Side]), new: (&ImageFs, &[&Side])) -> Self {
+    pub fn of(old: (&ImageFs, &[&DiffSide]), new: (&ImageFs, &[&DiffSide])) -> Self {
         if old.1.is_empty() && new.1.is_empty() {
             return Self::default();
         }
@@ -95,8 +95,8 @@ impl Digests {
 }
 
 /// Computes the digests of files, in the order of their data in the layers.
-fn digests(view: &ImageFs, sides: &[&Side]) -> HashMap<u64, Made> {
-    let place = |side: &&Side| {
+fn digests(view: &ImageFs, sides: &[&DiffSide]) -> HashMap<u64, DigestResult> {
+    let place = |side: &&DiffSide| {
         let node = side.node.map(|node| (node.layer, node.entry));
         (node, side.attr.ino)
     };

@@ -5,8 +5,7 @@ use std::iter::{Flatten, Peekable};
 use std::option;
 
 use super::DiffError;
-use crate::query::{Walk, resolve};
-use crate::tree::components;
+use crate::query::{Walk, clean, resolve};
 use crate::view::{Attr, ImageFs, ViewError};
 
 /// A path, and the attributes of the file that each image has there.
@@ -28,7 +27,7 @@ pub(super) struct Join<'a> {
 impl<'a> Join<'a> {
     /// Starts walks of both images at a path. If one image lacks the path, its walk is empty.
     pub fn new(old: &'a ImageFs, new: &'a ImageFs, path: &[u8]) -> Result<Self, DiffError> {
-        let shown = shown(path);
+        let shown = clean(path);
         let begin = |view| {
             let found = find(view, path);
             found.map_err(|error| DiffError::read(view, &shown, &error))
@@ -47,12 +46,6 @@ impl<'a> Join<'a> {
             new: walk(new, to),
         })
     }
-}
-
-/// The path as displayed: absolute, without empty components and `.`.
-fn shown(path: &[u8]) -> Vec<u8> {
-    let names: Vec<&[u8]> = components(path).filter(|&name| name != b".").collect();
-    [b"/", names.join(&b'/').as_slice()].concat()
 }
 
 /// Looks up a path and follows symbolic links. Returns a dangling symbolic link itself.
@@ -92,17 +85,5 @@ impl Iterator for Join<'_> {
             old: attrs.0,
             new: attrs.1,
         }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::shown;
-
-    #[test]
-    fn paths_are_shown_from_the_root() {
-        for (path, expected) in [("", "/"), ("/", "/"), ("./a//b/", "/a/b"), ("/a", "/a")] {
-            assert_eq!(shown(path.as_bytes()), expected.as_bytes(), "{path}");
-        }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::{DiffError, Side};
+use super::{DiffError, DiffSide};
 use crate::view::FileType;
 
 /// The maximum memory for the paths of hard links, in bytes.
@@ -26,9 +26,14 @@ impl Links {
     ///
     /// # Errors
     /// Returns an error once, when there are too many hard links.
-    pub fn note(&mut self, path: &[u8], old: &mut Side, new: &mut Side) -> Result<(), DiffError> {
+    pub fn note(
+        &mut self,
+        path: &[u8],
+        old: &mut DiffSide,
+        new: &mut DiffSide,
+    ) -> Result<(), DiffError> {
         let has_several =
-            |side: &Side| side.attr.kind != FileType::Directory && side.attr.nlink > 1;
+            |side: &DiffSide| side.attr.kind != FileType::Directory && side.attr.nlink > 1;
         for side in [&*old, &*new] {
             self.size += match has_several(side) {
                 true => path.len().saturating_add(ENTRY),
@@ -48,7 +53,7 @@ impl Links {
                 false => Ok(()),
             };
         }
-        let mut first = |side: &Side, is_old: bool| {
+        let mut first = |side: &DiffSide, is_old: bool| {
             if !has_several(side) {
                 return None;
             }

@@ -27,11 +27,11 @@ use std::collections::VecDeque;
 
 pub use config::{ConfigChange, Setting, config_changes};
 pub use facts::FactChange;
-pub use side::{Attribute, Side};
+pub use side::{Attribute, DiffSide};
 
 use crate::layer::printable;
 use crate::view::{FileType, ImageFs, ViewError};
-use content::{Digests, Verdict};
+use content::{ContentComparison, Digests};
 use join::{Join, Pair};
 use links::Links;
 
@@ -121,9 +121,9 @@ pub struct Difference {
     /// How it differs.
     pub change: Change,
     /// The file in the old image.
-    pub old: Option<Side>,
+    pub old: Option<DiffSide>,
     /// The file in the new image.
-    pub new: Option<Side>,
+    pub new: Option<DiffSide>,
     /// The attributes that differ. Empty if the types differ.
     pub attributes: Vec<Attribute>,
     /// The facts that differ, if the file is an executable in at least one image.
@@ -133,12 +133,12 @@ pub struct Difference {
 }
 
 /// A path that differs, or that may differ depending on the files' contents.
-struct Candidate {
+struct PendingDifference {
     path: Vec<u8>,
-    sides: (Option<Side>, Option<Side>),
+    sides: (Option<DiffSide>, Option<DiffSide>),
     change: Option<Change>,
     attributes: Vec<Attribute>,
-    verdict: Verdict,
+    verdict: ContentComparison,
 }
 
 /// A comparison of two images: an iterator over all differences, in the byte order of the paths.
@@ -179,12 +179,12 @@ impl<'a> Diff<'a> {
 
     /// Compares the next batch of paths.
     fn fill(&mut self) {
-        let mut candidates = Vec::new();
-        while candidates.len() < BATCH {
+        let mut pending = Vec::new();
+        while pending.len() < BATCH {
             match self.join.next() {
                 None => self.done = true,
                 Some(Ok(pair)) => match self.consider(pair) {
-                    Ok(candidate) => candidates.extend(candidate),
+                    Ok(difference) => pending.extend(difference),
                     Err(error) => self.ready.push_back(Err(error)),
                 },
                 Some(Err(error)) => {
@@ -197,20 +197,20 @@ impl<'a> Diff<'a> {
                 break;
             }
         }
-        let asked = |pick: fn(&Candidate) -> Option<&Side>| {
-            let asked = candidates.iter().filter(|c| match c.verdict {
-                Verdict::Ask => true,
-                Verdict::Different => self.options.digests,
-                Verdict::Same => false,
+        let asked = |pick: fn(&PendingDifference) -> Option<&DiffSide>| {
+            let asked = pending.iter().filter(|c| match c.verdict {
+                ContentComparison::Ask => true,
+                ContentComparison::Different => self.options.digests,
+                ContentComparison::Same => false,
             });
-            asked.filter_map(pick).collect::<Vec<&Side>>()
+            asked.filter_map(pick).collect::<Vec<&DiffSide>>()
         };
-        let old = asked(|candidate| candidate.sides.0.as_ref());
-        let new = asked(|candidate| candidate.sides.1.as_ref());
+        let old = asked(|difference| difference.sides.0.as_ref());
+        let new = asked(|difference| difference.sides.1.as_ref());
         let digests = Digests::of((self.old, &old), (self.new, &new));
         let failed = self.ready.len();
-        for candidate in candidates {
-            if let Some(found) = self.finish(candidate, &digests).transpose() {
+        for difference in pending {
+            if let Some(found) = self.finish(difference, &digests).transpose() {
                 self.ready.push_back(found);
             }
         }
@@ -219,15 +219,15 @@ impl<'a> Diff<'a> {
     }
 
     /// Compares a pair without reading contents. Returns `None` if there is no difference.
-    fn consider(&mut self, pair: Pair) -> Result<Option<Candidate>, DiffError> {
+    fn consider(&mut self, pair: Pair) -> Result<Option<PendingDifference>, DiffError> {
         let Pair { path, old, new } = pair;
-        let read = |view: &ImageFs, attr: Option<_>| -> Result<Option<Side>, DiffError> {
-            let side = attr.map(|attr| Side::read(view, attr)).transpose();
+        let read = |view: &ImageFs, attr: Option<_>| -> Result<Option<DiffSide>, DiffError> {
+            let side = attr.map(|attr| DiffSide::read(view, attr)).transpose();
             side.map_err(|error| DiffError::read(view, &path, &error))
         };
         let (mut old, mut new) = (read(self.old, old)?, read(self.new, new)?);
         let mut attributes = Vec::new();
-        let mut verdict = Verdict::Same;
+        let mut verdict = ContentComparison::Same;
         let change = match (&mut old, &mut new) {
             (None, _) => Some(Change::Added),
             (_, None) => Some(Change::Removed),
@@ -240,14 +240,14 @@ impl<'a> Diff<'a> {
                     attributes = side::attributes(old, new, self.options.times);
                 }
                 match (verdict, attributes.is_empty()) {
-                    (Verdict::Different, _) => Some(Change::Content),
+                    (ContentComparison::Different, _) => Some(Change::Content),
                     (_, false) => Some(Change::Attributes),
-                    (Verdict::Ask, true) => None,
-                    (Verdict::Same, true) => return Ok(None),
+                    (ContentComparison::Ask, true) => None,
+                    (ContentComparison::Same, true) => return Ok(None),
                 }
             }
         };
-        Ok(Some(Candidate {
+        Ok(Some(PendingDifference {
             path,
             sides: (old, new),
             change,
@@ -256,19 +256,19 @@ impl<'a> Diff<'a> {
         }))
     }
 
-    /// Compares the contents of a candidate. Returns `None` if there is no difference.
+    /// Compares the contents of a difference. Returns `None` if there is no difference.
     fn finish(
         &self,
-        candidate: Candidate,
+        difference: PendingDifference,
         digests: &Digests,
     ) -> Result<Option<Difference>, DiffError> {
-        let Candidate {
+        let PendingDifference {
             path,
             sides: (mut old, mut new),
             mut change,
             attributes,
             verdict,
-        } = candidate;
+        } = difference;
         if let (Some(old), Some(new)) = (&mut old, &mut new)
             && old.attr.kind == FileType::Regular
             && new.attr.kind == FileType::Regular
@@ -283,7 +283,7 @@ impl<'a> Diff<'a> {
                 error,
             })?;
             if let Some((a, b)) = pair
-                && (a != b || verdict == Verdict::Different)
+                && (a != b || verdict == ContentComparison::Different)
             {
                 change = Some(Change::Content);
                 (old.digest, new.digest) = (Some(a), Some(b));

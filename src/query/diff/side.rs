@@ -7,7 +7,7 @@ use crate::view::{Attr, FileType, ImageFs, View, ViewError};
 
 /// The file that an image has at a path.
 #[derive(Clone, Debug)]
-pub struct Side {
+pub struct DiffSide {
     /// Its attributes, as for stat(2).
     pub attr: Attr,
     /// The layer that it comes from.
@@ -44,7 +44,7 @@ pub enum Attribute {
     Xattr(Vec<u8>),
 }
 
-impl Side {
+impl DiffSide {
     pub(super) fn read(view: &ImageFs, attr: Attr) -> Result<Self, ViewError> {
         let node = view.node(attr.ino)?;
         let target = match attr.kind {
@@ -87,7 +87,7 @@ fn xattrs(view: &ImageFs, ino: u64) -> Result<Vec<Xattr>, ViewError> {
 }
 
 /// Returns the attributes in which two files of one type differ.
-pub(super) fn attributes(old: &Side, new: &Side, times: bool) -> Vec<Attribute> {
+pub(super) fn attributes(old: &DiffSide, new: &DiffSide, times: bool) -> Vec<Attribute> {
     let mut found = Vec::new();
     let (a, b) = (&old.attr, &new.attr);
     let is_directory = a.kind == FileType::Directory;

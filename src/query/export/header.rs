@@ -18,7 +18,7 @@ const NANOS: i128 = 1_000_000_000;
 
 /// The contents of a header.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Header<'a> {
+pub(super) struct TarHeader<'a> {
     pub type_flag: u8,
     pub name: &'a [u8],
     pub link: &'a [u8],
@@ -31,10 +31,10 @@ pub(super) struct Header<'a> {
     pub device: (u32, u32),
 }
 
-impl Header<'_> {
+impl TarHeader<'_> {
     /// The header of an entry that describes the next one.
-    fn of_meta(type_flag: u8, name: &[u8], len: usize) -> Header<'_> {
-        Header {
+    fn of_meta(type_flag: u8, name: &[u8], len: usize) -> TarHeader<'_> {
+        TarHeader {
             type_flag,
             name,
             link: b"",
@@ -102,7 +102,7 @@ impl Header<'_> {
 
 /// Writes an entry that describes the next one.
 fn meta(type_flag: u8, name: &[u8], data: &[u8], out: &mut dyn Write) -> io::Result<()> {
-    out.write_all(&Header::of_meta(type_flag, name, data.len()).block())?;
+    out.write_all(&TarHeader::of_meta(type_flag, name, data.len()).block())?;
     out.write_all(data)?;
     pad(out, data.len() as u64)
 }
@@ -258,7 +258,7 @@ mod tests {
         theirs.set_device_major(5).unwrap();
         theirs.set_device_minor(1).unwrap();
         theirs.set_cksum();
-        let ours = Header {
+        let ours = TarHeader {
             type_flag: b'3',
             name: b"a/b",
             link: b"",

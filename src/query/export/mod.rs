@@ -71,7 +71,7 @@ pub struct LeftOut {
 }
 
 /// A file to be written.
-struct Item<'a> {
+struct ExportItem<'a> {
     /// The path from the root, with a leading slash.
     path: &'a [u8],
     attr: Attr,
@@ -82,8 +82,8 @@ struct Item<'a> {
 }
 
 /// A writer of one format.
-trait Form {
-    fn item(&mut self, item: &Item<'_>) -> Result<(), ExportError>;
+trait FormatWriter {
+    fn item(&mut self, item: &ExportItem<'_>) -> Result<(), ExportError>;
 
     fn finish(&mut self) -> Result<(), ExportError>;
 }
@@ -99,9 +99,9 @@ pub fn export(
     format: Format,
     out: &mut dyn Write,
 ) -> Result<LeftOut, ExportError> {
-    let mut form: Box<dyn Form + '_> = match format {
-        Format::Tar => Box::new(tar::TarForm::new(view, out)),
-        Format::Mtree { digests } => Box::new(mtree::MtreeForm::new(view, digests, out)),
+    let mut form: Box<dyn FormatWriter + '_> = match format {
+        Format::Tar => Box::new(tar::TarWriter::new(view, out)),
+        Format::Mtree { digests } => Box::new(mtree::MtreeWriter::new(view, digests, out)),
     };
     if format == (Format::Mtree { digests: true }) && selection.is_all() {
         // Reads layer by layer, each from its beginning to its end.
@@ -118,7 +118,7 @@ pub fn export(
         }
         let stored = view.stored(attr.ino).map_err(|error| read(path, error))?;
         let implied = selection.is_layer() && !stored.described;
-        form.item(&Item {
+        form.item(&ExportItem {
             path,
             attr,
             stored,

@@ -2,17 +2,17 @@
 
 use std::io::Write;
 
-use super::{ExportError, Form, Item, read};
+use super::{ExportError, ExportItem, FormatWriter, read};
 use crate::view::{FileType, ImageFs, View};
 
-pub(super) struct MtreeForm<'a> {
+pub(super) struct MtreeWriter<'a> {
     view: &'a ImageFs,
     digests: bool,
     out: &'a mut dyn Write,
     begun: bool,
 }
 
-impl<'a> MtreeForm<'a> {
+impl<'a> MtreeWriter<'a> {
     pub(super) fn new(view: &'a ImageFs, digests: bool, out: &'a mut dyn Write) -> Self {
         Self {
             view,
@@ -31,8 +31,8 @@ impl<'a> MtreeForm<'a> {
     }
 }
 
-impl Form for MtreeForm<'_> {
-    fn item(&mut self, item: &Item<'_>) -> Result<(), ExportError> {
+impl FormatWriter for MtreeWriter<'_> {
+    fn item(&mut self, item: &ExportItem<'_>) -> Result<(), ExportError> {
         self.begin()?;
         let attr = &item.attr;
         let mut line = Vec::new();

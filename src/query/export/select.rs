@@ -1,14 +1,14 @@
 //! Selects the files to be written: a whole tree, or the files at and below some paths.
 
 use super::{ExportError, read};
-use crate::query::{Trail, Walk, resolve, trail};
+use crate::query::{ResolvedPath, Walk, resolve, trail};
 use crate::view::{Attr, ImageFs, ViewError};
 
 /// The maximum depth of a walk. Below it, every path is too long.
 const MAX_DEPTH: usize = super::MAX_PATH / 2 + 1;
 
 /// A callback that gets a path and the attributes of the file there.
-type Each<'a> = dyn FnMut(&[u8], Attr) -> Result<(), ExportError> + 'a;
+type Visitor<'a> = dyn FnMut(&[u8], Attr) -> Result<(), ExportError> + 'a;
 
 /// Why nothing can be selected.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,7 @@ pub struct Selection {
     root: Attr,
     is_layer: bool,
     /// The requested paths, each with the names and attributes of its components. `None` selects all.
-    picks: Option<Vec<Trail>>,
+    picks: Option<Vec<ResolvedPath>>,
 }
 
 impl Selection {
@@ -107,12 +107,13 @@ impl Selection {
     }
 
     /// Calls `each` once for each selected file, with its path.
-    pub(super) fn visit(&self, view: &ImageFs, each: &mut Each<'_>) -> Result<(), ExportError> {
+    pub(super) fn visit(&self, view: &ImageFs, each: &mut Visitor<'_>) -> Result<(), ExportError> {
         let Some(picks) = &self.picks else {
             return below(view, b"/", self.root, each);
         };
-        let names =
-            |way: &Trail| -> Vec<Vec<u8>> { way.iter().map(|(name, _)| name.clone()).collect() };
+        let names = |way: &ResolvedPath| -> Vec<Vec<u8>> {
+            way.iter().map(|(name, _)| name.clone()).collect()
+        };
         let mut picks: Vec<_> = picks.iter().map(|way| (names(way), way)).collect();
         picks.sort_by(|a, b| a.0.cmp(&b.0));
         let mut last: Option<Vec<Vec<u8>>> = None;
@@ -145,7 +146,12 @@ impl Selection {
 }
 
 /// Calls `each` for the file at a path and all files below it.
-fn below(view: &ImageFs, path: &[u8], attr: Attr, each: &mut Each<'_>) -> Result<(), ExportError> {
+fn below(
+    view: &ImageFs,
+    path: &[u8],
+    attr: Attr,
+    each: &mut Visitor<'_>,
+) -> Result<(), ExportError> {
     let walk = Walk::new(view, path, attr).by_directory();
     for found in walk.max_depth(MAX_DEPTH) {
         let found = found.map_err(|(path, error)| read(&path, error))?;

@@ -4,29 +4,29 @@
 use std::io::Write;
 use std::ops::Range;
 
-use super::header::{Header, NAME, Pax, pad};
+use super::header::{NAME, Pax, TarHeader, pad};
 use super::links::FirstNames;
 use super::sparse::Map;
-use super::{ExportError, Form, Item, acl, read};
+use super::{ExportError, ExportItem, FormatWriter, acl, read};
 use crate::view::{FileType, ImageFs, View, ViewError};
 
 /// The number of bytes of a file that are read at a time.
 const STEP: usize = 1 << 20;
 
-pub(super) struct TarForm<'a> {
+pub(super) struct TarWriter<'a> {
     view: &'a ImageFs,
     out: &'a mut dyn Write,
     names: FirstNames,
 }
 
-impl<'a> TarForm<'a> {
+impl<'a> TarWriter<'a> {
     pub(super) fn new(view: &'a ImageFs, out: &'a mut dyn Write) -> Self {
         let names = FirstNames::default();
         Self { view, out, names }
     }
 
     /// Writes a range of a file's bytes.
-    fn bytes(&mut self, item: &Item<'_>, range: Range<u64>) -> Result<(), ExportError> {
+    fn bytes(&mut self, item: &ExportItem<'_>, range: Range<u64>) -> Result<(), ExportError> {
         let mut at = range.start;
         while at < range.end {
             let len = usize::try_from(range.end - at).unwrap_or(STEP).min(STEP);
@@ -47,13 +47,13 @@ impl<'a> TarForm<'a> {
     /// Writes a regular file.
     fn file(
         &mut self,
-        item: &Item<'_>,
-        header: Header<'_>,
+        item: &ExportItem<'_>,
+        header: TarHeader<'_>,
         mut pax: Pax,
     ) -> Result<(), ExportError> {
         let size = item.attr.size;
         let Some(map) = Map::of(item.stored.data, size) else {
-            Header { size, ..header }.write(&pax, self.out)?;
+            TarHeader { size, ..header }.write(&pax, self.out)?;
             self.bytes(item, 0..size)?;
             pad(self.out, size)?;
             return Ok(());
@@ -69,7 +69,7 @@ impl<'a> TarForm<'a> {
         pax.add(b"GNU.sparse.name", header.name);
         pax.add(b"GNU.sparse.realsize", size.to_string().as_bytes());
         let stored = map.stored();
-        let header = Header {
+        let header = TarHeader {
             name: &name,
             size: stored,
             ..header
@@ -108,14 +108,14 @@ fn name_of(path: &[u8], kind: FileType) -> Vec<u8> {
     name
 }
 
-impl Form for TarForm<'_> {
-    fn item(&mut self, item: &Item<'_>) -> Result<(), ExportError> {
+impl FormatWriter for TarWriter<'_> {
+    fn item(&mut self, item: &ExportItem<'_>) -> Result<(), ExportError> {
         if item.implied {
             return Ok(());
         }
         let attr = &item.attr;
         let name = name_of(item.path, attr.kind);
-        let mut header = Header {
+        let mut header = TarHeader {
             type_flag: match attr.kind {
                 FileType::Regular => b'0',
                 FileType::Symlink => b'2',

@@ -1,88 +1,64 @@
-//! `imgfs find`: the language of find(1) for images, with conditions on the facts of executables.
+//! Searches an image, as find(1) does, with conditions on the facts of executables.
 //!
-//! An expression is parsed once (`parse`) into a list of instructions (`program`), which are evaluated
-//! for each file (`test`). Files are visited in the byte order of their paths, not in that of
-//! readdir(3). Otherwise it behaves like find(1).
+//! A search is an [`Expression`] of [`Test`]s, which is evaluated for each file. Files are visited in the
+//! byte order of their paths, not in that of readdir(3). Otherwise it behaves like find(1).
 
 mod condition;
+mod expression;
 mod number;
-mod parse;
 mod perm;
-mod program;
 mod test;
+mod tested_file;
 
 use std::ops::ControlFlow;
 
-pub use parse::FindError;
+pub use condition::{Condition, KeyTest, KeyTestError, Operator};
+pub use expression::{Expression, ExpressionBuilder, OrderError};
+pub use number::{NumberTest, SizeTest};
+pub use perm::{ModeMatch, PermTest};
+pub use test::Test;
 
-use super::walk::{Found, Walk, resolve};
+use super::walk::{Walk, WalkEntry, clean, resolve};
 use crate::view::{ImageFs, ViewError};
-use program::Program;
-use test::{Candidate, Test};
+use tested_file::TestedFile;
 
-/// A parsed search.
+/// A search.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Find {
-    /// The paths where the search starts, as given.
-    starts: Vec<Vec<u8>>,
-    /// The expression.
-    program: Program<Test>,
-    /// Whether files are printed for which the expression is true, because it contains no action.
-    prints_itself: bool,
-    min_depth: usize,
-    max_depth: Option<usize>,
-    /// Whether `--json` was given.
-    pub json: bool,
-    /// Whether `--digests` was given.
-    pub digests: bool,
+    /// The paths where the search starts.
+    pub starts: Vec<Vec<u8>>,
+    /// The expression. If it contains no action that shows files, those for which it is true are shown.
+    pub expression: Expression<Test>,
+    /// Files with fewer names below the start are not tested.
+    pub min_depth: usize,
+    /// The maximum number of names below the start.
+    pub max_depth: Option<usize>,
 }
 
 /// A result of a search.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// A file to print.
-    Show(&'a Found),
+    Show(&'a WalkEntry),
     /// A file whose path is to be printed unchanged, followed by a NUL.
-    ShowRaw(&'a Found),
+    ShowRaw(&'a WalkEntry),
     /// A path that could not be read. The search continues.
     Failed(&'a [u8], ViewError),
 }
 
-/// Returns a path as displayed: with a leading slash, without empty components and `.`.
-pub fn clean(path: &[u8]) -> Vec<u8> {
-    let names = path.split(|&b| b == b'/');
-    let names = names.filter(|name| !name.is_empty() && *name != b".");
-    let mut clean = Vec::with_capacity(path.len() + 1);
-    for name in names {
-        clean.push(b'/');
-        clean.extend_from_slice(name);
-    }
-    if clean.is_empty() {
-        clean.push(b'/');
-    }
-    clean
-}
-
 impl Find {
-    /// Parses the arguments that follow the image: paths, then an expression.
-    ///
-    /// # Errors
-    /// Returns an error if an argument is unknown or in an invalid position.
-    pub fn parse(words: &[Vec<u8>]) -> Result<Self, FindError> {
-        parse::parse(words)
-    }
-
     /// Searches, and calls `each` for each result until it returns `Break`.
     pub fn search(
         &self,
         view: &ImageFs,
         each: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
+        let shows_matches = !self.expression.tests().any(Test::is_action);
         for start in &self.starts {
             match resolve(view, start, false) {
                 Ok(attr) => {
                     let walk = Walk::new(view, &clean(start), attr);
-                    self.walk(view, walk, each)?;
+                    self.walk(view, walk, shows_matches, each)?;
                 }
                 Err(error) => each(Event::Failed(start, error))?,
             }
@@ -94,6 +70,7 @@ impl Find {
         &self,
         view: &ImageFs,
         walk: Walk<'_>,
+        shows_matches: bool,
         each: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let mut walk = walk.max_depth(self.max_depth.unwrap_or(usize::MAX));
@@ -108,52 +85,56 @@ impl Find {
             if found.depth < self.min_depth {
                 continue;
             }
-            if self.look(view, &found, each)? {
-                walk.leave_out(&found);
+            if self.look(view, &found, shows_matches, each)? {
+                walk.skip_contents(&found);
             }
         }
         ControlFlow::Continue(())
     }
 
     /// Evaluates the expression for one file. Returns whether the file's contents are skipped
-    /// (`-prune`).
+    /// (`-prune`). With `shows_matches`, the file is shown if the expression is true.
     fn look(
         &self,
         view: &ImageFs,
-        found: &Found,
+        found: &WalkEntry,
+        shows_matches: bool,
         each: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
     ) -> ControlFlow<(), bool> {
-        let mut candidate = Candidate::new(view, found);
+        let mut file = TestedFile::new(view, found);
         let mut pruned = false;
-        let asked = self.program.evaluate(|test| {
+        let asked = self.expression.evaluate(|test| {
             match test {
                 Test::Print => show(Event::Show(found), each)?,
                 Test::Print0 => show(Event::ShowRaw(found), each)?,
                 Test::Prune => pruned = true,
-                Test::Quit => return Err(Stop::Ended),
+                Test::Quit => return Err(EarlyEnd::Ended),
                 _ => {}
             }
-            candidate.answer(test).map_err(Stop::Failed)
+            file.answer(test).map_err(EarlyEnd::Failed)
         });
         match asked {
-            Ok(true) if self.prints_itself => each(Event::Show(found))?,
+            Ok(true) if shows_matches => each(Event::Show(found))?,
             Ok(_) => {}
-            Err(Stop::Ended) => return ControlFlow::Break(()),
-            Err(Stop::Failed(error)) => each(Event::Failed(&found.path, error))?,
+            Err(EarlyEnd::Ended) => return ControlFlow::Break(()),
+            Err(EarlyEnd::Failed(error)) => each(Event::Failed(&found.path, error))?,
         }
         ControlFlow::Continue(pruned)
     }
 }
 
-fn show(event: Event<'_>, each: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>) -> Result<(), Stop> {
+fn show(
+    event: Event<'_>,
+    each: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
+) -> Result<(), EarlyEnd> {
     match each(event) {
         ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(Stop::Ended),
+        ControlFlow::Break(()) => Err(EarlyEnd::Ended),
     }
 }
 
 /// Why the evaluation for a file ended early.
-enum Stop {
+enum EarlyEnd {
     /// The search is over.
     Ended,
     /// The file could not be read.

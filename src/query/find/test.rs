@@ -1,149 +1,58 @@
-//! The tests and actions that are evaluated for each file.
+//! The tests and actions of an expression.
 
 use super::condition::Condition;
-use super::number::{Number, Size};
-use super::perm::Perm;
+use super::number::{NumberTest, SizeTest};
+use super::perm::PermTest;
 use crate::layer::Mtime;
 use crate::query::glob::Glob;
-use crate::query::walk::{Found, resolve};
-use crate::view::{Fact, FileType, ImageFs, View, ViewError};
+use crate::view::FileType;
 
 /// A test or an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Test {
-    /// `-true` and `-false`.
+pub enum Test {
+    /// Always this value (`-true` and `-false`).
     Constant(bool),
-    /// `-name`, `-iname`.
+    /// The base name matches (`-name`, `-iname`).
     Name(Glob),
-    /// `-path`, `-ipath`.
+    /// The whole path matches (`-path`, `-ipath`).
     Path(Glob),
-    /// `-lname`, `-ilname`.
+    /// The target of a symbolic link matches (`-lname`, `-ilname`).
     Target(Glob),
-    /// `-type`.
+    /// The file has one of these types (`-type`).
     Type(Vec<FileType>),
-    /// `-xtype`.
-    TypeBehind(Vec<FileType>),
-    /// `-size`.
-    Size(Size),
-    /// `-perm`.
-    Perm(Perm),
-    /// `-newermt`.
+    /// The file that a symbolic link leads to has one of these types (`-xtype`).
+    TargetType(Vec<FileType>),
+    /// The size (`-size`).
+    Size(SizeTest),
+    /// The permissions (`-perm`).
+    Perm(PermTest),
+    /// The file was modified after this time (`-newermt`).
     NewerThan(Mtime),
-    /// `-empty`.
+    /// A regular file without bytes, or a directory without names (`-empty`).
     Empty,
-    /// `-uid`, `-user`.
-    Uid(Number),
-    /// `-gid`, `-group`.
-    Gid(Number),
-    /// `-links`.
-    Links(Number),
-    /// `--layer`.
+    /// The owner (`-uid`, `-user`).
+    Uid(NumberTest),
+    /// The group (`-gid`, `-group`).
+    Gid(NumberTest),
+    /// The number of hard links (`-links`).
+    Links(NumberTest),
+    /// The file is from the layer with this number (`--layer`).
     Layer(u32),
-    /// `--where`.
+    /// The facts of the file (`--where`).
     Where(Condition),
-    /// `-prune`.
+    /// Skips the contents of the directory, and is true (`-prune`).
     Prune,
-    /// `-quit`.
+    /// Ends the search (`-quit`).
     Quit,
-    /// `-print`.
+    /// Shows the file, and is true (`-print`).
     Print,
-    /// `-print0`.
+    /// Shows the path followed by a NUL, and is true (`-print0`).
     Print0,
 }
 
 impl Test {
     /// Whether it is an action that prints. If there is one, files are not printed by default.
-    pub fn is_action(&self) -> bool {
+    pub(super) fn is_action(&self) -> bool {
         matches!(self, Self::Print | Self::Print0)
-    }
-}
-
-/// The last component of a path, as for basename(1).
-fn name(path: &[u8]) -> &[u8] {
-    match path.rsplit(|&b| b == b'/').next() {
-        Some(name) if !name.is_empty() => name,
-        _ => path,
-    }
-}
-
-/// A file to be tested. Data for tests is read at most once, and only if a test needs it.
-pub(super) struct Candidate<'a> {
-    pub view: &'a ImageFs,
-    pub found: &'a Found,
-    facts: Option<(bool, Vec<Fact>)>,
-}
-
-impl<'a> Candidate<'a> {
-    pub fn new(view: &'a ImageFs, found: &'a Found) -> Self {
-        let facts = None;
-        Self { view, found, facts }
-    }
-
-    /// Returns the result of a test. Actions are true.
-    ///
-    /// # Errors
-    /// Returns an error if the file cannot be read.
-    pub fn answer(&mut self, test: &Test) -> Result<bool, ViewError> {
-        let attr = &self.found.attr;
-        Ok(match test {
-            Test::Constant(value) => *value,
-            Test::Name(glob) => glob.matches(name(&self.found.path)),
-            Test::Path(glob) => glob.matches(&self.found.path),
-            Test::Target(glob) => {
-                attr.kind == FileType::Symlink && glob.matches(self.view.readlink(attr.ino)?)
-            }
-            Test::Type(types) => types.contains(&attr.kind),
-            Test::TypeBehind(types) => types.contains(&self.kind_behind()?),
-            Test::Size(size) => size.matches(attr.size),
-            Test::Perm(perm) => perm.matches(attr),
-            Test::NewerThan(time) => attr.mtime > *time,
-            Test::Empty => match attr.kind {
-                FileType::Regular => attr.size == 0,
-                FileType::Directory => self.is_empty_directory()?,
-                _ => false,
-            },
-            Test::Uid(number) => number.matches(attr.uid.into()),
-            Test::Gid(number) => number.matches(attr.gid.into()),
-            Test::Links(number) => number.matches(attr.nlink.into()),
-            Test::Layer(number) => self.view.layer_of(attr.ino)? == Some(*number),
-            Test::Where(condition) => condition.holds(self.facts(condition.needs_findings())?),
-            Test::Prune | Test::Quit | Test::Print | Test::Print0 => true,
-        })
-    }
-
-    /// The type of the file that a symbolic link leads to inside the image. A dangling link has type
-    /// link.
-    fn kind_behind(&self) -> Result<FileType, ViewError> {
-        let kind = self.found.attr.kind;
-        if kind != FileType::Symlink {
-            return Ok(kind);
-        }
-        match resolve(self.view, &self.found.path, true) {
-            Ok(attr) => Ok(attr.kind),
-            Err(error @ ViewError::Io { .. }) => Err(error),
-            Err(_) => Ok(kind),
-        }
-    }
-
-    fn is_empty_directory(&self) -> Result<bool, ViewError> {
-        let mut is_empty = true;
-        // Starts after `.` and `..`.
-        self.view.list(self.found.attr.ino, 2, &mut |_, _| {
-            is_empty = false;
-            false
-        })?;
-        Ok(is_empty)
-    }
-
-    fn facts(&mut self, with_findings: bool) -> Result<&[Fact], ViewError> {
-        let known = self.facts.take();
-        let known = known.filter(|(found, _)| *found || !with_findings);
-        let ino = self.found.attr.ino;
-        let facts = match (known, with_findings) {
-            (Some(known), _) => known,
-            (None, true) => (true, self.view.facts(ino)?),
-            (None, false) => (false, self.view.plain_facts(ino)?),
-        };
-        Ok(&self.facts.insert(facts).1)
     }
 }

@@ -23,7 +23,7 @@ use crate::blob::Digest;
 use crate::image::HistoryEntry;
 use crate::open::OpenLayer;
 use crate::view::{FileType, ImageFs, View, ViewError};
-use names::{Names, Was};
+use names::{Before, Names};
 
 /// Why the history cannot be determined.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +82,7 @@ pub struct LayerRow {
 
 /// A row of an image's history: a layer, or a line that made no layer.
 #[derive(Clone, Debug)]
-pub enum Row {
+pub enum HistoryRow {
     /// A layer.
     Layer(LayerRow),
     /// A line that made no layer, such as `ENV`.
@@ -91,7 +91,7 @@ pub enum Row {
 
 /// Whether the config's history matches the layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lines {
+pub enum HistoryMatch {
     /// The history has a line for each layer.
     Complete,
     /// The history is missing.
@@ -110,9 +110,9 @@ pub enum Lines {
 pub struct History {
     /// The layers, oldest first. If the history matches the layers, lines that made no layer are
     /// included.
-    pub rows: Vec<Row>,
+    pub rows: Vec<HistoryRow>,
     /// Whether the layers have lines.
-    pub lines: Lines,
+    pub lines: HistoryMatch,
 }
 
 /// Determines what each layer of an image did.
@@ -132,26 +132,26 @@ pub fn history(view: &ImageFs) -> Result<History, HistoryError> {
     });
     let lines = lines(&image.config.history, image.layers.len());
     let mut rows = Vec::new();
-    if lines == Lines::Complete {
+    if lines == HistoryMatch::Complete {
         for line in &image.config.history {
             if line.empty_layer {
-                rows.push(Row::Empty(line.clone()));
+                rows.push(HistoryRow::Empty(line.clone()));
             } else if let Some(layer) = layers.next() {
                 let line = Some(line.clone());
-                rows.push(Row::Layer(LayerRow { line, ..layer }));
+                rows.push(HistoryRow::Layer(LayerRow { line, ..layer }));
             }
         }
     }
-    rows.extend(layers.map(Row::Layer));
+    rows.extend(layers.map(HistoryRow::Layer));
     Ok(History { rows, lines })
 }
 
-fn lines(history: &[HistoryEntry], layers: usize) -> Lines {
+fn lines(history: &[HistoryEntry], layers: usize) -> HistoryMatch {
     let lines = history.iter().filter(|line| !line.empty_layer).count();
     match history {
-        [] if layers > 0 => Lines::Missing,
-        _ if lines != layers => Lines::WrongLength { lines, layers },
-        _ => Lines::Complete,
+        [] if layers > 0 => HistoryMatch::Missing,
+        _ if lines != layers => HistoryMatch::WrongLength { lines, layers },
+        _ => HistoryMatch::Complete,
     }
 }
 
@@ -211,9 +211,9 @@ fn count_layer(
             continue;
         };
         match was {
-            Was::Nothing => counts.added += 1,
-            Was::File => counts.changed += 1,
-            Was::NoMatter => {}
+            Before::Nothing => counts.added += 1,
+            Before::File => counts.changed += 1,
+            Before::Irrelevant => {}
         }
         counts.size = counts.size.saturating_add(entry.size);
         if !shown.contains(&(number, entry_number)) {
@@ -238,15 +238,15 @@ mod tests {
             empty_layer,
         };
         let made = [line(false), line(true), line(false)];
-        assert_eq!(lines(&made, 2), Lines::Complete);
+        assert_eq!(lines(&made, 2), HistoryMatch::Complete);
         let (found, layers) = (2, 3);
-        let wrong = Lines::WrongLength {
+        let wrong = HistoryMatch::WrongLength {
             lines: found,
             layers,
         };
         assert_eq!(lines(&made, 3), wrong);
-        assert_eq!(lines(&[], 3), Lines::Missing);
-        assert_eq!(lines(&[], 0), Lines::Complete);
-        assert_eq!(lines(&[line(true)], 0), Lines::Complete);
+        assert_eq!(lines(&[], 3), HistoryMatch::Missing);
+        assert_eq!(lines(&[], 0), HistoryMatch::Complete);
+        assert_eq!(lines(&[line(true)], 0), HistoryMatch::Complete);
     }
 }

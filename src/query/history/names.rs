@@ -17,18 +17,18 @@ const MAX_PATH: usize = 4096;
 
 /// What existed at a path before a layer added an entry there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Was {
+pub(super) enum Before {
     /// Nothing, or a directory.
     Nothing,
     /// A file, meaning anything but a directory.
     File,
     /// Irrelevant, because the entry is a directory or the layer already had a file at this path.
-    NoMatter,
+    Irrelevant,
 }
 
 /// The state of a path. Layers are counted from 1; 0 means never.
 #[derive(Clone, Copy, Default)]
-struct Known {
+struct PathState {
     /// The last layer with an entry at this path or below it.
     brought: u32,
     is_directory: bool,
@@ -42,7 +42,7 @@ struct Known {
 #[derive(Default)]
 pub(super) struct Names {
     hasher: RandomState,
-    known: HashMap<u64, Known>,
+    known: HashMap<u64, PathState>,
 }
 
 /// The layer that is being processed. Its effects become visible to the next layer.
@@ -50,12 +50,12 @@ pub(super) struct LayerNames<'a> {
     names: &'a mut Names,
     number: u32,
     /// The effects of the layer on each path.
-    done: HashMap<u64, Done>,
+    done: HashMap<u64, LayerEffect>,
 }
 
 /// The effect of one layer on a path.
 #[derive(Clone, Copy, Default)]
-struct Done {
+struct LayerEffect {
     /// `true` if the layer has a directory there, `false` for any other file. `None` if the layer has
     /// neither an entry for the path nor one below it.
     brought: Option<bool>,
@@ -88,7 +88,7 @@ impl Names {
     /// Returns `None` if a path does not exist, and otherwise whether it is a directory.
     fn find(&self, names: &[&[u8]]) -> Option<bool> {
         let mut taken = 0;
-        let mut last = Known::default();
+        let mut last = PathState::default();
         for hash in self.hashes(names) {
             taken = taken.max(last.emptied);
             last = self.known.get(&hash).copied().unwrap_or_default();
@@ -100,7 +100,7 @@ impl Names {
 
 impl LayerNames<'_> {
     /// Processes an entry. Returns `None` if it adds nothing, because it is a whiteout or invalid.
-    pub fn bring(&mut self, entry: &LayerEntry) -> Option<Was> {
+    pub fn bring(&mut self, entry: &LayerEntry) -> Option<Before> {
         if entry.path.len() > MAX_PATH {
             return None;
         }
@@ -129,11 +129,11 @@ impl LayerNames<'_> {
         done.brought = Some(is_directory);
         done.emptied |= !is_directory;
         if is_directory || std::mem::replace(&mut done.is_counted, true) {
-            return Some(Was::NoMatter);
+            return Some(Before::Irrelevant);
         }
         Some(match self.names.find(&names) {
-            Some(false) => Was::File,
-            Some(true) | None => Was::Nothing,
+            Some(false) => Before::File,
+            Some(true) | None => Before::Nothing,
         })
     }
 
@@ -193,7 +193,7 @@ mod tests {
     }
 
     /// Processes a layer and returns the result for each path. Paths with a final slash are directories.
-    fn layer(names: &mut Names, number: u32, paths: &[&str]) -> Vec<Option<Was>> {
+    fn layer(names: &mut Names, number: u32, paths: &[&str]) -> Vec<Option<Before>> {
         let mut layer = names.layer(number);
         let mut was = Vec::new();
         for path in paths {
@@ -209,14 +209,14 @@ mod tests {
 
     #[test]
     fn a_whiteout_takes_away_what_is_below() {
-        let new = Some(Was::Nothing);
+        let new = Some(Before::Nothing);
         let names = &mut Names::default();
         assert_eq!(layer(names, 0, &["d/e/f", "./d//g", "d/"])[..2], [new, new]);
         // The position of a whiteout does not matter, and the layer's own entries stay.
         let second = layer(names, 1, &["d/g", ".wh.d", "d/h"]);
-        assert_eq!(second, [Some(Was::File), None, new]);
+        assert_eq!(second, [Some(Before::File), None, new]);
         let third = layer(names, 2, &["d/e/f", "/d/g", "d/h"]);
-        let file = Some(Was::File);
+        let file = Some(Before::File);
         assert_eq!(third, [new, file, file]);
         // A file replaces the directory.
         assert_eq!(layer(names, 3, &["d"]), [new]);
@@ -228,7 +228,7 @@ mod tests {
         let names = &mut Names::default();
         layer(names, 0, &["d/f", "x"]);
         layer(names, 1, &["d/.wh..wh..opq"]);
-        let (new, file) = (Some(Was::Nothing), Some(Was::File));
+        let (new, file) = (Some(Before::Nothing), Some(Before::File));
         assert_eq!(layer(names, 2, &["d/f", "x", "x"])[..2], [new, file]);
         assert_eq!(layer(names, 3, &[".wh..wh..opq"]), [None]);
         assert_eq!(layer(names, 4, &["d/f", "x"]), [new, new]);
@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(odd, [None, None, None, file]);
         assert_eq!(
             layer(names, 6, &["x", "x", "d/"])[1..],
-            [Some(Was::NoMatter); 2]
+            [Some(Before::Irrelevant); 2]
         );
     }
 }

@@ -18,16 +18,19 @@ enum Op<T> {
 
 /// An expression that can be evaluated.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Program<T>(Vec<Op<T>>);
+pub struct Expression<T>(Vec<Op<T>>);
 
-impl<T> Default for Program<T> {
+impl<T> Default for Expression<T> {
     fn default() -> Self {
         Self(Vec::new())
     }
 }
 
-impl<T> Program<T> {
-    /// Evaluates the expression. An empty one is true. Ends at the first test that returns an error.
+impl<T> Expression<T> {
+    /// Evaluates the expression. An empty one is true.
+    ///
+    /// # Errors
+    /// Ends at the first test that returns an error, and returns that error.
     pub fn evaluate<E>(&self, mut test: impl FnMut(&T) -> Result<bool, E>) -> Result<bool, E> {
         let mut value = true;
         let mut at = 0;
@@ -82,14 +85,14 @@ enum Pending {
 
 /// Compiles an expression, word by word.
 #[derive(Debug)]
-pub(super) struct Builder<T> {
+pub struct ExpressionBuilder<T> {
     ops: Vec<Op<T>>,
     pending: Vec<Pending>,
     /// Whether the last word was a test or closed an operand.
     complete: bool,
 }
 
-impl<T> Default for Builder<T> {
+impl<T> Default for ExpressionBuilder<T> {
     fn default() -> Self {
         Self {
             ops: Vec::new(),
@@ -99,7 +102,7 @@ impl<T> Default for Builder<T> {
     }
 }
 
-impl<T> Builder<T> {
+impl<T> ExpressionBuilder<T> {
     /// Whether the words so far form an expression or the left side of an operator.
     pub fn is_complete(&self) -> bool {
         self.complete
@@ -153,6 +156,10 @@ impl<T> Builder<T> {
         }
     }
 
+    /// Adds a test.
+    ///
+    /// # Errors
+    /// Returns an error if an operator is expected here.
     pub fn test(&mut self, test: T) -> Result<(), OrderError> {
         self.before_operand()?;
         self.ops.push(Op::Test(test));
@@ -160,12 +167,20 @@ impl<T> Builder<T> {
         Ok(())
     }
 
+    /// Adds a negation of the next operand.
+    ///
+    /// # Errors
+    /// Returns an error if an operator is expected here.
     pub fn not(&mut self) -> Result<(), OrderError> {
         self.before_operand()?;
         self.pending.push(Pending::Not);
         Ok(())
     }
 
+    /// Adds an `and`, which binds more tightly than `or`.
+    ///
+    /// # Errors
+    /// Returns an error if an operand is expected here.
     pub fn and(&mut self) -> Result<(), OrderError> {
         self.before_operator()?;
         self.ands_end();
@@ -175,6 +190,10 @@ impl<T> Builder<T> {
         Ok(())
     }
 
+    /// Adds an `or`.
+    ///
+    /// # Errors
+    /// Returns an error if an operand is expected here.
     pub fn or(&mut self) -> Result<(), OrderError> {
         self.before_operator()?;
         self.operators_end();
@@ -184,7 +203,11 @@ impl<T> Builder<T> {
         Ok(())
     }
 
-    /// The expression so far is evaluated only for its actions. The value is that of the next one.
+    /// Adds a comma: the expression so far is evaluated only for its actions. The value is that of the
+    /// next one.
+    ///
+    /// # Errors
+    /// Returns an error if an operand is expected here.
     pub fn comma(&mut self) -> Result<(), OrderError> {
         self.before_operator()?;
         self.operators_end();
@@ -192,12 +215,20 @@ impl<T> Builder<T> {
         Ok(())
     }
 
+    /// Opens a parenthesis.
+    ///
+    /// # Errors
+    /// Returns an error if an operator is expected here.
     pub fn open(&mut self) -> Result<(), OrderError> {
         self.before_operand()?;
         self.pending.push(Pending::Open);
         Ok(())
     }
 
+    /// Closes a parenthesis.
+    ///
+    /// # Errors
+    /// Returns an error if an operand is expected here, or no parenthesis is open.
     pub fn close(&mut self) -> Result<(), OrderError> {
         self.before_operator()?;
         self.operators_end();
@@ -208,15 +239,18 @@ impl<T> Builder<T> {
         Ok(())
     }
 
-    /// Returns the whole expression. Without any words, it is true.
-    pub fn finish(mut self) -> Result<Program<T>, OrderError> {
+    /// Returns the whole expression. Without any operand, it is true.
+    ///
+    /// # Errors
+    /// Returns an error if an operand or a closing parenthesis is missing.
+    pub fn finish(mut self) -> Result<Expression<T>, OrderError> {
         if !self.is_empty() {
             self.before_operator()?;
         }
         self.operators_end();
         match self.pending.pop() {
             Some(_) => Err(OrderError::Open),
-            None => Ok(Program(self.ops)),
+            None => Ok(Expression(self.ops)),
         }
     }
 }
@@ -226,8 +260,8 @@ mod tests {
     use super::*;
 
     /// Compiles words: `0` and `1` are tests; `&`, `|`, `!`, `(`, `)` and `,` are operators.
-    fn program(text: &str) -> Result<Program<bool>, OrderError> {
-        let mut builder = Builder::default();
+    fn expression(text: &str) -> Result<Expression<bool>, OrderError> {
+        let mut builder = ExpressionBuilder::default();
         for word in text.chars() {
             match word {
                 '0' | '1' => builder.test(word == '1'),
@@ -242,9 +276,9 @@ mod tests {
         builder.finish()
     }
 
-    fn value(program: &Program<bool>) -> (bool, usize) {
+    fn value(expression: &Expression<bool>) -> (bool, usize) {
         let mut asked = 0;
-        let value = program.evaluate(|test| {
+        let value = expression.evaluate(|test| {
             asked += 1;
             Ok::<_, ()>(*test)
         });
@@ -272,7 +306,7 @@ mod tests {
             ("((((1))))", (true, 1)),
             ("!(!(!(1)))", (false, 1)),
         ] {
-            assert_eq!(value(&program(text).unwrap()), expected, "{text}");
+            assert_eq!(value(&expression(text).unwrap()), expected, "{text}");
         }
     }
 
@@ -292,13 +326,13 @@ mod tests {
             ("1)", OrderError::Closed),
             ("(", OrderError::NoTest),
         ] {
-            assert_eq!(program(text), Err(error), "{text}");
+            assert_eq!(expression(text), Err(error), "{text}");
         }
     }
 
     #[test]
     fn depth_costs_no_stack() {
         let deep = format!("{}1{}", "!(".repeat(100_000), ")".repeat(100_000));
-        assert_eq!(value(&program(&deep).unwrap()), (true, 1));
+        assert_eq!(value(&expression(&deep).unwrap()), (true, 1));
     }
 }

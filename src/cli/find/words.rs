@@ -1,15 +1,12 @@
 //! Parses the arguments of find(1) as find does: first paths, then an expression. Actions that change
 //! files or run programs are not supported, because an image is read-only and its programs are not run.
 
-use super::Find;
-use super::condition::{Condition, ConditionError};
-use super::number::{Number, Size};
-use super::perm::Perm;
-use super::program::{Builder, OrderError};
-use super::test::Test;
+use super::condition::{ConditionError, condition};
+use super::number::{number, size, whole};
+use super::perm::perm;
 use crate::layer::printable;
-use crate::query::glob::Glob;
-use crate::query::time;
+use crate::query::find::{ExpressionBuilder, Find, NumberTest, OrderError, Test};
+use crate::query::{Glob, time};
 use crate::view::FileType;
 
 /// The supported words, for error messages.
@@ -19,7 +16,7 @@ const WORDS: &str = "-name -iname -path -ipath -lname -ilname -type -xtype -size
 
 /// Why the arguments are invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FindError {
+pub(super) enum FindError {
     /// An unknown word.
     #[error("unknown option or test {0}; choose one of: {words}", words = WORDS)]
     NoWord(String),
@@ -91,25 +88,36 @@ fn begins_expression(word: &[u8]) -> bool {
     matches!(word, b"(" | b")" | b"!" | b",") || (word.starts_with(b"-") && word != b"-")
 }
 
-/// Parses the arguments.
-pub(super) fn parse(words: &[Vec<u8>]) -> Result<Find, FindError> {
+/// A search, and how its results are printed.
+#[derive(Debug, Default)]
+pub(super) struct FindCommand {
+    pub find: Find,
+    /// Whether `--json` was given.
+    pub json: bool,
+    /// Whether `--digests` was given.
+    pub digests: bool,
+}
+
+/// Parses the arguments that follow the image: paths, then an expression.
+///
+/// # Errors
+/// Returns an error if an argument is unknown or in an invalid position.
+pub(super) fn parse(words: &[Vec<u8>]) -> Result<FindCommand, FindError> {
     let paths = words.iter().position(|word| begins_expression(word));
     let (paths, words) = words.split_at(paths.unwrap_or(words.len()));
-    let mut find = Find {
-        starts: paths.to_vec(),
-        ..Find::default()
+    let mut command = FindCommand::default();
+    command.find.starts = match paths {
+        [] => vec![b"/".to_vec()],
+        paths => paths.to_vec(),
     };
-    if paths.is_empty() {
-        find.starts = vec![b"/".to_vec()];
-    }
-    let mut builder = Builder::default();
+    let mut builder = ExpressionBuilder::default();
     let mut words = words.iter().map(Vec::as_slice);
     while let Some(word) = words.next() {
         let read = Reader {
             word,
             words: &mut words,
         }
-        .read(&mut find)?;
+        .read(&mut command)?;
         let Some(read) = read else { continue };
         // Two adjacent tests are joined by `and`.
         let operand = matches!(read, Word::Test(_) | Word::Open | Word::Not);
@@ -131,15 +139,18 @@ pub(super) fn parse(words: &[Vec<u8>]) -> Result<Find, FindError> {
             error,
         })?;
     }
-    find.program = builder.finish().map_err(|error| FindError::Order {
+    command.find.expression = builder.finish().map_err(|error| FindError::Order {
         word: "the end of the expression".to_owned(),
         error,
     })?;
-    find.prints_itself = !find.program.tests().any(Test::is_action);
-    if find.json && find.program.tests().any(|test| *test == Test::Print0) {
+    let prints_nul = |command: &FindCommand| {
+        let mut tests = command.find.expression.tests();
+        tests.any(|test| *test == Test::Print0)
+    };
+    if command.json && prints_nul(&command) {
         return Err(FindError::TwoForms);
     }
-    Ok(find)
+    Ok(command)
 }
 
 enum Word {
@@ -161,7 +172,7 @@ struct Reader<'a, 'b, I> {
 impl<'a, I: Iterator<Item = &'a [u8]>> Reader<'a, '_, I> {
     /// Parses the word and its value, if it has one. Returns `None` if the word is not part of the
     /// expression.
-    fn read(mut self, find: &mut Find) -> Result<Option<Word>, FindError> {
+    fn read(mut self, command: &mut FindCommand) -> Result<Option<Word>, FindError> {
         Ok(Some(match self.word {
             b"(" => Word::Open,
             b")" => Word::Close,
@@ -170,19 +181,19 @@ impl<'a, I: Iterator<Item = &'a [u8]>> Reader<'a, '_, I> {
             b"-o" | b"-or" => Word::Or,
             b"," => Word::Comma,
             b"-maxdepth" => {
-                find.max_depth = Some(self.value(DEPTH, whole)?);
+                command.find.max_depth = Some(self.value(DEPTH, whole)?);
                 return Ok(None);
             }
             b"-mindepth" => {
-                find.min_depth = self.value(DEPTH, whole)?;
+                command.find.min_depth = self.value(DEPTH, whole)?;
                 return Ok(None);
             }
             b"--json" => {
-                find.json = true;
+                command.json = true;
                 return Ok(None);
             }
             b"--digests" => {
-                find.digests = true;
+                command.digests = true;
                 return Ok(None);
             }
             _ => Word::Test(self.test()?),
@@ -193,7 +204,7 @@ impl<'a, I: Iterator<Item = &'a [u8]>> Reader<'a, '_, I> {
         let word = self.word;
         // `--where=X` means `--where X`.
         if let Some(value) = word.strip_prefix(b"--where=") {
-            return condition(value);
+            return where_test(value);
         }
         if let Some(value) = word.strip_prefix(b"--layer=") {
             self.word = b"--layer";
@@ -216,17 +227,17 @@ impl<'a, I: Iterator<Item = &'a [u8]>> Reader<'a, '_, I> {
             }
             b"-lname" | b"-ilname" => Test::Target(self.glob(folded(word))?),
             b"-type" => Test::Type(self.value(TYPES, types)?),
-            b"-xtype" => Test::TypeBehind(self.value(TYPES, types)?),
-            b"-size" => Test::Size(self.value(SIZE, Size::parse)?),
-            b"-perm" => Test::Perm(self.value(MODE, Perm::parse)?),
+            b"-xtype" => Test::TargetType(self.value(TYPES, types)?),
+            b"-size" => Test::Size(self.value(SIZE, size)?),
+            b"-perm" => Test::Perm(self.value(MODE, perm)?),
             b"-newermt" => Test::NewerThan(self.value(DATE, time::parse)?),
-            b"-uid" => Test::Uid(self.value(NUMBER, Number::parse)?),
-            b"-gid" => Test::Gid(self.value(NUMBER, Number::parse)?),
+            b"-uid" => Test::Uid(self.value(NUMBER, number)?),
+            b"-gid" => Test::Gid(self.value(NUMBER, number)?),
             b"-user" => Test::Uid(self.value(USER, plain)?),
             b"-group" => Test::Gid(self.value(USER, plain)?),
-            b"-links" => Test::Links(self.value(NUMBER, Number::parse)?),
+            b"-links" => Test::Links(self.value(NUMBER, number)?),
             b"--layer" => Test::Layer(self.value(LAYER, whole)?),
-            b"--where" => condition(self.next(CONDITION)?)?,
+            b"--where" => where_test(self.next(CONDITION)?)?,
             _ => return Err(unknown(word)),
         })
     }
@@ -275,9 +286,8 @@ fn unknown(word: &[u8]) -> FindError {
     }
 }
 
-fn condition(value: &[u8]) -> Result<Test, FindError> {
-    let condition = Condition::parse(value);
-    condition
+fn where_test(value: &[u8]) -> Result<Test, FindError> {
+    condition(value)
         .map(Test::Where)
         .map_err(|error| FindError::Where {
             value: printable(value),
@@ -285,13 +295,8 @@ fn condition(value: &[u8]) -> Result<Test, FindError> {
         })
 }
 
-fn whole<T: std::str::FromStr>(text: &str) -> Option<T> {
-    let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    text.parse().ok().filter(|_| is_number)
-}
-
-fn plain(text: &str) -> Option<Number> {
-    whole::<u32>(text).and_then(|_| Number::parse(text))
+fn plain(text: &str) -> Option<NumberTest> {
+    whole::<u32>(text).and_then(|_| number(text))
 }
 
 fn types(text: &str) -> Option<Vec<FileType>> {
