@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
 
     // From a name to a merged tree: every layer is read once, here.
-    let image = imgfs::internals::open(&name.parse()?, &OpenOptions::new())?;
+    let image = imgfs::open(&name.parse()?, &OpenOptions::new())?;
     for warning in image.warnings() {
         eprintln!("{warning}");
     }

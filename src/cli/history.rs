@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::options::SourceOptions;
 use super::pipe;
+use super::shorten::shorten;
 use crate::image::{HistoryEntry, Reference};
 use crate::layer::printable;
 use crate::query::history::{HistoryMatch, HistoryRow, LayerRow, history};
@@ -131,11 +132,7 @@ fn columns(row: &HistoryRow, units: bool, short: bool) -> [String; 9] {
 /// Returns the beginning of a command, with each run of white space replaced by one space.
 fn shortened(command: &str) -> String {
     let words: Vec<&str> = command.split_whitespace().collect();
-    let words = printable(words.join(" ").as_bytes());
-    match words.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", words.get(..end).unwrap_or_default()),
-        None => words,
-    }
+    shorten(&printable(words.join(" ").as_bytes()), SHOWN)
 }
 
 /// Writes aligned columns: numbers to the right, text to the left. The command is last and not padded,

@@ -30,6 +30,7 @@ mod paths;
 mod pipe;
 mod platform;
 mod progress;
+mod shorten;
 #[cfg(feature = "fuse")]
 mod signals;
 mod source;

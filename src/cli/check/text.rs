@@ -7,6 +7,7 @@ use crate::layer::printable;
 
 use super::report::{PlatformRow, Report, ReportedFinding, line};
 use crate::cli::colour::Colour;
+use crate::cli::shorten::shorten;
 
 /// The number of characters of a history line that are shown. It may be a whole script; this much
 /// identifies it.
@@ -77,11 +78,7 @@ fn finding(found: &ReportedFinding) -> String {
 
 fn shortened(created_by: &str) -> String {
     let words: Vec<&str> = created_by.split_whitespace().collect();
-    let words = line(&words.join(" "));
-    match words.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", words.get(..end).unwrap_or_default()),
-        None => words,
-    }
+    shorten(&line(&words.join(" ")), SHOWN)
 }
 
 fn counts(row: &PlatformRow) -> [(usize, &'static str); 4] {

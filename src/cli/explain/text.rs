@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::super::colour::Colour;
 use super::json::rule;
+use crate::cli::colour::Colour;
+use crate::cli::shorten::shorten;
 use crate::launch::{Chain, ChainStart, End, Outcome, Part, RunMode, Step, StepId, Why, Word};
 use crate::layer::printable;
 use crate::open::OpenImage;
@@ -224,11 +225,8 @@ impl Drawing<'_> {
         let line = self.image.layers.get(layer as usize);
         match line.and_then(|layer| layer.created_by.as_deref()) {
             Some(line) => {
-                let line = printable(line.as_bytes());
-                let cut = line.char_indices().nth(LINE).map(|(at, _)| at);
-                let shown = cut.and_then(|at| line.get(..at)).unwrap_or(&line);
-                let dots = if cut.is_some() { "…" } else { "" };
-                format!("  [layer {layer}: {shown}{dots}]")
+                let line = shorten(&printable(line.as_bytes()), LINE);
+                format!("  [layer {layer}: {line}]")
             }
             None => format!("  [layer {layer}]"),
         }

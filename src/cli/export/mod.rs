@@ -11,10 +11,11 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 
 use super::options::SourceOptions;
+use super::paths::complain;
 use crate::image::Reference;
 use crate::layer::printable;
 use crate::query::export::{self, ExportError, MAX_PATH, Selection};
-use crate::view::{ImageFs, ViewError};
+use crate::view::ImageFs;
 use output::Output;
 
 #[derive(Debug, clap::Args)]
@@ -121,7 +122,7 @@ fn select(view: &ImageFs, args: &ExportArgs) -> anyhow::Result<Option<(Selection
     for path in &args.paths {
         if let Err(error) = selection.pick(view, path.as_bytes()) {
             missing += 1;
-            eprintln!("imgfs: {}", complain(view, path.as_bytes(), &error));
+            complain(view, path.as_bytes(), &error);
         }
     }
     let code = match missing {
@@ -130,12 +131,4 @@ fn select(view: &ImageFs, args: &ExportArgs) -> anyhow::Result<Option<(Selection
     };
     let nothing = missing > 0 && missing == args.paths.len();
     Ok((!nothing).then_some((selection, code)))
-}
-
-fn complain(view: &ImageFs, path: &[u8], error: &ViewError) -> String {
-    let image = &view.image().name;
-    match error {
-        ViewError::Io { .. } => format!("{image}: {error}"),
-        _ => format!("{image}: {}: {error}", printable(path)),
-    }
 }

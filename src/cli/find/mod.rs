@@ -13,8 +13,8 @@ use std::process::ExitCode;
 
 use super::paths::{Spelling, bytes, complain};
 use super::pipe;
-pub(crate) use args::FindArgs;
 use crate::query::find::Event;
+pub(crate) use args::FindArgs;
 use output::FoundWriter;
 
 pub(crate) fn run(args: &FindArgs) -> anyhow::Result<ExitCode> {

@@ -1,57 +1,18 @@
 //! `imgfs ls`: lists directories of an image, as names or with everything that is known about each file.
 
+mod args;
 mod columns;
 mod row;
 
-use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use super::colour::{self, Colour};
-use super::options::SourceOptions;
-use super::paths::{Spelling, bytes, complain};
+use super::paths::bytes;
 use super::pipe;
-use crate::image::Reference;
 use crate::query::{Walk, children, clean, join, resolve};
 use crate::view::{Attr, FileType, ImageFs, View, ViewError};
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct LsArgs {
-    /// The image, in any form that imgfs mount accepts.
-    pub image: Reference,
-
-    /// Directories or other files to list [default: /].
-    ///
-    /// A link to a directory is followed. With -l, -d or --json it is followed only if it ends in a
-    /// slash.
-    pub paths: Vec<OsString>,
-
-    /// Print a long line for each file.
-    ///
-    /// Its columns are permissions, number of hard links, numeric owner and group, size or device
-    /// number, modification time in UTC, name, and link target.
-    #[arg(short = 'l', long)]
-    pub long: bool,
-
-    /// List directories recursively, one path per line, in byte order.
-    #[arg(short = 'R', long)]
-    pub recursive: bool,
-
-    /// List directories themselves, not their contents.
-    #[arg(short = 'd', long, conflicts_with = "recursive")]
-    pub directory: bool,
-
-    /// Print one JSON object per line, with everything that is known about each file.
-    #[arg(long)]
-    pub json: bool,
-
-    /// Print the SHA-256 of each regular file, before its name or in its JSON object.
-    #[arg(long)]
-    pub digests: bool,
-
-    #[command(flatten)]
-    pub source: SourceOptions,
-}
+pub(crate) use args::LsArgs;
+use row::{LsRow, RowWriter};
 
 pub(crate) fn run(args: &LsArgs) -> anyhow::Result<ExitCode> {
     let view = args.source.open(&args.image)?;
@@ -59,34 +20,21 @@ pub(crate) fn run(args: &LsArgs) -> anyhow::Result<ExitCode> {
         let mut listing = Listing {
             view: &view,
             args,
-            out,
-            spelling: Spelling::of_stdout(),
-            colour: colour::of_stdout(),
-            failed: false,
+            writer: RowWriter::new(&view, args, out),
         };
         listing.run()?;
-        Ok(match listing.failed {
+        Ok(match listing.writer.failed() {
             true => ExitCode::FAILURE,
             false => ExitCode::SUCCESS,
         })
     })
 }
 
-/// A listed file.
-struct LsRow {
-    /// The name to show.
-    name: Vec<u8>,
-    path: Vec<u8>,
-    attr: Attr,
-}
-
+/// Lists the arguments.
 struct Listing<'a, W> {
     view: &'a ImageFs,
     args: &'a LsArgs,
-    out: &'a mut W,
-    spelling: Spelling,
-    colour: Colour,
-    failed: bool,
+    writer: RowWriter<'a, W>,
 }
 
 impl<W: Write> Listing<'_, W> {
@@ -112,18 +60,17 @@ impl<W: Write> Listing<'_, W> {
                         _ => files.push(row),
                     }
                 }
-                Err(error) => self.complain(&path, &error),
+                Err(error) => self.writer.complain(&path, &error),
             }
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));
         directories.sort_by(|a, b| a.path.cmp(&b.path));
         let mut separate = !files.is_empty();
-        self.rows(&files)?;
+        self.writer.rows(&files)?;
         for directory in directories {
             if with_titles {
                 let before: &[u8] = if separate { b"\n" } else { b"" };
-                let title = self.spelling.of(&directory.path);
-                self.out.write_all(&[before, &title, b":\n"].concat())?;
+                self.writer.title(before, &directory.path)?;
                 separate = true;
             }
             match self.args.recursive {
@@ -149,16 +96,11 @@ impl<W: Write> Listing<'_, W> {
         Ok(itself)
     }
 
-    fn complain(&mut self, path: &[u8], error: &ViewError) {
-        complain(self.view, path, error);
-        self.failed = true;
-    }
-
     fn directory(&mut self, directory: &LsRow) -> anyhow::Result<()> {
         let names = match children(self.view, directory.attr.ino) {
             Ok(names) => names,
             Err(error) => {
-                self.complain(&directory.path, &error);
+                self.writer.complain(&directory.path, &error);
                 return Ok(());
             }
         };
@@ -167,10 +109,10 @@ impl<W: Write> Listing<'_, W> {
             let path = join(&directory.path, &name);
             match self.view.getattr(ino) {
                 Ok(attr) => rows.push(LsRow { name, path, attr }),
-                Err(error) => self.complain(&path, &error),
+                Err(error) => self.writer.complain(&path, &error),
             }
         }
-        self.rows(&rows)
+        self.writer.rows(&rows)
     }
 
     fn walk(&mut self, directory: &LsRow) -> anyhow::Result<()> {
@@ -178,22 +120,14 @@ impl<W: Write> Listing<'_, W> {
             match step {
                 // Skip the directory itself.
                 Ok(found) if found.depth == 0 => {}
-                Ok(found) => self.row(&LsRow {
+                Ok(found) => self.writer.row(&LsRow {
                     name: found.path.clone(),
                     path: found.path,
                     attr: found.attr,
                 })?,
-                Err((path, error)) => self.complain(&path, &error),
+                Err((path, error)) => self.writer.complain(&path, &error),
             }
         }
         Ok(())
-    }
-
-    fn rows(&mut self, rows: &[LsRow]) -> anyhow::Result<()> {
-        let plain = !(self.args.long || self.args.json || self.args.digests);
-        if plain && self.spelling.is_terminal() {
-            return self.columns(rows);
-        }
-        rows.iter().try_for_each(|row| self.row(row))
     }
 }

@@ -1,15 +1,72 @@
 //! Writes the line of one file, and names in columns.
 
-use std::io::Write;
+use std::io::{self, Write};
 
+use super::args::LsArgs;
 use super::columns::lay_out;
-use super::{Listing, LsRow};
+use crate::cli::colour::{self, Colour};
+use crate::cli::paths::{Spelling, complain};
 use crate::query::{self, Entry, permissions, time};
-use crate::view::{FileType, View, ViewError};
+use crate::view::{Attr, FileType, ImageFs, View, ViewError};
 
-impl<W: Write> Listing<'_, W> {
-    pub(super) fn columns(&mut self, rows: &[LsRow]) -> anyhow::Result<()> {
-        let window = rustix::termios::tcgetwinsize(std::io::stdout());
+/// A listed file.
+pub(super) struct LsRow {
+    /// The name to show.
+    pub name: Vec<u8>,
+    pub path: Vec<u8>,
+    pub attr: Attr,
+}
+
+/// Writes the files of a listing.
+pub(super) struct RowWriter<'a, W> {
+    view: &'a ImageFs,
+    args: &'a LsArgs,
+    out: &'a mut W,
+    spelling: Spelling,
+    colour: Colour,
+    failed: bool,
+}
+
+impl<'a, W: Write> RowWriter<'a, W> {
+    pub(super) fn new(view: &'a ImageFs, args: &'a LsArgs, out: &'a mut W) -> Self {
+        Self {
+            view,
+            args,
+            out,
+            spelling: Spelling::of_stdout(),
+            colour: colour::of_stdout(),
+            failed: false,
+        }
+    }
+
+    /// Whether a file could not be listed.
+    pub(super) fn failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Writes the path of a directory before its contents.
+    pub(super) fn title(&mut self, before: &[u8], path: &[u8]) -> io::Result<()> {
+        let title = self.spelling.of(path);
+        self.out.write_all(&[before, &title, b":\n"].concat())
+    }
+
+    /// Prints why a path cannot be listed.
+    pub(super) fn complain(&mut self, path: &[u8], error: &ViewError) {
+        complain(self.view, path, error);
+        self.failed = true;
+    }
+
+    /// Writes files: their names in columns, or a line for each.
+    pub(super) fn rows(&mut self, rows: &[LsRow]) -> anyhow::Result<()> {
+        let plain = !(self.args.long || self.args.json || self.args.digests);
+        if plain && self.spelling.is_terminal() {
+            return self.columns(rows);
+        }
+        rows.iter().try_for_each(|row| self.row(row))
+    }
+
+    fn columns(&mut self, rows: &[LsRow]) -> anyhow::Result<()> {
+        let window = rustix::termios::tcgetwinsize(io::stdout());
         let width = window.map_or(0, |window| window.ws_col);
         let width = if width == 0 { 80 } else { width.into() };
         let chars = |row: &LsRow| {

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{DiffSide, reason};
+use super::error::reason;
+use super::side::DiffSide;
 use crate::blob::Digest;
 use crate::tree::Node;
 use crate::view::{FileType, ImageFs};

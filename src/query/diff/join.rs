@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::iter::{Flatten, Peekable};
 use std::option;
 
-use super::DiffError;
+use super::error::DiffError;
 use crate::query::{Walk, clean, resolve};
 use crate::view::{Attr, ImageFs, ViewError};
 

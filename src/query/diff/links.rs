@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 
-use super::{DiffError, DiffSide};
+use super::error::DiffError;
+use super::side::DiffSide;
 use crate::view::FileType;
 
 /// The maximum memory for the paths of hard links, in bytes.

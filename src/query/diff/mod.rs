@@ -18,6 +18,7 @@
 mod build_id;
 mod config;
 mod content;
+mod error;
 mod facts;
 mod join;
 mod links;
@@ -26,11 +27,11 @@ mod side;
 use std::collections::VecDeque;
 
 pub use config::{ConfigChange, Setting, config_changes};
+pub use error::DiffError;
 pub use facts::FactChange;
 pub use side::{Attribute, DiffSide};
 
-use crate::layer::printable;
-use crate::view::{FileType, ImageFs, ViewError};
+use crate::view::{FileType, ImageFs};
 use content::{ContentComparison, Digests};
 use join::{Join, Pair};
 use links::Links;
@@ -48,54 +49,6 @@ pub struct Options {
     pub times: bool,
     /// Return the digests of both files if contents differ, even if their lengths already differ.
     pub digests: bool,
-}
-
-/// Why two images, or the files at one path, could not be compared.
-#[derive(Debug, thiserror::Error)]
-pub enum DiffError {
-    /// A file of one of the images cannot be read.
-    #[error("{image}: {}: {error}", printable(.path))]
-    Read {
-        /// The image.
-        image: String,
-        /// The path in it.
-        path: Vec<u8>,
-        /// The cause.
-        error: String,
-    },
-    /// Neither image has the path at which the comparison should start.
-    #[error("{}: no such file in either image", printable(.path))]
-    Nowhere {
-        /// The path.
-        path: Vec<u8>,
-    },
-    /// From some path on, hard links are not compared.
-    #[error(
-        "there are more hard links than can be compared; from {} on they are not compared",
-        printable(.path)
-    )]
-    Links {
-        /// The first path whose hard links are not compared.
-        path: Vec<u8>,
-    },
-}
-
-impl DiffError {
-    fn read(view: &ImageFs, path: &[u8], error: &ViewError) -> Self {
-        Self::Read {
-            image: view.image().name.clone(),
-            path: path.to_vec(),
-            error: reason(error),
-        }
-    }
-}
-
-/// The text of an error without its path, which the caller adds.
-fn reason(error: &ViewError) -> String {
-    match error {
-        ViewError::Io { error, .. } => error.to_string(),
-        other => other.to_string(),
-    }
 }
 
 /// How a path differs.

@@ -7,6 +7,8 @@
 //! sets the time of a directory as soon as an entry outside the directory follows.
 
 mod acl;
+mod error;
+mod format_writer;
 mod header;
 mod links;
 mod mtree;
@@ -14,16 +16,14 @@ mod select;
 mod sparse;
 mod tar;
 
-use std::io::{self, Write};
+use std::io::Write;
 
-pub use select::Selection;
+pub use error::ExportError;
+pub use select::{MAX_PATH, Selection};
 
-use crate::layer::printable;
-use crate::view::{Attr, ImageFs, StoredFile, View, ViewError};
-
-/// The maximum length of a path without its NUL (Linux, limits.h, `PATH_MAX`). Longer paths cannot be
-/// unpacked.
-pub const MAX_PATH: usize = 4095;
+use crate::view::{ImageFs, View};
+use error::read;
+use format_writer::{ExportItem, FormatWriter};
 
 /// The output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,30 +37,6 @@ pub enum Format {
     },
 }
 
-/// Why the output could not be completed.
-#[derive(Debug, thiserror::Error)]
-pub enum ExportError {
-    /// A file of the image cannot be read.
-    #[error("{}{error}", place(path, error))]
-    Read {
-        /// The path in the image.
-        path: Vec<u8>,
-        /// The cause.
-        error: ViewError,
-    },
-    /// The output cannot be written.
-    #[error("cannot write: {0}")]
-    Write(#[from] io::Error),
-}
-
-/// The prefix of an error message. Empty for errors that already contain the path.
-fn place(path: &[u8], error: &ViewError) -> String {
-    match error {
-        ViewError::Io { .. } => String::new(),
-        _ => format!("{}: ", printable(path)),
-    }
-}
-
 /// The files that were left out because their paths are longer than [`MAX_PATH`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
@@ -68,24 +44,6 @@ pub struct LeftOut {
     pub count: u64,
     /// The first path.
     pub first: Vec<u8>,
-}
-
-/// A file to be written.
-struct ExportItem<'a> {
-    /// The path from the root, with a leading slash.
-    path: &'a [u8],
-    attr: Attr,
-    stored: StoredFile<'a>,
-    /// Whether this is a directory that the layer does not describe, but only has entries in. If
-    /// attributes were written for it, they would count as the layer's own.
-    implied: bool,
-}
-
-/// A writer of one format.
-trait FormatWriter {
-    fn item(&mut self, item: &ExportItem<'_>) -> Result<(), ExportError>;
-
-    fn finish(&mut self) -> Result<(), ExportError>;
 }
 
 /// Writes the selected files of an image. The same image and selection produce the same bytes.
@@ -130,9 +88,4 @@ pub fn export(
     view.getattr(selection.root().ino)
         .map_err(|error| read(b"/", error))?;
     Ok(left_out)
-}
-
-fn read(path: &[u8], error: ViewError) -> ExportError {
-    let path = path.to_vec();
-    ExportError::Read { path, error }
 }

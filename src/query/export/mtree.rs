@@ -2,7 +2,8 @@
 
 use std::io::Write;
 
-use super::{ExportError, ExportItem, FormatWriter, read};
+use super::error::{ExportError, read};
+use super::format_writer::{ExportItem, FormatWriter};
 use crate::view::{FileType, ImageFs, View};
 
 pub(super) struct MtreeWriter<'a> {

@@ -1,11 +1,15 @@
 //! Selects the files to be written: a whole tree, or the files at and below some paths.
 
-use super::{ExportError, read};
+use super::error::{ExportError, read};
 use crate::query::{ResolvedPath, Walk, resolve, trail};
 use crate::view::{Attr, ImageFs, ViewError};
 
+/// The maximum length of a path without its NUL (Linux, limits.h, `PATH_MAX`). Longer paths cannot be
+/// unpacked.
+pub const MAX_PATH: usize = 4095;
+
 /// The maximum depth of a walk. Below it, every path is too long.
-const MAX_DEPTH: usize = super::MAX_PATH / 2 + 1;
+const MAX_DEPTH: usize = MAX_PATH / 2 + 1;
 
 /// A callback that gets a path and the attributes of the file there.
 type Visitor<'a> = dyn FnMut(&[u8], Attr) -> Result<(), ExportError> + 'a;

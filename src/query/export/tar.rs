@@ -4,10 +4,12 @@
 use std::io::Write;
 use std::ops::Range;
 
+use super::acl;
+use super::error::{ExportError, read};
+use super::format_writer::{ExportItem, FormatWriter};
 use super::header::{NAME, Pax, TarHeader, pad};
 use super::links::FirstNames;
 use super::sparse::Map;
-use super::{ExportError, ExportItem, FormatWriter, acl, read};
 use crate::view::{FileType, ImageFs, View, ViewError};
 
 /// The number of bytes of a file that are read at a time.

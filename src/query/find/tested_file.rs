@@ -2,7 +2,7 @@
 
 use super::test::Test;
 use crate::query::walk::{WalkEntry, resolve};
-use crate::view::{Fact, FileType, ImageFs, ViewError};
+use crate::view::{Fact, FileType, ImageFs, View, ViewError};
 
 /// The last component of a path, as for basename(1).
 fn name(path: &[u8]) -> &[u8] {
