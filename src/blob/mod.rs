@@ -57,6 +57,6 @@ pub use pass::{Pass, PassResult};
 pub use reader::{SpanReader, SpanSlice};
 pub use source::{Bytes, FileRange, FileSource, ReadAt, SequentialReader, SourcePart, read_all};
 pub use span_cache::{CacheStats, SpanCache};
-pub use spans::SpanTable;
+pub use spans::{Span, SpanTable};
 pub use unpack::unpack;
 pub use verify::verify;

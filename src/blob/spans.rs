@@ -44,8 +44,9 @@ pub(super) const SPAN_LIMIT: u32 = 5 << 20;
 /// Length of a record, in bytes.
 pub(super) const RECORD_LEN: usize = 40;
 
-/// One piece of a blob's decoded bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One piece of a blob's decoded bytes. `Deserialize` only describes the fields to the cache's schema: a
+/// span is stored as a record of fixed length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 pub struct Span {
     /// Offset of its first byte in the decoded blob.
     pub start: u64,
@@ -60,14 +61,14 @@ pub struct Span {
 }
 
 /// A range of bytes of [`WINDOWS`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 pub(super) struct WindowRange {
     pub at: u64,
     pub len: u32,
 }
 
 /// Where to start decoding to get a span. Offsets are in the stored blob.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 pub(crate) enum SpanOrigin {
     /// The bytes are not compressed.
     Plain { at: u64 },

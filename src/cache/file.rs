@@ -40,7 +40,7 @@ impl CacheFile {
         if header.kind != key.kind().number() || header.key != key.hash() {
             return Err(Fault::Damaged("it belongs to something else"));
         }
-        if header.maker != MAKER {
+        if header.maker != MAKER || header.schema != key.schema() {
             return Err(Fault::Stale);
         }
         Ok(opened)

@@ -5,8 +5,8 @@ use super::fault::Fault;
 /// The magic number at the start of a file.
 pub(super) const MAGIC: [u8; 8] = *b"imgfsidx";
 
-/// The format version. Must be increased with every change to the container or its contents, such
-/// as the facts recorded about a binary or the merge rules. Files of other versions are made again.
+/// The version of the container. Must be increased with every change to the header, the directory, or
+/// a section whose kind has no [`Schema`](super::Schema). Files of other versions are made again.
 pub(super) const VERSION: u32 = 4;
 
 /// The length of the header. The first section follows it.
@@ -55,6 +55,8 @@ pub(super) struct FileHeader {
     pub directory_crc: u32,
     /// The version of the program that made the file.
     pub maker: [u8; MAKER_LEN],
+    /// The version of the schema of the contents. 0 if the kind has none.
+    pub schema: u64,
 }
 
 /// A section record.
@@ -92,6 +94,7 @@ impl FileHeader {
         text.extend_from_slice(&self.directory_crc.to_le_bytes());
         text.extend_from_slice(&self.key);
         text.extend_from_slice(&self.maker);
+        text.extend_from_slice(&self.schema.to_le_bytes());
         text.resize(HEADER_CRC, 0);
         text.extend_from_slice(&crc32fast::hash(&text).to_le_bytes());
         let mut header = [0; HEADER_LEN];
@@ -122,6 +125,7 @@ impl FileHeader {
             directory_crc: u32_at(bytes, 36),
             key: *field(40).unwrap_or(&[0; 32]),
             maker: *field(72).unwrap_or(&[0; MAKER_LEN]),
+            schema: u64_at(bytes, 104),
         };
         header.check(file_len)
     }
@@ -187,6 +191,7 @@ mod tests {
             key: std::array::from_fn(|i| i as u8),
             directory_crc: 0xdead_beef,
             maker: MAKER,
+            schema: 0x0123_4567_89ab_cdef,
         };
         let bytes = header.bytes();
         assert_eq!(FileHeader::parse(&bytes, header.len).unwrap(), header);

@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::Identity;
+use super::{Identity, Schema};
 
 /// What a cache file contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -62,6 +62,8 @@ impl CacheKind {
 pub struct CacheKey {
     kind: CacheKind,
     text: String,
+    /// The version of the schema of the contents. Not part of the file's name.
+    schema: u64,
 }
 
 impl CacheKey {
@@ -71,6 +73,7 @@ impl CacheKey {
         Self {
             kind: CacheKind::Layer,
             text,
+            schema: 0,
         }
     }
 
@@ -84,6 +87,7 @@ impl CacheKey {
         Self {
             kind: CacheKind::Tree,
             text,
+            schema: 0,
         }
     }
 
@@ -93,6 +97,7 @@ impl CacheKey {
         Self {
             kind: CacheKind::Archive,
             text,
+            schema: 0,
         }
     }
 
@@ -102,6 +107,7 @@ impl CacheKey {
         Self {
             kind: CacheKind::VerifiedDigests,
             text,
+            schema: 0,
         }
     }
 
@@ -111,6 +117,7 @@ impl CacheKey {
         Self {
             kind: CacheKind::FileDigests,
             text,
+            schema: 0,
         }
     }
 
@@ -121,7 +128,22 @@ impl CacheKey {
         Self {
             kind: CacheKind::SideFile,
             text,
+            schema: 0,
         }
+    }
+
+    /// The same key, for files whose contents have this schema. A file with another schema is made again.
+    #[must_use]
+    pub(crate) fn with_schema(self, schema: &Schema) -> Self {
+        Self {
+            schema: schema.version(),
+            ..self
+        }
+    }
+
+    /// The version of the schema of the contents. 0 if the kind has none.
+    pub(super) fn schema(&self) -> u64 {
+        self.schema
     }
 
     /// The kind of file that this key identifies.

@@ -25,6 +25,7 @@ mod key;
 mod list;
 mod map;
 mod root;
+mod schema;
 mod user_file;
 mod writer;
 
@@ -33,5 +34,6 @@ pub use file::{CacheFile, Part};
 pub use identity::Identity;
 pub use key::{CacheKey, CacheKind};
 pub use list::{FileState, ListedFile};
+pub(crate) use schema::{Schema, SchemaBuilder};
 pub use user_file::temporary_dir;
 pub use writer::{Unpublished, Writer};

@@ -208,6 +208,7 @@ impl Writer {
             key: key.hash(),
             directory_crc: crc32fast::hash(&tail),
             maker: MAKER,
+            schema: key.schema(),
         };
         let header_at_start = self.file.write_all_at(&header.bytes(), 0);
         header_at_start.map_err(|error| self.about_file(error))?;

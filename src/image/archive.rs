@@ -8,7 +8,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, Read};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,13 +16,28 @@ use super::caches::Caches;
 use super::error::ImageError;
 use super::reference::Reference;
 use crate::blob::{
-    BlobError, Bytes, Codec, FileSource, Pass, ReadAt, SequentialReader, SourcePart, SpanReader,
-    SpanTable,
+    BlobError, Bytes, Codec, FileSource, Pass, ReadAt, SequentialReader, SourcePart, Span,
+    SpanReader, SpanTable,
 };
-use crate::cache::{CacheFile, CacheKey, CacheKind, temporary_dir};
+use crate::cache::{
+    CacheFile, CacheKey, CacheKind, Identity, Schema, SchemaBuilder, temporary_dir,
+};
 
 /// The id of the section with the archive's members. It follows the sections of the spans.
 const MEMBERS: u32 = 3;
+
+/// What the sections hold. The revision is increased if a value changes its meaning but not its type.
+pub(crate) static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
+    SchemaBuilder::new(1)
+        .stores::<Span>("spans")
+        .stores::<(Members, BTreeSet<String>)>("members")
+        .build()
+});
+
+/// The key of the members of an archive in the file with this identity.
+fn archive_key(file: &Identity) -> CacheKey {
+    CacheKey::archive(file).with_schema(&SCHEMA)
+}
 
 /// The maximum number of members. Image archives have only a few files for each layer.
 const MAX_MEMBERS: usize = 100_000;
@@ -150,7 +165,7 @@ impl Archive {
         };
         let place = source.file_range().filter(|place| place.file.is_settled());
         if let Some(place) = &place
-            && let Some(file) = caches.disk.load(&CacheKey::archive(&place.file))
+            && let Some(file) = caches.disk.load(&archive_key(&place.file))
         {
             let part = file.part(MEMBERS);
             if let Ok((members, twice)) = postcard::from_bytes(part.get(0, part.len())) {
@@ -189,7 +204,7 @@ impl Archive {
             Ok((same, identity))
         };
         let (same, identity) = write().map_err(failed)?;
-        let key = CacheKey::archive(&identity.unwrap_or_default());
+        let key = archive_key(&identity.unwrap_or_default());
         let unpublished = writer.finish(&key).map_err(failed)?;
         let source = reader(source, &unpublished.file);
         if same.is_some()

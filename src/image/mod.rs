@@ -25,6 +25,8 @@ use std::sync::Arc;
 
 use oci_spec::image::Descriptor;
 
+#[cfg(test)]
+pub(crate) use archive::SCHEMA as ARCHIVE_SCHEMA;
 pub use caches::Caches;
 pub use config::{Config, HistoryEntry, Start};
 pub use contents::{Content, Contents, Skipped, contents};

@@ -28,7 +28,7 @@ pub struct Binary {
     /// the first slice.
     pub slices: Vec<Slice>,
     /// Variants of the architecture, such as GOARM: the name of Go's variable and its value.
-    #[serde(deserialize_with = "variants::deserialize")]
+    #[serde(with = "variants")]
     pub variants: Vec<(&'static str, String)>,
     /// Word size in bits.
     pub bits: Option<u8>,
@@ -225,7 +225,7 @@ pub struct Slice {
     /// Architecture, as a GOARCH name or its usual name.
     pub arch: Option<String>,
     /// Variants of the architecture, as in [`Binary`].
-    #[serde(deserialize_with = "variants::deserialize")]
+    #[serde(with = "variants")]
     pub variants: Vec<(&'static str, String)>,
 }
 

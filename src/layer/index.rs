@@ -6,14 +6,14 @@
 //! numbers of [`Meta`]; everything else is read in place on demand.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
 use super::packed::{Packed, PackedWriter};
 use super::{LayerEntry, LayerProblem, ProblemKind};
-use crate::blob::{Codec, Digest, PassResult, SpanTable};
-use crate::cache::{CacheDir, CacheFile, CacheKey, Unpublished, Writer};
+use crate::blob::{Codec, Digest, PassResult, Span, SpanTable};
+use crate::cache::{CacheDir, CacheFile, CacheKey, Schema, SchemaBuilder, Unpublished, Writer};
 use crate::inspect::Binary;
 
 // Section ids. 1 and 2 are used for the spans.
@@ -26,6 +26,23 @@ const PROBLEMS: u32 = 8;
 const ENTRY_BLOCK: usize = 64 << 10;
 /// Block size for facts: small, because facts are read one by one.
 const BINARY_BLOCK: usize = 16 << 10;
+
+/// What the sections hold. The revision is increased if a value changes its meaning but not its type: for
+/// instance, if the decoder of a format reports other facts about the same file.
+pub(crate) static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
+    SchemaBuilder::new(1)
+        .stores::<Span>("spans")
+        .stores::<Meta>("layer")
+        .stores::<LayerEntry>("entries")
+        .stores::<Binary>("binaries")
+        .stores::<Noted>("problems")
+        .build()
+});
+
+/// The key of the index of the layer whose blob has this digest.
+fn layer_key(digest: &str) -> CacheKey {
+    CacheKey::layer(digest).with_schema(&SCHEMA)
+}
 
 /// Properties of the layer as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,7 +128,7 @@ impl IndexWriter {
             diff_id: pass.diff_id.map(|digest| digest.to_string()),
             entries: self.entry_count,
         };
-        let key = CacheKey::layer(&meta.digest);
+        let key = layer_key(&meta.digest);
         writer.section(META)?;
         writer.append(&postcard::to_allocvec(&meta).map_err(io::Error::other)?)?;
         self.entries.finish(ENTRIES, &mut writer)?;
@@ -125,7 +142,7 @@ impl IndexWriter {
 impl LayerIndex {
     /// Loads the index of the layer whose blob has this digest, if it is in the cache.
     pub fn load(cache: &CacheDir, digest: &Digest) -> Option<Self> {
-        let key = CacheKey::layer(&digest.to_string());
+        let key = layer_key(&digest.to_string());
         let index = Self::of(cache.load(&key)?).ok();
         let index = index.filter(|index| index.digest == *digest);
         if index.is_none() {
@@ -217,7 +234,7 @@ impl LayerIndex {
     pub fn forget_damaged(&self, cache: &CacheDir) -> bool {
         let damaged = self.file.report_damage_once();
         if damaged {
-            cache.remove(&CacheKey::layer(&self.meta.digest));
+            cache.remove(&layer_key(&self.meta.digest));
         }
         damaged
     }

@@ -28,7 +28,11 @@ pub use ambiguity::Ambiguity;
 pub use digests::{Digests, HOLES_LIMIT};
 pub use entry::{Data, EntryKind, Extent, LayerEntry, Mtime, Xattr};
 pub use index::LayerIndex;
+#[cfg(test)]
+pub(crate) use index::SCHEMA;
 pub use problem::{LayerProblem, ProblemKind, printable};
 pub use scan::{LayerError, LayerInput, Scanned, scan};
+#[cfg(test)]
+pub(crate) use verified_digests::SCHEMA as VERIFIED_DIGESTS_SCHEMA;
 pub use verified_digests::VerifiedDigests;
 pub use whiteout::{AUFS_LINKS, Marker, marker};

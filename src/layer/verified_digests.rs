@@ -8,11 +8,12 @@
 use std::collections::BTreeMap;
 use std::collections::hash_map::{Entry as Slot, HashMap};
 use std::io;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
 use crate::blob::{Digest, FileRange};
-use crate::cache::{CacheDir, CacheKey, CacheKind, Identity};
+use crate::cache::{CacheDir, CacheKey, CacheKind, Identity, Schema, SchemaBuilder};
 
 /// The id of the only section.
 const RANGES: u32 = 1;
@@ -26,6 +27,18 @@ struct RangeKey {
 }
 
 type RangeDigests = BTreeMap<RangeKey, String>;
+
+/// What the section holds. The revision is increased if a value changes its meaning but not its type.
+pub(crate) static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
+    SchemaBuilder::new(1)
+        .stores::<RangeDigests>("ranges")
+        .build()
+});
+
+/// The key of the digests that were verified in a file.
+fn digests_key(file: &Identity) -> CacheKey {
+    CacheKey::verified_digests(file).with_schema(&SCHEMA)
+}
 
 /// The known digests of external files.
 #[derive(Debug)]
@@ -58,7 +71,7 @@ impl<'a> VerifiedDigests<'a> {
         match self.files.entry(*identity) {
             Slot::Occupied(known) => known.into_mut(),
             Slot::Vacant(slot) => {
-                let file = self.cache.load(&CacheKey::verified_digests(identity));
+                let file = self.cache.load(&digests_key(identity));
                 let read = file.and_then(|file| {
                     let part = file.part(RANGES);
                     postcard::from_bytes(part.get(0, part.len())).ok()
@@ -97,9 +110,7 @@ impl<'a> VerifiedDigests<'a> {
             let mut writer = self.cache.create(CacheKind::VerifiedDigests)?;
             writer.section(RANGES)?;
             writer.append(&postcard::to_allocvec(digests).map_err(io::Error::other)?)?;
-            writer
-                .finish(&CacheKey::verified_digests(identity))?
-                .publish()?;
+            writer.finish(&digests_key(identity))?.publish()?;
         }
         Ok(())
     }

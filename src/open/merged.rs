@@ -3,7 +3,7 @@
 use super::cache_update::CacheUpdate;
 use super::layers::ReadLayer;
 use crate::cache::{CacheKey, CacheKind};
-use crate::tree::{Merger, Tree, TreeError};
+use crate::tree::{Merger, SCHEMA, Tree, TreeError};
 
 /// Merges layers, lowest first, into a tree.
 pub(super) fn tree(layers: &[ReadLayer], update: &mut CacheUpdate) -> Result<Tree, TreeError> {
@@ -12,7 +12,7 @@ pub(super) fn tree(layers: &[ReadLayer], update: &mut CacheUpdate) -> Result<Tre
         .iter()
         .map(|layer| layer.index.digest().to_string())
         .collect();
-    let key = CacheKey::tree(digests.iter().map(String::as_str));
+    let key = CacheKey::tree(digests.iter().map(String::as_str)).with_schema(&SCHEMA);
     if let Some(file) = cache.load(&key) {
         match Tree::open(&file) {
             Ok(tree) => return Ok(tree),

@@ -22,6 +22,8 @@ mod layers;
 mod merged;
 mod opening;
 mod read;
+#[cfg(test)]
+mod schemas;
 mod shared_layers;
 
 #[cfg(feature = "fuse")]

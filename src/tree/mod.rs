@@ -32,6 +32,7 @@ pub use hidden::{HiddenEntry, RemovalKind};
 pub use merge::Merger;
 pub use node::{Dentry, DentryId, Executable, Node, NodeId, NodeKind};
 pub use path::{clean_into, components};
+pub(crate) use record::SCHEMA;
 pub use removed::{RemovalIndex, Removals, Removed};
 
 use crate::cache::{CacheFile, Part};

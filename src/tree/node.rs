@@ -1,14 +1,16 @@
 //! Nodes and directory entries: small values that are decoded from the records of the tree's file on
 //! each access.
 
+use serde::Deserialize;
+
 use crate::layer::Mtime;
 
 /// The number of a node in its tree. Stable for the same layers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 pub struct NodeId(pub u32);
 
 /// The number of a directory entry in its tree. Stable for the same layers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 pub struct DentryId(pub u32);
 
 /// An inode: a file, directory or other object that one or several names lead to.
@@ -61,7 +63,7 @@ pub(super) enum NodeData {
 }
 
 /// The kind of a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum NodeKind {
     /// A directory.
     Directory,
@@ -93,7 +95,7 @@ pub struct Dentry<'a> {
 }
 
 /// Whether a directory entry leads to an executable, directly or through symbolic links.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Executable {
     /// It leads to no executable.
     No,

@@ -16,8 +16,13 @@
 //! Here, a record with an invalid number parses as `None`; [`Tree`](super::Tree) then marks the file
 //! damaged.
 
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
 use super::node::{DentryId, Executable, Node, NodeData, NodeId, NodeKind};
-use crate::layer::Mtime;
+use crate::cache::{Schema, SchemaBuilder};
+use crate::layer::{LayerProblem, Mtime};
 
 pub(super) const META: u32 = 1;
 pub(super) const NODES: u32 = 2;
@@ -34,6 +39,17 @@ pub(super) const NODE_LEN: usize = 64;
 pub(super) const DENTRY_LEN: usize = 20;
 pub(super) const EXTENT_LEN: usize = 24;
 pub(super) const HIDDEN_LEN: usize = 16;
+
+/// What the sections hold. The records derive `Deserialize` only to describe their fields here. The revision
+/// is increased if a record changes without its fields, or the rules of merging change.
+pub(crate) static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
+    SchemaBuilder::new(1)
+        .stores::<Meta>("counts")
+        .stores::<NodeRecord>("nodes")
+        .stores::<DentryRecord>("entries")
+        .stores::<Vec<LayerProblem>>("problems")
+        .build()
+});
 
 /// Stands for the absence of a number.
 pub(super) const NONE: u32 = u32::MAX;
@@ -77,7 +93,7 @@ impl<const N: usize> RecordWriter<N> {
 }
 
 /// The counts of the file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub(super) struct Meta {
     /// Offset 0: the number of nodes.
     pub nodes: u32,
@@ -111,7 +127,7 @@ impl Meta {
 }
 
 /// A node as in the file. Also used while the tree is growing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub(super) struct NodeRecord {
     /// Offset 0: the layer that it comes from.
     pub layer: u32,
@@ -280,7 +296,7 @@ impl Node {
 }
 
 /// A directory entry as in the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub(super) struct DentryRecord {
     /// Offset 0: where the name begins in [`NAMES`].
     pub at: u32,
