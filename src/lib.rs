@@ -43,6 +43,9 @@
 //! - `fuse`: mounting.
 //! - `registry`: pulling from registries over HTTPS.
 
+// With all features, `pub` means a part of the API or of `internals`.
+#![cfg_attr(all(feature = "fuse", feature = "registry"), warn(unreachable_pub))]
+
 mod api;
 mod background;
 mod blob;

@@ -60,7 +60,7 @@ pub struct FileRange {
 
 /// A regular file. Its length is read once, when it is opened.
 #[derive(Debug)]
-pub struct FileSource {
+pub(crate) struct FileSource {
     file: File,
     size: u64,
 }
@@ -70,7 +70,7 @@ impl FileSource {
     ///
     /// # Errors
     /// If the length of the file cannot be read.
-    pub fn new(file: File) -> io::Result<Self> {
+    pub(crate) fn new(file: File) -> io::Result<Self> {
         let size = file.metadata()?.len();
         Ok(Self { file, size })
     }
@@ -113,7 +113,7 @@ impl ReadAt for Bytes {
 
 /// A part of another source, for example one member of an archive.
 #[derive(Clone)]
-pub struct SourcePart {
+pub(crate) struct SourcePart {
     inner: Arc<dyn ReadAt>,
     start: u64,
     size: u64,
@@ -121,7 +121,7 @@ pub struct SourcePart {
 
 impl SourcePart {
     /// Returns the `size` bytes of `inner` from `start` on, cut off at the end of `inner`.
-    pub fn new(inner: Arc<dyn ReadAt>, start: u64, size: u64) -> Self {
+    pub(crate) fn new(inner: Arc<dyn ReadAt>, start: u64, size: u64) -> Self {
         let size = size.min(inner.size().saturating_sub(start));
         Self { inner, start, size }
     }
@@ -152,14 +152,14 @@ impl ReadAt for SourcePart {
 }
 
 /// Reads a source from front to back.
-pub struct SequentialReader {
+pub(crate) struct SequentialReader {
     inner: Arc<dyn ReadAt>,
     offset: u64,
 }
 
 impl SequentialReader {
     /// Starts at the first byte.
-    pub fn new(inner: Arc<dyn ReadAt>) -> Self {
+    pub(crate) fn new(inner: Arc<dyn ReadAt>) -> Self {
         Self { inner, offset: 0 }
     }
 }
@@ -188,7 +188,7 @@ impl io::Seek for SequentialReader {
 ///
 /// # Errors
 /// `FileTooLarge` above the limit, otherwise as [`ReadAt::read_at`].
-pub fn read_all(source: &dyn ReadAt, limit: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read_all(source: &dyn ReadAt, limit: u64) -> io::Result<Vec<u8>> {
     let size = source.size();
     if size > limit {
         return Err(io::Error::new(

@@ -13,7 +13,7 @@ use crate::cache::temporary_dir;
 ///
 /// # Errors
 /// If the blob cannot be read or decoded, or the file cannot be written.
-pub fn unpack(source: Arc<dyn ReadAt>) -> Result<FileSource, BlobError> {
+pub(crate) fn unpack(source: Arc<dyn ReadAt>) -> Result<FileSource, BlobError> {
     let mut input = PassInput::new(source, None);
     let head = input.peek(super::codec::MAGIC_LEN)?;
     let codec = Codec::sniff(head).map_err(BlobError::Unsupported)?;

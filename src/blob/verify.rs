@@ -10,7 +10,7 @@ use super::{BlobError, Digest, Hasher, ReadAt};
 ///
 /// # Errors
 /// If the blob cannot be read, or does not have the expected digest.
-pub fn verify(
+pub(crate) fn verify(
     source: Arc<dyn ReadAt>,
     expected: &Digest,
     progress: &mut dyn FnMut(u64),

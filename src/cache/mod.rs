@@ -30,10 +30,12 @@ mod user_file;
 mod writer;
 
 pub use dir::CacheDir;
-pub use file::{CacheFile, Part};
-pub use identity::Identity;
+pub use file::CacheFile;
+pub(crate) use file::Part;
+pub(crate) use identity::Identity;
 pub use key::{CacheKey, CacheKind};
-pub use list::{FileState, ListedFile};
+pub use list::FileState;
+pub(crate) use list::ListedFile;
 pub(crate) use schema::{Schema, SchemaBuilder};
-pub use user_file::temporary_dir;
+pub(crate) use user_file::temporary_dir;
 pub use writer::{Unpublished, Writer};

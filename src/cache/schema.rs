@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 /// The layout of one kind of cache file.
 #[derive(Clone, Debug)]
-pub struct Schema {
+pub(crate) struct Schema {
     version: u64,
     #[cfg(test)]
     text: String,
@@ -28,26 +28,26 @@ pub struct Schema {
 impl Schema {
     /// Returns the layout as text.
     #[cfg(test)]
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
     /// Returns the version that is written into files: the first 8 bytes of the text's SHA-256.
-    pub fn version(&self) -> u64 {
+    pub(crate) fn version(&self) -> u64 {
         self.version
     }
 }
 
 /// Collects the types of a schema.
 #[derive(Debug)]
-pub struct SchemaBuilder {
+pub(crate) struct SchemaBuilder {
     types: Types,
     text: String,
 }
 
 impl SchemaBuilder {
     /// Starts a schema. Increase `revision` if stored values change their meaning but not their types.
-    pub fn new(revision: u32) -> Self {
+    pub(crate) fn new(revision: u32) -> Self {
         Self {
             types: Types::default(),
             text: format!("revision {revision}\n"),
@@ -56,7 +56,7 @@ impl SchemaBuilder {
 
     /// Adds a type that is stored under a name, such as that of a section.
     #[must_use]
-    pub fn stores<T: for<'de> Deserialize<'de>>(mut self, name: &str) -> Self {
+    pub(crate) fn stores<T: for<'de> Deserialize<'de>>(mut self, name: &str) -> Self {
         let mut root = String::new();
         // Each pass visits at least one new variant of an enum, so the loop terminates.
         loop {
@@ -79,7 +79,7 @@ impl SchemaBuilder {
     }
 
     /// Completes the schema.
-    pub fn build(mut self) -> Schema {
+    pub(crate) fn build(mut self) -> Schema {
         for ((name, _), definitions) in &self.types.structs {
             for definition in definitions {
                 self.text
@@ -454,21 +454,21 @@ mod tests {
     mod original {
         #[derive(serde::Deserialize)]
         #[expect(dead_code)]
-        pub struct Stored {
+        pub(super) struct Stored {
             name: Box<[u8]>,
             size: Option<u64>,
             kind: Kind,
         }
         #[derive(serde::Deserialize)]
         #[expect(dead_code)]
-        pub enum Kind {
+        pub(super) enum Kind {
             File,
             Link(String),
             Device { major: u32, inner: Inner },
         }
         #[derive(serde::Deserialize)]
         #[expect(dead_code)]
-        pub enum Inner {
+        pub(super) enum Inner {
             A,
             B(u8, bool),
         }

@@ -49,7 +49,7 @@ pub(super) fn discard(path: &Path) -> io::Result<()> {
 
 /// The directory for temporary files: `$TMPDIR`, else `/var/tmp`, which unlike `/tmp` is never in
 /// memory.
-pub fn temporary_dir() -> PathBuf {
+pub(crate) fn temporary_dir() -> PathBuf {
     let set = std::env::var_os("TMPDIR").filter(|dir| !dir.is_empty());
     set.map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from)
 }

@@ -17,7 +17,7 @@ const VOLUME_LABEL: u8 = b'V';
 const PREFIX: &[u8] = b"user.imgfs.";
 
 /// Reports the problems of the layers, and shadowed sidecars and attributes.
-pub fn check(image: &Image<'_>, drafts: &mut Drafts) {
+pub(super) fn check(image: &Image<'_>, drafts: &mut Drafts) {
     for problem in &image.declared.problems {
         let Some((id, hint)) = of(problem) else {
             continue;

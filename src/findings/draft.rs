@@ -38,7 +38,7 @@ impl Draft {
 }
 
 /// Collects findings.
-pub struct Drafts {
+pub(super) struct Drafts {
     list: Vec<Draft>,
     /// The number of bytes left for findings; `None` once the limit was exceeded.
     remaining: Option<usize>,
@@ -52,7 +52,7 @@ pub struct Drafts {
 }
 
 /// The text of a finding about a file.
-pub struct Text {
+pub(super) struct Text {
     /// Why the finding was made.
     pub detail: String,
     /// How to fix the problem.
@@ -87,7 +87,7 @@ impl Drafts {
     }
 
     /// Stores the facts learned about a file.
-    pub fn learned(&mut self, node: NodeId, file: report::File) {
+    pub(super) fn learned(&mut self, node: NodeId, file: report::File) {
         let names = file
             .missing
             .iter()
@@ -99,7 +99,7 @@ impl Drafts {
 
     /// Suppresses the findings of [`Drafts::file`] about a file with these ids, up to a level, whether
     /// they were added before or are added later. The caller reports the same cause in other words.
-    pub fn cover(&mut self, node: NodeId, ids: &[Id], level: Level) {
+    pub(super) fn cover(&mut self, node: NodeId, ids: &[Id], level: Level) {
         for &id in ids {
             let covered = self.covered.entry((node, id)).or_insert(level);
             *covered = level.max(*covered);
@@ -119,7 +119,7 @@ impl Drafts {
     }
 
     /// Returns true if a finding says that the image cannot run.
-    pub fn has_fail(&self) -> bool {
+    pub(super) fn has_fail(&self) -> bool {
         let many = self.many.iter().map(|(finding, _)| finding);
         let list = self.list.iter().filter(|draft| draft.stands(&self.covered));
         let mut all = list.map(|draft| &draft.finding).chain(many);
@@ -127,7 +127,7 @@ impl Drafts {
     }
 
     /// Adds a finding about a file.
-    pub fn file(&mut self, id: Id, level: Level, file: &File, text: Text) {
+    pub(super) fn file(&mut self, id: Id, level: Level, file: &File, text: Text) {
         let finding = Finding {
             id,
             level,
@@ -142,7 +142,7 @@ impl Drafts {
     }
 
     /// Adds one finding that also covers other files.
-    pub fn many(&mut self, finding: Finding, nodes: Vec<NodeId>) {
+    pub(super) fn many(&mut self, finding: Finding, nodes: Vec<NodeId>) {
         let texts = finding.detail.len() + finding.hint.len() + finding.path.len();
         if self.take(size_of::<Draft>() + texts + size_of_val(&*nodes)) {
             self.many.push((finding, nodes));
@@ -150,7 +150,7 @@ impl Drafts {
     }
 
     /// Adds a finding about the image as a whole, or about a path.
-    pub fn image(
+    pub(super) fn image(
         &mut self,
         id: Id,
         level: Level,
@@ -171,7 +171,7 @@ impl Drafts {
     }
 
     /// Adds a finding about a node that is not an executable.
-    pub fn node(
+    pub(super) fn node(
         &mut self,
         id: Id,
         level: Level,
@@ -192,7 +192,7 @@ impl Drafts {
     ///
     /// # Errors
     /// Returns an error if the findings exceeded the limit.
-    pub fn finish(self) -> io::Result<Findings> {
+    pub(super) fn finish(self) -> io::Result<Findings> {
         if self.remaining.is_none() {
             return Err(crate::launch::limit_exceeded());
         }
@@ -270,7 +270,7 @@ fn common_dir<'a>(mut paths: impl Iterator<Item = &'a [u8]>) -> Box<[u8]> {
 /// Returns the level of a finding on a file. `on_start` is the level on files that the image starts, and
 /// `elsewhere` the level on its tools. Other roles lower these to at most [`Level::Warn`]. `None` for data,
 /// which is not worth a finding.
-pub fn weigh(role: Role, on_start: Level, elsewhere: Level) -> Option<Level> {
+pub(super) fn weigh(role: Role, on_start: Level, elsewhere: Level) -> Option<Level> {
     match role {
         Role::Start => Some(on_start),
         Role::Possible => Some(on_start.min(Level::Warn)),

@@ -11,7 +11,7 @@ use crate::launch::image::{File, Image, base, parent};
 use crate::launch::machine::can_run;
 
 /// Checks every file that Go built.
-pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
+pub(super) fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
     for (file, &role) in image.files.iter().zip(roles) {
         identity(file, role, drafts);
         toolchain(image, file, drafts);

@@ -13,7 +13,7 @@ use crate::tree::components;
 const NAMES: usize = 8;
 
 /// Checks the headers of every ELF file.
-pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
+pub(super) fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
     for (file, &role) in image.files.iter().zip(roles) {
         let binary = &file.binary;
         if !binary.contradictions.is_empty()

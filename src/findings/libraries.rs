@@ -13,7 +13,7 @@ use crate::layer::printable;
 
 /// Reports libraries that are missing in what is loaded with one file. Returns true if it added a
 /// finding.
-pub fn check(
+pub(super) fn check(
     subject: &Subject<'_, '_>,
     status: Option<InterpreterStatus>,
     drafts: &mut Drafts,

@@ -25,7 +25,7 @@ use crate::layer::printable;
 ///
 /// # Errors
 /// Returns an error if the image cannot be read, or if the lookups exceed the resolver's budget.
-pub fn check(
+pub(super) fn check(
     image: &Image<'_>,
     roles: &[Role],
     overrides: &ChainResults,
@@ -90,7 +90,7 @@ pub fn check(
 }
 
 /// Returns the status of the interpreter that a file names, or `None` if it names none.
-pub fn interpreter(image: &Image<'_>, file: &File) -> Option<InterpreterStatus> {
+pub(super) fn interpreter(image: &Image<'_>, file: &File) -> Option<InterpreterStatus> {
     let path = file.binary.interpreter.as_deref()?;
     let Some(node) = image.regular(&image.absolute(path)) else {
         return Some(InterpreterStatus::Missing);

@@ -19,7 +19,7 @@ const SHOWN: usize = 12;
 const SYMBOLS: usize = 1000;
 
 /// Checks what is loaded with one file for a mix of C libraries. Returns true if it added a finding.
-pub fn check(
+pub(super) fn check(
     subject: &mut Subject<'_, '_>,
     status: Option<InterpreterStatus>,
     drafts: &mut Drafts,

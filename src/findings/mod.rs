@@ -39,7 +39,7 @@ mod zones;
 use std::io;
 
 pub use finding::{Finding, Id, InterpreterStatus, Level};
-pub use report::Findings;
+pub(crate) use report::Findings;
 
 use crate::launch::image::Image;
 use crate::launch::{Declared, Evidence};
@@ -49,7 +49,11 @@ use crate::tree::Tree;
 ///
 /// # Errors
 /// Returns an error if the image cannot be read, or if the findings exceed a limit.
-pub fn find(tree: &Tree, declared: &Declared, evidence: &dyn Evidence) -> io::Result<Findings> {
+pub(crate) fn find(
+    tree: &Tree,
+    declared: &Declared,
+    evidence: &dyn Evidence,
+) -> io::Result<Findings> {
     let image = Image::read(tree, declared, evidence)?;
     let start = start_chain::resolve(&image)?;
     let roles = role::roles(&image, &start);

@@ -68,7 +68,7 @@ fn fits(platform: &Platform, file: &File) -> bool {
 }
 
 /// Compares executables with the declared platform.
-pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
+pub(super) fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
     let declared = &image.declared.platform;
     let files = image.files.iter().zip(roles);
     for (file, &role) in files.filter(|(file, _)| is_program(file) && file.may_run) {

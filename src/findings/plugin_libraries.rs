@@ -49,7 +49,7 @@ struct Library<'a> {
 impl<'a> Libraries<'a> {
     /// Collects the libraries that define symbol versions, and the C libraries. Libraries for which
     /// `is_apart` returns true are left out.
-    pub fn new(image: &'a Image<'a>, is_apart: &mut impl FnMut(&File) -> bool) -> Self {
+    pub(super) fn new(image: &'a Image<'a>, is_apart: &mut impl FnMut(&File) -> bool) -> Self {
         let mut libraries = Self {
             image,
             by_name: HashMap::new(),
@@ -89,7 +89,7 @@ impl<'a> Libraries<'a> {
 
     /// Returns the C library that a plugin is built for, and the one that the image has for the
     /// plugin's machine. `None` if either is unknown, or if the image has both C libraries.
-    pub fn libcs(&self, machine: &Machine, libc: Option<Libc>) -> Option<(Libc, Libc)> {
+    pub(super) fn libcs(&self, machine: &Machine, libc: Option<Libc>) -> Option<(Libc, Libc)> {
         let wants = libc.filter(|libc| matches!(libc, Libc::Glibc | Libc::Musl))?;
         let glibc = self.named(machine, b"libc.so.6").next().is_some();
         let musl = self.image.regular(&usual_path(machine, true)).is_some();
@@ -103,7 +103,11 @@ impl<'a> Libraries<'a> {
     /// Returns the end of a sentence saying what a plugin for glibc needs and musl lacks. `None` if the
     /// plugin loads: musl provides `libc.so.6` and most other libraries of glibc itself, and ignores
     /// symbol versions (`load_library`, ldso/dynlink.c).
-    pub fn lacking_in_musl(&self, machine: &Machine, file: &File) -> io::Result<Option<String>> {
+    pub(super) fn lacking_in_musl(
+        &self,
+        machine: &Machine,
+        file: &File,
+    ) -> io::Result<Option<String>> {
         let Some(left) = self.compared.get().checked_sub(1) else {
             return Ok(Some(String::new()));
         };
@@ -146,7 +150,7 @@ impl<'a> Libraries<'a> {
 
     /// Returns the first library with a version that a file needs and that no library of that name
     /// defines.
-    pub fn lacking(&self, machine: &Machine, file: &File) -> Option<(Box<[u8]>, Vec<u8>)> {
+    pub(super) fn lacking(&self, machine: &Machine, file: &File) -> Option<(Box<[u8]>, Vec<u8>)> {
         file.binary.versions_needed.iter().find_map(|needed| {
             let mut lacks = None;
             for (number, library) in self.named(machine, &needed.library).enumerate() {

@@ -6,7 +6,7 @@ use super::finding::{Finding, InterpreterStatus, Level};
 use crate::tree::NodeId;
 
 /// A list of names, as bytes.
-pub type Names = Box<[Box<[u8]>]>;
+pub(super) type Names = Box<[Box<[u8]>]>;
 
 /// All findings of an image, sorted by descending level, then by path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use crate::tree::{self, NodeId, Tree, components};
 
 /// The role of a file in the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
+pub(super) enum Role {
     /// The file does not run in this image. It is not executable, it belongs to a nested root file
     /// system, or its path names another platform or test data (`testdata`, cmd/go).
     Data,
@@ -48,7 +48,7 @@ const BINS: [&str; 6] = [
 const FEW: usize = 4;
 
 /// Returns the role of each file of the image, in the order of `image.files`.
-pub fn roles(image: &Image<'_>, start: &Start) -> Vec<Role> {
+pub(super) fn roles(image: &Image<'_>, start: &Start) -> Vec<Role> {
     let foreign = Roots::find(image);
     let mut known = HashMap::new();
     let mut roles: Vec<Role> = image
@@ -143,17 +143,17 @@ fn is_support(path: &[u8]) -> bool {
 }
 
 /// Returns true if a path is in a directory of test data (`testdata`, cmd/go).
-pub fn is_test_data(path: &[u8]) -> bool {
+pub(super) fn is_test_data(path: &[u8]) -> bool {
     components(path).any(|name| name == b"testdata")
 }
 
 /// The root file systems nested in the image: directories other than the root that contain `usr` and at
 /// least one other directory typical of a root.
-pub struct Roots(HashSet<NodeId>);
+pub(super) struct Roots(HashSet<NodeId>);
 
 impl Roots {
     /// Finds the nested root file systems of the image.
-    pub fn find(image: &Image<'_>) -> Self {
+    pub(super) fn find(image: &Image<'_>) -> Self {
         let tree = image.tree;
         let mut roots = HashSet::new();
         for id in tree.dentries() {
@@ -175,7 +175,7 @@ impl Roots {
 
     /// Returns true if a file is in a nested root file system. `known` caches the answers for
     /// directories between calls.
-    pub fn holds(
+    pub(super) fn holds(
         &self,
         image: &Image<'_>,
         node: NodeId,
@@ -257,7 +257,7 @@ fn system_words(os: &str) -> &'static [&'static str] {
 
 /// Returns true if a file is for another platform than the image's and its path says so, as with the
 /// libraries of a cross compiler or with release artefacts.
-pub fn names_its_platform(image: &Image<'_>, file: &File) -> bool {
+pub(super) fn names_its_platform(image: &Image<'_>, file: &File) -> bool {
     let declared = &image.declared.platform;
     let mut words: Vec<&str> = Vec::new();
     if file.arch() != declared.arch {

@@ -17,7 +17,7 @@ use crate::layer::printable;
 ///
 /// # Errors
 /// Returns an error if the files that layers removed cannot be determined.
-pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) -> io::Result<()> {
+pub(super) fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) -> io::Result<()> {
     let files = image.files.iter().zip(roles);
     for (file, &role) in files.filter(|(file, _)| file.binary.format == Format::Script) {
         let status = interpreter(image, file);

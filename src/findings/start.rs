@@ -19,7 +19,7 @@ use crate::layer::printable;
 ///
 /// # Errors
 /// Returns an error if the layers cannot be read.
-pub fn check(image: &Image<'_>, start: &Start, drafts: &mut Drafts) -> io::Result<()> {
+pub(super) fn check(image: &Image<'_>, start: &Start, drafts: &mut Drafts) -> io::Result<()> {
     for (id, step) in start.chain.numbered() {
         let Some(failure) = step.failure() else {
             continue;
@@ -68,7 +68,7 @@ pub fn check(image: &Image<'_>, start: &Start, drafts: &mut Drafts) -> io::Resul
 }
 
 /// Adds a finding for an image that does not start, if no other rule reported a failure.
-pub fn ensure_failure_reported(start: &Start, drafts: &mut Drafts) {
+pub(super) fn ensure_failure_reported(start: &Start, drafts: &mut Drafts) {
     if drafts.has_fail() {
         return;
     }

@@ -9,10 +9,10 @@ use crate::launch::{self, Chain, ChainStart, End, Part, Step, Word};
 use crate::tree::NodeId;
 
 /// The loader's results for the files that the start chain executes.
-pub type ChainResults = HashMap<NodeId, Loaded>;
+pub(super) type ChainResults = HashMap<NodeId, Loaded>;
 
 /// What the image starts.
-pub struct Start {
+pub(super) struct Start {
     /// The chain that starts with Entrypoint and Cmd.
     pub chain: Chain,
     /// The chain that starts with the Healthcheck.
@@ -27,7 +27,7 @@ pub struct Start {
 ///
 /// # Errors
 /// Returns an error if the image cannot be read.
-pub fn resolve(image: &Image<'_>) -> io::Result<Start> {
+pub(super) fn resolve(image: &Image<'_>) -> io::Result<Start> {
     let chain = launch::chain(image, &ChainStart::Config)?;
     let healthcheck = launch::chain(image, &ChainStart::Healthcheck)?;
     let mut nodes = Vec::new();
@@ -71,7 +71,7 @@ fn is_snippet(file: &File) -> bool {
 impl Start {
     /// Returns the loader's results for the programs of the chain, in the environments in which they
     /// are executed. If a program is executed several times, the first failure counts.
-    pub fn loaded(&self) -> ChainResults {
+    pub(super) fn loaded(&self) -> ChainResults {
         let mut loaded = ChainResults::new();
         let steps = self.chain.steps.iter().filter(|step| step.certain);
         for step in steps {

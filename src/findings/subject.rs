@@ -13,7 +13,7 @@ use crate::launch::loader::{
 use crate::launch::machine::can_run;
 
 /// A file under check, and what is loaded with it.
-pub struct Subject<'s, 'a> {
+pub(super) struct Subject<'s, 'a> {
     /// The image.
     pub image: &'a Image<'a>,
     /// The file.
@@ -34,7 +34,7 @@ pub struct Subject<'s, 'a> {
 
 impl Subject<'_, '_> {
     /// Returns true if the start chain executes the file and its loader finds all libraries there.
-    pub fn finds_all(&self) -> bool {
+    pub(super) fn finds_all(&self) -> bool {
         self.loaded.is_some_and(|loaded| match &loaded.failure {
             _ if loaded.unknown => false,
             None => true,
@@ -43,12 +43,12 @@ impl Subject<'_, '_> {
     }
 
     /// Returns true if the start chain executes the file in an environment that is not fully known.
-    pub fn is_uncertain(&self) -> bool {
+    pub(super) fn is_uncertain(&self) -> bool {
         self.loaded.is_some_and(|loaded| loaded.unknown)
     }
 
     /// Returns the level of a finding that prevents the file from being loaded.
-    pub fn level(&self) -> Option<Level> {
+    pub(super) fn level(&self) -> Option<Level> {
         let on_start = match self.is_uncertain() {
             true => Level::Warn,
             false => Level::Fail,
@@ -61,19 +61,19 @@ impl Subject<'_, '_> {
     }
 
     /// Returns true if the file is an executable program, and not a library.
-    pub fn is_program(&self) -> bool {
+    pub(super) fn is_program(&self) -> bool {
         self.file.binary.kind == BinaryKind::Executable && self.file.may_run
     }
 
     /// Returns true if the image's platform can run the file's machine. If it cannot, another rule
     /// reports the file.
-    pub fn is_native(&self) -> bool {
+    pub(super) fn is_native(&self) -> bool {
         let file = self.file;
         can_run(&self.image.declared.platform, file.os(), file.arch())
     }
 
     /// Returns the object that was loaded under a library name.
-    pub fn provider(&self, library: &[u8]) -> Option<ObjectId> {
+    pub(super) fn provider(&self, library: &[u8]) -> Option<ObjectId> {
         let name = self.resolver.known_name(library)?;
         if !self.resolver.spend(self.closure.known.len()) {
             return None;
@@ -84,7 +84,7 @@ impl Subject<'_, '_> {
 }
 
 /// Returns the usual name of a C library.
-pub fn libc_name(libc: Option<Libc>) -> &'static str {
+pub(super) fn libc_name(libc: Option<Libc>) -> &'static str {
     match libc {
         Some(Libc::Glibc) => "glibc",
         Some(Libc::Musl) => "musl",

@@ -18,7 +18,7 @@ use crate::tree::NodeId;
 const SHOWN: usize = 6;
 
 /// Reports symbols that are missing in what is loaded with a program that the image starts.
-pub fn check(subject: &mut Subject<'_, '_>, drafts: &mut Drafts) -> io::Result<()> {
+pub(super) fn check(subject: &mut Subject<'_, '_>, drafts: &mut Drafts) -> io::Result<()> {
     if subject.role != Role::Start || !subject.is_program() || !subject.is_native() {
         return Ok(());
     }

@@ -48,7 +48,7 @@ const PASSWD: &[u8] = b"/etc/passwd";
 const GROUP: &[u8] = b"/etc/group";
 
 /// Checks the declared user, and the files that Go programs and static glibc programs look up.
-pub fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) -> io::Result<()> {
+pub(super) fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) -> io::Result<()> {
     let users = image.read_file(PASSWD, LIMIT)?;
     declared(image, users.as_deref(), drafts)?;
     let mut programs: Vec<(&File, Role)> = image

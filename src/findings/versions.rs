@@ -34,7 +34,7 @@ struct Refused {
 
 /// The results collected while the files of an image are checked.
 #[derive(Default)]
-pub struct Versions {
+pub(super) struct Versions {
     /// For an object and the library that it needs, the versions that are not defined.
     known: HashMap<(ObjectId, ObjectId), Vec<Vec<u8>>>,
     /// The refused files, by the node of the library that lacks versions.
@@ -44,7 +44,7 @@ pub struct Versions {
 impl Versions {
     /// Compares the versions that the closure of one file needs with the versions that it defines.
     /// Returns true if the file is refused.
-    pub fn check(&mut self, subject: &Subject<'_, '_>) -> bool {
+    pub(super) fn check(&mut self, subject: &Subject<'_, '_>) -> bool {
         let resolver = &*subject.resolver;
         if resolver.get(subject.loader).kind != LoaderKind::Glibc
             || subject.role == Role::Data
@@ -112,7 +112,7 @@ impl Versions {
     }
 
     /// Turns the results into findings.
-    pub fn finish(self, image: &Image<'_>, drafts: &mut Drafts) {
+    pub(super) fn finish(self, image: &Image<'_>, drafts: &mut Drafts) {
         for (library, refused) in self.refused {
             let (many, few): (Vec<Refused>, Vec<Refused>) = refused
                 .into_iter()

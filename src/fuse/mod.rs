@@ -17,7 +17,9 @@ mod readahead;
 mod session;
 mod umount;
 
-pub use error::MountError;
+pub(crate) use error::MountError;
 pub use options::MountOptions;
-pub use session::{Mount, mount, precheck};
-pub use umount::{UmountError, Unmounted, umount};
+pub(crate) use session::precheck;
+pub use session::{Mount, mount};
+pub use umount::Unmounted;
+pub(crate) use umount::{UmountError, umount};

@@ -10,7 +10,7 @@ pub(super) const FS_TYPE: &str = "fuse.imgfs";
 
 /// A mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MountPoint {
+pub(super) struct MountPoint {
     /// Where it is mounted.
     pub path: PathBuf,
     /// The file system type, such as `fuse.imgfs`.
@@ -21,7 +21,7 @@ pub struct MountPoint {
 
 impl MountPoint {
     /// Whether it is an imgfs mount.
-    pub fn is_imgfs(&self) -> bool {
+    pub(super) fn is_imgfs(&self) -> bool {
         self.kind == FS_TYPE
     }
 }
@@ -30,7 +30,7 @@ impl MountPoint {
 ///
 /// # Errors
 /// Returns an error if `/proc` cannot be read.
-pub fn mounted_at(path: &Path) -> io::Result<Option<MountPoint>> {
+pub(super) fn mounted_at(path: &Path) -> io::Result<Option<MountPoint>> {
     let text = std::fs::read("/proc/self/mountinfo")?;
     let mut mounts = text.split(|&b| b == b'\n').rev().filter_map(parse);
     Ok(mounts.find(|m| m.path == path))

@@ -62,7 +62,7 @@ fn check(mountpoint: &Path) -> Result<PathBuf, MountError> {
 ///
 /// # Errors
 /// Returns the reason why a mount is not possible.
-pub fn precheck(mountpoint: &Path) -> Result<(), MountError> {
+pub(crate) fn precheck(mountpoint: &Path) -> Result<(), MountError> {
     check(mountpoint)?;
     let device = std::fs::OpenOptions::new()
         .read(true)

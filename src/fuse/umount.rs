@@ -57,7 +57,7 @@ pub enum UmountError {
 ///
 /// # Errors
 /// Returns an error if no imgfs mount is there, or if the user may not unmount it.
-pub fn umount(path: &Path) -> Result<Unmounted, UmountError> {
+pub(crate) fn umount(path: &Path) -> Result<Unmounted, UmountError> {
     let io = |error| UmountError::Io {
         path: path.to_owned(),
         error,

@@ -16,7 +16,7 @@ const CAP_SYS_ADMIN: u64 = 1 << 21;
 
 /// The user of this process, from `/proc/self/status` (proc_pid_status(5)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct User {
+pub(super) struct User {
     /// The effective user id.
     pub uid: u32,
     /// Whether the process has CAP_SYS_ADMIN, which mount(2) requires.
@@ -28,7 +28,7 @@ pub struct User {
 impl User {
     /// Parses the lines of `/proc/self/status`. `None` if the uid or the effective capabilities are
     /// missing or malformed.
-    pub fn parse(status: &str) -> Option<Self> {
+    pub(super) fn parse(status: &str) -> Option<Self> {
         let field = |name: &str| {
             let line = status.lines().find_map(|l| l.strip_prefix(name))?;
             line.strip_prefix(':').map(str::trim)

@@ -10,7 +10,7 @@ pub(super) const OSABIS: [u8; 2] = [0, 3];
 
 /// The architectures that Go supports on Linux (`go tool dist list`). Released images use the same
 /// ones.
-pub const ARCHES: [&str; 13] = [
+pub(crate) const ARCHES: [&str; 13] = [
     "386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64",
     "ppc64le", "riscv64", "s390x",
 ];

@@ -11,8 +11,9 @@ mod space;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use binfmt::{Binfmt, Handler, Rule, Support};
-pub use machine::ARCHES;
+pub(crate) use binfmt::Support;
+pub use binfmt::{Binfmt, Handler, Rule};
+pub(crate) use machine::ARCHES;
 
 /// The result of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

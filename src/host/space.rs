@@ -13,7 +13,7 @@ const LEAST: u64 = 256 << 20;
 
 /// The free space at a directory that exists or can be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FreeSpace {
+pub(super) struct FreeSpace {
     /// The directory itself, or its nearest existing ancestor.
     pub dir: PathBuf,
     /// The number of bytes that this user may still write there.
@@ -27,7 +27,7 @@ impl FreeSpace {
     ///
     /// # Errors
     /// If the path cannot be resolved or the file system does not report its free space.
-    pub fn at(path: &Path) -> io::Result<Self> {
+    pub(super) fn at(path: &Path) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
         let dir = path.ancestors().find(|dir| dir.exists());
         let dir = dir.ok_or(io::ErrorKind::NotFound)?.to_owned();

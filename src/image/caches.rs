@@ -6,7 +6,7 @@ use crate::blob::SpanCache;
 use crate::cache::CacheDir;
 
 /// The caches through which compressed archives are read.
-pub struct Caches<'a> {
+pub(crate) struct Caches<'a> {
     /// Decoded spans in memory.
     pub spans: Arc<SpanCache>,
     /// The cache on disk, which is kept between mounts.

@@ -20,7 +20,7 @@ use crate::oci::{CONTAINERD_NAME, REF_NAME, annotation};
 use crate::store::short;
 
 /// The images that a reference leads to.
-pub struct Contents {
+pub(crate) struct Contents {
     /// The images, each with the descriptor of its manifest or index and its names.
     pub images: Vec<Content>,
     /// Entries that are not images, or not images that imgfs can read.
@@ -43,7 +43,7 @@ pub struct Skipped {
 }
 
 /// One image.
-pub struct Content {
+pub(crate) struct Content {
     /// The descriptor of its manifest or index.
     pub descriptor: Descriptor,
     /// Its names, each either full or only a tag. Often empty.
@@ -55,7 +55,7 @@ pub struct Content {
 /// # Errors
 /// If there is no image with that name, or the list of images cannot be read. Errors in one of several
 /// images are part of the result.
-pub fn contents(reference: &Reference, caches: &Caches<'_>) -> Result<Contents, ImageError> {
+pub(crate) fn contents(reference: &Reference, caches: &Caches<'_>) -> Result<Contents, ImageError> {
     let files = Files::open(reference, caches)?;
     match archive_format(reference, &files)? {
         ArchiveFormat::OciLayout => layout(reference, files),
@@ -139,7 +139,7 @@ impl Contents {
     ///
     /// # Errors
     /// If the blob cannot be opened.
-    pub fn blob(&self, digest: &Digest) -> Result<Option<Arc<dyn ReadAt>>, ImageError> {
+    pub(crate) fn blob(&self, digest: &Digest) -> Result<Option<Arc<dyn ReadAt>>, ImageError> {
         if let Some(blob) = self.made.get(digest) {
             return Ok(Some(blob.clone()));
         }

@@ -15,7 +15,7 @@ const ARCHIVES: [&str; 5] = [".tar", ".tgz", ".gz", ".zst", ".tzst"];
 ///
 /// # Errors
 /// If there is no such file and no such image in the store, or the store cannot be read.
-pub fn locate(reference: &Reference, store: Option<&Path>) -> Result<Reference, ImageError> {
+pub(crate) fn locate(reference: &Reference, store: Option<&Path>) -> Result<Reference, ImageError> {
     match reference.transport {
         Transport::Sniffed => path_or_name(reference, store),
         Transport::Docker => pulled(reference, store),

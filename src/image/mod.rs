@@ -19,7 +19,7 @@ mod locate;
 mod oci_layout;
 mod opened;
 mod reference;
-pub mod verify;
+pub(crate) mod verify;
 
 use std::sync::Arc;
 
@@ -27,17 +27,18 @@ use oci_spec::image::Descriptor;
 
 #[cfg(test)]
 pub(crate) use archive::SCHEMA as ARCHIVE_SCHEMA;
-pub use caches::Caches;
-pub use config::{Config, HistoryEntry, Start};
-pub use contents::{Content, Contents, Skipped, contents};
-pub use error::ImageError;
-pub use locate::locate;
-pub use opened::{Documents, Image, LayerBlob, Offer};
-pub use reference::{Reference, ReferenceError, Transport};
+pub(crate) use caches::Caches;
+pub(crate) use config::{Config, HistoryEntry, Start};
+pub(crate) use contents::{Content, Contents, Skipped, contents};
+pub(crate) use error::ImageError;
+pub(crate) use locate::locate;
+pub(crate) use opened::{Documents, Image, LayerBlob, Offer};
+pub(crate) use reference::{Reference, ReferenceError, Transport};
 
 use crate::blob::{Digest, SpanCache};
 use crate::cache::CacheDir;
-pub use crate::oci::{Platform, PlatformError};
+pub use crate::oci::Platform;
+pub(crate) use crate::oci::PlatformError;
 use files::Files;
 use format::{ArchiveFormat, archive_format};
 
@@ -46,7 +47,7 @@ use format::{ArchiveFormat, archive_format};
 ///
 /// # Errors
 /// If there is no such image, if it is not an image, or if the reference is ambiguous.
-pub fn open(
+pub(crate) fn open(
     reference: &Reference,
     platform: Option<&Platform>,
     caches: &Caches<'_>,
@@ -65,7 +66,10 @@ pub fn open(
 ///
 /// # Errors
 /// Like [`open`], except that an error with one of several platforms is part of the result.
-pub fn open_all(reference: &Reference, caches: &Caches<'_>) -> Result<Vec<Offer>, ImageError> {
+pub(crate) fn open_all(
+    reference: &Reference,
+    caches: &Caches<'_>,
+) -> Result<Vec<Offer>, ImageError> {
     let files = Files::open(reference, caches)?;
     let _held = files.hold()?;
     match archive_format(reference, &files)? {
@@ -88,7 +92,7 @@ pub(crate) fn manifest_of(
 }
 
 /// Returns whether a layout has an image for a platform, and it can be opened.
-pub fn has_platform(reference: &Reference, platform: &Platform) -> bool {
+pub(crate) fn has_platform(reference: &Reference, platform: &Platform) -> bool {
     without_caches(|caches| open(reference, Some(platform), caches)).is_ok()
 }
 
@@ -96,7 +100,7 @@ pub fn has_platform(reference: &Reference, platform: &Platform) -> bool {
 ///
 /// # Errors
 /// See [`open_all`].
-pub fn platforms(reference: &Reference) -> Result<Vec<Offer>, ImageError> {
+pub(crate) fn platforms(reference: &Reference) -> Result<Vec<Offer>, ImageError> {
     without_caches(|caches| open_all(reference, caches))
 }
 

@@ -9,7 +9,7 @@ use crate::blob::{Digest, ReadAt};
 use crate::oci::Platform;
 
 /// One image for one platform. Its layers are not read yet.
-pub struct Image {
+pub(crate) struct Image {
     /// The reference by which it was opened, for messages.
     pub name: String,
     /// The platform that the config declares.
@@ -82,7 +82,7 @@ pub struct Documents {
 }
 
 /// A layer's blob: its location and its expected properties.
-pub struct LayerBlob {
+pub(crate) struct LayerBlob {
     /// The stored bytes.
     pub source: Arc<dyn ReadAt>,
     /// Digest of the stored bytes, if the image gives one.
@@ -102,10 +102,10 @@ pub struct LayerBlob {
 impl LayerBlob {
     /// Returns the digest that identifies the layer: the digest of its stored bytes if there is one,
     /// otherwise its diff_id.
-    pub fn id(&self) -> Option<&Digest> {
+    pub(crate) fn id(&self) -> Option<&Digest> {
         self.digest.as_ref().or(self.diff_id.as_ref())
     }
 }
 
 /// A platform of an image, and the image for it or the reason why it cannot be opened.
-pub type Offer = (Platform, Result<Image, ImageError>);
+pub(crate) type Offer = (Platform, Result<Image, ImageError>);

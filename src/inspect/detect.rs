@@ -11,11 +11,11 @@ use object::endian::Endianness;
 use super::{archive, macho, pe, plan9, wasm, xcoff};
 
 /// The number of leading bytes that [`detect`] needs. A shorter file is passed whole.
-pub const HEAD_LEN: usize = 64 << 10;
+pub(crate) const HEAD_LEN: usize = 64 << 10;
 
 /// The apparent format of a file. All formats except scripts need the whole file to be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Candidate {
+pub(crate) enum Candidate {
     /// Executable and Linkable Format.
     Elf,
     /// Portable Executable.
@@ -37,7 +37,7 @@ pub enum Candidate {
 }
 
 /// Detects a file's format from its first bytes.
-pub fn detect(head: &[u8]) -> Option<Candidate> {
+pub(crate) fn detect(head: &[u8]) -> Option<Candidate> {
     Some(match *head.get(..2)? {
         [b'#', b'!'] => Candidate::Script,
         [0x7f, b'E'] if head.starts_with(&ELFMAG) && head.len() >= elf_header_len(head) => {

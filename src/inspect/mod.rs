@@ -31,11 +31,12 @@ mod xcoff;
 #[cfg(test)]
 pub(crate) use binary::VersionsNeeded;
 pub use binary::{
-    Binary, Endian, Format, GoBuild, Kind, Libc, Linkage, Relro, Slice, Source as FactSource,
-    Sourced, Symbols, Undefined,
+    Binary, Endian, Format, Kind, Libc, Linkage, Relro, Source as FactSource, Sourced,
 };
-pub use detect::{Candidate, HEAD_LEN, detect};
-pub use runtime::{Contradiction, ExecError};
+pub(crate) use binary::{GoBuild, Slice, Symbols, Undefined};
+pub(crate) use detect::{Candidate, HEAD_LEN, detect};
+pub(crate) use runtime::Contradiction;
+pub use runtime::ExecError;
 pub use source::Source;
 #[cfg(test)]
 pub(crate) use variants::VARIANTS;
@@ -67,6 +68,6 @@ pub fn symbols(source: &dyn Source) -> Option<Symbols> {
 
 /// Returns for each byte string whether the file contains it. A file beyond the read budget is
 /// searched only in part.
-pub fn contains(source: &dyn Source, strings: &[&[u8]]) -> Vec<bool> {
+pub(crate) fn contains(source: &dyn Source, strings: &[&[u8]]) -> Vec<bool> {
     read::contains(&source::Budget::new(source), strings)
 }

@@ -93,7 +93,7 @@ pub(super) struct Window<'a> {
 
 impl<'a> Window<'a> {
     /// Creates a window of `len` bytes at `offset`, cut off at the end of the file.
-    pub fn new(source: &'a dyn Source, offset: u64, len: u64) -> Self {
+    pub(super) fn new(source: &'a dyn Source, offset: u64, len: u64) -> Self {
         let there = source.len().saturating_sub(offset);
         let len = len.min(there);
         Self {
@@ -135,7 +135,7 @@ pub(super) struct Budget<'a> {
 impl<'a> Budget<'a> {
     /// Sets the limit to three times the length plus 16 MiB. Valid files are read at most once
     /// where their names and strings are.
-    pub fn new(source: &'a dyn Source) -> Self {
+    pub(super) fn new(source: &'a dyn Source) -> Self {
         // Read only once, because for a file it is a system call.
         let len = source.len();
         let left = len.saturating_mul(3).saturating_add(16 << 20);

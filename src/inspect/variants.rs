@@ -4,7 +4,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 
 /// All variables, in the order of the sidecar format.
-pub const VARIANTS: [&str; 8] = [
+pub(crate) const VARIANTS: [&str; 8] = [
     "GOAMD64",
     "GO386",
     "GOARM",

@@ -18,19 +18,19 @@ pub(crate) struct Environment(BTreeMap<String, Value>);
 impl Environment {
     /// Parses `NAME=value` lines, as in a config. If a name occurs twice, the last line counts, as with
     /// runc. A line without `=` is ignored.
-    pub fn from_lines<'a>(lines: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn from_lines<'a>(lines: impl IntoIterator<Item = &'a str>) -> Self {
         let pairs = lines.into_iter().filter_map(|line| line.split_once('='));
         let pairs = pairs.map(|(name, value)| (name.to_owned(), Value::Known(value.to_owned())));
         Self(pairs.collect())
     }
 
     /// Returns the value of a variable, or `None` if it is unset.
-    pub fn get(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
     /// Returns the value of a variable if it is set and known.
-    pub fn known(&self, name: &str) -> Option<&str> {
+    pub(crate) fn known(&self, name: &str) -> Option<&str> {
         match self.0.get(name) {
             Some(Value::Known(value)) => Some(value),
             _ => None,
@@ -39,27 +39,27 @@ impl Environment {
 
     /// Returns true if the value of a variable is unknown, or if it is unknown whether the variable is
     /// set.
-    pub fn is_unknown(&self, name: &str) -> bool {
+    pub(crate) fn is_unknown(&self, name: &str) -> bool {
         self.0.get(name) == Some(&Value::Unknown)
     }
 
     /// Sets a variable.
-    pub fn set(&mut self, name: &str, value: Value) {
+    pub(crate) fn set(&mut self, name: &str, value: Value) {
         self.0.insert(name.to_owned(), value);
     }
 
     /// Removes a variable.
-    pub fn unset(&mut self, name: &str) {
+    pub(crate) fn unset(&mut self, name: &str) {
         self.0.remove(name);
     }
 
     /// Removes all variables, as `env -i` does.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
 
     /// Returns all variables, sorted by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 }

@@ -53,7 +53,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
     ///
     /// # Errors
     /// Returns an error if the image cannot be read.
-    pub fn new(image: &'f Image<'a>) -> io::Result<Self> {
+    pub(super) fn new(image: &'f Image<'a>) -> io::Result<Self> {
         Ok(Self {
             image,
             accounts: Accounts::read(image)?,
@@ -69,7 +69,7 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
     }
 
     /// Takes `steps` from the budget. Returns false once it is exhausted.
-    pub fn spend(&mut self, steps: u32) -> bool {
+    pub(super) fn spend(&mut self, steps: u32) -> bool {
         match self.budget.checked_sub(steps) {
             Some(left) if self.error.is_none() => {
                 self.budget = left;
@@ -83,17 +83,17 @@ impl<'f, 'a: 'f> Follower<'f, 'a> {
     }
 
     /// Takes the error of reading the image, if there was one.
-    pub fn take_error(&mut self) -> Option<io::Error> {
+    pub(super) fn take_error(&mut self) -> Option<io::Error> {
         self.error.take()
     }
 
     /// Records the first error. Returns the value if there is none.
-    pub fn note<T>(&mut self, result: io::Result<T>) -> Option<T> {
+    pub(super) fn note<T>(&mut self, result: io::Result<T>) -> Option<T> {
         result.map_err(|error| self.error.get_or_insert(error)).ok()
     }
 
     /// Starts a program and follows it.
-    pub fn start(&mut self, request: Request) -> Ended {
+    pub(super) fn start(&mut self, request: Request) -> Ended {
         if self.steps.len() >= MAX_STEPS || request.depth > MAX_DEPTH || !self.spend(1) {
             self.cut_short = true;
             return unknown();

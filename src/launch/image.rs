@@ -15,7 +15,7 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 const LIMIT: usize = 256 << 20;
 
 /// An executable of the image and its facts.
-pub struct File {
+pub(crate) struct File {
     /// The node.
     pub node: NodeId,
     /// Its first name, as an absolute path.
@@ -30,7 +30,7 @@ pub struct File {
 
 /// The properties that determine whether a loader accepts a file: `e_machine`, class and byte order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Machine {
+pub(crate) struct Machine {
     /// The machine, by Go's name.
     pub arch: String,
     /// The word size in bits.
@@ -41,7 +41,7 @@ pub struct Machine {
 
 impl File {
     /// Returns the machine of an ELF file that can be started or loaded.
-    pub fn machine(&self) -> Option<Machine> {
+    pub(crate) fn machine(&self) -> Option<Machine> {
         let runs = matches!(
             self.binary.kind,
             BinaryKind::Executable | BinaryKind::SharedLibrary
@@ -57,40 +57,40 @@ impl File {
     }
 
     /// Returns the machine's name, or an empty string if there is none.
-    pub fn arch(&self) -> &str {
+    pub(crate) fn arch(&self) -> &str {
         self.binary.arch.as_ref().map_or("", |arch| &arch.value)
     }
 
     /// Returns the operating system's name, or an empty string if there is none.
-    pub fn os(&self) -> &str {
+    pub(crate) fn os(&self) -> &str {
         self.binary.os.as_ref().map_or("", |os| &os.value)
     }
 
     /// Returns the directory of its path, without a slash at the end. The root is empty.
-    pub fn dir(&self) -> &[u8] {
+    pub(crate) fn dir(&self) -> &[u8] {
         parent(&self.path)
     }
 
     /// Returns the last name of its path.
-    pub fn name(&self) -> &[u8] {
+    pub(crate) fn name(&self) -> &[u8] {
         base(&self.path)
     }
 }
 
 /// Returns the directory of a path, without a slash at the end. The root is empty.
-pub fn parent(path: &[u8]) -> &[u8] {
+pub(crate) fn parent(path: &[u8]) -> &[u8] {
     let at = path.iter().rposition(|&b| b == b'/').unwrap_or(0);
     path.get(..at).unwrap_or_default()
 }
 
 /// Returns the last name of a path.
-pub fn base(path: &[u8]) -> &[u8] {
+pub(crate) fn base(path: &[u8]) -> &[u8] {
     let at = path.iter().rposition(|&b| b == b'/').map_or(0, |at| at + 1);
     path.get(at..).unwrap_or_default()
 }
 
 /// An image as the rules see it.
-pub struct Image<'a> {
+pub(crate) struct Image<'a> {
     /// The merged tree.
     pub tree: &'a Tree,
     /// The image's declarations.
@@ -107,7 +107,7 @@ impl<'a> Image<'a> {
     ///
     /// # Errors
     /// Returns an error if a file cannot be read, or if the facts exceed a limit.
-    pub fn read(
+    pub(crate) fn read(
         tree: &'a Tree,
         declared: &'a Declared,
         evidence: &'a dyn Evidence,
@@ -145,35 +145,35 @@ impl<'a> Image<'a> {
     }
 
     /// Returns the index in `files` of a node.
-    pub fn number_of(&self, node: NodeId) -> Option<usize> {
+    pub(crate) fn number_of(&self, node: NodeId) -> Option<usize> {
         self.by_node.get(&node).copied()
     }
 
     /// Returns the executable of a node.
-    pub fn file(&self, node: NodeId) -> Option<&File> {
+    pub(crate) fn file(&self, node: NodeId) -> Option<&File> {
         self.files.get(self.number_of(node)?)
     }
 
     /// Returns the node at a path from the root. Links are followed.
-    pub fn resolve(&self, path: &[u8]) -> Option<NodeId> {
+    pub(crate) fn resolve(&self, path: &[u8]) -> Option<NodeId> {
         self.tree.resolve(Tree::ROOT, path).map(|(_, node)| node)
     }
 
     /// Returns the regular file at a path.
-    pub fn regular(&self, path: &[u8]) -> Option<NodeId> {
+    pub(crate) fn regular(&self, path: &[u8]) -> Option<NodeId> {
         let node = self.resolve(path)?;
         let kind = self.tree.node(node)?.kind;
         (kind == NodeKind::Regular).then_some(node)
     }
 
     /// Reads the first `limit` bytes of a regular file; `None` if there is no such file.
-    pub fn read_file(&self, path: &[u8], limit: u64) -> io::Result<Option<Vec<u8>>> {
+    pub(crate) fn read_file(&self, path: &[u8], limit: u64) -> io::Result<Option<Vec<u8>>> {
         let node = self.regular(path);
         node.map(|node| self.evidence.read(node, limit)).transpose()
     }
 
     /// Returns the value of a variable of the image's environment.
-    pub fn env(&self, name: &str) -> Option<&str> {
+    pub(crate) fn env(&self, name: &str) -> Option<&str> {
         // The last entry counts, as with getenv in most shells and with runc.
         let vars = self.declared.start.env.iter().rev();
         let mut values = vars.filter_map(|var| var.strip_prefix(name)?.strip_prefix('='));
@@ -181,19 +181,19 @@ impl<'a> Image<'a> {
     }
 
     /// Returns the directories of the search path.
-    pub fn search_path(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn search_path(&self) -> impl Iterator<Item = &str> {
         let path = self.env("PATH").filter(|path| !path.is_empty());
         path.unwrap_or(DEFAULT_PATH).split(':')
     }
 
     /// Returns the directory in which programs are started.
-    pub fn working_dir(&self) -> &str {
+    pub(crate) fn working_dir(&self) -> &str {
         self.declared.start.working_dir.as_deref().unwrap_or("/")
     }
 
     /// Makes a path absolute: relative paths start at the working directory. `.` and `..` are kept,
     /// because only the tree determines where they lead: `/link/..` is the parent of the link's target.
-    pub fn absolute(&self, path: &[u8]) -> Vec<u8> {
+    pub(crate) fn absolute(&self, path: &[u8]) -> Vec<u8> {
         match path.first() {
             Some(b'/') => path.to_vec(),
             _ => [self.working_dir().as_bytes(), b"/", path].concat(),

@@ -41,7 +41,7 @@ pub(super) enum Caller {
 
 impl Caller {
     /// Returns the reason why the program is executed.
-    pub fn why(&self) -> Why {
+    pub(super) fn why(&self) -> Why {
         match self {
             Self::Runtime => Why::Runtime,
             Self::Shell { line, .. } => Why::ShellCommand(*line),
@@ -50,7 +50,7 @@ impl Caller {
     }
 
     /// Returns true if the caller looks programs up as Go's `exec.LookPath` does.
-    pub fn is_go(&self) -> bool {
+    pub(super) fn is_go(&self) -> bool {
         match self {
             Self::Runtime => true,
             Self::Launcher { name, .. } => name == "gosu",
@@ -59,13 +59,13 @@ impl Caller {
     }
 
     /// Returns true if the caller is bash.
-    pub fn is_bash(&self) -> bool {
+    pub(super) fn is_bash(&self) -> bool {
         matches!(self, Self::Shell { dialect, .. } if dialect.is_bash())
     }
 
     /// Returns the search path of the caller if PATH is unset. Runtimes and shells use the path of a
     /// container; execvp(3) uses `/bin:/usr/bin` (glibc) or `/usr/local/bin:/bin:/usr/bin` (musl).
-    pub fn default_path(&self) -> &'static str {
+    pub(super) fn default_path(&self) -> &'static str {
         match self {
             Self::Runtime | Self::Shell { .. } => DEFAULT_PATH,
             Self::Launcher {

@@ -48,12 +48,14 @@ mod utility;
 
 use std::io;
 
-pub use chain::{Cause, Chain, ChainStart, End, Opened, Outcome, Step, StepFailure, StepId, Why};
+pub use chain::{Cause, ChainStart, End, Outcome, StepFailure};
+pub(crate) use chain::{Chain, Opened, Step, StepId, Why};
 pub use execution::{Execution, load};
-pub use loader::{Library, Loaded};
+pub(crate) use loader::Library;
+pub use loader::Loaded;
 pub(crate) use origin::chain;
-pub use origin::explain;
-pub use refusal::{Part, Reason};
+pub(crate) use origin::explain;
+pub(crate) use refusal::{Part, Reason};
 pub(crate) use shebang::env_lacks;
 pub use shell::{RunMode, Word};
 

@@ -21,7 +21,7 @@ use crate::tree::{NodeKind, Tree};
 ///
 /// # Errors
 /// Returns an error if the image cannot be read, or if it exceeds the limit for executables.
-pub fn explain(
+pub(crate) fn explain(
     tree: &Tree,
     declared: &Declared,
     evidence: &dyn Evidence,

@@ -15,7 +15,7 @@ const SCRIPT_LIMIT: u64 = 1 << 20;
 
 impl<'f, 'a: 'f> Follower<'f, 'a> {
     /// Returns the text of a script; `None` if it is too long or cannot be read.
-    pub fn text(&mut self, node: NodeId) -> Option<String> {
+    pub(super) fn text(&mut self, node: NodeId) -> Option<String> {
         let size = self.image.tree.node(node)?.size;
         if size > SCRIPT_LIMIT {
             return None;

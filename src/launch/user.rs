@@ -46,7 +46,7 @@ impl Credentials {
 
 /// An error in resolving a user or group.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum UserError {
+pub(super) enum UserError {
     /// `/etc/passwd` has no such user.
     NoUser(String),
     /// `/etc/group` has no such group.
@@ -57,7 +57,7 @@ pub enum UserError {
 
 impl UserError {
     /// Returns the message that Docker prints.
-    pub fn message(&self) -> String {
+    pub(super) fn message(&self) -> String {
         match self {
             Self::NoUser(name) => {
                 format!("unable to find user {name}: no matching entries in passwd file")
@@ -125,7 +125,7 @@ impl Accounts {
     ///
     /// # Errors
     /// Returns an error if a file exists and cannot be read.
-    pub fn read(image: &Image<'_>) -> io::Result<Self> {
+    pub(super) fn read(image: &Image<'_>) -> io::Result<Self> {
         let text = |path: &[u8]| {
             let bytes = image.read_file(path, LIMIT)?.unwrap_or_default();
             Ok::<_, io::Error>(String::from_utf8_lossy(&bytes).into_owned())
@@ -140,7 +140,7 @@ impl Accounts {
     ///
     /// # Errors
     /// Returns an error if a name is not found, or if a number is out of range.
-    pub fn resolve(&self, spec: &str) -> Result<Credentials, UserError> {
+    pub(super) fn resolve(&self, spec: &str) -> Result<Credentials, UserError> {
         let (user, wanted_group) = spec.split_once(':').unwrap_or((spec, ""));
         let number = |text: &str| text.parse::<i64>().ok();
         let id = |value: i64, text: &str| {
@@ -194,7 +194,7 @@ impl Accounts {
     }
 
     /// Returns the name of a uid.
-    pub fn name_of(&self, uid: u32) -> Option<String> {
+    pub(super) fn name_of(&self, uid: u32) -> Option<String> {
         let entry = passwd(&self.passwd).find(|entry| entry.uid == uid);
         entry.map(|entry| entry.name.to_owned())
     }

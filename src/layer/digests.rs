@@ -18,14 +18,14 @@ const STEP: usize = 1 << 20;
 
 /// Holes are hashed as zeros, and a hostile archive can claim holes of any length. A file with more
 /// bytes of holes than this has no digest.
-pub const HOLES_LIMIT: u64 = 16 << 30;
+pub(crate) const HOLES_LIMIT: u64 = 16 << 30;
 /// After the holes of the layer's files exceed this number of bytes in total, no further file has a
 /// digest.
 const ALL_HOLES_LIMIT: u64 = 64 << 30;
 
 /// The digests of a layer's files.
 #[derive(Clone, Debug)]
-pub struct Digests(Part);
+pub(crate) struct Digests(Part);
 
 /// One file to hash, and where its data is.
 struct Job {
@@ -58,7 +58,7 @@ impl Job {
 
 impl Digests {
     /// Loads the digests of a layer from the cache, if they are there.
-    pub fn load(cache: &CacheDir, layer: &Digest) -> Option<Self> {
+    pub(crate) fn load(cache: &CacheDir, layer: &Digest) -> Option<Self> {
         let file = cache.load(&CacheKey::file_digests(&layer.to_string()))?;
         Some(Self(file.part(DIGESTS)))
     }
@@ -67,7 +67,7 @@ impl Digests {
     ///
     /// # Errors
     /// If the layer cannot be read, or the cache file cannot be written.
-    pub fn compute(
+    pub(crate) fn compute(
         index: &LayerIndex,
         data: &SpanReader,
         cache: &CacheDir,
@@ -107,7 +107,7 @@ impl Digests {
     }
 
     /// Returns the digest of the file with entry number `number`, or `None` if it has none.
-    pub fn get(&self, number: u32) -> Option<Digest> {
+    pub(crate) fn get(&self, number: u32) -> Option<Digest> {
         let bytes = self.0.record::<LEN>(number.into())?;
         let hex = bytes.iter().map(|byte| format!("{byte:02x}"));
         let text = format!("sha256:{}", hex.collect::<String>());
@@ -115,12 +115,12 @@ impl Digests {
     }
 
     /// Returns whether the cache file was found to be damaged.
-    pub fn is_damaged(&self) -> bool {
+    pub(crate) fn is_damaged(&self) -> bool {
         self.0.file().is_damaged()
     }
 
     /// Returns whether the cache file was found to be damaged, but returns `true` only once.
-    pub fn report_damage_once(&self) -> bool {
+    pub(crate) fn report_damage_once(&self) -> bool {
         self.0.file().report_damage_once()
     }
 }

@@ -25,14 +25,17 @@ mod verified_digests;
 mod whiteout;
 
 pub use ambiguity::Ambiguity;
-pub use digests::{Digests, HOLES_LIMIT};
-pub use entry::{Data, EntryKind, Extent, LayerEntry, Mtime, Xattr};
+pub(crate) use digests::{Digests, HOLES_LIMIT};
+pub use entry::{Data, EntryKind, LayerEntry, Mtime};
+pub(crate) use entry::{Extent, Xattr};
 pub use index::LayerIndex;
 #[cfg(test)]
 pub(crate) use index::SCHEMA;
-pub use problem::{LayerProblem, ProblemKind, printable};
-pub use scan::{LayerError, LayerInput, Scanned, scan};
+pub(crate) use problem::LayerProblem;
+pub use problem::{ProblemKind, printable};
+pub(crate) use scan::{LayerError, Scanned};
+pub use scan::{LayerInput, scan};
 #[cfg(test)]
 pub(crate) use verified_digests::SCHEMA as VERIFIED_DIGESTS_SCHEMA;
-pub use verified_digests::VerifiedDigests;
-pub use whiteout::{AUFS_LINKS, Marker, marker};
+pub(crate) use verified_digests::VerifiedDigests;
+pub(crate) use whiteout::{AUFS_LINKS, Marker, marker};

@@ -42,7 +42,7 @@ fn digests_key(file: &Identity) -> CacheKey {
 
 /// The known digests of external files.
 #[derive(Debug)]
-pub struct VerifiedDigests<'a> {
+pub(crate) struct VerifiedDigests<'a> {
     cache: &'a CacheDir,
     files: HashMap<Identity, RangeDigests>,
     /// Files with digests that are not yet in the cache.
@@ -59,7 +59,7 @@ fn range_key(range: &FileRange) -> RangeKey {
 
 impl<'a> VerifiedDigests<'a> {
     /// Creates the collection of digests that a cache has.
-    pub fn new(cache: &'a CacheDir) -> Self {
+    pub(crate) fn new(cache: &'a CacheDir) -> Self {
         Self {
             cache,
             files: HashMap::new(),
@@ -83,14 +83,14 @@ impl<'a> VerifiedDigests<'a> {
 
     /// Returns the digest of a range of bytes, if they were verified and the file has not changed
     /// since.
-    pub fn digest(&mut self, range: &FileRange) -> Option<Digest> {
+    pub(crate) fn digest(&mut self, range: &FileRange) -> Option<Digest> {
         let text = self.file(&range.file).get(&range_key(range))?;
         text.parse().ok()
     }
 
     /// Records the digest of a range of bytes. The bytes must have been read after the range was
     /// determined, and the file must no longer have been changing at that time.
-    pub fn add(&mut self, range: &FileRange, digest: &Digest) {
+    pub(crate) fn add(&mut self, range: &FileRange, digest: &Digest) {
         let file = self.file(&range.file);
         file.insert(range_key(range), digest.to_string());
         self.new.push(range.file);
@@ -100,7 +100,7 @@ impl<'a> VerifiedDigests<'a> {
     ///
     /// # Errors
     /// If a cache file cannot be written.
-    pub fn save(mut self) -> io::Result<()> {
+    pub(crate) fn save(mut self) -> io::Result<()> {
         self.new.sort_by_key(|file| (file.dev, file.ino));
         self.new.dedup();
         for identity in &self.new {

@@ -2,17 +2,17 @@
 //! "Whiteouts").
 
 /// The prefix of every whiteout's name.
-pub const WHITEOUT_PREFIX: &[u8] = b".wh.";
+pub(super) const WHITEOUT_PREFIX: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 /// The prefix of aufs's own bookkeeping files (`.wh..wh.aufs`, `.wh..wh.plnk`, `.wh..wh.orph`).
 const AUFS_PREFIX: &[u8] = b".wh..wh.";
 /// The directory in the root of a layer in which aufs kept files with several names. Hard links of the
 /// same layer may point to its files.
-pub const AUFS_LINKS: &[u8] = b".wh..wh.plnk";
+pub(crate) const AUFS_LINKS: &[u8] = b".wh..wh.plnk";
 
 /// The meaning of a path component in a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Marker<'a> {
+pub(crate) enum Marker<'a> {
     /// An ordinary name.
     Name,
     /// Hides this sibling of lower layers.
@@ -26,7 +26,7 @@ pub enum Marker<'a> {
 }
 
 /// Returns the meaning of a single path component.
-pub fn marker(name: &[u8]) -> Marker<'_> {
+pub(crate) fn marker(name: &[u8]) -> Marker<'_> {
     if name == OPAQUE {
         return Marker::Opaque;
     }

@@ -21,8 +21,9 @@ pub(crate) use descriptor::{
 pub(crate) use json::{parse, read_into};
 pub(crate) use media_type::{LayerFormat, is_config, is_general, is_index, is_manifest};
 pub(crate) use nature::Nature;
-pub use platform::{Platform, PlatformError};
-pub use registry_name::parse_name;
+pub use platform::Platform;
+pub(crate) use platform::PlatformError;
+pub(crate) use registry_name::parse_name;
 pub(crate) use walk::{Listed, WalkError, walk};
 
 /// The name of an image in a layout (annotations.md, "Pre-Defined Annotation Keys").

@@ -21,7 +21,7 @@ const DOCKER_HUB: &str = "docker.io";
 
 /// The reason why a text is not the name of an image in a registry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NameError {
+pub(crate) enum NameError {
     /// The text is empty.
     #[error("it is empty")]
     Empty,
@@ -57,7 +57,7 @@ pub enum NameError {
 ///
 /// # Errors
 /// If the text is not such a name.
-pub fn parse_name(text: &str) -> Result<Reference, NameError> {
+pub(crate) fn parse_name(text: &str) -> Result<Reference, NameError> {
     if text.is_empty() {
         return Err(NameError::Empty);
     }

@@ -13,7 +13,7 @@ use crate::tree::{NodeId, Removed};
 /// Starts a thread that computes the findings of images, one image after the other, so that later
 /// requests wait less.
 #[cfg_attr(not(feature = "fuse"), allow(dead_code))]
-pub fn begin_findings(images: Vec<Arc<OpenImage>>) {
+pub(crate) fn begin_findings(images: Vec<Arc<OpenImage>>) {
     let find = move || {
         for image in images {
             // `findings` logs errors. Nothing is lost if the process exits before this ends.

@@ -27,9 +27,9 @@ mod schemas;
 mod shared_layers;
 
 #[cfg(feature = "fuse")]
-pub use evidence::begin_findings;
+pub(crate) use evidence::begin_findings;
 pub use opening::{open, open_each};
-pub use read::FileBytes;
+pub(crate) use read::FileBytes;
 
 use digests::LayerDigests;
 use layer_trees::LayerTrees;

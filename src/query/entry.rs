@@ -7,7 +7,7 @@ use crate::tree::Xattr;
 use crate::view::{Attr, Fact, FileType, ImageFs, View, ViewError, json};
 
 /// Returns the type and permissions in the format of ls(1): `-rwsr-xr-x`.
-pub fn permissions(attr: &Attr) -> String {
+pub(crate) fn permissions(attr: &Attr) -> String {
     let mut text = String::with_capacity(10);
     text.push(match attr.kind {
         FileType::Regular => '-',
@@ -34,7 +34,7 @@ pub fn permissions(attr: &Attr) -> String {
 
 /// A file of an image.
 #[derive(Clone, Debug)]
-pub struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     /// Its path in the image, with a leading slash.
     pub path: Vec<u8>,
     /// Its attributes, as for stat(2).
@@ -59,7 +59,7 @@ pub struct Entry<'a> {
 ///
 /// # Errors
 /// Returns an error if the bytes cannot be read.
-pub fn sha256(view: &ImageFs, ino: u64) -> Result<Option<String>, ViewError> {
+pub(crate) fn sha256(view: &ImageFs, ino: u64) -> Result<Option<String>, ViewError> {
     Ok(view.digest(ino)?.map(|digest| digest.hex().to_owned()))
 }
 
@@ -69,7 +69,7 @@ impl<'a> Entry<'a> {
     ///
     /// # Errors
     /// Returns an error if the file cannot be read.
-    pub fn read(
+    pub(crate) fn read(
         view: &'a ImageFs,
         path: &[u8],
         attr: Attr,
@@ -102,13 +102,13 @@ impl<'a> Entry<'a> {
     }
 
     /// The major and minor number, if it is a device.
-    pub fn device(&self) -> Option<(u32, u32)> {
+    pub(crate) fn device(&self) -> Option<(u32, u32)> {
         let is_device = matches!(self.attr.kind, FileType::CharDevice | FileType::BlockDevice);
         is_device.then_some(self.attr.device)
     }
 
     /// Returns the information as a JSON object. Fields that do not apply are left out.
-    pub fn json(&self) -> Map<String, Json> {
+    pub(crate) fn json(&self) -> Map<String, Json> {
         let mut object = Map::new();
         let mut add = |name: &str, value: Json| {
             object.insert(name.to_owned(), value);

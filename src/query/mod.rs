@@ -4,15 +4,17 @@
 //! All queries use the same [`ImageFs`](crate::view::ImageFs) that a mount serves, so a command and a
 //! mount cannot return different results. `/.imgfs` is available as in a mount.
 
-pub mod diff;
+pub(crate) mod diff;
 mod entry;
-pub mod export;
-pub mod find;
+pub(crate) mod export;
+pub(crate) mod find;
 mod glob;
-pub mod history;
-pub mod time;
+pub(crate) mod history;
+pub(crate) mod time;
 mod walk;
 
-pub use entry::{Entry, permissions, sha256};
-pub use glob::Glob;
-pub use walk::{ResolvedPath, Walk, WalkEntry, children, clean, join, locate, resolve, trail};
+pub(crate) use entry::{Entry, permissions, sha256};
+pub(crate) use glob::Glob;
+pub(crate) use walk::{
+    ResolvedPath, Walk, WalkEntry, children, clean, join, locate, resolve, trail,
+};

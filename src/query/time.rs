@@ -14,7 +14,7 @@ const CYCLE: i64 = 146_097 * 24 * 60 * 60;
 
 /// Returns a time in the format of RFC 3339, in UTC with nanoseconds: `2001-09-09T01:46:40.000000000Z`.
 /// Years with more than four digits have a sign, as in ISO 8601.
-pub fn rfc3339(time: Mtime) -> String {
+pub(crate) fn rfc3339(time: Mtime) -> String {
     // An image can have any seconds, but jiff only has the years up to 9999. So this takes the time at
     // the same place in the cycle that starts in 1970.
     let (cycle, second) = (time.sec.div_euclid(CYCLE), time.sec.rem_euclid(CYCLE));

@@ -27,14 +27,14 @@ pub struct WalkEntry {
 }
 
 /// The components of a resolved path, each with the attributes of its file.
-pub type ResolvedPath = Vec<(Vec<u8>, Attr)>;
+pub(crate) type ResolvedPath = Vec<(Vec<u8>, Attr)>;
 
 /// Resolves a path with the root of the image as the root: `..` and absolute links stay inside. If the
 /// last component is a symbolic link, it is followed only with `follow`.
 ///
 /// # Errors
 /// Returns `NotFound` if the path does not exist or its links form a loop, or `NotDirectory`.
-pub fn resolve(view: &ImageFs, path: &[u8], follow: bool) -> Result<Attr, ViewError> {
+pub(crate) fn resolve(view: &ImageFs, path: &[u8], follow: bool) -> Result<Attr, ViewError> {
     locate(view, path, follow).map(|found| found.attr)
 }
 
@@ -42,7 +42,7 @@ pub fn resolve(view: &ImageFs, path: &[u8], follow: bool) -> Result<Attr, ViewEr
 ///
 /// # Errors
 /// As for [`resolve`].
-pub fn locate(view: &ImageFs, path: &[u8], follow: bool) -> Result<WalkEntry, ViewError> {
+pub(crate) fn locate(view: &ImageFs, path: &[u8], follow: bool) -> Result<WalkEntry, ViewError> {
     let root = view.getattr(ROOT)?;
     let trail = trail(view, root, path, follow)?;
     let names: Vec<&[u8]> = trail.iter().map(|(name, _)| name.as_slice()).collect();
@@ -58,7 +58,7 @@ pub fn locate(view: &ImageFs, path: &[u8], follow: bool) -> Result<WalkEntry, Vi
 ///
 /// # Errors
 /// As for [`resolve`].
-pub fn trail(
+pub(crate) fn trail(
     view: &ImageFs,
     root: Attr,
     path: &[u8],
@@ -118,7 +118,10 @@ pub fn trail(
 ///
 /// # Errors
 /// Returns `NotDirectory`, or `Io` if the image cannot be read.
-pub fn children(view: &ImageFs, dir: u64) -> Result<Vec<(Vec<u8>, u64, FileType)>, ViewError> {
+pub(crate) fn children(
+    view: &ImageFs,
+    dir: u64,
+) -> Result<Vec<(Vec<u8>, u64, FileType)>, ViewError> {
     let mut list = Vec::new();
     view.list(dir, 2, &mut |_, entry| {
         list.push((entry.name.into_owned(), entry.ino, entry.kind));
@@ -137,7 +140,7 @@ enum Step {
 }
 
 /// An iterator over a file and everything below it, in the byte order of the paths.
-pub struct Walk<'a> {
+pub(crate) struct Walk<'a> {
     view: &'a ImageFs,
     start: Option<WalkEntry>,
     /// The directories on the current path, each with its path and its pending steps, the next one last.
@@ -148,7 +151,7 @@ pub struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// Creates a walk that starts at a file, whose path is shown as `path`.
-    pub fn new(view: &'a ImageFs, path: &[u8], attr: Attr) -> Self {
+    pub(crate) fn new(view: &'a ImageFs, path: &[u8], attr: Attr) -> Self {
         let path = path.to_vec();
         let depth = 0;
         Self {
@@ -161,21 +164,21 @@ impl<'a> Walk<'a> {
     }
 
     /// Limits the walk to `depth` levels below its start.
-    pub fn max_depth(mut self, depth: usize) -> Self {
+    pub(crate) fn max_depth(mut self, depth: usize) -> Self {
         self.max_depth = depth;
         self
     }
 
     /// Changes the order to that of find(1) and tar(1): the contents of a directory follow it directly,
     /// and the names in each directory are in byte order.
-    pub fn by_directory(mut self) -> Self {
+    pub(crate) fn by_directory(mut self) -> Self {
         self.by_directory = true;
         self
     }
 
     /// Skips the contents of the directory that the walk just yielded. Must be called before the next
     /// step.
-    pub fn skip_contents(&mut self, found: &WalkEntry) {
+    pub(crate) fn skip_contents(&mut self, found: &WalkEntry) {
         if let Some((_, steps)) = self.dirs.last_mut() {
             if found.depth == 0 {
                 steps.clear();
@@ -227,13 +230,13 @@ impl Step {
 }
 
 /// Joins the path of a directory and a name in it.
-pub fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
+pub(crate) fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
     let slash: &[u8] = if dir.ends_with(b"/") { b"" } else { b"/" };
     [dir, slash, name].concat()
 }
 
 /// Returns a path as displayed: with a leading slash, without empty components and `.`.
-pub fn clean(path: &[u8]) -> Vec<u8> {
+pub(crate) fn clean(path: &[u8]) -> Vec<u8> {
     let names = path.split(|&b| b == b'/');
     let names = names.filter(|name| !name.is_empty() && *name != b".");
     let mut clean = Vec::with_capacity(path.len() + 1);

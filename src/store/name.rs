@@ -25,7 +25,7 @@ pub(crate) fn short(name: &str) -> &str {
 /// # Errors
 /// If other programs could not read the name (OCI image-spec, annotations.md, the grammar of
 /// `org.opencontainers.image.ref.name`).
-pub fn complete(name: &str) -> Result<String, StoreError> {
+pub(super) fn complete(name: &str) -> Result<String, StoreError> {
     let bad = |detail| StoreError::BadName {
         name: name.chars().take(MAX_LEN).collect(),
         detail,

@@ -19,7 +19,7 @@ const PIECE: usize = 512 << 10;
 
 /// Options of [`load`].
 #[derive(Clone, Debug, Default)]
-pub struct LoadOptions {
+pub(crate) struct LoadOptions {
     /// The platforms to load from an image with several. Defaults to all that are present.
     pub wanted: Option<WantedPlatforms>,
     /// The name to give the image. Only valid if the source contains a single image.
@@ -93,7 +93,7 @@ impl ArchiveOrigin<'_> {
 
 /// The result of [`load`].
 #[derive(Debug, Default)]
-pub struct Loaded {
+pub(crate) struct Loaded {
     /// The images that are now in the store.
     pub stored: Vec<TransferredImage>,
     /// Entries that are not images, or that imgfs cannot show.
@@ -107,7 +107,7 @@ pub struct Loaded {
 ///
 /// # Errors
 /// If the archive contains no image, or its only image cannot be read.
-pub fn load(
+pub(crate) fn load(
     reference: &Reference,
     store: &Store,
     options: &LoadOptions,

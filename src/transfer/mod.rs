@@ -22,13 +22,13 @@ mod receive_blob;
 mod receive_image;
 mod save;
 
-pub use choose::WantedPlatforms;
-pub use error::TransferError;
-pub use load::{LoadOptions, load};
-pub use progress::{Blob, TransferProgress};
-pub use prune::prune;
+pub(crate) use choose::WantedPlatforms;
+pub(crate) use error::TransferError;
+pub(crate) use load::{LoadOptions, load};
+pub(crate) use progress::{Blob, TransferProgress};
+pub(crate) use prune::prune;
 #[cfg(feature = "registry")]
 pub use pull::{PullOptions, pull};
 #[cfg(feature = "registry")]
-pub use receive_image::TransferredImage;
-pub use save::{Format, SaveOptions, save};
+pub(crate) use receive_image::TransferredImage;
+pub(crate) use save::{Format, SaveOptions, save};

@@ -8,7 +8,7 @@ use crate::store::{Pruned, PrunedFile, Store, StoreError};
 ///
 /// # Errors
 /// If the blobs of any image cannot be determined. Nothing is removed in that case.
-pub fn prune(store: &Store, cache: &CacheDir, dry_run: bool) -> Result<Pruned, StoreError> {
+pub(crate) fn prune(store: &Store, cache: &CacheDir, dry_run: bool) -> Result<Pruned, StoreError> {
     let pruned = store.prune(dry_run)?;
     if !dry_run {
         for taken in &pruned.taken {

@@ -24,7 +24,7 @@ use crate::store::{Store, StoreError, StoredImage, document_of, short};
 
 /// An archive format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// An image layout in a tar file.
     OciArchive,
     /// The format that `docker save` wrote before version 25.
@@ -32,7 +32,7 @@ pub enum Format {
 }
 
 /// The parameters of [`save`].
-pub struct SaveOptions<'a> {
+pub(crate) struct SaveOptions<'a> {
     /// The store that contains the images.
     pub store: &'a Store,
     /// The images, by name or by digest prefix.
@@ -50,7 +50,7 @@ pub struct SaveOptions<'a> {
 ///
 /// # Errors
 /// If an image does not exist or is incomplete, or the archive cannot be written.
-pub fn save(saved: &SaveOptions<'_>, out: &mut dyn Write) -> Result<(), TransferError> {
+pub(crate) fn save(saved: &SaveOptions<'_>, out: &mut dyn Write) -> Result<(), TransferError> {
     let mut archive = ArchiveWriter {
         tar: tar::Builder::new(out),
     };

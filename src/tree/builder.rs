@@ -28,7 +28,7 @@ pub(super) struct TreeBuilder {
 
 impl TreeBuilder {
     /// Creates a tree with an empty root directory.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut builder = Self {
             nodes: Vec::new(),
             names: NameTable::new(),
@@ -42,7 +42,7 @@ impl TreeBuilder {
     }
 
     /// The memory that the tree uses, in bytes.
-    pub fn size(&self) -> u64 {
+    pub(super) fn size(&self) -> u64 {
         let heaps = self.targets.len() + self.xattrs.len();
         let records = size_of_val(&*self.nodes) + size_of_val(&*self.extents);
         self.names.size() + (heaps + records) as u64
@@ -58,7 +58,7 @@ impl TreeBuilder {
     }
 
     /// Adds a directory that no entry describes.
-    pub fn implied(&mut self, parent: u32, layer: u32) -> u32 {
+    pub(super) fn implied(&mut self, parent: u32, layer: u32) -> u32 {
         self.add(NodeRecord {
             layer,
             entry: NONE,
@@ -77,7 +77,7 @@ impl TreeBuilder {
     }
 
     /// Adds a node for an entry that is not a hard link. `parent` is the directory that will hold it.
-    pub fn make(&mut self, parent: u32, entry: &LayerEntry, layer: u32, number: u32) -> u32 {
+    pub(super) fn make(&mut self, parent: u32, entry: &LayerEntry, layer: u32, number: u32) -> u32 {
         let (kind, size, data) = match &entry.kind {
             EntryKind::Directory => (NodeKind::Directory, NONE.into(), parent.into()),
             EntryKind::Symlink(target) => {
@@ -164,7 +164,7 @@ impl TreeBuilder {
 
     /// Copies a node of another tree into this one, for a name in `parent`. A directory is copied
     /// without its entries.
-    pub fn adopt(&mut self, other: &Self, node: u32, parent: u32) -> u32 {
+    pub(super) fn adopt(&mut self, other: &Self, node: u32, parent: u32) -> u32 {
         let Some(record) = other.nodes.get(node as usize) else {
             return self.implied(parent, 0);
         };
@@ -197,7 +197,7 @@ impl TreeBuilder {
     }
 
     /// A sparse file's pieces, preceded by the record that counts them.
-    pub fn extents_of(&self, record: &NodeRecord) -> &[[u64; 3]] {
+    pub(super) fn extents_of(&self, record: &NodeRecord) -> &[[u64; 3]] {
         let run = self.extents.get(record.data as usize..);
         let run = run.unwrap_or_default();
         let count = run.first().map_or(0, |first| first[0] as usize + 1);
@@ -205,7 +205,7 @@ impl TreeBuilder {
     }
 
     /// The encoded extended attributes of a node that has some.
-    pub fn xattrs_of(&self, record: &NodeRecord) -> &[u8] {
+    pub(super) fn xattrs_of(&self, record: &NodeRecord) -> &[u8] {
         let bytes = self.xattrs.get(record.xattrs as usize..);
         let bytes = bytes.unwrap_or_default();
         bytes
@@ -215,7 +215,7 @@ impl TreeBuilder {
 
     /// Applies an entry for a directory that already exists: replaces its attributes and keeps its
     /// names.
-    pub fn describe(&mut self, node: u32, entry: &LayerEntry, layer: u32, number: u32) {
+    pub(super) fn describe(&mut self, node: u32, entry: &LayerEntry, layer: u32, number: u32) {
         let xattrs = self.keep_xattrs(&entry.xattrs);
         if let Some(node) = self.nodes.get_mut(node as usize) {
             *node = NodeRecord {
@@ -231,13 +231,13 @@ impl TreeBuilder {
         }
     }
 
-    pub fn is_directory(&self, node: u32) -> bool {
+    pub(super) fn is_directory(&self, node: u32) -> bool {
         let node = self.nodes.get(node as usize);
         node.is_some_and(|n| n.kind == NodeKind::Directory)
     }
 
     /// The target of a symbolic link.
-    pub fn target(&self, node: u32) -> Option<&[u8]> {
+    pub(super) fn target(&self, node: u32) -> Option<&[u8]> {
         let node = self.nodes.get(node as usize)?;
         if node.kind != NodeKind::Symlink {
             return None;
@@ -248,7 +248,7 @@ impl TreeBuilder {
     }
 
     /// Whether an entry of the given layer made or described a node.
-    pub fn is_of_layer(&self, node: u32, layer: u32) -> bool {
+    pub(super) fn is_of_layer(&self, node: u32, layer: u32) -> bool {
         let node = self.nodes.get(node as usize);
         node.is_some_and(|n| n.layer == layer && n.entry != NONE)
     }
@@ -256,7 +256,7 @@ impl TreeBuilder {
     // Names.
 
     /// The parent of a directory.
-    pub fn parent(&self, dir: u32) -> u32 {
+    pub(super) fn parent(&self, dir: u32) -> u32 {
         match self.nodes.get(dir as usize) {
             Some(node) if node.kind == NodeKind::Directory => node.data as u32,
             _ => ROOT,
@@ -280,7 +280,7 @@ impl TreeBuilder {
     }
 
     /// The node that a name in a directory leads to.
-    pub fn child(&self, dir: u32, name: &[u8]) -> Option<u32> {
+    pub(super) fn child(&self, dir: u32, name: &[u8]) -> Option<u32> {
         let slot = self.names.find(dir, name)?;
         self.names
             .gone(slot)
@@ -289,14 +289,14 @@ impl TreeBuilder {
     }
 
     /// Like [`child`](Self::child), but also finds a name that the given layer's whiteouts removed.
-    pub fn child_or_removed(&self, dir: u32, name: &[u8], layer: u32) -> Option<u32> {
+    pub(super) fn child_or_removed(&self, dir: u32, name: &[u8], layer: u32) -> Option<u32> {
         let slot = self.names.find(dir, name)?;
         let there = self.names.gone(slot).is_none_or(|by| by == layer);
         there.then(|| self.names.node(slot))
     }
 
     /// Makes a name in a directory lead to a node, on behalf of a layer.
-    pub fn put(&mut self, dir: u32, name: &[u8], node: u32, layer: u32) {
+    pub(super) fn put(&mut self, dir: u32, name: &[u8], node: u32, layer: u32) {
         let head = self.names.insert(dir, name, node, self.head(dir), layer);
         self.set_head(dir, head);
         if self.is_directory(node)
@@ -308,26 +308,26 @@ impl TreeBuilder {
     }
 
     /// The slot that leads to a directory, or `None` for the root.
-    pub fn name_of(&self, dir: u32) -> Option<u32> {
+    pub(super) fn name_of(&self, dir: u32) -> Option<u32> {
         let dir = self.nodes.get(dir as usize)?;
         (dir.kind == NodeKind::Directory && dir.name != NONE).then_some(dir.name)
     }
 
     /// Removes a name if it exists.
-    pub fn remove(&mut self, dir: u32, name: &[u8], layer: u32) {
+    pub(super) fn remove(&mut self, dir: u32, name: &[u8], layer: u32) {
         if let Some(slot) = self.names.find(dir, name) {
             self.names.remove(slot, layer);
         }
     }
 
     /// Removes all names of a directory.
-    pub fn remove_all(&mut self, dir: u32, layer: u32) {
+    pub(super) fn remove_all(&mut self, dir: u32, layer: u32) {
         self.names.remove_all(self.head(dir), layer);
         self.set_head(dir, NONE);
     }
 
     /// The slots of a directory's names, unordered.
-    pub fn slots(&self, dir: u32) -> impl Iterator<Item = u32> {
+    pub(super) fn slots(&self, dir: u32) -> impl Iterator<Item = u32> {
         self.names.list(self.head(dir))
     }
 }

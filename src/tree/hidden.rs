@@ -77,7 +77,7 @@ pub(super) struct HiddenTreeBuilder {
 }
 
 impl HiddenTreeBuilder {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut tree = TreeBuilder::new();
         tree.follow_links = false;
         Self {
@@ -90,7 +90,7 @@ impl HiddenTreeBuilder {
     }
 
     /// The memory that the recorder uses, in bytes.
-    pub fn size(&self) -> u64 {
+    pub(super) fn size(&self) -> u64 {
         // An entry of either table takes 12 bytes; the rest is an allowance for free places.
         let tables = (self.dirs.len() + self.files.len()) * 24;
         let rest = self.hidden.len() * 12 + self.roots.len() * 4;
@@ -98,7 +98,7 @@ impl HiddenTreeBuilder {
     }
 
     /// Adds the directory of the next layer.
-    pub fn layer(&mut self) {
+    pub(super) fn layer(&mut self) {
         let number = self.roots.len() as u32;
         let root = self.tree.implied(ROOT, number);
         self.tree
@@ -108,7 +108,7 @@ impl HiddenTreeBuilder {
 
     /// Records that layer `by` removes a name and everything below it, except what layer `by` itself
     /// added. Stops early once this takes more than `max_bytes` additional bytes of memory.
-    pub fn hide(
+    pub(super) fn hide(
         &mut self,
         merged: &TreeBuilder,
         slot: u32,
@@ -188,7 +188,7 @@ impl HiddenTreeBuilder {
     }
 
     /// Writes the tree and the list of its hidden names.
-    pub fn write(self, layers: u32, writer: Writer) -> io::Result<Writer> {
+    pub(super) fn write(self, layers: u32, writer: Writer) -> io::Result<Writer> {
         let hidden = self.hidden;
         self.tree.write(layers, &[], writer, |names, writer| {
             let numbers = |&(slot, by, how): &(u32, u32, RemovalKind)| {

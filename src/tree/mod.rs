@@ -28,12 +28,14 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use hidden::{HiddenEntry, RemovalKind};
+pub(crate) use hidden::HiddenEntry;
+pub use hidden::RemovalKind;
 pub use merge::Merger;
-pub use node::{Dentry, DentryId, Executable, Node, NodeId, NodeKind};
-pub use path::{clean_into, components};
+pub use node::NodeKind;
+pub(crate) use node::{Dentry, DentryId, Executable, Node, NodeId};
+pub(crate) use path::{clean_into, components};
 pub(crate) use record::SCHEMA;
-pub use removed::{RemovalIndex, Removals, Removed};
+pub(crate) use removed::{RemovalIndex, Removals, Removed};
 
 use crate::cache::{CacheFile, Part};
 use crate::layer::{Extent, LayerProblem};
@@ -44,7 +46,7 @@ use record::{
 use resolve::{TreeAccess, resolve};
 
 /// Size of the blocks that [`Tree::blocks`] counts, in bytes.
-pub const BLOCK: u32 = 4096;
+pub(crate) const BLOCK: u32 = 4096;
 
 /// Why layers cannot be merged.
 #[derive(Debug, thiserror::Error)]

@@ -50,7 +50,7 @@ pub(super) struct NameTable {
 }
 
 impl NameTable {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             arena: Vec::new(),
             slots: Vec::new(),
@@ -60,13 +60,13 @@ impl NameTable {
     }
 
     /// The memory that the names use, in bytes.
-    pub fn size(&self) -> u64 {
+    pub(super) fn size(&self) -> u64 {
         let table = size_of_val(&*self.table) + size_of_val(&*self.slots);
         (self.arena.len() + table) as u64
     }
 
     /// The name of a slot.
-    pub fn name(&self, slot: u32) -> &[u8] {
+    pub(super) fn name(&self, slot: u32) -> &[u8] {
         let slot = self.slots.get(slot as usize);
         slot.map_or(&[], |slot| self.bytes(slot.name))
     }
@@ -78,22 +78,22 @@ impl NameTable {
     }
 
     /// The node that a slot leads to, even if the name was removed.
-    pub fn node(&self, slot: u32) -> u32 {
+    pub(super) fn node(&self, slot: u32) -> u32 {
         self.slots.get(slot as usize).map_or(NONE, |s| s.node)
     }
 
     /// The directory of a slot.
-    pub fn dir(&self, slot: u32) -> u32 {
+    pub(super) fn dir(&self, slot: u32) -> u32 {
         self.slots.get(slot as usize).map_or(NONE, |s| s.dir)
     }
 
     /// The layer that added a slot's name.
-    pub fn layer(&self, slot: u32) -> u32 {
+    pub(super) fn layer(&self, slot: u32) -> u32 {
         self.slots.get(slot as usize).map_or(NONE, |s| s.layer)
     }
 
     /// The layer that removed a slot's name, or `None` if the name exists.
-    pub fn gone(&self, slot: u32) -> Option<u32> {
+    pub(super) fn gone(&self, slot: u32) -> Option<u32> {
         self.slots.get(slot as usize)?.gone.checked_sub(1)
     }
 
@@ -121,13 +121,20 @@ impl NameTable {
     }
 
     /// The slot of a name, even if the name was removed.
-    pub fn find(&self, dir: u32, name: &[u8]) -> Option<u32> {
+    pub(super) fn find(&self, dir: u32, name: &[u8]) -> Option<u32> {
         self.bucket(self.hash(dir, name), dir, name).1
     }
 
     /// Makes a name lead to a node, on behalf of a layer. `head` is the first slot of the directory's
     /// list. Returns the new first slot. Names over 255 bytes must be refused by the caller.
-    pub fn insert(&mut self, dir: u32, name: &[u8], node: u32, head: u32, layer: u32) -> u32 {
+    pub(super) fn insert(
+        &mut self,
+        dir: u32,
+        name: &[u8],
+        node: u32,
+        head: u32,
+        layer: u32,
+    ) -> u32 {
         let hash = self.hash(dir, name);
         let (mut at, found) = self.bucket(hash, dir, name);
         if let Some(number) = found {
@@ -183,7 +190,7 @@ impl NameTable {
     }
 
     /// Marks a name as removed by a layer.
-    pub fn remove(&mut self, slot: u32, layer: u32) {
+    pub(super) fn remove(&mut self, slot: u32, layer: u32) {
         if let Some(slot) = self.slots.get_mut(slot as usize)
             && slot.gone == 0
         {
@@ -193,7 +200,7 @@ impl NameTable {
 
     /// Removes all names of a directory's list and takes the list apart. So a slot is visited once for
     /// each time that it was put into a list.
-    pub fn remove_all(&mut self, head: u32, layer: u32) {
+    pub(super) fn remove_all(&mut self, head: u32, layer: u32) {
         let mut at = head;
         while let Some(slot) = self.slots.get_mut(at as usize) {
             if slot.gone == 0 {
@@ -204,7 +211,7 @@ impl NameTable {
     }
 
     /// The slots of a directory's list whose names exist, unordered.
-    pub fn list(&self, head: u32) -> impl Iterator<Item = u32> {
+    pub(super) fn list(&self, head: u32) -> impl Iterator<Item = u32> {
         let mut at = head;
         std::iter::from_fn(move || {
             loop {
@@ -220,14 +227,14 @@ impl NameTable {
 
     /// Stores a number in a slot, in place of the link to the next slot. The lists are unusable
     /// afterwards.
-    pub fn set_number(&mut self, slot: u32, number: u32) {
+    pub(super) fn set_number(&mut self, slot: u32, number: u32) {
         if let Some(slot) = self.slots.get_mut(slot as usize) {
             slot.next = number;
         }
     }
 
     /// The number that [`NameTable::set_number`] stored.
-    pub fn number(&self, slot: u32) -> u32 {
+    pub(super) fn number(&self, slot: u32) -> u32 {
         self.slots.get(slot as usize).map_or(NONE, |s| s.next)
     }
 }

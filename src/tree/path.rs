@@ -1,14 +1,14 @@
 //! Paths as byte strings.
 
 /// The components of a path. Empty ones are left out; `.` and `..` are included.
-pub fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+pub(crate) fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     path.split(|&b| b == b'/').filter(|name| !name.is_empty())
 }
 
 /// Collects the components of a path, relative to the root, in `names`. Resolves `.` and `..`
 /// lexically. Returns whether `..` would have left the root. Tar paths are cleaned this way before any
 /// link is followed, as umoci and Docker do.
-pub fn clean_into<'a>(path: &'a [u8], names: &mut Vec<&'a [u8]>) -> bool {
+pub(crate) fn clean_into<'a>(path: &'a [u8], names: &mut Vec<&'a [u8]>) -> bool {
     names.clear();
     let mut escaped = false;
     for name in components(path) {

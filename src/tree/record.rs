@@ -106,7 +106,7 @@ pub(super) struct Meta {
 }
 
 impl Meta {
-    pub fn bytes(&self) -> [u8; META_LEN] {
+    pub(super) fn bytes(&self) -> [u8; META_LEN] {
         RecordWriter::new()
             .put(self.nodes.to_le_bytes())
             .put(self.dentries.to_le_bytes())
@@ -116,7 +116,7 @@ impl Meta {
             .0
     }
 
-    pub fn parse(bytes: &[u8; META_LEN]) -> Self {
+    pub(super) fn parse(bytes: &[u8; META_LEN]) -> Self {
         Self {
             nodes: u32_at(bytes, 0),
             dentries: u32_at(bytes, 4),
@@ -194,7 +194,7 @@ fn kind_of(number: u8) -> Option<NodeKind> {
 }
 
 impl NodeRecord {
-    pub fn bytes(&self) -> [u8; NODE_LEN] {
+    pub(super) fn bytes(&self) -> [u8; NODE_LEN] {
         RecordWriter::new()
             .put(self.layer.to_le_bytes())
             .put(self.entry.to_le_bytes())
@@ -314,7 +314,7 @@ pub(super) struct DentryRecord {
 }
 
 impl DentryRecord {
-    pub fn bytes(&self) -> [u8; DENTRY_LEN] {
+    pub(super) fn bytes(&self) -> [u8; DENTRY_LEN] {
         let executable = match self.executable {
             Executable::No => NONE,
             Executable::Unknown => UNKNOWN,
@@ -329,7 +329,7 @@ impl DentryRecord {
             .0
     }
 
-    pub fn parse(bytes: &[u8; DENTRY_LEN], meta: &Meta) -> Option<Self> {
+    pub(super) fn parse(bytes: &[u8; DENTRY_LEN], meta: &Meta) -> Option<Self> {
         let [len, kind] = at(bytes, 16);
         let (node, parent) = (u32_at(bytes, 4), u32_at(bytes, 8));
         let executable = match u32_at(bytes, 12) {

@@ -42,7 +42,7 @@ pub struct Removed {
 }
 
 /// Looks up what layers removed from one image.
-pub struct Removals<'a> {
+pub(crate) struct Removals<'a> {
     merged: &'a Tree,
     hidden: &'a Tree,
     /// The hidden names, sorted by name.
@@ -52,20 +52,20 @@ pub struct Removals<'a> {
 
 /// The part of [`Removals`] that is computed once for an image.
 #[derive(Debug)]
-pub struct RemovalIndex {
+pub(crate) struct RemovalIndex {
     by_name: Vec<DentryId>,
 }
 
 impl RemovalIndex {
     /// Sorts the names of a tree of hidden names.
-    pub fn new(hidden: &Tree) -> Self {
+    pub(crate) fn new(hidden: &Tree) -> Self {
         let mut by_name: Vec<DentryId> = hidden.hidden().map(|taken| taken.name).collect();
         by_name.sort_by(|&a, &b| name_of(hidden, a).cmp(name_of(hidden, b)));
         Self { by_name }
     }
 
     /// The number of names that all queries about one image may visit.
-    pub fn budget() -> u64 {
+    pub(crate) fn budget() -> u64 {
         BUDGET
     }
 }
@@ -89,7 +89,7 @@ struct Followed<'a> {
 impl<'a> Removals<'a> {
     /// Creates it from the image's merged tree, its tree of hidden names and their index. The budget
     /// starts at [`RemovalIndex::budget`] and is shared by all queries about the image.
-    pub fn new(
+    pub(crate) fn new(
         merged: &'a Tree,
         hidden: &'a Tree,
         index: &'a RemovalIndex,
@@ -109,7 +109,7 @@ impl<'a> Removals<'a> {
     ///
     /// The result is a directory above the last name of the path only if that directory was a symbolic
     /// link. Other removed directories are searched for the path itself.
-    pub fn removed(&self, path: &[u8]) -> Option<Removed> {
+    pub(crate) fn removed(&self, path: &[u8]) -> Option<Removed> {
         let followed = self.follow(path)?;
         let found = followed.node.and_then(|node| self.merged.node(node));
         if found.is_some_and(|node| node.kind == NodeKind::Regular) {
@@ -135,7 +135,7 @@ impl<'a> Removals<'a> {
 
     /// Returns the files and links with that file name, in any directory, that a layer removed and that
     /// the merged tree lacks: the last removal of each path, latest first. At most 64.
-    pub fn removed_named(&self, name: &[u8]) -> Vec<Removed> {
+    pub(crate) fn removed_named(&self, name: &[u8]) -> Vec<Removed> {
         let start = self
             .by_name
             .partition_point(|&id| name_of(self.hidden, id) < name);

@@ -33,7 +33,7 @@ struct Layout {
 
 impl TreeBuilder {
     /// Writes the tree. Then calls `more`, which may write sections that refer to the numbered names.
-    pub fn write(
+    pub(super) fn write(
         mut self,
         layers: u32,
         problems: &[LayerProblem],

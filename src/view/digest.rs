@@ -131,7 +131,7 @@ impl ImageFs {
 }
 
 /// Returns whether an attribute with that name requires reading files.
-pub fn reads_file_bytes(name: &[u8]) -> bool {
+pub(crate) fn reads_file_bytes(name: &[u8]) -> bool {
     on_request(name).is_some()
 }
 

@@ -59,7 +59,7 @@ fn is_escaped(byte: u8, in_list: bool) -> bool {
 }
 
 /// Writes a value: bytes below 0x20 and `\`, and in lists also spaces, become `\xNN`.
-pub fn escape(value: &[u8], in_list: bool, text: &mut Vec<u8>) {
+pub(crate) fn escape(value: &[u8], in_list: bool, text: &mut Vec<u8>) {
     for &byte in value {
         if is_escaped(byte, in_list) {
             text.extend_from_slice(format!("\\x{byte:02x}").as_bytes());
@@ -101,7 +101,7 @@ pub fn of_binary(subject: Subject<'_>, binary: &Binary) -> Vec<Fact> {
 }
 
 /// Returns the facts that follow from the bytes of an executable, in the order of the format.
-pub fn of_bytes(binary: &Binary) -> Vec<Fact> {
+pub(crate) fn of_bytes(binary: &Binary) -> Vec<Fact> {
     keys::facts(&Known {
         binary: Some(binary),
         ..Known::default()

@@ -6,12 +6,12 @@ use serde_json::{Map, Value as Json};
 use super::facts::{Fact, Value};
 
 /// Returns the facts of one file as one object. Keys are in the order of the sidecar.
-pub fn object(facts: &[Fact]) -> String {
+pub(crate) fn object(facts: &[Fact]) -> String {
     Json::Object(map(facts)).to_string()
 }
 
 /// Like [`object()`], but returns a map that can become part of another object.
-pub fn map(facts: &[Fact]) -> Map<String, Json> {
+pub(crate) fn map(facts: &[Fact]) -> Map<String, Json> {
     let mut object = Map::new();
     for fact in facts {
         object.insert(fact.key.to_owned(), value(&fact.value));
@@ -20,7 +20,7 @@ pub fn map(facts: &[Fact]) -> Map<String, Json> {
 }
 
 /// Returns the value of a fact: a string, or an array of strings.
-pub fn value(value: &Value) -> Json {
+pub(crate) fn value(value: &Value) -> Json {
     match value {
         Value::One(_) => text(value),
         Value::List(values) => {
@@ -31,7 +31,7 @@ pub fn value(value: &Value) -> Json {
 }
 
 /// Returns bytes, such as a path or the value of an extended attribute, as a string.
-pub fn bytes(value: &[u8]) -> Json {
+pub(crate) fn bytes(value: &[u8]) -> Json {
     text(&Value::One(value.to_vec()))
 }
 

@@ -8,19 +8,19 @@ mod attr;
 mod control;
 mod digest;
 mod directory;
-pub mod facts;
+pub(crate) mod facts;
 mod file_facts;
 mod file_findings;
 mod hidden;
 mod image_view;
 mod ino;
 mod interface;
-pub mod json;
+pub(crate) mod json;
 pub(crate) mod keys;
 mod origin;
 mod platforms;
 mod requests;
-pub mod sidecar;
+pub(crate) mod sidecar;
 mod xattr;
 
 use std::borrow::Cow;
@@ -30,14 +30,16 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 pub use crate::tree::RemovalKind;
 #[cfg(feature = "fuse")]
-pub use digest::reads_file_bytes;
-pub use facts::{Fact, Subject, Value};
+pub(crate) use digest::reads_file_bytes;
+pub(crate) use facts::Fact;
+pub use facts::{Subject, Value};
 pub use hidden::HiddenName;
 pub use interface::View;
 pub use keys::KEYS;
-pub use origin::StoredFile;
+pub(crate) use origin::StoredFile;
 pub use platforms::{Platforms, names as platform_names};
-pub use requests::{Counter, Requests};
+pub use requests::Counter;
+pub(crate) use requests::Requests;
 pub use sidecar::Sidecars;
 
 use crate::blob::{CacheStats, SpanSlice};
@@ -53,7 +55,7 @@ const DAMAGED: &str = "the index of this image in the cache is damaged; unmount 
     again to rebuild it";
 
 /// The length of the longest file name, in bytes (NAME_MAX, Linux, limits.h).
-pub const MAX_NAME: u32 = 255;
+pub(crate) const MAX_NAME: u32 = 255;
 
 /// Why an operation failed. Each variant corresponds to an errno.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@
 use super::facts::Fact;
 
 /// The suffix that is added to the name of the executable.
-pub const SUFFIX: &[u8] = b".arch";
+pub(crate) const SUFFIX: &[u8] = b".arch";
 
 /// How sidecars appear next to their executables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,13 +31,13 @@ pub fn text(facts: &[Fact]) -> Vec<u8> {
 }
 
 /// Returns the length of [`text()`] in bytes, without building the text.
-pub fn len(facts: &[Fact]) -> usize {
+pub(crate) fn len(facts: &[Fact]) -> usize {
     let line = |fact: &Fact| fact.key.len() + "=".len() + fact.value.escaped_len() + "\n".len();
     facts.iter().map(line).sum()
 }
 
 /// Returns the name of an executable's sidecar, or `None` if it would be too long for a file name.
-pub fn name(executable: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn name(executable: &[u8]) -> Option<Vec<u8>> {
     let name = [executable, SUFFIX].concat();
     (name.len() <= 255).then_some(name)
 }

@@ -16,13 +16,13 @@ const NAMESPACES: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
 const ACLS: [&[u8]; 2] = [b"system.posix_acl_access", b"system.posix_acl_default"];
 
 /// The name of the attribute for a key: `GO_VERSION` becomes `user.imgfs.go.version`.
-pub fn name_of(key: &str) -> Vec<u8> {
+pub(super) fn name_of(key: &str) -> Vec<u8> {
     let key = key.to_ascii_lowercase().replace('_', ".");
     [PREFIX, key.as_bytes()].concat()
 }
 
 /// Returns whether the attribute for a key has this name.
-pub fn is_name_of(name: &[u8], key: &str) -> bool {
+pub(super) fn is_name_of(name: &[u8], key: &str) -> bool {
     name.starts_with(PREFIX) && name == name_of(key)
 }
 
@@ -35,7 +35,7 @@ fn shown(shipped: &[u8]) -> Vec<u8> {
 }
 
 /// Returns all names, each followed by a NUL, in the format of listxattr(2).
-pub fn list(shipped: &[Xattr<'_>], facts: &[Fact]) -> Vec<u8> {
+pub(super) fn list(shipped: &[Xattr<'_>], facts: &[Fact]) -> Vec<u8> {
     let mut names = Vec::new();
     let shipped = shipped.iter().map(|x| shown(x.name));
     for name in shipped.chain(facts.iter().map(|f| name_of(f.key))) {
@@ -46,7 +46,7 @@ pub fn list(shipped: &[Xattr<'_>], facts: &[Fact]) -> Vec<u8> {
 }
 
 /// Returns the value of an attribute.
-pub fn get(name: &[u8], shipped: &[Xattr<'_>], facts: &[Fact]) -> Option<Vec<u8>> {
+pub(super) fn get(name: &[u8], shipped: &[Xattr<'_>], facts: &[Fact]) -> Option<Vec<u8>> {
     if let Some(xattr) = shipped.iter().find(|x| shown(x.name) == name) {
         return Some(xattr.value.to_vec());
     }
@@ -57,7 +57,7 @@ pub fn get(name: &[u8], shipped: &[Xattr<'_>], facts: &[Fact]) -> Option<Vec<u8>
 /// Returns the reason why a file has no attribute with that name. FUSE passes all names on, while for
 /// other file systems the kernel checks the namespace (fs/xattr.c, `xattr_resolve_name`). The result is
 /// the same as for ext4.
-pub fn absent(name: &[u8]) -> ViewError {
+pub(super) fn absent(name: &[u8]) -> ViewError {
     let rest = NAMESPACES
         .iter()
         .find_map(|space| name.strip_prefix(*space));

@@ -16,7 +16,7 @@ const ALL: &str = "IMGFS_TEST_ALL";
 /// # Panics
 ///
 /// If a program is missing and `tests/run.sh` runs the tests.
-pub fn programs(names: &[&str]) -> bool {
+pub(crate) fn programs(names: &[&str]) -> bool {
     let names = names.iter().copied();
     let missing: Vec<&str> = names.filter(|name| !in_path(name)).collect();
     missing.is_empty() || left_out(&missing.join(", "))
@@ -27,7 +27,7 @@ pub fn programs(names: &[&str]) -> bool {
 /// # Panics
 ///
 /// If it does not and `tests/run.sh` runs the tests.
-pub fn root() -> bool {
+pub(crate) fn root() -> bool {
     rustix::process::geteuid().is_root() || left_out("root")
 }
 
@@ -36,7 +36,7 @@ pub fn root() -> bool {
 /// # Panics
 ///
 /// If it cannot and `tests/run.sh` runs the tests.
-pub fn fuse() -> bool {
+pub(crate) fn fuse() -> bool {
     let device = File::options().read(true).write(true).open("/dev/fuse");
     let may_mount = rustix::process::geteuid().is_root() || in_path("fusermount3");
     device.is_ok() && may_mount || left_out("FUSE")
@@ -66,7 +66,7 @@ fn left_out(needed: &str) -> bool {
 ///
 /// A separate process writes it. If this process had the file open for writing while another thread
 /// forks, the file could not be executed (ETXTBSY) until the child of that fork calls exec.
-pub fn write_executable(path: &Path, bytes: &[u8]) {
+pub(crate) fn write_executable(path: &Path, bytes: &[u8]) {
     let mut child = Command::new("sh")
         .args(["-c", r#"cat >"$1" && chmod 755 "$1""#, "sh"])
         .arg(path)

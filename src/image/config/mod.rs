@@ -7,9 +7,9 @@ mod start;
 
 use crate::blob::Digest;
 use crate::oci::{self, Platform};
-pub use history::HistoryEntry;
+pub(crate) use history::HistoryEntry;
 use history::is_set;
-pub use start::Start;
+pub(crate) use start::Start;
 
 use document::{ConfigDocument, DockerDocument, Line};
 

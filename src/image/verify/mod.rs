@@ -20,8 +20,8 @@ mod report;
 
 use std::sync::Arc;
 
-pub use progress::Step;
-pub use report::{Check, CheckProblem, Note, ProblemId, Report, Status, Thing};
+pub(crate) use progress::Step;
+pub(crate) use report::{Check, CheckProblem, Note, ProblemId, Report, Status, Thing};
 
 use super::files::Files;
 use super::{Caches, ImageError, Platform, Reference, Transport};
@@ -39,7 +39,7 @@ const SPANS: usize = 64 << 20;
 ///
 /// # Errors
 /// If there is no such image. Problems of an image are part of the report.
-pub fn verify(
+pub(crate) fn verify(
     reference: &Reference,
     platform: Option<&Platform>,
     progress: &(dyn Fn(Step<'_>) + Sync),

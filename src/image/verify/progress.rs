@@ -2,7 +2,7 @@
 
 /// The progress of reading blobs. Reported from several threads.
 #[derive(Clone, Copy, Debug)]
-pub enum Step<'a> {
+pub(crate) enum Step<'a> {
     /// The sizes in bytes of all blobs that will be read.
     Start(&'a [u64]),
     /// This many bytes of one blob have been read.

@@ -7,7 +7,7 @@ use crate::image::Platform;
 
 /// The result of verifying an image.
 #[derive(Debug, Default)]
-pub struct Report {
+pub(crate) struct Report {
     /// All checks. Each thing comes before the things that it refers to; unreferenced files come last,
     /// in the order of their paths.
     pub checks: Vec<Check>,
@@ -15,7 +15,7 @@ pub struct Report {
 
 /// The check of one thing. A blob that several images share has a check for each of them.
 #[derive(Clone, Debug)]
-pub struct Check {
+pub(crate) struct Check {
     /// The kind of thing, according to the reference to it.
     pub thing: Thing,
     /// The number of a layer, from 0.
@@ -40,7 +40,7 @@ pub struct Check {
 
 /// The kinds of things that are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Thing {
+pub(crate) enum Thing {
     /// The archive as a whole.
     Archive,
     /// `oci-layout`.
@@ -63,7 +63,7 @@ pub enum Thing {
 
 /// A remark that is not a problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
+pub(crate) enum Note {
     /// Nothing refers to it.
     Unreferenced(String),
     /// It is missing, which is allowed.
@@ -74,7 +74,7 @@ pub enum Note {
 
 /// The outcome of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
+pub(crate) enum Status {
     /// It has no problems.
     Ok,
     /// It has at least one problem.
@@ -87,7 +87,7 @@ pub enum Status {
 
 /// A problem with a thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CheckProblem {
+pub(crate) struct CheckProblem {
     /// The kind of problem.
     pub id: ProblemId,
     /// The expected value.
@@ -100,7 +100,7 @@ pub struct CheckProblem {
 
 /// The kinds of problems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProblemId {
+pub(crate) enum ProblemId {
     /// The archive is cut off or damaged.
     DamagedArchive,
     /// The archive has several files with the same path.
@@ -145,7 +145,7 @@ pub enum ProblemId {
 
 impl Report {
     /// Returns the number of checks with this status.
-    pub fn count(&self, status: Status) -> usize {
+    pub(crate) fn count(&self, status: Status) -> usize {
         self.checks.iter().filter(|c| c.status() == status).count()
     }
 }
@@ -167,7 +167,7 @@ impl Check {
     }
 
     /// Returns the outcome.
-    pub fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         match &self.note {
             _ if !self.problems.is_empty() => Status::Bad,
             Some(Note::Unreferenced(_)) => Status::Unreferenced,
@@ -246,7 +246,7 @@ impl fmt::Display for CheckProblem {
 
 impl ProblemId {
     /// Returns the stable name, for programs.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::DamagedArchive => "damaged-archive",
             Self::DuplicateFile => "duplicate-file",
@@ -274,7 +274,7 @@ impl ProblemId {
 
 impl Thing {
     /// Returns the name, as in text and JSON output.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Archive => "archive",
             Self::Layout => "layout",
@@ -291,7 +291,7 @@ impl Thing {
 
 impl Status {
     /// Returns the name, as in JSON output.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Bad => "bad",
@@ -303,7 +303,7 @@ impl Status {
 
 impl Note {
     /// Returns the text of the note.
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         match self {
             Self::Unreferenced(text) | Self::Absent(text) | Self::Remark(text) => text,
         }

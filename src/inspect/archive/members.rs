@@ -29,7 +29,7 @@ pub(super) struct Member {
 
 impl Member {
     /// Returns the content of the member.
-    pub fn content<'a>(&self, source: &'a dyn Source) -> Window<'a> {
+    pub(super) fn content<'a>(&self, source: &'a dyn Source) -> Window<'a> {
         Window::new(source, self.offset, self.len)
     }
 }
@@ -44,7 +44,7 @@ pub(super) struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    pub fn new(source: &'a dyn Source) -> Self {
+    pub(super) fn new(source: &'a dyn Source) -> Self {
         let magic = read::prefix(source, 0, 8, 8).unwrap_or_default();
         Self {
             source,

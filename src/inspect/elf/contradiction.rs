@@ -51,7 +51,7 @@ struct Listing {
 
 impl Pieces<'_> {
     /// Returns all contradictions in the file.
-    pub fn find(&self) -> Vec<Contradiction> {
+    pub(super) fn find(&self) -> Vec<Contradiction> {
         [
             self.second_interp(),
             self.interp_section(),

@@ -123,7 +123,7 @@ pub(super) struct Dynamic {
 impl Dynamic {
     /// Reads the dynamic section at an address. `shift` is what the loader adds to every address in
     /// it: the difference between the load address that the loader assumes and the real one.
-    pub fn read(memory: &Memory<'_>, layout: Layout, at: u64, shift: u64) -> Self {
+    pub(super) fn read(memory: &Memory<'_>, layout: Layout, at: u64, shift: u64) -> Self {
         let entries = if layout.wide {
             entries::<Dyn64<Endianness>>(memory, at, layout.endian)
         } else {
@@ -197,12 +197,12 @@ impl Dynamic {
     }
 
     /// Reads a string that a version table refers to.
-    pub fn string(&self, memory: &Memory<'_>, index: u32) -> Option<Vec<u8>> {
+    pub(super) fn string(&self, memory: &Memory<'_>, index: u32) -> Option<Vec<u8>> {
         string(memory, self.strings?, index.into(), NAME_LIMIT)
     }
 
     /// Returns the file range `(offset, end)` of the string table, according to its claimed length.
-    pub fn strings_in_file(&self, memory: &Memory<'_>) -> Option<(u64, u64)> {
+    pub(super) fn strings_in_file(&self, memory: &Memory<'_>) -> Option<(u64, u64)> {
         let (offset, left) = memory.in_file(self.strings?)?;
         let len = self.strings_len.map_or(left, |len| len.min(left));
         Some((offset, offset.checked_add(len)?))

@@ -25,7 +25,7 @@ pub(super) struct Signs<'a> {
 impl Signs<'_> {
     /// Returns the build information. Its header is in a section of its own. If the file has no
     /// section headers, it is in the first data segment.
-    pub fn build(&self) -> Option<GoBuild> {
+    pub(super) fn build(&self) -> Option<GoBuild> {
         let section = self.sections.and_then(|s| s.named(b".go.buildinfo"));
         let section = section.map(|s| Region {
             address: s.addr,
@@ -76,7 +76,7 @@ impl Signs<'_> {
     }
 
     /// Returns the toolchain, as far as it affects the choice of the C library.
-    pub fn toolchain(&self, build: Option<&GoBuild>) -> Toolchain {
+    pub(super) fn toolchain(&self, build: Option<&GoBuild>) -> Toolchain {
         if build.is_none() && !self.has_go_tables() {
             return Toolchain::C;
         }

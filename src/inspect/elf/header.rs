@@ -43,7 +43,7 @@ impl Header {
     /// of its own architecture, so a file with a wrong value in either byte still runs. Therefore a
     /// layout for which the sizes in the header are correct takes precedence over one for which
     /// they are not.
-    pub fn read(head: &[u8]) -> Option<Self> {
+    pub(super) fn read(head: &[u8]) -> Option<Self> {
         let [class, data] = *head.get(4..6)? else {
             return None;
         };

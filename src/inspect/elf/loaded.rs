@@ -40,7 +40,7 @@ pub(super) struct Loaded<'a> {
 
 impl<'a> Loaded<'a> {
     /// Returns the view of a program mapped by the kernel. `segments` is the table in the file.
-    pub fn program(source: &'a dyn Source, header: &Header, segments: &Segments) -> Self {
+    pub(super) fn program(source: &'a dyn Source, header: &Header, segments: &Segments) -> Self {
         let layout = header.layout;
         let memory = Memory::map(source, segments, layout.wide, Mapper::Kernel);
         let at = table_address(header, segments);
@@ -61,7 +61,7 @@ impl<'a> Loaded<'a> {
     }
 
     /// Returns the view of a library mapped by the loader.
-    pub fn library(source: &'a dyn Source, layout: Layout, segments: &Segments) -> Self {
+    pub(super) fn library(source: &'a dyn Source, layout: Layout, segments: &Segments) -> Self {
         let memory = Memory::map(source, segments, layout.wide, Mapper::Loader);
         let dynamic_at = segments.of_kind(PT_DYNAMIC).next_back();
         let dynamic_at = dynamic_at.map(|segment| segment.vaddr);

@@ -55,7 +55,7 @@ pub(super) struct Memory<'a> {
 
 impl<'a> Memory<'a> {
     /// Maps all PT_LOAD segments. `wide` is true for a 64-bit file.
-    pub fn map(source: &'a dyn Source, segments: &Segments, wide: bool, by: Mapper) -> Self {
+    pub(super) fn map(source: &'a dyn Source, segments: &Segments, wide: bool, by: Mapper) -> Self {
         let mut memory = Self {
             source,
             mask: if wide { u64::MAX } else { u32::MAX.into() },
@@ -128,7 +128,7 @@ impl<'a> Memory<'a> {
     }
 
     /// Returns `address + offset` in the word size of the file, unchecked, as the loader adds.
-    pub fn add(&self, address: u64, offset: u64) -> u64 {
+    pub(super) fn add(&self, address: u64, offset: u64) -> u64 {
         address.wrapping_add(offset) & self.mask
     }
 
@@ -141,7 +141,7 @@ impl<'a> Memory<'a> {
 
     /// Returns the file offset of the byte at an address, and the number of bytes from there on
     /// that are contiguous both in memory and in the file. `None` if the byte is not from the file.
-    pub fn in_file(&self, address: u64) -> Option<(u64, u64)> {
+    pub(super) fn in_file(&self, address: u64) -> Option<(u64, u64)> {
         match self.at(address)? {
             (Bytes::File(offset), left) => Some((offset, left)),
             _ => None,

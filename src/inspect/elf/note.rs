@@ -49,7 +49,7 @@ impl Notes {
     /// Reads the notes in PT_NOTE and, if they contain no build id, those that only the section
     /// headers refer to: Go 1.24 and later write a GNU build id, but PT_NOTE covers only Go's own
     /// note.
-    pub fn read(
+    pub(super) fn read(
         source: &dyn Source,
         layout: Layout,
         segments: Option<&Segments>,

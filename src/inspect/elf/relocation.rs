@@ -49,7 +49,7 @@ pub(super) struct Relocations {
 
 impl Relocations {
     /// Reads all tables.
-    pub fn read(memory: &Memory<'_>, header: &Header, dynamic: &Dynamic) -> Self {
+    pub(super) fn read(memory: &Memory<'_>, header: &Header, dynamic: &Dynamic) -> Self {
         let machine = machine::name(header);
         let mut found = Self {
             unknown: machine.starts_with("mips"),
@@ -77,7 +77,7 @@ impl Relocations {
 
 impl Relocations {
     /// Returns the position of a symbol among those that are needed at load time.
-    pub fn place(&self, symbol: u32) -> Option<u32> {
+    pub(super) fn place(&self, symbol: u32) -> Option<u32> {
         let place = self.data.get(&symbol).copied();
         place.or(self.unknown.then_some(0))
     }

@@ -43,7 +43,7 @@ pub(super) struct Sections {
 impl Sections {
     /// Reads the table. Empty if the header specifies none; `None` if the table is not where the
     /// header says. If the names are unreadable, the types are still known.
-    pub fn read(source: &dyn Source, header: &Header) -> Option<Self> {
+    pub(super) fn read(source: &dyn Source, header: &Header) -> Option<Self> {
         if header.layout.wide {
             Self::decode::<SectionHeader64<Endianness>>(source, header)
         } else {
@@ -100,19 +100,19 @@ impl Sections {
     }
 
     /// Returns the section with this index.
-    pub fn at(&self, index: u32) -> Option<&Section> {
+    pub(super) fn at(&self, index: u32) -> Option<&Section> {
         self.table.get(usize::try_from(index).ok()?)
     }
 
     /// Returns all sections of one type.
-    pub fn of_kind(&self, kind: SectionType) -> impl Iterator<Item = &Section> {
+    pub(super) fn of_kind(&self, kind: SectionType) -> impl Iterator<Item = &Section> {
         self.table
             .iter()
             .filter(move |section| section.kind == kind)
     }
 
     /// Returns the first section with this name.
-    pub fn named(&self, name: &[u8]) -> Option<&Section> {
+    pub(super) fn named(&self, name: &[u8]) -> Option<&Section> {
         self.table.iter().find(|section| {
             let start = usize::try_from(section.name).ok();
             let at = start.and_then(|start| self.names.get(start..));
@@ -122,12 +122,12 @@ impl Sections {
     }
 
     /// Whether there is a symbol table. `strip` removes it.
-    pub fn has_symbols(&self) -> bool {
+    pub(super) fn has_symbols(&self) -> bool {
         self.of_kind(SHT_SYMTAB).next().is_some()
     }
 
     /// Returns the symbol table and the string table with its names.
-    pub fn symbols(&self) -> Option<(&Section, &Section)> {
+    pub(super) fn symbols(&self) -> Option<(&Section, &Section)> {
         let symbols = self.of_kind(SHT_SYMTAB).next()?;
         let names = self.at(symbols.link).filter(|s| s.kind != SHT_NOBITS)?;
         Some((symbols, names))
@@ -136,7 +136,7 @@ impl Sections {
     /// Whether the code and data have been removed and only debug information remains
     /// (`objcopy --only-keep-debug`, `eu-strip -f`). Such a file keeps all its program headers, but
     /// they refer to other bytes. Notes are kept, because they contain the build id.
-    pub fn is_debug_file(&self) -> bool {
+    pub(super) fn is_debug_file(&self) -> bool {
         let loaded = |section: &&Section| {
             section.flags.0 & SHF_ALLOC.0 != 0
                 && section.kind != SHT_NOTE

@@ -39,7 +39,7 @@ pub(super) struct Segments(Vec<Segment>);
 impl Segments {
     /// Reads the table. Returns `None` if it is not where the header says or has a wrong record
     /// size.
-    pub fn read(source: &dyn Source, header: &Header) -> Option<Self> {
+    pub(super) fn read(source: &dyn Source, header: &Header) -> Option<Self> {
         if header.layout.wide {
             Self::decode::<ProgramHeader64<Endianness>, SectionHeader64<Endianness>>(source, header)
         } else {
@@ -76,7 +76,7 @@ impl Segments {
     }
 
     /// Parses a table. Returns `None` if the bytes are not a whole number of records.
-    pub fn parse(bytes: &[u8], layout: Layout) -> Option<Self> {
+    pub(super) fn parse(bytes: &[u8], layout: Layout) -> Option<Self> {
         if layout.wide {
             Self::parse_as::<ProgramHeader64<Endianness>>(bytes, layout.endian)
         } else {
@@ -106,20 +106,20 @@ impl Segments {
     }
 
     /// Returns all segments of one type, in table order.
-    pub fn of_kind(&self, kind: ProgramType) -> impl DoubleEndedIterator<Item = &Segment> {
+    pub(super) fn of_kind(&self, kind: ProgramType) -> impl DoubleEndedIterator<Item = &Segment> {
         self.0.iter().filter(move |segment| segment.kind == kind)
     }
 
     /// Returns the first segment of one type. If a type should occur only once, the kernel uses the
     /// first.
-    pub fn first(&self, kind: ProgramType) -> Option<&Segment> {
+    pub(super) fn first(&self, kind: ProgramType) -> Option<&Segment> {
         self.of_kind(kind).next()
     }
 
     /// Returns the file offset of the byte at a virtual address, and the file offset at which its
     /// segment ends, computed as tools do that only read the file. For the bytes that are mapped,
     /// see [`Memory`](super::memory::Memory).
-    pub fn offset_of(&self, vaddr: u64) -> Option<(u64, u64)> {
+    pub(super) fn offset_of(&self, vaddr: u64) -> Option<(u64, u64)> {
         self.of_kind(PT_LOAD).find_map(|load| {
             let into = vaddr
                 .checked_sub(load.vaddr)
@@ -132,7 +132,7 @@ impl Segments {
     }
 
     /// Returns the PT_LOAD segments in the form used for Go's build information.
-    pub fn mapped(&self) -> Vec<Mapped> {
+    pub(super) fn mapped(&self) -> Vec<Mapped> {
         let loads = self.of_kind(PT_LOAD);
         loads
             .map(|s| Mapped {
@@ -144,14 +144,14 @@ impl Segments {
     }
 
     /// Returns the first segment of initialized data: loaded, writable, not executable.
-    pub fn data(&self) -> Option<&Segment> {
+    pub(super) fn data(&self) -> Option<&Segment> {
         self.of_kind(PT_LOAD)
             .find(|s| s.flags.0 & (PF_W.0 | PF_X.0) == PF_W.0)
     }
 
     /// Returns the ranges `(offset, end)` of the file that are loaded and never written, sorted and
     /// without overlap, so that no byte is read twice, even if a file claims many segments.
-    pub fn read_only(&self) -> Vec<(u64, u64)> {
+    pub(super) fn read_only(&self) -> Vec<(u64, u64)> {
         let loads = self.of_kind(PT_LOAD).filter(|s| s.flags.0 & PF_W.0 == 0);
         let ranges = loads.filter_map(|s| Some((s.offset, s.offset.checked_add(s.filesz)?)));
         read::merged(ranges.collect())
@@ -160,14 +160,14 @@ impl Segments {
     /// Returns the ranges `(offset, end)` of everything that is loaded. The tables of a
     /// position-independent Go program are in data that the loader writes to and then makes
     /// read-only.
-    pub fn loaded(&self) -> Vec<(u64, u64)> {
+    pub(super) fn loaded(&self) -> Vec<(u64, u64)> {
         let loads = self.of_kind(PT_LOAD);
         let ranges = loads.filter_map(|s| Some((s.offset, s.offset.checked_add(s.filesz)?)));
         read::merged(ranges.collect())
     }
 
     /// Returns PT_INTERP as written, up to its NUL.
-    pub fn interpreter(&self, source: &dyn Source) -> Option<Vec<u8>> {
+    pub(super) fn interpreter(&self, source: &dyn Source) -> Option<Vec<u8>> {
         let interp = self.first(PT_INTERP)?;
         let mut path = source
             .piece(interp.offset, interp.filesz, INTERP_LIMIT)
@@ -189,7 +189,7 @@ impl From<Vec<Segment>> for Segments {
 #[cfg(test)]
 impl Segments {
     /// Creates a table of segments without contents.
-    pub fn of(kinds: &[(ProgramType, u32)]) -> Self {
+    pub(super) fn of(kinds: &[(ProgramType, u32)]) -> Self {
         let segment = |&(kind, flags): &(ProgramType, u32)| Segment {
             kind,
             flags: ProgramFlags(flags),

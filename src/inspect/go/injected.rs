@@ -83,7 +83,7 @@ pub(in crate::inspect) struct Names(HashMap<u64, String>);
 
 impl Names {
     /// Searches a string table for the names.
-    pub fn find(source: &dyn Source, offset: u64, len: u64) -> Self {
+    pub(crate) fn find(source: &dyn Source, offset: u64, len: u64) -> Self {
         let finder = memmem::Finder::new(SUFFIX);
         let mut names = HashMap::new();
         read::scan(source, offset, len, NAME_LIMIT, |base, window| {
@@ -109,7 +109,7 @@ impl Names {
     }
 
     /// Reads the values. `field` returns the name index and the address of a symbol.
-    pub fn values<T: Pod>(
+    pub(crate) fn values<T: Pod>(
         &self,
         source: &dyn Source,
         (offset, len): (u64, u64),

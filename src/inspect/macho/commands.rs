@@ -47,7 +47,7 @@ pub(super) struct Commands {
 
 impl Commands {
     /// Reads the commands up to the first invalid one.
-    pub fn read(source: &dyn Source, header: &Header) -> Self {
+    pub(super) fn read(source: &dyn Source, header: &Header) -> Self {
         let mut commands = Self::default();
         let len = u64::from(header.commands_len).min(LEN_LIMIT);
         let bytes = read::prefix(source, header.len(), len, LEN_LIMIT).unwrap_or_default();
@@ -168,7 +168,10 @@ impl Commands {
     }
 
     /// Returns the sections with this name, in any segment.
-    pub fn sections_named<'a>(&'a self, name: &'a [u8]) -> impl Iterator<Item = Region> + 'a {
+    pub(super) fn sections_named<'a>(
+        &'a self,
+        name: &'a [u8],
+    ) -> impl Iterator<Item = Region> + 'a {
         let named = self.sections.iter().filter(move |(found, _)| {
             found
                 .strip_prefix(name)
@@ -178,13 +181,13 @@ impl Commands {
     }
 
     /// Returns the writable segments.
-    pub fn data(&self) -> impl Iterator<Item = Region> + '_ {
+    pub(super) fn data(&self) -> impl Iterator<Item = Region> + '_ {
         self.writable.iter().copied()
     }
 
     /// Returns the file ranges `(offset, end)` of everything that is loaded. Some writable data is
     /// read-only after start.
-    pub fn loaded(&self) -> Vec<(u64, u64)> {
+    pub(super) fn loaded(&self) -> Vec<(u64, u64)> {
         let ranges = self.mapped.iter();
         read::merged(
             ranges

@@ -22,7 +22,7 @@ pub(super) struct Header {
 
 impl Header {
     /// Reads the header from the first bytes of the file.
-    pub fn read(head: &[u8]) -> Option<Self> {
+    pub(super) fn read(head: &[u8]) -> Option<Self> {
         let magic = u32::from_be_bytes(*head.first_chunk()?);
         let (wide, endian) = match magic {
             MH_MAGIC => (false, Endianness::Big),
@@ -54,7 +54,7 @@ impl Header {
     }
 
     /// The length of the header.
-    pub fn len(&self) -> u64 {
+    pub(super) fn len(&self) -> u64 {
         let len = if self.wide {
             size_of::<MachHeader64<Endianness>>()
         } else {

@@ -28,7 +28,7 @@ pub(super) struct Clr {
 impl Clr {
     /// Returns `None` if the file is not an assembly. If the header cannot be read, its fields are
     /// zero.
-    pub fn read(source: &dyn Source, image: &Image) -> Option<Self> {
+    pub(super) fn read(source: &dyn Source, image: &Image) -> Option<Self> {
         let (address, _) = image.directory(DIRECTORY)?;
         let header = image
             .offset_of(address)
@@ -46,12 +46,12 @@ impl Clr {
     }
 
     /// Whether it contains no native code.
-    pub fn is_il_only(self) -> bool {
+    pub(super) fn is_il_only(self) -> bool {
         self.flags & COMIMAGE_FLAGS_ILONLY.0 != 0 && !self.precompiled
     }
 
     /// Whether it runs on any architecture ("AnyCPU").
-    pub fn runs_anywhere(self, image: &Image) -> bool {
+    pub(super) fn runs_anywhere(self, image: &Image) -> bool {
         // Preferring 32 bits sets both flags. Requiring 32 bits sets one.
         let flags = self.flags & (COMIMAGE_FLAGS_32BITREQUIRED.0 | COMIMAGE_FLAGS_32BITPREFERRED.0);
         self.is_il_only()

@@ -53,7 +53,7 @@ pub(super) struct Image {
 }
 
 impl Image {
-    pub fn read(source: &dyn Source) -> Option<Self> {
+    pub(super) fn read(source: &dyn Source) -> Option<Self> {
         let head = read::prefix(source, 0, 64, 64)?;
         let at = u64::from(header_offset(&head)?);
         let signature = source.piece(at, 4, 4).ok()?;
@@ -81,19 +81,19 @@ impl Image {
     }
 
     /// Whether the format is PE32+ rather than PE32.
-    pub fn wide(&self) -> Option<bool> {
+    pub(super) fn wide(&self) -> Option<bool> {
         self.optional.map(|optional| optional.wide)
     }
 
     /// Whether a bit of DllCharacteristics is set.
-    pub fn dll_flag(&self, flag: DllFlags) -> Option<bool> {
+    pub(super) fn dll_flag(&self, flag: DllFlags) -> Option<bool> {
         self.optional
             .map(|optional| optional.dll_flags.0 & flag.0 != 0)
     }
 
     /// Returns the address, relative to the image base, and the size of a data directory. `None` if
     /// there is none.
-    pub fn directory(&self, index: usize) -> Option<(u32, u32)> {
+    pub(super) fn directory(&self, index: usize) -> Option<(u32, u32)> {
         let directory = self.directories.get(index)?;
         let (address, size) = (directory.virtual_address.get(LE), directory.size.get(LE));
         (address != 0).then_some((address, size))
@@ -101,7 +101,7 @@ impl Image {
 
     /// Returns the file offset of the byte at an address relative to the image base, and the file
     /// offset at which its section (or the headers) ends.
-    pub fn offset_of(&self, rva: u32) -> Option<(u64, u64)> {
+    pub(super) fn offset_of(&self, rva: u32) -> Option<(u64, u64)> {
         let section = self.sections.iter().find_map(|section| {
             let into = rva.checked_sub(section.virtual_address.get(LE))?;
             let raw = section.size_of_raw_data.get(LE);
@@ -115,12 +115,12 @@ impl Image {
     }
 
     /// Returns every section in the form used for Go's build information.
-    pub fn mapped(&self) -> Vec<Mapped> {
+    pub(super) fn mapped(&self) -> Vec<Mapped> {
         self.sections.iter().map(|s| self.region(s)).collect()
     }
 
     /// Returns the sections of writable initialized data.
-    pub fn writable(&self) -> impl Iterator<Item = Region> {
+    pub(super) fn writable(&self) -> impl Iterator<Item = Region> {
         let flags = IMAGE_SCN_CNT_INITIALIZED_DATA.0 | IMAGE_SCN_MEM_READ.0 | IMAGE_SCN_MEM_WRITE.0;
         self.sections
             .iter()
@@ -129,7 +129,7 @@ impl Image {
     }
 
     /// Returns the file ranges `(offset, end)` of read-only initialized data.
-    pub fn read_only(&self) -> Vec<(u64, u64)> {
+    pub(super) fn read_only(&self) -> Vec<(u64, u64)> {
         let wanted = IMAGE_SCN_CNT_INITIALIZED_DATA.0 | IMAGE_SCN_MEM_READ.0;
         let mask = wanted | IMAGE_SCN_MEM_WRITE.0 | IMAGE_SCN_MEM_EXECUTE.0;
         let sections = self.sections.iter();
@@ -141,7 +141,7 @@ impl Image {
     }
 
     /// Whether it was packed with UPX, which names its sections after itself.
-    pub fn is_packed(&self) -> bool {
+    pub(super) fn is_packed(&self) -> bool {
         let names = self.sections.iter().map(|section| section.name);
         names
             .take(2)

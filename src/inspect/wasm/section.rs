@@ -34,7 +34,7 @@ pub(super) struct Sections {
 
 impl Sections {
     /// Reads sections up to the first invalid one.
-    pub fn read(source: &dyn Source, component: bool) -> Self {
+    pub(super) fn read(source: &dyn Source, component: bool) -> Self {
         let mut sections = Self::default();
         let mut at = 8u64;
         for _ in 0..COUNT_LIMIT {
@@ -122,7 +122,7 @@ impl Sections {
     }
 
     /// Whether there is a custom section with this name.
-    pub fn has_custom(&self, name: &[u8]) -> bool {
+    pub(super) fn has_custom(&self, name: &[u8]) -> bool {
         self.custom.iter().any(|found| found == name)
     }
 }

@@ -37,7 +37,7 @@ pub(super) struct Tables {
 
 /// A symbol that nothing defines.
 #[derive(Clone, Debug)]
-pub struct Unbound {
+pub(crate) struct Unbound {
     /// The object that needs it, as an index in [`Closure::objects`].
     pub by: usize,
     /// The symbol.
@@ -48,7 +48,7 @@ pub struct Unbound {
 
 /// The symbols of a closure that nothing defines.
 #[derive(Clone, Debug, Default)]
-pub struct Binding {
+pub(crate) struct Binding {
     /// The symbols, in the order in which the loader looks them up.
     pub lacking: Vec<Unbound>,
     /// Whether a symbol table could not be read. If so, no symbol is reported as missing.
@@ -82,7 +82,7 @@ impl Resolver<'_> {
     ///
     /// # Errors
     /// Returns an error if a file cannot be read.
-    pub fn bind(
+    pub(crate) fn bind(
         &mut self,
         closure: &Closure,
         process: &LoaderProcess,

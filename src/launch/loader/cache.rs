@@ -21,15 +21,15 @@ const OLD_ENTRY: usize = 12;
 const ELF_LIBC6: u32 = 3;
 
 /// The maximum number of bytes that are read of a cache.
-pub const LIMIT: u64 = 16 << 20;
+pub(super) const LIMIT: u64 = 16 << 20;
 
 /// The libraries of a cache. Each name maps to its paths, in the order of the file.
 #[derive(Debug, Default)]
-pub struct Cache(HashMap<Vec<u8>, Vec<Vec<u8>>>);
+pub(crate) struct Cache(HashMap<Vec<u8>, Vec<Vec<u8>>>);
 
 impl Cache {
     /// Parses a cache. Returns `None` if the loader would not recognize it.
-    pub fn parse(bytes: &[u8], little: bool) -> Option<Self> {
+    pub(crate) fn parse(bytes: &[u8], little: bool) -> Option<Self> {
         let word = |at: usize| {
             let bytes = bytes.get(at..)?.first_chunk::<4>()?;
             Some(match little {
@@ -89,7 +89,7 @@ impl Cache {
     }
 
     /// Returns the paths of a library.
-    pub fn paths(&self, name: &[u8]) -> &[Vec<u8>] {
+    pub(crate) fn paths(&self, name: &[u8]) -> &[Vec<u8>] {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
 }

@@ -25,7 +25,7 @@ const MUSL_OWN: [&[u8]; 7] = [
 
 /// The objects that are loaded with a program, and the libraries that are not found.
 #[derive(Debug, Default)]
-pub struct Closure {
+pub(crate) struct Closure {
     /// The loaded objects, the program first, each with the index of the object that needed it first.
     pub objects: Vec<(ObjectId, usize)>,
     /// For each entry of `objects`: the name by which it was needed, how it was found, its directory,
@@ -48,7 +48,7 @@ pub struct Closure {
 
 /// A library that is not found.
 #[derive(Clone, Copy, Debug)]
-pub struct Missing {
+pub(crate) struct Missing {
     /// Its name.
     pub name: Name,
     /// The first object that needs it, as an index in [`Closure::objects`].
@@ -71,7 +71,7 @@ pub(super) struct Preload {
 
 impl Closure {
     /// Returns the index in `objects` of the object that was loaded under a name.
-    pub fn provider(&self, name: Name) -> Option<usize> {
+    pub(crate) fn provider(&self, name: Name) -> Option<usize> {
         let found = self.known.iter().find(|(known, _)| *known == name);
         found.map(|(_, index)| *index)
     }
@@ -128,7 +128,7 @@ impl Marks {
 
 impl Resolver<'_> {
     /// Returns all objects that are loaded with a program.
-    pub fn closure(&mut self, program: ObjectId, process: &LoaderProcess) -> Closure {
+    pub(crate) fn closure(&mut self, program: ObjectId, process: &LoaderProcess) -> Closure {
         self.closure_with(program, process, &[])
     }
 

@@ -8,7 +8,7 @@ use super::request::{Direct, Failure, FailureKind};
 ///
 /// # Errors
 /// Returns the loader's message if it starts nothing: an unknown option, or no program.
-pub fn parse(kind: LoaderKind, argv: &[String]) -> Result<Direct, Box<Failure>> {
+pub(crate) fn parse(kind: LoaderKind, argv: &[String]) -> Result<Direct, Box<Failure>> {
     match kind {
         LoaderKind::Musl => musl(argv),
         _ => glibc(argv),

@@ -8,7 +8,7 @@ use crate::tree::{NodeId, NodeKind};
 
 /// The reason why a loader refuses a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The file is shorter than an ELF header.
     TooShort,
     /// The path leads to a directory.
@@ -30,7 +30,7 @@ pub enum Fault {
 
 impl Fault {
     /// Returns glibc's message.
-    pub fn glibc(self) -> &'static str {
+    pub(crate) fn glibc(self) -> &'static str {
         match self {
             Self::TooShort => "file too short",
             // EISDIR. The loader has texts for few errors only.
@@ -44,12 +44,12 @@ impl Fault {
     }
 
     /// Returns true if glibc's message has the path of the file, and not the name that was searched.
-    pub fn names_path(self) -> bool {
+    pub(crate) fn names_path(self) -> bool {
         !matches!(self, Self::Executable | Self::PieExecutable)
     }
 
     /// Returns musl's message (strerror(3) of EISDIR or ENOEXEC).
-    pub fn musl(self) -> &'static str {
+    pub(crate) fn musl(self) -> &'static str {
         match self {
             Self::Directory => "Is a directory",
             _ => "Exec format error",

@@ -12,7 +12,7 @@ const NAME_MAX: usize = 255;
 
 /// The rule by which a library was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
+pub(crate) enum How {
     /// DT_RPATH of an object, or musl's run path.
     Rpath(ObjectId),
     /// DT_RUNPATH of an object.
@@ -31,7 +31,7 @@ pub enum How {
 
 /// The outcome of a search.
 #[derive(Clone, Copy, Debug)]
-pub struct FoundLibrary {
+pub(crate) struct FoundLibrary {
     /// What was found.
     pub entry: DirLookup,
     /// How it was found.

@@ -19,7 +19,7 @@ const MUSL_PATH: &[u8] = b"/lib:/usr/local/lib:/usr/lib";
 
 /// The kind of a loader, which determines its rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LoaderKind {
+pub(crate) enum LoaderKind {
     /// glibc's `ld.so`.
     Glibc,
     /// musl's `ld-musl-*.so.1`.
@@ -30,7 +30,7 @@ pub enum LoaderKind {
 
 /// A loader.
 #[derive(Debug)]
-pub struct Loader {
+pub(crate) struct Loader {
     /// The kind of the loader.
     pub kind: LoaderKind,
     /// The loader's file; `None` if it is not in the image.
@@ -51,7 +51,7 @@ pub struct Loader {
 
 impl Loader {
     /// Reads the loader at a path of the image. `machine` is the machine of the files that it loads.
-    pub fn at(image: &Image<'_>, path: &[u8], machine: &Machine) -> io::Result<Self> {
+    pub(crate) fn at(image: &Image<'_>, path: &[u8], machine: &Machine) -> io::Result<Self> {
         let node = image.regular(path);
         let file = node.and_then(|node| image.file(node));
         let bytes = match (node, file) {
@@ -181,7 +181,7 @@ fn musl_arch(arch: &str) -> &str {
 
 /// Returns the path of the loader that files of a machine usually name (glibc, `shlib-versions` and
 /// `sysdeps/*/ldsodefs`; wiki.debian.org/ArchitectureSpecificsMemo).
-pub fn usual_path(machine: &Machine, musl: bool) -> Vec<u8> {
+pub(crate) fn usual_path(machine: &Machine, musl: bool) -> Vec<u8> {
     if musl {
         return format!("/lib/ld-musl-{}.so.1", musl_arch(&machine.arch)).into_bytes();
     }

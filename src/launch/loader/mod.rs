@@ -29,12 +29,13 @@ use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
 
-pub use bind::Binding;
-pub use closure::{Closure, Missing};
-pub use kind::{Loader, LoaderKind, usual_path};
+pub(crate) use bind::Binding;
+pub(crate) use closure::{Closure, Missing};
+pub(crate) use kind::{Loader, LoaderKind, usual_path};
 pub(crate) use process::LoaderProcess;
 pub(crate) use request::LoadRequest;
-pub use request::{Failure, FailureKind, Lacking, Library, Loaded};
+pub use request::Loaded;
+pub(crate) use request::{Failure, FailureKind, Lacking, Library};
 
 use crate::inspect::{Kind as BinaryKind, Libc};
 use crate::launch::environment::{Environment, Value};
@@ -45,15 +46,15 @@ use tokens::{Tokens, expand};
 
 /// Index of a name in [`Resolver`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Name(u32);
+pub(crate) struct Name(u32);
 
 /// Index of an object: a file as loaded from a particular directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ObjectId(u32);
+pub(crate) struct ObjectId(u32);
 
 /// Index of a loader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct LoaderId(u32);
+pub(crate) struct LoaderId(u32);
 
 /// A file as loaded from one directory. The directory determines `$ORIGIN`.
 struct Object {
@@ -74,7 +75,7 @@ struct Object {
 const BUDGET: u64 = 50_000_000;
 
 /// Finds the libraries and symbols that files need.
-pub struct Resolver<'a> {
+pub(crate) struct Resolver<'a> {
     image: &'a Image<'a>,
     /// The remaining steps; `None` once the budget was exceeded.
     budget: Cell<Option<u64>>,
@@ -113,7 +114,7 @@ fn bytes_of(names: &[Vec<u8>], name: Name) -> &[u8] {
 
 impl<'a> Resolver<'a> {
     /// Creates a resolver with empty caches.
-    pub fn new(image: &'a Image<'a>) -> Self {
+    pub(crate) fn new(image: &'a Image<'a>) -> Self {
         Self {
             image,
             budget: Cell::new(Some(BUDGET)),
@@ -135,7 +136,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// Takes `steps` out of the budget. Returns false if the budget is exceeded.
-    pub fn spend(&self, steps: usize) -> bool {
+    pub(crate) fn spend(&self, steps: usize) -> bool {
         let left = self.budget.get();
         let left = left.and_then(|left| left.checked_sub(steps as u64));
         self.budget.set(left);
@@ -143,17 +144,17 @@ impl<'a> Resolver<'a> {
     }
 
     /// Returns true if the budget was exceeded. The results are then incomplete.
-    pub fn is_spent(&self) -> bool {
+    pub(crate) fn is_spent(&self) -> bool {
         self.budget.get().is_none()
     }
 
     /// Returns the bytes of a name.
-    pub fn name(&self, name: Name) -> &[u8] {
+    pub(crate) fn name(&self, name: Name) -> &[u8] {
         bytes_of(&self.names, name)
     }
 
     /// Returns the index of a name that is already interned.
-    pub fn known_name(&self, name: &[u8]) -> Option<Name> {
+    pub(crate) fn known_name(&self, name: &[u8]) -> Option<Name> {
         self.by_name.get(name).copied()
     }
 
@@ -172,7 +173,7 @@ impl<'a> Resolver<'a> {
     ///
     /// # Errors
     /// Returns an error if the loader's file cannot be read.
-    pub fn loader_of(&mut self, file: &File) -> io::Result<Option<LoaderId>> {
+    pub(crate) fn loader_of(&mut self, file: &File) -> io::Result<Option<LoaderId>> {
         let Some(machine) = file.machine() else {
             return Ok(None);
         };
@@ -246,7 +247,7 @@ impl<'a> Resolver<'a> {
     ///
     /// # Panics
     /// Never panics for an id from this resolver.
-    pub fn get(&self, id: LoaderId) -> &Loader {
+    pub(crate) fn get(&self, id: LoaderId) -> &Loader {
         of(&self.loaders, id)
     }
 
@@ -398,7 +399,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// Returns the file of an object.
-    pub fn file(&self, id: ObjectId) -> Option<&'a File> {
+    pub(crate) fn file(&self, id: ObjectId) -> Option<&'a File> {
         let number = self.objects.get(id.0 as usize)?.file;
         self.image.files.get(number)
     }
@@ -408,7 +409,10 @@ impl<'a> Resolver<'a> {
     ///
     /// # Errors
     /// Returns an error if the loader's file cannot be read.
-    pub fn main(&mut self, number: usize) -> io::Result<Option<(ObjectId, Rc<LoaderProcess>)>> {
+    pub(crate) fn main(
+        &mut self,
+        number: usize,
+    ) -> io::Result<Option<(ObjectId, Rc<LoaderProcess>)>> {
         let Some(file) = self.image.files.get(number) else {
             return Ok(None);
         };
@@ -462,7 +466,7 @@ impl<'a> Resolver<'a> {
 
     /// Returns a file with that name and machine anywhere in the image. The file that needs it may load
     /// it by other means.
-    pub fn exists_somewhere(&self, name: &[u8], machine: &Machine) -> Option<NodeId> {
+    pub(crate) fn exists_somewhere(&self, name: &[u8], machine: &Machine) -> Option<NodeId> {
         if !self.spend(self.image.files.len()) {
             return None;
         }

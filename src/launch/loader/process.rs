@@ -23,7 +23,7 @@ pub(super) type Key = (Option<Vec<u8>>, bool);
 
 impl LoaderProcess {
     /// Creates a process without LD_LIBRARY_PATH.
-    pub fn new(loader: LoaderId, cwd: Option<&[u8]>, secure: bool) -> Self {
+    pub(crate) fn new(loader: LoaderId, cwd: Option<&[u8]>, secure: bool) -> Self {
         // The root is the empty path, so that a name can follow a slash.
         let cwd = cwd.map(|cwd| cwd.strip_suffix(b"/").unwrap_or(cwd).to_vec());
         Self {

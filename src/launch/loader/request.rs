@@ -29,7 +29,7 @@ pub(crate) struct LoadRequest<'r> {
 
 /// The options in a loader's arguments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Direct {
+pub(crate) struct Direct {
     /// The index of the program in the loader's arguments. The program's own arguments follow it.
     pub program: usize,
     /// `--argv0`: the program's first argument, instead of its name.

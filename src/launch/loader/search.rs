@@ -13,16 +13,16 @@ use crate::tree::{NodeId, NodeKind};
 
 /// Index of a directory in [`Dirs`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct DirId(u32);
+pub(crate) struct DirId(u32);
 
 impl DirId {
     /// Stands for a relative directory if the working directory is unknown. Nothing is found in it.
-    pub const UNKNOWN: Self = Self(u32::MAX);
+    pub(crate) const UNKNOWN: Self = Self(u32::MAX);
 }
 
 /// What a directory contains under the name of a library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DirLookup {
+pub(crate) enum DirLookup {
     /// Nothing, or a file that the loader skips silently, for example one for another machine.
     None,
     /// A file of the other class (32 or 64 bits). glibc skips it, but mentions it at the end.
@@ -36,12 +36,12 @@ pub enum DirLookup {
 
 impl DirLookup {
     /// Returns true if the search ends with this result.
-    pub fn ends(self) -> bool {
+    pub(crate) fn ends(self) -> bool {
         matches!(self, Self::Fits(..) | Self::Broken(..))
     }
 
     /// Returns the result of a search that found `self` first and `next` after it.
-    pub fn or(self, next: Self) -> Self {
+    pub(crate) fn or(self, next: Self) -> Self {
         match (self, next) {
             (Self::OtherClass, Self::None) => self,
             _ => next,
@@ -72,7 +72,7 @@ const AFTER: [&str; 12] = [
 ];
 
 /// Returns the rank of a path of the cache. Paths are tried in ascending order.
-pub fn rank(path: &[u8]) -> usize {
+pub(super) fn rank(path: &[u8]) -> usize {
     let dir = crate::launch::image::parent(path);
     if let Some(at) = BEFORE
         .iter()
@@ -101,7 +101,7 @@ struct Dir {
 
 /// All directories that were searched.
 #[derive(Default)]
-pub struct Dirs {
+pub(super) struct Dirs {
     dirs: Vec<Dir>,
     by_path: HashMap<(Vec<u8>, Vec<u8>), DirId>,
     /// The user whose permissions apply, root by default.
@@ -112,7 +112,7 @@ pub struct Dirs {
 
 impl Dirs {
     /// Sets the user whose permissions apply. Returns true if that is a different user than before.
-    pub fn read_as(&mut self, reader: &Credentials) -> bool {
+    pub(super) fn read_as(&mut self, reader: &Credentials) -> bool {
         if self.reader == *reader {
             return false;
         }
@@ -122,7 +122,7 @@ impl Dirs {
     }
 
     /// Returns the path of a file of that name that the reader may not open, if a search met one.
-    pub fn closed(&self, name: &[u8]) -> Option<&[u8]> {
+    pub(super) fn closed(&self, name: &[u8]) -> Option<&[u8]> {
         let mut closed = self.closed.iter().map(Vec::as_slice);
         closed.find(|path| base(path) == name)
     }
@@ -150,7 +150,7 @@ impl Dirs {
 
     /// Returns the directory for a path as the loader writes it. A relative path starts at the working
     /// directory `cwd`. The empty path is the root.
-    pub fn get(&mut self, image: &Image<'_>, shown: &[u8], cwd: Option<&[u8]>) -> DirId {
+    pub(super) fn get(&mut self, image: &Image<'_>, shown: &[u8], cwd: Option<&[u8]>) -> DirId {
         let relative = !(shown.is_empty() || shown.starts_with(b"/"));
         let from = match (relative, cwd) {
             (false, _) => &b""[..],
@@ -183,12 +183,12 @@ impl Dirs {
     }
 
     /// Returns the absolute path of a directory.
-    pub fn path(&self, id: DirId) -> &[u8] {
+    pub(super) fn path(&self, id: DirId) -> &[u8] {
         self.dirs.get(id.0 as usize).map_or(b"", |dir| &dir.path)
     }
 
     /// Returns the path of a directory as the loader writes it.
-    pub fn shown(&self, id: DirId) -> &[u8] {
+    pub(super) fn shown(&self, id: DirId) -> &[u8] {
         self.dirs.get(id.0 as usize).map_or(b"", |dir| &dir.shown)
     }
 
@@ -227,7 +227,7 @@ impl Dirs {
     /// Searches a directory for a library. With glibc's rules, this includes subdirectories for better
     /// processors, and files for other machines are skipped. With musl's rules, the first file of that
     /// name is the result.
-    pub fn look(
+    pub(super) fn look(
         &mut self,
         image: &Image<'_>,
         dir: DirId,
@@ -249,7 +249,7 @@ impl Dirs {
     }
 
     /// Looks up a name in a directory, without its subdirectories.
-    pub fn look_here(
+    pub(super) fn look_here(
         &mut self,
         image: &Image<'_>,
         dir: DirId,

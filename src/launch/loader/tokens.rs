@@ -3,7 +3,7 @@
 
 /// The values of the tokens.
 #[derive(Clone, Copy, Debug)]
-pub struct Tokens<'a> {
+pub(super) struct Tokens<'a> {
     /// The directory of the object that contains the string, or of the program.
     pub origin: &'a [u8],
     /// `$LIB`; `None` if the loader does not support this token (musl).
@@ -17,7 +17,7 @@ const PATH_MAX: usize = 4096;
 
 /// Expands the tokens in a string. Returns `None` if a token has no value, or if the result is too long
 /// for a path. The loader drops such an element.
-pub fn expand(text: &[u8], tokens: Tokens<'_>) -> Option<Vec<u8>> {
+pub(super) fn expand(text: &[u8], tokens: Tokens<'_>) -> Option<Vec<u8>> {
     let mut expanded = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = memchr::memchr(b'$', rest) {

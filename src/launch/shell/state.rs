@@ -23,7 +23,7 @@ pub(super) enum Status {
 
 impl Status {
     /// Returns whether the command succeeded; `None` if that is unknown.
-    pub fn success(self) -> Option<bool> {
+    pub(super) fn success(self) -> Option<bool> {
         match self {
             Self::Known(code) => Some(code == 0),
             Self::NonZero => Some(false),
@@ -32,7 +32,7 @@ impl Status {
     }
 
     /// Returns the status as a number, if it is known.
-    pub fn code(self) -> Option<u8> {
+    pub(super) fn code(self) -> Option<u8> {
         match self {
             Self::Known(code) => Some(code),
             _ => None,
@@ -40,7 +40,7 @@ impl Status {
     }
 
     /// Returns the status after `!`.
-    pub fn inverted(self) -> Self {
+    pub(super) fn inverted(self) -> Self {
         match self.success() {
             Some(success) => Self::Known(u8::from(success)),
             None => Self::Unknown,
@@ -195,7 +195,11 @@ pub(super) struct State {
 
 impl State {
     /// Returns the state of a shell that has just been started.
-    pub fn new(environment: &Environment, arguments: Vec<Word>, cwd: Option<String>) -> Self {
+    pub(super) fn new(
+        environment: &Environment,
+        arguments: Vec<Word>,
+        cwd: Option<String>,
+    ) -> Self {
         let exported = |(name, value): (&str, &Value)| {
             let variable = Variable {
                 data: Data::Scalar(value.clone()),
@@ -223,7 +227,7 @@ impl State {
 
     /// Sets the variables that a shell sets when it starts. dash and bash export `PWD`, bash also
     /// `SHLVL`. None of them takes `IFS` from the environment.
-    pub fn started(&mut self, dialect: Dialect) {
+    pub(super) fn started(&mut self, dialect: Dialect) {
         self.variables.remove("IFS");
         let pwd = self.cwd.clone().map_or(Value::Unknown, Value::Known);
         self.set("PWD", Data::Scalar(pwd));
@@ -252,7 +256,7 @@ impl State {
     }
 
     /// Returns the value of a variable; `None` if it is unset. For an array, returns the first element.
-    pub fn get(&self, name: &str) -> Option<Value> {
+    pub(super) fn get(&self, name: &str) -> Option<Value> {
         match &self.variables.get(name)?.data {
             Data::Scalar(value) => Some(value.clone()),
             Data::Array(Some(values)) => values.first().cloned(),
@@ -262,7 +266,7 @@ impl State {
     }
 
     /// Sets a variable. It stays exported if it was.
-    pub fn set(&mut self, name: &str, data: Data) {
+    pub(super) fn set(&mut self, name: &str, data: Data) {
         let export = self.options.allexport == Switch::On;
         match self.variables.get_mut(name) {
             Some(variable) => {
@@ -281,12 +285,12 @@ impl State {
     }
 
     /// Returns true if a variable is read-only.
-    pub fn is_readonly(&self, name: &str) -> bool {
+    pub(super) fn is_readonly(&self, name: &str) -> bool {
         self.variables.get(name).is_some_and(|v| v.readonly)
     }
 
     /// Returns the environment that a program gets.
-    pub fn environment(&self) -> Environment {
+    pub(super) fn environment(&self) -> Environment {
         let mut environment = Environment::default();
         for (name, variable) in self.variables.iter().filter(|(_, v)| v.exported) {
             if let Data::Scalar(value) = &variable.data {
@@ -297,12 +301,12 @@ impl State {
     }
 
     /// Returns true if the script may have changed a path, so that nothing is known about it.
-    pub fn is_touched(&self, path: &str) -> bool {
+    pub(super) fn is_touched(&self, path: &str) -> bool {
         self.touched_anything || self.is_written(path)
     }
 
     /// Returns true if the script wrote a path or one of its ancestors.
-    pub fn is_written(&self, path: &str) -> bool {
+    pub(super) fn is_written(&self, path: &str) -> bool {
         self.touched.iter().any(|touched| {
             path.strip_prefix(touched.as_str())
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -310,7 +314,7 @@ impl State {
     }
 
     /// Returns the result of a script that ends in this state.
-    pub fn ended(&self) -> Ended {
+    pub(super) fn ended(&self) -> Ended {
         Ended {
             status: self.status.code(),
             cause: self.cause,
@@ -319,7 +323,7 @@ impl State {
     }
 
     /// Returns what is known if either this or the other state is the actual one.
-    pub fn join(mut self, other: Self) -> Self {
+    pub(super) fn join(mut self, other: Self) -> Self {
         self.variables = join_variables(self.variables, other.variables);
         let names: BTreeSet<String> = other.functions.keys().cloned().collect();
         for (name, function) in &mut self.functions {

@@ -6,7 +6,7 @@ use crate::open::OpenImage;
 
 /// A setting that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigChange {
+pub(crate) struct ConfigChange {
     /// `platform`, or `config.` followed by the setting's name in the document. For an environment
     /// variable, the variable's name follows: `config.Env.PATH`.
     pub key: String,
@@ -18,7 +18,7 @@ pub struct ConfigChange {
 
 /// The value of a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Setting {
+pub(crate) enum Setting {
     /// The config does not declare it.
     None,
     /// One value.
@@ -29,7 +29,7 @@ pub enum Setting {
 
 /// Returns the settings that differ between two images. Environment variables are compared one by one.
 /// If a variable occurs several times, its last value counts.
-pub fn config_changes(old: &OpenImage, new: &OpenImage) -> Vec<ConfigChange> {
+pub(crate) fn config_changes(old: &OpenImage, new: &OpenImage) -> Vec<ConfigChange> {
     let (old, new) = (settings(old), settings(new));
     let mut changes = Vec::new();
     for key in old

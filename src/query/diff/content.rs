@@ -67,7 +67,7 @@ pub(super) struct Digests {
 
 impl Digests {
     /// Computes digests of files of both images, in parallel.
-    pub fn of(old: (&ImageFs, &[&DiffSide]), new: (&ImageFs, &[&DiffSide])) -> Self {
+    pub(super) fn of(old: (&ImageFs, &[&DiffSide]), new: (&ImageFs, &[&DiffSide])) -> Self {
         if old.1.is_empty() && new.1.is_empty() {
             return Self::default();
         }
@@ -85,7 +85,11 @@ impl Digests {
     ///
     /// # Errors
     /// Returns the reason why a file could not be read, and whether that is the old file.
-    pub fn pair(&self, old: u64, new: u64) -> Result<Option<(Digest, Digest)>, (bool, String)> {
+    pub(super) fn pair(
+        &self,
+        old: u64,
+        new: u64,
+    ) -> Result<Option<(Digest, Digest)>, (bool, String)> {
         let (Some(old), Some(new)) = (self.old.get(&old), self.new.get(&new)) else {
             return Ok(None);
         };

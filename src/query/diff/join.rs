@@ -26,7 +26,7 @@ pub(super) struct Join<'a> {
 
 impl<'a> Join<'a> {
     /// Starts walks of both images at a path. If one image lacks the path, its walk is empty.
-    pub fn new(old: &'a ImageFs, new: &'a ImageFs, path: &[u8]) -> Result<Self, DiffError> {
+    pub(super) fn new(old: &'a ImageFs, new: &'a ImageFs, path: &[u8]) -> Result<Self, DiffError> {
         let shown = clean(path);
         let begin = |view| {
             let found = find(view, path);

@@ -27,7 +27,7 @@ impl Links {
     ///
     /// # Errors
     /// Returns an error once, when there are too many hard links.
-    pub fn note(
+    pub(super) fn note(
         &mut self,
         path: &[u8],
         old: &mut DiffSide,

@@ -26,10 +26,10 @@ mod side;
 
 use std::collections::VecDeque;
 
-pub use config::{ConfigChange, Setting, config_changes};
-pub use error::DiffError;
-pub use facts::FactChange;
-pub use side::{Attribute, DiffSide};
+pub(crate) use config::{ConfigChange, Setting, config_changes};
+pub(crate) use error::DiffError;
+pub(crate) use facts::FactChange;
+pub(crate) use side::{Attribute, DiffSide};
 
 use crate::view::{FileType, ImageFs};
 use content::{ContentComparison, Digests};

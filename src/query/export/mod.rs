@@ -19,7 +19,8 @@ mod tar;
 use std::io::Write;
 
 pub use error::ExportError;
-pub use select::{MAX_PATH, Selection};
+pub(crate) use select::MAX_PATH;
+pub use select::Selection;
 
 use crate::view::{ImageFs, View};
 use error::read;

@@ -6,7 +6,7 @@ use crate::view::{Attr, ImageFs, ViewError};
 
 /// The maximum length of a path without its NUL (Linux, limits.h, `PATH_MAX`). Longer paths cannot be
 /// unpacked.
-pub const MAX_PATH: usize = 4095;
+pub(crate) const MAX_PATH: usize = 4095;
 
 /// The maximum depth of a walk. Below it, every path is too long.
 const MAX_DEPTH: usize = MAX_PATH / 2 + 1;

@@ -59,7 +59,7 @@ impl<T> Expression<T> {
 
 /// An invalid order of words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OrderError {
+pub(crate) enum OrderError {
     /// An operator, a closing parenthesis or the end occurs where a test is expected.
     #[error("a test is missing")]
     NoTest,
@@ -85,7 +85,7 @@ enum Pending {
 
 /// Compiles an expression, word by word.
 #[derive(Debug)]
-pub struct ExpressionBuilder<T> {
+pub(crate) struct ExpressionBuilder<T> {
     ops: Vec<Op<T>>,
     pending: Vec<Pending>,
     /// Whether the last word was a test or closed an operand.
@@ -104,12 +104,12 @@ impl<T> Default for ExpressionBuilder<T> {
 
 impl<T> ExpressionBuilder<T> {
     /// Whether the words so far form an expression or the left side of an operator.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.complete
     }
 
     /// Whether no word was added.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.ops.is_empty() && self.pending.is_empty()
     }
 
@@ -160,7 +160,7 @@ impl<T> ExpressionBuilder<T> {
     ///
     /// # Errors
     /// Returns an error if an operator is expected here.
-    pub fn test(&mut self, test: T) -> Result<(), OrderError> {
+    pub(crate) fn test(&mut self, test: T) -> Result<(), OrderError> {
         self.before_operand()?;
         self.ops.push(Op::Test(test));
         self.operand_ends();
@@ -171,7 +171,7 @@ impl<T> ExpressionBuilder<T> {
     ///
     /// # Errors
     /// Returns an error if an operator is expected here.
-    pub fn not(&mut self) -> Result<(), OrderError> {
+    pub(crate) fn not(&mut self) -> Result<(), OrderError> {
         self.before_operand()?;
         self.pending.push(Pending::Not);
         Ok(())
@@ -181,7 +181,7 @@ impl<T> ExpressionBuilder<T> {
     ///
     /// # Errors
     /// Returns an error if an operand is expected here.
-    pub fn and(&mut self) -> Result<(), OrderError> {
+    pub(crate) fn and(&mut self) -> Result<(), OrderError> {
         self.before_operator()?;
         self.ands_end();
         self.pending.push(Pending::And(self.ops.len()));
@@ -194,7 +194,7 @@ impl<T> ExpressionBuilder<T> {
     ///
     /// # Errors
     /// Returns an error if an operand is expected here.
-    pub fn or(&mut self) -> Result<(), OrderError> {
+    pub(crate) fn or(&mut self) -> Result<(), OrderError> {
         self.before_operator()?;
         self.operators_end();
         self.pending.push(Pending::Or(self.ops.len()));
@@ -208,7 +208,7 @@ impl<T> ExpressionBuilder<T> {
     ///
     /// # Errors
     /// Returns an error if an operand is expected here.
-    pub fn comma(&mut self) -> Result<(), OrderError> {
+    pub(crate) fn comma(&mut self) -> Result<(), OrderError> {
         self.before_operator()?;
         self.operators_end();
         self.complete = false;
@@ -219,7 +219,7 @@ impl<T> ExpressionBuilder<T> {
     ///
     /// # Errors
     /// Returns an error if an operator is expected here.
-    pub fn open(&mut self) -> Result<(), OrderError> {
+    pub(crate) fn open(&mut self) -> Result<(), OrderError> {
         self.before_operand()?;
         self.pending.push(Pending::Open);
         Ok(())
@@ -229,7 +229,7 @@ impl<T> ExpressionBuilder<T> {
     ///
     /// # Errors
     /// Returns an error if an operand is expected here, or no parenthesis is open.
-    pub fn close(&mut self) -> Result<(), OrderError> {
+    pub(crate) fn close(&mut self) -> Result<(), OrderError> {
         self.before_operator()?;
         self.operators_end();
         match self.pending.pop() {
@@ -243,7 +243,7 @@ impl<T> ExpressionBuilder<T> {
     ///
     /// # Errors
     /// Returns an error if an operand or a closing parenthesis is missing.
-    pub fn finish(mut self) -> Result<Expression<T>, OrderError> {
+    pub(crate) fn finish(mut self) -> Result<Expression<T>, OrderError> {
         if !self.is_empty() {
             self.before_operator()?;
         }

@@ -12,11 +12,11 @@ mod tested_file;
 
 use std::ops::ControlFlow;
 
-pub use condition::{Condition, KeyTest, KeyTestError, Operator};
-pub use expression::{Expression, ExpressionBuilder, OrderError};
-pub use number::{NumberTest, SizeTest};
-pub use perm::{ModeMatch, PermTest};
-pub use test::Test;
+pub(crate) use condition::{Condition, KeyTest, KeyTestError, Operator};
+pub(crate) use expression::{Expression, ExpressionBuilder, OrderError};
+pub(crate) use number::{NumberTest, SizeTest};
+pub(crate) use perm::{ModeMatch, PermTest};
+pub(crate) use test::Test;
 
 use super::walk::{Walk, WalkEntry, clean, resolve};
 use crate::view::{ImageFs, ViewError};

@@ -20,7 +20,7 @@ pub(super) struct TestedFile<'a> {
 }
 
 impl<'a> TestedFile<'a> {
-    pub fn new(view: &'a ImageFs, found: &'a WalkEntry) -> Self {
+    pub(super) fn new(view: &'a ImageFs, found: &'a WalkEntry) -> Self {
         let facts = None;
         Self { view, found, facts }
     }
@@ -29,7 +29,7 @@ impl<'a> TestedFile<'a> {
     ///
     /// # Errors
     /// Returns an error if the file cannot be read.
-    pub fn answer(&mut self, test: &Test) -> Result<bool, ViewError> {
+    pub(super) fn answer(&mut self, test: &Test) -> Result<bool, ViewError> {
         let attr = &self.found.attr;
         Ok(match test {
             Test::Constant(value) => *value,

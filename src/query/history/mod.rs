@@ -27,7 +27,7 @@ use names::{Before, Names};
 
 /// Why the history cannot be determined.
 #[derive(Debug, thiserror::Error)]
-pub enum HistoryError {
+pub(crate) enum HistoryError {
     /// The index of a layer cannot be read.
     #[error("{image}: layer {number}: its index cannot be read: {error}; run imgfs cache verify")]
     Layer {
@@ -52,7 +52,7 @@ pub enum HistoryError {
 
 /// The counts of a layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// The total length of its files in bytes.
     pub size: u64,
     /// The number of its files that the lower layers did not have.
@@ -67,7 +67,7 @@ pub struct Counts {
 
 /// A layer.
 #[derive(Clone, Debug)]
-pub struct LayerRow {
+pub(crate) struct LayerRow {
     /// The number of the layer, from 0.
     pub number: usize,
     /// The digest that identifies it in the image.
@@ -82,7 +82,7 @@ pub struct LayerRow {
 
 /// A row of an image's history: a layer, or a line that made no layer.
 #[derive(Clone, Debug)]
-pub enum HistoryRow {
+pub(crate) enum HistoryRow {
     /// A layer.
     Layer(LayerRow),
     /// A line that made no layer, such as `ENV`.
@@ -91,7 +91,7 @@ pub enum HistoryRow {
 
 /// Whether the config's history matches the layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HistoryMatch {
+pub(crate) enum HistoryMatch {
     /// The history has a line for each layer.
     Complete,
     /// The history is missing.
@@ -107,7 +107,7 @@ pub enum HistoryMatch {
 
 /// An image's history.
 #[derive(Clone, Debug)]
-pub struct History {
+pub(crate) struct History {
     /// The layers, oldest first. If the history matches the layers, lines that made no layer are
     /// included.
     pub rows: Vec<HistoryRow>,
@@ -119,7 +119,7 @@ pub struct History {
 ///
 /// # Errors
 /// Returns an error if an index is damaged.
-pub fn history(view: &ImageFs) -> Result<History, HistoryError> {
+pub(crate) fn history(view: &ImageFs) -> Result<History, HistoryError> {
     let image = view.image();
     let counts = count(view)?;
     let layers = image.layers.iter().zip(counts).enumerate();

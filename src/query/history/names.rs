@@ -67,7 +67,7 @@ struct LayerEffect {
 
 impl Names {
     /// Starts the next layer. `number` is counted from 0.
-    pub fn layer(&mut self, number: u32) -> LayerNames<'_> {
+    pub(super) fn layer(&mut self, number: u32) -> LayerNames<'_> {
         LayerNames {
             names: self,
             number: number.saturating_add(1),
@@ -100,7 +100,7 @@ impl Names {
 
 impl LayerNames<'_> {
     /// Processes an entry. Returns `None` if it adds nothing, because it is a whiteout or invalid.
-    pub fn bring(&mut self, entry: &LayerEntry) -> Option<Before> {
+    pub(super) fn bring(&mut self, entry: &LayerEntry) -> Option<Before> {
         if entry.path.len() > MAX_PATH {
             return None;
         }
@@ -156,7 +156,7 @@ impl LayerNames<'_> {
     }
 
     /// Makes the effects of the layer visible to the next one.
-    pub fn finish(self) {
+    pub(super) fn finish(self) {
         for (hash, done) in self.done {
             let known = self.names.known.entry(hash).or_default();
             if let Some(is_directory) = done.brought {

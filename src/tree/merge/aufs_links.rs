@@ -24,7 +24,7 @@ pub(super) fn is_aufs_link(names: &[&[u8]]) -> bool {
 
 impl<'a> AufsLinks<'a> {
     /// Creates an empty set for a layer with these entries.
-    pub fn new(entries: &'a [LayerEntry]) -> Self {
+    pub(super) fn new(entries: &'a [LayerEntry]) -> Self {
         Self {
             entries,
             numbers: HashMap::new(),
@@ -33,7 +33,7 @@ impl<'a> AufsLinks<'a> {
 
     /// Adds entry `number`, which is in the directory. Only regular files can be linked to. If two have
     /// the same name, the later one wins.
-    pub fn keep(&mut self, number: u32, entry: &LayerEntry, names: &[&'a [u8]]) {
+    pub(super) fn keep(&mut self, number: u32, entry: &LayerEntry, names: &[&'a [u8]]) {
         if let [_, .., name] = names
             && entry.kind == EntryKind::Regular
         {
@@ -42,7 +42,7 @@ impl<'a> AufsLinks<'a> {
     }
 
     /// The entry that a hard link to such a path leads to, with its number.
-    pub fn find(&self, names: &[&[u8]]) -> Option<(u32, &'a LayerEntry)> {
+    pub(super) fn find(&self, names: &[&[u8]]) -> Option<(u32, &'a LayerEntry)> {
         let [_, .., name] = names else {
             return None;
         };

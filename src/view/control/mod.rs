@@ -24,7 +24,7 @@ pub(super) use status::Statuses;
 pub(super) use table::Table;
 
 /// The name of the directory in the root.
-pub const CONTROL: &[u8] = b".imgfs";
+pub(super) const CONTROL: &[u8] = b".imgfs";
 
 /// A file or directory in `/.imgfs` that does not mirror a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -65,14 +65,14 @@ pub(in crate::view) struct NumberedLayer<'a> {
 
 impl NumberedLayer<'_> {
     /// The digest of the layer's blob, if the image says it.
-    pub fn digest(&self) -> Option<Vec<u8>> {
+    pub(crate) fn digest(&self) -> Option<Vec<u8>> {
         let digest = self.layer.digest.as_ref();
         digest.map(|digest| digest.to_string().into_bytes())
     }
 
     /// The history line of the layer. `unknown` if the history is missing or does not match the layers, so
     /// that it is not known which line made which layer.
-    pub fn created_by(&self) -> Vec<u8> {
+    pub(crate) fn created_by(&self) -> Vec<u8> {
         let line = self.layer.created_by.as_deref();
         line.unwrap_or("unknown").into()
     }
@@ -129,7 +129,7 @@ impl<T> Derive<T> {
 
 impl ValueOf {
     /// Returns what the value is derived from.
-    pub const fn source(&self) -> Source {
+    pub(crate) const fn source(&self) -> Source {
         match self {
             Self::Text(derive) => derive.source(),
             Self::Flag(derive) => derive.source(),
@@ -140,7 +140,7 @@ impl ValueOf {
     }
 
     /// Derives the value. Returns `None` if the key does not apply.
-    pub fn derive(&self, known: &Known<'_>) -> Option<Value> {
+    pub(crate) fn derive(&self, known: &Known<'_>) -> Option<Value> {
         match self {
             Self::Text(derive) => derive.derive(known)?.map(Value::One),
             Self::Flag(derive) => {
@@ -160,7 +160,7 @@ impl ValueOf {
     }
 
     /// Returns what a value must be, if `value` cannot be one.
-    pub fn mismatch(&self, value: &[u8]) -> Option<&'static str> {
+    pub(crate) fn mismatch(&self, value: &[u8]) -> Option<&'static str> {
         let (matches, expected) = match self {
             Self::Flag(_) => (matches!(value, b"yes" | b"no"), "yes or no"),
             Self::Number(_) => {

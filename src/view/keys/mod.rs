@@ -32,7 +32,7 @@ use super::facts::{Fact, Value};
 
 /// A key: one row of the table.
 #[derive(Debug)]
-pub struct Key {
+pub(crate) struct Key {
     /// The name, in upper case, with words separated by `_`.
     pub name: &'static str,
     /// The type of the value, and how it is derived.
@@ -80,7 +80,7 @@ impl Eq for Key {}
 
 impl Key {
     /// Returns whether the key depends on the findings, which require examining the whole image.
-    pub fn needs_findings(&self) -> bool {
+    pub(crate) fn needs_findings(&self) -> bool {
         self.value.source() == Source::Findings
     }
 
@@ -100,7 +100,7 @@ impl Key {
     }
 
     /// Returns what a value of the key must be, if `value` cannot be one: `yes or no`, or `a number`.
-    pub fn mismatch(&self, value: &[u8]) -> Option<&'static str> {
+    pub(crate) fn mismatch(&self, value: &[u8]) -> Option<&'static str> {
         self.value.mismatch(value)
     }
 }
@@ -116,7 +116,7 @@ fn columns() -> impl Iterator<Item = &'static Key> {
 }
 
 /// Returns the key with this name, if executables of the merged tree may have it.
-pub fn column(name: &str) -> Option<&'static Key> {
+pub(crate) fn column(name: &str) -> Option<&'static Key> {
     columns().find(|key| key.name == name)
 }
 

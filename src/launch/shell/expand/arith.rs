@@ -36,7 +36,7 @@ type Number = Result<i64, Problem>;
 
 impl Shell<'_> {
     /// Evaluates an expression, including its assignments. Returns `None` if the value is unknown.
-    pub fn arithmetic(&mut self, text: &str) -> Expanded<Option<i64>> {
+    pub(crate) fn arithmetic(&mut self, text: &str) -> Expanded<Option<i64>> {
         if text.len() > MAX_TEXT {
             return Ok(None);
         }

@@ -70,7 +70,7 @@ pub(super) type Expanded<T> = Result<T, Flow>;
 
 impl Shell<'_> {
     /// Expands a word of a command into any number of words.
-    pub fn expand_words(&mut self, text: &str) -> Expanded<Vec<Word>> {
+    pub(super) fn expand_words(&mut self, text: &str) -> Expanded<Vec<Word>> {
         let mut words = Vec::new();
         let alternatives = if self.dialect.has_braces() {
             braces::expand(text)
@@ -99,26 +99,26 @@ impl Shell<'_> {
 
     /// Expands a word that is neither split nor matched against path names: the value of an assignment,
     /// the word of `case`, the target of a redirection.
-    pub fn expand_string(&mut self, text: &str) -> Expanded<Value> {
+    pub(super) fn expand_string(&mut self, text: &str) -> Expanded<Value> {
         let chunks = self.chunks_of(text, false)?;
         Ok(self.concatenated(&chunks))
     }
 
     /// Expands the value of an assignment, in which a tilde also counts after a colon.
-    pub fn expand_assigned(&mut self, text: &str) -> Expanded<Value> {
+    pub(super) fn expand_assigned(&mut self, text: &str) -> Expanded<Value> {
         let chunks = self.chunks_of(text, true)?;
         Ok(self.concatenated(&chunks))
     }
 
     /// Expands a pattern, in which quoted characters stand for themselves. Returns `None` if part of it
     /// is unknown.
-    pub fn expand_pattern(&mut self, text: &str) -> Expanded<Option<Pattern>> {
+    pub(super) fn expand_pattern(&mut self, text: &str) -> Expanded<Option<Pattern>> {
         let chunks = self.chunks_of(text, false)?;
         Ok(Pattern::from_chunks(&chunks))
     }
 
     /// Expands the text of a here-document or of an arithmetic expression.
-    pub fn expand_quoted(&mut self, text: &str) -> Expanded<Value> {
+    pub(super) fn expand_quoted(&mut self, text: &str) -> Expanded<Value> {
         let Ok(pieces) = word::parse_heredoc(text, &parser_options::options(self.dialect)) else {
             return Ok(Value::Unknown);
         };

@@ -68,7 +68,7 @@ impl Pattern {
     }
 
     /// Returns whether the pattern matches a whole text; `None` if that takes too many steps.
-    pub fn matches(&self, text: &str) -> Option<bool> {
+    pub(crate) fn matches(&self, text: &str) -> Option<bool> {
         let characters: Vec<char> = text.chars().collect();
         let mut steps = MAX_STEPS;
         self.match_at(&characters, &mut steps)

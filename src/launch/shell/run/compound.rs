@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 impl Shell<'_> {
     /// Runs any command.
-    pub fn command(&mut self, command: &Command) -> Flow {
+    pub(crate) fn command(&mut self, command: &Command) -> Flow {
         match command {
             Command::Simple(simple) => self.simple(simple),
             Command::Compound(compound, redirects) => {
@@ -41,7 +41,7 @@ impl Shell<'_> {
     }
 
     /// Runs a compound command with its redirections.
-    pub fn redirected(
+    pub(crate) fn redirected(
         &mut self,
         redirects: Option<&RedirectList>,
         run: impl FnOnce(&mut Self) -> Flow,

@@ -9,7 +9,7 @@ use crate::launch::shell::world::RunMode;
 
 impl Shell<'_> {
     /// Runs the commands of a list.
-    pub fn list(&mut self, list: &CompoundList) -> Flow {
+    pub(crate) fn list(&mut self, list: &CompoundList) -> Flow {
         for ast::CompoundListItem(and_or, separator) in &list.0 {
             let flow = match separator {
                 SeparatorOperator::Async => self.background(and_or),

@@ -134,7 +134,12 @@ pub(super) struct Shell<'w> {
 
 impl<'w> Shell<'w> {
     /// Creates a shell that is about to run a script.
-    pub fn new(world: &'w mut dyn World, dialect: Dialect, state: State, name: Value) -> Self {
+    pub(super) fn new(
+        world: &'w mut dyn World,
+        dialect: Dialect,
+        state: State,
+        name: Value,
+    ) -> Self {
         Self {
             world,
             dialect,
@@ -158,7 +163,7 @@ impl<'w> Shell<'w> {
     }
 
     /// Runs the script of this shell.
-    pub fn script(&mut self, text: &str, certain: bool) -> Ended {
+    pub(super) fn script(&mut self, text: &str, certain: bool) -> Ended {
         self.certain = certain;
         let ended = self.process(|shell| shell.text(text, 0));
         for trap in std::mem::take(&mut self.exit_traps) {
@@ -175,7 +180,7 @@ impl<'w> Shell<'w> {
     }
 
     /// Takes steps from the budget. Returns false if there are none left.
-    pub fn spend(&mut self, steps: usize) -> bool {
+    pub(super) fn spend(&mut self, steps: usize) -> bool {
         let steps = u32::try_from(steps).unwrap_or(u32::MAX);
         if !self.exhausted && !self.world.spend(steps.max(1)) {
             self.exhausted = true;
@@ -184,14 +189,14 @@ impl<'w> Shell<'w> {
     }
 
     /// Ends the process because of an error of the shell.
-    pub fn fatal(&mut self, status: Option<u8>) -> Flow {
+    pub(super) fn fatal(&mut self, status: Option<u8>) -> Flow {
         self.state.status = status.map_or(Status::Unknown, Status::Known);
         self.state.cause = None;
         Flow::Exit(self.state.ended())
     }
 
     /// Records that the process may end here, with an unknown status.
-    pub fn doubt(&mut self) {
+    pub(super) fn doubt(&mut self) {
         self.may_end(Ended {
             status: None,
             cause: None,
@@ -215,7 +220,7 @@ impl<'w> Shell<'w> {
     }
 
     /// Records that the shell, and the shells that wait for it, may never get beyond this command.
-    pub fn may_stay(&mut self) {
+    pub(super) fn may_stay(&mut self) {
         let ended = Ended {
             status: None,
             cause: None,
@@ -231,7 +236,7 @@ impl<'w> Shell<'w> {
     }
 
     /// Returns true if a function or sourced file is running in this process.
-    pub fn is_in_function(&self) -> bool {
+    pub(super) fn is_in_function(&self) -> bool {
         let inner = self
             .frames
             .iter()
@@ -243,7 +248,7 @@ impl<'w> Shell<'w> {
     }
 
     /// Returns the number of running loops that `break` can leave.
-    pub fn loops(&self) -> u32 {
+    pub(super) fn loops(&self) -> u32 {
         let inner = self
             .frames
             .iter()
@@ -253,7 +258,7 @@ impl<'w> Shell<'w> {
     }
 
     /// Returns true if a loop runs around this subshell.
-    pub fn is_below_loop(&self) -> bool {
+    pub(super) fn is_below_loop(&self) -> bool {
         let mut outer = self
             .frames
             .iter()
@@ -265,13 +270,13 @@ impl<'w> Shell<'w> {
     }
 
     /// Sets the status to a known one.
-    pub fn set_status(&mut self, code: u8) {
+    pub(super) fn set_status(&mut self, code: u8) {
         self.state.status = Status::Known(code);
         self.state.cause = None;
     }
 
     /// Sets the status to an unknown one.
-    pub fn unknown_status(&mut self) {
+    pub(super) fn unknown_status(&mut self) {
         self.state.status = Status::Unknown;
         self.state.cause = None;
     }
@@ -320,7 +325,7 @@ impl<'w> Shell<'w> {
     }
 
     /// Stops the evaluation. Everything from here on is unknown.
-    pub fn give_up(&mut self) -> Ended {
+    pub(super) fn give_up(&mut self) -> Ended {
         self.exhausted = true;
         self.world.not_understood();
         self.unknown_status();
@@ -452,7 +457,7 @@ impl<'w> Shell<'w> {
     }
 
     /// Ends the shell if `set -e` requires it because of the status of the last command.
-    pub fn errexit(&mut self) -> Flow {
+    pub(super) fn errexit(&mut self) -> Flow {
         if self.ignoring > 0 || self.state.options.errexit == Switch::Off {
             return Flow::Next;
         }

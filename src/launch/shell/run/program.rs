@@ -8,7 +8,7 @@ use crate::launch::shell::world::{Command, Ended, RunMode, Word};
 
 impl Shell<'_> {
     /// Starts a program as the current command.
-    pub fn program(&mut self, argv: Vec<Word>) -> Flow {
+    pub(crate) fn program(&mut self, argv: Vec<Word>) -> Flow {
         let place = self.place;
         let ended = self.start(argv, place);
         self.state.cause = ended.cause;
@@ -20,7 +20,7 @@ impl Shell<'_> {
     }
 
     /// Runs `exec`: the program replaces the shell. In a subshell it replaces the subshell only.
-    pub fn exec(&mut self, argv: Vec<Word>) -> Flow {
+    pub(crate) fn exec(&mut self, argv: Vec<Word>) -> Flow {
         let place = match self.place {
             RunMode::Foreground if !self.is_subshell() => RunMode::Exec,
             place => place,
@@ -70,7 +70,7 @@ impl Shell<'_> {
     }
 
     /// Adds to the output captured for a command substitution; `None` stands for unknown text.
-    pub fn write(&mut self, text: Option<&str>) {
+    pub(crate) fn write(&mut self, text: Option<&str>) {
         if let Output::Collected(collected) = &mut self.state.output {
             match text {
                 Some(text)

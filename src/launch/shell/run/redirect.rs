@@ -173,7 +173,7 @@ impl Shell<'_> {
 
     /// Returns the result of a file test; `None` if it is unknown, for example because the script
     /// changed files.
-    pub fn file(&mut self, test: FileTest, path: &str) -> Option<bool> {
+    pub(crate) fn file(&mut self, test: FileTest, path: &str) -> Option<bool> {
         if self.state.touched_anything {
             return None;
         }
@@ -185,7 +185,7 @@ impl Shell<'_> {
     }
 
     /// Returns the result of a file test if no other program changed files.
-    pub fn shown(&mut self, test: FileTest, path: &str) -> Option<bool> {
+    pub(crate) fn shown(&mut self, test: FileTest, path: &str) -> Option<bool> {
         let path = paths::joined(path, self.state.cwd.as_deref())?;
         let plain = paths::absolute(&path, None)?;
         if self.state.is_written(&plain) {
@@ -195,7 +195,7 @@ impl Shell<'_> {
     }
 
     /// Records that the script changes a path.
-    pub fn touch(&mut self, path: &str) {
+    pub(crate) fn touch(&mut self, path: &str) {
         match paths::absolute(path, self.state.cwd.as_deref()) {
             Some(path) if self.state.touched.len() < 4096 && path != "/" => {
                 self.state.touched.insert(path);

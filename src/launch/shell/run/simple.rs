@@ -323,7 +323,7 @@ impl Shell<'_> {
     }
 
     /// Assigns a variable. Assigning a read-only one ends the shell.
-    pub fn assign(&mut self, name: &str, data: Data) -> Expanded<()> {
+    pub(crate) fn assign(&mut self, name: &str, data: Data) -> Expanded<()> {
         if self.state.is_readonly(name) {
             let status = match self.dialect {
                 Dialect::Dash | Dialect::Busybox => Some(2),

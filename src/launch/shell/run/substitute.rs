@@ -9,7 +9,7 @@ use crate::launch::shell::world::RunMode;
 
 impl Shell<'_> {
     /// Runs a command and returns its output, without the newlines at the end.
-    pub fn substitute(&mut self, text: &str) -> Expanded<Value> {
+    pub(crate) fn substitute(&mut self, text: &str) -> Expanded<Value> {
         let outer = std::mem::replace(&mut self.state.output, Output::Collected(String::new()));
         let place = match self.place {
             RunMode::Background => RunMode::Background,

@@ -8,7 +8,7 @@ use crate::launch::shell::world::Ended;
 
 impl Shell<'_> {
     /// Runs a text in this shell. `line_base` is the number of lines before it.
-    pub fn text(&mut self, text: &str, line_base: u32) -> Flow {
+    pub(crate) fn text(&mut self, text: &str, line_base: u32) -> Flow {
         self.set_status(0);
         self.text_within(text, line_base)
     }
@@ -54,7 +54,7 @@ impl Shell<'_> {
     }
 
     /// Runs the text of `eval`.
-    pub fn evaluate_text(&mut self, text: &str) -> Flow {
+    pub(crate) fn evaluate_text(&mut self, text: &str) -> Flow {
         let line = self.line;
         let flow = self.deeper(|shell| shell.text(text, line.saturating_sub(1)));
         self.line = line;
@@ -62,7 +62,7 @@ impl Shell<'_> {
     }
 
     /// Runs the text of a sourced file, which `return` leaves.
-    pub fn sourced_text(&mut self, text: &str) -> Flow {
+    pub(crate) fn sourced_text(&mut self, text: &str) -> Flow {
         let line = self.line;
         // dash and busybox forget that the status is tested (`dotcmd`), so `set -e` applies in the
         // file.

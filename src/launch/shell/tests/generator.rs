@@ -12,7 +12,7 @@ pub(super) struct Generator {
 }
 
 impl Generator {
-    pub fn new(seed: u64, dialect: Dialect) -> Self {
+    pub(super) fn new(seed: u64, dialect: Dialect) -> Self {
         Self {
             state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
             dialect,
@@ -35,7 +35,7 @@ impl Generator {
         choices[self.next(choices.len())]
     }
 
-    pub fn script(&mut self) -> String {
+    pub(super) fn script(&mut self) -> String {
         let mut text = String::new();
         if self.next(4) == 0 {
             text.push_str(self.pick(&["set -e\n", "set -u\n", "set -eu\n", "set -f\n"]));

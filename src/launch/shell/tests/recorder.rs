@@ -31,7 +31,7 @@ pub(super) struct Recorder {
 
 impl Recorder {
     /// Creates a world with these programs, each of which succeeds.
-    pub fn with(programs: &[&str]) -> Self {
+    pub(super) fn with(programs: &[&str]) -> Self {
         let known = |name: &&str| ((*name).to_owned(), Some(0));
         Self {
             programs: programs.iter().map(known).collect(),
