@@ -42,7 +42,7 @@ impl LayerDigests {
 
 impl OpenImage {
     /// Returns the SHA-256 of a regular file in one of the image's trees. Returns `None` for other
-    /// file types, and for files whose holes exceed [`HOLES_LIMIT`].
+    /// file types, and for files whose holes exceed `HOLES_LIMIT`.
     ///
     /// # Errors
     /// The same as those of [`OpenImage::read`].

@@ -148,7 +148,7 @@ impl Tree {
         self.meta.layers
     }
 
-    /// The sum of all file lengths in blocks of [`BLOCK`] bytes, each length rounded up.
+    /// The sum of all file lengths in blocks of `BLOCK` bytes, each length rounded up.
     pub fn blocks(&self) -> u64 {
         self.meta.blocks
     }

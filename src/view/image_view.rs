@@ -3,6 +3,7 @@
 
 use super::directory::check_name_length;
 use super::ino::{Ino, TreeId};
+use super::interface::EmitWithAttr;
 use super::{
     Attr, CacheStats, DirEntry, FileBytes, ImageFs, Requests, SpanSlice, Stats, View, ViewError,
 };
@@ -37,7 +38,7 @@ impl View for ImageFs {
         &self,
         dir: u64,
         offset: u64,
-        emit: &mut dyn FnMut(u64, DirEntry<'_>, Result<Attr, ViewError>) -> bool,
+        emit: &mut EmitWithAttr<'_>,
     ) -> Result<(), ViewError> {
         self.list(dir, offset, &mut |next, entry| {
             let attr = self.ino(entry.ino).and_then(|ino| self.attr(ino));

@@ -3,6 +3,10 @@
 
 use super::{Attr, CacheStats, DirEntry, FileBytes, Requests, SpanSlice, Stats, ViewError};
 
+/// Gets the entries of [`View::list_with_attrs`].
+pub(crate) type EmitWithAttr<'a> =
+    dyn FnMut(u64, DirEntry<'_>, Result<Attr, ViewError>) -> bool + 'a;
+
 /// A file system that can be mounted. Files are named by their inode numbers; the root is 1.
 pub trait View: Send + Sync + 'static {
     /// Looks up a name in a directory.
@@ -46,7 +50,7 @@ pub trait View: Send + Sync + 'static {
         &self,
         dir: u64,
         offset: u64,
-        emit: &mut dyn FnMut(u64, DirEntry<'_>, Result<Attr, ViewError>) -> bool,
+        emit: &mut EmitWithAttr<'_>,
     ) -> Result<(), ViewError>;
 
     /// Reads from a file. Returns fewer than `len` bytes only at the end of the file.

@@ -72,7 +72,7 @@ pub enum ViewError {
     /// EINVAL: the operation requires a symbolic link or a regular file.
     #[error("wrong type of file")]
     WrongType,
-    /// ENAMETOOLONG: a name of more than [`MAX_NAME`] bytes.
+    /// ENAMETOOLONG: a name of more than `MAX_NAME` bytes.
     #[error("name too long")]
     NameTooLong,
     /// ENODATA.

@@ -11,6 +11,10 @@ use crate::image::Reference;
 use crate::view::Sidecars;
 
 #[derive(Debug, clap::Args)]
+#[allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "brackets of the help are no links"
+)]
 pub(crate) struct MountArgs {
     /// The image to mount.
     ///

@@ -12,6 +12,10 @@ use crate::image::Reference;
 use crate::transfer::{self, LoadOptions, WantedPlatforms};
 
 #[derive(Debug, clap::Args)]
+#[allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "brackets of the help are no links"
+)]
 pub(crate) struct LoadArgs {
     /// The archive with the images.
     ///

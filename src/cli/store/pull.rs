@@ -10,6 +10,10 @@ use crate::cli::source::fetch;
 use crate::transfer::PullOptions;
 
 #[derive(Debug, clap::Args)]
+#[allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "brackets of the help are no links"
+)]
 pub(crate) struct PullArgs {
     /// The image to pull, as [docker://]HOST/NAME[:TAG|@DIGEST].
     ///

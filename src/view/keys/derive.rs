@@ -27,6 +27,10 @@ pub(in crate::view) enum ValueOf {
 
 /// What a value is derived from. A key applies only to files for which that is known.
 #[derive(Debug)]
+#[expect(
+    clippy::enum_variant_names,
+    reason = "a row reads `Text(FromBinary(...))`"
+)]
 pub(in crate::view) enum Derive<T> {
     /// The decoded headers of an executable.
     FromBinary(fn(&Binary) -> T),

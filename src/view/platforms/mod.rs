@@ -14,6 +14,7 @@ use std::sync::Arc;
 pub use names::names;
 
 use super::directory::check_name_length;
+use super::interface::EmitWithAttr;
 use super::xattr;
 use super::{
     Attr, CacheStats, DirEntry, FileBytes, FileType, ImageFs, Requests, Sidecars, SpanSlice, Stats,
@@ -176,7 +177,7 @@ impl View for Platforms {
         &self,
         dir: u64,
         offset: u64,
-        emit: &mut dyn FnMut(u64, DirEntry<'_>, Result<Attr, ViewError>) -> bool,
+        emit: &mut EmitWithAttr<'_>,
     ) -> Result<(), ViewError> {
         let Some((number, view, dir)) = self.at(dir)? else {
             self.list_root(offset, &mut |next, entry| {
