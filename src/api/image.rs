@@ -20,7 +20,7 @@ const KEEPING: Duration = Duration::from_secs(60);
 /// cache directory, dropping the last clone waits until what was learned about the image is in it.
 ///
 /// Paths lead through symbolic links inside the image, as for a process whose root directory is the
-/// image. They may also lead into `/.imgfs`, which `docs/files.md` describes; no walk lists it.
+/// image. They may also lead into `/.imgfs`, which the README describes; no walk lists it.
 ///
 /// ```
 /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/doc_image.rs")); }
