@@ -27,8 +27,8 @@ pub mod image {
 }
 pub mod inspect {
     pub use crate::inspect::{
-        Binary, Endian, ExecError, FactSource, Format, Kind, Libc, Linkage, Relro, Source, Sourced,
-        inspect, symbols,
+        Binary, BinaryKind, Endian, ExecError, FactSource, Format, Libc, Linkage, Relro, Source,
+        Sourced, inspect, symbols,
     };
 }
 pub mod launch {

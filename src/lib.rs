@@ -90,5 +90,5 @@ pub use cli::main as command_line;
 pub use findings::Level;
 #[cfg(feature = "fuse")]
 pub use fuse::Unmounted;
-pub use inspect::{Format, Kind as BinaryKind, Libc, Linkage};
+pub use inspect::{BinaryKind, Format, Libc, Linkage};
 pub use view::{FileType, RemovalKind, Sidecars, Value as FactValue};

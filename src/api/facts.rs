@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::path::path;
-use crate::inspect::{Binary, Format, Kind, Libc, Linkage};
+use crate::inspect::{Binary, BinaryKind, Format, Libc, Linkage};
 use crate::view::{Fact, Value};
 
 /// What the bytes of an executable, library, object file, archive or script say about it.
@@ -51,7 +51,7 @@ impl Facts {
     }
 
     /// The kind of file within the format.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> BinaryKind {
         self.binary.kind
     }
 

@@ -4,7 +4,7 @@
 use super::draft::{Drafts, Text, weigh};
 use super::finding::{Id, Level};
 use super::role::Role;
-use crate::inspect::{Binary, Contradiction, Kind};
+use crate::inspect::{Binary, BinaryKind, Contradiction};
 use crate::launch::image::{File, Image};
 use crate::layer::printable;
 use crate::tree::components;
@@ -38,7 +38,10 @@ pub(super) fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
 /// Returns true if a file is data. Objects and kernel modules never run by themselves, so their role
 /// does not count. They are useless if they are truncated.
 fn is_data(file: &File, role: Role) -> bool {
-    let runs = matches!(file.binary.kind, Kind::Executable | Kind::SharedLibrary);
+    let runs = matches!(
+        file.binary.kind,
+        BinaryKind::Executable | BinaryKind::SharedLibrary
+    );
     components(&file.path).any(|name| name == b"testdata") || (runs && role == Role::Data)
 }
 

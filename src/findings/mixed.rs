@@ -10,7 +10,7 @@ use super::draft::{Drafts, Text, weigh};
 use super::finding::{Id, InterpreterStatus, Level};
 use super::role::Role;
 use super::subject::{Subject, libc_name};
-use crate::inspect::{Kind as BinaryKind, Libc};
+use crate::inspect::{BinaryKind, Libc};
 use crate::launch::loader::LoaderKind;
 use crate::layer::printable;
 

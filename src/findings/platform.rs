@@ -6,7 +6,7 @@ use super::draft::{Drafts, Text, weigh};
 use super::finding::{Id, Level};
 use super::role::Role;
 use crate::image::Platform;
-use crate::inspect::{Format, Kind};
+use crate::inspect::{BinaryKind, Format};
 use crate::launch::image::{File, Image};
 use crate::launch::machine::can_run;
 use crate::layer::printable;
@@ -52,7 +52,7 @@ fn is_program(file: &File) -> bool {
         Format::Script | Format::Ar | Format::GoArchive | Format::Wasm
     );
     let machine = native && !is_for_any_system(file) && file.arch() != "bpf";
-    machine && file.binary.kind == Kind::Executable
+    machine && file.binary.kind == BinaryKind::Executable
 }
 
 /// Returns true if one of the platforms in a file fits.
@@ -119,8 +119,9 @@ pub(super) fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
 
 /// Reports .NET assemblies in an image without a runtime for them.
 fn assemblies(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) {
-    let is_run =
-        |file: &File| is_assembly(file) && file.binary.kind == Kind::Executable && file.may_run;
+    let is_run = |file: &File| {
+        is_assembly(file) && file.binary.kind == BinaryKind::Executable && file.may_run
+    };
     let files = image.files.iter().zip(roles);
     let mut files = files.filter(|(file, _)| is_run(file)).peekable();
     if files.peek().is_none() || has_dotnet(image) {

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::rc::Rc;
 
-use crate::inspect::{Format, Kind as BinaryKind, Libc};
+use crate::inspect::{BinaryKind, Format, Libc};
 use crate::launch::image::{File, Image, Machine};
 use crate::launch::loader::usual_path;
 use crate::layer::printable;

@@ -15,7 +15,7 @@ use super::finding::{Id, Level};
 use super::plugin_libraries::Libraries;
 use super::role::{self, Roots};
 use super::subject::libc_name;
-use crate::inspect::{Kind as BinaryKind, Libc};
+use crate::inspect::{BinaryKind, Libc};
 use crate::launch::image::{File, Image, base, parent};
 use crate::launch::machine::can_run;
 use crate::layer::printable;

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::start_chain::Start;
-use crate::inspect::Kind as BinaryKind;
+use crate::inspect::BinaryKind;
 use crate::launch::End;
 use crate::launch::image::{File, Image};
 use crate::tree::{self, NodeId, Tree, components};

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::draft::weigh;
 use super::finding::Level;
 use super::role::Role;
-use crate::inspect::{Kind as BinaryKind, Libc};
+use crate::inspect::{BinaryKind, Libc};
 use crate::launch::image::{File, Image};
 use crate::launch::loader::{
     Closure, FailureKind, Loaded, LoaderId, LoaderProcess, ObjectId, Resolver,

@@ -12,7 +12,7 @@ use super::draft::{Drafts, Text};
 use super::finding::{Id, Level};
 use super::role::Role;
 use super::zones;
-use crate::inspect::{Format, Kind, Libc, Linkage};
+use crate::inspect::{BinaryKind, Format, Libc, Linkage};
 use crate::launch::image::{File, Image};
 use crate::layer::printable;
 
@@ -57,7 +57,7 @@ pub(super) fn check(image: &Image<'_>, roles: &[Role], drafts: &mut Drafts) -> i
         .zip(roles.iter().copied())
         .filter(|(file, role)| {
             let native = file.binary.format == Format::Elf;
-            *role >= Role::Idle && native && file.binary.kind == Kind::Executable
+            *role >= Role::Idle && native && file.binary.kind == BinaryKind::Executable
         })
         .collect();
     programs.sort_by_key(|(_, role)| std::cmp::Reverse(*role));

@@ -18,7 +18,7 @@ pub struct Binary {
     /// The container format.
     pub format: Format,
     /// The kind of file within the format.
-    pub kind: Kind,
+    pub kind: BinaryKind,
     /// Operating system as a GOOS name, and the source of the fact. `None` for scripts.
     pub os: Option<Sourced<String>>,
     /// Architecture as a GOARCH name, or its usual name where Go has none.
@@ -235,13 +235,13 @@ pub struct Sourced<T> {
     /// The fact.
     pub value: T,
     /// The part of the file that the fact comes from.
-    pub source: Source,
+    pub source: FactSource,
 }
 
 /// The source of a fact. The header is authoritative for the architecture; build info is only a
 /// claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Source {
+pub enum FactSource {
     /// The file header or the program headers, including the path of the loader.
     Header,
     /// An ELF note.
@@ -282,7 +282,7 @@ pub enum Format {
 
 /// The kind of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Kind {
+pub enum BinaryKind {
     /// Can be started.
     #[default]
     Executable,

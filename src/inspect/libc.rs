@@ -9,7 +9,7 @@
 
 use memchr::memmem;
 
-use super::binary::{Kind, Libc, Linkage};
+use super::binary::{BinaryKind, Libc, Linkage};
 use super::read;
 use super::source::Source;
 
@@ -29,7 +29,7 @@ pub(super) enum Toolchain {
 /// The evidence collected from a file.
 pub(super) struct Evidence<'a> {
     pub source: &'a dyn Source,
-    pub kind: Kind,
+    pub kind: BinaryKind,
     pub linkage: Linkage,
     pub os: &'a str,
     pub interpreter: Option<&'a [u8]>,
@@ -61,7 +61,7 @@ pub(super) fn detect(e: &Evidence<'_>) -> Libc {
             .or_else(|| e.soname.and_then(of_soname));
         return named.unwrap_or(Libc::Unknown);
     }
-    if e.kind == Kind::SharedLibrary {
+    if e.kind == BinaryKind::SharedLibrary {
         // It needs no libraries: it is a C library itself, or does not use one.
         let itself = e.soname.and_then(of_soname);
         return itself
@@ -213,7 +213,7 @@ mod tests {
     fn evidence(source: &Vec<u8>) -> Evidence<'_> {
         Evidence {
             source,
-            kind: Kind::Executable,
+            kind: BinaryKind::Executable,
             linkage: Linkage::Dynamic,
             os: "linux",
             interpreter: None,
@@ -328,7 +328,7 @@ mod tests {
     #[test]
     fn libraries_that_need_nothing() {
         let of = |bytes: &[u8], soname| {
-            let (kind, linkage) = (Kind::SharedLibrary, Linkage::Static);
+            let (kind, linkage) = (BinaryKind::SharedLibrary, Linkage::Static);
             let file = bytes.to_vec();
             detect(&Evidence {
                 kind,

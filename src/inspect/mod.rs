@@ -30,9 +30,7 @@ mod xcoff;
 
 #[cfg(test)]
 pub(crate) use binary::VersionsNeeded;
-pub use binary::{
-    Binary, Endian, Format, Kind, Libc, Linkage, Relro, Source as FactSource, Sourced,
-};
+pub use binary::{Binary, BinaryKind, Endian, FactSource, Format, Libc, Linkage, Relro, Sourced};
 pub(crate) use binary::{GoBuild, Slice, Symbols, Undefined};
 pub(crate) use detect::{Candidate, HEAD_LEN, detect};
 pub(crate) use runtime::Contradiction;

@@ -8,7 +8,7 @@ use object::endian::{BigEndian as BE, U32};
 use object::pod::from_bytes;
 
 use super::binary::{
-    Binary, Endian, Format, GoBuild, Kind, Libc, Linkage, Source as FactSource, Sourced,
+    Binary, BinaryKind, Endian, FactSource, Format, GoBuild, Libc, Linkage, Sourced,
 };
 use super::go::{self, Region};
 use super::source::Source;
@@ -19,7 +19,7 @@ const WIDE: u32 = 0x8000;
 /// magic, text, data, bss, syms, entry, spsz, pcsz
 type Raw = [U32<BE>; 8];
 
-struct Header {
+struct Plan9Header {
     arch: &'static str,
     wide: bool,
     text: u64,
@@ -29,7 +29,7 @@ struct Header {
     entry: u64,
 }
 
-impl Header {
+impl Plan9Header {
     fn read(head: &[u8]) -> Option<Self> {
         let (raw, _) = from_bytes::<Raw>(head).ok()?;
         let [magic, text, data, _, symbols, entry, _, lines] = raw.map(|word| word.get(BE));
@@ -78,12 +78,12 @@ impl Header {
 
 /// Whether the bytes can be the start of a Plan 9 executable.
 pub(super) fn is_plan9(head: &[u8]) -> bool {
-    Header::read(head).is_some()
+    Plan9Header::read(head).is_some()
 }
 
 /// Decodes a file. Returns `None` if the sizes exceed the file.
 pub(super) fn inspect(source: &dyn Source, head: &[u8]) -> Option<Binary> {
-    let header = Header::read(head)?;
+    let header = Plan9Header::read(head)?;
     let segments = header.segments();
     let [text, data] = segments;
     // No overflow: all sizes are 32-bit numbers.
@@ -95,7 +95,7 @@ pub(super) fn inspect(source: &dyn Source, head: &[u8]) -> Option<Binary> {
     let go = go_build(source, &segments);
     Some(Binary {
         format: Format::Plan9,
-        kind: Kind::Executable,
+        kind: BinaryKind::Executable,
         os: Some(Sourced {
             value: "plan9".into(),
             source: FactSource::Header,

@@ -5,7 +5,7 @@
 //! splits off the first word. The rest of the line, including blanks, is a single argument. A
 //! carriage return is an ordinary byte of the name.
 
-use super::binary::{Binary, Format, Kind};
+use super::binary::{Binary, BinaryKind, Format};
 
 /// BINPRM_BUF_SIZE (`include/uapi/linux/binfmts.h`): the number of bytes that the kernel reads. It
 /// was 128 before 5.1.
@@ -17,7 +17,7 @@ pub(super) fn inspect(head: &[u8]) -> Option<Binary> {
     let (interpreter, argument) = first_line(head)?;
     Some(Binary {
         format: Format::Script,
-        kind: Kind::Script,
+        kind: BinaryKind::Script,
         interpreter: Some(interpreter),
         interpreter_argument: argument,
         ..Binary::default()

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io;
 
 use super::{Declared, Evidence};
-use crate::inspect::{Binary, Endian, Format, Kind as BinaryKind};
+use crate::inspect::{Binary, BinaryKind, Endian, Format};
 use crate::tree::{NodeId, NodeKind, Tree};
 
 /// The search path of a container that sets none (the default of Docker and Podman).

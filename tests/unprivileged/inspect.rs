@@ -5,7 +5,7 @@
 
 use crate::inspect_support::{data, facts};
 use imgfs::internals::inspect::{
-    Binary, Endian, FactSource, Format, Kind, Libc, Linkage, Relro, Sourced, inspect,
+    Binary, BinaryKind, Endian, FactSource, Format, Libc, Linkage, Relro, Sourced, inspect,
 };
 
 /// Operating system, machine and variant, word size and byte order.
@@ -176,7 +176,7 @@ fn platforms() {
 /// Kind, linkage, C library and its required version, loader, libraries.
 #[test]
 fn linking() {
-    use Kind::{Executable, Object, SharedLibrary};
+    use BinaryKind::{Executable, Object, SharedLibrary};
     use Linkage::{Dynamic, InterpOnly, Static, StaticPie};
     let glibc = Some("/lib64/ld-linux-x86-64.so.2");
     let dynamic = Some(Dynamic);
@@ -445,7 +445,7 @@ fn scripts_name_their_interpreter() {
     let found = inspect(&&b"#!/bin/bash -e\r\necho\n"[..]).unwrap();
     let expected = Binary {
         format: Format::Script,
-        kind: Kind::Script,
+        kind: BinaryKind::Script,
         interpreter: Some(b"/bin/bash".to_vec()),
         interpreter_argument: Some(b"-e\r".to_vec()),
         ..Binary::default()

@@ -4,12 +4,14 @@
 //! (`tests/data/inspect/README.md`).
 
 use crate::inspect_support::*;
-use imgfs::internals::inspect::{Binary, Endian, FactSource, Format, Kind, Libc, Linkage, inspect};
+use imgfs::internals::inspect::{
+    Binary, BinaryKind, Endian, FactSource, Format, Libc, Linkage, inspect,
+};
 
 type Expected = (
     &'static str,
     Format,
-    Kind,
+    BinaryKind,
     &'static str,
     &'static str,
     Option<Linkage>,
@@ -19,7 +21,7 @@ type Expected = (
 
 #[test]
 fn files_of_all_formats() {
-    use Kind::{Archive, Executable, KernelModule, Object, SharedLibrary};
+    use BinaryKind::{Archive, Executable, KernelModule, Object, SharedLibrary};
     let dynamic = Some(Linkage::Dynamic);
     let fixed = Some(Linkage::Static);
     let system = Some(Libc::LibSystem);
@@ -299,7 +301,7 @@ fn universal_binaries_are_lists() {
     // A universal static library has archives as slices.
     let library = universal(false, &[(0x0100_0007, 3, b"!<arch>\n")]);
     let found = inspect(&library).unwrap();
-    assert_eq!((found.kind, found.arch), (Kind::Archive, None));
+    assert_eq!((found.kind, found.arch), (BinaryKind::Archive, None));
     assert_eq!(found.slices[0].arch.as_deref(), Some("amd64"));
 }
 
@@ -332,7 +334,7 @@ fn libraries_of_aix_are_members() {
     let found = inspect(&xcoff(b"")).unwrap();
     assert_eq!(
         (found.format, found.kind),
-        (Format::Xcoff, Kind::Executable)
+        (Format::Xcoff, BinaryKind::Executable)
     );
     assert_eq!(os_arch(&found), ("aix".into(), "ppc64".into()));
     assert_eq!(found.needed, [b"libc.a(shr_64.o)"]);
@@ -356,7 +358,7 @@ fn cores_and_modules_are_what_they_are() {
     let found = inspect(&core).unwrap();
     assert_eq!(
         (found.kind, found.libc, found.linkage),
-        (Kind::Core, None, None)
+        (BinaryKind::Core, None, None)
     );
     let module = facts("gcc-module.ko");
     assert_eq!(module.os.unwrap().source, FactSource::Assumed);

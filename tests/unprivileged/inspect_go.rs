@@ -2,7 +2,7 @@
 
 use crate::inspect_support::*;
 use imgfs::internals::inspect::{
-    Binary, FactSource, Format, Kind, Libc, Linkage, Sourced, inspect,
+    Binary, BinaryKind, FactSource, Format, Libc, Linkage, Sourced, inspect,
 };
 
 #[test]
@@ -120,7 +120,10 @@ fn an_archive_for_c_has_go_in_it() {
         ("000000.o/", &data("gcc-hello.o")),
     ]);
     let found = inspect(&file).unwrap();
-    assert_eq!((found.format, found.kind), (Format::Ar, Kind::Archive));
+    assert_eq!(
+        (found.format, found.kind),
+        (Format::Ar, BinaryKind::Archive)
+    );
     assert_eq!(os_arch(&found), ("linux".into(), "amd64".into()));
     assert_eq!(found.os.unwrap().source, FactSource::BuildInfo);
     assert_eq!(found.go.unwrap().version, "go1.22.1");

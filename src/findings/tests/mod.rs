@@ -13,7 +13,7 @@ use super::*;
 use crate::cache::{CacheDir, CacheKey, CacheKind};
 use crate::image::Start;
 use crate::inspect::{
-    Binary, Contradiction, Endian, FactSource, Format, GoBuild, Kind, Libc, Linkage, Sourced,
+    Binary, BinaryKind, Contradiction, Endian, FactSource, Format, GoBuild, Libc, Linkage, Sourced,
     Symbols, Undefined, VersionsNeeded,
 };
 use crate::layer::{Data, EntryKind, LayerEntry, Mtime};
@@ -44,7 +44,7 @@ fn sourced(value: &str) -> Option<Sourced<String>> {
 }
 
 /// Returns a program or library for a machine.
-fn elf(arch: &str, kind: Kind) -> Binary {
+fn elf(arch: &str, kind: BinaryKind) -> Binary {
     Binary {
         format: Format::Elf,
         kind,
@@ -72,7 +72,7 @@ fn go(arch: &str) -> Binary {
             ],
             ..GoBuild::default()
         }),
-        ..elf(arch, Kind::Executable)
+        ..elf(arch, BinaryKind::Executable)
     }
 }
 
@@ -87,7 +87,7 @@ fn program(needed: &[&str]) -> Binary {
         libc: Some(Libc::Glibc),
         interpreter: Some(GLIBC.into()),
         needed: needs(needed),
-        ..elf("amd64", Kind::Executable)
+        ..elf("amd64", BinaryKind::Executable)
     }
 }
 
@@ -98,14 +98,14 @@ fn library(soname: &str, needed: &[&str]) -> Binary {
         libc: Some(Libc::Glibc),
         soname: (!soname.is_empty()).then(|| soname.into()),
         needed: needs(needed),
-        ..elf("amd64", Kind::SharedLibrary)
+        ..elf("amd64", BinaryKind::SharedLibrary)
     }
 }
 
 fn script(interpreter: &str, argument: Option<&str>) -> Binary {
     Binary {
         format: Format::Script,
-        kind: Kind::Script,
+        kind: BinaryKind::Script,
         interpreter: Some(interpreter.into()),
         interpreter_argument: argument.map(|argument| argument.into()),
         ..Binary::default()

@@ -62,7 +62,7 @@ fn what_the_index_says() {
 #[test]
 fn other_systems() {
     let mut world = World::debian();
-    let mut darwin = elf("amd64", Kind::Executable);
+    let mut darwin = elf("amd64", BinaryKind::Executable);
     (darwin.format, darwin.os) = (Format::MachO, sourced("darwin"));
     world
         .binary("usr/local/bin/tool", darwin.clone())
@@ -101,7 +101,7 @@ fn assembly() -> Binary {
         format: Format::Pe,
         os: sourced("unknown"),
         libc: Some(Libc::None),
-        ..elf("anycpu", Kind::Executable)
+        ..elf("anycpu", BinaryKind::Executable)
     }
 }
 
@@ -306,8 +306,8 @@ fn toolchains_and_caches_of_other_platforms() {
     tool.format = Format::MachO;
     let archive = |arch: &str| Binary {
         format: Format::GoArchive,
-        kind: Kind::Archive,
-        ..elf(arch, Kind::Archive)
+        kind: BinaryKind::Archive,
+        ..elf(arch, BinaryKind::Archive)
     };
     world
         .binary("opt/go/bin/go", tool)
@@ -372,7 +372,7 @@ fn headers_that_deceive_or_describe_more_than_there_is() {
     let mut short = program(&["libc.so.6"]);
     short.cut_short = Some(70_000);
     let module = Binary {
-        kind: Kind::KernelModule,
+        kind: BinaryKind::KernelModule,
         ..short.clone()
     };
     world

@@ -253,7 +253,7 @@ fn the_zones_of_an_installed_go() {
 
 fn static_glibc(strings: &str) -> World {
     let mut world = World::new("linux/amd64");
-    let mut app = elf("amd64", Kind::Executable);
+    let mut app = elf("amd64", BinaryKind::Executable);
     app.libc = Some(Libc::Glibc);
     world
         .binary("app", app)

@@ -3,7 +3,7 @@
 //!
 //! The line is `go object GOOS GOARCH VERSION`, followed by experiments and architecture variants.
 
-use crate::inspect::binary::{Binary, Format, GoBuild, Kind, Source as FactSource, Sourced};
+use crate::inspect::binary::{Binary, BinaryKind, FactSource, Format, GoBuild, Sourced};
 use crate::inspect::go;
 use crate::inspect::read;
 use crate::inspect::source::Source;
@@ -48,7 +48,7 @@ pub(super) fn inspect(source: &dyn Source) -> Option<Binary> {
     };
     Some(Binary {
         format: Format::GoArchive,
-        kind: Kind::Archive,
+        kind: BinaryKind::Archive,
         os: fact(os),
         arch: fact(arch),
         variants,

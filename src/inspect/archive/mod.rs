@@ -9,7 +9,7 @@ mod golang;
 mod members;
 
 use self::members::{Member, Members};
-use super::binary::{Binary, Endian, Format, Kind, Slice, Source as FactSource, Sourced};
+use super::binary::{Binary, BinaryKind, Endian, FactSource, Format, Slice, Sourced};
 use super::source::{Source, Window};
 use super::{elf, macho, pe, read, wasm};
 
@@ -76,7 +76,7 @@ fn binary(objects: Vec<Object>, go: Option<super::binary::GoBuild>) -> Binary {
     let agree = objects.iter().all(|o| o.bits == bits && o.endian == endian);
     Binary {
         format: Format::Ar,
-        kind: Kind::Archive,
+        kind: BinaryKind::Archive,
         os: first.and_then(|o| {
             let value = o.slice.os.clone()?;
             let source = o.os_source;

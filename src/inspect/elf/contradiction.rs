@@ -14,7 +14,7 @@ use object::endian::Endianness;
 use super::dynamic::{self, Dynamic};
 use super::header::Layout;
 use super::loaded::Loaded;
-use super::section::Sections;
+use super::section::SectionTable;
 use super::segment::Segments;
 use crate::inspect::read;
 use crate::inspect::runtime::Contradiction;
@@ -34,7 +34,7 @@ pub(super) struct Pieces<'a> {
     pub source: &'a dyn Source,
     pub layout: Layout,
     pub segments: &'a Segments,
-    pub sections: Option<&'a Sections>,
+    pub sections: Option<&'a SectionTable>,
     pub loaded: &'a Loaded<'a>,
     /// The path that the kernel reads from PT_INTERP.
     pub interpreter: Option<&'a [u8]>,

@@ -18,7 +18,7 @@ use object::read::elf::Dyn;
 
 use super::header::Layout;
 use super::memory::Memory;
-use super::relocation::Table;
+use super::relocation::RelocationTable;
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
@@ -110,9 +110,9 @@ pub(super) struct Dynamic {
     /// DT_VERSYM, the address of the version of each symbol.
     pub versym: Option<u64>,
     /// DT_RELA and DT_REL.
-    pub relocations: [Option<Table>; 2],
+    pub relocations: [Option<RelocationTable>; 2],
     /// DT_JMPREL.
-    pub call_relocations: Option<Table>,
+    pub call_relocations: Option<RelocationTable>,
     /// Whether there is a DT_NEEDED, even if its name is unreadable.
     pub needs: bool,
     /// Whether there are entries but none of those that linkers add for debuggers to executables
@@ -147,7 +147,7 @@ impl Dynamic {
                 .collect()
         };
         let table = |tag, size, relative: Option<DynamicTag>, addends| {
-            Some(Table {
+            Some(RelocationTable {
                 at: address_of(tag)?,
                 len: last(size)?,
                 relative: relative.and_then(last).unwrap_or(0),

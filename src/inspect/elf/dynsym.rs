@@ -16,10 +16,10 @@ use object::pod::slice_from_bytes;
 use object::read::elf::Sym;
 
 use super::dynamic::Dynamic;
-use super::header::Header;
+use super::header::ElfHeader;
 use super::memory::Memory;
 use super::relocation::Relocations;
-use super::section::Sections;
+use super::section::SectionTable;
 use super::version;
 use crate::inspect::binary::{Symbols, Undefined};
 use crate::inspect::read;
@@ -40,7 +40,7 @@ const VERSION_MASK: u16 = 0x7fff;
 pub(super) fn symbols(
     source: &dyn Source,
     memory: &Memory<'_>,
-    header: &Header,
+    header: &ElfHeader,
     dynamic: &Dynamic,
 ) -> Option<Symbols> {
     if header.layout.wide {
@@ -53,7 +53,7 @@ pub(super) fn symbols(
 fn symbols_as<S: Sym<Endian = Endianness>>(
     source: &dyn Source,
     memory: &Memory<'_>,
-    header: &Header,
+    header: &ElfHeader,
     dynamic: &Dynamic,
 ) -> Option<Symbols> {
     let layout = header.layout;
@@ -146,7 +146,7 @@ fn symbols_as<S: Sym<Endian = Endianness>>(
 fn count(
     source: &dyn Source,
     memory: &Memory<'_>,
-    header: &Header,
+    header: &ElfHeader,
     dynamic: &Dynamic,
     size: u64,
 ) -> Option<u64> {
@@ -156,7 +156,7 @@ fn count(
         Some(u64::from(table.chain_count.get(header.layout.endian))).filter(|&count| count > 0)
     });
     let section = || {
-        let sections = Sections::read(source, header)?;
+        let sections = SectionTable::read(source, header)?;
         let len = sections.of_kind(SHT_DYNSYM).next()?.size;
         Some(len / size)
     };

@@ -10,7 +10,7 @@ use object::elf::{
 };
 use object::endian::Endianness;
 
-use super::header::Header;
+use super::header::ElfHeader;
 use super::segment::{Segment, Segments};
 use crate::inspect::runtime::ExecError;
 use crate::inspect::source::Source;
@@ -28,7 +28,7 @@ const PAGE: u64 = 4096;
 /// Returns the error of execve(2), if any. `segments` is `None` if the table cannot be read.
 pub(super) fn error(
     source: &dyn Source,
-    header: &Header,
+    header: &ElfHeader,
     segments: Option<&Segments>,
 ) -> Option<ExecError> {
     if header.file_type != ET_EXEC && header.file_type != ET_DYN {
@@ -50,7 +50,7 @@ pub(super) fn error(
 }
 
 /// Returns the size of a program header in the file's layout.
-fn record_size(header: &Header) -> usize {
+fn record_size(header: &ElfHeader) -> usize {
     if header.layout.wide {
         size_of::<ProgramHeader64<Endianness>>()
     } else {
@@ -79,7 +79,7 @@ fn interpreter(source: &dyn Source, interp: &Segment) -> Option<ExecError> {
 
 /// Checks what can fail after the process has been replaced and then kills it. A file without
 /// PT_LOAD is started at an unmapped address.
-fn mapping(header: &Header, segments: &Segments) -> Option<ExecError> {
+fn mapping(header: &ElfHeader, segments: &Segments) -> Option<ExecError> {
     let mut loads = segments.of_kind(PT_LOAD).peekable();
     if loads.peek().is_none() {
         return Some(ExecError::Killed);
@@ -97,7 +97,7 @@ fn mapping(header: &Header, segments: &Segments) -> Option<ExecError> {
 /// Returns an address beyond those of any process on the architecture (TASK_SIZE,
 /// `arch/*/include/asm`). amd64 with five-level page tables has 56 bits. Other architectures have
 /// up to 64, as s390x does.
-fn last_address(header: &Header) -> u64 {
+fn last_address(header: &ElfHeader) -> u64 {
     match (header.layout.wide, header.machine) {
         (true, EM_X86_64) => 1 << 56,
         (true, _) => u64::MAX,

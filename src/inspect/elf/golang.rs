@@ -6,7 +6,7 @@ use object::endian::Endianness;
 
 use super::header::Layout;
 use super::note::Notes;
-use super::section::Sections;
+use super::section::SectionTable;
 use super::segment::Segments;
 use crate::inspect::binary::GoBuild;
 use crate::inspect::go::{self, Mapped, Region, injected::Names};
@@ -14,15 +14,15 @@ use crate::inspect::libc::Toolchain;
 use crate::inspect::source::Source;
 
 /// The parts of the file that are examined.
-pub(super) struct Signs<'a> {
+pub(super) struct GoSigns<'a> {
     pub source: &'a dyn Source,
     pub layout: Layout,
     pub segments: Option<&'a Segments>,
-    pub sections: Option<&'a Sections>,
+    pub sections: Option<&'a SectionTable>,
     pub notes: &'a Notes,
 }
 
-impl Signs<'_> {
+impl GoSigns<'_> {
     /// Returns the build information. Its header is in a section of its own. If the file has no
     /// section headers, it is in the first data segment.
     pub(super) fn build(&self) -> Option<GoBuild> {
@@ -58,7 +58,7 @@ impl Signs<'_> {
 
     /// Returns the variables that were set at link time.
     fn injected(&self, mapped: &[Mapped]) -> Vec<(String, String)> {
-        let Some((symbols, names)) = self.sections.and_then(Sections::symbols) else {
+        let Some((symbols, names)) = self.sections.and_then(SectionTable::symbols) else {
             return Vec::new();
         };
         let names = Names::find(self.source, names.offset, names.size);

@@ -19,7 +19,7 @@ pub(super) struct Layout {
 
 /// The fields of `Elf32_Ehdr` and `Elf64_Ehdr` (gABI, chapter 4).
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Header {
+pub(super) struct ElfHeader {
     pub layout: Layout,
     pub os_abi: OsAbi,
     pub file_type: FileType,
@@ -36,7 +36,7 @@ pub(super) struct Header {
     ehsize: u16,
 }
 
-impl Header {
+impl ElfHeader {
     /// Reads the header from the first bytes of the file.
     ///
     /// EI_CLASS and EI_DATA specify the layout. But on x86 Linux ignores both and uses the layout
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn fields_are_read_in_the_layout_of_the_file() {
-        let header = Header::read(&header64(2, 1)).unwrap();
+        let header = ElfHeader::read(&header64(2, 1)).unwrap();
         assert_eq!(
             header.layout,
             Layout {
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn a_wrong_class_or_byte_order_is_seen_through() {
         for (class, data) in [(1, 1), (2, 2), (1, 2), (0, 0), (9, 9)] {
-            let header = Header::read(&header64(class, data)).unwrap();
+            let header = ElfHeader::read(&header64(class, data)).unwrap();
             assert_eq!(header.machine, EM_X86_64, "{class} {data}");
             assert!(header.layout.wide);
         }
@@ -176,10 +176,10 @@ mod tests {
     fn an_inconsistent_header_is_read_as_it_claims() {
         let mut bytes = header64(2, 2);
         bytes[52..54].fill(0); // e_ehsize
-        assert_eq!(Header::read(&bytes).unwrap().machine.0, 62 << 8);
+        assert_eq!(ElfHeader::read(&bytes).unwrap().machine.0, 62 << 8);
         bytes[5] = 7;
-        assert!(Header::read(&bytes).is_none());
-        assert!(Header::read(&bytes[..40]).is_none());
-        assert!(Header::read(b"").is_none());
+        assert!(ElfHeader::read(&bytes).is_none());
+        assert!(ElfHeader::read(&bytes[..40]).is_none());
+        assert!(ElfHeader::read(b"").is_none());
     }
 }

@@ -13,20 +13,20 @@
 
 use object::elf::{ET_DYN, ET_EXEC, ET_REL, PT_LOAD};
 
-use super::header::Header;
-use super::section::Sections;
+use super::header::ElfHeader;
+use super::section::SectionTable;
 use super::segment::Segments;
 use crate::inspect::source::Source;
 
 /// Returns the length that the file should have, if it is shorter.
 pub(super) fn cut_short(
     source: &dyn Source,
-    header: &Header,
+    header: &ElfHeader,
     segments: Option<&Segments>,
-    sections: Option<&Sections>,
+    sections: Option<&SectionTable>,
 ) -> Option<u64> {
     let needed = match header.file_type {
-        ET_EXEC | ET_DYN if sections.is_some_and(Sections::is_debug_file) => return None,
+        ET_EXEC | ET_DYN if sections.is_some_and(SectionTable::is_debug_file) => return None,
         ET_EXEC | ET_DYN => {
             let loads = segments.into_iter().flat_map(|s| s.of_kind(PT_LOAD));
             let loads = loads.filter(|load| load.filesz > 0);

@@ -18,7 +18,7 @@
 use object::elf::{PT_DYNAMIC, PT_LOAD, PT_PHDR};
 
 use super::dynamic::Dynamic;
-use super::header::{Header, Layout};
+use super::header::{ElfHeader, Layout};
 use super::memory::{Mapper, Memory};
 use super::segment::Segments;
 use crate::inspect::source::Source;
@@ -40,7 +40,7 @@ pub(super) struct Loaded<'a> {
 
 impl<'a> Loaded<'a> {
     /// Returns the view of a program mapped by the kernel. `segments` is the table in the file.
-    pub(super) fn program(source: &'a dyn Source, header: &Header, segments: &Segments) -> Self {
+    pub(super) fn program(source: &'a dyn Source, header: &ElfHeader, segments: &Segments) -> Self {
         let layout = header.layout;
         let memory = Memory::map(source, segments, layout.wide, Mapper::Kernel);
         let at = table_address(header, segments);
@@ -82,7 +82,7 @@ fn read(memory: &Memory<'_>, layout: Layout, at: Option<u64>, shift: u64) -> Dyn
 }
 
 /// Returns AT_PHDR without the load address of the file, or 0 if no PT_LOAD contains the table.
-fn table_address(header: &Header, segments: &Segments) -> u64 {
+fn table_address(header: &ElfHeader, segments: &Segments) -> u64 {
     let holds = segments.of_kind(PT_LOAD).rev().find_map(|load| {
         let into = header.phoff.checked_sub(load.offset)?;
         (into < load.filesz).then(|| load.vaddr.wrapping_add(into))
@@ -91,7 +91,7 @@ fn table_address(header: &Header, segments: &Segments) -> u64 {
 }
 
 /// Reads the program headers in memory at an address.
-fn in_memory(memory: &Memory<'_>, header: &Header, at: u64) -> Option<Segments> {
+fn in_memory(memory: &Memory<'_>, header: &ElfHeader, at: u64) -> Option<Segments> {
     let len = u64::from(header.phnum) * u64::from(header.phentsize);
     let bytes = memory.piece(at, len, 1 << 16).ok()?;
     Segments::parse(&bytes, header.layout).filter(|table| *table != Segments::default())

@@ -12,10 +12,10 @@ use object::elf::{
 };
 use object::endian::Endianness;
 
-use super::header::Header;
+use super::header::ElfHeader;
 
 /// Returns the name of the header's architecture.
-pub(super) fn name(header: &Header) -> String {
+pub(super) fn name(header: &ElfHeader) -> String {
     let big = header.layout.endian == Endianness::Big;
     let wide = header.layout.wide;
     let name = match (header.machine, wide, big) {
@@ -109,7 +109,7 @@ mod tests {
         bytes[18..20].copy_from_slice(&half(machine));
         bytes[flags_at..flags_at + 4].copy_from_slice(&word(flags));
         bytes[flags_at + 4..flags_at + 6].copy_from_slice(&half(len as u16));
-        name(&Header::read(&bytes).unwrap())
+        name(&ElfHeader::read(&bytes).unwrap())
     }
 
     #[test]

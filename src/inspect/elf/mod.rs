@@ -31,13 +31,13 @@ mod version;
 use object::elf::{ELFMAG, ET_CORE, PT_INTERP, PT_LOAD};
 use object::endian::Endianness;
 
-use self::header::Header;
+use self::header::ElfHeader;
 use self::loaded::Loaded;
 use self::note::Notes;
-use self::section::Sections;
+use self::section::SectionTable;
 use self::segment::Segments;
 use super::binary::{
-    Binary, Endian, Format, Kind, Libc, Linkage, Source as FactSource, Sourced, Symbols,
+    Binary, BinaryKind, Endian, FactSource, Format, Libc, Linkage, Sourced, Symbols,
 };
 use super::libc;
 use super::read;
@@ -46,15 +46,17 @@ use super::source::Source;
 
 /// Decodes an ELF file. Returns `None` if its header is invalid for every class and byte order.
 pub(super) fn inspect(source: &dyn Source, head: &[u8]) -> Option<Binary> {
-    let header = Header::read(head)?;
+    let header = ElfHeader::read(head)?;
     Some(Elf::read(source, header).facts())
 }
 
 /// Returns a file's ELF header and the loader's view of the file. `None` if it is not an ELF file.
-fn loaded(source: &dyn Source) -> Option<(Header, Loaded<'_>)> {
+fn loaded(source: &dyn Source) -> Option<(ElfHeader, Loaded<'_>)> {
     let len = source.len().min(super::HEAD_LEN as u64);
     let head = source.piece(0, len, super::HEAD_LEN as u64).ok()?;
-    let header = head.starts_with(&ELFMAG).then(|| Header::read(&head))??;
+    let header = head
+        .starts_with(&ELFMAG)
+        .then(|| ElfHeader::read(&head))??;
     let elf = Elf::read(source, header);
     Some((header, elf.loaded))
 }
@@ -68,7 +70,7 @@ pub(super) fn symbols(source: &dyn Source) -> Option<Symbols> {
 /// Returns the facts in the header of an object: its architecture, and its operating system if a
 /// field contains it. `None` if it is not an ELF file.
 pub(super) fn platform(head: &[u8]) -> Option<Binary> {
-    let header = head.starts_with(&ELFMAG).then(|| Header::read(head))??;
+    let header = head.starts_with(&ELFMAG).then(|| ElfHeader::read(head))??;
     Some(Binary {
         os: Some(os::detect(&header, None, &Notes::default(), None)),
         arch: Some(Sourced {
@@ -81,11 +83,11 @@ pub(super) fn platform(head: &[u8]) -> Option<Binary> {
     })
 }
 
-fn bits(header: &Header) -> u8 {
+fn bits(header: &ElfHeader) -> u8 {
     if header.layout.wide { 64 } else { 32 }
 }
 
-fn endian(header: &Header) -> Endian {
+fn endian(header: &ElfHeader) -> Endian {
     match header.layout.endian {
         Endianness::Little => Endian::Little,
         Endianness::Big => Endian::Big,
@@ -95,9 +97,9 @@ fn endian(header: &Header) -> Endian {
 /// The parts of a file. `None` if a part exists but cannot be read.
 struct Elf<'a> {
     source: &'a dyn Source,
-    header: Header,
+    header: ElfHeader,
     segments: Option<Segments>,
-    sections: Option<Sections>,
+    sections: Option<SectionTable>,
     loaded: Loaded<'a>,
     interpreter: Option<Vec<u8>>,
     notes: Notes,
@@ -107,9 +109,9 @@ struct Elf<'a> {
 }
 
 impl<'a> Elf<'a> {
-    fn read(source: &'a dyn Source, header: Header) -> Self {
-        let sections = Sections::read(source, &header);
-        let debug_only = sections.as_ref().is_some_and(Sections::is_debug_file);
+    fn read(source: &'a dyn Source, header: ElfHeader) -> Self {
+        let sections = SectionTable::read(source, &header);
+        let debug_only = sections.as_ref().is_some_and(SectionTable::is_debug_file);
         // The program headers of a debug file refer to bytes that were removed.
         let segments = Segments::read(source, &header);
         let exec_error = exec::error(source, &header, segments.as_ref());
@@ -145,14 +147,14 @@ impl<'a> Elf<'a> {
         // started.
         if let Some(segments) = &elf.segments
             && elf.interpreter.is_some()
-            && elf.shape().0 == Kind::SharedLibrary
+            && elf.shape().0 == BinaryKind::SharedLibrary
         {
             elf.loaded = library(segments);
         }
         elf
     }
 
-    fn shape(&self) -> (Kind, Option<Linkage>, Option<bool>) {
+    fn shape(&self) -> (BinaryKind, Option<Linkage>, Option<bool>) {
         shape::classify(self.header.file_type, self.signs())
     }
 
@@ -170,7 +172,7 @@ impl<'a> Elf<'a> {
         let (dynamic, memory) = (&loaded.dynamic, &loaded.memory);
         let (segments, sections) = (segments.as_ref(), sections.as_ref());
         let (kind, linkage, pie) = self.shape();
-        let golang = golang::Signs {
+        let golang = golang::GoSigns {
             source: *source,
             layout: header.layout,
             segments,
@@ -179,7 +181,7 @@ impl<'a> Elf<'a> {
         };
         // A core dump or a debug file has no Go data, or that of another file.
         let packed = self.is_packed();
-        let has_code = !self.debug_only && kind != Kind::Core && !packed;
+        let has_code = !self.debug_only && kind != BinaryKind::Core && !packed;
         let go = has_code.then(|| golang.build()).flatten();
         let os = os::detect(header, interpreter.as_deref(), notes, go.as_ref());
         let arch = machine::name(header);
@@ -187,7 +189,7 @@ impl<'a> Elf<'a> {
         let versions_needed = version::needed(memory, header.layout, dynamic);
         let libc_required = version::highest_glibc(&versions_needed);
 
-        let runs = matches!(kind, Kind::Executable | Kind::SharedLibrary);
+        let runs = matches!(kind, BinaryKind::Executable | BinaryKind::SharedLibrary);
         let libc = runs.then(|| match linkage {
             // The linkage of the packed program is visible only at run time.
             _ if packed => Libc::Unknown,
@@ -238,7 +240,7 @@ impl<'a> Elf<'a> {
             versions_needed,
             versions_defined: version::defined(memory, header.layout, dynamic),
             stripped: sections
-                .filter(|_| kind != Kind::Core)
+                .filter(|_| kind != BinaryKind::Core)
                 .map(|s| !s.has_symbols()),
             pie,
             relro: segments
@@ -290,7 +292,7 @@ impl<'a> Elf<'a> {
             && read::prefix(self.source, end, 64, 64).is_some_and(|b| read::has_upx_mark(&b))
     }
 
-    fn signs(&self) -> shape::Signs {
+    fn signs(&self) -> shape::ShapeSigns {
         let has = |kind| {
             self.segments
                 .as_ref()
@@ -302,7 +304,7 @@ impl<'a> Elf<'a> {
             self.loaded.dynamic.needs,
             self.loaded.dynamic.soname.is_some(),
         );
-        shape::Signs {
+        shape::ShapeSigns {
             loads: has(PT_LOAD),
             interp,
             pie,

@@ -13,7 +13,7 @@ use object::endian::Endianness;
 use object::read::elf::{FileHeader, Note, NoteIterator};
 
 use super::header::Layout;
-use super::section::Sections;
+use super::section::SectionTable;
 use super::segment::Segments;
 use crate::inspect::read;
 use crate::inspect::source::Source;
@@ -53,7 +53,7 @@ impl Notes {
         source: &dyn Source,
         layout: Layout,
         segments: Option<&Segments>,
-        sections: Option<&Sections>,
+        sections: Option<&SectionTable>,
     ) -> Self {
         let mut notes = Self::default();
         let segments = segments

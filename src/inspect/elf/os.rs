@@ -11,13 +11,13 @@ use object::elf::{
     EM_SPARC32PLUS, EM_SPARCV9, EM_X86_64, Machine, OsAbi,
 };
 
-use super::header::Header;
+use super::header::ElfHeader;
 use super::note::Notes;
-use crate::inspect::binary::{GoBuild, Source, Sourced};
+use crate::inspect::binary::{FactSource, GoBuild, Sourced};
 
 /// Returns the operating system as a GOOS name, and the source of the fact.
 pub(super) fn detect(
-    header: &Header,
+    header: &ElfHeader,
     interpreter: Option<&[u8]>,
     notes: &Notes,
     go: Option<&GoBuild>,
@@ -34,19 +34,21 @@ pub(super) fn detect(
     match loader {
         // Solaris and illumos have the same loader and notes. Only the build information
         // distinguishes them.
-        Some("solaris") if claimed == Some("illumos") => return says("illumos", Source::BuildInfo),
-        Some(os) => return says(os, Source::Header),
+        Some("solaris") if claimed == Some("illumos") => {
+            return says("illumos", FactSource::BuildInfo);
+        }
+        Some(os) => return says(os, FactSource::Header),
         None => {}
     }
     if let Some(os) = notes.os {
-        return says(os, Source::Note);
+        return says(os, FactSource::Note);
     }
     if let Some(os) = of_os_abi(header.os_abi) {
-        return says(os, Source::OsAbi);
+        return says(os, FactSource::OsAbi);
     }
     match claimed {
-        Some(os) => says(os, Source::BuildInfo),
-        None => says("linux", Source::Assumed),
+        Some(os) => says(os, FactSource::BuildInfo),
+        None => says("linux", FactSource::Assumed),
     }
 }
 
@@ -107,12 +109,12 @@ mod tests {
     use super::*;
     use object::elf::{ELFOSABI_NONE, EM_AARCH64, EM_MIPS, EM_PPC};
 
-    fn header(os_abi: OsAbi) -> Header {
+    fn header(os_abi: OsAbi) -> ElfHeader {
         let mut bytes = [0; 64];
         bytes[..6].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1]);
         bytes[7] = os_abi.0;
         bytes[18] = 62;
-        Header::read(&bytes).unwrap()
+        ElfHeader::read(&bytes).unwrap()
     }
 
     fn go(os: &str) -> GoBuild {
@@ -127,7 +129,7 @@ mod tests {
         interpreter: Option<&str>,
         note: Option<&'static str>,
         claimed: Option<&str>,
-    ) -> (String, Source) {
+    ) -> (String, FactSource) {
         let notes = Notes {
             os: note,
             ..Notes::default()
@@ -145,7 +147,7 @@ mod tests {
     #[test]
     fn the_loader_comes_first() {
         let glibc = Some("/lib64/ld-linux-x86-64.so.2");
-        let expected = ("linux".into(), Source::Header);
+        let expected = ("linux".into(), FactSource::Header);
         assert_eq!(found(ELFOSABI_FREEBSD, glibc, None, None), expected);
         assert_eq!(found(ELFOSABI_NONE, glibc, None, Some("android")), expected);
         assert_eq!(
@@ -159,20 +161,20 @@ mod tests {
         let says = |os: &str, source| (os.to_owned(), source);
         assert_eq!(
             found(ELFOSABI_GNU, None, Some("netbsd"), Some("linux")),
-            says("netbsd", Source::Note)
+            says("netbsd", FactSource::Note)
         );
         assert_eq!(
             found(ELFOSABI_FREEBSD, None, None, Some("linux")),
-            says("freebsd", Source::OsAbi)
+            says("freebsd", FactSource::OsAbi)
         );
         let static_dragonfly = found(ELFOSABI_NONE, None, None, Some("dragonfly"));
-        assert_eq!(static_dragonfly, says("dragonfly", Source::BuildInfo));
+        assert_eq!(static_dragonfly, says("dragonfly", FactSource::BuildInfo));
         assert_eq!(
             found(ELFOSABI_NONE, None, None, None),
-            says("linux", Source::Assumed)
+            says("linux", FactSource::Assumed)
         );
         let other_loader = found(ELFOSABI_NONE, Some("/opt/ld.so"), None, None);
-        assert_eq!(other_loader, says("linux", Source::Assumed));
+        assert_eq!(other_loader, says("linux", FactSource::Assumed));
     }
 
     #[test]
@@ -180,11 +182,11 @@ mod tests {
         let loader = Some("/lib/amd64/ld.so.1");
         assert_eq!(
             found(ELFOSABI_NONE, loader, None, Some("illumos")),
-            ("illumos".into(), Source::BuildInfo)
+            ("illumos".into(), FactSource::BuildInfo)
         );
         assert_eq!(
             found(ELFOSABI_NONE, loader, None, None),
-            ("solaris".into(), Source::Header)
+            ("solaris".into(), FactSource::Header)
         );
     }
 

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use object::endian::Endianness;
 
 use super::dynamic::Dynamic;
-use super::header::Header;
+use super::header::ElfHeader;
 use super::machine;
 use super::memory::Memory;
 use crate::inspect::read;
@@ -21,7 +21,7 @@ const TABLE_LIMIT: u64 = 64 << 20;
 
 /// The address of a table, its length in bytes, and the number of leading entries without a symbol.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Table {
+pub(super) struct RelocationTable {
     pub at: u64,
     pub len: u64,
     pub relative: u64,
@@ -49,7 +49,7 @@ pub(super) struct Relocations {
 
 impl Relocations {
     /// Reads all tables.
-    pub(super) fn read(memory: &Memory<'_>, header: &Header, dynamic: &Dynamic) -> Self {
+    pub(super) fn read(memory: &Memory<'_>, header: &ElfHeader, dynamic: &Dynamic) -> Self {
         let machine = machine::name(header);
         let mut found = Self {
             unknown: machine.starts_with("mips"),
@@ -101,9 +101,9 @@ fn copy_type(machine: &str) -> Option<u32> {
 /// position of the entry. Skips entries that belong to the table `without`.
 fn collect(
     memory: &Memory<'_>,
-    header: &Header,
-    table: &Table,
-    without: Option<Table>,
+    header: &ElfHeader,
+    table: &RelocationTable,
+    without: Option<RelocationTable>,
     mut tell: impl FnMut(u32, u32, u32),
 ) {
     let word = if header.layout.wide { 8 } else { 4 };

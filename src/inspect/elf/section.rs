@@ -9,7 +9,7 @@ use object::endian::Endianness;
 use object::pod::slice_from_all_bytes;
 use object::read::elf::SectionHeader;
 
-use super::header::Header;
+use super::header::ElfHeader;
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
@@ -22,7 +22,7 @@ const NAMES_LIMIT: u64 = 16 << 20;
 
 /// One section header.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Section {
+pub(super) struct ElfSection {
     name: u32,
     pub kind: SectionType,
     pub flags: SectionFlags,
@@ -35,15 +35,15 @@ pub(super) struct Section {
 
 /// The section header table and the names of the sections.
 #[derive(Debug, Default)]
-pub(super) struct Sections {
-    table: Vec<Section>,
+pub(super) struct SectionTable {
+    table: Vec<ElfSection>,
     names: Vec<u8>,
 }
 
-impl Sections {
+impl SectionTable {
     /// Reads the table. Empty if the header specifies none; `None` if the table is not where the
     /// header says. If the names are unreadable, the types are still known.
-    pub(super) fn read(source: &dyn Source, header: &Header) -> Option<Self> {
+    pub(super) fn read(source: &dyn Source, header: &ElfHeader) -> Option<Self> {
         if header.layout.wide {
             Self::decode::<SectionHeader64<Endianness>>(source, header)
         } else {
@@ -51,7 +51,7 @@ impl Sections {
         }
     }
 
-    fn decode<S>(source: &dyn Source, header: &Header) -> Option<Self>
+    fn decode<S>(source: &dyn Source, header: &ElfHeader) -> Option<Self>
     where
         S: SectionHeader<Endian = Endianness>,
     {
@@ -78,7 +78,7 @@ impl Sections {
         let mut sections = Self {
             table: table
                 .iter()
-                .map(|s| Section {
+                .map(|s| ElfSection {
                     name: s.sh_name(endian),
                     kind: s.sh_type(endian),
                     flags: s.sh_flags(endian),
@@ -100,19 +100,19 @@ impl Sections {
     }
 
     /// Returns the section with this index.
-    pub(super) fn at(&self, index: u32) -> Option<&Section> {
+    pub(super) fn at(&self, index: u32) -> Option<&ElfSection> {
         self.table.get(usize::try_from(index).ok()?)
     }
 
     /// Returns all sections of one type.
-    pub(super) fn of_kind(&self, kind: SectionType) -> impl Iterator<Item = &Section> {
+    pub(super) fn of_kind(&self, kind: SectionType) -> impl Iterator<Item = &ElfSection> {
         self.table
             .iter()
             .filter(move |section| section.kind == kind)
     }
 
     /// Returns the first section with this name.
-    pub(super) fn named(&self, name: &[u8]) -> Option<&Section> {
+    pub(super) fn named(&self, name: &[u8]) -> Option<&ElfSection> {
         self.table.iter().find(|section| {
             let start = usize::try_from(section.name).ok();
             let at = start.and_then(|start| self.names.get(start..));
@@ -127,7 +127,7 @@ impl Sections {
     }
 
     /// Returns the symbol table and the string table with its names.
-    pub(super) fn symbols(&self) -> Option<(&Section, &Section)> {
+    pub(super) fn symbols(&self) -> Option<(&ElfSection, &ElfSection)> {
         let symbols = self.of_kind(SHT_SYMTAB).next()?;
         let names = self.at(symbols.link).filter(|s| s.kind != SHT_NOBITS)?;
         Some((symbols, names))
@@ -137,13 +137,13 @@ impl Sections {
     /// (`objcopy --only-keep-debug`, `eu-strip -f`). Such a file keeps all its program headers, but
     /// they refer to other bytes. Notes are kept, because they contain the build id.
     pub(super) fn is_debug_file(&self) -> bool {
-        let loaded = |section: &&Section| {
+        let loaded = |section: &&ElfSection| {
             section.flags.0 & SHF_ALLOC.0 != 0
                 && section.kind != SHT_NOTE
                 && section.kind != SHT_NULL
         };
-        let code = |section: &&Section| section.flags.0 & SHF_EXECINSTR.0 != 0;
-        let gone = |section: &Section| section.kind == SHT_NOBITS;
+        let code = |section: &&ElfSection| section.flags.0 & SHF_EXECINSTR.0 != 0;
+        let gone = |section: &ElfSection| section.kind == SHT_NOBITS;
         let mut loaded_code = self.table.iter().filter(loaded).filter(code).peekable();
         match loaded_code.peek() {
             Some(_) => loaded_code.all(gone),
@@ -164,9 +164,9 @@ mod tests {
     use super::*;
     use object::elf::SHT_PROGBITS;
 
-    fn section(name: u32, kind: SectionType, flags: u64) -> Section {
+    fn section(name: u32, kind: SectionType, flags: u64) -> ElfSection {
         let flags = SectionFlags(flags);
-        Section {
+        ElfSection {
             name,
             kind,
             flags,
@@ -185,7 +185,7 @@ mod tests {
             section(7, SHT_NOTE, 0),
             section(99, SHT_NOTE, 0),
         ];
-        let sections = Sections {
+        let sections = SectionTable {
             table,
             names: b"\0.text\0.note\0".to_vec(),
         };
@@ -202,7 +202,7 @@ mod tests {
                 .iter()
                 .map(|&(kind, flags)| section(0, kind, flags))
                 .collect();
-            Sections {
+            SectionTable {
                 table,
                 names: Vec::new(),
             }

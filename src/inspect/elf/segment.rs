@@ -8,7 +8,7 @@ use object::endian::Endianness;
 use object::pod::slice_from_all_bytes;
 use object::read::elf::{ProgramHeader, SectionHeader};
 
-use super::header::{Header, Layout};
+use super::header::{ElfHeader, Layout};
 use crate::inspect::go::Mapped;
 use crate::inspect::read;
 use crate::inspect::source::Source;
@@ -39,7 +39,7 @@ pub(super) struct Segments(Vec<Segment>);
 impl Segments {
     /// Reads the table. Returns `None` if it is not where the header says or has a wrong record
     /// size.
-    pub(super) fn read(source: &dyn Source, header: &Header) -> Option<Self> {
+    pub(super) fn read(source: &dyn Source, header: &ElfHeader) -> Option<Self> {
         if header.layout.wide {
             Self::decode::<ProgramHeader64<Endianness>, SectionHeader64<Endianness>>(source, header)
         } else {
@@ -47,7 +47,7 @@ impl Segments {
         }
     }
 
-    fn decode<P, S>(source: &dyn Source, header: &Header) -> Option<Self>
+    fn decode<P, S>(source: &dyn Source, header: &ElfHeader) -> Option<Self>
     where
         P: ProgramHeader<Endian = Endianness>,
         S: SectionHeader<Endian = Endianness>,

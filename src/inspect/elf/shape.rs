@@ -7,11 +7,11 @@
 
 use object::elf::{ET_CORE, ET_DYN, ET_EXEC, FileType};
 
-use crate::inspect::binary::{Kind, Linkage};
+use crate::inspect::binary::{BinaryKind, Linkage};
 
 /// The properties of a file that determine its kind and linkage.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Signs {
+pub(super) struct ShapeSigns {
     /// There is a PT_LOAD. Without one, the file cannot be started or loaded.
     pub loads: bool,
     /// There is a PT_INTERP, readable or not.
@@ -35,35 +35,38 @@ pub(super) struct Signs {
 }
 
 /// Returns the kind, the linkage, and whether the file is a position-independent executable.
-pub(super) fn classify(file_type: FileType, signs: Signs) -> (Kind, Option<Linkage>, Option<bool>) {
+pub(super) fn classify(
+    file_type: FileType,
+    signs: ShapeSigns,
+) -> (BinaryKind, Option<Linkage>, Option<bool>) {
     let kind = match file_type {
         // A debug file cannot be run. Object is the closest kind.
-        _ if signs.debug_only => Kind::Object,
-        ET_EXEC => Kind::Executable,
-        ET_DYN if is_library(signs) => Kind::SharedLibrary,
-        ET_DYN => Kind::Executable,
-        ET_CORE => Kind::Core,
-        _ if signs.modinfo => Kind::KernelModule,
-        _ => Kind::Object,
+        _ if signs.debug_only => BinaryKind::Object,
+        ET_EXEC => BinaryKind::Executable,
+        ET_DYN if is_library(signs) => BinaryKind::SharedLibrary,
+        ET_DYN => BinaryKind::Executable,
+        ET_CORE => BinaryKind::Core,
+        _ if signs.modinfo => BinaryKind::KernelModule,
+        _ => BinaryKind::Object,
     };
     let linkage = match kind {
         _ if !signs.loads => None,
-        Kind::Executable => Some(match (signs.needed, signs.interp) {
+        BinaryKind::Executable => Some(match (signs.needed, signs.interp) {
             (true, _) => Linkage::Dynamic,
             (false, true) => Linkage::InterpOnly,
             (false, false) if file_type == ET_DYN => Linkage::StaticPie,
             (false, false) => Linkage::Static,
         }),
-        Kind::SharedLibrary if signs.needed => Some(Linkage::Dynamic),
-        Kind::SharedLibrary => Some(Linkage::Static),
+        BinaryKind::SharedLibrary if signs.needed => Some(Linkage::Dynamic),
+        BinaryKind::SharedLibrary => Some(Linkage::Static),
         _ => None,
     };
-    let pie = (kind == Kind::Executable).then_some(file_type == ET_DYN);
+    let pie = (kind == BinaryKind::Executable).then_some(file_type == ET_DYN);
     (kind, linkage, pie)
 }
 
 /// Whether an ET_DYN file is a library.
-fn is_library(signs: Signs) -> bool {
+fn is_library(signs: ShapeSigns) -> bool {
     // Set by the linker. Not set before binutils 2.26, nor by Go before 1.16.
     if signs.pie {
         return false;
@@ -84,7 +87,7 @@ mod tests {
     use Linkage::{Dynamic, InterpOnly, Static, StaticPie};
     use object::elf::ET_REL;
 
-    const LOADS: Signs = Signs {
+    const LOADS: ShapeSigns = ShapeSigns {
         loads: true,
         interp: false,
         pie: false,
@@ -101,14 +104,14 @@ mod tests {
     fn executables() {
         let is = |file_type, signs| {
             let (kind, linkage, pie) = classify(file_type, signs);
-            assert_eq!(kind, Kind::Executable);
+            assert_eq!(kind, BinaryKind::Executable);
             (linkage.unwrap(), pie.unwrap())
         };
         assert_eq!(is(ET_EXEC, LOADS), (Static, false));
         assert_eq!(
             is(
                 ET_EXEC,
-                Signs {
+                ShapeSigns {
                     interp: true,
                     needed: true,
                     ..LOADS
@@ -119,18 +122,18 @@ mod tests {
         assert_eq!(
             is(
                 ET_EXEC,
-                Signs {
+                ShapeSigns {
                     interp: true,
                     ..LOADS
                 }
             ),
             (InterpOnly, false)
         );
-        let pie = Signs { pie: true, ..LOADS };
+        let pie = ShapeSigns { pie: true, ..LOADS };
         assert_eq!(
             is(
                 ET_DYN,
-                Signs {
+                ShapeSigns {
                     interp: true,
                     needed: true,
                     ..pie
@@ -142,7 +145,7 @@ mod tests {
         assert_eq!(
             is(
                 ET_DYN,
-                Signs {
+                ShapeSigns {
                     interp: true,
                     ..pie
                 }
@@ -152,7 +155,7 @@ mod tests {
         assert_eq!(
             is(
                 ET_DYN,
-                Signs {
+                ShapeSigns {
                     interp: true,
                     ..LOADS
                 }
@@ -163,7 +166,7 @@ mod tests {
         // A static PIE from before DF_1_PIE.
         assert_eq!(is(ET_DYN, LOADS), (StaticPie, true));
         // An executable may have a soname if the linker marked it as a PIE.
-        let named = Signs {
+        let named = ShapeSigns {
             interp: true,
             needed: true,
             soname: true,
@@ -176,11 +179,11 @@ mod tests {
     fn libraries() {
         let is = |signs| {
             let (kind, linkage, pie) = classify(ET_DYN, signs);
-            assert_eq!((kind, pie), (Kind::SharedLibrary, None));
+            assert_eq!((kind, pie), (BinaryKind::SharedLibrary, None));
             linkage.unwrap()
         };
         assert_eq!(
-            is(Signs {
+            is(ShapeSigns {
                 needed: true,
                 soname: true,
                 ..LOADS
@@ -188,7 +191,7 @@ mod tests {
             Dynamic
         );
         assert_eq!(
-            is(Signs {
+            is(ShapeSigns {
                 needed: true,
                 ..LOADS
             }),
@@ -196,33 +199,33 @@ mod tests {
         );
         // ld-linux-x86-64.so.2, Debian's musl libc.so, and a library of plain functions.
         assert_eq!(
-            is(Signs {
+            is(ShapeSigns {
                 soname: true,
                 ..LOADS
             }),
             Static
         );
         assert_eq!(
-            is(Signs {
+            is(ShapeSigns {
                 exports: true,
                 ..LOADS
             }),
             Static
         );
         assert_eq!(
-            is(Signs {
+            is(ShapeSigns {
                 entry: false,
                 ..LOADS
             }),
             Static
         );
-        let startable = Signs {
+        let startable = ShapeSigns {
             interp: true,
             needed: true,
             ..LOADS
         };
         assert_eq!(
-            is(Signs {
+            is(ShapeSigns {
                 of_library: true,
                 ..startable
             }),
@@ -230,7 +233,7 @@ mod tests {
         );
         // libc.so.6
         assert_eq!(
-            is(Signs {
+            is(ShapeSigns {
                 interp: true,
                 soname: true,
                 needed: true,
@@ -242,24 +245,30 @@ mod tests {
 
     #[test]
     fn what_is_not_loaded_is_not_linked() {
-        let nothing = Signs::default();
-        assert_eq!(classify(ET_REL, nothing), (Kind::Object, None, None));
-        let module = Signs {
+        let nothing = ShapeSigns::default();
+        assert_eq!(classify(ET_REL, nothing), (BinaryKind::Object, None, None));
+        let module = ShapeSigns {
             modinfo: true,
             ..nothing
         };
-        assert_eq!(classify(ET_REL, module), (Kind::KernelModule, None, None));
-        assert_eq!(classify(ET_CORE, LOADS), (Kind::Core, None, None));
-        let debug = Signs {
+        assert_eq!(
+            classify(ET_REL, module),
+            (BinaryKind::KernelModule, None, None)
+        );
+        assert_eq!(classify(ET_CORE, LOADS), (BinaryKind::Core, None, None));
+        let debug = ShapeSigns {
             debug_only: true,
             interp: true,
             ..LOADS
         };
-        assert_eq!(classify(ET_DYN, debug), (Kind::Object, None, None));
+        assert_eq!(classify(ET_DYN, debug), (BinaryKind::Object, None, None));
         assert_eq!(
             classify(ET_EXEC, nothing),
-            (Kind::Executable, None, Some(false))
+            (BinaryKind::Executable, None, Some(false))
         );
-        assert_eq!(classify(ET_DYN, nothing), (Kind::SharedLibrary, None, None));
+        assert_eq!(
+            classify(ET_DYN, nothing),
+            (BinaryKind::SharedLibrary, None, None)
+        );
     }
 }

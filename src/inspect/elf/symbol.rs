@@ -9,7 +9,7 @@ use object::read::elf::Sym;
 use super::dynamic::Dynamic;
 use super::header::Layout;
 use super::memory::Memory;
-use super::section::Sections;
+use super::section::SectionTable;
 use crate::inspect::read;
 use crate::inspect::source::Source;
 
@@ -32,7 +32,7 @@ const EXPORTS_LIMIT: usize = 1024;
 /// section, which is the smaller one, if it has any names, and that of the symbol table.
 pub(super) fn name_tables(
     dynamic: Option<(u64, u64)>,
-    sections: Option<&Sections>,
+    sections: Option<&SectionTable>,
 ) -> Vec<(u64, u64)> {
     let symtab = sections.and_then(|sections| {
         let strings = sections.at(sections.of_kind(SHT_SYMTAB).next()?.link)?;
@@ -95,7 +95,7 @@ pub(super) fn exports(
     memory: &Memory<'_>,
     layout: Layout,
     dynamic: &Dynamic,
-    sections: Option<&Sections>,
+    sections: Option<&SectionTable>,
 ) -> bool {
     let Some(symbols) = dynamic.symbols else {
         return false;

@@ -11,10 +11,10 @@ use object::elf::{
 };
 
 use super::attributes;
-use super::header::Header;
+use super::header::ElfHeader;
 use super::note::Notes;
 use super::riscv;
-use super::section::Sections;
+use super::section::SectionTable;
 use super::segment::Segments;
 use crate::inspect::binary::GoBuild;
 use crate::inspect::go;
@@ -27,10 +27,10 @@ const ATTRIBUTES_LIMIT: u64 = 64 << 10;
 /// Returns the variant of a file for `arch`: at most one variable with its value.
 pub(super) fn detect(
     source: &dyn Source,
-    header: &Header,
+    header: &ElfHeader,
     arch: &str,
     segments: Option<&Segments>,
-    sections: Option<&Sections>,
+    sections: Option<&SectionTable>,
     notes: &Notes,
     go_build: Option<&GoBuild>,
 ) -> Vec<(&'static str, String)> {
@@ -51,7 +51,7 @@ pub(super) fn detect(
 
 /// Returns GOARM from the build attributes in the section `.ARM.attributes` (Addenda to the ABI for
 /// the Arm architecture, section 3).
-fn goarm(source: &dyn Source, header: &Header, sections: &Sections) -> Option<&'static str> {
+fn goarm(source: &dyn Source, header: &ElfHeader, sections: &SectionTable) -> Option<&'static str> {
     let section = sections.of_kind(SHT_ARM_ATTRIBUTES).next()?;
     let bytes = read::prefix(source, section.offset, section.size, ATTRIBUTES_LIMIT)?;
     goarm_of_architecture(attributes::cpu_arch(&bytes, header.layout.endian)?)
@@ -75,9 +75,9 @@ fn goarm_of_architecture(cpu_arch: u64) -> Option<&'static str> {
 /// (RISC-V ELF psABI, "Attributes").
 fn goriscv64(
     source: &dyn Source,
-    header: &Header,
+    header: &ElfHeader,
     segments: Option<&Segments>,
-    sections: Option<&Sections>,
+    sections: Option<&SectionTable>,
 ) -> Option<&'static str> {
     let segment = segments.and_then(|s| s.first(PT_RISCV_ATTRIBUTES));
     let segment = segment.map(|s| (s.offset, s.filesz));

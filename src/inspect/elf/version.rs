@@ -23,11 +23,11 @@ pub(super) fn needed(
 ) -> Vec<VersionsNeeded> {
     let mut libraries: Vec<VersionsNeeded> = Vec::new();
     visit(memory, layout, dynamic, &mut |found| match found {
-        Found::Library(name) => libraries.push(VersionsNeeded {
+        NeededEntry::Library(name) => libraries.push(VersionsNeeded {
             library: dynamic.string(memory, name).unwrap_or_default(),
             ..VersionsNeeded::default()
         }),
-        Found::Version { name, weak, .. } => {
+        NeededEntry::Version { name, weak, .. } => {
             if let Some(library) = libraries.last_mut()
                 && let Some(name) = dynamic.string(memory, name)
             {
@@ -44,7 +44,7 @@ pub(super) fn needed(
 
 /// An entry in the table of required versions: a library, or a version of the preceding library.
 /// Names are indices into the string table.
-enum Found {
+enum NeededEntry {
     Library(u32),
     Version { name: u32, index: u16, weak: bool },
 }
@@ -52,7 +52,12 @@ enum Found {
 /// Walks the table of required versions as glibc does (`_dl_check_map_versions` in
 /// `elf/dl-version.c`): from entry to entry until one has no next. DT_VERNEEDNUM and `vn_cnt` are
 /// ignored.
-fn visit(memory: &Memory<'_>, layout: Layout, dynamic: &Dynamic, found: &mut dyn FnMut(Found)) {
+fn visit(
+    memory: &Memory<'_>,
+    layout: Layout,
+    dynamic: &Dynamic,
+    found: &mut dyn FnMut(NeededEntry),
+) {
     let Some(mut file_at) = dynamic.verneed else {
         return;
     };
@@ -62,14 +67,14 @@ fn visit(memory: &Memory<'_>, layout: Layout, dynamic: &Dynamic, found: &mut dyn
         let Some(file) = read::record::<Verneed<Endianness>>(memory, file_at) else {
             break;
         };
-        found(Found::Library(file.vn_file.get(endian)));
+        found(NeededEntry::Library(file.vn_file.get(endian)));
         let mut at = memory.add(file_at, file.vn_aux.get(endian).into());
         while left > 0 {
             left -= 1;
             let Some(aux) = read::record::<Vernaux<Endianness>>(memory, at) else {
                 break;
             };
-            found(Found::Version {
+            found(NeededEntry::Version {
                 name: aux.vna_name.get(endian),
                 index: aux.vna_other.get(endian).0,
                 weak: aux.vna_flags.get(endian).0 & VER_FLG_WEAK.0 != 0,
@@ -142,7 +147,7 @@ pub(super) fn indices(
 ) -> HashMap<u16, Vec<u8>> {
     let mut names = HashMap::new();
     visit(memory, layout, dynamic, &mut |found| {
-        if let Found::Version { index, name, .. } = found
+        if let NeededEntry::Version { index, name, .. } = found
             && let Some(name) = dynamic.string(memory, name)
         {
             names.insert(index, name);

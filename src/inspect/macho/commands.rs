@@ -11,7 +11,7 @@ use object::macho::{
 };
 use object::pod::from_bytes;
 
-use super::header::Header;
+use super::header::MachHeader;
 use crate::inspect::go::{Mapped, Region};
 use crate::inspect::read;
 use crate::inspect::source::Source;
@@ -47,7 +47,7 @@ pub(super) struct Commands {
 
 impl Commands {
     /// Reads the commands up to the first invalid one.
-    pub(super) fn read(source: &dyn Source, header: &Header) -> Self {
+    pub(super) fn read(source: &dyn Source, header: &MachHeader) -> Self {
         let mut commands = Self::default();
         let len = u64::from(header.commands_len).min(LEN_LIMIT);
         let bytes = read::prefix(source, header.len(), len, LEN_LIMIT).unwrap_or_default();

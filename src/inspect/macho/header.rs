@@ -9,7 +9,7 @@ use object::pod::from_bytes;
 
 /// The fields that both forms of the header have.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Header {
+pub(super) struct MachHeader {
     pub wide: bool,
     pub endian: Endianness,
     pub cpu_type: CpuType,
@@ -20,7 +20,7 @@ pub(super) struct Header {
     pub flags: FileFlags,
 }
 
-impl Header {
+impl MachHeader {
     /// Reads the header from the first bytes of the file.
     pub(super) fn read(head: &[u8]) -> Option<Self> {
         let magic = u32::from_be_bytes(*head.first_chunk()?);
@@ -73,7 +73,7 @@ mod tests {
     fn magic_tells_layout() {
         let mut little = vec![0xcf, 0xfa, 0xed, 0xfe, 0x0c, 0, 0, 1, 0, 0, 0, 0, 2];
         little.resize(32, 0);
-        let header = Header::read(&little).unwrap();
+        let header = MachHeader::read(&little).unwrap();
         assert_eq!((header.wide, header.endian), (true, Endianness::Little));
         assert_eq!(
             (header.cpu_type, header.file_type),
@@ -81,10 +81,10 @@ mod tests {
         );
         let mut big = vec![0xfe, 0xed, 0xfa, 0xce, 0, 0, 0, 18, 0, 0, 0, 0, 0, 0, 0, 2];
         big.resize(28, 0);
-        let header = Header::read(&big).unwrap();
+        let header = MachHeader::read(&big).unwrap();
         assert_eq!((header.wide, header.endian), (false, Endianness::Big));
         assert_eq!(header.cpu_type, CPU_TYPE_POWERPC);
-        assert!(Header::read(&big[..27]).is_none());
-        assert!(Header::read(b"\xca\xfe\xba\xbe").is_none());
+        assert!(MachHeader::read(&big[..27]).is_none());
+        assert!(MachHeader::read(b"\xca\xfe\xba\xbe").is_none());
     }
 }

@@ -7,7 +7,7 @@ use object::macho::{
     CPU_TYPE_X86, CPU_TYPE_X86_64,
 };
 
-use super::header::Header;
+use super::header::MachHeader;
 
 /// The bits of the subtype. The upper byte contains flags (CPU_SUBTYPE_MASK).
 const SUBTYPE: u32 = 0x00ff_ffff;
@@ -19,7 +19,7 @@ const X86_64_H: u32 = 8;
 const ABI64: u32 = 0x0100_0000;
 
 /// Returns the name of the header's architecture.
-pub(super) fn name(header: &Header) -> String {
+pub(super) fn name(header: &MachHeader) -> String {
     match known(header.cpu_type.0, header.cpu_subtype.0) {
         Some(name) => name.into(),
         None => format!("macho-machine-0x{:x}", header.cpu_type),
@@ -47,7 +47,7 @@ pub(super) fn known(cpu_type: u32, cpu_subtype: u32) -> Option<&'static str> {
 }
 
 /// Returns the word size, which is that of pointers: 32 for arm64_32.
-pub(super) fn bits(header: &Header) -> u8 {
+pub(super) fn bits(header: &MachHeader) -> u8 {
     if header.cpu_type.0 & ABI64 != 0 {
         64
     } else {
@@ -56,7 +56,7 @@ pub(super) fn bits(header: &Header) -> u8 {
 }
 
 /// Returns the variant that the subtype specifies.
-pub(super) fn variant(header: &Header) -> Option<(&'static str, String)> {
+pub(super) fn variant(header: &MachHeader) -> Option<(&'static str, String)> {
     let subtype = header.cpu_subtype.0 & SUBTYPE;
     let (variable, value) = match header.cpu_type {
         CPU_TYPE_X86_64 if subtype == X86_64_H => ("GOAMD64", "v3"),

@@ -17,9 +17,9 @@ use object::macho::{
 };
 
 use self::commands::Commands;
-use self::header::Header;
+use self::header::MachHeader;
 use super::binary::{
-    Binary, Endian, Format, GoBuild, Kind, Libc, Linkage, Slice, Source as FactSource, Sourced,
+    Binary, BinaryKind, Endian, FactSource, Format, GoBuild, Libc, Linkage, Slice, Sourced,
 };
 use super::go;
 use super::read;
@@ -29,12 +29,12 @@ pub(super) use self::universal::{inspect as inspect_universal, is_universal};
 
 /// Whether these are the first bytes of a Mach-O file.
 pub(super) fn is_macho(head: &[u8]) -> bool {
-    Header::read(head).is_some()
+    MachHeader::read(head).is_some()
 }
 
 /// Returns the platform of an object from its header and load commands.
 pub(super) fn of_object(source: &dyn Source) -> Option<Slice> {
-    let header = Header::read(&read::prefix(source, 0, 32, 32)?)?;
+    let header = MachHeader::read(&read::prefix(source, 0, 32, 32)?)?;
     let commands = Commands::read(source, &header);
     Some(Slice {
         os: Some(os(&commands, None).value),
@@ -45,16 +45,16 @@ pub(super) fn of_object(source: &dyn Source) -> Option<Slice> {
 
 /// Decodes a Mach-O file, or one slice of a universal binary.
 pub(super) fn inspect(source: &dyn Source) -> Option<Binary> {
-    let header = Header::read(&read::prefix(source, 0, 32, 32)?)?;
+    let header = MachHeader::read(&read::prefix(source, 0, 32, 32)?)?;
     let commands = Commands::read(source, &header);
     Some(facts(source, &header, commands))
 }
 
-fn facts(source: &dyn Source, header: &Header, commands: Commands) -> Binary {
+fn facts(source: &dyn Source, header: &MachHeader, commands: Commands) -> Binary {
     let kind = kind(header.file_type);
-    let runs = matches!(kind, Kind::Executable | Kind::SharedLibrary);
+    let runs = matches!(kind, BinaryKind::Executable | BinaryKind::SharedLibrary);
     let packed = read::prefix(source, 0, 4096, 4096).is_some_and(|head| read::has_upx_mark(&head));
-    let go = (kind != Kind::Core && !packed)
+    let go = (kind != BinaryKind::Core && !packed)
         .then(|| go_build(source, &commands))
         .flatten();
     let linkage = runs.then(|| linkage(&commands));
@@ -84,7 +84,9 @@ fn facts(source: &dyn Source, header: &Header, commands: Commands) -> Binary {
                 || commands.soname.as_ref().is_some_and(system)
             {
                 Libc::LibSystem
-            } else if linkage != Linkage::Dynamic && (go.is_some() || kind == Kind::SharedLibrary) {
+            } else if linkage != Linkage::Dynamic
+                && (go.is_some() || kind == BinaryKind::SharedLibrary)
+            {
                 Libc::None
             } else {
                 Libc::Unknown
@@ -93,9 +95,10 @@ fn facts(source: &dyn Source, header: &Header, commands: Commands) -> Binary {
         interpreter: commands.interpreter.clone(),
         rpath: commands.rpath.clone(),
         soname: commands.soname.clone(),
-        stripped: symbol::stripped(source, header, &commands).filter(|_| kind != Kind::Core),
-        pie: (kind == Kind::Executable).then_some(header.flags.0 & MH_PIE.0 != 0),
-        nx: (kind == Kind::Executable).then_some(header.flags.0 & MH_ALLOW_STACK_EXECUTION.0 == 0),
+        stripped: symbol::stripped(source, header, &commands).filter(|_| kind != BinaryKind::Core),
+        pie: (kind == BinaryKind::Executable).then_some(header.flags.0 & MH_PIE.0 != 0),
+        nx: (kind == BinaryKind::Executable)
+            .then_some(header.flags.0 & MH_ALLOW_STACK_EXECUTION.0 == 0),
         canary: runs.then(|| symbol::canary(source, &commands)).flatten(),
         build_id: commands.uuid.clone(),
         needed: commands.needed,
@@ -105,16 +108,16 @@ fn facts(source: &dyn Source, header: &Header, commands: Commands) -> Binary {
     }
 }
 
-fn kind(file_type: FileType) -> Kind {
+fn kind(file_type: FileType) -> BinaryKind {
     match file_type {
-        MH_EXECUTE => Kind::Executable,
-        MH_DYLIB | MH_BUNDLE | MH_DYLINKER | MH_DYLIB_STUB | MH_FVMLIB => Kind::SharedLibrary,
-        MH_KEXT_BUNDLE => Kind::KernelModule,
-        MH_CORE => Kind::Core,
+        MH_EXECUTE => BinaryKind::Executable,
+        MH_DYLIB | MH_BUNDLE | MH_DYLINKER | MH_DYLIB_STUB | MH_FVMLIB => BinaryKind::SharedLibrary,
+        MH_KEXT_BUNDLE => BinaryKind::KernelModule,
+        MH_CORE => BinaryKind::Core,
         // MH_DSYM contains only debug information, like an ELF debug file.
-        MH_OBJECT | MH_DSYM => Kind::Object,
+        MH_OBJECT | MH_DSYM => BinaryKind::Object,
         // MH_PRELOAD and MH_FILESET: firmware and kernels.
-        _ => Kind::Executable,
+        _ => BinaryKind::Executable,
     }
 }
 

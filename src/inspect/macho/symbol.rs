@@ -7,7 +7,7 @@ use object::pod::slice_from_bytes;
 use object::read::macho::Nlist;
 
 use super::commands::Commands;
-use super::header::Header;
+use super::header::MachHeader;
 use crate::inspect::go::injected::Names;
 use crate::inspect::read;
 use crate::inspect::source::Source;
@@ -27,7 +27,11 @@ const PLACEHOLDER: &[u8] = b"radr://5614542";
 
 /// Whether the symbols that only debuggers need have been removed. Imported and exported symbols
 /// always remain, because dyld needs them.
-pub(super) fn stripped(source: &dyn Source, header: &Header, commands: &Commands) -> Option<bool> {
+pub(super) fn stripped(
+    source: &dyn Source,
+    header: &MachHeader,
+    commands: &Commands,
+) -> Option<bool> {
     let Some([symbols, count, names, names_len]) = commands.symbols else {
         return Some(true);
     };

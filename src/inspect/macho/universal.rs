@@ -21,7 +21,7 @@ const SLICES_LIMIT: u32 = 30;
 
 /// An entry of the table.
 #[derive(Clone, Copy)]
-struct Entry {
+struct SliceEntry {
     cpu_type: u32,
     cpu_subtype: u32,
     offset: u64,
@@ -35,7 +35,7 @@ pub(in crate::inspect) fn is_universal(head: &[u8]) -> bool {
 
 /// Reads the entries of the table that are within `head`. Returns `None` if it is not a universal
 /// binary.
-fn entries(head: &[u8]) -> Option<Vec<Entry>> {
+fn entries(head: &[u8]) -> Option<Vec<SliceEntry>> {
     let (magic, rest) = head.split_first_chunk()?;
     let (count, table) = rest.split_first_chunk()?;
     let count = u32::from_be_bytes(*count);
@@ -43,13 +43,13 @@ fn entries(head: &[u8]) -> Option<Vec<Entry>> {
         return None;
     }
     let entries = match *magic {
-        MAGIC_32 => decode(table, count, |raw: &FatArch32| Entry {
+        MAGIC_32 => decode(table, count, |raw: &FatArch32| SliceEntry {
             cpu_type: raw.cputype.get(BE).0,
             cpu_subtype: raw.cpusubtype.get(BE).0,
             offset: raw.offset.get(BE).into(),
             len: raw.size.get(BE).into(),
         }),
-        MAGIC_64 => decode(table, count, |raw: &FatArch64| Entry {
+        MAGIC_64 => decode(table, count, |raw: &FatArch64| SliceEntry {
             cpu_type: raw.cputype.get(BE).0,
             cpu_subtype: raw.cpusubtype.get(BE).0,
             offset: raw.offset.get(BE),
@@ -62,7 +62,11 @@ fn entries(head: &[u8]) -> Option<Vec<Entry>> {
     Some(entries)
 }
 
-fn decode<T: Pod>(mut table: &[u8], count: u32, entry: impl Fn(&T) -> Entry) -> Vec<Entry> {
+fn decode<T: Pod>(
+    mut table: &[u8],
+    count: u32,
+    entry: impl Fn(&T) -> SliceEntry,
+) -> Vec<SliceEntry> {
     let mut entries = Vec::new();
     for _ in 0..count {
         let Ok((raw, rest)) = from_bytes::<T>(table) else {
@@ -112,7 +116,7 @@ pub(in crate::inspect) fn inspect(source: &dyn Source) -> Option<Binary> {
     let mut binary = shown.unwrap_or_default();
     binary.format = Format::MachOUniversal;
     if binary.arch.is_none() {
-        binary.kind = crate::inspect::binary::Kind::Archive;
+        binary.kind = crate::inspect::binary::BinaryKind::Archive;
     }
     binary.slices = slices;
     Some(binary)

@@ -23,7 +23,7 @@ use self::clr::Clr;
 use self::image::Image;
 use self::libc::of_dlls;
 use super::binary::{
-    Binary, Endian, Format, GoBuild, Kind, Libc, Linkage, Source as FactSource, Sourced,
+    Binary, BinaryKind, Endian, FactSource, Format, GoBuild, Libc, Linkage, Sourced,
 };
 use super::go;
 use super::source::Source;
@@ -78,7 +78,7 @@ fn facts(source: &dyn Source, image: &Image) -> Binary {
         stripped: Some(image.symbols.is_none()),
         pie: image
             .dll_flag(IMAGE_DLLCHARACTERISTICS_DYNAMIC_BASE)
-            .filter(|_| kind == Kind::Executable),
+            .filter(|_| kind == BinaryKind::Executable),
         nx: image.dll_flag(IMAGE_DLLCHARACTERISTICS_NX_COMPAT),
         canary: directory::has_cookie(source, image).filter(|&yes| yes),
         build_id: directory::pdb_guid(source, image),
@@ -88,13 +88,13 @@ fn facts(source: &dyn Source, image: &Image) -> Binary {
     }
 }
 
-fn kind(image: &Image) -> Kind {
+fn kind(image: &Image) -> BinaryKind {
     if image.flags.0 & IMAGE_FILE_DLL.0 != 0 {
-        Kind::SharedLibrary
+        BinaryKind::SharedLibrary
     } else if image.dll_flag(IMAGE_DLLCHARACTERISTICS_WDM_DRIVER) == Some(true) {
-        Kind::KernelModule
+        BinaryKind::KernelModule
     } else {
-        Kind::Executable
+        BinaryKind::Executable
     }
 }
 

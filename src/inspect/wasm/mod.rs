@@ -8,9 +8,9 @@
 mod parse;
 mod section;
 
-use self::section::Sections;
+use self::section::WasmSections;
 use super::binary::{
-    Binary, Endian, Format, GoBuild, Kind, Libc, Linkage, Source as FactSource, Sourced,
+    Binary, BinaryKind, Endian, FactSource, Format, GoBuild, Libc, Linkage, Sourced,
 };
 use super::go;
 use super::source::Source;
@@ -32,11 +32,11 @@ pub(super) fn inspect(source: &dyn Source) -> Option<Binary> {
         COMPONENT => true,
         _ => return None,
     };
-    let sections = Sections::read(source, component);
+    let sections = WasmSections::read(source, component);
     let go = go_build(source, &sections);
     let kind = kind(&sections, go.is_some());
     let os = os(&sections, go.as_ref());
-    let runs = kind != Kind::Object;
+    let runs = kind != BinaryKind::Object;
     let dynamic = sections.has_custom(b"dylink.0") || sections.has_custom(b"dylink");
     Some(Binary {
         format: Format::Wasm,
@@ -65,10 +65,10 @@ pub(super) fn inspect(source: &dyn Source) -> Option<Binary> {
     })
 }
 
-fn kind(sections: &Sections, go: bool) -> Kind {
+fn kind(sections: &WasmSections, go: bool) -> BinaryKind {
     // Data for a linker (tool-conventions, `Linking.md`).
     if sections.has_custom(b"linking") {
-        return Kind::Object;
+        return BinaryKind::Object;
     }
     let starts = sections.exports.iter().any(|name| {
         // The entry points of WASI commands, of Go for JavaScript, whose `wasm_exec.js` calls
@@ -76,14 +76,14 @@ fn kind(sections: &Sections, go: bool) -> Kind {
         name == b"_start" || (go && name == b"run") || name.starts_with(b"wasi:cli/run@")
     });
     if starts {
-        Kind::Executable
+        BinaryKind::Executable
     } else {
-        Kind::SharedLibrary
+        BinaryKind::SharedLibrary
     }
 }
 
 /// Returns the host, determined from the names of imports.
-fn os(sections: &Sections, go: Option<&GoBuild>) -> Sourced<String> {
+fn os(sections: &WasmSections, go: Option<&GoBuild>) -> Sourced<String> {
     let imported = sections.imports.iter().find_map(|name| match &name[..] {
         b"wasi_snapshot_preview1" | b"wasi_unstable" => Some("wasip1"),
         // Go since 1.21, and before; wasm-bindgen; JavaScript strings as builtins.
@@ -106,7 +106,7 @@ fn os(sections: &Sections, go: Option<&GoBuild>) -> Sourced<String> {
 
 /// Returns Go's build information. There is no header; its text is in the data. A Go module is
 /// identified by the producers section or by the build id of Go's linker.
-fn go_build(source: &dyn Source, sections: &Sections) -> Option<GoBuild> {
+fn go_build(source: &dyn Source, sections: &WasmSections) -> Option<GoBuild> {
     let version = sections.producer_go.clone();
     if version.is_none() && !sections.has_custom(b"go:buildid") {
         return None;

@@ -16,7 +16,7 @@ const NAMES_LIMIT: usize = 4096;
 
 /// The facts from the sections.
 #[derive(Debug, Default)]
-pub(super) struct Sections {
+pub(super) struct WasmSections {
     /// The modules that are imported from, without adjacent duplicates. For a component, its
     /// imports.
     pub imports: Vec<Vec<u8>>,
@@ -32,7 +32,7 @@ pub(super) struct Sections {
     custom: Vec<Vec<u8>>,
 }
 
-impl Sections {
+impl WasmSections {
     /// Reads sections up to the first invalid one.
     pub(super) fn read(source: &dyn Source, component: bool) -> Self {
         let mut sections = Self::default();

@@ -15,7 +15,7 @@ use object::xcoff::{
 
 use self::loader::imports;
 use super::binary::{
-    Binary, Endian, Format, GoBuild, Kind, Libc, Linkage, Source as FactSource, Sourced,
+    Binary, BinaryKind, Endian, FactSource, Format, GoBuild, Libc, Linkage, Sourced,
 };
 use super::go::{self, Region, injected::Names};
 use super::read;
@@ -28,7 +28,7 @@ const SECTIONS_LIMIT: u16 = 4096;
 const OPTIONAL_LIMIT: u16 = 256;
 
 /// The relevant fields of the header.
-struct Header {
+struct XcoffHeader {
     wide: bool,
     sections: u16,
     optional_len: u16,
@@ -37,7 +37,7 @@ struct Header {
     symbols: u32,
 }
 
-impl Header {
+impl XcoffHeader {
     fn read(head: &[u8]) -> Option<Self> {
         let magic = u16::from_be_bytes(*head.first_chunk()?);
         macro_rules! read_as {
@@ -75,14 +75,14 @@ impl Header {
 }
 
 /// The relevant fields of a section header.
-struct Section {
+struct XcoffSection {
     region: Region,
     flags: u32,
 }
 
 /// Whether these are the first bytes of an XCOFF file, whose first section must have a name.
 pub(super) fn is_xcoff(head: &[u8]) -> bool {
-    let first = Header::read(head).and_then(|header| {
+    let first = XcoffHeader::read(head).and_then(|header| {
         let at = usize::try_from(header.sections_at()).ok()?;
         head.get(at..)?.first_chunk::<8>()
     });
@@ -94,9 +94,9 @@ pub(super) fn is_xcoff(head: &[u8]) -> bool {
 
 /// Decodes an XCOFF file.
 pub(super) fn inspect(source: &dyn Source, head: &[u8]) -> Option<Binary> {
-    let header = Header::read(head)?;
+    let header = XcoffHeader::read(head)?;
     let sections = if header.wide {
-        sections::<SectionHeader64>(source, &header, |s| Section {
+        sections::<SectionHeader64>(source, &header, |s| XcoffSection {
             region: Region {
                 address: s.s_vaddr.get(BE),
                 offset: s.s_scnptr.get(BE),
@@ -105,7 +105,7 @@ pub(super) fn inspect(source: &dyn Source, head: &[u8]) -> Option<Binary> {
             flags: s.s_flags.get(BE).0,
         })
     } else {
-        sections::<SectionHeader32>(source, &header, |s| Section {
+        sections::<SectionHeader32>(source, &header, |s| XcoffSection {
             region: Region {
                 address: s.s_vaddr.get(BE).into(),
                 offset: s.s_scnptr.get(BE).into(),
@@ -115,16 +115,16 @@ pub(super) fn inspect(source: &dyn Source, head: &[u8]) -> Option<Binary> {
         })
     };
     let kind = match header.flags {
-        flags if flags & F_SHROBJ.0 != 0 => Kind::SharedLibrary,
-        flags if flags & F_EXEC.0 != 0 => Kind::Executable,
-        _ => Kind::Object,
+        flags if flags & F_SHROBJ.0 != 0 => BinaryKind::SharedLibrary,
+        flags if flags & F_EXEC.0 != 0 => BinaryKind::Executable,
+        _ => BinaryKind::Object,
     };
     let loader = of_type(&sections, STYP_LOADER.0).next();
     let (needed, path) = loader
         .and_then(|region| imports(source, region, header.wide))
         .unwrap_or_default();
     let go = go_build(source, &header, &sections);
-    let runs = kind != Kind::Object;
+    let runs = kind != BinaryKind::Object;
     Some(Binary {
         format: Format::Xcoff,
         kind,
@@ -161,9 +161,9 @@ pub(super) fn inspect(source: &dyn Source, head: &[u8]) -> Option<Binary> {
 
 fn sections<T: object::pod::Pod>(
     source: &dyn Source,
-    header: &Header,
-    section: impl Fn(&T) -> Section,
-) -> Vec<Section> {
+    header: &XcoffHeader,
+    section: impl Fn(&T) -> XcoffSection,
+) -> Vec<XcoffSection> {
     let size = size_of::<T>() as u64;
     let len = u64::from(header.sections) * size;
     let limit = u64::from(SECTIONS_LIMIT) * size;
@@ -178,14 +178,18 @@ fn sections<T: object::pod::Pod>(
 }
 
 /// Returns the sections of a type. The upper half of the flags is for DWARF subtypes.
-fn of_type(sections: &[Section], kind: u16) -> impl Iterator<Item = Region> + '_ {
+fn of_type(sections: &[XcoffSection], kind: u16) -> impl Iterator<Item = Region> + '_ {
     let found = sections.iter();
     found
         .filter(move |s| s.flags & 0xffff == u32::from(kind))
         .map(|s| s.region)
 }
 
-fn go_build(source: &dyn Source, header: &Header, sections: &[Section]) -> Option<GoBuild> {
+fn go_build(
+    source: &dyn Source,
+    header: &XcoffHeader,
+    sections: &[XcoffSection],
+) -> Option<GoBuild> {
     let mapped: Vec<_> = sections.iter().map(|s| s.region).collect();
     let mut places = of_type(sections, STYP_DATA.0).take(4);
     let mut build = places

@@ -2,7 +2,7 @@
 //! in `elf/dl-load.c`; musl, `map_library` in `ldso/dynlink.c`).
 
 use super::kind::{Loader, LoaderKind};
-use crate::inspect::{Endian, Format, Kind as BinaryKind};
+use crate::inspect::{BinaryKind, Endian, Format};
 use crate::launch::image::{File, Image};
 use crate::tree::{NodeId, NodeKind};
 

@@ -37,7 +37,7 @@ pub(crate) use request::LoadRequest;
 pub use request::Loaded;
 pub(crate) use request::{Failure, FailureKind, Lacking, Library};
 
-use crate::inspect::{Kind as BinaryKind, Libc};
+use crate::inspect::{BinaryKind, Libc};
 use crate::launch::environment::{Environment, Value};
 use crate::launch::image::{File, Image, Machine, parent};
 use crate::tree::{NodeId, components};

@@ -3,7 +3,7 @@
 use super::Derive::{FromBinary, FromFile};
 use super::ValueOf::{Number, Text, TextOrList};
 use super::{Group, Key, Value};
-use crate::inspect::{Binary, Endian, FactSource, Format, Kind as BinaryKind, Slice};
+use crate::inspect::{Binary, BinaryKind, Endian, FactSource, Format, Slice};
 
 /// The version of the sidecar format, the value of `IMGFS_ARCH`.
 const VERSION: &str = "1";

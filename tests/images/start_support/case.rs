@@ -29,7 +29,7 @@ impl Base {
 
 /// The type of a layer's entry.
 #[derive(Clone, Debug)]
-pub enum Kind {
+pub enum BinaryKind {
     Regular(Arc<[u8]>),
     Directory,
     Symlink(String),
@@ -44,7 +44,7 @@ pub enum Kind {
 pub struct Entry {
     /// Absolute, without symbolic links in its parents.
     pub path: String,
-    pub kind: Kind,
+    pub kind: BinaryKind,
     pub mode: u32,
     pub uid: u32,
     pub gid: u32,
@@ -106,7 +106,7 @@ impl Case {
         }
     }
 
-    fn add(mut self, path: &str, kind: Kind, mode: u32) -> Self {
+    fn add(mut self, path: &str, kind: BinaryKind, mode: u32) -> Self {
         let entry = Entry {
             path: path.to_owned(),
             kind,
@@ -125,7 +125,7 @@ impl Case {
 
     /// Adds a file with that mode.
     pub fn file(self, path: &str, mode: u32, data: impl AsRef<[u8]>) -> Self {
-        self.add(path, Kind::Regular(data.as_ref().into()), mode)
+        self.add(path, BinaryKind::Regular(data.as_ref().into()), mode)
     }
 
     /// Adds an executable script or program.
@@ -134,19 +134,19 @@ impl Case {
     }
 
     pub fn dir(self, path: &str, mode: u32) -> Self {
-        self.add(path, Kind::Directory, mode)
+        self.add(path, BinaryKind::Directory, mode)
     }
 
     pub fn link(self, path: &str, target: &str) -> Self {
-        self.add(path, Kind::Symlink(target.to_owned()), 0o777)
+        self.add(path, BinaryKind::Symlink(target.to_owned()), 0o777)
     }
 
     pub fn whiteout(self, path: &str) -> Self {
-        self.add(path, Kind::Whiteout, 0o644)
+        self.add(path, BinaryKind::Whiteout, 0o644)
     }
 
     pub fn opaque(self, dir: &str) -> Self {
-        self.add(dir, Kind::Opaque, 0o755)
+        self.add(dir, BinaryKind::Opaque, 0o755)
     }
 
     /// Sets the owner of the last entry.

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::json;
 
-use super::case::{Case, Entry, Kind};
+use super::case::{BinaryKind, Case, Entry};
 use super::parts::parts;
 use crate::support::{MANIFEST, TAR, pax_record, sha256, write_blob, write_index};
 
@@ -27,24 +27,24 @@ fn write_directory(entries: &[Entry], dir: &Path) {
         }
         let path = dir.join(&entry.path[1..]);
         match &entry.kind {
-            Kind::Regular(data) => fs::write(&path, data).unwrap(),
-            Kind::Directory => {
+            BinaryKind::Regular(data) => fs::write(&path, data).unwrap(),
+            BinaryKind::Directory => {
                 let _ = fs::create_dir(&path);
             }
-            Kind::Symlink(target) => symlink(target, &path).unwrap(),
-            Kind::Whiteout => {
+            BinaryKind::Symlink(target) => symlink(target, &path).unwrap(),
+            BinaryKind::Whiteout => {
                 mknodat(CWD, &path, FileType::CharacterDevice, Mode::empty(), 0).unwrap()
             }
-            Kind::Opaque => {
+            BinaryKind::Opaque => {
                 let _ = fs::create_dir(&path);
                 xattr::set(&path, "trusted.overlay.opaque", b"y").unwrap();
             }
         }
-        if matches!(entry.kind, Kind::Whiteout) {
+        if matches!(entry.kind, BinaryKind::Whiteout) {
             continue;
         }
         lchown(&path, Some(entry.uid), Some(entry.gid)).unwrap();
-        if !matches!(entry.kind, Kind::Symlink(_)) {
+        if !matches!(entry.kind, BinaryKind::Symlink(_)) {
             fs::set_permissions(&path, fs::Permissions::from_mode(entry.mode)).unwrap();
         }
         if let Some(value) = &entry.capabilities {
@@ -94,7 +94,7 @@ fn tar_stream(entries: &[Entry]) -> Vec<u8> {
             if !made.iter().any(|path| path == parent) {
                 let dir = Entry {
                     path: parent.to_owned(),
-                    kind: Kind::Directory,
+                    kind: BinaryKind::Directory,
                     mode: 0o755,
                     uid: 0,
                     gid: 0,
@@ -121,27 +121,27 @@ fn tar_stream(entries: &[Entry]) -> Vec<u8> {
             None => name.to_owned(),
         };
         match &entry.kind {
-            Kind::Regular(data) => {
+            BinaryKind::Regular(data) => {
                 let mut header = header(tar::EntryType::Regular, entry);
                 header.set_size(data.len() as u64);
                 builder.append_data(&mut header, path, &data[..]).unwrap();
             }
-            Kind::Directory => {
+            BinaryKind::Directory => {
                 let mut header = header(tar::EntryType::Directory, entry);
                 builder.append_data(&mut header, path, &b""[..]).unwrap();
                 made.push(entry.path.clone());
             }
-            Kind::Symlink(target) => {
+            BinaryKind::Symlink(target) => {
                 let mut header = header(tar::EntryType::Symlink, entry);
                 builder.append_link(&mut header, path, target).unwrap();
             }
-            Kind::Whiteout => {
+            BinaryKind::Whiteout => {
                 let base = path.rsplit('/').next().unwrap_or(path);
                 let name = hidden(&format!(".wh.{base}"));
                 let mut header = header(tar::EntryType::Regular, entry);
                 builder.append_data(&mut header, name, &b""[..]).unwrap();
             }
-            Kind::Opaque => {
+            BinaryKind::Opaque => {
                 let mut header = header(tar::EntryType::Regular, entry);
                 let name = format!("{path}/.wh..wh..opq");
                 builder.append_data(&mut header, name, &b""[..]).unwrap();
