@@ -2,7 +2,7 @@
 //! comes from.
 
 use super::ino::{Ino, TreeId};
-use super::keys::{self, Known, NumberedLayer};
+use super::keys::{self, Key, Known, NumberedLayer};
 use super::{Fact, ImageFs, Subject, ViewError, sidecar};
 use crate::tree::{DentryId, NodeId, NodeKind, Tree};
 
@@ -25,7 +25,7 @@ impl ImageFs {
         let tree = self.tree_of(which)?;
         let found = tree.executable(id).ok_or(ViewError::NotFound)?;
         let node = tree.dentry(found).ok_or(ViewError::NotFound)?.node;
-        self.facts_at(which, node, (&tree.path(found), Some(found)), true)
+        self.facts_at(which, node, (&tree.path(found), Some(found)), &|_| true)
     }
 
     /// Returns the facts of an inode: all of them for an executable, those of its layer for other files
@@ -38,14 +38,14 @@ impl ImageFs {
     }
 
     pub(super) fn facts_of(&self, ino: u64) -> Result<Vec<Fact>, ViewError> {
-        self.facts_of_node(ino, true)
+        self.facts_of_node(ino, &|_| true)
     }
 
-    /// The facts of an inode, with or without those that depend on the findings.
+    /// The facts of an inode whose keys are wanted.
     pub(super) fn facts_of_node(
         &self,
         ino: u64,
-        with_findings: bool,
+        wanted: &dyn Fn(&Key) -> bool,
     ) -> Result<Vec<Fact>, ViewError> {
         let Ino::Node(which, id) = self.ino(ino)? else {
             return Ok(Vec::new());
@@ -53,16 +53,16 @@ impl ImageFs {
         let tree = self.tree_of(which)?;
         let name = tree.node(id).and_then(|node| node.name);
         let path = self.path_of(tree, id);
-        self.facts_at(which, id, (&path, name), with_findings)
+        self.facts_at(which, id, (&path, name), wanted)
     }
 
-    /// The facts of a node of one of the trees. `path` and `name` are its path and name in that tree.
+    /// The facts of a node of one of the trees whose keys are wanted. `path` and `name` are its path and name in that tree.
     pub(super) fn facts_at(
         &self,
         which: TreeId,
         id: NodeId,
         (path, name): (&[u8], Option<DentryId>),
-        with_findings: bool,
+        wanted: &dyn Fn(&Key) -> bool,
     ) -> Result<Vec<Fact>, ViewError> {
         let tree = self.tree_of(which)?;
         let node = tree
@@ -93,8 +93,9 @@ impl ImageFs {
             uid: node.uid,
             gid: node.gid,
         };
-        let has_findings = with_findings && which == TreeId::Merged && binary.is_some();
-        Ok(keys::facts(&Known {
+        let has_findings = which == TreeId::Merged && binary.is_some();
+        let has_findings = has_findings && keys::of_findings().any(wanted);
+        let known = Known {
             binary: binary.as_ref(),
             file: binary.is_some().then_some(subject),
             layer: Some(NumberedLayer {
@@ -108,7 +109,8 @@ impl ImageFs {
                 _ => None,
             },
             ..Known::default()
-        }))
+        };
+        Ok(keys::facts_of(&known, wanted))
     }
 }
 

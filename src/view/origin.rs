@@ -2,6 +2,7 @@
 //! its decoded header. Nothing in this module waits for the findings.
 
 use super::ino::Ino;
+use super::keys::Key;
 use super::{Fact, ImageFs, ViewError};
 use crate::inspect::Binary;
 use crate::tree::{Data, Node, NodeId, Tree, Xattr};
@@ -76,7 +77,20 @@ impl ImageFs {
     /// # Errors
     /// Returns `NotFound` if there is no such inode.
     pub fn plain_facts(&self, ino: u64) -> Result<Vec<Fact>, ViewError> {
-        self.checked(|| self.facts_of_node(ino, false))
+        self.facts_where(ino, &|key| !key.needs_findings())
+    }
+
+    /// Like [`ImageFs::facts`], but only derives the keys that are wanted. The findings are determined only
+    /// if a wanted key needs them.
+    ///
+    /// # Errors
+    /// Returns `NotFound` if there is no such inode.
+    pub(crate) fn facts_where(
+        &self,
+        ino: u64,
+        wanted: &dyn Fn(&Key) -> bool,
+    ) -> Result<Vec<Fact>, ViewError> {
+        self.checked(|| self.facts_of_node(ino, wanted))
     }
 
     /// Returns the decoded header of a file, if it is an executable.

@@ -93,30 +93,23 @@ impl KeyTest {
 
 /// A condition on the facts of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Condition {
-    expression: Expression<KeyTest>,
-    needs_findings: bool,
-}
+pub struct Condition(Expression<KeyTest>);
 
 impl Condition {
     /// Creates a condition from tests of keys.
     pub fn new(expression: Expression<KeyTest>) -> Self {
-        let needs_findings = expression.tests().any(|test| test.key.needs_findings());
-        Self {
-            expression,
-            needs_findings,
-        }
+        Self(expression)
     }
 
-    /// Returns whether the condition depends on findings, which require examining the whole image.
-    pub fn needs_findings(&self) -> bool {
-        self.needs_findings
+    /// Returns the keys that the condition tests. No other facts are needed to evaluate it.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'static Key> {
+        self.0.tests().map(|test| test.key)
     }
 
     /// Returns whether facts satisfy the condition.
     pub fn holds(&self, facts: &[Fact]) -> bool {
         let holds = |test: &KeyTest| Ok::<_, std::convert::Infallible>(test.holds(facts));
-        match self.expression.evaluate(holds) {
+        match self.0.evaluate(holds) {
             Ok(holds) => holds,
         }
     }

@@ -2,7 +2,8 @@
 
 use super::test::Test;
 use crate::query::walk::{WalkEntry, resolve};
-use crate::view::{Fact, FileType, ImageFs, View, ViewError};
+use crate::view::keys::Key;
+use crate::view::{FileType, ImageFs, View, ViewError};
 
 /// The last component of a path, as for basename(1).
 fn name(path: &[u8]) -> &[u8] {
@@ -12,17 +13,15 @@ fn name(path: &[u8]) -> &[u8] {
     }
 }
 
-/// A file to be tested. Data for tests is read at most once, and only if a test needs it.
+/// A file to be tested. Data is read only if a test needs it.
 pub(super) struct TestedFile<'a> {
     pub view: &'a ImageFs,
     pub found: &'a WalkEntry,
-    facts: Option<(bool, Vec<Fact>)>,
 }
 
 impl<'a> TestedFile<'a> {
     pub(super) fn new(view: &'a ImageFs, found: &'a WalkEntry) -> Self {
-        let facts = None;
-        Self { view, found, facts }
+        Self { view, found }
     }
 
     /// Returns the result of a test. Actions are true.
@@ -52,7 +51,10 @@ impl<'a> TestedFile<'a> {
             Test::Gid(number) => number.matches(attr.gid.into()),
             Test::Links(number) => number.matches(attr.nlink.into()),
             Test::Layer(number) => self.view.layer_of(attr.ino)? == Some(*number),
-            Test::Where(condition) => condition.holds(self.facts(condition.needs_findings())?),
+            Test::Where(condition) => {
+                let wanted = |key: &Key| condition.keys().any(|used| used == key);
+                condition.holds(&self.view.facts_where(attr.ino, &wanted)?)
+            }
             Test::Prune | Test::Quit | Test::Print | Test::Print0 => true,
         })
     }
@@ -79,17 +81,5 @@ impl<'a> TestedFile<'a> {
             false
         })?;
         Ok(is_empty)
-    }
-
-    fn facts(&mut self, with_findings: bool) -> Result<&[Fact], ViewError> {
-        let known = self.facts.take();
-        let known = known.filter(|(found, _)| *found || !with_findings);
-        let ino = self.found.attr.ino;
-        let facts = match (known, with_findings) {
-            (Some(known), _) => known,
-            (None, true) => (true, self.view.facts(ino)?),
-            (None, false) => (false, self.view.plain_facts(ino)?),
-        };
-        Ok(&self.facts.insert(facts).1)
     }
 }

@@ -112,7 +112,7 @@ impl ImageFs {
             let dentry = self.tree().dentry(row).ok_or(ViewError::NotFound)?;
             let path = self.tree().path(row);
             line(
-                &self.facts_at(TreeId::Merged, dentry.node, (&path, Some(row)), true)?,
+                &self.facts_at(TreeId::Merged, dentry.node, (&path, Some(row)), &|_| true)?,
                 &mut text,
             );
         }

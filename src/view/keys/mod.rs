@@ -120,6 +120,11 @@ pub(crate) fn column(name: &str) -> Option<&'static Key> {
     columns().find(|key| key.name == name)
 }
 
+/// Returns the keys that depend on the findings.
+pub(super) fn of_findings() -> impl Iterator<Item = &'static Key> {
+    all().filter(|key| key.needs_findings())
+}
+
 /// Returns the keys whose values are computed only if they are requested by name.
 pub(super) fn on_request() -> impl Iterator<Item = &'static Key> {
     all().filter(|key| key.is_on_request())
@@ -127,12 +132,17 @@ pub(super) fn on_request() -> impl Iterator<Item = &'static Key> {
 
 /// Derives the facts of a file, in the order of the format. Keys that do not apply are left out.
 pub(super) fn facts(known: &Known<'_>) -> Vec<Fact> {
+    facts_of(known, &|_| true)
+}
+
+/// Like [`facts`], but only derives the keys that are wanted.
+pub(super) fn facts_of(known: &Known<'_>, wanted: &dyn Fn(&Key) -> bool) -> Vec<Fact> {
     let fact = |key: &'static Key| {
         let value = key.value.derive(known)?;
         let key = key.name;
         Some(Fact { key, value })
     };
-    all().filter_map(fact).collect()
+    all().filter(|key| wanted(key)).filter_map(fact).collect()
 }
 
 /// The values of a list without duplicates.
