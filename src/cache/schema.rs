@@ -323,11 +323,8 @@ impl<'a> Parts<'a> {
 
     fn named(types: &'a mut Types, out: &'a mut String, names: &'static [&'static str]) -> Self {
         Self {
-            types,
-            out,
             names,
-            len: names.len(),
-            done: 0,
+            ..Self::new(types, out, names.len())
         }
     }
 
